@@ -1,0 +1,56 @@
+# Every way into this project; `make` alone lists them.
+SHELL := /bin/bash
+PYTHON ?= python3
+BIN := .venv/bin
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+.DEFAULT_GOAL := help
+.PHONY: help install demo up down destroy test lint format unit infrastructure system baseline verify-aws lock clean
+
+help: ## list what can be made
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
+
+.venv/ready: requirements.txt pyproject.toml
+	@bash tools/install.sh $(PYTHON)
+
+install: .venv/ready ## install everything this project needs into .venv and .local
+
+demo: install ## the main job on this machine: deploy, tune, train, promote, classify (DATA=dir RECIPE=name)
+	@classifier demo $(if $(DATA),--data "$(DATA)") $(if $(RECIPE),--recipe "$(RECIPE)")
+
+up: install ## start the local AWS and deploy all stacks to it
+	@classifier up
+
+down: install ## stop the local AWS (its state is kept in .local)
+	@classifier down
+
+destroy: install ## remove every stack from the local AWS
+	@classifier destroy
+
+test: lint unit infrastructure system ## everything a change must pass
+
+lint: install ## ruff and mypy
+	ruff format --check . && ruff check . && mypy app.py stacks lambda training_code inference_code local_aws cli
+
+format: install ## let ruff put the code in order
+	ruff format . && ruff check --fix .
+
+unit: install ## fast tests: no network, no server
+	pytest -q -n 2 tests/unit
+
+infrastructure: install ## synthesised templates: claims, cdk-nag, cfn-lint, baselines
+	pytest -q -n 2 tests/infrastructure
+
+system: install ## the local AWS, the real CDK CLI, real training, real HTTP
+	pytest -q -n 2 --dist loadfile tests/system
+
+baseline: install ## rewrite the template baselines after a change you meant
+	UPDATE_BASELINES=1 pytest -q tests/infrastructure -k baseline
+
+verify-aws: install ## the same system tests against your AWS account (says the cost, asks first, cleans up)
+	@python -m tests.system.verify_aws
+
+lock: install ## compile requirements.txt from pyproject.toml
+	uv pip compile -q --universal --python-version 3.11 --group container --group local --group dev --no-emit-index-url pyproject.toml -o requirements.txt
+
+clean: ## remove the local AWS's state and all that was installed
+	@if [ -x $(BIN)/classifier ]; then $(BIN)/classifier down --wipe; fi; rm -rf .local .venv cdk.out
