@@ -1,0 +1,78 @@
+"""Tiny datasets and jobs, made on the spot: what the tests of the training code work on."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+
+from training_code import data, loop, model
+from training_code.batches import Batches
+from training_code.checkpoints import Checkpoints
+from training_code.config import Config, parse
+from training_code.data import Dataset
+from training_code.machine import Machine
+from training_code.stopping import StopSignal
+
+MACHINE = Machine(device=torch.device("cpu"), threads=1, bfloat16=False)
+TINY = {"image_size": "16", "batch_size": "4", "epochs": "2", "augment": "crop-flip", "learning_rate": "0.01"}
+COUNTS = {"train": 6, "valid": 3, "test": 2}
+"""Pictures of each class and split."""
+
+
+def picture(label: int, seed: int, side: int = 12) -> Image.Image:
+    """Noise whose brightness tells the class."""
+    noise = np.random.default_rng([label, seed]).integers(0, 120, (side, side, 3))
+    return Image.fromarray((noise + 120 * label).astype(np.uint8))
+
+
+def dataset(root: Path, classes: tuple[str, ...] = ("dark", "light")) -> Path:
+    """Class folders of train, valid and test below `root`."""
+    for start, (split, count) in enumerate(COUNTS.items()):
+        for label, name in enumerate(classes):
+            folder = root / split / name
+            folder.mkdir(parents=True)
+            for number in range(count):
+                picture(label, 100 * start + number).save(folder / f"{number}.png")
+    return root
+
+
+def job_folder(base: Path, pictures: Path, hyperparameters: Mapping[str, str]) -> Path:
+    """A base folder as SageMaker lays it out, with the training code in its channel."""
+    (base / "input" / "config").mkdir(parents=True)
+    (base / "input" / "config" / "hyperparameters.json").write_text(json.dumps(dict(hyperparameters)))
+    channels = base / "input" / "data"
+    channels.mkdir()
+    for split in pictures.iterdir():
+        (channels / split.name).symlink_to(split)
+    (channels / "code").mkdir()
+    (channels / "code" / "training_code").symlink_to(Path(data.__file__).parent)
+    return base
+
+
+def load(root: Path, config: Config, memory: int | None = None) -> Dataset:
+    """The dataset below `root`, decoded."""
+    return data.load({split: root / split for split in COUNTS}, config, StopSignal(), memory)
+
+
+def train(
+    root: Path, folder: Path | None, stop: StopSignal | None = None, **hyperparameters: str
+) -> loop.Trained:
+    """Train on the dataset below `root`, with checkpoints in `folder`."""
+    config = parse(TINY | hyperparameters)
+    pictures = load(root, config)
+    train_batches, valid, _ = (
+        Batches(split, pictures.transform, config, MACHINE) for split in pictures.splits
+    )
+    network = model.build(config, len(pictures.classes), root / "no weights", MACHINE)
+    checkpoints = Checkpoints(folder, loop.identity(config, pictures))
+    return loop.train(network, train_batches, valid, config, checkpoints, stop or StopSignal())
+
+
+def numbers(trained: loop.Trained) -> list[tuple[float, float, float]]:
+    """What must be the same twice: the losses and accuracies of every epoch."""
+    return [(epoch.train_loss, epoch.valid_loss, epoch.valid_accuracy) for epoch in trained.history]

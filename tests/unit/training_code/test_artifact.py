@@ -1,0 +1,163 @@
+"""What a training leaves behind: complete for who serves, registers or reads it."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import re
+from pathlib import Path
+
+import pytest
+import safetensors.torch
+import torchvision
+
+from tests.unit.training_code.samples import COUNTS, MACHINE, TINY, load, train
+from training_code import artifact, charts, report
+from training_code.artifact import Facts
+from training_code.batches import Batches
+from training_code.config import parse
+from training_code.data import Skipped
+from training_code.evaluation import evaluate
+from training_code.job import Job
+from training_code.stopping import StopSignal
+
+
+@pytest.fixture(scope="module")
+def facts(pictures: Path) -> Facts:
+    config = parse(TINY | {"run": "p-run", "dataset": "shades", "trainable_from": "fc"})
+    trained, dataset = train(pictures, None, trainable_from="fc"), load(pictures, config)
+    evaluations = {
+        split.name: evaluate(
+            trained.network, Batches(split, dataset.transform, config, MACHINE), 2, StopSignal()
+        )
+        for split in (dataset.valid, dataset.test)
+    }
+    return Facts.of(Job(Path("/nowhere"), "p-job"), config, dataset, MACHINE, trained, evaluations, 12.5)
+
+
+@pytest.fixture(scope="module")
+def job(facts: Facts, pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> Job:
+    """A job whose artifact is written."""
+    job = Job(tmp_path_factory.mktemp("job"), "p-job")
+    artifact.write(job, train(pictures, None, trainable_from="fc"), facts)
+    return job
+
+
+def test_the_weights_load_into_torchvisions_network(job: Job) -> None:
+    state = safetensors.torch.load_file(job.model / "model.safetensors")
+    torchvision.models.resnet18(weights=None, num_classes=2).load_state_dict(state, strict=True)
+
+
+def test_any_user_of_the_server_may_read_every_file(job: Job) -> None:
+    files = list(job.model.iterdir())
+    assert {path.name for path in files} == {"model.safetensors", "classes.json", "model.json", "report.html"}
+    assert all(path.stat().st_mode & 0o044 == 0o044 for path in files)
+
+
+def test_model_json_says_how_to_use_the_model_and_where_it_comes_from(job: Job, facts: Facts) -> None:
+    card = json.loads((job.model / "model.json").read_text())
+    assert card["format"] == 1
+    assert (card["arch"], card["num_classes"], card["image_size"]) == ("resnet18", 2, 16)
+    assert (card["training_job"], card["run"], card["dataset"]) == ("p-job", "p-run", "shades")
+    assert card["transform"] == {
+        "resize": 16,
+        "resize_mode": "exact",
+        "crop": 16,
+        "interpolation": "bilinear",
+        "mean": [0.485, 0.456, 0.406],
+        "std": [0.229, 0.224, 0.225],
+    }
+    assert set(card["metrics"]) == {"train", "valid", "test"}
+    assert card["metrics"]["test"]["accuracy"] == facts.evaluations["test"].accuracy
+    assert card["hyperparameters"]["batch_size"] == 4
+    assert card["data"]["test"]["fingerprint"] == facts.dataset.test.fingerprint
+    assert re.fullmatch(r"[0-9a-f]{64}", card["code_version"])
+    assert card["versions"]["torch"]
+    assert json.loads((job.model / "classes.json").read_text()) == ["dark", "light"]
+
+
+def test_evaluation_json_has_what_the_quality_gate_compares(job: Job, facts: Facts) -> None:
+    content = json.loads((job.output_data / "evaluation.json").read_text())
+    assert content["format"] == 1
+    assert (content["arch"], content["classes"], content["image_size"]) == ("resnet18", ["dark", "light"], 16)
+    for split in ("valid", "test"):
+        part = content[split]
+        assert set(part) == {"accuracy", "loss", "count", "fingerprint", "per_class", "confusion"}
+        assert part["count"] == 2 * COUNTS[split] == sum(map(sum, part["confusion"]))
+        assert [each["class"] for each in part["per_class"]] == ["dark", "light"]
+        assert set(part["per_class"][0]) == {"class", "precision", "recall", "count"}
+    assert content["train"] == {"count": 12, "fingerprint": facts.dataset.train.fingerprint}
+    assert content["seconds"] == 12.5
+
+
+def test_the_same_code_has_the_same_version_and_changed_code_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = artifact.code_version()
+    assert artifact.code_version() == first
+    (tmp_path / "artifact.py").write_text("changed")
+    monkeypatch.setattr(artifact, "__file__", str(tmp_path / "artifact.py"))
+    assert artifact.code_version() != first
+
+
+def test_a_stopped_training_leaves_a_model_without_an_evaluation(
+    facts: Facts, pictures: Path, tmp_path: Path
+) -> None:
+    job = Job(tmp_path, "p-job")
+    stopped = dataclasses.replace(facts, evaluations={}, stopped=True)
+    artifact.write(job, train(pictures, None, trainable_from="fc"), stopped)
+    assert json.loads((job.model / "model.json").read_text())["stopped_early"] is True
+    assert not job.output_data.exists()
+    assert "It was not tested" in (job.model / "report.html").read_text()
+
+
+def test_the_report_needs_nothing_from_outside_and_runs_nothing(job: Job) -> None:
+    page = (job.model / "report.html").read_text()
+    assert not re.search(r"https?://|<script|<link|@import|url\(", page)
+    assert "prefers-color-scheme: dark" in page
+
+
+def test_names_in_the_report_cannot_become_markup(facts: Facts) -> None:
+    hostile = "<img src=x onerror=alert(1)>"
+    dataset = dataclasses.replace(
+        facts.dataset,
+        classes=(hostile, "b"),
+        train=dataclasses.replace(facts.dataset.train, skipped=(Skipped(hostile, hostile),)),
+    )
+    config = dataclasses.replace(facts.config, dataset=hostile)
+    page = report.render(dataclasses.replace(facts, dataset=dataset, config=config, job=hostile))
+    assert "<img" not in page
+    assert "&lt;img" in page
+
+
+def test_a_model_no_better_than_guessing_is_called_that(facts: Facts) -> None:
+    test = facts.evaluations["test"]
+    wrong = dataclasses.replace(test, predicted=1 - test.labels)
+    text = report.verdict(dataclasses.replace(facts, evaluations={"test": wrong}))
+    assert "0.0% of 4 test pictures" in text
+    assert "do not use this model" in text
+
+
+def test_the_interval_is_wilsons() -> None:
+    assert report.interval(0.5, 100) == pytest.approx((0.4038, 0.5962), abs=1e-4)
+    assert report.interval(1.0, 10)[1] == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize("values", [[0.5], [0.0, 0.0], [1e-9, 2e-9], [3.0, 1e6, 2.0], [-2.0, -1.0]])
+def test_any_curve_can_be_drawn_inside_its_chart(values: list[float]) -> None:
+    drawing = charts.curves("Loss", [charts.Line("a", "train", values)], 1)
+    heights = [float(y) for y in re.findall(r'cy="([-0-9.]+)"', drawing)]
+    assert all(0 <= y <= 240 for y in heights)
+    assert "nan" not in drawing
+
+
+def test_hundreds_of_classes_get_a_list_of_confusions_and_no_matrix(facts: Facts) -> None:
+    names = tuple(f"class {number}" for number in range(500))
+    test = dataclasses.replace(facts.evaluations["test"], classes=500)
+    page = report.render(
+        dataclasses.replace(
+            facts, dataset=dataclasses.replace(facts.dataset, classes=names), evaluations={"test": test}
+        )
+    )
+    assert 'class="matrix"' not in page
+    assert "The 200 lowest of 500" in page

@@ -1,0 +1,69 @@
+"""The numbers of an evaluation are what their names say."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.unit.training_code.samples import MACHINE, TINY, load
+from training_code.batches import Batches
+from training_code.config import parse
+from training_code.evaluation import Evaluation, evaluate
+from training_code.resnet import resnet
+from training_code.stopping import StopSignal
+
+answers = st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3)), min_size=1, max_size=60)
+
+
+def evaluation(pairs: list[tuple[int, int]], classes: int = 4) -> Evaluation:
+    truth, said = zip(*pairs, strict=True)
+    return Evaluation(0.5, torch.tensor(truth), torch.tensor(said), classes)
+
+
+@given(answers)
+def test_accuracy_precision_recall_and_confusion_count_the_same_answers(pairs: list[tuple[int, int]]) -> None:
+    result, count = evaluation(pairs), Counter(pairs)
+    assert result.accuracy == sum(truth == said for truth, said in pairs) / len(pairs)
+    matrix = result.confusion()
+    assert all(matrix[truth][said] == count[truth, said] for truth in range(4) for said in range(4))
+    for index, (precision, recall, total) in enumerate(result.per_class()):
+        column = sum(row[index] for row in matrix)
+        assert total == sum(matrix[index])
+        assert recall == (matrix[index][index] / total if total else 0)
+        assert precision == (matrix[index][index] / column if column else 0)
+
+
+@given(answers)
+def test_the_most_frequent_confusions_come_first_and_none_is_right(pairs: list[tuple[int, int]]) -> None:
+    confused = evaluation(pairs).confused(3)
+    counts = [count for _, _, count in confused]
+    assert counts == sorted(counts, reverse=True)
+    assert all(truth != said and Counter(pairs)[truth, said] == count for truth, said, count in confused)
+
+
+def test_a_picture_is_judged_alone_whatever_lies_beside_it(
+    pictures: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = parse(TINY)
+    network = resnet("resnet18", 2)
+    network.train()
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+    loaded = load(pictures, config)
+    feed = Batches(loaded.train, loaded.transform, config, MACHINE)
+    together = evaluate(network, feed, 2, StopSignal())
+    monkeypatch.setattr("training_code.batches.EVALUATION_BATCH", 1)
+    alone = evaluate(network, feed, 2, StopSignal())
+    assert together.loss == pytest.approx(alone.loss, rel=1e-4)
+    assert torch.equal(together.predicted, alone.predicted)
+    assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
+
+
+def test_ten_thousand_classes_do_not_fill_the_json_with_a_matrix() -> None:
+    described = evaluation([(1, 2), (3, 3)], 10_000).describe(tuple(map(str, range(10_000))), "f")
+    assert described["confusion"] is None
+    assert len(described["per_class"]) == 10_000

@@ -1,0 +1,155 @@
+"""Whole jobs, in processes of their own, as SageMaker starts, stops and kills them."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from tests.unit.training_code.samples import TINY, job_folder
+from training_code import entrypoint
+
+HYPERPARAMETERS = TINY | {"epochs": "3", "dataset": "shades", "run": "p-run"}
+
+
+def start(base: Path, *arguments: str) -> subprocess.Popen[str]:
+    environment = os.environ | {
+        "SAGEMAKER_BASE_DIR": str(base),
+        "TRAINING_JOB_NAME": "p-shades-1",
+        "OMP_NUM_THREADS": "1",
+    }
+    return subprocess.Popen(
+        [sys.executable, entrypoint.__file__, *arguments],
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+def run(base: Path, *arguments: str) -> tuple[int, str]:
+    """Start and wait; the exit code and the log."""
+    process = start(base, *(arguments or ("train",)))
+    log, _ = process.communicate(timeout=240)
+    return process.returncode, log
+
+
+def metrics(log: str) -> list[str]:
+    """The lines that carry numbers, without times."""
+    return [line.split(" (")[0] for line in log.splitlines() if re.match(r"(epoch|test_loss)=", line)]
+
+
+@pytest.fixture(scope="module")
+def whole(pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """A job that ran through: its base folder and log."""
+    base = job_folder(tmp_path_factory.mktemp("whole") / "base", pictures, HYPERPARAMETERS)
+    code, log = run(base)
+    assert code == 0, log
+    return base, log
+
+
+def test_a_job_leaves_its_model_and_its_evaluation(whole: tuple[Path, str]) -> None:
+    base, log = whole
+    model, evaluation = base / "model", base / "output" / "data" / "evaluation.json"
+    assert (model / "model.safetensors").stat().st_size > 40_000_000
+    assert json.loads((model / "model.json").read_text())["training_job"] == "p-shades-1"
+    accuracy = json.loads(evaluation.read_text())["test"]["accuracy"]
+    assert f"test_accuracy={accuracy:.6f}" in log
+    assert not (base / "output" / "failure").exists()
+    assert not (base / "checkpoints").exists()
+
+
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])
+def test_a_job_interrupted_and_started_again_ends_with_the_same_numbers(
+    how: signal.Signals, whole: tuple[Path, str], pictures: Path, tmp_path: Path
+) -> None:
+    base = job_folder(tmp_path / "base", pictures, HYPERPARAMETERS)
+    (base / "checkpoints").mkdir()
+    process = start(base, "train")
+    assert process.stdout is not None
+    before = []
+    for line in process.stdout:
+        before.append(line)
+        if line.startswith("epoch=2" if how == signal.SIGKILL else "epoch=1"):
+            process.send_signal(how)
+            break
+    before.append(process.communicate(timeout=60)[0])
+    if how == signal.SIGTERM:
+        assert process.returncode == 0
+        assert "stopped at epoch" in before[-1]
+        assert (base / "model" / "model.safetensors").exists(), "the best model so far is kept"
+        assert not (base / "output" / "data").exists()
+    code, log = run(base)
+    assert code == 0, log
+    assert "resumed at" in log
+    assert metrics(log)[-2:] == metrics(whole[1])[-2:]
+    assert "epoch=1" not in log
+    assert (base / "model" / "model.safetensors").read_bytes() == (
+        whole[0] / "model" / "model.safetensors"
+    ).read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("hyperparameters", "message"),
+    [
+        ({"epochs": "many"}, "InvalidHyperparameter: epochs=many: allowed is a whole number from 1 to 10000"),
+        ({"weights": "pretrained"}, "UnusableWeights: weights=pretrained needs one .safetensors or .pth"),
+    ],
+)
+def test_a_users_mistake_is_one_message_without_a_traceback(
+    hyperparameters: dict[str, str], message: str, pictures: Path, tmp_path: Path
+) -> None:
+    base = job_folder(tmp_path / "base", pictures, TINY | hyperparameters)
+    code, log = run(base)
+    assert code == 1
+    assert "Traceback" not in log
+    assert (base / "output" / "failure").read_text().startswith(message)
+    assert not (base / "model").exists()
+
+
+def test_a_fault_of_the_program_keeps_its_traceback(pictures: Path, tmp_path: Path) -> None:
+    base = job_folder(tmp_path / "base", pictures, TINY | {"epochs": "1"})
+    (base / "model").write_text("in the way")
+    code, log = run(base)
+    assert code == 1
+    assert "Traceback" in log
+    assert "the training code failed: FileExistsError" in (base / "output" / "failure").read_text()
+
+
+def test_a_job_without_its_code_says_which_channel_it_misses(tmp_path: Path) -> None:
+    code, log = run(tmp_path)
+    assert code == 1
+    assert "the channel 'code' holds no training_code" in log
+    assert "channel 'code'" in (tmp_path / "output" / "failure").read_text()
+
+
+@pytest.mark.parametrize("arguments", [("serve",), ("train", "now")])
+def test_the_image_only_trains(tmp_path: Path, arguments: tuple[str, ...]) -> None:
+    code, log = run(tmp_path, *arguments)
+    assert code == 1
+    assert "start it with the argument 'train'" in log
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="a GPU's reproducible mode imports the compiler")
+def test_a_whole_job_imports_neither_torchvision_nor_the_compiler(pictures: Path, tmp_path: Path) -> None:
+    base = job_folder(tmp_path / "base", pictures, TINY | {"epochs": "1", "trainable_from": "fc"})
+    check = (
+        "import sys, training_code.__main__ as job; assert job.main() == 0;"
+        "print([name for name in ('torchvision', 'torch._dynamo', 'pandas') if name in sys.modules])"
+    )
+    said = subprocess.run(
+        [sys.executable, "-c", check],
+        cwd=Path(entrypoint.__file__).parents[1],
+        env=os.environ | {"SAGEMAKER_BASE_DIR": str(base), "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert said.stdout.splitlines()[-1] == "[]"

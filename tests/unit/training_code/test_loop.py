@@ -1,0 +1,197 @@
+"""Training learns, repeats itself, and goes on where it was interrupted with the same numbers."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+import torch
+
+from tests.unit.training_code.samples import MACHINE, numbers, train
+from training_code import loop, machine
+from training_code.config import parse
+from training_code.errors import OutOfMemory, TrainingDiverged, UnusableCheckpoint
+from training_code.machine import memory_explained
+from training_code.stopping import Stopped, StopSignal
+
+
+class StopAfter(StopSignal):
+    """Comes at the `count`-th look."""
+
+    def __init__(self, count: int) -> None:
+        super().__init__()
+        self._left = count
+
+    def check(self) -> None:
+        self._left -= 1
+        if self._left < 0:
+            raise Stopped
+
+
+@pytest.fixture(scope="module")
+def whole(pictures: Path) -> loop.Trained:
+    """A training that ran through; 3 steps and 1 look at the validation split per epoch."""
+    torch.set_num_threads(1)
+    return train(pictures, None)
+
+
+def test_the_same_seed_gives_the_same_numbers_and_another_seed_others(
+    pictures: Path, whole: loop.Trained
+) -> None:
+    again = train(pictures, None)
+    assert numbers(again) == numbers(whole)
+    assert torch.equal(again.network.fc.weight, whole.network.fc.weight)
+    assert numbers(train(pictures, None, seed="1")) != numbers(whole)
+
+
+@pytest.mark.parametrize("looks", range(1, 8))
+def test_a_training_stopped_anywhere_and_resumed_ends_with_the_same_numbers(
+    pictures: Path, whole: loop.Trained, tmp_path: Path, looks: int
+) -> None:
+    try:
+        first = train(pictures, tmp_path, StopAfter(looks))
+        assert first.stopped
+        assert len(first.history) == 1
+    except Stopped:
+        assert looks < 4, "an epoch was done, so there is a model to keep"
+    resumed = train(pictures, tmp_path)
+    assert numbers(resumed) == numbers(whole)
+    assert resumed.best.epoch == whole.best.epoch
+    for name, value in whole.network.state_dict().items():
+        assert torch.equal(value, resumed.network.state_dict()[name]), name
+
+
+def test_a_resumed_training_does_not_repeat_the_steps_that_were_done(
+    pictures: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(Stopped):
+        train(pictures, tmp_path, StopAfter(2))
+    train(pictures, tmp_path)
+    assert "resumed at epoch 1, step 2" in capsys.readouterr().out
+
+
+def test_only_what_is_trained_is_checkpointed_and_it_resumes_too(pictures: Path, tmp_path: Path) -> None:
+    expected = train(pictures, None, trainable_from="fc", optimizer="adamw")
+    with pytest.raises(Stopped):
+        train(pictures, tmp_path, StopAfter(2), trainable_from="fc", optimizer="adamw")
+    assert sum(path.stat().st_size for path in tmp_path.iterdir()) < 100_000
+    assert numbers(train(pictures, tmp_path, trainable_from="fc", optimizer="adamw")) == numbers(expected)
+
+
+def test_a_checkpoint_of_another_training_is_refused_by_what_differs(pictures: Path, tmp_path: Path) -> None:
+    train(pictures, tmp_path, trainable_from="fc")
+    with pytest.raises(UnusableCheckpoint, match=r"it differs in epochs, seed"):
+        train(pictures, tmp_path, trainable_from="fc", epochs="3", seed="9")
+
+
+def test_a_finished_training_that_is_started_again_trains_nothing_more(
+    pictures: Path, tmp_path: Path
+) -> None:
+    first = train(pictures, tmp_path, trainable_from="fc")
+    again = train(pictures, tmp_path, StopAfter(0), trainable_from="fc")
+    assert not again.stopped
+    assert torch.equal(first.network.fc.weight, again.network.fc.weight)
+
+
+@pytest.mark.parametrize("objective", ["valid_accuracy", "valid_loss"])
+def test_the_network_returned_is_that_of_the_best_epoch(pictures: Path, objective: str) -> None:
+    trained = _train_wildly(pictures, None, epochs="4", objective=objective)
+    ranked = sorted(trained.history, key=lambda each: each.valid_loss)  # their accuracies are all the same
+    assert trained.best == ranked[0] != trained.history[-1]
+    stopped = _train_wildly(pictures, None, epochs="4", objective=objective, looks=4 * trained.best.epoch)
+    assert torch.equal(trained.network.fc.weight, stopped.network.fc.weight)
+
+
+def test_the_best_epoch_survives_an_interruption(pictures: Path, tmp_path: Path) -> None:
+    whole = _train_wildly(pictures, None)
+    assert whole.best.epoch == 1
+    assert _train_wildly(pictures, tmp_path, looks=5).stopped
+    resumed = _train_wildly(pictures, tmp_path)
+    assert resumed.best.epoch == 1
+    assert torch.equal(resumed.network.fc.weight, whole.network.fc.weight)
+
+
+def _train_wildly(
+    pictures: Path, folder: Path | None, epochs: str = "2", objective: str = "valid_loss", looks: int = 99
+) -> loop.Trained:
+    """A training whose last epoch is not its best."""
+    return train(
+        pictures,
+        folder,
+        StopAfter(looks),
+        learning_rate="3",
+        schedule="constant",
+        epochs=epochs,
+        objective=objective,
+    )
+
+
+def test_it_learns_what_can_be_learned(pictures: Path) -> None:
+    trained = train(pictures, None, epochs="8", schedule="one-cycle", augment="none")
+    assert trained.history[-1].train_loss < trained.history[0].train_loss / 2
+    assert trained.best.valid_accuracy == 1.0
+
+
+def test_label_smoothing_changes_the_training_loss_only(pictures: Path, whole: loop.Trained) -> None:
+    smooth = train(pictures, None, epochs="2", label_smoothing="0.3", learning_rate="1e-12")
+    plain = train(pictures, None, epochs="2", learning_rate="1e-12")
+    assert smooth.history[0].train_loss != plain.history[0].train_loss
+    assert smooth.history[0].valid_loss == pytest.approx(plain.history[0].valid_loss, abs=1e-5)
+
+
+def test_a_loss_that_is_no_number_ends_the_job_with_step_and_cause(pictures: Path) -> None:
+    said = r"loss became (nan|inf) at step \d of epoch \d: .*rate \(100 at that step\).*try learning_rate=10"
+    with pytest.raises(TrainingDiverged, match=said):
+        train(
+            pictures,
+            None,
+            learning_rate="100",
+            weight_decay="10",
+            batch_size="2",
+            schedule="constant",
+            epochs="9",
+        )
+
+
+def test_weights_that_blow_up_unseen_are_noticed_on_the_validation_split(pictures: Path) -> None:
+    with pytest.raises(
+        TrainingDiverged, match=r"validation loss is (nan|inf) after epoch 1: .*learning rate"
+    ):
+        train(pictures, None, learning_rate="100", schedule="constant")
+
+
+def test_every_epoch_is_told_in_words_that_the_metric_definitions_match(
+    pictures: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    trained = train(pictures, None, trainable_from="fc")
+    lines = [line for line in capsys.readouterr().out.splitlines() if line.startswith("epoch=")]
+    assert len(lines) == 2
+    told = re.search(r"valid_loss=([0-9.eE+-]+)", lines[1])
+    assert told is not None
+    assert float(told[1]) == pytest.approx(trained.history[1].valid_loss, abs=1e-5)
+
+
+@pytest.mark.parametrize(
+    "error", [MemoryError(), RuntimeError("DefaultCPUAllocator: can't allocate memory: x")]
+)
+def test_memory_that_does_not_suffice_is_said_with_the_batch_size_to_try(error: Exception) -> None:
+    with (
+        pytest.raises(OutOfMemory, match=r"32 pictures of 224x224 .* try batch_size=16"),
+        memory_explained(parse({})),
+    ):
+        raise error
+
+
+def test_any_other_error_of_torch_stays_what_it_is() -> None:
+    with pytest.raises(RuntimeError, match="shape mismatch"), memory_explained(parse({})):
+        raise RuntimeError("shape mismatch")
+
+
+def test_bfloat16_keeps_weights_in_float32_and_still_learns(
+    pictures: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tests.unit.training_code.samples.MACHINE", machine.Machine(MACHINE.device, 1, True))
+    trained = train(pictures, None, epochs="1", image_size="32")
+    assert trained.network.fc.weight.dtype == torch.float32
+    assert trained.history[0].train_loss < 3

@@ -1,0 +1,58 @@
+"""What a job makes of the machine it finds."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+import torch
+from torch.nn import functional
+
+from training_code import machine
+from training_code.machine import CoreWatch, Machine
+from training_code.resnet import resnet
+
+
+def test_a_job_takes_no_more_threads_than_others_leave_free(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(machine, "cores", lambda: 4)
+    clock = iter([0.0, 10.0, 10.0])
+    monkeypatch.setattr(time, "monotonic", lambda: next(clock))
+    monkeypatch.setattr(time, "process_time", lambda: 0.0)
+    idle = iter([100.0, 121.0])  # 21 of 40 core seconds were idle
+    monkeypatch.setattr(machine, "_idle_seconds", lambda: next(idle))
+    assert CoreWatch().free_cores() == 2
+
+
+def test_a_job_always_has_one_thread_and_never_more_than_it_was_given(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(machine, "_idle_seconds", lambda: 0.0)
+    assert CoreWatch().free_cores() == 1
+    monkeypatch.setenv("OMP_NUM_THREADS", "2")
+    seconds = iter([0.0, 1000.0])
+    monkeypatch.setattr(machine, "_idle_seconds", lambda: next(seconds))
+    assert CoreWatch().free_cores() == 2
+
+
+def test_bfloat16_is_left_out_where_its_gradients_are_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(machine, "_cpu_has_bfloat16", lambda: True)
+    assert Machine.prepare(1, image_size=32).bfloat16 is not torch.cuda.is_available()
+    assert Machine.prepare(1, image_size=31).bfloat16 is False
+
+
+@pytest.mark.parametrize("size", [32, 48])
+def test_bfloat16_gradients_are_float32s_also_in_memory_that_was_used_before(size: int) -> None:
+    def gradients(*, bfloat16: bool) -> dict[str, torch.Tensor]:
+        torch.manual_seed(0)
+        network = resnet("resnet18", 2).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        pictures = torch.randn(16, 3, size, size)
+        used = [torch.full((count,), 1e30) for count in (10**5, 10**6, 1_179_648, 2_359_296)]
+        del used
+        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=bfloat16):
+            scores = network(pictures)
+        functional.cross_entropy(scores.float(), torch.arange(16) % 2).backward()  # type: ignore[no-untyped-call]
+        return {name: value.grad for name, value in network.named_parameters() if value.grad is not None}
+
+    exact, short = gradients(bfloat16=False), gradients(bfloat16=True)
+    for name, expected in exact.items():
+        assert short[name].abs().max() <= 3 * expected.abs().max() + 1e-3, name

@@ -1,0 +1,65 @@
+"""What lies beside the code: metric definitions, the image's libraries, the recipes."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from common.recipe import parse as parse_recipe
+from training_code import config
+
+ROOT = Path(config.__file__).parents[1]
+PIN = re.compile(r"^([a-z0-9][a-z0-9._-]*)==([^ ;\n]+)", re.MULTILINE)
+
+
+def definitions() -> dict[str, str]:
+    content = json.loads((ROOT / "training_code" / "metric_definitions.json").read_text())
+    return {each["Name"]: each["Regex"] for each in content}
+
+
+def test_each_metric_is_found_once_in_the_lines_that_tell_it_and_nowhere_else() -> None:
+    told = (
+        "epoch=3 train_loss=0.25 valid_loss=1.5e-05 valid_accuracy=0.9 (5.9 s, 219 images/s)\n"
+        "test_loss=0.5 test_accuracy=1.000000\n"
+    )
+    progress = (
+        "step 71 of 120: loss 0.8168, 223 images/s, about 7 s left\n"
+        "stopped at epoch 2, step 3\nmodel of epoch 3 written, 22.1 s in all\n"
+    )
+    found = {name: re.findall(regex, told + progress) for name, regex in definitions().items()}
+    assert found == {
+        "train_loss": ["0.25"],
+        "valid_loss": ["1.5e-05"],
+        "valid_accuracy": ["0.9"],
+        "test_loss": ["0.5"],
+        "test_accuracy": ["1.000000"],
+    }
+
+
+def test_the_image_installs_the_versions_that_are_tested_here() -> None:
+    ours = set(PIN.findall((ROOT / "training_code" / "requirements.txt").read_text()))
+    locked = set(PIN.findall((ROOT / "requirements.txt").read_text()))
+    assert {name for name, _ in ours} >= {"torch", "torchvision", "safetensors", "numpy", "pillow"}
+    assert ours <= locked
+
+
+def test_the_image_is_built_from_no_file_that_a_code_change_touches() -> None:
+    ignored = (ROOT / "training_code" / ".dockerignore").read_text().split()
+    copied = re.findall(r"^COPY (\S+)", (ROOT / "training_code" / "Dockerfile").read_text(), re.MULTILINE)
+    assert ignored[0] == "*"
+    assert {f"!{name}" for name in copied} | {"!Dockerfile"} == set(ignored[1:])
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "recipes").glob("*.toml")), ids=lambda path: path.stem)
+def test_a_recipe_passes_its_checker_and_the_training_code_takes_it(path: Path) -> None:
+    recipe = parse_recipe(path.stem, path.read_text(), path.name)
+    values = {name: str(value) for name, value in recipe.hyperparameters.items()}
+    config.parse(values)
+    config.parse(values | {name: str(value) for name, value in recipe.final.items()})
+    assert recipe.tuning is not None
+    for searched in recipe.tuning.ranges:
+        for value in searched.values or (searched.low, searched.high):
+            config.parse(values | {searched.name: str(value)})

@@ -1,0 +1,81 @@
+"""A training job, from SageMaker's folders to a model artifact. Run as `python -m training_code`."""
+
+from __future__ import annotations
+
+import sys
+import time
+
+from training_code import artifact, data, loop, model
+from training_code.batches import Batches
+from training_code.checkpoints import Checkpoints
+from training_code.config import parse
+from training_code.errors import TrainingError
+from training_code.evaluation import Evaluation, evaluate
+from training_code.job import Job
+from training_code.machine import CoreWatch, Machine
+from training_code.stopping import Stopped, StopSignal
+
+
+def run(job: Job, stop: StopSignal) -> None:
+    """Do the whole job.
+
+    Raises:
+        TrainingError: it cannot be done, for a reason its owner can mend.
+        Stopped: the job was told to stop before there was anything to keep.
+    """
+    start = time.perf_counter()
+    watch = CoreWatch()
+    config = parse(job.hyperparameters())
+    dataset = data.load(job.splits(), config, stop)
+    data.announce(dataset)
+    machine = Machine.prepare(watch.free_cores(), config.image_size)
+    print(f"job {job.name} on {machine}", flush=True)
+
+    train, valid, test = (Batches(split, dataset.transform, config, machine) for split in dataset.splits)
+
+    network = model.build(config, len(dataset.classes), job.pretrained, machine)
+    checkpoints = Checkpoints(job.checkpoints, loop.identity(config, dataset))
+    trained = loop.train(network, train, valid, config, checkpoints, stop)
+
+    evaluations = {} if trained.stopped else _evaluate_best({"valid": valid, "test": test}, trained, stop)
+    seconds = time.perf_counter() - start
+    facts = artifact.Facts.of(job, config, dataset, machine, trained, evaluations, seconds)
+    artifact.write(job, trained, facts)
+    print(f"model of epoch {trained.best.epoch} written, {seconds:.1f} s in all", flush=True)
+
+
+def _evaluate_best(
+    splits: dict[str, Batches], trained: loop.Trained, stop: StopSignal
+) -> dict[str, Evaluation]:
+    """The best epoch's network on valid and test; nothing if the job is stopped on the way."""
+    classes = trained.network.fc.out_features
+    try:
+        results = {name: evaluate(trained.network, split, classes, stop) for name, split in splits.items()}
+    except Stopped:
+        return {}
+    test = results["test"]
+    print(f"test_loss={test.loss:.6f} test_accuracy={test.accuracy:.6f}", flush=True)
+    return results
+
+
+def main() -> int:
+    """Run the job this process was started for; the exit code says how it ended."""
+    stop = StopSignal()
+    stop.listen()
+    job = Job.from_environment()
+    try:
+        run(job, stop)
+    except Stopped:
+        print("stopped before the first epoch was done: there is no model", flush=True)
+    except TrainingError as error:
+        job.fail(f"{type(error).__name__}: {error}")
+        print(f"error: {error}", file=sys.stderr, flush=True)
+        return 1
+    except Exception as error:
+        job.fail(f"the training code failed: {type(error).__name__}: {error} (its log has the traceback)")
+        raise
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

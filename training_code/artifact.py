@@ -1,0 +1,156 @@
+"""The model artifact: everything a server, a registry and a reader need, and nothing that runs when loaded.
+
+Written into the model folder: model.safetensors (weights under torchvision's names), classes.json, model.json
+(what the model is, how pictures become its input, where it comes from) and report.html. Into the output
+folder: evaluation.json, which the registry's quality gate reads.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import safetensors.torch
+
+from training_code.config import Config
+from training_code.data import Dataset
+from training_code.evaluation import Evaluation
+from training_code.job import Job
+from training_code.loop import Epoch, Trained
+from training_code.machine import Machine, versions
+from training_code.report import render
+
+_FORMAT: Final = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Facts:
+    """All there is to say about one training; `evaluations` is empty when it was stopped before them."""
+
+    job: str
+    config: Config
+    dataset: Dataset
+    machine: Machine
+    history: tuple[Epoch, ...]
+    best: Epoch
+    stopped: bool
+    evaluations: Mapping[str, Evaluation]
+    seconds: float
+    code_version: str
+    versions: Mapping[str, str]
+
+    @staticmethod
+    def of(
+        job: Job,
+        config: Config,
+        dataset: Dataset,
+        machine: Machine,
+        trained: Trained,
+        evaluations: Mapping[str, Evaluation],
+        seconds: float,
+    ) -> Facts:
+        """Gather the facts."""
+        return Facts(
+            job=job.name,
+            config=config,
+            dataset=dataset,
+            machine=machine,
+            history=trained.history,
+            best=trained.best,
+            stopped=trained.stopped or not evaluations,
+            evaluations=evaluations,
+            seconds=seconds,
+            code_version=code_version(),
+            versions=versions(),
+        )
+
+
+def write(job: Job, trained: Trained, facts: Facts) -> None:
+    """Write the artifact of a job: the model and its papers."""
+    job.model.mkdir(parents=True, exist_ok=True)
+    state = {name: value.detach().cpu().contiguous() for name, value in trained.network.state_dict().items()}
+    weights = job.model / "model.safetensors"
+    safetensors.torch.save_file(state, weights, metadata={"format": "pt"})
+    weights.chmod(0o644)  # safetensors writes for this user alone; a server may run as another
+    _write_json(job.model / "classes.json", list(facts.dataset.classes))
+    _write_json(job.model / "model.json", model_card(facts))
+    (job.model / "report.html").write_text(render(facts), encoding="utf-8")
+    if facts.evaluations:
+        job.output_data.mkdir(parents=True, exist_ok=True)
+        _write_json(job.output_data / "evaluation.json", evaluation(facts))
+
+
+def model_card(facts: Facts) -> dict[str, Any]:
+    """model.json."""
+    config = facts.config
+    return {
+        "format": _FORMAT,
+        "arch": config.arch,
+        "num_classes": len(facts.dataset.classes),
+        "image_size": config.image_size,
+        "transform": facts.dataset.transform.describe(),
+        "training_job": facts.job,
+        "run": config.run,
+        "dataset": config.dataset,
+        "metrics": _metrics(facts),
+        "best_epoch": facts.best.epoch,
+        "stopped_early": facts.stopped,
+        "hyperparameters": _hyperparameters(config),
+        "data": facts.dataset.describe(),
+        "machine": str(facts.machine),
+        "precision": "bfloat16" if facts.machine.bfloat16 else "float32",
+        "code_version": facts.code_version,
+        "versions": dict(facts.versions),
+        "seconds": round(facts.seconds, 3),
+    }
+
+
+def evaluation(facts: Facts) -> dict[str, Any]:
+    """evaluation.json."""
+    classes, dataset = facts.dataset.classes, facts.dataset
+    return {
+        "format": _FORMAT,
+        "arch": facts.config.arch,
+        "classes": list(classes),
+        "image_size": facts.config.image_size,
+        "test": facts.evaluations["test"].describe(classes, dataset.test.fingerprint),
+        "valid": facts.evaluations["valid"].describe(classes, dataset.valid.fingerprint),
+        "train": {"count": len(dataset.train), "fingerprint": dataset.train.fingerprint},
+        "hyperparameters": _hyperparameters(facts.config),
+        "versions": dict(facts.versions),
+        "seconds": round(facts.seconds, 3),
+    }
+
+
+def code_version() -> str:
+    """SHA-256 over the source files of this package, by name: which code trained the model."""
+    folder = Path(__file__).parent
+    digest = hashlib.sha256()
+    for path in sorted(folder.glob("*.py")):
+        digest.update(f"{path.name}\n".encode() + path.read_bytes())
+    return digest.hexdigest()
+
+
+def _metrics(facts: Facts) -> dict[str, dict[str, float]]:
+    measured = {
+        name: {"accuracy": result.accuracy, "loss": result.loss} for name, result in facts.evaluations.items()
+    }
+    best = facts.best
+    return {
+        "train": {"loss": best.train_loss},
+        "valid": {"accuracy": best.valid_accuracy, "loss": best.valid_loss},
+        **measured,
+    }
+
+
+def _hyperparameters(config: Config) -> dict[str, Any]:
+    return dataclasses.asdict(config)
+
+
+def _write_json(path: Path, content: Any) -> None:
+    path.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")

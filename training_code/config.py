@@ -1,0 +1,163 @@
+"""The hyperparameters: what they are called, what they may be, and what they are when nobody says.
+
+SageMaker hands every hyperparameter over as a string, a tuning job's categorical values sometimes quoted
+once more as JSON (`"16"` for `16`). `parse` turns them into one checked `Config`; a name or value that is
+not allowed ends the job with a message naming the key, the value and what would do.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from training_code.errors import InvalidHyperparameter
+from training_code.resnet import STAGES
+
+_OF_SAGEMAKER: Final = ("sagemaker_", "_tuning_objective_metric")
+"""Hyperparameters SageMaker adds for its own use begin so."""
+
+
+def _one_of(default: str, *others: str) -> Any:
+    return field(default=default, metadata={"choices": (default, *others)})
+
+
+def _number(default: float, least: float, most: float, *, above: bool = False, below: bool = False) -> Any:
+    """A number from `least` to `most`; with `above` or `below` that bound itself is not allowed."""
+    return field(default=default, metadata={"range": (least, most, above, below)})
+
+
+def _text() -> Any:
+    return field(default="", metadata={})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    """Everything a training job can be told. Each field is a hyperparameter of the same name."""
+
+    arch: str = _one_of("resnet18", "resnet34", "resnet50")
+    """The network."""
+    weights: str = _one_of("none", "imagenet", "pretrained")
+    """What training starts from: fresh weights, ImageNet's (downloaded), or the channel `pretrained`."""
+    trainable_from: str = _one_of(*STAGES)
+    """The first stage that is trained; those before it are frozen. `stem` trains everything."""
+
+    image_size: int = _number(224, 8, 1024)
+    """Side of the square the network sees, in pixels."""
+    train_fraction: float = _number(1.0, 0.0, 1.0, above=True)
+    """The share of each class's training pictures that is used."""
+    augment: str = _one_of("flip", "none", "crop", "crop-flip")
+    """How training pictures are varied: mirrored left to right, cropped at random places, both or neither."""
+
+    optimizer: str = _one_of("sgd", "adamw")
+    """Stochastic gradient descent with momentum, or AdamW."""
+    epochs: int = _number(5, 1, 10_000)
+    """How often training goes through the pictures."""
+    batch_size: int = _number(32, 2, 65_536)
+    """Pictures per step."""
+    learning_rate: float = _number(0.01, 0.0, 100.0, above=True)
+    """The highest learning rate; the schedule leads up to it and down from it."""
+    momentum: float = _number(0.9, 0.0, 1.0, below=True)
+    """SGD's momentum."""
+    weight_decay: float = _number(1e-4, 0.0, 10.0)
+    """L2 penalty for SGD, decoupled weight decay for AdamW."""
+    eps: float = _number(1e-8, 0.0, 1.0, above=True)
+    """What AdamW adds to its denominator."""
+    schedule: str = _one_of("cosine", "constant", "one-cycle")
+    """How the learning rate runs after the warm-up."""
+    warmup_epochs: float = _number(0.0, 0.0, 10_000.0)
+    """Epochs, also parts of one, over which the learning rate rises to its highest."""
+    label_smoothing: float = _number(0.0, 0.0, 1.0, below=True)
+    """The share of each target that is spread over all classes."""
+    seed: int = _number(0, 0, 2**31 - 1)
+    """The same seed on the same machine gives the same numbers."""
+    objective: str = _one_of("valid_accuracy", "valid_loss")
+    """The metric by which the best epoch is chosen: the highest accuracy, or the lowest loss."""
+
+    run: str = _text()
+    """The run this job belongs to; recorded in the model, nothing else."""
+    dataset: str = _text()
+    """The data set's name; recorded in the model, nothing else."""
+
+    def __post_init__(self) -> None:
+        if self.warmup_epochs >= self.epochs and self.warmup_epochs > 0:
+            raise InvalidHyperparameter(
+                f"warmup_epochs={self.warmup_epochs:g}: the warm-up must be shorter than "
+                f"the training (epochs={self.epochs})"
+            )
+
+    @property
+    def maximize(self) -> bool:
+        """Whether a higher objective is better."""
+        return self.objective == "valid_accuracy"
+
+
+def parse(hyperparameters: Mapping[str, str]) -> Config:
+    """The checked configuration from SageMaker's strings.
+
+    Raises:
+        InvalidHyperparameter: an unknown name, a value of the wrong type, or one out of range.
+    """
+    fields = {each.name: each for each in dataclasses.fields(Config)}
+    values: dict[str, Any] = {}
+    for key, text in hyperparameters.items():
+        if key.startswith(_OF_SAGEMAKER):
+            continue
+        if key not in fields:
+            near = difflib.get_close_matches(key, fields, n=1)
+            hint = f" (did you mean {near[0]!r}?)" if near else ""
+            raise InvalidHyperparameter(
+                f"hyperparameter {key!r} is not known{hint}; there are: {', '.join(sorted(fields))}"
+            )
+        values[key] = _value(fields[key], _unquoted(text))
+    return Config(**values)
+
+
+def _unquoted(text: object) -> str:
+    """The value without the JSON quotes that a tuning job puts around categorical values."""
+    value = str(text).strip()
+    if len(value) >= 2 and value[0] == value[-1] == '"':
+        try:
+            return str(json.loads(value)).strip()
+        except ValueError:
+            return value
+    return value
+
+
+def _value(spec: dataclasses.Field[Any], text: str) -> Any:
+    if "choices" in spec.metadata:
+        choices: tuple[str, ...] = spec.metadata["choices"]
+        if text not in choices:
+            raise InvalidHyperparameter(f"{spec.name}={text}: allowed are {', '.join(choices)}")
+        return text
+    if "range" not in spec.metadata:
+        return text
+    least, most, above, below = spec.metadata["range"]
+    whole = isinstance(spec.default, int)
+    allowed = (
+        f"a{' whole' if whole else ''} number {'above' if above else 'from'} {least:.10g} "
+        f"{'to below' if below else 'to'} {most:.10g}"
+    )
+    number = _number_in(text)
+    wrong_kind = number is None or (whole and not number.is_integer())
+    if (
+        wrong_kind
+        or number is None
+        or not least <= number <= most
+        or (above and number == least)
+        or (below and number == most)
+    ):
+        raise InvalidHyperparameter(f"{spec.name}={text}: allowed is {allowed}")
+    return int(number) if whole else number
+
+
+def _number_in(text: str) -> float | None:
+    try:
+        number = float(text)
+    except ValueError:
+        return None
+    return number if math.isfinite(number) and "_" not in text else None

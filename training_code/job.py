@@ -1,0 +1,101 @@
+"""The base folder SageMaker gives a training job: what lies where, and how the job tells how it ended.
+
+`/opt/ml` in a container; anywhere else when the environment says so, which is how the same code runs on a
+laptop. See AWS, "How Amazon SageMaker AI Provides Training Information" and "... Processes Training Output".
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from training_code.errors import InvalidHyperparameter, UnusableDataset
+
+SPLITS: Final = ("train", "valid", "test")
+
+_FAILURE_CHARACTERS: Final = 1024
+"""SageMaker shows this much of the failure file."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """One training job's folders and name."""
+
+    base: Path
+    name: str
+
+    @staticmethod
+    def from_environment() -> Job:
+        """The job this process is: folders below SAGEMAKER_BASE_DIR, the name SageMaker set."""
+        return Job(
+            base=Path(os.environ.get("SAGEMAKER_BASE_DIR", "/opt/ml")),
+            name=os.environ.get("TRAINING_JOB_NAME", "local"),
+        )
+
+    @property
+    def model(self) -> Path:
+        """What becomes model.tar.gz."""
+        return self.base / "model"
+
+    @property
+    def output_data(self) -> Path:
+        """What becomes output.tar.gz."""
+        return self.base / "output" / "data"
+
+    @property
+    def checkpoints(self) -> Path | None:
+        """Where checkpoints outlive this machine; none unless the job was given a place for them."""
+        folder = self.base / "checkpoints"
+        return folder if folder.is_dir() else None
+
+    @property
+    def pretrained(self) -> Path:
+        """The channel with starting weights."""
+        return self.base / "input" / "data" / "pretrained"
+
+    def hyperparameters(self) -> dict[str, str]:
+        """The strings of hyperparameters.json; none when there is no such file.
+
+        Raises:
+            InvalidHyperparameter: the file is not a JSON object.
+        """
+        path = self.base / "input" / "config" / "hyperparameters.json"
+        if not path.exists():
+            return {}
+        try:
+            values = json.loads(path.read_text(encoding="utf-8"))
+        except ValueError as error:
+            raise InvalidHyperparameter(f"{path} is not JSON: {error}") from None
+        if not isinstance(values, dict):
+            raise InvalidHyperparameter(f"{path} must hold one JSON object of names and values")
+        return {str(key): str(value) for key, value in values.items()}
+
+    def splits(self) -> dict[str, Path]:
+        """The folders of train, valid and test: channels of these names, or folders in a channel `training`.
+
+        Raises:
+            UnusableDataset: one of the three is missing or empty.
+        """
+        channels = self.base / "input" / "data"
+        parent = channels / "training"
+        root = parent if parent.is_dir() and not (channels / "train").is_dir() else channels
+        kind = "folder" if root == parent else "channel"
+        for split in SPLITS:
+            folder = root / split
+            if not folder.is_dir() or not any(folder.iterdir()):
+                have = sorted(path.name for path in root.iterdir()) if root.is_dir() else []
+                raise UnusableDataset(
+                    f"the {kind} {split!r} is {'empty' if folder.is_dir() else 'missing'}: a training job "
+                    f"needs {', '.join(SPLITS)}, each with one folder of pictures per class"
+                    f" (there is: {', '.join(have) or 'nothing'})"
+                )
+        return {split: root / split for split in SPLITS}
+
+    def fail(self, message: str) -> None:
+        """Leave the reason where SageMaker looks for it."""
+        output = self.base / "output"
+        output.mkdir(parents=True, exist_ok=True)
+        (output / "failure").write_text(message[:_FAILURE_CHARACTERS], encoding="utf-8")

@@ -1,0 +1,121 @@
+"""SGD and AdamW by torch's own kernels, and the learning rate of every step.
+
+`torch.optim`'s functions do the arithmetic; its classes are left aside, because creating the first one
+imports the compiler (torch._dynamo), which takes as long as importing torch itself. What remains of them is
+a few tensors per parameter, which a checkpoint stores as they are. A test holds both to `torch.optim`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from typing import Final
+
+import torch
+from torch import Tensor, nn
+from torch.optim.adamw import adamw
+from torch.optim.sgd import sgd
+
+from training_code.config import Config
+
+_BETAS: Final = (0.9, 0.999)
+_ONE_CYCLE_RISE: Final = 0.3
+_ONE_CYCLE_START: Final = 1 / 25
+_ONE_CYCLE_END: Final = 1e-4
+
+
+class Optimizer:
+    """Steps the trained parameters of a network; `config` says how."""
+
+    def __init__(self, network: nn.Module, config: Config) -> None:
+        self._named = {name: value for name, value in network.named_parameters() if value.requires_grad}
+        self._config = config
+        moments = ("momentum",) if config.optimizer == "sgd" else ("mean", "square")
+        self._moments = {
+            moment: [torch.zeros_like(value) for value in self._named.values()] for moment in moments
+        }
+        self._taken = [torch.zeros((), device=value.device) for value in self._named.values()]
+
+    @torch.no_grad()
+    def step(self, learning_rate: float) -> None:
+        """Move every parameter along its gradient, and forget the gradients."""
+        parameters: list[Tensor] = list(self._named.values())
+        gradients = [value.grad for value in parameters if value.grad is not None]
+        if self._config.optimizer == "sgd":
+            sgd(
+                parameters,
+                gradients,
+                list(self._moments["momentum"]),
+                fused=True,
+                lr=learning_rate,
+                momentum=self._config.momentum,
+                weight_decay=self._config.weight_decay,
+                dampening=0.0,
+                nesterov=False,
+                maximize=False,
+            )
+        else:
+            adamw(
+                parameters,
+                gradients,
+                self._moments["mean"],
+                self._moments["square"],
+                [],
+                self._taken,
+                fused=True,
+                amsgrad=False,
+                beta1=_BETAS[0],
+                beta2=_BETAS[1],
+                lr=learning_rate,
+                weight_decay=self._config.weight_decay,
+                eps=self._config.eps,
+                maximize=False,
+            )
+        for value in parameters:
+            value.grad = None
+
+    def state(self) -> dict[str, Tensor]:
+        """Everything to go on from here, by name."""
+        named = {
+            f"{moment}.{name}": value
+            for moment, values in self._moments.items()
+            for name, value in zip(self._named, values, strict=True)
+        }
+        return {**named, "taken": torch.stack(self._taken)}
+
+    @torch.no_grad()
+    def restore(self, state: Mapping[str, Tensor]) -> None:
+        """Take over what `state` gave."""
+        for moment, values in self._moments.items():
+            for name, value in zip(self._named, values, strict=True):
+                value.copy_(state[f"{moment}.{name}"])
+        self._taken = list(state["taken"].clone().unbind())
+
+
+def schedule(config: Config, steps_per_epoch: int) -> Callable[[int], float]:
+    """The learning rate as a function of the step, counted from 0 over all epochs.
+
+    A warm-up rises in a straight line. After it `constant` stays, `cosine` falls to zero in half a wave
+    (SGDR, arXiv 1608.03983), and `one-cycle` (arXiv 1708.07120) falls in half a wave after rising in
+    one: over the warm-up, or over 30% of the steps when none is set.
+    """
+    total = config.epochs * steps_per_epoch
+    rise = round(config.warmup_epochs * steps_per_epoch)
+    if config.schedule == "one-cycle":
+        rise = rise or round(total * _ONE_CYCLE_RISE)
+
+    def share(step: int) -> float:
+        if step < rise:
+            progress = (step + 1) / rise
+            return _wave(_ONE_CYCLE_START, 1, progress) if config.schedule == "one-cycle" else progress
+        if config.schedule == "constant":
+            return 1.0
+        progress = (step - rise) / max(1, total - rise)
+        return _wave(1, _ONE_CYCLE_END if config.schedule == "one-cycle" else 0, progress)
+
+    return lambda step: config.learning_rate * share(step)
+
+
+def _wave(start: float, end: float, progress: float) -> float:
+    """From `start` to `end` along half a cosine."""
+    return end + (start - end) * (1 + math.cos(math.pi * progress)) / 2

@@ -1,0 +1,185 @@
+"""ResNet-18/34/50, written out: He et al. 2015 (arXiv 1512.03385) in the form torchvision publishes.
+
+The parameter names, shapes and numbers are torchvision's, so its published weights load unchanged and a
+model trained here loads into `torchvision.models.resnet18()` (a test holds both to that). The network is
+written here for two reasons. Importing torchvision takes longer than importing torch, and a tuning run pays
+for it in every trial. And here the network is a row of named stages that can be cut: what is frozen runs
+first, without a graph, and what is trained runs behind it.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import torch
+from torch import Tensor, nn
+
+STAGES: Final = ("stem", "layer1", "layer2", "layer3", "layer4", "fc")
+"""The row of stages, from the picture to the class scores."""
+
+
+class BasicBlock(nn.Module):
+    """Two 3x3 convolutions and a shortcut; what ResNet-18 and -34 are made of."""
+
+    expansion: Final = 1
+
+    def __init__(self, channels_in: int, width: int, stride: int) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(channels_in, width, 3, stride, 1, bias=False)
+        self.bn1 = nn.BatchNorm2d(width)
+        self.relu = nn.ReLU(inplace=True)
+        self.conv2 = nn.Conv2d(width, width, 3, 1, 1, bias=False)
+        self.bn2 = nn.BatchNorm2d(width)
+        self.downsample = _shortcut(channels_in, width * self.expansion, stride)
+
+    def forward(self, x: Tensor) -> Tensor:
+        out = self.relu(self.bn1(self.conv1(x)))
+        out = self.bn2(self.conv2(out))
+        out += x if self.downsample is None else self.downsample(x)
+        return self.relu(out)  # type: ignore[no-any-return]
+
+
+class Bottleneck(nn.Module):
+    """1x1, 3x3, 1x1 convolutions and a shortcut; the stride sits in the 3x3 one, as in torchvision (v1.5)."""
+
+    expansion: Final = 4
+
+    def __init__(self, channels_in: int, width: int, stride: int) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(channels_in, width, 1, bias=False)
+        self.bn1 = nn.BatchNorm2d(width)
+        self.conv2 = nn.Conv2d(width, width, 3, stride, 1, bias=False)
+        self.bn2 = nn.BatchNorm2d(width)
+        self.conv3 = nn.Conv2d(width, width * self.expansion, 1, bias=False)
+        self.bn3 = nn.BatchNorm2d(width * self.expansion)
+        self.relu = nn.ReLU(inplace=True)
+        self.downsample = _shortcut(channels_in, width * self.expansion, stride)
+
+    def forward(self, x: Tensor) -> Tensor:
+        out = self.relu(self.bn1(self.conv1(x)))
+        out = self.relu(self.bn2(self.conv2(out)))
+        out = self.bn3(self.conv3(out))
+        out += x if self.downsample is None else self.downsample(x)
+        return self.relu(out)  # type: ignore[no-any-return]
+
+
+def _shortcut(channels_in: int, channels_out: int, stride: int) -> nn.Sequential | None:
+    if stride == 1 and channels_in == channels_out:
+        return None
+    return nn.Sequential(
+        nn.Conv2d(channels_in, channels_out, 1, stride, bias=False), nn.BatchNorm2d(channels_out)
+    )
+
+
+class ResNet(nn.Module):
+    """A ResNet whose stages up to `trainable_from` are frozen: no gradients, no graph, evaluation mode.
+
+    `forward` takes float pictures of shape (n, 3, height, width) and gives class scores (n, classes).
+    """
+
+    def __init__(
+        self, block: type[BasicBlock] | type[Bottleneck], blocks: tuple[int, int, int, int], classes: int
+    ) -> None:
+        super().__init__()
+        self._channels = 64
+        self.conv1 = nn.Conv2d(3, 64, 7, 2, 3, bias=False)
+        self.bn1 = nn.BatchNorm2d(64)
+        self.relu = nn.ReLU(inplace=True)
+        self.maxpool = nn.MaxPool2d(3, 2, 1)
+        self.layer1 = self._layer(block, 64, blocks[0], 1)
+        self.layer2 = self._layer(block, 128, blocks[1], 2)
+        self.layer3 = self._layer(block, 256, blocks[2], 2)
+        self.layer4 = self._layer(block, 512, blocks[3], 2)
+        self.avgpool = nn.AdaptiveAvgPool2d((1, 1))
+        self.fc = nn.Linear(512 * block.expansion, classes)
+        self.cut = 0
+        self._initialise()
+
+    def freeze_before(self, stage: str) -> None:
+        """Freeze every stage before `stage`, train it and all behind it.
+
+        Raises:
+            ValueError: `stage` is not one of STAGES.
+        """
+        self.cut = STAGES.index(stage)
+        for module in self.frozen_modules():
+            module.requires_grad_(False)
+
+    def frozen_modules(self) -> list[nn.Module]:
+        """The modules before the cut."""
+        return [module for stage in STAGES[: self.cut] for module in self._modules_of(stage)]
+
+    def train(self, mode: bool = True) -> ResNet:
+        """Like `nn.Module.train`, but frozen stages stay in evaluation mode: their statistics are fixed."""
+        super().train(mode)
+        for module in self.frozen_modules():
+            module.eval()
+        return self
+
+    def trained_state(self) -> dict[str, Tensor]:
+        """The entries of `state_dict` that training changes: parameters and statistics behind the cut."""
+        frozen = {
+            f"{name}."
+            for name, module in self.named_children()
+            if any(module is part for part in self.frozen_modules())
+        }
+        return {
+            name: value for name, value in self.state_dict().items() if not name.startswith(tuple(frozen))
+        }
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.trained_part(self.frozen_part(x))
+
+    def frozen_part(self, x: Tensor) -> Tensor:
+        """What no training step changes: for the same picture always the same activation."""
+        with torch.no_grad():
+            for stage in STAGES[: self.cut]:
+                x = self._stage(stage, x)
+        return x
+
+    def trained_part(self, x: Tensor) -> Tensor:
+        """From the activation at the cut to class scores."""
+        for stage in STAGES[self.cut :]:
+            x = self._stage(stage, x)
+        return x
+
+    def _stage(self, stage: str, x: Tensor) -> Tensor:
+        if stage == "stem":
+            return self.maxpool(self.relu(self.bn1(self.conv1(x))))  # type: ignore[no-any-return]
+        if stage == "fc":
+            return self.fc(torch.flatten(self.avgpool(x), 1))  # type: ignore[no-any-return]
+        return self.get_submodule(stage)(x)  # type: ignore[no-any-return]
+
+    def _modules_of(self, stage: str) -> list[nn.Module]:
+        return [self.conv1, self.bn1] if stage == "stem" else [self.get_submodule(stage)]
+
+    def _layer(
+        self, block: type[BasicBlock] | type[Bottleneck], width: int, blocks: int, stride: int
+    ) -> nn.Sequential:
+        row: list[nn.Module] = []
+        for position in range(blocks):
+            row.append(block(self._channels, width, stride if position == 0 else 1))
+            self._channels = width * block.expansion
+        return nn.Sequential(*row)
+
+    def _initialise(self) -> None:
+        """He initialisation for convolutions, as in torchvision; linear and norm layers keep torch's own."""
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d):
+                nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+
+
+def resnet(arch: str, classes: int) -> ResNet:
+    """A freshly initialised network.
+
+    Args:
+        arch: resnet18, resnet34 or resnet50.
+        classes: how many classes the last layer tells apart.
+    """
+    if arch == "resnet18":
+        return ResNet(BasicBlock, (2, 2, 2, 2), classes)
+    if arch == "resnet34":
+        return ResNet(BasicBlock, (3, 4, 6, 3), classes)
+    if arch == "resnet50":
+        return ResNet(Bottleneck, (3, 4, 6, 3), classes)
+    raise ValueError(f"no architecture {arch!r}: resnet18, resnet34 or resnet50")
