@@ -1,0 +1,151 @@
+"""The model artifact: what training leaves and serving needs, read and checked before anything is built.
+
+A folder with `model.json` (architecture, transform, where it comes from), `classes.json` (class names in
+the order of the network's outputs) and `model.safetensors` (the weights). All three are data: reading them
+never runs code of theirs. What is missing or does not fit is one `BadArtifact` that names the file.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from picture import Transform
+
+FORMAT = 1
+ARCHITECTURES = ("resnet18", "resnet34", "resnet50")
+LARGEST_SIDE = 2048
+
+
+class BadArtifact(Exception):
+    """The model artifact cannot be served; the message names the file and what is wrong with it."""
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """A checked model artifact.
+
+    Attributes:
+        arch: one of ARCHITECTURES.
+        classes: names in the order of the network's outputs.
+        transform: from a decoded picture to the network's input.
+        training_job: name of the job that made it; empty if it does not say.
+        weights: the safetensors file.
+    """
+
+    arch: str
+    classes: tuple[str, ...]
+    transform: Transform
+    training_job: str
+    weights: Path
+
+
+def read(folder: Path) -> Artifact:
+    """Read and check everything but the weights themselves.
+
+    Raises:
+        BadArtifact: a file is missing, is not what its name says, or contradicts another.
+    """
+    if not folder.is_dir():
+        raise BadArtifact(f"There is no model folder {folder}.")
+    description = _json(folder / "model.json")
+    if not isinstance(description, dict):
+        raise BadArtifact("model.json must hold an object.")
+    if description.get("format") != FORMAT:
+        raise BadArtifact(
+            f"model.json has format {description.get('format')!r}; this container reads format {FORMAT}. "
+            "Serve it with the image that was built beside its training code."
+        )
+    arch = description.get("arch")
+    if arch not in ARCHITECTURES:
+        raise BadArtifact(
+            f"model.json names the architecture {arch!r}; known are {', '.join(ARCHITECTURES)}."
+        )
+    classes = _classes(_json(folder / "classes.json"))
+    if description.get("num_classes") != len(classes):
+        raise BadArtifact(
+            f"model.json says {description.get('num_classes')!r} classes, classes.json names {len(classes)}."
+        )
+    weights = folder / "model.safetensors"
+    if not weights.is_file():
+        raise BadArtifact(f"model.safetensors is missing; {_found(folder)}.")
+    if not os.access(weights, os.R_OK):
+        # The archive keeps the modes that the files had in training, and this process is not root.
+        raise BadArtifact(
+            "model.safetensors may not be read by this user: training must write it with mode 644."
+        )
+    return Artifact(
+        arch=arch,
+        classes=classes,
+        transform=_transform(description.get("transform")),
+        training_job=str(description.get("training_job") or ""),
+        weights=weights,
+    )
+
+
+def _json(path: Path) -> Any:
+    try:
+        return json.loads(path.read_bytes())
+    except FileNotFoundError:
+        raise BadArtifact(f"{path.name} is missing; {_found(path.parent)}.") from None
+    except (ValueError, RecursionError) as error:
+        raise BadArtifact(f"{path.name} is not JSON: {error}") from error
+    except OSError as error:
+        raise BadArtifact(f"{path.name} cannot be read: {error}") from error
+
+
+def _found(folder: Path) -> str:
+    names = sorted(path.name for path in folder.iterdir())[:10]
+    return f"the folder holds {', '.join(names)}" if names else "the folder is empty"
+
+
+def _classes(names: Any) -> tuple[str, ...]:
+    if not isinstance(names, list) or not all(isinstance(name, str) and name for name in names):
+        raise BadArtifact("classes.json must hold a list of class names.")
+    if len(names) < 2:
+        raise BadArtifact(f"classes.json names {len(names)} classes; a classifier has at least two.")
+    if len(set(names)) < len(names):
+        raise BadArtifact("classes.json names a class twice.")
+    return tuple(names)
+
+
+def _transform(value: Any) -> Transform:
+    if not isinstance(value, dict):
+        raise BadArtifact("model.json has no object `transform`.")
+    if value.get("interpolation") != "bilinear":
+        raise BadArtifact(
+            f"model.json: transform.interpolation is {value.get('interpolation')!r}, not 'bilinear'."
+        )
+    mode: Literal["shorter", "exact"]
+    match value.get("resize_mode"):
+        case "shorter" | "exact" as mode:
+            pass
+        case other:
+            raise BadArtifact(f"model.json: transform.resize_mode is {other!r}, not 'shorter' or 'exact'.")
+    resize, crop = _side(value, "resize"), _side(value, "crop")
+    if crop > resize:
+        raise BadArtifact(f"model.json: transform.crop {crop} is larger than transform.resize {resize}.")
+    mean, std = _channels(value, "mean"), _channels(value, "std")
+    if min(std) <= 0:
+        raise BadArtifact("model.json: transform.std must be above zero.")
+    return Transform(resize=resize, resize_mode=mode, crop=crop, mean=mean, std=std)
+
+
+def _side(value: dict[str, Any], key: str) -> int:
+    side = value.get(key)
+    if not isinstance(side, int) or isinstance(side, bool) or not 1 <= side <= LARGEST_SIDE:
+        raise BadArtifact(
+            f"model.json: transform.{key} is {side!r}, not a number of pixels (1-{LARGEST_SIDE})."
+        )
+    return side
+
+
+def _channels(value: dict[str, Any], key: str) -> tuple[float, float, float]:
+    match value.get(key):
+        case [(int() | float()) as red, (int() | float()) as green, (int() | float()) as blue]:
+            return float(red), float(green), float(blue)
+        case other:
+            raise BadArtifact(f"model.json: transform.{key} is {other!r}, not three numbers.")

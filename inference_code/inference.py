@@ -1,0 +1,188 @@
+"""SageMaker's four functions: load the model, read a request, predict, write the answer.
+
+`serve.py` runs them in this order, and AWS's own inference toolkit runs them unchanged when this folder is
+`code/` of a model archive. Both hand in a `context` with the request's headers, where `top_k` comes from.
+https://github.com/aws/sagemaker-inference-toolkit
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any, Protocol
+
+import artifact
+import numpy as np
+import picture
+from artifact import Artifact, BadArtifact
+from numpy.typing import NDArray
+from PIL.Image import Image
+from refusal import Refusal
+
+JSON = "application/json"
+RAW_BYTES = ("application/x-image", "application/octet-stream")
+CUSTOM_ATTRIBUTES = "X-Amzn-SageMaker-Custom-Attributes"
+TOP_K, MOST_TOP_K = 5, 1000
+# 6 MiB is what SageMaker's InvokeEndpoint safely carries; 40 megapixels decode to 120 MB.
+MAX_IMAGE_BYTES = int(os.environ.get("MAX_IMAGE_BYTES", 6 * 1024 * 1024))
+MAX_IMAGE_PIXELS = int(os.environ.get("MAX_IMAGE_PIXELS", 40_000_000))
+
+
+class Context(Protocol):
+    """What the toolkit hands in beside the request; of all of it only the headers are read here."""
+
+    def get_request_header(self, index: int, key: str) -> str | None:
+        """The header `key` of the request at `index` of the batch (always 0: no batching)."""
+
+
+@dataclass(frozen=True)
+class Query:
+    """A request understood: an upright RGB picture and how many classes the answer shall name."""
+
+    picture: Image
+    top_k: int
+
+
+class Classifier:
+    """A model that answers. Any number of threads may call it."""
+
+    def __init__(self, source: Artifact, name: str, version: str) -> None:
+        import network  # imports torch, which takes most of the start-up: not before the server answers /ping
+
+        self._classes = source.classes
+        self._transform = source.transform
+        self._scores = network.load(source.weights, source.arch, len(source.classes))
+        # One call of the network at a time, on one thread with all cores behind it: PyTorch gives every
+        # calling thread its own team of OpenMP threads, and competing teams slow each other down.
+        self._turn = ThreadPoolExecutor(1, "network")
+        self._identity = {"name": name, "version": version}
+
+    def answer(self, query: Query) -> dict[str, Any]:
+        """The prediction as docs/api.md describes it."""
+        probabilities = self.probabilities(self._transform.apply(query.picture))
+        best = np.argsort(-probabilities, kind="stable")[: query.top_k]
+        predictions = [
+            {
+                "class": self._classes[index],
+                "class_index": int(index),
+                "confidence": round(float(probabilities[index]), 6),
+            }
+            for index in best
+        ]
+        return {
+            "predicted_class": predictions[0]["class"],
+            "class_index": predictions[0]["class_index"],
+            "confidence": predictions[0]["confidence"],
+            "predictions": predictions,
+            "model": self._identity,
+        }
+
+    def probabilities(self, batch: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Softmax of the scores of one picture, shape (classes,)."""
+        scores = self._turn.submit(self._scores, batch).result()[0].astype(np.float64)
+        exponentials = np.exp(scores - scores.max())
+        shares: NDArray[np.float64] = exponentials / exponentials.sum()
+        return shares
+
+    def warm_up(self) -> None:
+        """Answer twice, so that no client pays for first-time work.
+
+        Raises:
+            BadArtifact: the answers are not numbers; the weights hold NaN or infinity.
+        """
+        side = self._transform.crop
+        for _ in range(2):
+            shares = self.probabilities(np.zeros((1, 3, side, side), np.float32))
+            if not np.isfinite(shares).all():
+                raise BadArtifact("model.safetensors answers with NaN: its weights are damaged or diverged.")
+
+
+def model_fn(model_dir: str, context: Context | None = None) -> Classifier:
+    """Load, check and warm up the model of a folder.
+
+    Raises:
+        BadArtifact: the folder does not hold a sound model artifact.
+    """
+    source = artifact.read(Path(model_dir))
+    classifier = Classifier(source, *_identity(source))
+    classifier.warm_up()
+    return classifier
+
+
+def input_fn(body: bytes, content_type: str | None, context: Context | None = None) -> Query:
+    """Decode the picture in the body of a request.
+
+    Args:
+        body: the bytes of one picture file.
+        content_type: image/*, application/x-image or application/octet-stream; the bytes decide the format.
+        context: with the header `X-Amzn-SageMaker-Custom-Attributes: top_k=3`, how many classes to name.
+
+    Raises:
+        Refusal: 415 UnsupportedMediaType, 413 PayloadTooLarge, 400 InvalidTopK, those of `picture.decode`.
+    """
+    _check_content_type(content_type)
+    if len(body) > MAX_IMAGE_BYTES:
+        raise too_large(len(body))
+    top_k = _top_k(context.get_request_header(0, CUSTOM_ATTRIBUTES) if context else None)
+    return Query(picture.decode(body, MAX_IMAGE_PIXELS), top_k)
+
+
+def predict_fn(query: Query, model: Classifier, context: Context | None = None) -> dict[str, Any]:
+    """The most probable classes of the picture, most probable first."""
+    return model.answer(query)
+
+
+def output_fn(
+    prediction: dict[str, Any], accept: str | None, context: Context | None = None
+) -> tuple[str, str]:
+    """The answer as JSON, whatever the client says it accepts, and its content type."""
+    return json.dumps(prediction, ensure_ascii=False), JSON
+
+
+def too_large(size: int | None) -> Refusal:
+    """The refusal of a body of `size` bytes, or of one that grew past the limit."""
+    what = "The body is too large" if size is None else f"The body has {size:,} bytes"
+    return Refusal(
+        HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+        "PayloadTooLarge",
+        f"{what}; at most {MAX_IMAGE_BYTES:,} bytes are taken. Scale the picture down: "
+        "a few hundred pixels per side are enough.",
+    )
+
+
+def _check_content_type(content_type: str | None) -> None:
+    kind = (content_type or RAW_BYTES[-1]).partition(";")[0].strip().lower()
+    if kind.startswith("image/") or kind in RAW_BYTES:
+        return
+    hint = " Not as a form: curl needs --data-binary and this header." if "form" in kind else ""
+    raise Refusal(
+        HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+        "UnsupportedMediaType",
+        f"The content type {kind!r} is not taken. Send the bytes of the picture with Content-Type "
+        f"image/jpeg, image/* or application/octet-stream.{hint}",
+    )
+
+
+def _top_k(attributes: str | None) -> int:
+    match = re.search(r"(?:^|[,;&\s])top_k=([^,;&\s]*)", attributes or "")
+    if match is None:
+        return TOP_K
+    if not re.fullmatch(r"[0-9]{1,4}", match[1]) or not 1 <= int(match[1]) <= MOST_TOP_K:
+        raise Refusal(
+            HTTPStatus.BAD_REQUEST,
+            "InvalidTopK",
+            f"top_k={match[1][:20]!r} is not a whole number from 1 to {MOST_TOP_K}.",
+        )
+    return int(match[1])
+
+
+def _identity(source: Artifact) -> tuple[str, str]:
+    """Name and version of the model: its package in the registry, else the job that trained it."""
+    arn = os.environ.get("MODEL_PACKAGE_ARN", "")
+    match = re.fullmatch(r"arn:[^:]+:sagemaker:[^:]*:[^:]*:model-package/([^/]+)/([0-9]+)", arn)
+    return (match[1], match[2]) if match else (source.training_job, "0")

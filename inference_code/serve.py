@@ -1,0 +1,284 @@
+"""The endpoint's server: `python serve.py serve` answers GET /ping and POST /invocations as SageMaker asks.
+
+The way through this file is the life of a container. `main` opens the port at once and loads the model
+beside it, so that /ping can say 503 until the model has answered a first picture. A request to
+/invocations is admitted (or told to come back), its body is read up to the limit, and one of a few worker
+threads runs SageMaker's functions of `inference.py` on it, while the event loop stays free for /ping. On
+SIGTERM the container goes on answering for a moment, says no to /ping, lets what is in flight end, and
+leaves.
+https://docs.aws.amazon.com/sagemaker/latest/dg/your-algorithms-inference-code.html
+"""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import json
+import logging
+import os
+import signal
+import sys
+import threading
+import time
+import warnings
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from http import HTTPStatus
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import inference
+import logs
+import uvicorn
+from artifact import BadArtifact
+from body import Body
+from inference import Classifier
+from PIL import Image
+from refusal import Refusal
+from starlette.applications import Starlette
+from starlette.datastructures import Headers
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+log = logging.getLogger("serve")
+
+# SageMaker sends SIGKILL 30 s after SIGTERM: what is in flight has ended or timed out by then.
+DRAIN_SECONDS = 25
+# After SIGTERM the port stays open this long: connections already on their way are served, and every client
+# that keeps its connection is told to close it.
+FAREWELL_SECONDS = 0.5
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the environment decides.
+
+    Attributes:
+        host: address to listen on.
+        port: SageMaker may ask for another than 8080.
+        model_dir: where SageMaker unpacks model.tar.gz.
+        workers: pictures decoded at the same time, one per core.
+        queue: requests that may wait for a worker; one more is told to come back.
+        request_seconds: from the arrival of a request to its answer.
+    """
+
+    host: str
+    port: int
+    model_dir: Path
+    workers: int
+    queue: int
+    request_seconds: float
+
+    @staticmethod
+    def from_environment() -> Settings:
+        """Read SAGEMAKER_BIND_TO_PORT, SAGEMAKER_BASE_DIR, SERVE_HOST, SERVE_QUEUE, SERVE_REQUEST_SECONDS."""
+        env = os.environ
+        return Settings(
+            host=env.get("SERVE_HOST", "0.0.0.0"),  # noqa: S104  (a container is reached from outside)
+            port=int(env.get("SAGEMAKER_BIND_TO_PORT", "8080")),
+            model_dir=Path(env.get("SAGEMAKER_BASE_DIR", "/opt/ml")) / "model",
+            workers=len(os.sched_getaffinity(0)),
+            queue=int(env.get("SERVE_QUEUE", "64")),
+            request_seconds=float(env.get("SERVE_REQUEST_SECONDS", "20")),
+        )
+
+
+def main() -> None:
+    """Serve until SIGTERM or Ctrl-C."""
+    if sys.argv[1:] not in ([], ["serve"]):
+        sys.exit(f"serve.py takes the one argument `serve`, not {' '.join(sys.argv[1:])}.")
+    # Before PyTorch is loaded: its OpenMP threads spin for milliseconds while they wait for each other, and
+    # so keep the cores from whoever they wait for. Spinning briefly, a picture took 117 ms beside busy
+    # neighbours instead of 818, and 28 instead of 25 at best (47 without any spinning).
+    os.environ.setdefault("GOMP_SPINCOUNT", "10000")
+    logs.start()
+    warnings.simplefilter("ignore")  # Pillow warns about every odd picture; what matters becomes a refusal
+    settings = Settings.from_environment()
+    service = Service(settings)
+    threading.Thread(target=service.load_model, name="load", daemon=True).start()
+    Server(service, settings).run()
+    log.info("stopped")
+    logging.shutdown()
+    # Not sys.exit: that would wait for a worker thread whose picture takes longer than the drain.
+    os._exit(0)
+
+
+class Service:
+    """The two routes and what they share: the model, the worker threads and the places for requests."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._model: Classifier | None = None
+        self._failure: str | None = None
+        self.draining = False
+        self._workers = ThreadPoolExecutor(settings.workers, "worker")
+        self._places = threading.BoundedSemaphore(settings.workers + settings.queue)
+
+    def application(self) -> Starlette:
+        """The ASGI application."""
+        ping = Route("/ping", self.ping, methods=["GET"])
+        return Starlette(routes=[ping, Route("/invocations", self.invocations, methods=["POST"])])
+
+    def load_model(self) -> None:
+        """Load the model and let it answer a picture; until then /ping says no, and after a failure for ever.
+
+        A container that cannot load its model does not exit: it would be started again and again, and the
+        reason would be lost. SageMaker gives up on it by its pings and rolls back.
+        """
+        started = time.perf_counter()
+        try:
+            model = inference.model_fn(str(self._settings.model_dir))
+            picture = io.BytesIO()
+            Image.new("RGB", (640, 480)).save(picture, "JPEG")
+            _answer(model, picture.getvalue(), Headers(), started)
+        except Exception as error:
+            expected = isinstance(error, BadArtifact)
+            self._failure = str(error) if expected else f"{type(error).__name__}: {error}"
+            reason = {"fields": {"reason": self._failure}}
+            log.error("model cannot be loaded", extra=reason, exc_info=not expected)
+        else:
+            self._model = model
+            seconds = {"fields": {"seconds": round(time.perf_counter() - started, 3)}}
+            log.info("ready", extra=seconds)
+
+    async def ping(self, request: Request) -> Response:
+        """200 when the model is loaded and has answered, 503 and the state otherwise."""
+        state: dict[str, Any]
+        if self._failure is not None:
+            state = {"status": "failed", "error": {"code": "BadArtifact", "message": self._failure}}
+        elif self.draining:
+            state = {"status": "draining"}
+        else:
+            state = {"status": "starting" if self._model is None else "ready"}
+        status = HTTPStatus.OK if state["status"] == "ready" else HTTPStatus.SERVICE_UNAVAILABLE
+        return self._respond(status, json.dumps(state))
+
+    async def invocations(self, request: Request) -> Response:
+        """The prediction for the picture in the body, or why there is none; one log line either way."""
+        started = time.perf_counter()
+        body = Body(request)
+        status = HTTPStatus.OK
+        try:
+            async with asyncio.timeout(self._settings.request_seconds):
+                answer, report = await self._predict(request, body)
+        except ClientDisconnect:
+            log.info("client left", extra={"fields": {"bytes": body.size}})
+            return Response(status_code=HTTPStatus.BAD_REQUEST)
+        except Exception as error:
+            refusal = _refusal(error, body)
+            await body.discard_rest()
+            status, answer = refusal.status, refusal.as_json()
+            report = {"code": refusal.code, "reason": refusal.message}
+        milliseconds = round((time.perf_counter() - started) * 1000, 2)
+        fields = {"status": status.value, "bytes": body.size, "milliseconds": milliseconds, **report}
+        log.log(logging.INFO if status < 500 else logging.ERROR, "request", extra={"fields": fields})
+        return self._respond(status, answer)
+
+    async def _predict(self, request: Request, body: Body) -> tuple[str, dict[str, Any]]:
+        """Admit the request, read its body, and let a worker answer it."""
+        if self._model is None:
+            raise _unavailable("ModelNotReady", "The model is not loaded; /ping says why.")
+        if not self._places.acquire(blocking=False):
+            raise _unavailable("Overloaded", "Too many requests are waiting: try again in a second.")
+        try:
+            picture = await body.read(inference.MAX_IMAGE_BYTES)
+            arrived = time.perf_counter()
+            work = self._workers.submit(_answer, self._model, picture, request.headers, arrived)
+        except BaseException:
+            self._places.release()
+            raise
+        # The place stays taken until the worker is done, also when the client left or the time is over.
+        work.add_done_callback(lambda _: self._places.release())
+        return await asyncio.wrap_future(work)
+
+    def _respond(self, status: HTTPStatus, body: str) -> Response:
+        headers = {"Connection": "close"} if self.draining else {}
+        if status == HTTPStatus.SERVICE_UNAVAILABLE:
+            headers["Retry-After"] = "1"
+        return Response(body, status.value, headers, media_type=inference.JSON)
+
+
+def _answer(model: Classifier, body: bytes, headers: Headers, arrived: float) -> tuple[str, dict[str, Any]]:
+    """What a worker does with one request: SageMaker's functions in their order, and a report for the log."""
+    started = time.perf_counter()
+    context = RequestContext(headers)
+    query = inference.input_fn(body, headers.get("Content-Type"), context)
+    decoded = time.perf_counter()
+    prediction = inference.predict_fn(query, model, context)
+    answer, _ = inference.output_fn(prediction, headers.get("Accept"), context)
+    return answer, {
+        "width": query.picture.width,
+        "height": query.picture.height,
+        "predicted_class": prediction["predicted_class"],
+        "confidence": prediction["confidence"],
+        "queue_ms": round((started - arrived) * 1000, 2),
+        "decode_ms": round((decoded - started) * 1000, 2),
+        "predict_ms": round((time.perf_counter() - decoded) * 1000, 2),
+    }
+
+
+@dataclass(frozen=True)
+class RequestContext:
+    """The headers of a request in the form in which AWS's toolkit hands them to the functions."""
+
+    headers: Headers
+
+    def get_request_header(self, index: int, key: str) -> str | None:
+        """The header `key`; `index` counts the requests of a batch, here always one."""
+        return self.headers.get(key)
+
+
+def _refusal(error: Exception, body: Body) -> Refusal:
+    """Any error of a request as what its sender is told; our own faults are logged with their traceback."""
+    if isinstance(error, Refusal):
+        return error
+    if isinstance(error, TimeoutError):
+        if body.complete:
+            return Refusal(HTTPStatus.GATEWAY_TIMEOUT, "Timeout", "No answer in time: try again in a moment.")
+        return Refusal(
+            HTTPStatus.REQUEST_TIMEOUT, "BodyTimeout", "The body did not arrive in time: send it again."
+        )
+    log.error("request failed", exc_info=error)
+    if isinstance(error, MemoryError):
+        return _unavailable("Overloaded", "Out of memory: try again in a second.")
+    return Refusal(HTTPStatus.INTERNAL_SERVER_ERROR, "InternalError", "The picture could not be classified.")
+
+
+def _unavailable(code: str, message: str) -> Refusal:
+    return Refusal(HTTPStatus.SERVICE_UNAVAILABLE, code, message)
+
+
+class Server(uvicorn.Server):
+    """uvicorn, with a farewell between SIGTERM and the closing of the port."""
+
+    def __init__(self, service: Service, settings: Settings) -> None:
+        self._service = service
+        config = uvicorn.Config(
+            service.application(),
+            host=settings.host,
+            port=settings.port,
+            log_config=None,
+            access_log=False,
+            lifespan="off",
+            timeout_graceful_shutdown=DRAIN_SECONDS,
+        )
+        super().__init__(config)
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """On the first signal say farewell and leave a moment later; on a second leave now."""
+        if self._service.draining:
+            self.force_exit = self.should_exit = True
+            return
+        self._service.draining = True
+        log.info("draining", extra={"fields": {"signal": signal.Signals(sig).name}})
+        loop = asyncio.get_running_loop()
+        loop.call_soon_threadsafe(loop.call_later, FAREWELL_SECONDS, self._leave)
+
+    def _leave(self) -> None:
+        self.should_exit = True
+
+
+if __name__ == "__main__":
+    main()

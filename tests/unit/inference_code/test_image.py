@@ -1,0 +1,49 @@
+"""What the Dockerfile installs is what was tested here."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+ROOT = Path(__file__).parents[3]
+FOLDER = ROOT / "inference_code"
+
+
+def pins(path: Path) -> set[str]:
+    lines = (line.partition("#")[0].strip() for line in path.read_text().splitlines())
+    return {line for line in lines if "==" in line}
+
+
+def test_the_images_install_the_versions_of_the_lock_file() -> None:
+    lock = pins(ROOT / "requirements.txt")
+    for name in ("requirements.txt", "requirements-gpu.txt"):
+        assert pins(FOLDER / name) - lock == set()
+
+
+def test_both_flavours_have_the_same_torch() -> None:
+    version = re.search(r"ARG TORCH_VERSION=(\S+)", (FOLDER / "Dockerfile").read_text())
+    assert version
+    assert f"torch=={version[1]}" in pins(FOLDER / "requirements-gpu.txt")
+
+
+def test_all_that_the_code_imports_is_installed() -> None:
+    installed = {pin.partition("==")[0] for pin in pins(FOLDER / "requirements.txt")} | {"torch"}
+    distributions = {
+        "PIL": "pillow",
+        "sagemaker_inference": "",
+    }  # AWS's toolkit is used where it is, never needed
+    imported = {
+        match[1]
+        for path in FOLDER.glob("*.py")
+        for match in re.finditer(r"^\s*(?:from|import) (\w+)", path.read_text(), re.MULTILINE)
+    }
+    own = {path.stem for path in FOLDER.glob("*.py")}
+    import sys
+
+    foreign = {distributions.get(name, name) for name in imported - own - sys.stdlib_module_names}
+    assert foreign - {""} - installed == set()
+
+
+def test_the_images_do_not_run_as_root() -> None:
+    _, gpu, cpu = (FOLDER / "Dockerfile").read_text().split("\nFROM ")[1:]
+    assert all("\nUSER 10001:10001\n" in stage for stage in (gpu, cpu))

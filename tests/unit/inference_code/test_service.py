@@ -1,0 +1,264 @@
+"""The two routes: who is admitted, what is answered when things go wrong, and that no place is ever lost."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import threading
+from collections.abc import AsyncIterator, Callable, Coroutine
+from pathlib import Path
+from typing import Any
+
+import httpx
+import inference
+import pytest
+import serve
+from serve import Service, Settings
+
+from tests.unit.inference_code.pictures import encoded, scene
+
+JPEG = encoded(scene(), "JPEG")
+PICTURE = {"content": JPEG, "headers": {"Content-Type": "image/jpeg"}}
+
+
+class StubModel:
+    """A model whose answer a test holds back, or replaces by an error."""
+
+    def __init__(self, error: Exception | None = None) -> None:
+        self.go = threading.Event()
+        self.started = threading.Semaphore(0)
+        self._error = error
+
+    def answer(self, query: inference.Query) -> dict[str, Any]:
+        self.started.release()
+        assert self.go.wait(30)
+        if self._error:
+            raise self._error
+        return {"predicted_class": "ant", "confidence": 1.0, "top_k": query.top_k}
+
+
+def service(model: StubModel | None, folder: Path = Path("/none"), **changes: Any) -> Service:
+    chosen = {"host": "", "port": 0, "model_dir": folder, "workers": 1, "queue": 1, "request_seconds": 20.0}
+    made = Service(Settings(**chosen | changes))
+    made._model = model  # type: ignore[assignment]
+    return made
+
+
+def talk(service: Service, conversation: Callable[[httpx.AsyncClient], Coroutine[None, None, None]]) -> None:
+    async def run() -> None:
+        transport = httpx.ASGITransport(service.application())
+        async with httpx.AsyncClient(transport=transport, base_url="http://container") as client:
+            await conversation(client)
+
+    asyncio.run(run())
+
+
+def error(answer: httpx.Response) -> tuple[int, str]:
+    assert answer.headers["Content-Type"] == "application/json"
+    assert answer.json()["error"]["message"]
+    return answer.status_code, answer.json()["error"]["code"]
+
+
+def test_ping_says_no_until_the_model_has_answered(artifact_folder: Path) -> None:
+    serving = service(None, artifact_folder)
+
+    async def conversation(client: httpx.AsyncClient) -> None:
+        ping = await client.get("/ping")
+        assert (ping.status_code, ping.json()) == (503, {"status": "starting"})
+        assert error(await client.post("/invocations", **PICTURE)) == (503, "ModelNotReady")
+        serving.load_model()
+        assert (await client.get("/ping")).status_code == 200
+        assert (await client.post("/invocations", **PICTURE)).json()["predicted_class"]
+
+    talk(serving, conversation)
+
+
+def test_a_model_that_cannot_be_loaded_keeps_ping_failing_with_the_reason(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    serving = service(None, tmp_path)
+    serving.load_model()
+
+    async def conversation(client: httpx.AsyncClient) -> None:
+        ping = await client.get("/ping")
+        assert ping.status_code == 503
+        assert ping.json()["status"] == "failed"
+        assert "model.json is missing" in ping.json()["error"]["message"]
+
+    talk(serving, conversation)
+    (record,) = [record for record in caplog.records if record.levelname == "ERROR"]
+    assert "model.json is missing" in record.fields["reason"]  # type: ignore[attr-defined]
+
+
+def test_a_model_that_loads_but_cannot_answer_keeps_ping_failing(
+    artifact_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: Any) -> None:
+        raise RuntimeError("no kernel image")
+
+    monkeypatch.setattr(inference, "predict_fn", broken)
+    serving = service(None, artifact_folder)
+    serving.load_model()
+
+    async def conversation(client: httpx.AsyncClient) -> None:
+        ping = await client.get("/ping")
+        assert (ping.status_code, ping.json()["status"]) == (503, "failed")
+        assert "no kernel image" in ping.json()["error"]["message"]
+
+    talk(serving, conversation)
+
+
+def test_one_request_more_than_can_wait_is_told_to_come_back_and_the_others_are_answered() -> None:
+    model = StubModel()
+    serving = service(model, workers=1, queue=2)
+
+    async def conversation(client: httpx.AsyncClient) -> None:
+        waiting = [asyncio.create_task(client.post("/invocations", **PICTURE)) for _ in range(3)]
+        await asyncio.to_thread(model.started.acquire)
+        refused = await client.post("/invocations", **PICTURE)
+        assert error(refused) == (503, "Overloaded")
+        assert refused.headers["Retry-After"] == "1"
+        model.go.set()
+        assert [answer.status_code for answer in await asyncio.gather(*waiting)] == [200, 200, 200]
+        assert (await client.post("/invocations", **PICTURE)).status_code == 200
+
+    talk(serving, conversation)
+
+
+def test_a_request_whose_time_is_over_gives_its_place_back_when_its_worker_is_done() -> None:
+    model = StubModel()
+    serving = service(model, workers=1, queue=0, request_seconds=0.2)
+
+    async def conversation(client: httpx.AsyncClient) -> None:
+        assert error(await client.post("/invocations", **PICTURE)) == (504, "Timeout")
+        assert error(await client.post("/invocations", **PICTURE)) == (503, "Overloaded")
+        model.go.set()
+        await asyncio.to_thread(serving._workers.submit(lambda: None).result)
+        assert (await client.post("/invocations", **PICTURE)).status_code == 200
+
+    talk(serving, conversation)
+
+
+def test_a_body_that_never_ends_is_given_up_and_its_place_given_back() -> None:
+    model = StubModel()
+    model.go.set()
+    serving = service(model, workers=1, queue=0, request_seconds=0.2)
+
+    async def forever() -> AsyncIterator[bytes]:
+        yield JPEG[:100]
+        await asyncio.sleep(3)
+        yield JPEG[100:]
+
+    async def conversation(client: httpx.AsyncClient) -> None:
+        answer = await client.post("/invocations", content=forever(), headers={"Content-Type": "image/jpeg"})
+        assert error(answer) == (408, "BodyTimeout")
+        assert (await client.post("/invocations", **PICTURE)).status_code == 200
+
+    talk(serving, conversation)
+
+
+@pytest.mark.parametrize("announced", [True, False])
+def test_a_body_above_the_limit_is_refused_without_being_kept(
+    announced: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(inference, "MAX_IMAGE_BYTES", 10_000)
+    monkeypatch.setattr(inference, "input_fn", lambda *_: pytest.fail("kept and handed on"))
+    serving = service(StubModel(), queue=0)
+
+    async def chunks() -> AsyncIterator[bytes]:
+        for _ in range(30):
+            yield bytes(1000)
+
+    async def conversation(client: httpx.AsyncClient) -> None:
+        for _ in range(3):
+            content = bytes(30_000) if announced else chunks()
+            answer = await client.post("/invocations", content=content, headers={"Content-Type": "image/png"})
+            assert error(answer) == (413, "PayloadTooLarge")
+            # The size is known only where it was announced: else the body was given up while it grew.
+            assert ("has 30,000 bytes" in answer.json()["error"]["message"]) == announced
+
+    talk(serving, conversation)
+
+
+@pytest.mark.parametrize(
+    ("fault", "expected"),
+    [(ZeroDivisionError("ours"), (500, "InternalError")), (MemoryError(), (503, "Overloaded"))],
+)
+def test_a_fault_of_ours_is_logged_with_its_traceback_and_the_next_request_is_served(
+    fault: Exception, expected: tuple[int, str], caplog: pytest.LogCaptureFixture
+) -> None:
+    model = StubModel(fault)
+    model.go.set()
+
+    async def conversation(client: httpx.AsyncClient) -> None:
+        for _ in range(5):
+            assert error(await client.post("/invocations", **PICTURE)) == expected
+
+    talk(service(model), conversation)
+    assert any(record.exc_info and record.exc_info[1] is fault for record in caplog.records)
+
+
+def test_the_custom_attributes_reach_the_model() -> None:
+    model = StubModel()
+    model.go.set()
+
+    async def conversation(client: httpx.AsyncClient) -> None:
+        headers = {"Content-Type": "image/jpeg", "X-Amzn-SageMaker-Custom-Attributes": "top_k=2"}
+        answer = await client.post("/invocations", content=JPEG, headers=headers)
+        assert answer.json()["top_k"] == 2
+
+    talk(service(model), conversation)
+
+
+def test_when_draining_ping_fails_and_connections_are_closed_but_requests_are_answered() -> None:
+    model = StubModel()
+    model.go.set()
+    serving = service(model)
+    serving.draining = True
+
+    async def conversation(client: httpx.AsyncClient) -> None:
+        ping = await client.get("/ping")
+        assert (ping.status_code, ping.json()) == (503, {"status": "draining"})
+        answer = await client.post("/invocations", **PICTURE)
+        assert (answer.status_code, answer.headers["Connection"]) == (200, "close")
+
+    talk(serving, conversation)
+
+
+def test_every_request_is_one_log_line_with_its_reason_and_without_its_picture(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    import logs
+
+    caplog.set_level("INFO")
+    model = StubModel()
+    model.go.set()
+    secret = b"GIF89a-not-really-a-picture"
+
+    async def conversation(client: httpx.AsyncClient) -> None:
+        await client.post("/invocations", **PICTURE)
+        await client.post("/invocations", content=secret, headers={"Content-Type": "image/gif"})
+
+    talk(service(model), conversation)
+    lines = [
+        json.loads(logs.JsonLines().format(record)) for record in caplog.records if record.name == "serve"
+    ]
+    good, bad = (line for line in lines if line["event"] == "request")
+    assert (good["status"], good["bytes"], good["width"], good["height"]) == (200, len(JPEG), *scene().size)
+    assert (bad["status"], bad["code"], bad["bytes"]) == (400, "UnsupportedImage", len(secret))
+    assert "not-really" not in json.dumps(lines)
+
+
+def test_the_settings_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SAGEMAKER_BIND_TO_PORT", "4720")
+    monkeypatch.setenv("SAGEMAKER_BASE_DIR", "/elsewhere")
+    monkeypatch.setenv("SERVE_QUEUE", "3")
+    settings = Settings.from_environment()
+    assert (settings.port, settings.model_dir, settings.queue) == (4720, Path("/elsewhere/model"), 3)
+    assert settings.workers >= 1
+
+
+def test_an_unknown_argument_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.argv", ["serve.py", "train"])
+    with pytest.raises(SystemExit, match="serve"):
+        serve.main()
