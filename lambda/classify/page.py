@@ -1,0 +1,37 @@
+"""GET /: the page, and the policy that lets it run its own script and nothing else.
+
+The script and the style stand in the page; the policy names them by their hashes, so that not even an
+injected tag could run. Source: https://developer.mozilla.org/docs/Web/HTTP/Guides/CSP
+"""
+
+from __future__ import annotations
+
+import base64
+import re
+from functools import cache
+from hashlib import sha256
+from pathlib import Path
+
+_FILE = Path(__file__).with_name("page.html")
+
+
+@cache
+def html(max_image_bytes: int) -> str:
+    """The page, told how large a picture may be (it makes larger ones smaller before it sends them)."""
+    return _FILE.read_text(encoding="utf-8").replace("__MAX_IMAGE_BYTES__", str(max_image_bytes))
+
+
+@cache
+def policy(page: str) -> str:
+    """The Content-Security-Policy of the page."""
+    script, style = (_hashes(page, tag) for tag in ("script", "style"))
+    return (
+        f"default-src 'none'; script-src {script}; style-src {style}; img-src blob: data:; "
+        "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    )
+
+
+def _hashes(page: str, tag: str) -> str:
+    contents = re.findall(rf"<{tag}>(.*?)</{tag}>", page, re.DOTALL)
+    digests = [base64.b64encode(sha256(each.encode()).digest()).decode() for each in contents]
+    return " ".join(f"'sha256-{digest}'" for digest in digests)

@@ -1,0 +1,63 @@
+"""Every answer of the API that is not 200 is a `Refusal`: a status, a code for programs, a message for
+people.
+"""
+
+from __future__ import annotations
+
+
+class Refusal(Exception):
+    """A request that gets no prediction.
+
+    Args:
+        status: HTTP status.
+        code: stable name of the reason, in PascalCase.
+        message: what is wrong and what to do.
+        retry_after: seconds after which asking again makes sense, if it ever does.
+    """
+
+    def __init__(self, status: int, code: str, message: str, retry_after: int | None = None) -> None:
+        super().__init__(f"{code}: {message}")
+        self.status = status
+        self.code = code
+        self.message = message
+        self.retry_after = retry_after
+
+
+def no_model_yet() -> Refusal:
+    """Nothing was promoted so far."""
+    return Refusal(
+        503,
+        "NoModelYet",
+        "No model is serving yet. Upload pictures (classifier upload DIR) and start a search (classifier "
+        "tune): the best model comes here by itself; classifier status --watch shows how far it is.",
+    )
+
+
+def starting() -> Refusal:
+    """There is an endpoint, but it does not answer yet."""
+    text = "The model is being brought up, which takes some minutes. Try again soon."
+    return Refusal(503, "EndpointStarting", text, 30)
+
+
+def busy() -> Refusal:
+    """The endpoint is there and has no room, or is just being replaced."""
+    return Refusal(503, "Overloaded", "The model is busy or being replaced. Try again in a moment.", 2)
+
+
+def broken() -> Refusal:
+    """The model server failed in a way that says nothing about the picture."""
+    return Refusal(
+        503, "ModelFailed", "The model server failed on this request; its log says why. Try again.", 5
+    )
+
+
+def timeout() -> Refusal:
+    """The model took too long."""
+    return Refusal(
+        504, "ModelTimeout", "The model did not answer in time. Try again or send a smaller picture.", 5
+    )
+
+
+def slow_down() -> Refusal:
+    """SageMaker's own limit on requests."""
+    return Refusal(429, "TooManyRequests", "Too many requests at once. Wait a second and try again.", 1)

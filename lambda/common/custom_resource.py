@@ -1,0 +1,48 @@
+"""CloudFormation's custom resources without a framework: do, then tell CloudFormation, always.
+
+CloudFormation waits an hour for an answer that does not come, so every way out of a handler ends in a PUT
+to the event's ResponseURL. Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/crpg-ref-
+responses.html
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+from urllib.request import Request, urlopen
+
+from common import logs
+
+_REASON_LENGTH = 1000
+
+
+def answer(event: Mapping[str, Any], physical_id: str, act: Callable[[], None]) -> None:
+    """Run `act` for a request and answer it: SUCCESS, or FAILED with the exception's words.
+
+    Args:
+        event: CloudFormation's request.
+        physical_id: the resource's id; another one in an Update makes CloudFormation delete the old.
+        act: what the request asks for.
+    """
+    status, reason = "SUCCESS", ""
+    try:
+        act()
+    except Exception as error:
+        logs.exception("the custom resource failed")
+        status, reason = "FAILED", f"{type(error).__name__}: {error}"[:_REASON_LENGTH]
+    body = {
+        "Status": status,
+        "Reason": reason or "done",
+        "PhysicalResourceId": physical_id,
+        "StackId": event["StackId"],
+        "RequestId": event["RequestId"],
+        "LogicalResourceId": event["LogicalResourceId"],
+    }
+    logs.info("answered", request=event["RequestType"], status=status, physical_id=physical_id)
+    # The URL is signed for an empty content type. It is CloudFormation's, in the event only it can send.
+    request = Request(  # noqa: S310
+        event["ResponseURL"], data=json.dumps(body).encode(), method="PUT", headers={"Content-Type": ""}
+    )
+    with urlopen(request, timeout=30):  # noqa: S310
+        pass

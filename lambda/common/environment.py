@@ -1,0 +1,100 @@
+"""What a stack tells a function, read once and typed.
+
+Each function has one frozen dataclass; a field `data_bucket` is the environment variable `DATA_BUCKET`. A
+function gets only the variables its class names, so this file is also the list of what each stack has to
+set.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import MISSING, dataclass, fields
+from typing import Any, TypeVar
+
+from common.errors import MissingSetting
+
+
+@dataclass(frozen=True)
+class LaunchSettings:
+    """For launch-tuning and launch-training: where data and code lie, and on what a job runs."""
+
+    project: str
+    data_bucket: str
+    artifacts_bucket: str
+    code_prefix: str
+    """`code/<hash>/`: the folder in the artifacts bucket that becomes the channel `code`."""
+    training_image: str
+    training_role_arn: str
+    training_instance_type: str
+    training_volume_gb: int
+    max_runtime_minutes: int
+    notification_topic_arn: str = ""
+
+
+@dataclass(frozen=True)
+class RegisterSettings:
+    """For register-model: the registry, what will serve the model, and whether approval is automatic."""
+
+    project: str
+    artifacts_bucket: str
+    serving_image: str
+    serving_instance_type: str
+    model_package_group: str
+    approval: str
+    """`auto`: a model that passes the gate is Approved; `manual`: it waits for a person."""
+    champion_parameter: str
+    notification_topic_arn: str = ""
+
+
+@dataclass(frozen=True)
+class PromoteSettings:
+    """For promote-model: where the champion is written and which stack follows it."""
+
+    project: str
+    model_package_group: str
+    champion_parameter: str
+    serving_stack: str
+    notification_topic_arn: str = ""
+
+
+@dataclass(frozen=True)
+class ClassifySettings:
+    """For classify: the endpoint behind the API."""
+
+    project: str
+    endpoint_name: str
+    champion_parameter: str
+    max_image_bytes: int
+    allowed_origin: str = ""
+    """The one other site whose pages may call the API from a browser."""
+
+
+Settings = TypeVar("Settings", LaunchSettings, RegisterSettings, PromoteSettings, ClassifySettings)
+
+
+def read(kind: type[Settings], environ: Mapping[str, str] = os.environ) -> Settings:
+    """The settings of one function.
+
+    Raises:
+        MissingSetting: a variable without a default is absent or empty, or a number is not one.
+    """
+    values: dict[str, Any] = {}
+    for field in fields(kind):
+        name = field.name.upper()
+        text = environ.get(name, "")
+        if not text:
+            if field.default is MISSING:
+                raise MissingSetting(
+                    f"environment variable {name} is not set; deploy the stacks again to set it"
+                )
+            continue
+        values[field.name] = _whole(name, text) if field.type == "int" else text
+    return kind(**values)
+
+
+def _whole(name: str, text: str) -> int:
+    try:
+        return int(text)
+    except ValueError:
+        raise MissingSetting(f"environment variable {name}={text!r} is not a whole number") from None

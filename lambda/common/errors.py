@@ -1,0 +1,93 @@
+"""Every way a function can fail by name.
+
+A `UserError` is the caller's to put right: a direct invocation answers it with its status, and nothing has
+been started. Everything else is ours or AWS's: it is raised, so that Lambda retries the event and then
+dead-letters it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+from typing import ClassVar
+
+
+class ClassifierError(Exception):
+    """Base of every error this project raises itself; its text says what, where and what to do."""
+
+
+class UserError(ClassifierError):
+    """A request that cannot be done as asked. `status` is the HTTP-like status, `code` the name in the
+    answer.
+    """
+
+    status: ClassVar[int] = 400
+
+    @property
+    def code(self) -> str:
+        return type(self).__name__
+
+
+class InvalidPayload(UserError):
+    """The payload is not an object, or has a key or a type that the function does not take."""
+
+
+class InvalidName(UserError):
+    """A job name that SageMaker or this project's rules would not accept."""
+
+
+class InvalidRecipe(UserError):
+    """A recipe, or an override of it, that names no known key or a value out of its range."""
+
+
+class InvalidDataset(UserError):
+    """The data set is there but cannot be trained on."""
+
+
+class RefusedByAws(UserError):
+    """SageMaker's own checks refused the request; the message is AWS's."""
+
+
+class QuotaExceeded(UserError):
+    """An account quota stands in the way."""
+
+
+class UnknownRecipe(UserError):
+    """No recipe of that name in the artifacts bucket."""
+
+    status = 404
+
+
+class UnknownDataset(UserError):
+    """No data set of that name in the data bucket."""
+
+    status = 404
+
+
+class JobExists(UserError):
+    """A job of that name exists and was asked for by another request."""
+
+    status = 409
+
+
+class MissingSetting(ClassifierError):
+    """An environment variable the function needs is absent or unreadable."""
+
+
+class RunRecordMissing(ClassifierError):
+    """`runs/<run>/run.json` is not there, so nobody knows what the run was asked to do."""
+
+
+class EvaluationInvalid(ClassifierError):
+    """A training job's output has no evaluation.json that can be read and believed."""
+
+
+def suggest(word: str, known: Iterable[str]) -> str:
+    """`; did you mean "…"?` when a known word is near, else nothing: ready to append to a sentence."""
+    nearest = get_close_matches(word, list(known), n=1, cutoff=0.6)
+    return f'; did you mean "{nearest[0]}"?' if nearest else ""
+
+
+def listed(names: Iterable[str]) -> str:
+    """The names as a reader wants them in a sentence: sorted, comma-separated, or `none`."""
+    return ", ".join(sorted(names)) or "none"

@@ -1,0 +1,179 @@
+"""From a run's record to the two requests SageMaker gets: one tuning job, or one training job.
+
+Both run the same image with the same channels, so that a trial and the last training differ in nothing but
+hyperparameters, checkpoints and where they leave their output.
+Source: https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_CreateHyperParameterTuningJob.html
+and .../API_CreateTrainingJob.html
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from common.environment import LaunchSettings
+from common.recipe import Recipe, Tuning, as_text
+from common.recipe_ranges import Range
+from common.runs import RunRecord
+from common.storage import SPLITS
+
+Request = dict[str, Any]
+
+
+def tuning_job(
+    name: str, record: RunRecord, tuning: Tuning, metrics: list[dict[str, str]], settings: LaunchSettings
+) -> Request:
+    """The CreateHyperParameterTuningJob request of a run."""
+    recipe = record.recipe
+    searched = {each.name: each for each in tuning.ranges}
+    fixed = {key: value for key, value in recipe.hyperparameters.items() if key not in searched}
+    weights = {fixed.get("weights"), *(searched["weights"].values if "weights" in searched else ())}
+    return {
+        "HyperParameterTuningJobName": name,
+        "HyperParameterTuningJobConfig": _search(tuning, recipe),
+        "TrainingJobDefinition": {
+            "StaticHyperParameters": _texts(fixed, record, tuning),
+            "AlgorithmSpecification": _algorithm(metrics, settings),
+            "InputDataConfig": _channels(record, fixed.get("weights"), settings),
+            # A bucket rule lets trials expire; a model that may be serving lies elsewhere.
+            "OutputDataConfig": {"S3OutputPath": f"s3://{settings.artifacts_bucket}/trials"},
+            **_machine(recipe, weights, settings),
+        },
+        "Tags": _tags(record, settings),
+    }
+
+
+def training_job(
+    name: str,
+    record: RunRecord,
+    hyperparameters: Mapping[str, Any],
+    metrics: list[dict[str, str]],
+    settings: LaunchSettings,
+) -> Request:
+    """The CreateTrainingJob request of a run's last, or only, training."""
+    weights = hyperparameters.get("weights")
+    return {
+        "TrainingJobName": name,
+        "HyperParameters": _texts(hyperparameters, record, record.recipe.tuning),
+        "AlgorithmSpecification": _algorithm(metrics, settings),
+        "InputDataConfig": _channels(record, weights, settings),
+        "OutputDataConfig": {"S3OutputPath": f"s3://{settings.artifacts_bucket}/jobs"},
+        # The slash at the end keeps a job from restoring those of one whose name begins like its own.
+        "CheckpointConfig": {"S3Uri": f"s3://{settings.artifacts_bucket}/checkpoints/{name}/"},
+        **_machine(record.recipe, {weights}, settings),
+        "Tags": _tags(record, settings),
+    }
+
+
+def _search(tuning: Tuning, recipe: Recipe) -> Request:
+    limits: Request = {"MaxParallelTrainingJobs": tuning.parallel_jobs}
+    if tuning.strategy != "Grid":  # a grid's number of trials is SageMaker's to count
+        limits["MaxNumberOfTrainingJobs"] = tuning.max_jobs
+    config: Request = {
+        "Strategy": tuning.strategy,
+        "HyperParameterTuningJobObjective": {
+            "Type": tuning.direction.capitalize(),
+            "MetricName": tuning.objective,
+        },
+        "ResourceLimits": limits,
+        "ParameterRanges": _ranges(tuning.ranges),
+        "TrainingJobEarlyStoppingType": tuning.early_stopping,
+        "RandomSeed": recipe.hyperparameters.get("seed", 0),
+    }
+    if tuning.strategy == "Hyperband":
+        epochs = recipe.hyperparameters["epochs"]
+        config["StrategyConfig"] = {"HyperbandStrategyConfig": {"MinResource": 1, "MaxResource": epochs}}
+    return config
+
+
+def _ranges(ranges: tuple[Range, ...]) -> Request:
+    numeric: dict[str, list[Request]] = {"integer": [], "continuous": []}
+    for each in ranges:
+        if each.type != "categorical":
+            numeric[each.type].append(
+                {
+                    "Name": each.name,
+                    "MinValue": as_text(each.low),
+                    "MaxValue": as_text(each.high),
+                    "ScalingType": each.scale,
+                }
+            )
+    return {
+        "IntegerParameterRanges": numeric["integer"],
+        "ContinuousParameterRanges": numeric["continuous"],
+        "CategoricalParameterRanges": [
+            {"Name": each.name, "Values": [as_text(value) for value in each.values]}
+            for each in ranges
+            if each.type == "categorical"
+        ],
+    }
+
+
+def _texts(hyperparameters: Mapping[str, Any], record: RunRecord, tuning: Tuning | None) -> dict[str, str]:
+    """All hyperparameters as SageMaker takes them, with what the training code wants to record."""
+    texts = {key: as_text(value) for key, value in hyperparameters.items()}
+    if texts.get("weights", "").startswith("s3://"):
+        texts["weights"] = "pretrained"  # the file comes in the channel of that name
+    if tuning is not None:
+        texts["objective"] = tuning.objective  # by which the best epoch is kept
+    return {**texts, "run": record.run, "dataset": record.dataset}
+
+
+def _algorithm(metrics: list[dict[str, str]], settings: LaunchSettings) -> Request:
+    return {
+        "TrainingImage": settings.training_image,
+        "TrainingInputMode": "File",
+        "MetricDefinitions": metrics,
+    }
+
+
+def _channels(record: RunRecord, weights: object, settings: LaunchSettings) -> list[Request]:
+    # The slash at the end keeps `digits` from matching `digits2` too: a prefix is only text to S3.
+    uris = {split: f"s3://{settings.data_bucket}/{record.dataset}/{split}/" for split in SPLITS}
+    uris["code"] = f"s3://{settings.artifacts_bucket}/{record.code_prefix}"
+    if isinstance(weights, str) and weights.startswith("s3://"):
+        uris["pretrained"] = weights
+    return [
+        {
+            "ChannelName": name,
+            "DataSource": {
+                "S3DataSource": {
+                    "S3DataType": "S3Prefix",
+                    "S3Uri": uri,
+                    "S3DataDistributionType": "FullyReplicated",
+                }
+            },
+            "InputMode": "File",
+        }
+        for name, uri in uris.items()
+    ]
+
+
+def _machine(recipe: Recipe, weights: set[object], settings: LaunchSettings) -> Request:
+    """Where a job runs, for how long at most, as which role, and whether it may reach the network.
+
+    Only ImageNet's weights are fetched from the internet; every other job runs isolated.
+    """
+    resources = recipe.table("resources")
+    minutes = resources.get("max_runtime_minutes", settings.max_runtime_minutes)
+    return {
+        "RoleArn": settings.training_role_arn,
+        "ResourceConfig": {
+            "InstanceType": resources.get("instance_type", settings.training_instance_type),
+            "InstanceCount": 1,
+            "VolumeSizeInGB": settings.training_volume_gb,
+        },
+        "StoppingCondition": {"MaxRuntimeInSeconds": minutes * 60},
+        "EnableNetworkIsolation": "imagenet" not in weights,
+        "EnableInterContainerTrafficEncryption": True,
+    }
+
+
+def _tags(record: RunRecord, settings: LaunchSettings) -> list[dict[str, str]]:
+    values = {
+        "project": settings.project,
+        "run": record.run,
+        "recipe": record.recipe.name,
+        "dataset": record.dataset,
+    }
+    return [{"Key": key, "Value": value} for key, value in values.items()]

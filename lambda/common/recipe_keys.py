@@ -1,0 +1,178 @@
+"""Every key a recipe may have, with what is allowed for it: the one list that checking and suggestions use.
+
+A key says its kind and its bounds, and can check one value. Bounds are wide on purpose: they keep out what
+cannot work (a learning rate of 0, a batch of -1), not what is merely unwise. They are those of the training
+code, so that a mistake is found here, before anything costs money, and not by every trial of a tuning job.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from common.errors import InvalidRecipe, suggest
+
+
+@dataclass(frozen=True, kw_only=True)
+class Number:
+    """A number from `least` to `most`; with `above` or `below` that bound itself is not allowed."""
+
+    least: float
+    most: float
+    whole: bool = False
+    above: bool = False
+    below: bool = False
+
+    @property
+    def allowed(self) -> str:
+        return (
+            f"a {'whole ' if self.whole else ''}number {'above' if self.above else 'from'} {self.least:.10g} "
+            f"{'to below' if self.below else 'to'} {self.most:.10g}"
+        )
+
+    def check(self, value: object, where: str) -> int | float:
+        """The value as int or float.
+
+        Raises:
+            InvalidRecipe: not a number (true is none), not whole where it has to be, or out of bounds.
+        """
+        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+            raise InvalidRecipe(f"{where} = {shown(value)} is not allowed; it has to be {self.allowed}")
+        outside = not self.least <= value <= self.most
+        at_open_bound = (self.above and value == self.least) or (self.below and value == self.most)
+        if outside or at_open_bound or (self.whole and value != int(value)):
+            raise InvalidRecipe(f"{where} = {shown(value)} is out of range; it has to be {self.allowed}")
+        return int(value) if self.whole else float(value)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Choice:
+    """One of a few words, or a text of a form."""
+
+    words: tuple[str, ...] = ()
+    form: str = ""
+    """A regular expression; a text that matches it is allowed too."""
+    form_in_words: str = ""
+
+    @property
+    def allowed(self) -> str:
+        return " | ".join([*self.words, *([self.form_in_words] if self.form else [])])
+
+    def check(self, value: object, where: str) -> str:
+        """The word.
+
+        Raises:
+            InvalidRecipe: not one of them; the message has the nearest and all of them.
+        """
+        if isinstance(value, str) and (value in self.words or (self.form and re.fullmatch(self.form, value))):
+            return value
+        near = suggest(value, self.words) if isinstance(value, str) else ""
+        raise InvalidRecipe(
+            f"{where} = {shown(value)} is not allowed{near or ';'} it has to be {self.allowed}"
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Words:
+    """A list of words."""
+
+    form: str
+    form_in_words: str
+
+    @property
+    def allowed(self) -> str:
+        return f"a list of {self.form_in_words}"
+
+    def check(self, value: object, where: str) -> list[str]:
+        """The list.
+
+        Raises:
+            InvalidRecipe: not a list, or an item of another form.
+        """
+        words = value if isinstance(value, list) else [None]
+        if not all(isinstance(word, str) and re.fullmatch(self.form, word) for word in words):
+            raise InvalidRecipe(f"{where} = {shown(value)} is not allowed; it has to be {self.allowed}")
+        return list(words)
+
+
+Key = Number | Choice | Words
+
+S3_URI = r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]/\S+"
+
+MODEL: Mapping[str, Key] = {
+    "arch": Choice(words=("resnet18", "resnet34", "resnet50")),
+    "weights": Choice(words=("imagenet", "none"), form=S3_URI, form_in_words="s3://bucket/key"),
+    "trainable_from": Choice(words=("stem", "layer1", "layer2", "layer3", "layer4", "fc")),
+}
+DATA: Mapping[str, Key] = {
+    "image_size": Number(least=8, most=1024, whole=True),
+    "train_fraction": Number(least=0, most=1, above=True),
+    "augment": Choice(words=("none", "flip", "crop", "crop-flip")),
+}
+TRAINING: Mapping[str, Key] = {
+    "optimizer": Choice(words=("sgd", "adamw")),
+    "epochs": Number(least=1, most=10_000, whole=True),
+    "batch_size": Number(least=2, most=65_536, whole=True),
+    "learning_rate": Number(least=0, most=100, above=True),
+    "momentum": Number(least=0, most=1, below=True),
+    "weight_decay": Number(least=0, most=10),
+    "eps": Number(least=0, most=1, above=True),
+    "schedule": Choice(words=("constant", "cosine", "one-cycle")),
+    "warmup_epochs": Number(least=0, most=10_000),
+    "label_smoothing": Number(least=0, most=1, below=True),
+    "seed": Number(least=0, most=2**31 - 1, whole=True),
+}
+HYPERPARAMETERS: Mapping[str, Key] = {**MODEL, **DATA, **TRAINING}
+"""The tables [model], [data] and [training] in one: each key is a hyperparameter of the training job."""
+
+TUNING: Mapping[str, Key] = {
+    "strategy": Choice(words=("Bayesian", "Random", "Grid", "Hyperband")),
+    "objective": Choice(words=("valid_accuracy", "valid_loss")),
+    "direction": Choice(words=("maximize", "minimize")),
+    "max_jobs": Number(least=1, most=750, whole=True),
+    "parallel_jobs": Number(least=1, most=100, whole=True),
+    "early_stopping": Choice(words=("Off", "Auto")),
+}
+RESOURCES: Mapping[str, Key] = {
+    "instance_type": Choice(
+        form=r"ml\.[a-z0-9-]+\.[a-z0-9]+", form_in_words="an instance type like ml.c7i.2xlarge"
+    ),
+    # SageMaker's longest job is 28 days; a tuning job's trials need two minutes at least.
+    "max_runtime_minutes": Number(least=2, most=28 * 24 * 60, whole=True),
+}
+DEBUG: Mapping[str, Key] = {
+    "rules": Words(form=r"[a-z][a-z0-9_]*", form_in_words="rule names like vanishing_gradient"),
+    "on_trigger": Choice(words=("report", "stop")),
+}
+PROFILE: Mapping[str, Key] = {}
+
+TABLES: Mapping[str, Mapping[str, Key]] = MappingProxyType(
+    {
+        "model": MODEL,
+        "data": DATA,
+        "training": TRAINING,
+        "tuning": TUNING,
+        "final": HYPERPARAMETERS,
+        "resources": RESOURCES,
+        "debug": DEBUG,
+        "profile": PROFILE,
+    }
+)
+
+REQUIRED: Mapping[str, tuple[str, ...]] = {
+    "model": ("arch", "weights"),
+    "training": ("epochs",),
+    "tuning": ("strategy", "objective", "direction", "max_jobs", "parallel_jobs"),
+}
+"""What a recipe cannot leave to the training code, because the jobs are built from it. [tuning] itself is
+optional.
+"""
+
+
+def shown(value: object) -> str:
+    """The value as a message shows it: text in double quotes, the rest as Python writes it, never long."""
+    text = f'"{value}"' if isinstance(value, str) else repr(value)
+    return text if len(text) <= 80 else text[:77] + "..."

@@ -1,0 +1,1 @@
+"""Empty the model package group when its stack goes: AWS refuses to delete one that has versions."""

@@ -1,0 +1,1 @@
+"""Start the one training whose model may serve."""

@@ -1,0 +1,84 @@
+"""What a tuning job's end leads to: its last training, or a message that says why there is none and how to
+go on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from common import launching, logs, notify, runs
+from common.environment import LaunchSettings
+from common.errors import RunRecordMissing
+from common.events import Event
+from launch_training.launch import after_tuning
+
+
+def on_tuning_ended(event: Event, settings: LaunchSettings, sagemaker: Any, s3: Any) -> dict[str, Any]:
+    """Act on the end of the tuning job that an event names.
+
+    The event only says where to look: what counts is the job's state now, so a late or repeated event does
+    no harm. Returns what was done.
+    """
+    name = event.text("HyperParameterTuningJobName")
+    logs.bind(run=name, event=event.id)
+    description = launching.describe(
+        sagemaker.describe_hyper_parameter_tuning_job, HyperParameterTuningJobName=name
+    )
+    if description is None:
+        logs.warning("the event names a tuning job that does not exist")
+        return {"ignored": f"there is no tuning job {name}"}
+    try:
+        record = runs.read(s3, settings.artifacts_bucket, name)
+    except RunRecordMissing as error:
+        logs.info("not a tuning job of this project", reason=str(error))
+        return {"ignored": str(error)}
+    status = description["HyperParameterTuningJobStatus"]
+    if status == "Completed" and "TunedHyperParameters" in description.get("BestTrainingJob", {}):
+        return after_tuning(description, settings, sagemaker, s3)
+    if status not in ("Completed", "Failed", "Stopped"):
+        logs.info("tuning job has not ended", status=status)
+        return {"ignored": f"{name} is {status}"}
+    return _tell(event, record, description, settings, s3)
+
+
+def _tell(
+    event: Event, record: runs.RunRecord, description: Mapping[str, Any], settings: LaunchSettings, s3: Any
+) -> dict[str, Any]:
+    """Mail that a tuning job ended without a last training."""
+    name, status = record.run, description["HyperParameterTuningJobStatus"]
+    if not notify.once(s3, settings.artifacts_bucket, f"runs/{name}/told-{status}.json", event.id):
+        return {"ignored": f"{name} {status} was told of before"}
+    best = description.get("BestTrainingJob", {})
+    request: dict[str, Any] = {"recipe": record.recipe.name, "dataset": record.dataset}
+    if "TunedHyperParameters" in best:
+        found = {**launching.typed(best["TunedHyperParameters"]), **record.recipe.final}
+        go_on = f"To train with the best hyperparameters found so far ({best['TrainingJobName']}):"
+        command = notify.invoke_command(
+            f"{settings.project}-launch-training", {**request, "hyperparameters": found}
+        )
+    else:
+        go_on = "When the cause is put right, search again:"
+        command = notify.invoke_command(f"{settings.project}-launch-tuning", request)
+    notify.send(
+        settings.notification_topic_arn,
+        f"[{settings.project}] tuning job {name}: {status}",
+        f"The tuning job {name} (recipe {record.recipe.name}, data set {record.dataset}) ended as {status}, "
+        "so no model was trained from it.",
+        f"Why: {_reason(description)}",
+        f"{go_on}\n{command}",
+    )
+    return {"told": status, "run": name}
+
+
+def _reason(description: Mapping[str, Any]) -> str:
+    """AWS's reason, and what became of the trials."""
+    counters = description.get("TrainingJobStatusCounters", {})
+    trials = ", ".join(f"{counters[key]} {key}" for key in counters if counters[key]) or "none"
+    if description["HyperParameterTuningJobStatus"] == "Completed":
+        reason = "no trial reported the objective metric."
+    elif description["HyperParameterTuningJobStatus"] == "Stopped":
+        reason = "somebody stopped it, or it reached its longest run time."
+    else:
+        reason = description.get("FailureReason") or "AWS gives no reason; look at the trials' logs."
+    return f"{reason} Trials: {trials}."

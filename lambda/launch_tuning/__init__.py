@@ -1,0 +1,1 @@
+"""Start a search for the best hyperparameters."""

@@ -1,0 +1,1 @@
+"""Make the approved model the one that serves."""

@@ -1,0 +1,1 @@
+"""Judge a trained model and put it into the registry."""

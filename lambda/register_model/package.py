@@ -1,0 +1,137 @@
+"""The registry's side: find a training's package, read the champion's, build the request for a new one.
+
+Source: https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_CreateModelPackage.html
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from hashlib import sha256
+from typing import Any
+
+from common.clients import error_code
+from common.environment import RegisterSettings
+from register_model.evaluation import Evaluation
+from register_model.gate import Champion, Verdict
+
+CONTENT_TYPES = ("image/jpeg", "image/png", "image/webp", "application/x-image", "application/octet-stream")
+_METADATA_LENGTH = 256
+NO_CHAMPION = "none"
+
+
+def find(sagemaker: Any, group: str, job: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The package made of a training job before, or None.
+
+    A list shows descriptions but no metadata, so the description begins with the training job's name.
+    """
+    pages = sagemaker.get_paginator("list_model_packages").paginate(
+        ModelPackageGroupName=group, CreationTimeAfter=job["CreationTime"]
+    )
+    for page in pages:
+        for each in page["ModelPackageSummaryList"]:
+            if str(each.get("ModelPackageDescription", "")).startswith(_prefix(job["TrainingJobName"])):
+                found: dict[str, Any] = each
+                return found
+    return None
+
+
+def champion(sagemaker: Any, ssm: Any, parameter: str) -> Champion | None:
+    """The model that serves now, or None when there is none."""
+    arn = ssm.get_parameter(Name=parameter)["Parameter"]["Value"]
+    if arn == NO_CHAMPION:
+        return None
+    try:
+        package = sagemaker.describe_model_package(ModelPackageName=arn)
+    except sagemaker.exceptions.ClientError as error:
+        if error_code(error) != "ValidationException":
+            raise
+        package = {}  # it was deleted from the registry, but may still be serving
+    metadata = package.get("CustomerMetadataProperties", {})
+    try:
+        accuracy = float(metadata["test_accuracy"])
+    except (KeyError, ValueError):
+        accuracy = None
+    return Champion(
+        version=arn.rsplit("/", 1)[-1], accuracy=accuracy, fingerprint=metadata.get("test_fingerprint", "")
+    )
+
+
+def request(
+    job: Mapping[str, Any],
+    facts: Mapping[str, str],
+    evaluation: Evaluation,
+    verdict: Verdict,
+    settings: RegisterSettings,
+) -> dict[str, Any]:
+    """The CreateModelPackage request.
+
+    Its client token is made of the training job's name, so a repeated request makes no second package. No
+    tags: a version has its group's.
+
+    Args:
+        job: DescribeTrainingJob's answer.
+        facts: `run`, `recipe` and `dataset` of the training.
+    """
+    name = job["TrainingJobName"]
+    metadata = {
+        "training_job": name,
+        **facts,
+        "test_accuracy": repr(evaluation.accuracy),  # all digits: the next candidate is compared with it
+        "test_fingerprint": evaluation.fingerprint,
+        "verdict": verdict.reason,
+    }
+    return {
+        "ModelPackageGroupName": settings.model_package_group,
+        "ModelPackageDescription": f"{_prefix(name)}{verdict.reason}",
+        "ModelApprovalStatus": approval(verdict, settings),
+        "InferenceSpecification": {
+            "Containers": [
+                {
+                    "Image": settings.serving_image,
+                    "ModelDataUrl": job["ModelArtifacts"]["S3ModelArtifacts"],
+                }
+            ],
+            "SupportedContentTypes": list(CONTENT_TYPES),
+            "SupportedResponseMIMETypes": ["application/json"],
+            "SupportedRealtimeInferenceInstanceTypes": [settings.serving_instance_type],
+        },
+        "ModelMetrics": {
+            "ModelQuality": {
+                "Statistics": {
+                    "ContentType": "application/json",
+                    "S3Uri": f"s3://{settings.artifacts_bucket}/{evaluation_key(name)}",
+                }
+            }
+        },
+        "Domain": "COMPUTER_VISION",
+        "Task": "IMAGE_CLASSIFICATION",
+        "CustomerMetadataProperties": {key: _metadata_text(value) for key, value in metadata.items()},
+        "ClientToken": sha256(name.encode()).hexdigest()[:36],
+    }
+
+
+def approval(verdict: Verdict, settings: RegisterSettings) -> str:
+    """The approval status a verdict leads to under the setting `approval`."""
+    if not verdict.passed:
+        return "Rejected"
+    return "Approved" if settings.approval == "auto" else "PendingManualApproval"
+
+
+def evaluation_key(training_job: str) -> str:
+    """Where the registry's copy of the evaluation lies in the artifacts bucket."""
+    return f"runs/{training_job}/evaluation.json"
+
+
+def reason(description: str, training_job: str) -> str:
+    """The verdict's reason in a package's description."""
+    return description.removeprefix(_prefix(training_job))
+
+
+def _prefix(training_job: str) -> str:
+    return f"{training_job}: "
+
+
+def _metadata_text(value: str) -> str:
+    """The value in the characters that metadata may have (letters, digits, spaces and _.:/=+-@)."""
+    return re.sub(r"[^\w \-.:/=+@]", "-", value)[:_METADATA_LENGTH] or "-"

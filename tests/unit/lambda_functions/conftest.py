@@ -1,0 +1,92 @@
+"""One deployment in memory: a recipe, a data set, the training code's metrics, and handlers that use it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+import pytest
+
+from common import clients
+from tests.unit.lambda_functions.fakes import REGION, World
+
+RECIPE = """
+[model]
+arch = "resnet18"
+weights = "imagenet"
+trainable_from = "layer4"
+
+[data]
+image_size = 64
+augment = "flip"
+
+[training]
+optimizer = "sgd"
+epochs = 3
+batch_size = 32
+learning_rate = 0.01
+seed = 7
+
+[tuning]
+strategy = "Bayesian"
+objective = "valid_accuracy"
+direction = "maximize"
+max_jobs = 4
+parallel_jobs = 2
+early_stopping = "Auto"
+
+[tuning.ranges.learning_rate]
+type = "continuous"
+min = 0.0001
+max = 0.1
+scale = "logarithmic"
+
+[tuning.ranges.batch_size]
+type = "categorical"
+values = [16, 32]
+
+[final]
+epochs = 8
+"""
+
+METRICS = [{"Name": "valid_accuracy", "Regex": "valid_accuracy=([0-9.eE+-]+)"}]
+ENVIRONMENT = {
+    "PROJECT": "demo",
+    "DATA_BUCKET": "data",
+    "ARTIFACTS_BUCKET": "artifacts",
+    "CODE_PREFIX": "code/abc/",
+    "TRAINING_IMAGE": "000000000000.dkr.ecr.us-east-1.amazonaws.com/training:1",
+    "TRAINING_ROLE_ARN": "arn:aws:iam::000000000000:role/demo-training-job",
+    "TRAINING_INSTANCE_TYPE": "ml.c7i.2xlarge",
+    "TRAINING_VOLUME_GB": "30",
+    "MAX_RUNTIME_MINUTES": "60",
+    "SERVING_IMAGE": "000000000000.dkr.ecr.us-east-1.amazonaws.com/serving:1",
+    "SERVING_INSTANCE_TYPE": "ml.c7i.large",
+    "MODEL_PACKAGE_GROUP": "demo",
+    "APPROVAL": "auto",
+    "CHAMPION_PARAMETER": "/demo/champion",
+    "SERVING_STACK": "demo-serving",
+    "ENDPOINT_NAME": "demo",
+    "NOTIFICATION_TOPIC_ARN": "arn:aws:sns:us-east-1:000000000000:demo-alerts",
+    "MAX_IMAGE_BYTES": "1000",
+    "AWS_DEFAULT_REGION": REGION,
+}
+
+
+@pytest.fixture
+def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+    """Buckets with one recipe and one data set, no job, no model; every handler's clients go here."""
+    for name, value in ENVIRONMENT.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.delenv("ALLOWED_ORIGIN", raising=False)
+    world = World()
+    world.s3.put("artifacts", "recipes/digits.toml", RECIPE)
+    world.s3.put("artifacts", "code/abc/training_code/metric_definitions.json", json.dumps(METRICS))
+    for split in ("train", "valid", "test"):
+        for label in ("0", "1"):
+            world.s3.put("data", f"digits/{split}/{label}/a.png")
+    world.ssm._put({"Name": "/demo/champion", "Value": "none"})
+    clients.client.cache_clear()
+    monkeypatch.setattr("boto3.client", lambda service, config=None: world.client(service))
+    yield world
+    clients.client.cache_clear()

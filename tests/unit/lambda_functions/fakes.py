@@ -1,0 +1,307 @@
+"""AWS in memory, behind real boto3 clients.
+
+A fake answers in place of the network, so every request first passes botocore's own serialiser and parameter
+validator, and then the constraints of the service model (patterns, lengths, enums) that AWS would check.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from typing import Any
+
+import boto3
+from botocore.awsrequest import AWSResponse
+from botocore.response import StreamingBody
+
+from local_aws.core.errors import AwsError
+from local_aws.core.validation import parse
+
+Handler = Callable[[dict[str, Any]], dict[str, Any]]
+
+ACCOUNT, REGION = "000000000000", "us-east-1"
+NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
+
+
+class AwsFailure(Exception):
+    """What AWS answers instead of a result."""
+
+    def __init__(self, code: str, message: str, status: int = 400, **more: Any) -> None:
+        super().__init__(f"{code}: {message}")
+        self.parsed = {"Error": {"Code": code, "Message": message}, **more}
+        self.status = status
+
+
+class Fake:
+    """One service: `on[operation]` answers, `calls` remembers, `client` is a real boto3 client."""
+
+    service = ""
+
+    def __init__(self) -> None:
+        self.client = _client(self.service)
+        _answering[self.service] = self
+        self.calls: list[tuple[str, dict[str, Any]]] = []
+        self.on: dict[str, Handler] = {}
+        self._params: dict[str, Any] = {}
+
+    def called(self, operation: str) -> list[dict[str, Any]]:
+        return [params for name, params in self.calls if name == operation]
+
+    def remember(self, params: dict[str, Any]) -> None:
+        self._params = dict(params)
+
+    def answer(self, model: Any) -> tuple[AWSResponse, dict[str, Any]]:
+        params = self._params
+        if self.service == "sagemaker":
+            try:
+                parse(model.input_shape, params)
+            except AwsError as error:
+                raise AssertionError(f"{model.name} would be refused by AWS: {error.message}") from None
+        self.calls.append((model.name, params))
+        status, parsed = 200, {}
+        try:
+            parsed = self.on[model.name](params)
+        except AwsFailure as failure:
+            status, parsed = failure.status, failure.parsed
+        metadata = {"HTTPStatusCode": status, "RequestId": "fake", "HTTPHeaders": {}, "RetryAttempts": 0}
+        return AWSResponse("https://fake", status, {}, None), {**parsed, "ResponseMetadata": metadata}
+
+
+_answering: dict[str, Fake] = {}
+"""The fake that answers for a service now: clients are slow to make, so all tests share them."""
+
+
+@cache
+def _client(service: str) -> Any:
+    session = boto3.session.Session("test", "test", region_name=REGION)
+    client = session.client(service)
+    events = client.meta.events
+    events.register("provide-client-params.*", lambda params, **_: _answering[service].remember(params))
+    events.register("before-call.*", lambda model, **_: _answering[service].answer(model))
+    return client
+
+
+class FakeS3(Fake):
+    service = "s3"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.objects: dict[tuple[str, str], bytes] = {}
+        self.on = {"GetObject": self._get, "PutObject": self._put, "ListObjectsV2": self._list}
+
+    def put(self, bucket: str, key: str, body: bytes | str = b"x") -> None:
+        self.objects[bucket, key] = body.encode() if isinstance(body, str) else body
+
+    def json(self, bucket: str, key: str) -> Any:
+        return json.loads(self.objects[bucket, key])
+
+    def _get(self, params: dict[str, Any]) -> dict[str, Any]:
+        body = self.objects.get((params["Bucket"], params["Key"]))
+        if body is None:
+            raise AwsFailure("NoSuchKey", "The specified key does not exist.", 404)
+        return {"Body": StreamingBody(io.BytesIO(body), len(body)), "ContentLength": len(body)}
+
+    def _put(self, params: dict[str, Any]) -> dict[str, Any]:
+        where = params["Bucket"], params["Key"]
+        if params.get("IfNoneMatch") == "*" and where in self.objects:
+            raise AwsFailure("PreconditionFailed", "At least one of the pre-conditions did not hold", 412)
+        self.objects[where] = params["Body"]
+        return {}
+
+    def _list(self, params: dict[str, Any]) -> dict[str, Any]:
+        prefix, delimiter = params.get("Prefix", ""), params.get("Delimiter")
+        keys = [key for bucket, key in self.objects if bucket == params["Bucket"] and key.startswith(prefix)]
+        if not delimiter:
+            return {"Contents": [{"Key": key} for key in sorted(keys)], "IsTruncated": False}
+        rests = [key[len(prefix) :] for key in keys]
+        folders = sorted({rest.split("/")[0] for rest in rests if "/" in rest})
+        return {"CommonPrefixes": [{"Prefix": f"{prefix}{each}/"} for each in folders], "IsTruncated": False}
+
+
+class FakeSsm(Fake):
+    service = "ssm"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.history: dict[str, list[dict[str, Any]]] = {}
+        self.on = {
+            "GetParameter": self._get,
+            "PutParameter": self._put,
+            "DeleteParameter": self._delete,
+            "GetParameterHistory": lambda params: {"Parameters": self.history[params["Name"]]},
+        }
+
+    def value(self, name: str) -> str:
+        return str(self.history[name][-1]["Value"])
+
+    def _get(self, params: dict[str, Any]) -> dict[str, Any]:
+        if params["Name"] not in self.history:
+            raise AwsFailure("ParameterNotFound", "")
+        return {"Parameter": self.history[params["Name"]][-1]}
+
+    def _put(self, params: dict[str, Any]) -> dict[str, Any]:
+        versions = self.history.setdefault(params["Name"], [])
+        if versions and not params.get("Overwrite"):
+            raise AwsFailure("ParameterAlreadyExists", "The parameter already exists.")
+        version = len(versions) + 1
+        versions.append(
+            {
+                "Name": params["Name"],
+                "Value": params["Value"],
+                "Version": version,
+                "Description": params.get("Description", ""),
+                "LastModifiedDate": NOW - timedelta(days=1),
+            }
+        )
+        return {"Version": version}
+
+    def _delete(self, params: dict[str, Any]) -> dict[str, Any]:
+        if params["Name"] not in self.history:
+            raise AwsFailure("ParameterNotFound", "")
+        del self.history[params["Name"]]
+        return {}
+
+
+class FakeSageMaker(Fake):
+    service = "sagemaker"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tuning_jobs: dict[str, dict[str, Any]] = {}
+        self.training_jobs: dict[str, dict[str, Any]] = {}
+        self.packages: dict[str, dict[str, Any]] = {}
+        self.endpoints: dict[str, str] = {}
+        self.serving = ""
+        """The package behind the endpoint's present configuration."""
+        self.refuse_with: AwsFailure | None = None
+        self.on = {
+            "CreateHyperParameterTuningJob": self._create_tuning,
+            "DescribeHyperParameterTuningJob": self._describe_tuning,
+            "CreateTrainingJob": self._create_training,
+            "DescribeTrainingJob": self._describe_training,
+            "CreateModelPackage": self._create_package,
+            "DescribeModelPackage": self._describe_package,
+            "UpdateModelPackage": self._update_package,
+            "DeleteModelPackage": lambda params: self.packages.pop(params["ModelPackageName"]) and {},
+            "ListModelPackages": self._list_packages,
+            "DescribeEndpoint": self._describe_endpoint,
+            "DescribeEndpointConfig": lambda _: {
+                "ProductionVariants": [{"ModelName": "DemoChampionModel-1"}]
+            },
+            "DescribeModel": lambda _: {"PrimaryContainer": {"ModelPackageName": self.serving}},
+        }
+
+    def _create_tuning(self, params: dict[str, Any]) -> dict[str, Any]:
+        return self._create(self.tuning_jobs, "HyperParameterTuningJob", "hyper-parameter-tuning-job", params)
+
+    def _create_training(self, params: dict[str, Any]) -> dict[str, Any]:
+        return self._create(self.training_jobs, "TrainingJob", "training-job", params)
+
+    def _create(self, jobs: dict[str, Any], kind: str, path: str, params: dict[str, Any]) -> dict[str, Any]:
+        if self.refuse_with:
+            raise self.refuse_with
+        name = params[f"{kind}Name"]
+        if name in jobs:
+            raise AwsFailure("ResourceInUse", f"A job with the name, {name}, already exists.")
+        arn = f"arn:aws:sagemaker:{REGION}:{ACCOUNT}:{path}/{name}"
+        jobs[name] = {**params, f"{kind}Arn": arn, f"{kind}Status": "InProgress", "CreationTime": NOW}
+        return {f"{kind}Arn": arn}
+
+    def _describe_tuning(self, params: dict[str, Any]) -> dict[str, Any]:
+        return self._find(self.tuning_jobs, params["HyperParameterTuningJobName"])
+
+    def _describe_training(self, params: dict[str, Any]) -> dict[str, Any]:
+        return self._find(self.training_jobs, params["TrainingJobName"])
+
+    def _describe_package(self, params: dict[str, Any]) -> dict[str, Any]:
+        return self._find(self.packages, params["ModelPackageName"])
+
+    @staticmethod
+    def _find(things: dict[str, Any], name: str) -> dict[str, Any]:
+        if name not in things:
+            raise AwsFailure("ValidationException", f"Could not find {name}.")
+        return dict(things[name])
+
+    def _create_package(self, params: dict[str, Any]) -> dict[str, Any]:
+        for arn, package in self.packages.items():
+            if package.get("ClientToken") == params["ClientToken"]:
+                return {"ModelPackageArn": arn}
+        arn = package_arn(len(self.packages) + 1, params["ModelPackageGroupName"])
+        self.packages[arn] = {**params, "ModelPackageArn": arn, "CreationTime": NOW}
+        return {"ModelPackageArn": arn}
+
+    def _update_package(self, params: dict[str, Any]) -> dict[str, Any]:
+        self.packages[params["ModelPackageArn"]] |= params
+        return {"ModelPackageArn": params["ModelPackageArn"]}
+
+    def _list_packages(self, params: dict[str, Any]) -> dict[str, Any]:
+        keys = ("ModelPackageArn", "ModelPackageDescription", "ModelApprovalStatus", "CreationTime")
+        summaries = [
+            {key: package[key] for key in keys if key in package}
+            for package in self.packages.values()
+            if package["ModelPackageGroupName"] == params["ModelPackageGroupName"]
+        ]
+        return {"ModelPackageSummaryList": summaries}
+
+    def _describe_endpoint(self, params: dict[str, Any]) -> dict[str, Any]:
+        if params["EndpointName"] not in self.endpoints:
+            raise AwsFailure("ValidationException", "Could not find endpoint")
+        status = self.endpoints[params["EndpointName"]]
+        return {"EndpointStatus": status, "EndpointConfigName": "DemoChampionConfig-1"}
+
+
+class FakeSns(Fake):
+    service = "sns"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.on = {"Publish": lambda _: {"MessageId": "1"}}
+
+    @property
+    def mails(self) -> list[dict[str, Any]]:
+        return self.called("Publish")
+
+
+@dataclass
+class World:
+    """All services of one deployment."""
+
+    s3: FakeS3 = field(default_factory=FakeS3)
+    ssm: FakeSsm = field(default_factory=FakeSsm)
+    sagemaker: FakeSageMaker = field(default_factory=FakeSageMaker)
+    sns: FakeSns = field(default_factory=FakeSns)
+    others: dict[str, Fake] = field(default_factory=dict)
+    """What only some tests need."""
+
+    def client(self, service: str) -> Any:
+        return (self.others.get(service) or getattr(self, service)).client
+
+
+def package_arn(version: int, group: str = "demo") -> str:
+    return f"arn:aws:sagemaker:{REGION}:{ACCOUNT}:model-package/{group}/{version}"
+
+
+def sagemaker_event(kind: str, detail: dict[str, Any], *, id: str = "e-1", time: str = "") -> dict[str, Any]:
+    """An event as EventBridge delivers it."""
+    return {
+        "version": "0",
+        "id": id,
+        "detail-type": kind,
+        "source": "aws.sagemaker",
+        "account": ACCOUNT,
+        "region": REGION,
+        "time": time or "2026-11-20T12:00:00Z",
+        "resources": [],
+        "detail": detail,
+    }
+
+
+class Context:
+    """What Lambda hands a handler besides the event."""
+
+    def __init__(self, request_id: str = "11111111-2222-3333-4444-555555555555") -> None:
+        self.aws_request_id = request_id

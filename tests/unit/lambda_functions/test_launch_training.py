@@ -1,0 +1,235 @@
+"""launch-training: a tuning job's end starts one last training or tells why not; by hand it does as asked."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from launch_training.handler import handler
+from launch_tuning.handler import handler as launch_tuning
+
+from common.launching import typed
+from tests.unit.lambda_functions.fakes import AwsFailure, Context, World, sagemaker_event
+
+KIND = "SageMaker HyperParameter Tuning Job State Change"
+BEST = {
+    "TrainingJobName": "demo-tune-003-aaaabbbb",
+    "TunedHyperParameters": {"learning_rate": "0.05", "batch_size": '"16"', "_tuning_objective_metric": "x"},
+}
+
+
+@pytest.fixture
+def tuning(world: World) -> str:
+    """The name of a tuning job that has just completed."""
+    name: str = launch_tuning({"recipe": "digits", "dataset": "digits"}, Context())["tuning_job"]
+    end(world, name, "Completed", BestTrainingJob=BEST)
+    world.sagemaker.calls.clear()
+    return name
+
+
+def end(world: World, name: str, status: str, **more: Any) -> None:
+    world.sagemaker.tuning_jobs[name] |= {
+        "HyperParameterTuningJobStatus": status,
+        "TrainingJobStatusCounters": {"Completed": 3, "NonRetryableError": 1},
+        **more,
+    }
+
+
+def event(name: str, id: str = "e-1", status: str = "Completed") -> dict[str, Any]:
+    detail = {"HyperParameterTuningJobName": name, "HyperParameterTuningJobStatus": status}
+    return sagemaker_event(KIND, detail, id=id)
+
+
+def started(world: World) -> dict[str, Any]:
+    (request,) = world.sagemaker.called("CreateTrainingJob")
+    return request
+
+
+def test_a_completed_tuning_job_starts_one_training_with_the_best_hyperparameters_and_final_over_them(
+    world: World, tuning: str
+) -> None:
+    answer = handler(event(tuning), Context())
+    request = started(world)
+    assert answer["training_job"] == request["TrainingJobName"] == f"{tuning}-final"
+    assert answer["run"] == tuning
+    hyperparameters = request["HyperParameters"]
+    assert hyperparameters["learning_rate"] == "0.05"
+    assert hyperparameters["batch_size"] == "16"  # without the quotes it came with
+    assert hyperparameters["epochs"] == "8"  # [final]
+    assert hyperparameters["seed"] == "7"  # the recipe's
+    assert hyperparameters["run"] == tuning
+    assert "_tuning_objective_metric" not in hyperparameters
+
+
+def test_final_wins_over_what_the_search_found(world: World) -> None:
+    payload = {"recipe": "digits", "dataset": "digits", "final": {"batch_size": 64}}
+    name = launch_tuning(payload, Context())["tuning_job"]
+    end(world, name, "Completed", BestTrainingJob=BEST)
+    handler(event(name), Context())
+    assert started(world)["HyperParameters"]["batch_size"] == "64"
+
+
+def test_the_last_training_keeps_checkpoints_of_its_own_and_its_output_for_good(
+    world: World, tuning: str
+) -> None:
+    handler(event(tuning), Context())
+    request = started(world)
+    assert request["CheckpointConfig"] == {"S3Uri": f"s3://artifacts/checkpoints/{tuning}-final/"}
+    assert request["OutputDataConfig"] == {"S3OutputPath": "s3://artifacts/jobs"}
+
+
+def test_the_last_training_uses_the_code_its_trials_used_even_after_a_new_deploy(
+    world: World, tuning: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CODE_PREFIX", "code/new/")
+    handler(event(tuning), Context())
+    code = next(each for each in started(world)["InputDataConfig"] if each["ChannelName"] == "code")
+    assert code["DataSource"]["S3DataSource"]["S3Uri"] == "s3://artifacts/code/abc/"
+
+
+def test_a_duplicate_completion_event_starts_no_second_training_job(world: World, tuning: str) -> None:
+    first = handler(event(tuning, "e-1"), Context("r-1"))
+    again = handler(event(tuning, "e-2"), Context("r-2"))
+    assert again == first
+    assert list(world.sagemaker.training_jobs) == [f"{tuning}-final"]
+    assert not world.sns.mails
+
+
+def test_an_event_that_comes_before_the_job_has_ended_starts_nothing(world: World, tuning: str) -> None:
+    end(world, tuning, "InProgress")
+    assert "InProgress" in handler(event(tuning), Context())["ignored"]
+    assert not world.sagemaker.training_jobs
+
+
+def test_an_event_of_a_tuning_job_that_is_not_there_is_ignored(world: World) -> None:
+    assert "no tuning job" in handler(event("demo-gone"), Context())["ignored"]
+
+
+def test_a_tuning_job_that_somebody_else_started_is_left_alone(world: World) -> None:
+    world.sagemaker.tuning_jobs["demo-other"] = {
+        "HyperParameterTuningJobName": "demo-other",
+        "HyperParameterTuningJobStatus": "Completed",
+        "BestTrainingJob": BEST,
+    }
+    assert "run.json is missing" in handler(event("demo-other"), Context())["ignored"]
+    assert not world.sagemaker.training_jobs
+
+
+@pytest.mark.parametrize("status", ["Failed", "Stopped"])
+def test_a_tuning_job_without_a_result_is_told_of_once_with_what_why_and_how_to_go_on(
+    world: World, tuning: str, status: str
+) -> None:
+    end(world, tuning, status, BestTrainingJob={}, FailureReason="All trials failed.")
+    handler(event(tuning, "e-1"), Context())
+    handler(event(tuning, "e-2"), Context())
+    (mail,) = world.sns.mails
+    assert tuning in mail["Subject"]
+    assert status in mail["Subject"]
+    why = "All trials failed." if status == "Failed" else "somebody stopped it"
+    for text in (
+        why,
+        "3 Completed, 1 NonRetryableError",
+        "aws lambda invoke --function-name demo-launch-tuning",
+    ):
+        assert text in mail["Message"]
+    assert not world.sagemaker.training_jobs
+
+
+def test_a_stopped_search_that_found_something_offers_to_train_with_it(world: World, tuning: str) -> None:
+    end(world, tuning, "Stopped")
+    handler(event(tuning), Context())
+    (mail,) = world.sns.mails
+    assert "demo-launch-training" in mail["Message"]
+    assert '"learning_rate": 0.05, "batch_size": 16, "epochs": 8' in mail["Message"]
+
+
+def test_a_completed_search_whose_trials_reported_nothing_is_told_of(world: World, tuning: str) -> None:
+    end(world, tuning, "Completed", BestTrainingJob={})
+    handler(event(tuning), Context())
+    (mail,) = world.sns.mails
+    assert "no trial reported the objective" in mail["Message"]
+
+
+def test_a_mail_that_could_not_be_sent_is_sent_by_the_retry_of_the_same_event(
+    world: World, tuning: str
+) -> None:
+    end(world, tuning, "Failed", BestTrainingJob={})
+
+    def down(_: dict[str, Any]) -> dict[str, Any]:
+        raise AwsFailure("InternalError", "down", 500)
+
+    publish, world.sns.on["Publish"] = world.sns.on["Publish"], down
+    with pytest.raises(world.sns.client.exceptions.ClientError):
+        handler(event(tuning), Context())
+    world.sns.on["Publish"] = publish
+    assert handler(event(tuning), Context())["told"] == "Failed"
+
+
+def test_a_quota_in_the_way_of_the_last_training_is_raised_so_that_the_event_is_retried(
+    world: World, tuning: str
+) -> None:
+    world.sagemaker.refuse_with = AwsFailure("ResourceLimitExceeded", "0 instances")
+    with pytest.raises(Exception, match="Service Quotas"):
+        handler(event(tuning), Context())
+
+
+def by_hand(payload: dict[str, Any], request_id: str = "request-1") -> dict[str, Any]:
+    return handler({"recipe": "digits", "dataset": "digits", **payload}, Context(request_id))
+
+
+def test_by_hand_the_explicit_hyperparameters_win_over_the_request_over_final_over_the_recipe(
+    world: World,
+) -> None:
+    answer = by_hand(
+        {"training": {"momentum": 0.8, "learning_rate": 0.2}, "hyperparameters": {"learning_rate": 0.3}}
+    )
+    hyperparameters = started(world)["HyperParameters"]
+    assert answer["statusCode"] == 202
+    assert hyperparameters["learning_rate"] == "0.3"
+    assert hyperparameters["momentum"] == "0.8"
+    assert hyperparameters["epochs"] == "8"
+    assert hyperparameters["seed"] == "7"
+
+
+def test_by_hand_what_the_request_sets_is_not_undone_by_the_recipes_final(world: World) -> None:
+    by_hand({"training": {"epochs": 2}})
+    assert started(world)["HyperParameters"]["epochs"] == "2"
+
+
+def test_by_hand_the_same_request_again_starts_nothing_and_answers_the_same(world: World) -> None:
+    assert by_hand({}) == by_hand({})
+    assert len(world.sagemaker.training_jobs) == 1
+
+
+def test_by_hand_another_request_for_a_name_that_exists_is_a_409(world: World) -> None:
+    by_hand({"name": "demo-mine"}, "request-1")
+    answer = by_hand({"name": "demo-mine"}, "request-2")
+    assert (answer["statusCode"], answer["error"]["code"]) == (409, "JobExists")
+
+
+@pytest.mark.parametrize(
+    ("payload", "says"),
+    [
+        ({"hyperparameters": {"learning_rat": 1}}, 'did you mean "learning_rate"?'),
+        ({"hyperparameters": {"epochs": "many"}}, "whole number"),
+        ({"hyperparameters": 3}, "an object of names and values"),
+        ({"dataset": "none-such"}, "there is no data set"),
+    ],
+)
+def test_by_hand_a_mistake_is_named_and_starts_nothing(
+    world: World, payload: dict[str, Any], says: str
+) -> None:
+    answer = by_hand(payload)
+    assert answer["statusCode"] in (400, 404)
+    assert says in answer["error"]["message"]
+    assert not world.sagemaker.training_jobs
+
+
+@given(st.integers(2, 10_000), st.floats(1e-9, 100), st.booleans())
+def test_tuned_values_come_back_as_they_were_quoted_or_not(batch: int, rate: float, quoted: bool) -> None:
+    text = f'"{batch}"' if quoted else str(batch)
+    values = typed({"batch_size": text, "learning_rate": repr(rate), "run": "x"})
+    assert values == {"batch_size": batch, "learning_rate": rate}
+    assert isinstance(values["batch_size"], int)

@@ -1,0 +1,428 @@
+"""promote-model: after any events in any order, registry, champion parameter and endpoint tell one story."""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any
+
+import pytest
+from promote_model.handler import handler
+
+from tests.unit.lambda_functions.fakes import (
+    NOW,
+    AwsFailure,
+    Context,
+    Fake,
+    World,
+    package_arn,
+    sagemaker_event,
+)
+
+KIND = "SageMaker Model Package State Change"
+STACK_ID = "arn:aws:cloudformation:us-east-1:000000000000:stack/demo-serving/1"
+ONE, TWO, THREE = package_arn(1), package_arn(2), package_arn(3)
+
+
+class FakeServing(Fake):
+    """CloudFormation with the Serving stack: an update reads the champion at its start and ends when told."""
+
+    service = "cloudformation"
+
+    def __init__(self, world: World) -> None:
+        super().__init__()
+        self.world = world
+        self.status = "CREATE_COMPLETE"
+        self.serving = "none"
+        self.coming = ""
+        self.events: list[dict[str, Any]] = []
+        self.deployed = True
+        self.on = {
+            "DescribeStacks": self._describe,
+            "UpdateStack": self._update,
+            "DescribeStackEvents": lambda _: {"StackEvents": list(reversed(self.events))},
+        }
+
+    def begin(self, token: str) -> None:
+        self.status, self.coming = "UPDATE_IN_PROGRESS", self.world.ssm.value("/demo/champion")
+        self._event("UPDATE_IN_PROGRESS", token, "User Initiated")
+
+    def succeed(self) -> None:
+        self.status, self.serving = "UPDATE_COMPLETE", self.coming
+        self._event("UPDATE_COMPLETE", "")
+
+    def roll_back(self, reason: str = "The primary container did not pass the ping health check.") -> None:
+        self._event("UPDATE_FAILED", "", reason, "Endpoint")
+        self._event("UPDATE_FAILED", "", "Resource update cancelled", "Other")
+        self._event(
+            "UPDATE_ROLLBACK_IN_PROGRESS", "", "The following resource(s) failed to update: [Endpoint]."
+        )
+        self.status = "UPDATE_ROLLBACK_COMPLETE"
+        self._event("UPDATE_ROLLBACK_COMPLETE", "")
+
+    def _event(self, status: str, token: str, reason: str = "", resource: str = "") -> None:
+        self.events.append(
+            {
+                "StackId": STACK_ID,
+                "EventId": str(len(self.events)),
+                "StackName": "demo-serving",
+                "LogicalResourceId": resource or "demo-serving",
+                "PhysicalResourceId": "" if resource else STACK_ID,
+                "ResourceStatus": status,
+                "ResourceStatusReason": reason,
+                "ClientRequestToken": token,
+                "Timestamp": NOW,
+            }
+        )
+
+    def _describe(self, _: dict[str, Any]) -> dict[str, Any]:
+        if not self.deployed:
+            raise AwsFailure("ValidationError", "Stack with id demo-serving does not exist")
+        stack = {
+            "StackName": "demo-serving",
+            "StackId": STACK_ID,
+            "StackStatus": self.status,
+            "Outputs": [{"OutputKey": "Champion", "OutputValue": self.serving}],
+            "Parameters": [{"ParameterKey": "ChampionParameter", "ParameterValue": "/demo/champion"}],
+            "Capabilities": ["CAPABILITY_IAM"],
+        }
+        return {"Stacks": [stack]}
+
+    def _update(self, params: dict[str, Any]) -> dict[str, Any]:
+        if self.status.endswith("_IN_PROGRESS"):
+            message = f"Stack:{STACK_ID} is in {self.status} state and can not be updated."
+            raise AwsFailure("ValidationError", message)
+        if self.world.ssm.value("/demo/champion") == self.serving:
+            raise AwsFailure("ValidationError", "No updates are to be performed.")
+        self.begin(params["ClientRequestToken"])
+        return {"StackId": STACK_ID}
+
+
+@pytest.fixture
+def stack(world: World) -> FakeServing:
+    """The Serving stack as after the first deploy, and three approved versions in the registry."""
+    stack = FakeServing(world)
+    world.others["cloudformation"] = stack
+    for arn in (ONE, TWO, THREE):
+        put(world, arn)
+    return stack
+
+
+def put(world: World, arn: str, status: str = "Approved", group: str = "demo") -> None:
+    world.sagemaker.packages[arn] = {
+        "ModelPackageArn": arn,
+        "ModelPackageGroupName": group,
+        "ModelPackageStatus": "Completed",
+        "ModelApprovalStatus": status,
+        "CreationTime": NOW,
+    }
+
+
+def approve(arn: str, minute: int, *, changed: list[str] | None = None) -> dict[str, Any]:
+    """Deliver the approval that happened at this minute."""
+    detail = {"ModelPackageArn": arn, "ModelPackageGroupName": "demo", "ModelApprovalStatus": "Approved"}
+    if changed is not None:
+        detail["UpdatedModelPackageFields"] = changed  # type: ignore[assignment]
+    return handler(sagemaker_event(KIND, detail, time=f"2026-11-20T12:{minute:02}:00Z"), Context())
+
+
+def settled() -> dict[str, Any]:
+    """Deliver the stack's event; what it says plays no role."""
+    event = sagemaker_event("CloudFormation Stack Status Change", {"stack-id": STACK_ID})
+    return handler({**event, "source": "aws.cloudformation"}, Context())
+
+
+def champion(world: World) -> str:
+    return world.ssm.value("/demo/champion")
+
+
+def updates(stack: FakeServing) -> int:
+    return len(stack.called("UpdateStack"))
+
+
+def promoted(stack: FakeServing, arn: str, minute: int) -> None:
+    approve(arn, minute)
+    stack.succeed()
+    settled()
+    assert stack.serving == arn
+
+
+def test_an_approval_makes_the_package_champion_and_updates_the_stack_with_its_own_template(
+    world: World, stack: FakeServing
+) -> None:
+    approve(ONE, 0)
+    assert champion(world) == ONE
+    (update,) = stack.called("UpdateStack")
+    assert update["UsePreviousTemplate"] is True
+    assert update["Parameters"] == [{"ParameterKey": "ChampionParameter", "UsePreviousValue": True}]
+    assert update["Capabilities"] == ["CAPABILITY_IAM"]
+    assert "RoleARN" not in update  # the stack keeps the narrow role it was made with
+    stack.succeed()
+    assert settled()["did"] == "nothing: champion and endpoint agree"
+    assert not world.sns.mails
+
+
+def test_an_approval_that_is_delivered_twice_updates_the_stack_once(world: World, stack: FakeServing) -> None:
+    approve(ONE, 0)
+    approve(ONE, 0)
+    stack.succeed()
+    approve(ONE, 0)
+    assert updates(stack) == 1
+
+
+def test_an_older_approval_delivered_again_does_not_bring_the_old_model_back(
+    world: World, stack: FakeServing
+) -> None:
+    promoted(stack, ONE, 0)
+    promoted(stack, TWO, 1)
+    decisions = len(world.ssm.history["/demo/champion"])
+    approve(ONE, 0)
+    assert champion(world) == TWO
+    assert stack.status == "UPDATE_COMPLETE"
+    assert len(world.ssm.history["/demo/champion"]) == decisions  # not even for a moment
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations([(ONE, 0), (TWO, 1), (THREE, 2)])))
+def test_in_whatever_order_approvals_arrive_the_newest_serves_in_the_end(
+    world: World, stack: FakeServing, order: tuple[tuple[str, int], ...]
+) -> None:
+    for arn, minute in order:
+        approve(arn, minute)
+    while stack.status.endswith("_IN_PROGRESS"):
+        stack.succeed()
+        settled()
+    assert stack.serving == champion(world) == THREE
+
+
+def test_approving_an_old_version_anew_brings_it_back(world: World, stack: FakeServing) -> None:
+    promoted(stack, ONE, 0)
+    promoted(stack, TWO, 1)
+    promoted(stack, ONE, 2)
+    assert champion(world) == ONE
+
+
+def test_a_change_of_a_packages_metadata_is_no_approval(world: World, stack: FakeServing) -> None:
+    promoted(stack, ONE, 0)
+    promoted(stack, TWO, 1)
+    approve(ONE, 5, changed=["CustomerMetadataProperties"])
+    assert champion(world) == TWO
+    approve(ONE, 6, changed=["ModelApprovalStatus", "ApprovalDescription"])
+    assert champion(world) == ONE
+
+
+def test_a_package_that_was_rejected_since_its_approval_is_not_promoted(
+    world: World, stack: FakeServing
+) -> None:
+    put(world, ONE, "Rejected")
+    approve(ONE, 0)
+    assert champion(world) == "none"
+    assert updates(stack) == 0
+
+
+def test_a_package_of_another_group_or_none_at_all_is_not_promoted(world: World, stack: FakeServing) -> None:
+    foreign = package_arn(1, "other")
+    put(world, foreign, group="other")
+    for arn in (foreign, package_arn(99), ""):
+        approve(arn, 0)
+    assert champion(world) == "none"
+    assert updates(stack) == 0
+
+
+def test_a_busy_stack_is_left_alone_and_its_end_brings_the_newest_champion(
+    world: World, stack: FakeServing
+) -> None:
+    approve(ONE, 0)
+    assert approve(TWO, 1)["did"] == "nothing: the stack is UPDATE_IN_PROGRESS; its end sends an event"
+    assert updates(stack) == 1
+    stack.succeed()
+    assert settled()["did"] == "update of the Serving stack: started"
+    stack.succeed()
+    settled()
+    assert stack.serving == champion(world) == TWO
+
+
+def test_a_stack_that_became_busy_in_between_counts_as_busy(world: World, stack: FakeServing) -> None:
+    def busy(_: dict[str, Any]) -> dict[str, Any]:
+        raise AwsFailure("ValidationError", f"Stack:{STACK_ID} is in UPDATE_IN_PROGRESS state")
+
+    stack.on["UpdateStack"] = busy
+    assert approve(ONE, 0)["did"] == "update of the Serving stack: busy"
+
+
+def test_no_updates_are_to_be_performed_is_success(world: World, stack: FakeServing) -> None:
+    def unchanged(_: dict[str, Any]) -> dict[str, Any]:
+        raise AwsFailure("ValidationError", "No updates are to be performed.")
+
+    stack.on["UpdateStack"] = unchanged
+    assert approve(ONE, 0)["did"] == "update of the Serving stack: unchanged"
+
+
+def test_another_refusal_of_the_update_is_raised_so_that_the_event_is_retried(
+    world: World, stack: FakeServing
+) -> None:
+    def denied(_: dict[str, Any]) -> dict[str, Any]:
+        raise AwsFailure("AccessDenied", "not authorized to perform: cloudformation:UpdateStack", 403)
+
+    stack.on["UpdateStack"] = denied
+    with pytest.raises(stack.client.exceptions.ClientError, match="not authorized"):
+        approve(ONE, 0)
+
+
+def test_a_rolled_back_promotion_takes_the_champion_back_and_rejects_the_package_with_the_reason(
+    world: World, stack: FakeServing
+) -> None:
+    promoted(stack, ONE, 0)
+    approve(TWO, 1)
+    stack.roll_back()
+    settled()
+    assert champion(world) == stack.serving == ONE
+    rejected = world.sagemaker.packages[TWO]
+    assert rejected["ModelApprovalStatus"] == "Rejected"
+    assert "Endpoint: The primary container did not pass the ping" in rejected["ApprovalDescription"]
+    assert world.sagemaker.packages[ONE]["ModelApprovalStatus"] == "Approved"
+    (mail,) = world.sns.mails
+    assert "rolled back" in mail["Subject"]
+    assert f"--model-package-arn {TWO}" in mail["Message"]
+
+
+def test_a_rollback_is_handled_once_however_often_its_event_comes(world: World, stack: FakeServing) -> None:
+    promoted(stack, ONE, 0)
+    approve(TWO, 1)
+    stack.roll_back()
+    for _ in range(3):
+        settled()
+    approve(TWO, 1)  # its approval, delivered again
+    assert champion(world) == ONE
+    assert updates(stack) == 2
+    assert len(world.sns.mails) == 1
+
+
+def test_the_first_model_ever_that_does_not_come_up_leaves_no_champion(
+    world: World, stack: FakeServing
+) -> None:
+    approve(ONE, 0)
+    stack.roll_back()
+    settled()
+    assert champion(world) == "none"
+    assert world.sagemaker.packages[ONE]["ModelApprovalStatus"] == "Rejected"
+
+
+def test_after_a_rollback_the_next_candidate_gets_its_own_try(world: World, stack: FakeServing) -> None:
+    promoted(stack, ONE, 0)
+    approve(TWO, 1)
+    stack.roll_back()
+    settled()
+    promoted(stack, THREE, 2)
+    assert world.sagemaker.packages[THREE]["ModelApprovalStatus"] == "Approved"
+
+
+def test_a_rejected_package_that_is_approved_anew_gets_another_try(world: World, stack: FakeServing) -> None:
+    promoted(stack, ONE, 0)
+    approve(TWO, 1)
+    stack.roll_back()
+    settled()
+    put(world, TWO)
+    promoted(stack, TWO, 2)
+
+
+def test_the_old_approval_of_a_rolled_back_package_does_not_count_for_its_new_one(
+    world: World, stack: FakeServing
+) -> None:
+    promoted(stack, ONE, 0)
+    approve(TWO, 1)
+    stack.roll_back()
+    settled()
+    put(world, TWO)  # approved anew, but what comes is the first approval once more
+    approve(TWO, 1)
+    assert champion(world) == ONE
+
+
+def test_an_approval_that_came_during_a_rollback_is_not_blamed_and_not_lost(
+    world: World, stack: FakeServing
+) -> None:
+    promoted(stack, ONE, 0)
+    approve(TWO, 1)
+    approve(THREE, 2)
+    stack.roll_back()
+    settled()
+    assert world.sagemaker.packages[THREE]["ModelApprovalStatus"] == "Approved"
+    stack.succeed()
+    settled()
+    assert stack.serving == champion(world) == THREE
+
+
+def test_a_rolled_back_cdk_deploy_does_not_reject_the_waiting_champion_but_tries_it(
+    world: World, stack: FakeServing
+) -> None:
+    promoted(stack, ONE, 0)
+    stack.begin(token="cdk-deploy")
+    approve(TWO, 1)
+    stack.roll_back()
+    settled()
+    assert world.sagemaker.packages[TWO]["ModelApprovalStatus"] == "Approved"
+    stack.succeed()
+    assert stack.serving == TWO
+
+
+def test_a_champion_that_was_rejected_while_it_waited_is_not_rolled_out(
+    world: World, stack: FakeServing
+) -> None:
+    promoted(stack, ONE, 0)
+    stack.begin(token="cdk-deploy")
+    approve(TWO, 1)
+    stack.coming = ONE
+    put(world, TWO, "Rejected")
+    stack.succeed()
+    settled()
+    assert champion(world) == stack.serving == ONE
+    assert updates(stack) == 1
+
+
+def test_two_handlers_that_write_at_once_leave_the_newest_approval_on_top(
+    world: World, stack: FakeServing
+) -> None:
+    put_parameter = world.ssm.on["PutParameter"]
+    raced = iter([True])
+
+    def race(params: dict[str, Any]) -> dict[str, Any]:
+        if next(raced, False):  # the other handler writes the newer approval just before this write
+            put_parameter({**params, "Value": TWO, "Description": "2026-11-20T12:01:00Z approved"})
+        return put_parameter(params)
+
+    world.ssm.on["PutParameter"] = race
+    approve(ONE, 0)
+    assert champion(world) == TWO
+
+
+def test_a_champion_that_a_person_put_by_hand_is_followed(world: World, stack: FakeServing) -> None:
+    promoted(stack, ONE, 0)
+    promoted(stack, TWO, 1)
+    history = world.ssm.history["/demo/champion"]
+    world.ssm._put({"Name": "/demo/champion", "Value": ONE, "Overwrite": True})
+    history[-1]["LastModifiedDate"] = NOW.replace(hour=13)
+    assert handler({}, Context())["did"] == "update of the Serving stack: started"
+    stack.succeed()
+    assert stack.serving == ONE
+
+
+def test_before_the_serving_stack_is_deployed_an_approval_only_sets_the_champion(
+    world: World, stack: FakeServing
+) -> None:
+    stack.deployed = False
+    assert "not deployed" in approve(ONE, 0)["did"]
+    assert champion(world) == ONE
+
+
+def test_a_stack_that_only_a_person_can_help_is_told_of(world: World, stack: FakeServing) -> None:
+    stack.status = "UPDATE_ROLLBACK_FAILED"
+    approve(ONE, 0)
+    assert not world.sns.mails
+    settled()
+    (mail,) = world.sns.mails
+    assert "continue-update-rollback --stack-name demo-serving" in mail["Message"]
+    assert updates(stack) == 0
+
+
+def test_an_event_without_a_time_is_refused_because_its_age_decides(world: World, stack: FakeServing) -> None:
+    event = sagemaker_event(KIND, {"ModelPackageArn": ONE}, time="yesterday")
+    with pytest.raises(Exception, match="not an ISO 8601 time"):
+        handler(event, Context())

@@ -1,0 +1,332 @@
+"""register-model: a training becomes one judged version; what an archive holds is never trusted."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import tarfile
+from typing import Any
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+from launch_training.handler import handler as launch_training
+from register_model import evaluation, gate, package
+from register_model.handler import handler
+
+from common.errors import EvaluationInvalid
+from tests.unit.lambda_functions.fakes import NOW, Context, World, package_arn, sagemaker_event
+
+KIND = "SageMaker Training Job State Change"
+
+
+def numbers(accuracy: float = 0.97, fingerprint: str = "f" * 64, **test: Any) -> dict[str, Any]:
+    return {
+        "format": 1,
+        "arch": "resnet18",
+        "classes": ["0", "1"],
+        "image_size": 64,
+        "test": {
+            "accuracy": accuracy,
+            "loss": 0.1,
+            "count": 100,
+            "fingerprint": fingerprint,
+            "per_class": [{"class": "0", "count": 60}, {"class": "1", "count": 40}],
+            **test,
+        },
+    }
+
+
+def archive(files: dict[str, bytes], **more: Any) -> bytes:
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w:gz") as tar:
+        for name, body in files.items():
+            member = tarfile.TarInfo(name)
+            member.size = len(body)
+            for key, value in more.items():
+                setattr(member, key, value)
+            tar.addfile(member, io.BytesIO(body))
+    return buffer.getvalue()
+
+
+def output(world: World, job: str, content: dict[str, Any]) -> None:
+    body = archive({"log.txt": b"hello", "evaluation.json": json.dumps(content).encode()})
+    world.s3.put("artifacts", f"jobs/{job}/output/output.tar.gz", body)
+
+
+def train(world: World, request: str = "r-1", status: str = "Completed", **content: Any) -> str:
+    """A training job that ended, with its evaluation in the bucket."""
+    name: str = launch_training({"recipe": "digits", "dataset": "digits"}, Context(request))["training_job"]
+    world.sagemaker.training_jobs[name] |= {
+        "TrainingJobStatus": status,
+        "ModelArtifacts": {"S3ModelArtifacts": f"s3://artifacts/jobs/{name}/output/model.tar.gz"},
+    }
+    output(world, name, numbers(**content))
+    return name
+
+
+def ended(job: str, id: str = "e-1", status: str = "Completed") -> dict[str, Any]:
+    return sagemaker_event(KIND, {"TrainingJobName": job, "TrainingJobStatus": status}, id=id)
+
+
+def serve(world: World, accuracy: str = "0.95", fingerprint: str = "f" * 64) -> str:
+    """Make a package the champion."""
+    arn = package_arn(1)
+    world.sagemaker.packages[arn] = {
+        "ModelPackageArn": arn,
+        "ModelPackageGroupName": "demo",
+        "ModelApprovalStatus": "Approved",
+        "CreationTime": NOW,
+        "CustomerMetadataProperties": {"test_accuracy": accuracy, "test_fingerprint": fingerprint},
+    }
+    world.ssm._put({"Name": "/demo/champion", "Value": arn, "Overwrite": True})
+    return arn
+
+
+def test_a_completed_training_becomes_one_approved_version_with_its_metrics(world: World) -> None:
+    job = train(world)
+    answer = handler(ended(job), Context())
+    assert answer == {"model_package": package_arn(1), "approval": "Approved"}
+    made = world.sagemaker.packages[package_arn(1)]
+    assert made["ModelMetrics"]["ModelQuality"]["Statistics"] == {
+        "ContentType": "application/json",
+        "S3Uri": f"s3://artifacts/runs/{job}/evaluation.json",
+    }
+    assert world.s3.json("artifacts", f"runs/{job}/evaluation.json")["test"]["accuracy"] == 0.97
+    metadata = made["CustomerMetadataProperties"]
+    assert metadata == {
+        "training_job": job,
+        "run": job,
+        "recipe": "digits",
+        "dataset": "digits",
+        "test_accuracy": "0.97",
+        "test_fingerprint": "f" * 64,
+        "verdict": "test accuracy 0.9700 and no champion to compare with",
+    }
+    container = made["InferenceSpecification"]["Containers"][0]
+    assert container["ModelDataUrl"] == f"s3://artifacts/jobs/{job}/output/model.tar.gz"
+    assert "Tags" not in made  # AWS refuses tags on a version
+
+
+def test_a_duplicate_completion_event_makes_no_second_version(world: World) -> None:
+    job = train(world)
+    first = handler(ended(job, "e-1"), Context())
+    assert handler(ended(job, "e-2"), Context()) == first
+    assert len(world.sagemaker.called("CreateModelPackage")) == 1
+
+
+def test_two_events_at_once_make_one_version_because_they_share_a_client_token(world: World) -> None:
+    job = train(world)
+    world.sagemaker.on["ListModelPackages"] = lambda _: {"ModelPackageSummaryList": []}
+    handler(ended(job, "e-1"), Context())
+    handler(ended(job, "e-2"), Context())
+    assert len(world.sagemaker.called("CreateModelPackage")) == 2
+    assert len(world.sagemaker.packages) == 1
+
+
+def test_with_manual_approval_a_person_is_asked_once(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("APPROVAL", "manual")
+    job = train(world)
+    for id in ("e-1", "e-2"):
+        assert handler(ended(job, id), Context())["approval"] == "PendingManualApproval"
+    (mail,) = world.sns.mails
+    assert "waits for your approval" in mail["Subject"]
+    assert f"update-model-package --model-package-arn {package_arn(1)}" in mail["Message"]
+
+
+def test_a_model_that_is_worse_than_the_champion_on_the_same_pictures_is_rejected_with_the_reason(
+    world: World,
+) -> None:
+    serve(world, accuracy="0.98")
+    job = train(world, accuracy=0.97)
+    answer = handler(ended(job), Context())
+    assert answer["approval"] == "Rejected"
+    made = world.sagemaker.packages[answer["model_package"]]
+    reason = "test accuracy 0.9700 is below 0.9800 of champion version 1 on the same pictures"
+    assert made["ApprovalDescription"] == made["CustomerMetadataProperties"]["verdict"] == reason
+    (mail,) = world.sns.mails
+    assert reason in mail["Message"]
+
+
+def test_a_model_as_good_as_the_champion_passes(world: World) -> None:
+    serve(world, accuracy="0.970000")
+    assert handler(ended(train(world, accuracy=0.97)), Context())["approval"] == "Approved"
+
+
+def test_the_same_accuracy_again_passes_whatever_its_digits(world: World) -> None:
+    """The registry keeps text: a rounded 266/269 would be above the number that it was made of."""
+    first = handler(ended(train(world, accuracy=266 / 269)), Context())["model_package"]
+    world.ssm._put({"Name": "/demo/champion", "Value": first, "Overwrite": True})
+    again = handler(ended(train(world, request="r-2", accuracy=266 / 269)), Context())
+    assert again["model_package"] != first
+    assert again["approval"] == "Approved"
+
+
+def test_other_test_pictures_are_not_compared_and_the_verdict_says_so(world: World) -> None:
+    serve(world, accuracy="0.99", fingerprint="e" * 64)
+    answer = handler(ended(train(world)), Context())
+    made = world.sagemaker.packages[answer["model_package"]]
+    assert made["ModelApprovalStatus"] == "Approved"
+    assert "not compared" in made["CustomerMetadataProperties"]["verdict"]
+
+
+def test_a_champion_that_was_deleted_from_the_registry_is_not_compared(world: World) -> None:
+    del world.sagemaker.packages[serve(world)]
+    answer = handler(ended(train(world)), Context())
+    verdict = world.sagemaker.packages[answer["model_package"]]["CustomerMetadataProperties"]["verdict"]
+    assert "no recorded accuracy" in verdict
+
+
+def test_always_guessing_the_largest_class_is_not_good_enough(world: World) -> None:
+    answer = handler(ended(train(world, accuracy=0.6)), Context())
+    assert answer["approval"] == "Rejected"
+
+
+def test_a_trial_of_a_tuning_job_is_not_registered(world: World) -> None:
+    job = train(world)
+    world.sagemaker.training_jobs[job]["TuningJobArn"] = "arn:aws:sagemaker:us-east-1:000000000000:x/y"
+    assert "trial" in handler(ended(job), Context())["ignored"]
+    assert not world.sagemaker.packages
+
+
+def test_a_training_that_somebody_else_started_is_left_alone(world: World) -> None:
+    world.sagemaker.training_jobs["demo-x"] = {"TrainingJobName": "demo-x", "TrainingJobStatus": "Completed"}
+    assert "run.json is missing" in handler(ended("demo-x"), Context())["ignored"]
+
+
+def test_a_failed_training_is_told_of_once_with_its_reason_and_the_command_to_go_on(world: World) -> None:
+    job = train(world, status="Failed")
+    world.sagemaker.training_jobs[job]["FailureReason"] = "AlgorithmError: out of memory"
+    handler(ended(job, "e-1", "Failed"), Context())
+    handler(ended(job, "e-2", "Failed"), Context())
+    (mail,) = world.sns.mails
+    for text in ("AlgorithmError: out of memory", "demo-launch-training", '"epochs": 8', "aws logs tail"):
+        assert text in mail["Message"]
+    assert not world.sagemaker.packages
+
+
+def test_an_event_of_another_kind_is_ignored(world: World) -> None:
+    assert "ignored" in handler({"recipe": "digits"}, Context())
+    assert "ignored" in handler(sagemaker_event("Other", {}), Context())
+
+
+def test_a_training_without_an_evaluation_is_a_named_failure_and_no_version(world: World) -> None:
+    job = train(world)
+    del world.s3.objects["artifacts", f"jobs/{job}/output/output.tar.gz"]
+    with pytest.raises(EvaluationInvalid, match="is missing"):
+        handler(ended(job), Context())
+    assert not world.sagemaker.packages
+
+
+def found(body: bytes) -> bytes:
+    return evaluation.find(io.BytesIO(body), "here")
+
+
+@pytest.mark.parametrize("name", ["evaluation.json", "./evaluation.json"])
+def test_the_evaluation_is_found_at_the_top_of_the_archive(name: str) -> None:
+    assert found(archive({"a": b"1", name: b"{}"})) == b"{}"
+
+
+@pytest.mark.parametrize("name", ["../evaluation.json", "/evaluation.json", "deep/evaluation.json"])
+def test_a_file_of_that_name_elsewhere_is_not_taken_for_it(name: str) -> None:
+    with pytest.raises(EvaluationInvalid, match=r"has no evaluation\.json"):
+        found(archive({name: b"{}"}))
+
+
+@pytest.mark.parametrize("kind", [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.DIRTYPE, tarfile.FIFOTYPE])
+def test_a_link_or_device_in_its_place_is_refused(kind: bytes) -> None:
+    with pytest.raises(EvaluationInvalid, match="plain file"):
+        found(archive({"evaluation.json": b""}, type=kind, linkname="/etc/passwd"))
+
+
+def test_an_evaluation_beyond_the_limit_is_refused_before_it_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(evaluation, "MAX_EVALUATION_BYTES", 10)
+    with pytest.raises(EvaluationInvalid, match="at most 10 bytes"):
+        found(archive({"evaluation.json": b"x" * 11}))
+
+
+def test_an_archive_that_unpacks_to_very_much_is_not_searched_to_its_end(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(evaluation, "MAX_UNPACKED_BYTES", 1000)
+    with pytest.raises(EvaluationInvalid, match="1000 bytes"):
+        found(archive({"big": b"\0" * 2000, "evaluation.json": b"{}"}))
+
+
+def test_an_archive_of_very_many_files_is_not_searched_to_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(evaluation, "MAX_MEMBERS", 3)
+    with pytest.raises(EvaluationInvalid, match="first 3 files"):
+        found(archive({**{str(n): b"" for n in range(9)}, "evaluation.json": b"{}"}))
+
+
+whole = archive({"evaluation.json": json.dumps(numbers()).encode()})
+
+
+@example(b"\x1f\x8b\x08\x04" + b"\0" * 6)  # a gzip header that ends before its extra field
+@given(
+    st.binary(max_size=200)
+    | st.binary(max_size=30).map(lambda rest: b"\x1f\x8b\x08" + rest)
+    | st.integers(0, len(whole) - 1).map(lambda end: whole[:end])
+)
+def test_a_damaged_archive_gives_the_whole_file_or_is_refused_by_name(body: bytes) -> None:
+    with contextlib.suppress(EvaluationInvalid):
+        assert found(body) == json.dumps(numbers()).encode()
+
+
+@given(st.integers(0, len(whole) - 1), st.integers(1, 255))
+def test_an_archive_with_one_wrong_byte_is_read_or_refused_by_name(position: int, change: int) -> None:
+    body = bytearray(whole)
+    body[position] ^= change
+    with contextlib.suppress(EvaluationInvalid):
+        assert found(bytes(body))
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        {"accuracy": 1.2},
+        {"accuracy": float("nan")},
+        {"accuracy": None},
+        {"count": 0},
+        {"count": 10},
+        {"per_class": []},
+        {"per_class": [{"class": "0"}]},
+        {"fingerprint": ""},
+    ],
+)
+def test_numbers_that_cannot_be_are_not_believed(broken: dict[str, Any]) -> None:
+    with pytest.raises(EvaluationInvalid):
+        evaluation.parse(json.dumps(numbers(**broken)).encode(), "here")
+
+
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+        lambda inner: (
+            st.lists(inner, max_size=3)
+            | st.dictionaries(
+                st.sampled_from(["test", "accuracy", "classes", "count", "per_class"]), inner, max_size=4
+            )
+        ),
+    )
+)
+def test_no_json_fails_in_another_way_than_by_name(body: Any) -> None:
+    with pytest.raises(EvaluationInvalid):
+        evaluation.parse(json.dumps(body).encode(), "here")
+
+
+@given(st.floats(0, 1), st.floats(0, 1))
+def test_on_the_same_pictures_a_model_passes_exactly_if_it_beats_chance_and_is_not_below(
+    candidate: float, champion: float
+) -> None:
+    measured = evaluation.parse(json.dumps(numbers(candidate)).encode(), "here")
+    verdict = gate.judge(measured, gate.Champion(version="1", accuracy=champion, fingerprint="f" * 64))
+    assert verdict.passed == (candidate > 0.6 and candidate >= champion)
+
+
+@given(st.text(max_size=400))
+def test_any_text_becomes_one_that_the_registry_accepts_as_metadata(text: str) -> None:
+    kept = package._metadata_text(text)
+    assert 1 <= len(kept) <= 256
+    assert all(each.isalnum() or each in " _.:/=+-@" for each in kept if each.isascii())
