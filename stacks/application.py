@@ -1,0 +1,45 @@
+"""The whole application: five stacks in the order in which they need each other."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from aws_cdk import App, Tags
+
+from stacks.api import ApiStack
+from stacks.context import Context
+from stacks.folders import Folders
+from stacks.monitoring import MonitoringStack
+from stacks.serving import ServingStack
+from stacks.settings import Settings
+from stacks.storage import StorageStack
+from stacks.training import TrainingStack
+
+
+def add_stacks(app: App, settings: Settings, root: Path) -> None:
+    """Put the five stacks into `app`.
+
+    Args:
+        app: a CDK app with the feature flags of cdk.json.
+        settings: checked settings (stacks.settings.load).
+        root: the repository, whose folders the stacks package.
+
+    Raises:
+        MissingFolderError: if one of those folders is not there.
+    """
+    folders = Folders(root)
+    folders.check()
+    context = Context(settings, folders)
+    storage = StorageStack(app, context)
+    training = TrainingStack(app, context, storage.data, storage.artifacts)
+    serving = ServingStack(app, context)
+    api = ApiStack(app, context)
+    monitoring = MonitoringStack(app, context)
+
+    # The first of these follows from what is imported; the others are known by name only, so they are said.
+    training.add_stack_dependency(storage)
+    serving.add_stack_dependency(training)
+    api.add_stack_dependency(training)
+    for stack in (serving, api):
+        monitoring.add_stack_dependency(stack)
+    Tags.of(app).add("project", settings.project)

@@ -1,0 +1,168 @@
+"""One dashboard that shows the whole system, and the alarms that somebody has to know of.
+
+All metrics are found by fixed names, so this stack imports nothing and can go or come at any time.
+
+Costs: nothing within CloudWatch's permanent free tier (three dashboards, ten alarms per account): four alarms
+here, two in the Serving stack while there is an endpoint. Target tracking adds its own there, at high
+resolution, which is billed while the endpoint is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from aws_cdk import CfnOutput, Duration, Stack
+from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_cloudwatch_actions as actions
+from aws_cdk import aws_sns as sns
+from constructs import Construct
+
+from stacks.api import STAGE
+from stacks.context import Context
+from stacks.names import VARIANT, topic_arn
+
+FIVE_MINUTES = Duration.minutes(5)
+PIPELINE = ("launch-tuning", "launch-training", "register-model", "promote-model")
+
+
+class MonitoringStack(Stack):
+    def __init__(self, scope: Construct, context: Context) -> None:
+        names = context.names
+        super().__init__(
+            scope, names.stack("monitoring"), description="Dashboard and alarms of the image classifier."
+        )
+        self._names = names
+        self._topic = sns.Topic.from_topic_arn(self, "Topic", topic_arn(self, names.alerts_topic))
+        alarms = [
+            self._alarm(
+                "api-errors", self._api("5XXError", "Sum"), 5, "The API answers with errors of its own."
+            ),
+            self._alarm(
+                "api-latency", self._api("Latency", "p99"), 5000, "One request in a hundred takes over 5 s."
+            ),
+            self._alarm(
+                "classify-errors",
+                self._function("classify", "Errors"),
+                0,
+                "The classify function failed; its log says why.",
+            ),
+            self._alarm(
+                "dead-letters",
+                self._dead_letters(),
+                0,
+                "A step of the pipeline failed after all retries; its event waits in the dead-letter queue.",
+            ),
+        ]
+        dashboard = cloudwatch.Dashboard(self, "Dashboard", dashboard_name=names.project)
+        dashboard.add_widgets(cloudwatch.AlarmStatusWidget(title="Alarms", alarms=alarms, width=24, height=3))
+        dashboard.add_widgets(*self._api_row())
+        dashboard.add_widgets(*self._endpoint_row())
+        dashboard.add_widgets(*self._pipeline_row())
+        CfnOutput(self, "DashboardName", value=names.project)
+
+    def _api_row(self) -> list[cloudwatch.IWidget]:
+        return [
+            _graph("API requests", {"requests": self._api("Count", "Sum")}),
+            _graph(
+                "API errors",
+                {"the caller's": self._api("4XXError", "Sum"), "ours": self._api("5XXError", "Sum")},
+            ),
+            _graph(
+                "API latency (ms)",
+                {"median": self._api("Latency", "p50"), "p99": self._api("Latency", "p99")},
+            ),
+        ]
+
+    def _endpoint_row(self) -> list[cloudwatch.IWidget]:
+        machine = "/aws/sagemaker/Endpoints"
+        return [
+            _graph(
+                "Endpoint requests and errors",
+                {
+                    "requests": self._endpoint("Invocations", "Sum"),
+                    "the caller's errors": self._endpoint("Invocation4XXErrors", "Sum"),
+                    "the model's errors": self._endpoint("Invocation5XXErrors", "Sum"),
+                },
+            ),
+            _graph(
+                "Endpoint latency (µs)",
+                {
+                    "median": self._endpoint("ModelLatency", "p50"),
+                    "p99": self._endpoint("ModelLatency", "p99"),
+                },
+            ),
+            _graph(
+                "Requests in hand, processor and memory",
+                {
+                    "requests in hand": self._endpoint("ConcurrentRequestsPerModel", "Maximum"),
+                    "processor %": self._endpoint("CPUUtilization", "Average", machine),
+                    "memory %": self._endpoint("MemoryUtilization", "Average", machine),
+                },
+            ),
+        ]
+
+    def _pipeline_row(self) -> list[cloudwatch.IWidget]:
+        return [
+            _graph("Pipeline calls", {name: self._function(name, "Invocations") for name in PIPELINE}),
+            _graph("Pipeline errors", {name: self._function(name, "Errors") for name in PIPELINE}),
+            _graph("Dead letters", {"waiting": self._dead_letters()}),
+        ]
+
+    def _api(self, metric: str, statistic: str) -> cloudwatch.Metric:
+        return cloudwatch.Metric(
+            namespace="AWS/ApiGateway",
+            metric_name=metric,
+            dimensions_map={"ApiName": self._names.api, "Stage": STAGE},
+            statistic=statistic,
+            period=FIVE_MINUTES,
+        )
+
+    def _endpoint(self, metric: str, statistic: str, namespace: str = "AWS/SageMaker") -> cloudwatch.Metric:
+        return cloudwatch.Metric(
+            namespace=namespace,
+            metric_name=metric,
+            dimensions_map={"EndpointName": self._names.endpoint, "VariantName": VARIANT},
+            statistic=statistic,
+            period=Duration.minutes(1),
+        )
+
+    def _function(self, name: str, metric: str) -> cloudwatch.Metric:
+        return cloudwatch.Metric(
+            namespace="AWS/Lambda",
+            metric_name=metric,
+            dimensions_map={"FunctionName": self._names.function(name)},
+            statistic="Sum",
+            period=FIVE_MINUTES,
+        )
+
+    def _dead_letters(self) -> cloudwatch.Metric:
+        return cloudwatch.Metric(
+            namespace="AWS/SQS",
+            metric_name="ApproximateNumberOfMessagesVisible",
+            dimensions_map={"QueueName": self._names.dead_letters},
+            statistic="Maximum",
+            period=FIVE_MINUTES,
+        )
+
+    def _alarm(
+        self, name: str, metric: cloudwatch.Metric, threshold: float, description: str
+    ) -> cloudwatch.Alarm:
+        alarm = cloudwatch.Alarm(
+            self,
+            name.title().replace("-", ""),
+            alarm_name=f"{self._names.project}-{name}",
+            alarm_description=description,
+            metric=metric,
+            threshold=threshold,
+            evaluation_periods=1,
+            comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_THRESHOLD,
+            treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
+        )
+        alarm.add_alarm_action(actions.SnsAction(self._topic))
+        return alarm
+
+
+def _graph(title: str, metrics: Mapping[str, cloudwatch.Metric]) -> cloudwatch.GraphWidget:
+    # Set here and not on the metrics, for an alarm on a labelled metric takes another form in the template.
+    left = [metric.with_(label=label) for label, metric in metrics.items()]
+    return cloudwatch.GraphWidget(title=title, left=left, width=8, height=6)

@@ -1,0 +1,151 @@
+"""What each step of the pipeline may do, as IAM statements: one function of this file per Lambda.
+
+Written against what the handlers call. A permission too few shows at the first run, for the local AWS
+enforces these policies too; one too many would show nowhere, so every action has its reason in the handler.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_s3 as s3
+from constructs import Construct
+
+from stacks.context import Context
+from stacks.names import CODE_ROOT, JOBS, RECIPES, RUNS, arn, role_arn
+
+if TYPE_CHECKING:
+    from stacks.pipeline import PipelineResources
+
+Statements = Sequence[iam.PolicyStatement]
+
+
+def launch_tuning(scope: Construct, context: Context, resources: PipelineResources) -> Statements:
+    jobs = arn(scope, "sagemaker", "hyper-parameter-tuning-job", f"{context.names.project}-*")
+    return (
+        iam.PolicyStatement(
+            actions=[
+                "sagemaker:CreateHyperParameterTuningJob",
+                "sagemaker:DescribeHyperParameterTuningJob",
+                "sagemaker:AddTags",
+            ],
+            resources=[jobs],
+        ),
+        *_launch(scope, context, resources),
+    )
+
+
+def launch_training(scope: Construct, context: Context, resources: PipelineResources) -> Statements:
+    training = arn(scope, "sagemaker", "training-job", f"{context.names.project}-*")
+    tuning = arn(scope, "sagemaker", "hyper-parameter-tuning-job", f"{context.names.project}-*")
+    return (
+        iam.PolicyStatement(
+            actions=["sagemaker:CreateTrainingJob", "sagemaker:DescribeTrainingJob", "sagemaker:AddTags"],
+            resources=[training],
+        ),
+        iam.PolicyStatement(actions=["sagemaker:DescribeHyperParameterTuningJob"], resources=[tuning]),
+        *_launch(scope, context, resources),
+    )
+
+
+def register_model(scope: Construct, context: Context, resources: PipelineResources) -> Statements:
+    names, artifacts = context.names, resources.artifacts
+    group = arn(scope, "sagemaker", "model-package-group", names.model_package_group)
+    packages = arn(scope, "sagemaker", "model-package", f"{names.model_package_group}/*")
+    return (
+        iam.PolicyStatement(
+            actions=["sagemaker:DescribeTrainingJob"],
+            resources=[arn(scope, "sagemaker", "training-job", f"{names.project}-*")],
+        ),
+        iam.PolicyStatement(
+            actions=[
+                "sagemaker:CreateModelPackage",
+                "sagemaker:DescribeModelPackage",
+                "sagemaker:UpdateModelPackage",
+            ],
+            resources=[group, packages],
+        ),
+        iam.PolicyStatement(actions=["sagemaker:ListModelPackages"], resources=["*"]),  # knows no resource
+        # The registry looks the image up in the caller's name.
+        iam.PolicyStatement(
+            actions=["ecr:BatchGetImage", "ecr:DescribeImages"],
+            resources=[resources.serving_image.repository_arn],
+        ),
+        iam.PolicyStatement(actions=["s3:GetObject"], resources=[artifacts.arn_for_objects(f"{JOBS}/*")]),
+        iam.PolicyStatement(
+            actions=["s3:GetObject", "s3:PutObject"], resources=[artifacts.arn_for_objects(f"{RUNS}/*")]
+        ),
+        _list(artifacts),
+        iam.PolicyStatement(actions=["ssm:GetParameter"], resources=[_champion(scope, context)]),
+        _publish(resources),
+    )
+
+
+def promote_model(scope: Construct, context: Context, resources: PipelineResources) -> Statements:
+    names = context.names
+    return (
+        iam.PolicyStatement(
+            actions=["sagemaker:DescribeModelPackage", "sagemaker:UpdateModelPackage"],
+            resources=[arn(scope, "sagemaker", "model-package", f"{names.model_package_group}/*")],
+        ),
+        iam.PolicyStatement(
+            # ssm:GetParameters: UpdateStack resolves the stack's parameter in the caller's name.
+            actions=[
+                "ssm:GetParameter",
+                "ssm:GetParameterHistory",
+                "ssm:GetParameters",
+                "ssm:PutParameter",
+            ],
+            resources=[_champion(scope, context)],
+        ),
+        iam.PolicyStatement(
+            # No iam:PassRole: a stack keeps the role it was made with.
+            actions=[
+                "cloudformation:DescribeStacks",
+                "cloudformation:DescribeStackEvents",
+                "cloudformation:UpdateStack",
+            ],
+            resources=[arn(scope, "cloudformation", "stack", f"{names.stack('serving')}/*")],
+        ),
+        _publish(resources),
+    )
+
+
+def _launch(scope: Construct, context: Context, resources: PipelineResources) -> Statements:
+    """What both launchers do before they create a job: read recipe and code, see that the dataset is
+    there.
+    """
+    data, artifacts = resources.data, resources.artifacts
+    return (
+        iam.PolicyStatement(
+            actions=["iam:PassRole"],
+            resources=[role_arn(scope, context.names.training_role)],
+            conditions={"StringEquals": {"iam:PassedToService": "sagemaker.amazonaws.com"}},
+        ),
+        iam.PolicyStatement(
+            actions=["s3:GetObject"],
+            resources=[artifacts.arn_for_objects(f"{prefix}/*") for prefix in (RECIPES, CODE_ROOT, RUNS)],
+        ),
+        iam.PolicyStatement(actions=["s3:PutObject"], resources=[artifacts.arn_for_objects(f"{RUNS}/*")]),
+        _list(artifacts),
+        _list(data),
+        _publish(resources),
+    )
+
+
+def _list(bucket: s3.IBucket) -> iam.PolicyStatement:
+    """Without the right to list, S3 answers AccessDenied for an object that is not there, never NoSuchKey.
+
+    A condition on the prefix would not do: reading an object carries none.
+    """
+    return iam.PolicyStatement(actions=["s3:ListBucket"], resources=[bucket.bucket_arn])
+
+
+def _champion(scope: Construct, context: Context) -> str:
+    return arn(scope, "ssm", "parameter", context.names.champion_parameter.removeprefix("/"))
+
+
+def _publish(resources: PipelineResources) -> iam.PolicyStatement:
+    return iam.PolicyStatement(actions=["sns:Publish"], resources=[resources.topic.topic_arn])

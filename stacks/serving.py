@@ -1,0 +1,253 @@
+"""The endpoint that answers: there is one when there is a champion, and none before.
+
+The stack's only parameter is read from SSM at every update, whether `cdk deploy` or the promotion makes it,
+so both always mean the same model. While the champion is `none`, a condition keeps model, endpoint, scaling
+and alarms out, and the stack costs nothing. A new champion makes a new model and endpoint configuration, and
+CloudFormation moves the endpoint over blue/green. From two instances on two alarms watch a canary first, and
+roll back if the new model fails.
+
+The stack is deployed under a role of its own (roles.py) and imports nothing from other stacks: what it needs
+to know of them are names, which are fixed.
+
+Costs: instances by the second while the endpoint exists (min_instances to max_instances of them); the alarms
+are within the ten that are free. Nothing without a champion.
+"""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+from aws_cdk import (
+    CfnCondition,
+    CfnOutput,
+    CfnParameter,
+    CfnResource,
+    DefaultStackSynthesizer,
+    Duration,
+    Fn,
+    Stack,
+)
+from aws_cdk import aws_applicationautoscaling as scaling
+from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_sagemaker as sagemaker
+from constructs import Construct
+
+from stacks.context import Context
+from stacks.names import NO_CHAMPION, VARIANT, role_arn, topic_arn
+from stacks.settings import GPU
+
+ResourceT = TypeVar("ResourceT", bound=CfnResource)
+
+# The first GPU image of SageMaker whose driver knows CUDA 13, which this project's PyTorch is built with.
+GPU_AMI = "al2023-ami-sagemaker-inference-gpu-4-1"
+
+
+class ServingStack(Stack):
+    def __init__(self, scope: Construct, context: Context) -> None:
+        names = context.names
+        super().__init__(
+            scope,
+            names.stack("serving"),
+            description="The champion model's endpoint, its scaling and its rollback alarms.",
+            synthesizer=DefaultStackSynthesizer(
+                # CDK's tool fills in the placeholders when it deploys.
+                cloud_formation_execution_role="arn:${AWS::Partition}:iam::${AWS::AccountId}:role/"
+                + names.serving_deployment_role,
+                # The rule reads a parameter of the bootstrap stack, which is not this role's business.
+                generate_bootstrap_version_rule=False,
+            ),
+        )
+        self._context = context
+        self._champion = CfnParameter(
+            self,
+            "ChampionParameter",
+            type="AWS::SSM::Parameter::Value<String>",
+            default=names.champion_parameter,
+            description="SSM parameter with the ARN of the model package to serve, or the word none.",
+        )
+        self._exists = CfnCondition(
+            self,
+            "ChampionExists",
+            expression=Fn.condition_not(Fn.condition_equals(self._champion.value_as_string, NO_CHAMPION)),
+        )
+        model = self._model()
+        config = self._endpoint_config(model)
+        alarms = [self._errors_alarm(), self._latency_alarm()]
+        endpoint = self._endpoint(config, alarms)
+        self._scaling(endpoint)
+        CfnOutput(self, "EndpointName", value=names.endpoint)
+        CfnOutput(self, "Champion", value=self._champion.value_as_string)
+
+    def _model(self) -> sagemaker.CfnModel:
+        champion = self._champion.value_as_string
+        return self._only_with_champion(
+            sagemaker.CfnModel(
+                self,
+                "Model",
+                execution_role_arn=role_arn(self, self._context.names.endpoint_role),
+                # The server needs no network: SageMaker brings the model and takes the logs away.
+                enable_network_isolation=True,
+                primary_container=sagemaker.CfnModel.ContainerDefinitionProperty(
+                    model_package_name=champion,
+                    environment={"MODEL_PACKAGE_ARN": champion},
+                ),
+            )
+        )
+
+    def _endpoint_config(self, model: sagemaker.CfnModel) -> sagemaker.CfnEndpointConfig:
+        serving = self._context.settings.serving
+        return self._only_with_champion(
+            sagemaker.CfnEndpointConfig(
+                self,
+                "EndpointConfig",
+                production_variants=[
+                    sagemaker.CfnEndpointConfig.ProductionVariantProperty(
+                        variant_name=VARIANT,
+                        model_name=model.attr_model_name,
+                        instance_type=serving.instance,
+                        initial_instance_count=serving.min_instances,
+                        initial_variant_weight=1,
+                        inference_ami_version=GPU_AMI if serving.flavour == GPU else None,
+                        # To the instance with the least in hand, not to one at random.
+                        routing_config=sagemaker.CfnEndpointConfig.RoutingConfigProperty(
+                            routing_strategy="LEAST_OUTSTANDING_REQUESTS"
+                        ),
+                    )
+                ],
+            )
+        )
+
+    def _endpoint(
+        self, config: sagemaker.CfnEndpointConfig, alarms: list[cloudwatch.CfnAlarm]
+    ) -> sagemaker.CfnEndpoint:
+        serving = self._context.settings.serving
+        endpoint = sagemaker.CfnEndpoint
+        # A canary takes at most half of the fleet, so it needs two instances; a single one is replaced
+        # at once, with the same alarms watching.
+        canary = serving.min_instances > 1
+        return self._only_with_champion(
+            endpoint(
+                self,
+                "Endpoint",
+                endpoint_name=self._context.names.endpoint,
+                endpoint_config_name=config.attr_endpoint_config_name,
+                # Otherwise each promotion would put the autoscaled number of instances back to the first one.
+                retain_all_variant_properties=True,
+                deployment_config=endpoint.DeploymentConfigProperty(
+                    blue_green_update_policy=endpoint.BlueGreenUpdatePolicyProperty(
+                        traffic_routing_configuration=endpoint.TrafficRoutingConfigProperty(
+                            type="CANARY" if canary else "ALL_AT_ONCE",
+                            wait_interval_in_seconds=serving.bake_seconds,
+                            canary_size=endpoint.CapacitySizeProperty(type="INSTANCE_COUNT", value=1)
+                            if canary
+                            else None,
+                        ),
+                        maximum_execution_timeout_in_seconds=3600 + 2 * serving.bake_seconds,
+                        termination_wait_in_seconds=0,
+                    ),
+                    auto_rollback_configuration=endpoint.AutoRollbackConfigProperty(
+                        alarms=[endpoint.AlarmProperty(alarm_name=alarm.ref) for alarm in alarms]
+                    ),
+                ),
+            )
+        )
+
+    def _scaling(self, endpoint: sagemaker.CfnEndpoint) -> None:
+        serving = self._context.settings.serving
+        target = self._only_with_champion(
+            scaling.CfnScalableTarget(
+                self,
+                "ScalableTarget",
+                service_namespace="sagemaker",
+                scalable_dimension="sagemaker:variant:DesiredInstanceCount",
+                resource_id=f"endpoint/{self._context.names.endpoint}/variant/{VARIANT}",
+                min_capacity=serving.min_instances,
+                max_capacity=serving.max_instances,
+            )
+        )
+        target.add_resource_dependency(endpoint)
+        policy = scaling.CfnScalingPolicy
+        self._only_with_champion(
+            policy(
+                self,
+                "ScalingPolicy",
+                policy_name=f"{self._context.settings.project}-requests-in-hand",
+                policy_type="TargetTrackingScaling",
+                scaling_target_id=target.ref,
+                target_tracking_scaling_policy_configuration=policy.TargetTrackingScalingPolicyConfigurationProperty(
+                    target_value=serving.requests_per_instance,
+                    predefined_metric_specification=policy.PredefinedMetricSpecificationProperty(
+                        # Every ten seconds, and not blind to requests that wait: scales out within a minute.
+                        predefined_metric_type="SageMakerVariantConcurrentRequestsPerModelHighResolution"
+                    ),
+                    scale_out_cooldown=60,
+                    scale_in_cooldown=300,
+                ),
+            )
+        )
+
+    def _errors_alarm(self) -> cloudwatch.CfnAlarm:
+        return self._alarm(
+            "Errors",
+            "endpoint-errors",
+            "The model's container answers requests with errors of its own.",
+            metric_name="Invocation5XXErrors",
+            statistic="Sum",
+            threshold=5,
+        )
+
+    def _latency_alarm(self) -> cloudwatch.CfnAlarm:
+        return self._alarm(
+            "Latency",
+            "endpoint-latency",
+            "One picture in a hundred takes longer than two seconds in the model's container.",
+            metric_name="ModelLatency",
+            extended_statistic="p99",
+            threshold=Duration.seconds(2).to_milliseconds() * 1000,  # the metric is in microseconds
+        )
+
+    def _alarm(
+        self,
+        construct_id: str,
+        name: str,
+        description: str,
+        *,
+        metric_name: str,
+        threshold: float,
+        statistic: str | None = None,
+        extended_statistic: str | None = None,
+    ) -> cloudwatch.CfnAlarm:
+        names = self._context.names
+        topic = topic_arn(self, names.alerts_topic)
+        return self._only_with_champion(
+            cloudwatch.CfnAlarm(
+                self,
+                construct_id,
+                alarm_name=f"{names.project}-{name}",
+                alarm_description=description,
+                namespace="AWS/SageMaker",
+                metric_name=metric_name,
+                dimensions=[
+                    cloudwatch.CfnAlarm.DimensionProperty(name="EndpointName", value=names.endpoint),
+                    cloudwatch.CfnAlarm.DimensionProperty(name="VariantName", value=VARIANT),
+                ],
+                statistic=statistic,
+                extended_statistic=extended_statistic,
+                period=60,
+                evaluation_periods=2,
+                datapoints_to_alarm=2,
+                threshold=threshold,
+                comparison_operator="GreaterThanThreshold",
+                treat_missing_data="notBreaching",
+                alarm_actions=[topic],
+                ok_actions=[topic],
+            )
+        )
+
+    def _only_with_champion(self, resource: ResourceT) -> ResourceT:
+        """Keep a resource out of the stack until there is a champion, and give it the project's own
+        logical id.
+        """
+        resource.cfn_options.condition = self._exists
+        resource.override_logical_id(f"{self._context.names.champion_prefix}{resource.node.id}")
+        return resource

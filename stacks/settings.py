@@ -1,0 +1,240 @@
+"""What a user may choose, in one place: the context key "classifier" of cdk.json, read into frozen
+dataclasses.
+
+Every field below is a setting; its rule says what is allowed. `load` turns the JSON object into a `Settings`
+or raises one `SettingsError` which names the key, the file and what would be accepted, so that a typing slip
+is found at `cdk synth` and never on a deployed stack. Nothing here knows CDK: the stacks receive the values.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import MISSING, dataclass, field, fields, is_dataclass
+from difflib import get_close_matches
+from typing import Any, get_type_hints
+
+CONTEXT_KEY = "classifier"
+
+CPU = "cpu"
+GPU = "gpu"
+DEFAULT_SERVING_INSTANCE = {CPU: "ml.c7i.large", GPU: "ml.g6.xlarge"}
+
+# The retentions CloudWatch Logs knows; any other number of days is refused by the service.
+LOG_RETENTION_DAYS = (
+    *(1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731),
+    *(1096, 1827, 2192, 2557, 2922, 3288, 3653),
+)
+
+_INSTANCE_TYPE = re.compile(r"ml\.([a-z]+\d+[a-z-]*\d*)\.[a-z0-9]+")
+_GPU_FAMILY = re.compile(r"(g\d|p\d)")
+_GRAVITON_FAMILY = re.compile(r"[cmr]\d+g")
+_ACCELERATOR_FAMILY = re.compile(r"(inf|trn|dl)\d")
+
+
+class SettingsError(Exception):
+    """A setting that cannot be used; the message names the key, the file and what is allowed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """What a value must be: the words for the message and the test."""
+
+    allowed: str
+    accepts: Callable[[Any], bool]
+
+
+def one_of(*choices: str | int) -> Rule:
+    # bool is an int to Python, so `true` would pass for 1 without the type check.
+    return Rule(
+        "one of " + ", ".join(map(str, choices)), lambda value: type(value) in (str, int) and value in choices
+    )
+
+
+def whole_number(least: int, most: int, unit: str) -> Rule:
+    return Rule(
+        f"a whole number of {unit} from {least} to {most}",
+        lambda value: type(value) is int and least <= value <= most,
+    )
+
+
+def text(pattern: str, allowed: str) -> Rule:
+    compiled = re.compile(pattern)
+    return Rule(allowed, lambda value: isinstance(value, str) and compiled.fullmatch(value) is not None)
+
+
+def setting(default: Any, rule: Rule) -> Any:
+    return field(default=default, metadata={"rule": rule})
+
+
+_INSTANCE_RULE = text(_INSTANCE_TYPE.pattern, 'a SageMaker instance type such as "ml.c7i.large"')
+_IMAGE_RULE = text(
+    r"|\d{12}\.dkr\.ecr\.[a-z0-9-]+\.amazonaws\.com(\.cn)?/[a-z0-9][a-z0-9._/-]*(:[A-Za-z0-9._-]+|@sha256:[0-9a-f]{64})",
+    'an ECR image with its tag or digest, such as "123456789012.dkr.ecr.us-east-1.amazonaws.com/name:tag"',
+)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StorageSettings:
+    trial_outputs_days: int = setting(30, whole_number(1, 3650, "days"))
+    """Days until the outputs and checkpoints of tuning trials are removed. Final models are never removed."""
+    old_versions_days: int = setting(30, whole_number(1, 3650, "days"))
+    """Days for which an overwritten or deleted object can still be brought back."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TrainingSettings:
+    instance_type: str = setting("ml.c7i.2xlarge", _INSTANCE_RULE)
+    """What trials and final trainings run on, unless the recipe names another."""
+    volume_gb: int = setting(50, whole_number(1, 16384, "gigabytes"))
+    """Disk of a training instance: pictures, checkpoints and the model have to fit."""
+    max_runtime_minutes: int = setting(120, whole_number(2, 40320, "minutes"))
+    """A training job is stopped after this long, whatever it does: the bound on its cost."""
+    image_uri: str = setting("", _IMAGE_RULE)
+    """An image to use instead of building training_code/Dockerfile at deploy time; empty: build."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ServingSettings:
+    flavour: str = setting(CPU, one_of(CPU, GPU))
+    """Which processor answers; chooses the image target and the default instance type."""
+    instance_type: str = setting("", text(rf"|{_INSTANCE_TYPE.pattern}", _INSTANCE_RULE.allowed))
+    """What the endpoint runs on; empty: the flavour's default."""
+    min_instances: int = setting(1, whole_number(1, 100, "instances"))
+    """Never fewer than these. From two on, a new model is tried on one instance first (canary)."""
+    max_instances: int = setting(2, whole_number(1, 100, "instances"))
+    """Never more than these: the bound on the endpoint's cost."""
+    requests_per_instance: int = setting(4, whole_number(1, 1000, "simultaneous requests"))
+    """Scaling target: how many requests one instance should have in hand at a time."""
+    bake_seconds: int = setting(300, whole_number(0, 3600, "seconds"))
+    """From two instances on: how long the rollback alarms watch the canary before the rest follows. A single
+    instance is replaced at once, and only an alarm raised during the switch itself rolls it back."""
+    image_uri: str = setting("", _IMAGE_RULE)
+    """An image to use instead of building inference_code/Dockerfile at deploy time; empty: build."""
+
+    @property
+    def instance(self) -> str:
+        """The instance type in force."""
+        return self.instance_type or DEFAULT_SERVING_INSTANCE[self.flavour]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ApiSettings:
+    requests_per_second: int = setting(20, whole_number(1, 10000, "requests per second"))
+    """Steady rate of the API key; more is answered with 429."""
+    burst: int = setting(40, whole_number(1, 5000, "requests"))
+    """How many requests may come at once above the steady rate."""
+    requests_per_day: int = setting(50000, whole_number(1, 100_000_000, "requests per day"))
+    """Quota of the API key."""
+    max_image_bytes: int = setting(4_500_000, whole_number(1024, 4_500_000, "bytes"))
+    """Largest picture. Lambda takes 6 MB in base64, hence the upper bound."""
+    cors_origin: str = setting(
+        "", text(r"|\*|https?://[^\s/*]+", '"*", or an origin like "https://example.org"')
+    )
+    """Web site whose scripts may call the API from a browser; empty: none."""
+    account_log_role: str = setting("create", one_of("create", "existing"))
+    """API Gateway writes logs with one role per account and region: make it, or leave the one that is set."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Settings:
+    """All settings. `project` names every stack, role and endpoint, so two projects can share an account."""
+
+    # No hyphen: with one, the prefix "demo-" of a project would match the jobs of a project "demo-two".
+    project: str = setting(
+        "classifier", text(r"[a-z][a-z0-9]{1,11}", "2 to 12 lower-case letters and digits, a letter first")
+    )
+    on_destroy: str = setting("delete", one_of("delete", "keep"))
+    """What `cdk destroy` does with the buckets and what is in them."""
+    approval: str = setting("auto", one_of("auto", "manual"))
+    """Whether a model that passed the quality gate goes live at once or waits for a person's approval."""
+    alert_email: str = setting("", text(r"|[^@\s]+@[^@\s]+\.[^@\s]+", "an e-mail address"))
+    """Who is told about alarms and failed jobs; empty: nobody."""
+    log_retention_days: int = setting(30, one_of(*LOG_RETENTION_DAYS))
+    """How long CloudWatch keeps the logs."""
+    storage: StorageSettings = field(default_factory=StorageSettings)
+    training: TrainingSettings = field(default_factory=TrainingSettings)
+    serving: ServingSettings = field(default_factory=ServingSettings)
+    api: ApiSettings = field(default_factory=ApiSettings)
+
+
+def load(values: object, source: str) -> Settings:
+    """Read the settings out of a JSON value.
+
+    Args:
+        values: the parsed JSON object; keys that are left out take their defaults.
+        source: the file it came from, for the messages.
+
+    Raises:
+        SettingsError: for the first key or value that cannot be used.
+    """
+    settings: Settings = _read(Settings, values, CONTEXT_KEY, source)
+    _check_serving(settings.serving, source)
+    _check_processor("training.instance_type", settings.training.instance_type, "ml.c7i.2xlarge", source)
+    return settings
+
+
+def _read(kind: type[Any], values: object, path: str, source: str) -> Any:
+    if not isinstance(values, Mapping):
+        raise SettingsError(f"{source}: {path} must be a JSON object of settings, not {_shown(values)}.")
+    known = {item.name: item for item in fields(kind)}
+    hints = get_type_hints(kind)
+    for key in values:
+        if key not in known:
+            close = get_close_matches(str(key), known, n=1)
+            guess = f' Did you mean "{close[0]}"?' if close else ""
+            raise SettingsError(
+                f"{source}: {path}.{key} is not a setting.{guess} Known here: {', '.join(known)}."
+            )
+    read: dict[str, Any] = {}
+    for key, value in values.items():
+        item, rule = known[key], known[key].metadata.get("rule")
+        if is_dataclass(hints[key]):
+            read[key] = _read(item.default_factory, value, f"{path}.{key}", source)  # type: ignore[arg-type]
+        elif isinstance(rule, Rule) and rule.accepts(value):
+            read[key] = value
+        elif isinstance(rule, Rule):
+            default = "" if item.default in (MISSING, "") else f" (default: {item.default})"
+            raise SettingsError(
+                f"{source}: {path}.{key} is {_shown(value)}; allowed is {rule.allowed}{default}."
+            )
+    return kind(**read)
+
+
+def _check_serving(serving: ServingSettings, source: str) -> None:
+    """What no single field can tell: the fields of `serving` have to agree."""
+    where = f"{source}: {CONTEXT_KEY}.serving"
+    if serving.min_instances > serving.max_instances:
+        raise SettingsError(
+            f"{where}.min_instances is {serving.min_instances}, more than max_instances"
+            f" {serving.max_instances}; raise max_instances or lower min_instances."
+        )
+    default = DEFAULT_SERVING_INSTANCE[serving.flavour]
+    _check_processor("serving.instance_type", serving.instance, default, source)
+    if bool(_GPU_FAMILY.match(_family(serving.instance))) != (serving.flavour == GPU):
+        raise SettingsError(
+            f'{where}.instance_type {serving.instance} does not go with flavour "{serving.flavour}";'
+            f" choose for example {default}, or the other flavour."
+        )
+
+
+def _check_processor(key: str, instance_type: str, example: str, source: str) -> None:
+    """The images are built for x86-64; SageMaker would find out only when the job or endpoint starts."""
+    family = _family(instance_type)
+    if _GRAVITON_FAMILY.match(family) or _ACCELERATOR_FAMILY.match(family):
+        raise SettingsError(
+            f"{source}: {CONTEXT_KEY}.{key} {instance_type} cannot run the images, which are built for"
+            f" x86-64; choose for example {example}."
+        )
+
+
+def _family(instance_type: str) -> str:
+    """`ml.c7i.large` → `c7i`."""
+    return instance_type.split(".")[1]
+
+
+def _shown(value: object) -> str:
+    """The value as it stands in the JSON file, short enough for a message."""
+    words: Mapping[Any, str] = {True: "true", False: "false", None: "null"}
+    shown = words[value] if value is None or isinstance(value, bool) else repr(value).replace("'", '"')
+    return shown if len(shown) <= 80 else shown[:77] + "..."

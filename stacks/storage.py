@@ -1,0 +1,145 @@
+"""Where pictures, code, runs and models lie, and the parameter which says what model is the champion.
+
+Two buckets: `Data` for the pictures and `Artifacts` for everything the system makes. Both refuse plain HTTP
+and public access, are encrypted with S3's own key (a KMS key of our own would cost every month) and keep old
+versions for a while. A third bucket keeps their access logs. The champion parameter is made here, before all
+that reads it, by a Lambda which writes it only if it is missing: a CloudFormation parameter resource would
+put its template value back one day and take the endpoint down.
+
+Costs: storage per gigabyte and month of what lies in the buckets; nothing by the hour.
+"""
+
+from __future__ import annotations
+
+from aws_cdk import CfnOutput, CustomResource, Duration, RemovalPolicy, Stack
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_s3 as s3
+from constructs import Construct
+
+from stacks.context import Context
+from stacks.functions import PythonFunction
+from stacks.names import CHECKPOINTS, TRIALS, arn
+from stacks.provided import adopt_provided_functions
+from stacks.review import accept
+
+
+class StorageStack(Stack):
+    def __init__(self, scope: Construct, context: Context) -> None:
+        names = context.names
+        super().__init__(
+            scope,
+            names.stack("storage"),
+            description="Pictures, models and the champion parameter of the image classifier.",
+        )
+        self._context = context
+        self._access_logs = self._make_access_logs()
+        self.data = self._bucket("Data", [])
+        self.artifacts = self._bucket(
+            "Artifacts",
+            [
+                # Only what tuning leaves behind. Outputs of final trainings stay: an endpoint loads its
+                # model from there whenever it starts another instance.
+                self._expire(f"expire-{prefix}", f"{prefix}/", context.settings.storage.trial_outputs_days)
+                for prefix in (TRIALS, CHECKPOINTS)
+            ],
+        )
+        self._champion_parameter()
+        adopt_provided_functions(self, context)
+        CfnOutput(self, "DataBucket", value=self.data.bucket_name)
+        CfnOutput(self, "ArtifactsBucket", value=self.artifacts.bucket_name)
+        CfnOutput(self, "ChampionParameter", value=names.champion_parameter)
+
+    def _champion_parameter(self) -> None:
+        context, names = self._context, self._context.names
+        # The parameter's name begins with a slash, its ARN has only one.
+        parameter = arn(self, "ssm", "parameter", names.champion_parameter.removeprefix("/"))
+        keeper = PythonFunction(
+            self,
+            "ChampionParameterFunction",
+            name=names.function("champion-parameter"),
+            module="champion_parameter",
+            description="Makes the champion parameter if it is missing; removes it with the stack.",
+            folders=context.folders,
+            environment={"CHAMPION_PARAMETER": names.champion_parameter},
+            statements=[
+                iam.PolicyStatement(
+                    actions=["ssm:GetParameter", "ssm:PutParameter", "ssm:DeleteParameter"],
+                    resources=[parameter],
+                )
+            ],
+            log_retention=context.log_retention,
+        )
+        champion = CustomResource(
+            self,
+            "ChampionParameterValue",
+            resource_type="Custom::ChampionParameter",
+            service_token=keeper.function.function_arn,
+            properties={"ParameterName": names.champion_parameter},
+        )
+        champion.node.add_dependency(keeper)  # the role's policy too, which the ARN alone does not wait for
+
+    def _bucket(self, construct_id: str, rules: list[s3.LifecycleRule]) -> s3.Bucket:
+        settings = self._context.settings
+        delete = settings.on_destroy == "delete"
+        return s3.Bucket(
+            self,
+            construct_id,
+            encryption=s3.BucketEncryption.S3_MANAGED,
+            enforce_ssl=True,
+            block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
+            object_ownership=s3.ObjectOwnership.BUCKET_OWNER_ENFORCED,
+            versioned=True,
+            server_access_logs_bucket=self._access_logs,
+            server_access_logs_prefix=f"{construct_id.lower()}/",
+            lifecycle_rules=[
+                s3.LifecycleRule(
+                    id="forget-old-versions",
+                    noncurrent_version_expiration=Duration.days(settings.storage.old_versions_days),
+                    expired_object_delete_marker=True,
+                    abort_incomplete_multipart_upload_after=Duration.days(7),
+                ),
+                *rules,
+            ],
+            removal_policy=RemovalPolicy.DESTROY if delete else RemovalPolicy.RETAIN,
+            auto_delete_objects=delete,
+        )
+
+    def _make_access_logs(self) -> s3.Bucket:
+        delete = self._context.settings.on_destroy == "delete"
+        bucket = s3.Bucket(
+            self,
+            "AccessLogs",
+            encryption=s3.BucketEncryption.S3_MANAGED,
+            enforce_ssl=True,
+            block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
+            object_ownership=s3.ObjectOwnership.BUCKET_OWNER_ENFORCED,
+            versioned=True,
+            lifecycle_rules=[
+                s3.LifecycleRule(
+                    id="forget",
+                    expiration=Duration.days(self._context.settings.log_retention_days),
+                    noncurrent_version_expiration=Duration.days(1),
+                    abort_incomplete_multipart_upload_after=Duration.days(7),
+                )
+            ],
+            removal_policy=RemovalPolicy.DESTROY if delete else RemovalPolicy.RETAIN,
+            auto_delete_objects=delete,
+        )
+        accept(
+            bucket,
+            {
+                "AwsSolutions-S1": "This is the bucket the access logs go to; logging it into itself never"
+                " ends."
+            },
+        )
+        return bucket
+
+    @staticmethod
+    def _expire(rule_id: str, prefix: str, days: int) -> s3.LifecycleRule:
+        # An old version of these is a checkpoint that was replaced: nobody brings it back, and each is large.
+        return s3.LifecycleRule(
+            id=rule_id,
+            prefix=prefix,
+            expiration=Duration.days(days),
+            noncurrent_version_expiration=Duration.days(1),
+        )

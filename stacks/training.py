@@ -1,0 +1,164 @@
+"""From pictures to a registered model: images, training code, the jobs' roles, and the Lambdas between the
+steps.
+
+The container images are built by CodeBuild when their sources change; the training code goes to the artifacts
+bucket under its own hash, so that a change of code builds no image and a running job keeps the code it began
+with. The Lambdas and the events that call them are in pipeline.py. All roles with a fixed name are made here.
+
+Costs: build minutes when an image changes, storage of the images in ECR, and what the jobs use while they
+run. Nothing here is billed by the hour.
+"""
+
+from __future__ import annotations
+
+from aws_cdk import CfnOutput, CustomResource, RemovalPolicy, Stack
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_logs as logs
+from aws_cdk import aws_s3 as s3
+from aws_cdk import aws_s3_deployment as deployment
+from aws_cdk import aws_sagemaker as sagemaker
+from constructs import Construct
+
+from stacks.alerts import AlertsTopic, DeadLetters
+from stacks.context import Context
+from stacks.functions import PythonFunction
+from stacks.images import ContainerImage, accept_build_project
+from stacks.names import CODE_ROOT, RECIPES, arn
+from stacks.pipeline import Pipeline, PipelineResources
+from stacks.provided import adopt_provided_functions
+from stacks.roles import ServingDeploymentRole, grant_endpoint, grant_training, sagemaker_role
+
+
+class TrainingStack(Stack):
+    def __init__(self, scope: Construct, context: Context, data: s3.IBucket, artifacts: s3.IBucket) -> None:
+        names, settings = context.names, context.settings
+        super().__init__(
+            scope,
+            names.stack("training"),
+            description="Tuning, training, registration and promotion of the image classifier.",
+        )
+        self._context = context
+        training_image = ContainerImage(
+            self,
+            "TrainingImageBuild",
+            folder="training_code",
+            folders=context.folders,
+            image_uri=settings.training.image_uri,
+        )
+        serving_image = ContainerImage(
+            self,
+            "ServingImageBuild",
+            folder="inference_code",
+            folders=context.folders,
+            image_uri=settings.serving.image_uri,
+            target=settings.serving.flavour,
+        )
+        code_prefix = self._deploy_files(artifacts)
+        registry = self._registry()
+
+        training_role = sagemaker_role(
+            self, "TrainingJobRole", names.training_role, "What training jobs and tuning trials may do."
+        )
+        grant_training(training_role, data, artifacts, training_image.repository_arn)
+        self._endpoint_logs()
+        endpoint_role = sagemaker_role(
+            self, "EndpointRole", names.endpoint_role, "What the endpoint's containers may do."
+        )
+        grant_endpoint(
+            endpoint_role, artifacts, serving_image.repository_arn, names.endpoint, settings.project
+        )
+        ServingDeploymentRole(self, "ServingDeployment", context)
+
+        alerts = AlertsTopic(self, "Alerts", context)
+        dead_letters = DeadLetters(self, "DeadLetters", context)
+        pipeline = Pipeline(
+            self,
+            "Pipeline",
+            context,
+            PipelineResources(
+                data=data,
+                artifacts=artifacts,
+                code_prefix=code_prefix,
+                training_image=training_image,
+                serving_image=serving_image,
+                training_role=training_role,
+                topic=alerts.topic,
+                dead_letters=dead_letters.queue,
+            ),
+        )
+        adopt_provided_functions(self, context)
+        accept_build_project(self)
+
+        for key, function in pipeline.functions.items():
+            CfnOutput(self, f"{key}Function", value=function.function_name)
+        CfnOutput(self, "ModelPackageGroup", value=registry.model_package_group_name)
+        CfnOutput(self, "TrainingImage", value=training_image.uri)
+        CfnOutput(self, "ServingImage", value=serving_image.uri)
+        CfnOutput(self, "DeadLetterQueueUrl", value=dead_letters.queue.queue_url)
+
+    def _deploy_files(self, artifacts: s3.IBucket) -> str:
+        """Put the training code and the recipes into the artifacts bucket; answers the code's prefix."""
+        folders = self._context.folders
+        code_prefix = f"{CODE_ROOT}/{folders.training_code_hash()}/"
+        for construct_id, source, prefix in (
+            ("TrainingCode", folders.training_code(), f"{code_prefix}training_code"),
+            ("Recipes", folders.recipes(), RECIPES),
+        ):
+            deployment.BucketDeployment(
+                self,
+                construct_id,
+                sources=[source],
+                destination_bucket=artifacts,
+                destination_key_prefix=prefix,
+                # Earlier code stays for the jobs that began with it, and users may add recipes of their own.
+                prune=False,
+                retain_on_delete=True,
+            )
+        return code_prefix
+
+    def _registry(self) -> sagemaker.CfnModelPackageGroup:
+        """The model registry, and the Lambda that empties it when the stack goes: AWS removes only empty
+        ones.
+        """
+        context, name = self._context, self._context.names.model_package_group
+        registry = sagemaker.CfnModelPackageGroup(
+            self,
+            "Registry",
+            model_package_group_name=name,
+            model_package_group_description="Models that were trained, with what they were measured at.",
+        )
+        packages = arn(self, "sagemaker", "model-package", f"{name}/*")
+        emptier = PythonFunction(
+            self,
+            "EmptyRegistryFunction",
+            name=context.names.function("empty-registry"),
+            module="empty_registry",
+            description="Removes the registered models when the stack is removed.",
+            folders=context.folders,
+            environment={"MODEL_PACKAGE_GROUP": name},
+            statements=[
+                iam.PolicyStatement(actions=["sagemaker:ListModelPackages"], resources=["*"]),
+                iam.PolicyStatement(actions=["sagemaker:DeleteModelPackage"], resources=[packages]),
+            ],
+            log_retention=context.log_retention,
+            timeout_seconds=300,
+        )
+        empty = CustomResource(
+            self,
+            "EmptyRegistry",
+            resource_type="Custom::EmptyRegistry",
+            service_token=emptier.function.function_arn,
+            properties={"ModelPackageGroupName": name},
+        )
+        empty.node.add_dependency(registry, emptier)
+        return registry
+
+    def _endpoint_logs(self) -> None:
+        """SageMaker would make this log group itself, without an end to what it keeps."""
+        logs.LogGroup(
+            self,
+            "EndpointLogs",
+            log_group_name=f"/aws/sagemaker/Endpoints/{self._context.names.endpoint}",
+            retention=self._context.log_retention,
+            removal_policy=RemovalPolicy.DESTROY,
+        )

@@ -1,0 +1,94 @@
+"""Nothing is billed while nothing runs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tests.infrastructure.conftest import Synthesised
+
+# Free while they lie idle: billed per request, per build minute, per gigabyte stored, or not at all.
+FREE_WHEN_IDLE = {
+    "AWS::ApiGateway::Account",
+    "AWS::ApiGateway::ApiKey",
+    "AWS::ApiGateway::Deployment",
+    "AWS::ApiGateway::GatewayResponse",
+    "AWS::ApiGateway::Method",
+    "AWS::ApiGateway::Resource",
+    "AWS::ApiGateway::RestApi",
+    "AWS::ApiGateway::Stage",
+    "AWS::ApiGateway::UsagePlan",
+    "AWS::ApiGateway::UsagePlanKey",
+    "AWS::CloudWatch::Alarm",  # ten are free, see below
+    "AWS::CloudWatch::Dashboard",  # three are free, see below
+    "AWS::CodeBuild::Project",
+    "AWS::ECR::Repository",
+    "AWS::Events::Rule",
+    "AWS::IAM::Policy",
+    "AWS::IAM::Role",
+    "AWS::IAM::RolePolicy",
+    "AWS::Lambda::Function",
+    "AWS::Lambda::LayerVersion",
+    "AWS::Lambda::Permission",
+    "AWS::Logs::LogGroup",
+    "AWS::S3::Bucket",
+    "AWS::S3::BucketPolicy",
+    "AWS::SNS::Subscription",
+    "AWS::SNS::Topic",
+    "AWS::SNS::TopicPolicy",
+    "AWS::SQS::Queue",
+    "AWS::SQS::QueuePolicy",
+    "AWS::SageMaker::ModelPackageGroup",
+}
+
+
+def _is_conditional(resource: dict[str, Any]) -> bool:
+    return resource.get("Condition") == "ChampionExists"
+
+
+def test_without_a_champion_every_resource_is_free_while_idle(sample: Synthesised) -> None:
+    billed = {
+        name: resource["Type"]
+        for name, resource in sample.resources().items()
+        if not _is_conditional(resource)
+        and resource["Type"] not in FREE_WHEN_IDLE
+        and not resource["Type"].startswith("Custom::")
+    }
+    assert billed == {}
+
+
+def test_without_a_champion_the_serving_stack_has_no_resource_at_all(sample: Synthesised) -> None:
+    template = sample.templates["serving"]
+    assert template["Conditions"]["ChampionExists"] == {
+        "Fn::Not": [{"Fn::Equals": [{"Ref": "ChampionParameter"}, "none"]}]
+    }
+    assert all(_is_conditional(resource) for resource in template["Resources"].values())
+
+
+def test_all_alarms_and_dashboards_together_stay_within_the_free_tier(sample: Synthesised) -> None:
+    alarms = sample.resources("AWS::CloudWatch::Alarm").values()
+    # Billed is each metric an alarm watches, so none may be an expression over several.
+    assert all("Metrics" not in alarm["Properties"] for alarm in alarms)
+    assert all(alarm["Properties"]["Period"] >= 60 for alarm in alarms), "high resolution is never free"
+    assert len(alarms) <= 10
+    assert len(sample.resources("AWS::CloudWatch::Dashboard")) <= 3
+
+
+def test_no_lambda_and_no_trace_is_paid_for_in_advance(sample: Synthesised) -> None:
+    for function in sample.resources("AWS::Lambda::Function").values():
+        assert "TracingConfig" not in function["Properties"]
+        assert "ReservedConcurrentExecutions" not in function["Properties"]
+    assert not sample.resources("AWS::Lambda::Alias", "AWS::KMS::Key", "AWS::SecretsManager::Secret")
+    for stage in sample.resources("AWS::ApiGateway::Stage").values():
+        assert not stage["Properties"].get("CacheClusterEnabled")
+        assert not stage["Properties"].get("TracingEnabled")
+
+
+def test_every_log_ends_with_the_setting_and_goes_with_its_stack(sample: Synthesised) -> None:
+    groups = sample.resources("AWS::Logs::LogGroup")
+    days = {group["Properties"]["RetentionInDays"] for group in groups.values()}
+    assert len(days) == 1
+    assert all(group["DeletionPolicy"] == "Delete" for group in groups.values())
+    for name, function in sample.resources("AWS::Lambda::Function").items():
+        room = name.split("/")[0]
+        group = function["Properties"]["LoggingConfig"]["LogGroup"]["Ref"]
+        assert f"{room}/{group}" in groups, name

@@ -1,0 +1,190 @@
+"""Least privilege: what each role may do, and that no statement is wider than its reason."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from typing import Any
+
+from tests.infrastructure.conftest import ROOT, Synthesised, node_environment
+
+# Actions that AWS evaluates against `*` only (service authorization reference).
+KNOW_NO_RESOURCE = {
+    "application-autoscaling:DescribeScalableTargets",
+    "application-autoscaling:DescribeScalingPolicies",
+    "application-autoscaling:DescribeScheduledActions",
+    "cloudwatch:PutMetricData",
+    "ecr:GetAuthorizationToken",
+    "sagemaker:ListModelPackages",
+}
+# Roles of Lambdas and builds that CDK constructs bring; the rest is ours.
+PROVIDED = ("Custom", "DeployTimeBuild", "ContainerImageBuild", "ApiCloudWatchRole")
+
+
+def _as_list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def _statements(sample: Synthesised) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Every statement of every policy of ours, with the policy's name."""
+    for name, resource in sample.resources("AWS::IAM::Policy", "AWS::IAM::RolePolicy").items():
+        if not name.split("/")[1].startswith(PROVIDED):
+            for statement in resource["Properties"]["PolicyDocument"]["Statement"]:
+                yield name, statement
+
+
+def _text(arn: Any) -> str:
+    """An ARN as text, whatever intrinsic functions it is made of."""
+    match arn:
+        case str():
+            return arn
+        case {"Fn::Join": [separator, parts]}:
+            return str(separator).join(_text(part) for part in parts)
+        case {"Fn::GetAtt": [name, attribute]}:
+            return f"<{name}.{attribute}>"
+        case {"Ref": name}:
+            return f"<{name}>"
+        case {"Fn::ImportValue": name}:
+            return f"<{name}>"
+    raise AssertionError(arn)
+
+
+def _allowed(sample: Synthesised, policy: str) -> dict[str, set[str]]:
+    """What a policy allows: action → resources."""
+    allowed: dict[str, set[str]] = {}
+    found = False
+    for name, statement in _statements(sample):
+        if policy in name:
+            found = True
+            for action in _as_list(statement["Action"]):
+                allowed.setdefault(action, set()).update(map(_text, _as_list(statement["Resource"])))
+    assert found, policy
+    return allowed
+
+
+def test_no_role_of_ours_has_a_managed_policy(sample: Synthesised) -> None:
+    for name, role in sample.resources("AWS::IAM::Role").items():
+        if not name.split("/")[1].startswith(PROVIDED):
+            assert "ManagedPolicyArns" not in role["Properties"], name
+
+
+def test_no_managed_policy_at_all_gives_full_access(sample: Synthesised) -> None:
+    assert "FullAccess" not in str(sample.resources("AWS::IAM::Role"))
+
+
+def test_every_action_is_named(sample: Synthesised) -> None:
+    for name, statement in _statements(sample):
+        for action in _as_list(statement["Action"]):
+            assert "*" not in action, name
+
+
+def test_only_actions_that_know_no_resource_are_allowed_on_all(sample: Synthesised) -> None:
+    for name, statement in _statements(sample):
+        if "*" in _as_list(statement["Resource"]):
+            assert set(_as_list(statement["Action"])) <= KNOW_NO_RESOURCE, name
+
+
+def test_every_named_resource_lies_in_the_projects_own_account(sample: Synthesised) -> None:
+    for name, statement in _statements(sample):
+        for resource in map(_text, _as_list(statement["Resource"])):
+            named = resource == "*" or resource.startswith("<") or "<AWS::AccountId>" in resource
+            # An image a user names may lie in another account (AWS's own, for example).
+            assert named or "repository" in resource, (name, resource)
+
+
+def test_a_role_is_passed_to_one_service_only(sample: Synthesised) -> None:
+    passing = [
+        statement for _, statement in _statements(sample) if "iam:PassRole" in _as_list(statement["Action"])
+    ]
+    assert len(passing) == 4  # both launchers, the Serving stack, and CDK's deployer for the Serving stack
+    for statement in passing:
+        assert list(statement["Condition"]) == ["StringEquals"]
+        assert statement["Condition"]["StringEquals"]["iam:PassedToService"] in (
+            "sagemaker.amazonaws.com",
+            "cloudformation.amazonaws.com",
+        )
+        (role,) = _as_list(statement["Resource"])
+        assert _text(role).endswith((f"{sample.project}-training-job", "-endpoint", "-serving-deployment"))
+
+
+def test_the_bootstrap_deployer_may_pass_exactly_the_serving_role(sample: Synthesised) -> None:
+    (policy,) = sample.resources("AWS::IAM::RolePolicy").values()
+    assert _text(policy["Properties"]["RoleName"]) == (
+        "cdk-hnb659fds-deploy-role-<AWS::AccountId>-<AWS::Region>"
+    )
+    passing, reading = policy["Properties"]["PolicyDocument"]["Statement"]
+    assert _text(passing["Resource"]).endswith(f":role/{sample.project}-serving-deployment")
+    assert passing["Condition"] == {"StringEquals": {"iam:PassedToService": "cloudformation.amazonaws.com"}}
+    assert _text(reading["Resource"]).endswith(f":parameter/{sample.project}/champion")
+
+
+def test_the_bootstrap_deployer_is_found_by_the_qualifier_of_the_context() -> None:
+    os.environ.update(node_environment())
+    from aws_cdk import App, Stack
+    from aws_cdk.assertions import Template
+
+    from stacks.context import Context
+    from stacks.folders import Folders
+    from stacks.roles import ServingDeploymentRole
+    from stacks.settings import Settings
+
+    app = App(context={"@aws-cdk/core:bootstrapQualifier": "abc123"})
+    stack = Stack(app, "Test")
+    ServingDeploymentRole(stack, "ServingDeployment", Context(Settings(), Folders(ROOT)))
+    (policy,) = Template.from_stack(stack).find_resources("AWS::IAM::RolePolicy").values()
+    assert _text(policy["Properties"]["RoleName"]).startswith("cdk-abc123-deploy-role-")
+
+
+def test_sagemaker_takes_on_its_roles_for_this_account_only(sample: Synthesised) -> None:
+    roles = {
+        role["Properties"]["RoleName"]: role["Properties"]["AssumeRolePolicyDocument"]["Statement"]
+        for role in sample.resources("AWS::IAM::Role").values()
+        if "RoleName" in role["Properties"]
+    }
+    project = sample.project
+    assert set(roles) == {f"{project}-training-job", f"{project}-endpoint", f"{project}-serving-deployment"}
+    for name in (f"{project}-training-job", f"{project}-endpoint"):
+        (statement,) = roles[name]
+        assert statement["Principal"] == {"Service": "sagemaker.amazonaws.com"}
+        assert statement["Condition"] == {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}}
+    (statement,) = roles[f"{project}-serving-deployment"]
+    assert statement["Principal"] == {"Service": "cloudformation.amazonaws.com"}
+
+
+def test_the_promoting_function_may_update_the_serving_stack_and_no_other(sample: Synthesised) -> None:
+    allowed = _allowed(sample, "PromoteModel")
+    (stack,) = allowed["cloudformation:UpdateStack"]
+    assert stack.endswith(f":stack/{sample.project}-serving/*")
+    assert "iam:PassRole" not in allowed
+    assert not any(action.startswith("sagemaker:Create") for action in allowed)
+
+
+def test_a_training_job_writes_only_its_own_outputs(sample: Synthesised) -> None:
+    allowed = _allowed(sample, "TrainingJobRole")
+    written = {resource.split(">")[1] for resource in allowed["s3:PutObject"]}
+    assert written == {"/jobs/*", "/trials/*", "/checkpoints/*"}
+    assert not any(action.startswith(("sagemaker:", "iam:", "s3:Delete")) for action in allowed)
+
+
+def test_an_endpoint_reads_models_and_writes_nothing_to_s3(sample: Synthesised) -> None:
+    allowed = _allowed(sample, "EndpointRole")
+    assert {resource.split(">")[1] for resource in allowed["s3:GetObject"]} == {"/jobs/*"}
+    assert not any(action.startswith(("s3:Put", "s3:Delete", "sagemaker:")) for action in allowed)
+
+
+def test_the_api_may_ask_one_endpoint_and_change_nothing(sample: Synthesised) -> None:
+    allowed = _allowed(sample, "ClassifyRole")
+    (endpoint,) = allowed["sagemaker:InvokeEndpoint"]
+    assert endpoint.endswith(f":endpoint/{sample.project}")
+    changing = ("Create", "Update", "Delete", "Put")
+    assert {action for action in allowed if action.split(":")[1].startswith(changing)} == {
+        "logs:CreateLogStream",
+        "logs:PutLogEvents",
+    }
+
+
+def test_an_image_of_the_users_own_is_pulled_from_its_own_repository(comprehensive: Synthesised) -> None:
+    (repository,) = _allowed(comprehensive, "TrainingJobRole")["ecr:BatchGetImage"]
+    assert repository == "arn:<AWS::Partition>:ecr:us-east-1:123456789012:repository/our-training"
+    (repository,) = _allowed(comprehensive, "EndpointRole")["ecr:BatchGetImage"]
+    assert repository == "arn:<AWS::Partition>:ecr:us-east-1:123456789012:repository/our-serving"

@@ -1,0 +1,181 @@
+"""Training, registration and promotion: who is called by what, with what, and where failures end."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+
+from tests.infrastructure.conftest import ROOT, Synthesised
+
+FUNCTIONS = {
+    "launch-tuning",
+    "launch-training",
+    "register-model",
+    "promote-model",
+    "classify",
+    "champion-parameter",
+    "empty-registry",
+}
+
+
+def _functions(sample: Synthesised) -> dict[str, dict[str, Any]]:
+    """Our functions by name without the project."""
+    return {
+        resource["Properties"]["FunctionName"].removeprefix(f"{sample.project}-"): resource["Properties"]
+        for resource in sample.resources("AWS::Lambda::Function").values()
+        if "FunctionName" in resource["Properties"]
+    }
+
+
+def _rules(sample: Synthesised) -> dict[str, dict[str, Any]]:
+    """The rules by the detail type they listen to."""
+    return {
+        rule["Properties"]["EventPattern"]["detail-type"][0]: rule["Properties"]
+        for rule in sample.resources("AWS::Events::Rule").values()
+    }
+
+
+def test_there_are_these_functions_and_their_handlers_exist(sample: Synthesised) -> None:
+    functions = _functions(sample)
+    assert set(functions) == FUNCTIONS
+    for name, function in functions.items():
+        module = name.replace("-", "_")
+        assert function["Handler"] == f"{module}.handler.handler"
+        assert (ROOT / "lambda" / module / "handler.py").is_file(), module
+        assert (function["Runtime"], function["Architectures"]) == ("python3.13", ["arm64"])
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("launch-tuning", "LaunchSettings"),
+        ("launch-training", "LaunchSettings"),
+        ("register-model", "RegisterSettings"),
+        ("promote-model", "PromoteSettings"),
+        ("classify", "ClassifySettings"),
+    ],
+)
+def test_each_function_is_told_what_it_reads(sample: Synthesised, name: str, kind: str) -> None:
+    from common import environment
+
+    variables = _functions(sample)[name]["Environment"]["Variables"]
+    values = {
+        key: value if isinstance(value, str) else "set at deployment" for key, value in variables.items()
+    }
+    settings = environment.read(getattr(environment, kind), values)
+    assert settings.project == sample.project
+    known = {field.upper() for field in type(settings).__dataclass_fields__}
+    assert set(variables) <= known, "a variable that nothing reads"
+
+
+def test_what_fails_after_all_retries_waits_in_the_dead_letter_queue(sample: Synthesised) -> None:
+    (queue,) = sample.resources("AWS::SQS::Queue")
+    arn = {"Fn::GetAtt": [queue.split("/")[1], "Arn"]}
+    for name in ("launch-tuning", "launch-training", "register-model", "promote-model"):
+        assert _functions(sample)[name]["DeadLetterConfig"] == {"TargetArn": arn}
+    for rule in _rules(sample).values():
+        for target in rule["Targets"]:
+            assert target["DeadLetterConfig"] == {"Arn": arn}
+
+
+def test_each_event_calls_the_next_step(sample: Synthesised) -> None:
+    targets = {
+        kind: re.sub(r"^Pipeline|Function\w+$", "", rule["Targets"][0]["Arn"]["Fn::GetAtt"][0])
+        for kind, rule in _rules(sample).items()
+    }
+    assert targets == {
+        "SageMaker HyperParameter Tuning Job State Change": "LaunchTraining",
+        "SageMaker Training Job State Change": "RegisterModel",
+        "SageMaker Model Package State Change": "PromoteModel",
+        "CloudFormation Stack Status Change": "PromoteModel",
+    }
+
+
+def test_events_of_other_projects_call_nothing(sample: Synthesised) -> None:
+    rules, project = _rules(sample), sample.project
+    tuning = rules["SageMaker HyperParameter Tuning Job State Change"]["EventPattern"]["detail"]
+    assert tuning["HyperParameterTuningJobName"] == [{"prefix": f"{project}-"}]
+    training = rules["SageMaker Training Job State Change"]["EventPattern"]["detail"]
+    assert training["TrainingJobName"] == [{"prefix": f"{project}-"}]
+    package = rules["SageMaker Model Package State Change"]["EventPattern"]["detail"]
+    assert package == {"ModelPackageGroupName": [project], "ModelApprovalStatus": ["Approved"]}
+    ((stack,),) = (rules["CloudFormation Stack Status Change"]["EventPattern"]["detail"]["stack-id"],)
+    assert stack["prefix"]["Fn::Join"][1][-1].endswith(f":stack/{project}-serving/")
+
+
+def test_code_and_recipes_are_put_where_the_launchers_look(sample: Synthesised) -> None:
+    prefixes = {
+        deployment["Properties"]["DestinationBucketKeyPrefix"]: deployment["Properties"]
+        for deployment in sample.resources("Custom::CDKBucketDeployment").values()
+    }
+    code_prefix = _functions(sample)["launch-tuning"]["Environment"]["Variables"]["CODE_PREFIX"]
+    assert re.fullmatch(r"code/[0-9a-f]{16}/", code_prefix)
+    assert set(prefixes) == {f"{code_prefix}training_code", "recipes"}
+    # A running job keeps the code it began with, and recipes of a user's own stay.
+    assert all(properties["Prune"] is False for properties in prefixes.values())
+    assert all(properties.get("RetainOnDelete", True) is True for properties in prefixes.values())
+
+
+def test_images_are_built_on_deployment_or_taken_from_the_settings(
+    minimal: Synthesised, comprehensive: Synthesised
+) -> None:
+    builds = minimal.resources("Custom::CDKContainerImageBuild").values()
+    commands = [build["Properties"]["buildCommand"] for build in builds]
+    assert len(commands) == 2
+    assert all("--platform linux/amd64" in command for command in commands)
+    assert sum("--target cpu" in command for command in commands) == 1
+    assert not comprehensive.resources(
+        "Custom::CDKContainerImageBuild", "AWS::CodeBuild::Project", "AWS::ECR::Repository"
+    )
+    variables = _functions(comprehensive)["launch-tuning"]["Environment"]["Variables"]
+    assert variables["TRAINING_IMAGE"].endswith("/our-training:2026-11")
+
+
+def test_a_change_of_training_code_builds_no_image() -> None:
+    from stacks.folders import Folders
+
+    folder, excluded = Folders(ROOT).image_context("training_code")
+    assert "*.py" in excluded or "*" in excluded
+    assert (ROOT / folder / "Dockerfile").is_file()
+
+
+def test_the_registry_is_emptied_before_it_is_removed(sample: Synthesised) -> None:
+    (empty,) = sample.resources("Custom::EmptyRegistry").values()
+    assert "Registry" in empty["DependsOn"]
+
+
+def test_alarms_may_publish_and_the_owner_is_told_if_there_is_one(
+    minimal: Synthesised, comprehensive: Synthesised
+) -> None:
+    for sample in (minimal, comprehensive):
+        (policy,) = sample.resources("AWS::SNS::TopicPolicy").values()
+        statements = policy["Properties"]["PolicyDocument"]["Statement"]
+        assert any(s["Principal"] == {"Service": "cloudwatch.amazonaws.com"} for s in statements)
+    assert not minimal.resources("AWS::SNS::Subscription")
+    (subscription,) = comprehensive.resources("AWS::SNS::Subscription").values()
+    assert subscription["Properties"]["Endpoint"] == "owner@example.org"
+
+
+def test_outputs_are_what_the_command_line_reads(sample: Synthesised) -> None:
+    promised = {
+        "storage": {"DataBucket", "ArtifactsBucket", "ChampionParameter"},
+        "training": {
+            "LaunchTuningFunction",
+            "LaunchTrainingFunction",
+            "RegisterModelFunction",
+            "PromoteModelFunction",
+            "ModelPackageGroup",
+            "TrainingImage",
+            "ServingImage",
+            "DeadLetterQueueUrl",
+        },
+        "serving": {"EndpointName", "Champion"},
+        "api": {"ApiUrl", "ApiKeyId", "PageUrl", "ClassifyFunction"},
+        "monitoring": {"DashboardName"},
+    }
+    for room, keys in promised.items():
+        assert keys <= set(sample.templates[room]["Outputs"]), room
+    champion = sample.templates["serving"]["Outputs"]["Champion"]
+    assert champion == {"Value": {"Ref": "ChampionParameter"}}

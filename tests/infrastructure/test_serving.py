@@ -1,0 +1,131 @@
+"""The Serving stack: one parameter, a narrow role, and an endpoint that updates without losing a request."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tests.infrastructure.conftest import Synthesised
+
+
+def _one(sample: Synthesised, kind: str) -> dict[str, Any]:
+    (resource,) = sample.resources(kind).values()
+    properties: dict[str, Any] = resource["Properties"]
+    return properties
+
+
+def test_the_only_parameter_is_the_champion_in_ssm(sample: Synthesised) -> None:
+    assert sample.templates["serving"]["Parameters"] == {
+        "ChampionParameter": {
+            "Type": "AWS::SSM::Parameter::Value<String>",
+            "Default": f"/{sample.project}/champion",
+            "Description": "SSM parameter with the ARN of the model package to serve, or the word none.",
+        }
+    }
+
+
+def test_the_stack_imports_nothing_so_a_promotion_depends_on_no_other_stack(sample: Synthesised) -> None:
+    assert "Fn::ImportValue" not in str(sample.templates["serving"])
+
+
+def test_the_model_is_the_champion_and_knows_its_name(sample: Synthesised) -> None:
+    model = _one(sample, "AWS::SageMaker::Model")
+    assert model["PrimaryContainer"] == {
+        "ModelPackageName": {"Ref": "ChampionParameter"},
+        "Environment": {"MODEL_PACKAGE_ARN": {"Ref": "ChampionParameter"}},
+    }
+    assert model["EnableNetworkIsolation"] is True
+
+
+def test_only_the_endpoint_has_a_fixed_name(sample: Synthesised) -> None:
+    # A replaced endpoint config of the same name would not be picked up.
+    assert "ModelName" not in _one(sample, "AWS::SageMaker::Model")
+    assert "EndpointConfigName" not in _one(sample, "AWS::SageMaker::EndpointConfig")
+    assert _one(sample, "AWS::SageMaker::Endpoint")["EndpointName"] == sample.project
+
+
+def test_the_generated_names_are_those_the_deploying_role_may_touch(sample: Synthesised) -> None:
+    prefix = f"{sample.project.capitalize()}Champion"
+    assert all(name.startswith(prefix) for name in sample.templates["serving"]["Resources"])
+
+
+def test_an_update_keeps_the_number_of_instances_scaling_has_reached(sample: Synthesised) -> None:
+    assert _one(sample, "AWS::SageMaker::Endpoint")["RetainAllVariantProperties"] is True
+
+
+def test_an_update_is_rolled_back_by_the_stacks_own_alarms(sample: Synthesised) -> None:
+    deployment = _one(sample, "AWS::SageMaker::Endpoint")["DeploymentConfig"]
+    alarms = deployment["AutoRollbackConfiguration"]["Alarms"]
+    resources = sample.templates["serving"]["Resources"]
+    assert len(alarms) == 2
+    for alarm in alarms:
+        watched = resources[alarm["AlarmName"]["Ref"]]["Properties"]
+        assert watched["Namespace"] == "AWS/SageMaker"
+        assert {d["Name"]: d["Value"] for d in watched["Dimensions"]} == {
+            "EndpointName": sample.project,
+            "VariantName": "main",
+        }
+        # No request must not look like a failing one, or nothing could ever be promoted at night.
+        assert watched["TreatMissingData"] == "notBreaching"
+
+
+def test_a_canary_is_tried_as_soon_as_there_are_two_instances(
+    minimal: Synthesised, comprehensive: Synthesised
+) -> None:
+    def shifting(sample: Synthesised) -> dict[str, Any]:
+        policy = _one(sample, "AWS::SageMaker::Endpoint")["DeploymentConfig"]["BlueGreenUpdatePolicy"]
+        read: dict[str, Any] = policy["TrafficRoutingConfiguration"]
+        return read
+
+    assert shifting(minimal) == {"Type": "ALL_AT_ONCE", "WaitIntervalInSeconds": 300}
+    assert shifting(comprehensive) == {
+        "Type": "CANARY",
+        "CanarySize": {"Type": "INSTANCE_COUNT", "Value": 1},
+        "WaitIntervalInSeconds": 600,
+    }
+
+
+def test_scaling_tracks_requests_in_hand_by_the_settings(
+    minimal: Synthesised, comprehensive: Synthesised
+) -> None:
+    for sample, least, most, target in ((minimal, 1, 2, 4), (comprehensive, 2, 6, 16)):
+        scalable = _one(sample, "AWS::ApplicationAutoScaling::ScalableTarget")
+        assert (scalable["MinCapacity"], scalable["MaxCapacity"]) == (least, most)
+        assert scalable["ResourceId"] == f"endpoint/{sample.project}/variant/main"
+        tracking = _one(sample, "AWS::ApplicationAutoScaling::ScalingPolicy")[
+            "TargetTrackingScalingPolicyConfiguration"
+        ]
+        assert tracking["TargetValue"] == target
+        assert tracking["PredefinedMetricSpecification"] == {
+            "PredefinedMetricType": "SageMakerVariantConcurrentRequestsPerModelHighResolution"
+        }
+
+
+def test_the_flavour_chooses_instance_and_driver(minimal: Synthesised, comprehensive: Synthesised) -> None:
+    (cpu,) = _one(minimal, "AWS::SageMaker::EndpointConfig")["ProductionVariants"]
+    (gpu,) = _one(comprehensive, "AWS::SageMaker::EndpointConfig")["ProductionVariants"]
+    assert cpu["InstanceType"] == "ml.c7i.large"
+    assert "InferenceAmiVersion" not in cpu
+    assert gpu["InstanceType"] == "ml.g6.2xlarge"
+    assert gpu["InferenceAmiVersion"] == "al2023-ami-sagemaker-inference-gpu-4-1"
+
+
+def test_the_stack_is_deployed_under_its_own_narrow_role(sample: Synthesised) -> None:
+    properties = sample.manifest()["artifacts"][f"{sample.project}-serving"]["properties"]
+    assert properties["cloudFormationExecutionRoleArn"] == (
+        "arn:${AWS::Partition}:iam::${AWS::AccountId}:role/" + f"{sample.project}-serving-deployment"
+    )
+    assert "Rules" not in sample.templates["serving"], "the bootstrap rule reads what the role may not"
+
+
+def test_stacks_are_deployed_in_an_order_in_which_each_finds_what_it_needs(sample: Synthesised) -> None:
+    artifacts = sample.manifest()["artifacts"]
+
+    def needs(room: str) -> set[str]:
+        dependencies = artifacts[f"{sample.project}-{room}"]["dependencies"]
+        return {name.split("-")[1] for name in dependencies if not name.endswith(".assets")}
+
+    assert needs("storage") == set()
+    assert needs("training") == {"storage"}
+    assert needs("serving") == {"training"}
+    assert needs("api") == {"training"}
+    assert needs("monitoring") == {"serving", "api"}

@@ -1,0 +1,117 @@
+"""Settings: what cdk.json may say, and that everything else is refused with one message that helps."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stacks.settings import Settings, SettingsError, load
+from tests.infrastructure.conftest import ROOT, context, node_environment
+
+
+def test_an_empty_object_gives_the_defaults() -> None:
+    assert load({}, "cdk.json") == Settings()
+
+
+def test_the_settings_in_cdk_json_are_allowed() -> None:
+    assert load(context()["classifier"], "cdk.json").project == "classifier"
+
+
+def test_the_comprehensive_sample_turns_every_setting() -> None:
+    values = json.loads((ROOT / "stacks/samples/comprehensive.json").read_text())
+    turned, default = load(values, "comprehensive.json"), Settings()
+    for field in dataclasses.fields(Settings):
+        ours, theirs = getattr(turned, field.name), getattr(default, field.name)
+        assert ours != theirs, field.name
+        if dataclasses.is_dataclass(ours):
+            for inner in dataclasses.fields(ours):
+                assert getattr(ours, inner.name) != getattr(theirs, inner.name), f"{field.name}.{inner.name}"
+
+
+@pytest.mark.parametrize(
+    ("values", "parts"),
+    [
+        ({"projct": "x"}, ["cdk.json", "classifier.projct", 'Did you mean "project"?']),
+        ({"serving": {"flavor": "gpu"}}, ["classifier.serving.flavor", 'Did you mean "flavour"?']),
+        ({"zzz": 1}, ["classifier.zzz is not a setting", "Known here: project, on_destroy"]),
+        ({"project": "Has Capitals"}, ["classifier.project", '"Has Capitals"', "lower-case letters"]),
+        ({"project": "with-hyphen"}, ["classifier.project", "lower-case letters and digits"]),
+        ({"project": "waytoolongname"}, ["classifier.project", "2 to 12"]),
+        ({"on_destroy": "maybe"}, ["classifier.on_destroy", "one of delete, keep", "default: delete"]),
+        ({"approval": None}, ["classifier.approval is null", "one of auto, manual"]),
+        ({"alert_email": "nobody"}, ["classifier.alert_email", "an e-mail address"]),
+        ({"log_retention_days": 31}, ["classifier.log_retention_days is 31", "1, 3, 5, 7, 14, 30"]),
+        ({"log_retention_days": True}, ["classifier.log_retention_days is true"]),
+        ({"serving": []}, ["classifier.serving must be a JSON object", "[]"]),
+        ({"serving": {"min_instances": "2"}}, ["min_instances", '"2"', "a whole number of instances"]),
+        ({"serving": {"min_instances": 3, "max_instances": 2}}, ["min_instances is 3", "max_instances 2"]),
+        ({"serving": {"instance_type": "c7i.large"}}, ["instance_type", '"ml.c7i.large"']),
+        ({"serving": {"instance_type": "ml.c7g.large"}}, ["ml.c7g.large", "built for x86-64"]),
+        ({"serving": {"instance_type": "ml.g6.xlarge"}}, ["does not go with flavour", '"cpu"']),
+        ({"serving": {"flavour": "gpu", "instance_type": "ml.m7i.large"}}, ["flavour", "ml.g6.xlarge"]),
+        ({"training": {"instance_type": "ml.m8g.large"}}, ["training.instance_type", "built for x86-64"]),
+        ({"training": {"image_uri": "python:3.12"}}, ["training.image_uri", "an ECR image"]),
+        ({"training": {"max_runtime_minutes": 1}}, ["max_runtime_minutes is 1", "from 2 to 40320"]),
+        ({"api": {"max_image_bytes": 6_000_000}}, ["max_image_bytes", "4500000"]),
+        ({"api": {"cors_origin": "example.org"}}, ["cors_origin", "https://example.org"]),
+        ("delete", ["cdk.json: classifier must be a JSON object"]),
+    ],
+)
+def test_a_wrong_setting_is_named_with_its_file_and_what_is_allowed(values: Any, parts: list[str]) -> None:
+    with pytest.raises(SettingsError) as error:
+        load(values, "cdk.json")
+    assert "\n" not in str(error.value)
+    for part in ["cdk.json", *parts]:
+        assert part in str(error.value)
+
+
+_json = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+)
+_names = st.sampled_from([field.name for field in dataclasses.fields(Settings)])
+_inner = st.sampled_from(["flavour", "instance_type", "min_instances", "image_uri", "burst", "volume_gb"])
+
+
+@given(_json | st.dictionaries(_names, _json | st.dictionaries(_inner, _json)))
+def test_no_json_value_gets_anything_but_settings_or_a_settings_error(values: Any) -> None:
+    try:
+        load(values, "cdk.json")
+    except SettingsError as error:
+        message = str(error)
+    else:
+        return
+    assert message.startswith("cdk.json: ")
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        (
+            {"classifier": {"serving": {"flavor": "gpu"}}},
+            "error: cdk.json: classifier.serving.flavor is not a setting.",
+        ),
+        ({"config": "minimum"}, "error: config=minimum: there is no file"),
+    ],
+)
+def test_a_bad_setting_ends_the_synth_with_one_message(override: dict[str, Any], message: str) -> None:
+    result = subprocess.run(
+        [sys.executable, "app.py"],
+        cwd=ROOT,
+        env=node_environment() | {"CDK_CONTEXT_JSON": json.dumps(context() | override)},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert result.returncode == 1
+    assert result.stdout == ""
+    lines = result.stderr.strip().splitlines()
+    assert len(lines) == 1
+    assert lines[0].startswith(message)

@@ -1,0 +1,84 @@
+"""The buckets, and the parameter that says which model is the champion."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tests.infrastructure.conftest import Synthesised
+
+
+def _buckets(sample: Synthesised) -> dict[str, dict[str, Any]]:
+    return sample.resources("AWS::S3::Bucket")
+
+
+def test_every_bucket_is_encrypted_versioned_and_closed_to_the_public(sample: Synthesised) -> None:
+    assert len(_buckets(sample)) == 3
+    for bucket in _buckets(sample).values():
+        properties = bucket["Properties"]
+        rules = properties["BucketEncryption"]["ServerSideEncryptionConfiguration"]
+        assert [rule["ServerSideEncryptionByDefault"]["SSEAlgorithm"] for rule in rules] == ["AES256"]
+        assert properties["VersioningConfiguration"] == {"Status": "Enabled"}
+        assert set(properties["PublicAccessBlockConfiguration"].values()) == {True}
+
+
+def test_every_bucket_refuses_plain_http(sample: Synthesised) -> None:
+    policies = sample.resources("AWS::S3::BucketPolicy")
+    refusing = {
+        policy["Properties"]["Bucket"]["Ref"]
+        for policy in policies.values()
+        for statement in policy["Properties"]["PolicyDocument"]["Statement"]
+        if statement["Effect"] == "Deny"
+        and statement["Action"] == "s3:*"
+        and statement["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
+        and statement["Principal"] == {"AWS": "*"}
+    }
+    assert refusing == {name.split("/")[1] for name in _buckets(sample)}
+
+
+def test_pictures_and_models_leave_access_logs(sample: Synthesised) -> None:
+    logged = [b for b in _buckets(sample).values() if "LoggingConfiguration" in b["Properties"]]
+    assert len(logged) == 2
+
+
+def test_trials_expire_by_the_setting_and_models_never(
+    minimal: Synthesised, comprehensive: Synthesised
+) -> None:
+    for sample, days in ((minimal, 30), (comprehensive, 14)):
+        (artifacts,) = (b for name, b in _buckets(sample).items() if "Artifacts" in name)
+        rules = artifacts["Properties"]["LifecycleConfiguration"]["Rules"]
+        expiring = {
+            rule.get("Prefix"): rule["ExpirationInDays"] for rule in rules if "ExpirationInDays" in rule
+        }
+        assert expiring == {"trials/": days, "checkpoints/": days}
+        replaced = {
+            rule["Prefix"]: rule["NoncurrentVersionExpiration"]["NoncurrentDays"]
+            for rule in rules
+            if "Prefix" in rule
+        }
+        assert replaced == {"trials/": 1, "checkpoints/": 1}
+        assert any("AbortIncompleteMultipartUpload" in rule for rule in rules)
+        assert any("NoncurrentVersionExpiration" in rule for rule in rules)
+
+
+def test_on_destroy_delete_empties_the_buckets_and_keep_keeps_them(
+    minimal: Synthesised, comprehensive: Synthesised
+) -> None:
+    assert {b["DeletionPolicy"] for b in _buckets(minimal).values()} == {"Delete"}
+    assert len(minimal.resources("Custom::S3AutoDeleteObjects")) == 3
+    assert {b["DeletionPolicy"] for b in _buckets(comprehensive).values()} == {"Retain"}
+    assert not comprehensive.resources("Custom::S3AutoDeleteObjects")
+
+
+def test_the_champion_is_no_parameter_resource_that_a_deploy_could_reset(sample: Synthesised) -> None:
+    assert not sample.resources("AWS::SSM::Parameter")
+    (champion,) = sample.resources("Custom::ChampionParameter").values()
+    properties = champion["Properties"]
+    # Nothing in its properties ever changes, so CloudFormation has no reason to call it again.
+    assert set(properties) == {"ServiceToken", "ParameterName"}
+    assert properties["ParameterName"] == f"/{sample.project}/champion"
+
+
+def test_the_champion_parameter_waits_for_the_permission_to_make_it(sample: Synthesised) -> None:
+    (champion,) = sample.resources("Custom::ChampionParameter").values()
+    types = {sample.templates["storage"]["Resources"][name]["Type"] for name in champion["DependsOn"]}
+    assert "AWS::IAM::Policy" in types
