@@ -1,0 +1,26 @@
+"""`python -m local_aws --port 4566 --state .local/aws` runs the local AWS in the foreground."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+from local_aws.server import Settings, run
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Parse the command line and serve; the exit code."""
+    parser = argparse.ArgumentParser(prog="local_aws", description="The laptop's AWS.")
+    parser.add_argument("--port", type=int, default=4566, help="port on 127.0.0.1 (default: %(default)s)")
+    parser.add_argument("--state", type=Path, required=True, help="folder that keeps everything between runs")
+    options = parser.parse_args(arguments)
+    return run(Settings(port=options.port, state=options.state.resolve()))
+
+
+if __name__ == "__main__":
+    code = main()
+    sys.stdout.flush()
+    # A thread in the middle of a stack operation cannot be told to end; everything is saved, so leave it.
+    os._exit(code)

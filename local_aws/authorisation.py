@@ -1,0 +1,113 @@
+"""Which IAM action and resources each operation of our services is checked against.
+
+ministack derives these for its own services and knows nothing of ours. The table follows the Service
+Authorization Reference (list_amazonsagemakerai.html, list_applicationautoscaling.html); SageMaker's ARNs
+carry names in lower case, and policies have to be written so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from local_aws.core.api import Authorise, Request
+from local_aws.core.context import LocalAws
+from local_aws.ministack_adapter import permissions
+
+# operation -> (kind of the ARN, request member with the name or ARN), ...
+_SAGEMAKER: dict[str, tuple[tuple[str, str], ...]] = {
+    "CreateTrainingJob": (("training-job", "TrainingJobName"),),
+    "DescribeTrainingJob": (("training-job", "TrainingJobName"),),
+    "StopTrainingJob": (("training-job", "TrainingJobName"),),
+    "UpdateTrainingJob": (("training-job", "TrainingJobName"),),
+    "DeleteTrainingJob": (("training-job", "TrainingJobName"),),
+    "CreateHyperParameterTuningJob": (("hyper-parameter-tuning-job", "HyperParameterTuningJobName"),),
+    "DescribeHyperParameterTuningJob": (("hyper-parameter-tuning-job", "HyperParameterTuningJobName"),),
+    "StopHyperParameterTuningJob": (("hyper-parameter-tuning-job", "HyperParameterTuningJobName"),),
+    "DeleteHyperParameterTuningJob": (("hyper-parameter-tuning-job", "HyperParameterTuningJobName"),),
+    "ListTrainingJobsForHyperParameterTuningJob": (
+        ("hyper-parameter-tuning-job", "HyperParameterTuningJobName"),
+    ),
+    "CreateModel": (("model", "ModelName"),),
+    "DescribeModel": (("model", "ModelName"),),
+    "DeleteModel": (("model", "ModelName"),),
+    "CreateEndpointConfig": (("endpoint-config", "EndpointConfigName"),),
+    "DescribeEndpointConfig": (("endpoint-config", "EndpointConfigName"),),
+    "DeleteEndpointConfig": (("endpoint-config", "EndpointConfigName"),),
+    "CreateEndpoint": (("endpoint", "EndpointName"), ("endpoint-config", "EndpointConfigName")),
+    "UpdateEndpoint": (("endpoint", "EndpointName"), ("endpoint-config", "EndpointConfigName")),
+    "UpdateEndpointWeightsAndCapacities": (("endpoint", "EndpointName"),),
+    "DescribeEndpoint": (("endpoint", "EndpointName"),),
+    "DeleteEndpoint": (("endpoint", "EndpointName"),),
+    "InvokeEndpoint": (("endpoint", "EndpointName"),),
+    "CreateModelPackageGroup": (("model-package-group", "ModelPackageGroupName"),),
+    "DescribeModelPackageGroup": (("model-package-group", "ModelPackageGroupName"),),
+    "DeleteModelPackageGroup": (("model-package-group", "ModelPackageGroupName"),),
+    "CreateModelPackage": (("model-package", "ModelPackageGroupName"),),
+    "DescribeModelPackage": (("model-package", "ModelPackageName"),),
+    "UpdateModelPackage": (("model-package", "ModelPackageArn"),),
+    "DeleteModelPackage": (("model-package", "ModelPackageName"),),
+    "AddTags": (("", "ResourceArn"),),
+    "DeleteTags": (("", "ResourceArn"),),
+    "ListTags": (("", "ResourceArn"),),
+}
+# What Application Auto Scaling asks of its caller besides its own action, for SageMaker endpoints:
+# https://docs.aws.amazon.com/autoscaling/application/userguide/security_iam_id-based-policy-examples.html
+_SCALING_NEEDS = {
+    "RegisterScalableTarget": ("sagemaker:DescribeEndpoint", "sagemaker:UpdateEndpointWeightsAndCapacities"),
+}
+
+
+def sagemaker(aws: LocalAws) -> Authorise:
+    """The check for operations of SageMaker and its runtime."""
+
+    def authorise(operation: str, request: Request) -> None:
+        context = _tag_context(request.get("Tags", []))
+        named = [
+            (kind, str(request[member]))
+            for kind, member in _SAGEMAKER.get(operation, ())
+            if member in request
+        ]
+        for resource in [_sagemaker_arn(aws, operation, kind, name) for kind, name in named] or ["*"]:
+            permissions.check(f"sagemaker:{operation}", resource, context)
+        # Tags given at creation are a second action of their own.
+        if request.get("Tags") and operation.startswith("Create"):
+            kind, name = named[0]
+            permissions.check("sagemaker:AddTags", _sagemaker_arn(aws, operation, kind, name), context)
+
+    return authorise
+
+
+def application_autoscaling(aws: LocalAws) -> Authorise:
+    """The check for operations of Application Auto Scaling."""
+
+    def authorise(operation: str, request: Request) -> None:
+        context = {
+            "application-autoscaling:service-namespace": request.get("ServiceNamespace"),
+            "application-autoscaling:scalable-dimension": request.get("ScalableDimension"),
+        }
+        resource = "*"
+        if not operation.startswith("Describe"):
+            resource = aws.arn("scalable-target/*", "application-autoscaling")
+        permissions.check(f"application-autoscaling:{operation}", resource, context)
+        if request.get("ServiceNamespace") == "sagemaker":
+            endpoint = str(request.get("ResourceId", "")).split("/")[1:2]
+            for action in _SCALING_NEEDS.get(operation, ()):
+                permissions.check(action, aws.arn(f"endpoint/{''.join(endpoint).lower()}"))
+
+    return authorise
+
+
+def _sagemaker_arn(aws: LocalAws, operation: str, kind: str, name: str) -> str:
+    if name.startswith("arn:"):
+        return name
+    if operation == "CreateModelPackage":  # the version is not known yet
+        name = f"{name}/1"
+    return aws.arn(f"{kind}/{name.lower()}")
+
+
+def _tag_context(tags: list[Mapping[str, str]]) -> dict[str, Any]:
+    if not tags:
+        return {}
+    values: dict[str, Any] = {f"aws:RequestTag/{tag['Key']}": tag["Value"] for tag in tags}
+    return {**values, "aws:TagKeys": [tag["Key"] for tag in tags]}

@@ -1,0 +1,148 @@
+"""The loop that scales: every few seconds, every target, one at a time.
+
+A tick finishes the activity that is under way, or looks whether the target needs a new one: because it is
+outside its bounds, or because its policies say so. Nothing is kept in memory, so a restart goes on where the
+last run stopped. Clock and metrics come from outside; a test turns both by hand.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+from typing import Any, Protocol
+
+from local_aws.autoscaling import activities
+from local_aws.autoscaling.decision import LOW, Past, Tracking, decide
+from local_aws.autoscaling.metrics import Metrics, of_policy
+from local_aws.autoscaling.policies import CONFIGURATION, COOLDOWN
+from local_aws.autoscaling.records import POLICY, TARGET, key
+from local_aws.autoscaling.variants import ScalingFailedError, State
+from local_aws.core.store import NoSuchDocument, Store
+
+log = logging.getLogger(__name__)
+
+TICK_SECONDS = 5.0
+# After a failed attempt AWS waits before it tries again; so do we.
+RETRY = timedelta(minutes=1)
+
+
+class Capacity(Protocol):
+    """What is scaled (`variants.Variants`)."""
+
+    def read(self, resource_id: str) -> State | None:
+        """The variant now, None if it is gone."""
+
+    def set(self, resource_id: str, capacity: int) -> None:
+        """Begin to change its size; ScalingFailedError if that is refused."""
+
+
+class Scaler:
+    """Brings every scalable target to the size its policies ask for."""
+
+    def __init__(
+        self, store: Store, capacity: Capacity, metrics: Metrics, now: Callable[[], datetime]
+    ) -> None:
+        self._store = store
+        self._capacity = capacity
+        self._metrics = metrics
+        self._now = now
+        self._stopped = threading.Event()
+
+    def run(self) -> None:
+        """Tick until `stop`."""
+        while not self._stopped.wait(TICK_SECONDS):
+            self.tick()
+
+    def stop(self) -> None:
+        """End `run`."""
+        self._stopped.set()
+
+    def tick(self) -> None:
+        """Look at every target once."""
+        for target in self._store.list(TARGET):
+            try:
+                self._look_at(target)
+            except Exception:  # one target's trouble must not stop the others
+                log.exception("auto scaling of %s failed", target["ResourceId"])
+
+    def _look_at(self, target: dict[str, Any]) -> None:
+        state = self._capacity.read(target["ResourceId"])
+        if state is None or not state.settled:
+            return
+        activity = activities.in_progress(self._store, target)
+        if activity is not None:
+            self._finish(target, activity, state)
+            return
+        now, last_failure = self._now(), target.get("FailedAt")
+        if last_failure is not None and now < last_failure + RETRY:
+            return
+        low, high = target["MinCapacity"], target["MaxCapacity"]
+        if state.capacity < low:
+            self._set(target, state.capacity, low, f"minimum capacity was set to {low}")
+        elif state.capacity > high:
+            self._set(target, state.capacity, high, f"maximum capacity was set to {high}")
+        else:
+            self._track(target, state.capacity, now)
+
+    def _track(self, target: dict[str, Any], capacity: int, now: datetime) -> None:
+        policies = {p["PolicyName"]: p for p in self._store.list(POLICY) if key(p) == key(target)}
+        trackings = [self._tracking(policy, now) for policy in policies.values()]
+        past = Past(out_at=target.get("OutAt"), out_from=target.get("OutFrom", 0), in_at=target.get("InAt"))
+        bounds = (target["MinCapacity"], target["MaxCapacity"])
+        decision = decide(trackings, capacity, bounds, past, now)
+        if decision is None:
+            return
+        out = decision.capacity > capacity
+        suspended = target["SuspendedState"]
+        if suspended["DynamicScalingOutSuspended" if out else "DynamicScalingInSuspended"]:
+            return
+        alarm = policies[decision.policy]["Alarms"][0 if out else 1]["AlarmName"]
+        cause = f"monitor alarm {alarm} in state ALARM triggered policy {decision.policy}"
+        self._set(target, capacity, decision.capacity, cause)
+
+    def _tracking(self, policy: Mapping[str, Any], now: datetime) -> Tracking:
+        configuration = policy[CONFIGURATION]
+        metric = of_policy(policy["ResourceId"], configuration)
+        return Tracking(
+            name=policy["PolicyName"],
+            target=configuration["TargetValue"],
+            out_cooldown=timedelta(seconds=configuration.get("ScaleOutCooldown", COOLDOWN)),
+            in_cooldown=timedelta(seconds=configuration.get("ScaleInCooldown", COOLDOWN)),
+            may_scale_in=not configuration.get("DisableScaleIn", False),
+            high=self._metrics.read(metric, metric.high, now),
+            low=self._metrics.read(metric, LOW, now),
+        )
+
+    def _set(self, target: dict[str, Any], before: int, after: int, cause: str) -> None:
+        now = self._now()
+        activity = activities.begin(self._store, target, after, cause, now)
+        try:
+            self._capacity.set(target["ResourceId"], after)
+        except ScalingFailedError as error:
+            activities.finish(self._store, activity, now, str(error))
+            self._note(target, FailedAt=now)
+            return
+        self._note(target, Before=before)
+
+    def _finish(self, target: dict[str, Any], activity: dict[str, Any], state: State) -> None:
+        """The endpoint is settled again: did it get the size? The cooldown counts from here."""
+        now = self._now()
+        if state.capacity != activity["Capacity"]:
+            activities.finish(self._store, activity, now, state.failure or "the endpoint kept its size")
+            self._note(target, FailedAt=now)
+            return
+        activities.finish(self._store, activity, now)
+        before = target.get("Before", state.capacity)
+        if state.capacity > before:
+            # A scale-out ends the cooldown of a scale-in.
+            self._note(target, OutAt=now, OutFrom=before, InAt=None, FailedAt=None)
+        else:
+            self._note(target, InAt=now, FailedAt=None)
+
+    def _note(self, target: Mapping[str, Any], **notes: Any) -> None:
+        try:
+            self._store.update(TARGET, key(target), lambda record: {**record, **notes})
+        except NoSuchDocument:
+            return  # deregistered meanwhile

@@ -1,0 +1,216 @@
+"""AWS::SageMaker::Model, EndpointConfig, Endpoint and ModelPackageGroup.
+
+Ref of all four is the ARN, the name is an attribute. Models and endpoint configurations cannot change: any
+new property makes a new one (the engine deletes the old one when the update has succeeded). An endpoint is
+updated in place, and both its creation and its update last until it is InService again.
+https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/AWS_SageMaker.html
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from local_aws.cloudformation.stack import (
+    Properties,
+    Provisioned,
+    Register,
+    Stack,
+    generated_name,
+    request_of,
+)
+
+POLL_SECONDS = 0.2
+_BUSY = ("Creating", "Updating", "SystemUpdating", "RollingBack", "Deleting")
+_UPDATE_ONLY = ("RetainAllVariantProperties", "ExcludeRetainedVariantProperties", "RetainDeploymentConfig")
+# The properties whose change makes a new resource.
+_MODEL = (
+    "ModelName",
+    "PrimaryContainer",
+    "Containers",
+    "ExecutionRoleArn",
+    "VpcConfig",
+    "EnableNetworkIsolation",
+    "InferenceExecutionConfig",
+)
+_ENDPOINT_CONFIG = (
+    "EndpointConfigName",
+    "ProductionVariants",
+    "ShadowProductionVariants",
+    "DataCaptureConfig",
+    "KmsKeyId",
+    "AsyncInferenceConfig",
+    "ExplainerConfig",
+    "ExecutionRoleArn",
+    "VpcConfig",
+    "EnableNetworkIsolation",
+)
+
+
+class EndpointFailedError(RuntimeError):
+    """An endpoint did not become InService; the message is its FailureReason."""
+
+
+def install(stack: Stack, register: Register) -> None:
+    """Register the four types."""
+    _immutable(stack, register, "Model", _MODEL)
+    _immutable(stack, register, "EndpointConfig", _ENDPOINT_CONFIG)
+    _model_package_group(stack, register)
+    _endpoint(stack, register)
+
+
+def _immutable(stack: Stack, register: Register, kind: str, replacing: tuple[str, ...]) -> None:
+    name_property = f"{kind}Name"
+
+    def create(logical_id: str, properties: Properties, stack_name: str) -> Provisioned:
+        return _create(stack, kind, logical_id, properties, stack_name)
+
+    def delete(physical_id: str, properties: Properties) -> None:
+        _delete(stack, kind, {name_property: _name(physical_id, properties, name_property)})
+
+    handler = {"create": create, "update": _update_tags_only(stack, kind), "delete": delete}
+    register(f"AWS::SageMaker::{kind}", handler, replacing, name_property, taggable=True)
+
+
+def _model_package_group(stack: Stack, register: Register) -> None:
+    def create(logical_id: str, properties: Properties, stack_name: str) -> Provisioned:
+        policy = properties.pop("ModelPackageGroupPolicy", None)
+        if policy is not None:
+            raise ValueError("ModelPackageGroupPolicy is not supported by the local AWS")
+        arn, attributes = _create(stack, "ModelPackageGroup", logical_id, properties, stack_name)
+        return arn, {
+            **attributes,
+            "ModelPackageGroupArn": arn,
+            "ModelPackageGroupStatus": "Completed",
+            "CreationTime": stack.aws.now().isoformat(),
+        }
+
+    def delete(physical_id: str, properties: Properties) -> None:
+        name = physical_id.rpartition("/")[2]
+        _delete(stack, "ModelPackageGroup", {"ModelPackageGroupName": name})
+
+    handler = {"create": create, "update": _update_tags_only(stack, "ModelPackageGroup"), "delete": delete}
+    replacing = ("ModelPackageGroupName", "ModelPackageGroupDescription")
+    register("AWS::SageMaker::ModelPackageGroup", handler, replacing, "ModelPackageGroupName", taggable=True)
+
+
+def _endpoint(stack: Stack, register: Register) -> None:
+    def create(logical_id: str, properties: Properties, stack_name: str) -> Provisioned:
+        wanted = {key: value for key, value in properties.items() if key not in _UPDATE_ONLY}
+        arn, attributes = _create(stack, "Endpoint", logical_id, wanted, stack_name)
+        try:
+            _until_in_service(stack, attributes["EndpointName"], properties["EndpointConfigName"])
+        except EndpointFailedError:
+            _delete_endpoint(stack, attributes["EndpointName"])  # a failed creation leaves nothing behind
+            raise
+        return arn, attributes
+
+    def update(physical_id: str, old: Properties, new: Properties, stack_name: str) -> Provisioned:
+        client = stack.client("sagemaker")
+        name = _name(physical_id, new, "EndpointName")
+        _update_tags(client, physical_id, old, new)
+        if _without_tags(old) != _without_tags(new):
+            shape = client.meta.service_model.operation_model("UpdateEndpoint").input_shape
+            request = request_of(shape, {**_without_tags(new), "EndpointName": name})
+            if request.pop("RetainDeploymentConfig", False):
+                # The API takes either a configuration or the word that the last one is kept.
+                request = {**request, "RetainDeploymentConfig": True}
+                request.pop("DeploymentConfig", None)
+            client.update_endpoint(**request)
+            _until_in_service(stack, name, new["EndpointConfigName"])
+        return physical_id, {"EndpointName": name}
+
+    def delete(physical_id: str, properties: Properties) -> None:
+        _delete_endpoint(stack, _name(physical_id, properties, "EndpointName"))
+
+    handler = {"create": create, "update": update, "delete": delete}
+    register("AWS::SageMaker::Endpoint", handler, ("EndpointName",), None, taggable=True)
+
+
+def _create(stack: Stack, kind: str, logical_id: str, properties: Properties, stack_name: str) -> Provisioned:
+    client = stack.client("sagemaker")
+    name_property = f"{kind}Name"
+    properties = {name_property: generated_name(stack_name, logical_id), **properties}
+    if "Tags" in properties:
+        properties["Tags"] = _own_tags(properties)
+    shape = client.meta.service_model.operation_model(f"Create{kind}").input_shape
+    answer = getattr(client, f"create_{_snake(kind)}")(**request_of(shape, properties))
+    return answer[f"{kind}Arn"], {name_property: properties[name_property]}
+
+
+def _delete(stack: Stack, kind: str, request: dict[str, str]) -> None:
+    try:
+        getattr(stack.client("sagemaker"), f"delete_{_snake(kind)}")(**request)
+    except ClientError as error:
+        if not _is_missing(error):
+            raise
+
+
+def _delete_endpoint(stack: Stack, name: str) -> None:
+    _delete(stack, "Endpoint", {"EndpointName": name})
+    client = stack.client("sagemaker")
+    while True:
+        try:
+            client.describe_endpoint(EndpointName=name)
+        except ClientError as error:
+            if _is_missing(error):
+                return
+            raise
+        time.sleep(POLL_SECONDS)
+
+
+def _until_in_service(stack: Stack, name: str, config_name: str) -> None:
+    """Wait for the end of a creation or an update; EndpointFailedError unless it did what was asked."""
+    client = stack.client("sagemaker")
+    while (endpoint := client.describe_endpoint(EndpointName=name))["EndpointStatus"] in _BUSY:
+        time.sleep(POLL_SECONDS)
+    if endpoint["EndpointStatus"] == "InService" and endpoint["EndpointConfigName"] == config_name:
+        return
+    reason = endpoint.get("FailureReason") or f"the endpoint is {endpoint['EndpointStatus']}"
+    raise EndpointFailedError(f"Endpoint {name} did not reach InService with {config_name}: {reason}")
+
+
+def _update_tags_only(stack: Stack, kind: str) -> Callable[..., Provisioned]:
+    def update(physical_id: str, old: Properties, new: Properties, stack_name: str) -> Provisioned:
+        _update_tags(stack.client("sagemaker"), physical_id, old, new)
+        return physical_id, {f"{kind}Name": _name(physical_id, new, f"{kind}Name")}
+
+    return update
+
+
+def _update_tags(client: Any, arn: str, old: Properties, new: Properties) -> None:
+    before = {tag["Key"]: tag["Value"] for tag in _own_tags(old)}
+    after = {tag["Key"]: tag["Value"] for tag in _own_tags(new)}
+    changed = [{"Key": key, "Value": str(value)} for key, value in after.items() if before.get(key) != value]
+    gone = sorted(set(before) - set(after))
+    if changed:
+        client.add_tags(ResourceArn=arn, Tags=changed)
+    if gone:
+        client.delete_tags(ResourceArn=arn, TagKeys=gone)
+
+
+def _own_tags(properties: Properties) -> list[dict[str, str]]:
+    """The tags of template and stack; those the engine adds begin with ``aws:``, which no API takes."""
+    return [tag for tag in properties.get("Tags", []) if not tag["Key"].startswith("aws:")]
+
+
+def _without_tags(properties: Properties) -> Properties:
+    return {key: value for key, value in properties.items() if key != "Tags"}
+
+
+def _name(arn: str, properties: Properties, name_property: str) -> str:
+    return str(properties.get(name_property) or arn.rpartition("/")[2])
+
+
+def _snake(kind: str) -> str:
+    return "".join("_" + letter.lower() if letter.isupper() else letter for letter in kind).lstrip("_")
+
+
+def _is_missing(error: ClientError) -> bool:
+    code, message = error.response["Error"]["Code"], error.response["Error"]["Message"].lower()
+    if code in ("ResourceNotFound", "ResourceNotFoundException"):
+        return True
+    return code == "ValidationException" and ("could not find" in message or "does not exist" in message)

@@ -1,0 +1,147 @@
+"""Durable state of our services: a key/value store of JSON documents in one SQLite file.
+
+Every write is on disk when the call returns (a `kill -9` a moment later loses nothing), every document is
+returned as a fresh copy, and `update` is atomic between threads. Datetimes survive the round trip.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+Document = dict[str, Any]
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS documents (
+    id INTEGER PRIMARY KEY,
+    kind TEXT NOT NULL,
+    key TEXT NOT NULL,
+    body TEXT NOT NULL,
+    UNIQUE (kind, key)
+)
+"""
+_UPSERT = """
+INSERT INTO documents (kind, key, body) VALUES (?, ?, ?)
+ON CONFLICT (kind, key) DO UPDATE SET body = excluded.body
+"""
+_DATETIME = "$datetime"
+
+
+class NoSuchDocument(KeyError):
+    """`update` was asked to change a document that does not exist."""
+
+    def __init__(self, kind: str, key: str) -> None:
+        super().__init__(f"no {kind} {key!r} in the store")
+
+
+class Store:
+    """Documents by (kind, key).
+
+    `kind` is a plain word such as ``training-job``; `key` mostly the resource name.
+    """
+
+    def __init__(self, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self.path = path
+        self._lock = threading.RLock()
+        self._db = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
+        # WAL commits survive the death of the process; NORMAL leaves out the fsync only a power cut would
+        # need.
+        self._db.execute("PRAGMA journal_mode=WAL")
+        self._db.execute("PRAGMA synchronous=NORMAL")
+        self._db.execute(_SCHEMA)
+
+    def put(self, kind: str, key: str, document: Document) -> None:
+        """Create or replace a document."""
+        with self.transaction():
+            self._db.execute(_UPSERT, (kind, key, _dump(document)))
+
+    def get(self, kind: str, key: str) -> Document | None:
+        """The document, or None if there is none."""
+        with self._lock:
+            row = self._db.execute(
+                "SELECT body FROM documents WHERE kind = ? AND key = ?", (kind, key)
+            ).fetchone()
+        return None if row is None else _load(row[0])
+
+    def delete(self, kind: str, key: str) -> bool:
+        """Remove a document; whether there was one."""
+        with self.transaction():
+            cursor = self._db.execute("DELETE FROM documents WHERE kind = ? AND key = ?", (kind, key))
+        return cursor.rowcount > 0
+
+    def list(self, kind: str) -> list[Document]:
+        """All documents of a kind, oldest first."""
+        with self._lock:
+            rows = self._db.execute(
+                "SELECT body FROM documents WHERE kind = ? ORDER BY id", (kind,)
+            ).fetchall()
+        return [_load(row[0]) for row in rows]
+
+    def update(self, kind: str, key: str, change: Callable[[Document], Document]) -> Document:
+        """Replace a document by `change(document)` and return the new one; nothing can write in between.
+
+        Raises NoSuchDocument if there is none; if `change` raises, nothing is written.
+        """
+        with self.transaction():
+            document = self.get(kind, key)
+            if document is None:
+                raise NoSuchDocument(kind, key)
+            changed = change(document)
+            self.put(kind, key, changed)
+            return _load(_dump(changed))
+
+    def create(self, kind: str, key: str, document: Document) -> bool:
+        """Create a document unless one of this key exists; whether it was created."""
+        with self.transaction():
+            if self.get(kind, key) is not None:
+                return False
+            self.put(kind, key, document)
+            return True
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Several calls as one: all of them are written, or (on an exception) none."""
+        with self._lock:
+            if self._db.in_transaction:  # inside an outer transaction of this thread, which will commit
+                yield
+                return
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+            except BaseException:
+                self._db.execute("ROLLBACK")
+                raise
+            self._db.execute("COMMIT")
+
+    def close(self) -> None:
+        """Close the file; the store cannot be used afterwards."""
+        with self._lock:
+            self._db.close()
+
+
+def _dump(document: Document) -> str:
+    return json.dumps(document, default=_encode)
+
+
+def _load(text: str) -> Document:
+    document: Document = json.loads(text, object_hook=_decode)
+    return document
+
+
+def _encode(value: object) -> object:
+    if isinstance(value, datetime):
+        return {_DATETIME: value.isoformat()}
+    raise TypeError(f"{type(value).__name__} cannot be stored; use JSON values and datetimes")
+
+
+def _decode(value: Document) -> Any:
+    if value.keys() == {_DATETIME}:
+        return datetime.fromisoformat(value[_DATETIME])
+    return value

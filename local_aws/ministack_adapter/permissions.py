@@ -1,0 +1,113 @@
+"""IAM, asked the way ministack asks it: who calls, may they, and does a role trust a service.
+
+The caller of a request is its access key, kept in a context variable while our handlers run.
+"""
+
+from __future__ import annotations
+
+import contextvars
+import json
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from ministack.core import iam_actions, iam_evaluator
+from ministack.core.responses import get_account_id, get_region
+from ministack.services import iam, sts
+
+from local_aws.core.errors import AccessDenied, ValidationException
+
+# As long as the longest session AWS gives; a training job may need its credentials that long.
+SESSION_SECONDS = 12 * 3600
+
+_caller: contextvars.ContextVar[str] = contextvars.ContextVar("local_aws_caller", default="")
+
+
+def set_caller(access_key: str) -> None:
+    """Remember whose request this context serves."""
+    _caller.set(access_key)
+
+
+def check(action: str, resource: str, context: Mapping[str, Any] | None = None, access_key: str = "") -> None:
+    """AccessDenied unless the caller (or the owner of `access_key`) may do `action` on `resource`."""
+    service = action.partition(":")[0]
+    key = access_key or _caller.get()
+    denied = iam_evaluator.enforce(key, action, service, get_region(), resource, dict(context or {}))
+    if denied is None:
+        return
+    if isinstance(denied, iam_evaluator.AuthError):
+        raise AccessDenied(denied.message)
+    explicit = denied.decision == "Deny"
+    raise AccessDenied(iam_actions.identity_denial_message(action, denied.principal_arn, resource, explicit))
+
+
+def check_pass_role(role_arn: str, service: str) -> None:
+    """AccessDenied unless the caller may pass the role to `service`; ValidationException unless it
+    trusts it.
+    """
+    check("iam:PassRole", role_arn, {"iam:PassedToService": service})
+    _trusted_role(role_arn, service)
+
+
+def role_credentials(role_arn: str, service: str, session: str) -> dict[str, str]:
+    """Temporary credentials as `service` gets them by assuming the role."""
+    role = _trusted_role(role_arn, service)
+    arn, problem = sts._assumed_role_arn(role_arn, session)
+    if problem is not None:
+        raise ValidationException(f"{role_arn} is no role ARN")
+    key, secret, token = iam._gen_session_access_key(), iam._gen_secret(), iam._gen_session_token()
+    sts.register_session(
+        key,
+        {
+            "Arn": arn,
+            "UserId": f"{role['RoleId']}:{session}",
+            "SecretAccessKey": secret,
+            "SessionToken": token,
+            "Expiration": time.time() + SESSION_SECONDS,
+            "AccountId": role_arn.split(":")[4],
+            "PrincipalType": "AssumedRole",
+            "SourcePrincipalArn": service,
+        },
+    )
+    return {"AWS_ACCESS_KEY_ID": key, "AWS_SECRET_ACCESS_KEY": secret, "AWS_SESSION_TOKEN": token}
+
+
+def _trusted_role(role_arn: str, service: str) -> dict[str, Any]:
+    role: dict[str, Any] | None = iam._roles.get(role_arn.rpartition("/")[2])
+    if role is None or role.get("Arn") != role_arn or not _trusts(role, service):
+        raise ValidationException(
+            f"Could not assume role {role_arn}. Please ensure that the role exists and allows principal "
+            f"'{service}' to assume the role."
+        )
+    return role
+
+
+def _trusts(role: Mapping[str, Any], service: str) -> bool:
+    """Whether the role's trust policy lets the service assume it (ministack's own check knows no
+    services).
+    """
+    document = role.get("AssumeRolePolicyDocument") or "{}"
+    if isinstance(document, str):
+        document = json.loads(document)
+    statements = document.get("Statement", [])
+    context = iam_evaluator.EvalContext(
+        principal_arn=service,
+        principal_type="Service",
+        principal_account=get_account_id(),
+        action="sts:AssumeRole",
+        resource_arn=role["Arn"],
+        region=get_region(),
+        service_context={"aws:sourceaccount": get_account_id()},
+    )
+    matching = [
+        statement["Effect"]
+        for statement in ([statements] if isinstance(statements, dict) else statements)
+        if iam_evaluator._action_matches("sts:AssumeRole", _list(statement.get("Action")), [])
+        and iam_evaluator._service_principal_matches(statement.get("Principal"), service)
+        and iam_evaluator._conditions_met(statement.get("Condition", {}), context)
+    ]
+    return "Allow" in matching and "Deny" not in matching
+
+
+def _list(value: Any) -> list[str]:
+    return [value] if isinstance(value, str) else list(value or [])

@@ -1,0 +1,54 @@
+"""The folder a training job works in, shaped as SageMaker shapes ``/opt/ml``.
+
+https://docs.aws.amazon.com/sagemaker/latest/dg/your-algorithms-training-algo-running-container.html
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+# ``checkpoints`` is there only for a job with a CheckpointConfig, whose run makes it.
+FOLDERS = ("input/config", "input/data", "model", "output/data")
+HOST = "algo-1"
+GROUP = "homogeneousCluster"
+
+
+def lay_out(base: Path, job: Mapping[str, Any]) -> None:
+    """Make the folders, and write the configuration files of a job (a CreateTrainingJob request)."""
+    for name in FOLDERS:
+        (base / name).mkdir(parents=True)
+    instance = job["ResourceConfig"]["InstanceType"]
+    group = {"instance_group_name": GROUP, "instance_type": instance, "hosts": [HOST]}
+    files = {
+        "hyperparameters": job.get("HyperParameters", {}),
+        "inputdataconfig": {
+            channel["ChannelName"]: _channel(channel, job["AlgorithmSpecification"]["TrainingInputMode"])
+            for channel in job.get("InputDataConfig", [])
+        },
+        "resourceconfig": {
+            "current_host": HOST,
+            "current_instance_type": instance,
+            "current_group_name": GROUP,
+            "hosts": [HOST],
+            "instance_groups": [group],
+            "network_interface_name": "lo",
+        },
+    }
+    for name, content in files.items():
+        (base / "input/config" / f"{name}.json").write_text(json.dumps(content))
+
+
+def _channel(channel: Mapping[str, Any], input_mode: str) -> dict[str, str]:
+    described = {
+        "TrainingInputMode": channel.get("InputMode", input_mode),
+        "S3DistributionType": channel["DataSource"]["S3DataSource"].get(
+            "S3DataDistributionType", "FullyReplicated"
+        ),
+        "RecordWrapperType": channel.get("RecordWrapperType", "None"),
+    }
+    if channel.get("ContentType"):
+        described["ContentType"] = channel["ContentType"]
+    return described

@@ -1,0 +1,159 @@
+"""Endpoint configurations: which models an endpoint serves, on how many servers, with what share of the
+traffic.
+
+`plan` turns a configuration into `VariantPlan`s, which hold everything needed to start servers. An endpoint
+keeps its plan, so it outlives the configuration and the models it was made from, as on AWS.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from local_aws.core.api import JsonService, Request, Response
+from local_aws.core.context import LocalAws
+from local_aws.core.errors import ValidationException, could_not_find
+from local_aws.sagemaker import models, tags
+from local_aws.sagemaker.listing import Listing
+
+KIND = "endpoint-config"
+_LISTING = Listing(
+    result="EndpointConfigs", name="EndpointConfigName", sort_keys={"Name": "EndpointConfigName"}
+)
+# Members that ask for machinery the local AWS does not have. Better a clear no than an endpoint that ignores
+# them.
+_NOT_HERE = {
+    "AsyncInferenceConfig": "asynchronous inference",
+    "DataCaptureConfig": "data capture",
+    "ExplainerConfig": "explainers",
+    "ShadowProductionVariants": "shadow variants",
+}
+_NOT_HERE_VARIANT = {
+    "InstancePools": "instance pools",
+    "ManagedInstanceScaling": "managed instance scaling (Application Auto Scaling is there)",
+    "ServerlessConfig": "serverless variants",
+}
+# "ContainerStartupHealthCheckTimeoutInSeconds" is at most 3600; unset, SageMaker gives a container 8 minutes.
+HEALTH_CHECK_SECONDS = 480.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class VariantPlan:
+    """One production variant, down to what its server processes need."""
+
+    name: str
+    container: models.Container
+    role_arn: str | None
+    instance_type: str
+    instance_count: int
+    weight: float
+    health_check_seconds: float
+
+    @classmethod
+    def load(cls, document: Mapping[str, Any]) -> VariantPlan:
+        """The plan stored as `asdict` wrote it."""
+        return cls(**{**document, "container": models.Container(**document["container"])})
+
+    def dump(self) -> dict[str, Any]:
+        """The plan as a document for the store."""
+        return asdict(self)
+
+    def with_count(self, count: int) -> VariantPlan:
+        """The same variant on `count` servers."""
+        return replace(self, instance_count=count)
+
+    def with_weight(self, weight: float) -> VariantPlan:
+        """The same variant with another share of the traffic."""
+        return replace(self, weight=weight)
+
+
+def register(svc: JsonService, aws: LocalAws) -> None:
+    """Answer the operations on endpoint configurations."""
+
+    @svc.operation("CreateEndpointConfig")
+    def create(request: Request) -> Response:
+        name = request["EndpointConfigName"]
+        arn = aws.arn(f"endpoint-config/{name}")
+        _check(aws, request)
+        record = {**request, "EndpointConfigArn": arn, "CreationTime": aws.now()}
+        record.pop("Tags", None)
+        with aws.store.transaction():
+            if not aws.store.create(KIND, name, record):
+                raise ValidationException(f'Cannot create already existing endpoint configuration "{arn}".')
+            tags.put(aws, arn, request.get("Tags", []))
+        return {"EndpointConfigArn": arn}
+
+    @svc.operation("DescribeEndpointConfig")
+    def describe(request: Request) -> Response:
+        return find(aws, request["EndpointConfigName"])
+
+    @svc.operation("ListEndpointConfigs")
+    def list_configs(request: Request) -> Response:
+        return _LISTING.answer(aws.store.list(KIND), request)
+
+    @svc.operation("DeleteEndpointConfig")
+    def delete(request: Request) -> Response:
+        record = find(aws, request["EndpointConfigName"])
+        aws.store.delete(KIND, request["EndpointConfigName"])
+        tags.forget(aws, record["EndpointConfigArn"])
+        return {}
+
+
+def find(aws: LocalAws, name: str) -> dict[str, Any]:
+    """The stored configuration. Raises SageMaker's "Could not find endpoint configuration"."""
+    record = aws.store.get(KIND, name)
+    if record is None:
+        raise could_not_find("endpoint configuration", aws.arn(f"endpoint-config/{name}"))
+    return record
+
+
+def plan(aws: LocalAws, name: str) -> tuple[VariantPlan, ...]:
+    """The variants of a configuration with their models looked up.
+
+    Raises SageMaker's "Could not find ..." if the configuration or one of its models is gone.
+    """
+    return tuple(_variant(aws, variant) for variant in find(aws, name)["ProductionVariants"])
+
+
+def _variant(aws: LocalAws, variant: Mapping[str, Any]) -> VariantPlan:
+    model = models.find(aws, variant["ModelName"])
+    return VariantPlan(
+        name=variant["VariantName"],
+        container=models.container(model),
+        role_arn=model.get("ExecutionRoleArn"),
+        instance_type=variant["InstanceType"],
+        instance_count=variant["InitialInstanceCount"],
+        weight=variant.get("InitialVariantWeight", 1.0),
+        health_check_seconds=variant.get("ContainerStartupHealthCheckTimeoutInSeconds", HEALTH_CHECK_SECONDS),
+    )
+
+
+def _check(aws: LocalAws, request: Request) -> None:
+    for member, what in _NOT_HERE.items():
+        # A capture configuration that is switched off asks for nothing.
+        if member in request and request[member] and not _is_off(request[member]):
+            raise ValidationException(f"The local AWS has no {what}; leave {member} out when deploying here.")
+    variants = request["ProductionVariants"]
+    names = [variant["VariantName"] for variant in variants]
+    if len(set(names)) != len(names):
+        raise ValidationException(
+            f"VariantName must be unique within an endpoint configuration: {', '.join(names)}"
+        )
+    for variant in variants:
+        _check_variant(aws, variant)
+
+
+def _check_variant(aws: LocalAws, variant: Mapping[str, Any]) -> None:
+    name = variant["VariantName"]
+    for member, what in _NOT_HERE_VARIANT.items():
+        if member in variant:
+            raise ValidationException(f"The local AWS has no {what}; variant {name} must not have {member}.")
+    missing = [key for key in ("ModelName", "InstanceType", "InitialInstanceCount") if key not in variant]
+    if missing:
+        raise ValidationException(f"Production variant {name} needs {' and '.join(missing)}.")
+    models.find(aws, variant["ModelName"])
+
+
+def _is_off(value: Any) -> bool:
+    return isinstance(value, dict) and value.get("EnableCapture") is False

@@ -1,0 +1,116 @@
+"""The stored form of an endpoint: what DescribeEndpoint shows, and what it takes to bring the endpoint up
+again.
+"""
+
+from __future__ import annotations
+
+import os
+import uuid
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from local_aws.core.context import LocalAws
+from local_aws.core.errors import ResourceLimitExceeded
+from local_aws.sagemaker import events
+from local_aws.sagemaker.endpoint_configs import VariantPlan
+
+Record = dict[str, Any]
+
+KIND = "endpoint"
+# Members no output shape knows, so no client sees them: the running variants, and the folder they run in.
+PLAN = "Plan"
+DEPLOYMENT = "Deployment"
+PENDING = "PendingDeploymentSummary"
+# Each instance is a process with a model in memory, and a blue/green update doubles them for a moment.
+INSTANCE_LIMIT = max(8, 4 * (os.cpu_count() or 1))
+
+
+def new_record(aws: LocalAws, request: Mapping[str, Any], plans: Sequence[VariantPlan]) -> Record:
+    """The record of an endpoint that is about to be created."""
+    name, now = request["EndpointName"], aws.now()
+    return {
+        "EndpointName": name,
+        "EndpointArn": aws.arn(f"endpoint/{name}"),
+        "EndpointConfigName": request["EndpointConfigName"],
+        "EndpointStatus": "Creating",
+        "CreationTime": now,
+        "LastModifiedTime": now,
+        "LastDeploymentConfig": request.get("DeploymentConfig"),
+        "ProductionVariants": summaries(aws, plans, running=False),
+        PLAN: [plan.dump() for plan in plans],
+        DEPLOYMENT: uuid.uuid4().hex[:12],
+    }
+
+
+def pending(
+    aws: LocalAws, config: str, plans: Sequence[VariantPlan], deployment: Mapping[str, Any] | None
+) -> Record:
+    """The part of the record that describes an update while it goes on."""
+    return {
+        "EndpointConfigName": config,
+        "StartTime": aws.now(),
+        "ProductionVariants": summaries(aws, plans, running=False),
+        PLAN: [plan.dump() for plan in plans],
+        DEPLOYMENT: uuid.uuid4().hex[:12],
+        "DeploymentConfig": deployment,
+    }
+
+
+def summaries(aws: LocalAws, plans: Sequence[VariantPlan], *, running: bool) -> list[Record]:
+    """The variants as DescribeEndpoint lists them."""
+    return [
+        {
+            "VariantName": plan.name,
+            "DeployedImages": [
+                {
+                    "SpecifiedImage": plan.container.image,
+                    "ResolvedImage": plan.container.image,
+                    "ResolutionTime": aws.now(),
+                }
+            ],
+            "CurrentWeight": plan.weight,
+            "DesiredWeight": plan.weight,
+            "CurrentInstanceCount": plan.instance_count if running else 0,
+            "DesiredInstanceCount": plan.instance_count,
+        }
+        for plan in plans
+    ]
+
+
+def plans_of(stored: Mapping[str, Any]) -> tuple[VariantPlan, ...]:
+    """The variants of a record or of its pending part."""
+    return tuple(VariantPlan.load(plan) for plan in stored[PLAN])
+
+
+def instances(plans: Sequence[VariantPlan]) -> int:
+    """How many server processes the variants have together."""
+    return sum(plan.instance_count for plan in plans)
+
+
+def within_limit(aws: LocalAws, instance_type: str, more: int) -> None:
+    """ResourceLimitExceeded if `more` server processes are more than this machine bears."""
+    used = sum(_in_use(record) for record in aws.store.list(KIND))
+    if more > 0 and used + more > INSTANCE_LIMIT:
+        raise ResourceLimitExceeded(
+            f"The account-level service limit '{instance_type} for endpoint usage' is {INSTANCE_LIMIT} "
+            f"Instances, with current utilization of {used} Instances and a request delta of {more} "
+            "Instances. (In the local AWS every instance is a process on this machine, and a blue/green "
+            "update runs the old and the new ones side by side: ask for fewer instances, or delete an "
+            "endpoint.)"
+        )
+
+
+def announce(aws: LocalAws, record: Record) -> None:
+    """The event of a new status. Unlike the API it spells statuses IN_SERVICE:
+    https://docs.aws.amazon.com/sagemaker/latest/dg/automating-sagemaker-with-eventbridge.html#eventbridge-endpoint
+    """
+    status = "".join(f"_{letter}" if letter.isupper() else letter for letter in record["EndpointStatus"])
+    detail = {**record, "EndpointStatus": status.lstrip("_").upper()}
+    events.state_change(aws, "Endpoint", "DescribeEndpoint", detail, record["EndpointArn"])
+
+
+def _in_use(record: Mapping[str, Any]) -> int:
+    if record["EndpointStatus"] == "Failed":
+        return 0
+    variants = [*record["ProductionVariants"], *record.get(PENDING, {}).get("ProductionVariants", [])]
+    return sum(variant["DesiredInstanceCount"] for variant in variants)

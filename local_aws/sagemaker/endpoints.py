@@ -1,0 +1,173 @@
+"""Endpoints: the API's side. What is asked is checked and written down here; `deployer` carries it out.
+
+Every change of an endpoint is one step from a settled status (InService, Failed) to a busy one (Creating,
+Updating, Deleting) in a single transaction, so two callers can never work on the same endpoint, and a server
+that is killed finds in the record what was going on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from local_aws.core.api import JsonService, Request, Response
+from local_aws.core.context import LocalAws
+from local_aws.core.errors import ValidationException, could_not_find
+from local_aws.sagemaker import deployment, endpoint_configs, tags
+from local_aws.sagemaker.deployer import Deployer
+from local_aws.sagemaker.endpoint_configs import VariantPlan
+from local_aws.sagemaker.endpoint_records import (
+    KIND,
+    PENDING,
+    instances,
+    new_record,
+    pending,
+    plans_of,
+    within_limit,
+)
+from local_aws.sagemaker.listing import Listing
+
+_LISTING = Listing(
+    result="Endpoints",
+    name="EndpointName",
+    sort_keys={"Name": "EndpointName", "Status": "EndpointStatus"},
+    status="EndpointStatus",
+)
+
+
+def register(svc: JsonService, aws: LocalAws, deployer: Deployer) -> None:
+    """Answer the operations on endpoints."""
+
+    @svc.operation("CreateEndpoint")
+    def create(request: Request) -> Response:
+        name = request["EndpointName"]
+        plans = endpoint_configs.plan(aws, request["EndpointConfigName"])
+        # An endpoint is made without shifting traffic, but its next updates may retain this configuration.
+        deployment.steps(request.get("DeploymentConfig"), instances(plans))
+        record = new_record(aws, request, plans)
+        with aws.store.transaction():
+            within_limit(aws, plans[0].instance_type, instances(plans))
+            if not aws.store.create(KIND, name, record):
+                raise ValidationException(
+                    f'Cannot create already existing endpoint "{record["EndpointArn"]}".'
+                )
+            tags.put(aws, record["EndpointArn"], request.get("Tags", []))
+        deployer.create(record)
+        return {"EndpointArn": record["EndpointArn"]}
+
+    @svc.operation("UpdateEndpoint")
+    def update(request: Request) -> Response:
+        config = request["EndpointConfigName"]
+        plans = endpoint_configs.plan(aws, config)
+
+        def change(record: dict[str, Any]) -> dict[str, Any]:
+            kept = _retain(record, request, plans)
+            way = _deployment_config(record, request)
+            deployment.steps(way, instances(kept))
+            within_limit(aws, kept[0].instance_type, instances(kept))
+            return {**record, "EndpointStatus": "Updating", PENDING: pending(aws, config, kept, way)}
+
+        record = _begin(aws, request["EndpointName"], change)
+        deployer.update(record)
+        return {"EndpointArn": record["EndpointArn"]}
+
+    @svc.operation("UpdateEndpointWeightsAndCapacities")
+    def resize(request: Request) -> Response:
+        wanted = {item["VariantName"]: item for item in request["DesiredWeightsAndCapacities"]}
+
+        def change(record: dict[str, Any]) -> dict[str, Any]:
+            plans = _resized(record, wanted)
+            within_limit(aws, plans[0].instance_type, instances(plans) - instances(plans_of(record)))
+            pairs = zip(record["ProductionVariants"], plans, strict=True)
+            variants = [_desired(variant, plan) for variant, plan in pairs]
+            return {**record, "EndpointStatus": "Updating", "ProductionVariants": variants}
+
+        record = _begin(aws, request["EndpointName"], change)
+        deployer.resize(record)
+        return {"EndpointArn": record["EndpointArn"]}
+
+    @svc.operation("DescribeEndpoint")
+    def describe(request: Request) -> Response:
+        return find(aws, request["EndpointName"])
+
+    @svc.operation("ListEndpoints")
+    def list_endpoints(request: Request) -> Response:
+        return _LISTING.answer(aws.store.list(KIND), request)
+
+    @svc.operation("DeleteEndpoint")
+    def delete(request: Request) -> Response:
+        record = _begin(
+            aws, request["EndpointName"], lambda record: {**record, "EndpointStatus": "Deleting"}, "Failed"
+        )
+        deployer.delete(record)
+        return {}
+
+
+def find(aws: LocalAws, name: str) -> dict[str, Any]:
+    """The stored endpoint. Raises SageMaker's "Could not find endpoint"."""
+    record = aws.store.get(KIND, name)
+    if record is None:
+        raise could_not_find("endpoint", aws.arn(f"endpoint/{name}"))
+    return record
+
+
+def _begin(aws: LocalAws, name: str, change: Any, *also_from: str) -> dict[str, Any]:
+    """Take a settled endpoint into a busy status. Raises SageMaker's answers for a missing or busy one."""
+    with aws.store.transaction():
+        record = find(aws, name)
+        if record["EndpointStatus"] not in ("InService", *also_from):
+            busy = "failed" if record["EndpointStatus"] == "Failed" else "in-progress"
+            raise ValidationException(f'Cannot update {busy} endpoint "{record["EndpointArn"]}".')
+        changed = {**change(record), "LastModifiedTime": aws.now()}
+        changed.pop("FailureReason", None)
+        aws.store.put(KIND, name, changed)
+    return changed
+
+
+def _retain(
+    record: Mapping[str, Any], request: Request, plans: Sequence[VariantPlan]
+) -> tuple[VariantPlan, ...]:
+    """The new variants with the counts and weights of the running ones of the same name, if that is asked
+    for.
+    """
+    if not request.get("RetainAllVariantProperties", False):
+        return tuple(plans)
+    excluded = {item["VariantPropertyType"] for item in request.get("ExcludeRetainedVariantProperties", [])}
+    running = {variant["VariantName"]: variant for variant in record["ProductionVariants"]}
+    kept = []
+    for plan in plans:
+        now = running.get(plan.name)
+        if now is not None and "DesiredInstanceCount" not in excluded:
+            plan = plan.with_count(now["DesiredInstanceCount"])
+        if now is not None and "DesiredWeight" not in excluded:
+            plan = plan.with_weight(now["DesiredWeight"])
+        kept.append(plan)
+    return tuple(kept)
+
+
+def _deployment_config(record: Mapping[str, Any], request: Request) -> dict[str, Any] | None:
+    if request.get("RetainDeploymentConfig", False):
+        return record.get("LastDeploymentConfig")
+    return request.get("DeploymentConfig")
+
+
+def _resized(record: Mapping[str, Any], wanted: Mapping[str, Mapping[str, Any]]) -> tuple[VariantPlan, ...]:
+    plans = plans_of(record)
+    unknown = wanted.keys() - {plan.name for plan in plans}
+    if unknown:
+        raise ValidationException(
+            f"Variant {', '.join(sorted(unknown))} not found for endpoint {record['EndpointArn']}; it has "
+            f"{', '.join(plan.name for plan in plans)}."
+        )
+    resized = []
+    for plan in plans:
+        item = wanted.get(plan.name, {})
+        count = item.get("DesiredInstanceCount", plan.instance_count)
+        if count < 1:
+            raise ValidationException(f"DesiredInstanceCount of variant {plan.name} must be at least 1.")
+        resized.append(plan.with_count(count).with_weight(item.get("DesiredWeight", plan.weight)))
+    return tuple(resized)
+
+
+def _desired(variant: Mapping[str, Any], plan: VariantPlan) -> dict[str, Any]:
+    return {**variant, "DesiredInstanceCount": plan.instance_count, "DesiredWeight": plan.weight}

@@ -1,0 +1,33 @@
+"""The hosting half of SageMaker, put together: the registry, models, endpoints and their runtime.
+
+`service` makes the object that answers both SageMaker's API and InvokeEndpoint (they share one signing name),
+with the hosting operations registered. When the server starts it brings back the endpoints that the last run
+left.
+"""
+
+from __future__ import annotations
+
+from local_aws.core.api import JsonService
+from local_aws.core.context import LocalAws
+from local_aws.sagemaker import endpoint_configs, endpoints, model_package_groups, model_packages, models
+from local_aws.sagemaker.deployer import Deployer
+from local_aws.sagemaker.router import Router
+from local_aws.sagemaker.runtime import InvocationService
+from local_aws.sagemaker.traffic_metrics import TrafficMetrics
+
+
+def service(aws: LocalAws) -> JsonService:
+    """The SageMaker service of `aws` with its hosting operations; others register theirs on it."""
+    router = Router()
+    deployer = Deployer(aws, router)
+    metrics = TrafficMetrics(aws, router)
+    svc = InvocationService(aws, router, metrics)
+    models.register(svc, aws)
+    model_package_groups.register(svc, aws)
+    model_packages.register(svc, aws)
+    endpoint_configs.register(svc, aws)
+    endpoints.register(svc, aws, deployer)
+    svc.at_start(deployer.resume)
+    svc.at_start(metrics.start)
+    svc.at_stop(metrics.stop)
+    return svc

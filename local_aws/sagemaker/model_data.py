@@ -1,0 +1,115 @@
+"""From an artifact in S3 to files in a server's ``model`` folder.
+
+The artifact is fetched once per deployment, with the credentials of the model's role, and kept beside the
+servers: a server that is restarted (or brought back after a crash of the whole machine) needs S3 no more.
+Extraction trusts nothing in the archive: no member may leave the folder, and links, devices and set-uid bits
+do not come through.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tarfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from local_aws.core.errors import AwsError
+
+
+class ModelDataError(Exception):
+    """The artifact of a model cannot be had or cannot be unpacked; the message says which and why."""
+
+
+def locate(url: str) -> tuple[str, str]:
+    """Bucket and key (or key prefix) of an ``s3://`` URL, or of an ``https://`` one in either of S3's styles.
+
+    >>> locate("s3://bucket/a/model.tar.gz")
+    ('bucket', 'a/model.tar.gz')
+    >>> locate("https://bucket.s3.us-east-1.amazonaws.com/a%20b")
+    ('bucket', 'a b')
+    """
+    parts = urlsplit(url)
+    path = (
+        unquote(parts.path).lstrip("/")
+        if parts.scheme == "https"
+        else url.partition("://")[2].partition("/")[2]
+    )
+    if parts.scheme == "s3":
+        return parts.netloc, path
+    host = parts.netloc
+    if host.startswith(("s3.", "s3-")):
+        bucket, _, key = path.partition("/")
+        return bucket, key
+    return host.partition(".s3")[0], path
+
+
+def readable(s3: Any, url: str, *, archive: bool) -> None:
+    """Raises ModelDataError unless the client can see the artifact."""
+    bucket, key = locate(url)
+    try:
+        if archive:
+            s3.head_object(Bucket=bucket, Key=key)
+        elif not s3.list_objects_v2(Bucket=bucket, Prefix=key, MaxKeys=1).get("Contents"):
+            raise ModelDataError(f"there is nothing below {url}")
+    except (ClientError, BotoCoreError) as error:
+        raise ModelDataError(f"{url}: {error}") from error
+
+
+def fetch(client: Callable[[], Any], url: str, target: Path, *, archive: bool) -> None:
+    """Download an archive to the file `target`, or all objects below a prefix into the folder `target`.
+
+    `client` makes the S3 client of the model's role. A download that was cut short leaves nothing at
+    `target`. Raises ModelDataError.
+    """
+    bucket, key = locate(url)
+    partial = target.with_name(f"{target.name}.partial")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        s3 = client()
+        if archive:
+            s3.download_file(bucket, key, str(partial))
+        else:
+            shutil.rmtree(partial, ignore_errors=True)
+            partial.mkdir()
+            _fetch_prefix(s3, bucket, key, partial)
+    except (AwsError, ClientError, BotoCoreError, OSError) as error:
+        raise ModelDataError(f"{url}: {error}") from error
+    partial.rename(target)
+
+
+def _fetch_prefix(s3: Any, bucket: str, prefix: str, folder: Path) -> None:
+    for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
+        for found in page.get("Contents", []):
+            name = found["Key"][len(prefix) :].lstrip("/")
+            if not name or name.endswith("/"):
+                continue
+            path = (folder / name).resolve()
+            if not path.is_relative_to(folder.resolve()):
+                raise ModelDataError(f"the object {found['Key']!r} would be written outside the model folder")
+            path.parent.mkdir(parents=True, exist_ok=True)
+            s3.download_file(bucket, found["Key"], str(path))
+
+
+def unpack(source: Path | None, folder: Path) -> None:
+    """Fill the fresh folder `folder` from a fetched archive or folder (None: a model without artifact).
+
+    Raises ModelDataError for what is no gzipped tar and for a member that would land outside `folder`.
+    """
+    shutil.rmtree(folder, ignore_errors=True)
+    if source is not None and source.is_dir():
+        shutil.copytree(source, folder)
+        return
+    folder.mkdir(parents=True)
+    if source is None:
+        return
+    try:
+        with tarfile.open(source, "r:gz") as archive:
+            # The "data" filter refuses absolute names, "..", links that point out, and device files (PEP
+            # 706).
+            archive.extractall(folder, filter="data")
+    except (tarfile.TarError, OSError, EOFError) as error:
+        raise ModelDataError(f"the model archive cannot be unpacked: {error}") from error

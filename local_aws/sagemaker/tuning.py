@@ -1,0 +1,287 @@
+"""Tuning jobs: the API, and the documents behind it.
+
+CreateHyperParameterTuningJob checks the request, stores it and starts a `TuningRun` (`tuning_run`), which
+launches training jobs like any client would. Counters and the best training job are computed from the
+children's own documents when somebody asks, so they cannot disagree with them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from local_aws.core.api import JsonService, Request, Response
+from local_aws.core.context import LocalAws
+from local_aws.core.errors import ResourceInUse, ResourceNotFound, ValidationException
+from local_aws.sagemaker import events, job_state, tags, tuning_checks
+from local_aws.sagemaker.early_stopping import is_better
+from local_aws.sagemaker.listing import Listing
+from local_aws.sagemaker.search import OptunaSearch, make_search
+from local_aws.sagemaker.training import TrainingJobs
+from local_aws.sagemaker.tuning_checks import TERMINAL
+from local_aws.sagemaker.tuning_run import KIND, TuningRun
+
+Document = dict[str, Any]
+
+_LIST = Listing(
+    result="HyperParameterTuningJobSummaries",
+    name="HyperParameterTuningJobName",
+    status="HyperParameterTuningJobStatus",
+    sort_keys={"Name": "HyperParameterTuningJobName", "Status": "HyperParameterTuningJobStatus"},
+    descending=False,
+)
+_CHILDREN = Listing(
+    result="TrainingJobSummaries",
+    name="TrainingJobName",
+    status="TrainingJobStatus",
+    sort_keys={
+        "Name": "TrainingJobName",
+        "Status": "TrainingJobStatus",
+        "FinalObjectiveMetricValue": "_objective",
+    },
+    descending=False,
+)
+# TrainingJobStatus to the counter it is counted in.
+_COUNTERS = {"Completed": "Completed", "Failed": "NonRetryableError", "Stopped": "Stopped"}
+
+
+class TuningJobs:
+    """The tuning jobs of this server."""
+
+    def __init__(self, aws: LocalAws, training: TrainingJobs) -> None:
+        self.aws = aws
+        self._training = training
+        self._runs: dict[str, TuningRun] = {}
+
+    def create(self, request: Request) -> str:
+        """Check, store and start a tuning job; its ARN."""
+        name = request["HyperParameterTuningJobName"]
+        tuning_checks.check(request)
+        self._training.check(request["TrainingJobDefinition"])
+        parents = self._parents(request)
+        tuning_checks.check_parents(request, parents)
+        arn, now = self.aws.arn(f"hyper-parameter-tuning-job/{name.lower()}"), self.aws.now()
+        tuning: Document = {
+            **{member: value for member, value in request.items() if member != "Tags"},
+            "HyperParameterTuningJobArn": arn,
+            "HyperParameterTuningJobStatus": "InProgress",
+            "CreationTime": now,
+            "LastModifiedTime": now,
+            "_children": [],
+        }
+        if not self.aws.store.create(KIND, name, tuning):
+            raise ResourceInUse(
+                f"A hyperparameter tuning job with the name, {name}, already exists. Choose a different name."
+            )
+        tags.put(self.aws, arn, request.get("Tags", []))
+        self.tell(name)
+        search = make_search(tuning)
+        if isinstance(search, OptunaSearch):
+            for parent in parents.values():
+                for child in self.children(parent or {}):
+                    summary = self.summary(child, parent or {})
+                    value = summary.get("FinalHyperParameterTuningJobObjectiveMetric", {}).get("Value")
+                    if value is not None:
+                        search.learn(child["HyperParameters"], value)
+        run = self._runs[name] = TuningRun(self.aws, self._training, tuning, search, self.end)
+        self.aws.spawn(run.run, f"tuning {name}")
+        return arn
+
+    def get(self, name: str) -> Document:
+        """The stored document. Raises ResourceNotFound in AWS's words."""
+        tuning = self.aws.store.get(KIND, name)
+        if tuning is None:
+            raise ResourceNotFound(
+                f"Amazon SageMaker can't find a tuning job called {name}. Type another name."
+            )
+        return tuning
+
+    def describe(self, tuning: Document) -> Document:
+        """The answer of DescribeHyperParameterTuningJob, with what its children say by now."""
+        answer = {**tuning, **self._counters(tuning), "ConsumedResources": self._consumed(tuning)}
+        children = self.children(tuning)
+        best = self._best((child, tuning) for child in children)
+        if best:
+            answer["BestTrainingJob"] = best
+        warm = tuning.get("WarmStartConfig", {})
+        if warm.get("WarmStartType") == "IdenticalDataAndAlgorithm":
+            family = [tuning, *(parent for parent in self._parents(tuning).values() if parent)]
+            overall = self._best((child, member) for member in family for child in self.children(member))
+            if overall:
+                answer["OverallBestTrainingJob"] = overall
+        return answer
+
+    def stop(self, name: str) -> None:
+        """Stop a running tuning job and its training jobs."""
+        tuning = self.get(name)
+        status = tuning["HyperParameterTuningJobStatus"]
+        if status in TERMINAL:
+            raise ValidationException(
+                f"The request was rejected because the hyperparameter tuning job is in status {status}"
+            )
+        if status == "InProgress":
+            self._set(name, {"HyperParameterTuningJobStatus": "Stopping"}, only_from="InProgress")
+        run = self._runs.get(name)
+        if run is not None:
+            run.stop()
+
+    def delete(self, name: str) -> None:
+        """Forget a tuning job that has ended; its training jobs stay."""
+        tuning = self.get(name)
+        if tuning["HyperParameterTuningJobStatus"] not in TERMINAL:
+            raise ResourceInUse(
+                f"The tuning job {name} is in status {tuning['HyperParameterTuningJobStatus']}; stop it and "
+                "wait for its end before deleting it."
+            )
+        self.aws.store.delete(KIND, name)
+        tags.forget(self.aws, tuning["HyperParameterTuningJobArn"])
+
+    def recover(self) -> None:
+        """Report the tuning jobs a former server left running as failed."""
+        for tuning in self.aws.store.list(KIND):
+            if tuning["HyperParameterTuningJobStatus"] not in TERMINAL:
+                reason = job_state.STOPPED_WITH_SERVER
+                self.end(tuning["HyperParameterTuningJobName"], "Failed", reason)
+
+    def end(self, name: str, status: str, reason: str = "") -> None:
+        """A tuning job is over."""
+        members: Document = {
+            "HyperParameterTuningJobStatus": status,
+            "HyperParameterTuningEndTime": self.aws.now(),
+        }
+        if reason:
+            members["FailureReason"] = reason[: job_state.MAX_REASON]
+        self._set(name, members)
+        self._runs.pop(name, None)
+
+    def children(self, tuning: Document) -> list[Document]:
+        """The training jobs of a tuning job, in the order they were launched."""
+        jobs = (self.aws.store.get(job_state.KIND, name) for name in tuning.get("_children", []))
+        return [job for job in jobs if job is not None]
+
+    def summary(self, child: Document, tuning: Document) -> Document:
+        """A child as a HyperParameterTrainingJobSummary."""
+        objective = tuning["HyperParameterTuningJobConfig"]["HyperParameterTuningJobObjective"]
+        value = next(
+            (
+                metric["Value"]
+                for metric in child.get("FinalMetricDataList", [])
+                if metric["MetricName"] == objective["MetricName"]
+            ),
+            None,
+        )
+        summary = {
+            **{name: child[name] for name in ("TrainingJobName", "TrainingJobArn", "CreationTime")},
+            **{name: child[name] for name in ("TrainingJobStatus", "TunedHyperParameters")},
+            **{
+                name: child[name]
+                for name in ("TrainingStartTime", "TrainingEndTime", "FailureReason")
+                if name in child
+            },
+            "TuningJobName": tuning["HyperParameterTuningJobName"],
+            "ObjectiveStatus": "Pending",
+        }
+        if child["TrainingJobStatus"] in TERMINAL:
+            succeeded = value is not None and child["TrainingJobStatus"] != "Failed"
+            summary["ObjectiveStatus"] = "Succeeded" if succeeded else "Failed"
+            if succeeded:
+                summary["_objective"] = value
+                summary["FinalHyperParameterTuningJobObjectiveMetric"] = {
+                    "Type": objective["Type"],
+                    "MetricName": objective["MetricName"],
+                    "Value": value,
+                }
+        return summary
+
+    def tell(self, name: str) -> None:
+        """Send the state-change event."""
+        tuning = self.describe(self.get(name))
+        arn = tuning["HyperParameterTuningJobArn"]
+        events.state_change(
+            self.aws, "HyperParameter Tuning Job", "DescribeHyperParameterTuningJob", tuning, arn
+        )
+
+    def _set(self, name: str, members: Document, only_from: str = "") -> None:
+        changed: list[bool] = []
+
+        def change(tuning: Document) -> Document:
+            if only_from and tuning["HyperParameterTuningJobStatus"] != only_from:
+                return tuning
+            changed.append(True)
+            return {**tuning, **members, "LastModifiedTime": self.aws.now()}
+
+        self.aws.store.update(KIND, name, change)
+        if changed:
+            self.tell(name)
+
+    def _parents(self, request: Document) -> dict[str, Document | None]:
+        entries = request.get("WarmStartConfig", {}).get("ParentHyperParameterTuningJobs", [])
+        names = [entry["HyperParameterTuningJobName"] for entry in entries]
+        return {name: self.aws.store.get(KIND, name) for name in names}
+
+    def _best(self, family: Iterable[tuple[Document, Document]]) -> Document | None:
+        best: Document | None = None
+        for child, tuning in family:
+            summary = self.summary(child, tuning)
+            objective = tuning["HyperParameterTuningJobConfig"]["HyperParameterTuningJobObjective"]
+            maximize = objective["Type"] == "Maximize"
+            if "_objective" in summary and (
+                best is None or is_better(summary["_objective"], best["_objective"], maximize)
+            ):
+                best = summary
+        return best
+
+    def _counters(self, tuning: Document) -> Document:
+        jobs = dict.fromkeys(("Completed", "InProgress", "RetryableError", "NonRetryableError", "Stopped"), 0)
+        objectives = dict.fromkeys(("Succeeded", "Pending", "Failed"), 0)
+        for child in self.children(tuning):
+            jobs[_COUNTERS.get(child["TrainingJobStatus"], "InProgress")] += 1
+            objectives[self.summary(child, tuning)["ObjectiveStatus"]] += 1
+        return {"TrainingJobStatusCounters": jobs, "ObjectiveStatusCounters": objectives}
+
+    def _consumed(self, tuning: Document) -> Document:
+        end = tuning.get("HyperParameterTuningEndTime") or self.aws.now()
+        return {"RuntimeInSeconds": round((end - tuning["CreationTime"]).total_seconds())}
+
+
+def register(svc: JsonService, jobs: TuningJobs) -> None:
+    """Answer the operations of tuning jobs."""
+
+    @svc.operation("CreateHyperParameterTuningJob")
+    def create_hyper_parameter_tuning_job(request: Request) -> Response:
+        return {"HyperParameterTuningJobArn": jobs.create(request)}
+
+    @svc.operation("DescribeHyperParameterTuningJob")
+    def describe_hyper_parameter_tuning_job(request: Request) -> Response:
+        return jobs.describe(jobs.get(request["HyperParameterTuningJobName"]))
+
+    @svc.operation("StopHyperParameterTuningJob")
+    def stop_hyper_parameter_tuning_job(request: Request) -> Response:
+        jobs.stop(request["HyperParameterTuningJobName"])
+        return {}
+
+    @svc.operation("DeleteHyperParameterTuningJob")
+    def delete_hyper_parameter_tuning_job(request: Request) -> Response:
+        jobs.delete(request["HyperParameterTuningJobName"])
+        return {}
+
+    @svc.operation("ListHyperParameterTuningJobs")
+    def list_hyper_parameter_tuning_jobs(request: Request) -> Response:
+        records = [
+            {
+                **jobs.describe(tuning),
+                "Strategy": tuning["HyperParameterTuningJobConfig"]["Strategy"],
+                "ResourceLimits": tuning["HyperParameterTuningJobConfig"]["ResourceLimits"],
+            }
+            for tuning in jobs.aws.store.list(KIND)
+        ]
+        return _LIST.answer(records, {"SortBy": "Name", **request})
+
+    @svc.operation("ListTrainingJobsForHyperParameterTuningJob")
+    def list_training_jobs_for_hyper_parameter_tuning_job(request: Request) -> Response:
+        tuning = jobs.get(request["HyperParameterTuningJobName"])
+        records = [jobs.summary(child, tuning) for child in jobs.children(tuning)]
+        if request.get("SortBy") == "FinalObjectiveMetricValue":
+            # "any training jobs that did not return an objective metric are not listed"
+            records = [record for record in records if "_objective" in record]
+        return _CHILDREN.answer(records, {"SortBy": "Name", **request})

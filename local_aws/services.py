@@ -1,0 +1,105 @@
+"""All rooms put together: our services and resource types inside ministack, started and stopped in order."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+import time
+import urllib.error
+import urllib.request
+from typing import Any
+
+from local_aws import authorisation, autoscaling, cloudformation, sagemaker
+from local_aws.cloudformation.stack import Stack
+from local_aws.core import process
+from local_aws.core.api import HttpAnswer, JsonService, error_reply
+from local_aws.core.context import LocalAws
+from local_aws.core.errors import AwsError
+from local_aws.ministack_adapter import patches, permissions, services, stack_requests, stacks
+from local_aws.ministack_adapter.journal import Journal
+from local_aws.ministack_adapter.snapshots import Snapshots
+
+log = logging.getLogger(__name__)
+
+
+class Services:
+    """The services of the local AWS, ready to be served as one ASGI application."""
+
+    def __init__(self, aws: LocalAws) -> None:
+        self._aws = aws
+        self._ready = threading.Event()
+        self._snapshots = Snapshots()
+        self._services: list[JsonService] = [sagemaker.service(aws), autoscaling.service(aws)]
+        self._register(*self._services)
+        stack = Stack(aws, role=lambda: stacks.current().role_arn)
+        stacks.install(self._announce_stack, Journal(aws.store), self._snapshots.save)
+        stack_requests.install()
+        cloudformation.install(aws, stack, stacks.register_resource)
+        patches.install(aws)
+        self.application = services.application(self._ready.is_set, self._snapshots.touch)
+
+    def start(self, port: int, loop: asyncio.AbstractEventLoop) -> None:
+        """Take up what a former server left, then be ready. Must run beside the event loop."""
+        _until_open(port)
+        for service in self._services:
+            service.start()
+        self._snapshots.start()
+        loop.call_soon_threadsafe(_recover_stacks)
+        self._ready.set()
+
+    def stop(self) -> None:
+        """Stop jobs and endpoints; clients get 503 from now on."""
+        self._ready.clear()
+        for service in self._services:
+            service.stop()
+        process.end()
+
+    def save(self) -> None:
+        """Bring everything to disk for the last time."""
+        self._snapshots.stop()
+
+    def _register(self, sagemaker_service: JsonService, autoscaling_service: JsonService) -> None:
+        sagemaker_service.authorise = authorisation.sagemaker(self._aws)
+        autoscaling_service.authorise = authorisation.application_autoscaling(self._aws)
+        services.register("application-autoscaling", autoscaling_service.handle)
+
+        async def sagemaker_and_runtime(
+            method: str, path: str, headers: dict[str, str], body: bytes, query: dict[str, Any]
+        ) -> HttpAnswer:
+            # The runtime is signed for "sagemaker" too; its one operation has a path and no X-Amz-Target.
+            parts = path.split("/")
+            if len(parts) == 4 and parts[1] == "endpoints" and parts[3] == "invocations":
+                try:
+                    permissions.check(
+                        "sagemaker:InvokeEndpoint", self._aws.arn(f"endpoint/{parts[2].lower()}")
+                    )
+                except AwsError as error:
+                    return error_reply(error)
+            return await sagemaker_service.handle(method, path, headers, body, query)
+
+        services.register("sagemaker", sagemaker_and_runtime)
+
+    def _announce_stack(self, stack_id: str, status: str, reason: str) -> None:
+        details = {"status": status, "status-reason": reason}
+        detail = {"stack-id": stack_id, "status-details": details, "client-request-token": ""}
+        self._aws.emit("CloudFormation Stack Status Change", detail, [stack_id], source="aws.cloudformation")
+        self._snapshots.touch()
+
+
+def _recover_stacks() -> None:
+    for name in stacks.recover():
+        log.warning("stack %s was busy when the local AWS was stopped; it is rolled back now", name)
+
+
+def _until_open(port: int) -> None:
+    """Return when the server answers at all; it does so within moments of being asked to start."""
+    for _attempt in range(600):
+        try:
+            urllib.request.urlopen(f"http://127.0.0.1:{port}/_ministack/health", timeout=5).close()
+            return
+        except urllib.error.HTTPError:
+            return  # "starting": it answers
+        except OSError:
+            time.sleep(0.05)
+    raise TimeoutError(f"nothing answers on port {port}")

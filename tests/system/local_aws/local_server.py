@@ -1,0 +1,116 @@
+"""A local AWS of a test's own: a real process with a state folder and a free port."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import boto3
+import psutil
+from botocore.config import Config
+
+REPOSITORY = Path(__file__).resolve().parents[3]
+ACCOUNT, REGION = "000000000000", "us-east-1"
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@dataclass
+class LocalServer:
+    """`python -m local_aws`, started, killed and started again."""
+
+    state: Path
+    port: int = field(default_factory=free_port)
+    process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What a client process needs to talk to this server and to nothing else."""
+        inherited = {key: value for key, value in os.environ.items() if not key.startswith("AWS_")}
+        keys = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_DEFAULT_REGION": REGION}
+        return {**inherited, **keys, "AWS_ENDPOINT_URL": self.url, "AWS_ENDPOINT_URL_S3": self.url}
+
+    def command(self) -> list[str]:
+        """The command line that starts it."""
+        return [sys.executable, "-m", "local_aws", "--port", str(self.port), "--state", str(self.state)]
+
+    def launch(self) -> subprocess.Popen[bytes]:
+        """Start the process and return at once."""
+        self.state.parent.mkdir(parents=True, exist_ok=True)
+        with self.log_file.open("ab") as log:
+            self.process = subprocess.Popen(self.command(), cwd=REPOSITORY, stdout=log, stderr=log)
+        return self.process
+
+    def start(self) -> LocalServer:
+        """Start, and return when it is ready."""
+        process = self.launch()
+        deadline = time.monotonic() + 120
+        while time.monotonic() < deadline:
+            if process.poll() is not None:
+                raise AssertionError(f"the server ended with {process.returncode}:\n{self.log()}")
+            try:
+                urllib.request.urlopen(f"{self.url}/_ministack/health", timeout=5).close()
+                return self
+            except OSError:
+                time.sleep(0.1)
+        raise AssertionError(f"the server was never ready:\n{self.log()}")
+
+    def kill(self) -> None:
+        """End it as `kill -9` does."""
+        assert self.process is not None
+        self.process.kill()
+        self.process.wait()
+
+    def stop(self) -> int:
+        """End it as Ctrl-C does; its exit code."""
+        assert self.process is not None
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(timeout=60)
+
+    def end(self) -> None:
+        """Whatever its state, it is gone afterwards."""
+        if self.process is not None and self.process.poll() is None:
+            self.stop()
+
+    def children(self) -> list[psutil.Process]:
+        """The processes it started that live now."""
+        assert self.process is not None
+        return psutil.Process(self.process.pid).children(recursive=True)
+
+    @property
+    def log_file(self) -> Path:
+        return self.state.with_suffix(".log")
+
+    def log(self) -> str:
+        return self.log_file.read_text()
+
+    def client(self, service: str, credentials: dict[str, str] | None = None) -> Any:
+        """A boto3 client as root, or with the `Credentials` of an AssumeRole answer."""
+        keys = credentials or {"AccessKeyId": "test", "SecretAccessKey": "test"}
+        return boto3.session.Session().client(
+            service,
+            endpoint_url=self.url,
+            region_name=REGION,
+            aws_access_key_id=keys["AccessKeyId"],
+            aws_secret_access_key=keys["SecretAccessKey"],
+            aws_session_token=keys.get("SessionToken"),
+            config=Config(
+                s3={"addressing_style": "path"}, retries={"total_max_attempts": 1}, max_pool_connections=40
+            ),
+        )

@@ -1,0 +1,122 @@
+"""The store: durable, atomic, and giving out copies."""
+
+from __future__ import annotations
+
+import sqlite3
+import subprocess
+import sys
+import threading
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from local_aws.core.store import NoSuchDocument, Store
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return Store(tmp_path / "state" / "store.db")
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text() | st.datetimes(timezones=st.just(UTC)),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=8,
+)
+
+
+@settings(deadline=None)
+@given(document=st.dictionaries(st.text(), JSON, max_size=4))
+def test_a_document_comes_back_as_it_was_put(document: dict[str, Any]) -> None:
+    store = Store(Path(":memory:"))
+    store.put("kind", "key", document)
+    assert store.get("kind", "key") == document
+
+
+def test_what_cannot_be_stored_is_said_and_nothing_is_written(store: Store) -> None:
+    with pytest.raises(TypeError, match="set cannot be stored"):
+        store.put("kind", "key", {"a": {1, 2}})
+    assert store.get("kind", "key") is None
+
+
+def test_documents_are_listed_by_age_also_after_a_change(store: Store) -> None:
+    for key in ("b", "a", "c"):
+        store.put("job", key, {"name": key})
+    store.put("job", "b", {"name": "b", "changed": True})
+    store.put("other", "x", {})
+    assert [document["name"] for document in store.list("job")] == ["b", "a", "c"]
+
+
+def test_create_and_delete_tell_whether_they_did_anything(store: Store) -> None:
+    assert store.create("job", "a", {"n": 1})
+    assert not store.create("job", "a", {"n": 2})
+    assert store.get("job", "a") == {"n": 1}
+    assert store.delete("job", "a")
+    assert not store.delete("job", "a")
+
+
+def test_updates_from_many_threads_lose_nothing(store: Store) -> None:
+    store.put("count", "er", {"n": 0})
+
+    def add() -> None:
+        for _ in range(50):
+            store.update("count", "er", lambda document: {"n": document["n"] + 1})
+
+    threads = [threading.Thread(target=add) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert store.get("count", "er") == {"n": 400}
+
+
+def test_a_failing_change_writes_nothing(store: Store) -> None:
+    store.put("job", "a", {"n": 1})
+
+    def fail(document: dict[str, Any]) -> dict[str, Any]:
+        store.put("job", "b", {"half": "done"})
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        store.update("job", "a", fail)
+    assert store.get("job", "b") is None
+    with pytest.raises(NoSuchDocument, match="no job 'z' in the store"):
+        store.update("job", "z", lambda document: document)
+
+
+def test_a_transaction_is_written_whole_or_not_at_all(store: Store) -> None:
+    def half() -> None:
+        with store.transaction():
+            store.put("job", "a", {})
+            store.put("job", "b", {})
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        half()
+    assert store.list("job") == []
+
+
+def test_what_was_put_survives_kill_9(tmp_path: Path) -> None:
+    program = (
+        "import os, signal, sys; from pathlib import Path; from local_aws.core.store import Store\n"
+        "Store(Path(sys.argv[1])).put('job', 'a', {'n': 1}); os.kill(os.getpid(), signal.SIGKILL)"
+    )
+    path = tmp_path / "store.db"
+    subprocess.run([sys.executable, "-c", program, str(path)], check=False, cwd=Path(__file__).parents[3])
+    assert Store(path).get("job", "a") == {"n": 1}
+
+
+def test_a_closed_store_is_closed(store: Store) -> None:
+    store.close()
+    with pytest.raises(sqlite3.ProgrammingError):
+        store.get("job", "a")
+
+
+def test_times_keep_their_zone(store: Store) -> None:
+    now = datetime.now(UTC)
+    store.put("job", "a", {"at": [now]})
+    assert store.get("job", "a") == {"at": [now]}

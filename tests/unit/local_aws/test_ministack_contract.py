@@ -1,0 +1,153 @@
+"""What the local AWS uses of ministack beyond its documented face. A new version has to pass this first."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.metadata
+import inspect
+from typing import Any
+
+import pytest
+
+from local_aws import ministack_adapter
+
+# module -> names that local_aws.ministack_adapter uses, with the parameters it relies on (None: no function).
+USED: dict[str, dict[str, tuple[str, ...] | None]] = {
+    "ministack.app": {
+        "app": ("scope", "receive", "send"),
+        "AUTH": None,
+        "SERVICE_HANDLERS": None,
+        "SERVICE_REGISTRY": None,
+        "_HEALTH_PATHS": None,
+        "_build_persistence_save_dict": (),
+        "_lazy_handler": ("module_name",),
+        "_loaded_modules": None,
+    },
+    "ministack.core.iam_actions": {
+        "identity_denial_message": ("action", "principal_arn", "resource", "explicit_deny"),
+    },
+    "ministack.core.iam_evaluator": {
+        "AuthError": None,
+        "EvalContext": None,
+        "_action_matches": ("request_action", "actions", "not_actions"),
+        "_conditions_met": ("conditions", "ctx"),
+        "_service_principal_matches": ("principal", "service"),
+        "enforce": ("access_key_id", "iam_action", "service", "region", "resource_arn", "service_context"),
+    },
+    "ministack.core.persistence": {
+        "STATE_DIR": None,
+        "_json_default": ("obj",),
+        "_state_format_version": ("service",),
+    },
+    "ministack.core.responses": {"get_account_id": (), "get_region": ()},
+    "ministack.core.router": {"extract_access_key_id": ("headers", "query_params")},
+    "ministack.services.cloudformation": {
+        "_stacks": None,
+        "handle_request": ("method", "path", "headers", "body", "query_params"),
+    },
+    "ministack.services.cloudformation.handlers": {
+        "_ACTION_HANDLERS": None,
+        "_evaluate_conditions": ("template", "params"),
+        "_resolve_parameters": ("template", "provided_params"),
+        "_resolve_stack": ("stack_name",),
+    },
+    "ministack.services.cloudformation.helpers": {
+        "_error": ("code", "message", "status"),
+        "_p": ("params", "key", "default"),
+    },
+    "ministack.services.cloudformation.provisioners": {
+        "_CUSTOM_NAME_REPLACEMENT": None,
+        "_REPLACING_PROPERTIES": None,
+        "_RESOURCE_HANDLERS": None,
+        "_STACK_TAG_PROPERTY": None,
+        "_delete_resource": ("resource_type", "physical_id", "props", "stack_name", "logical_id"),
+    },
+    "ministack.services.cloudformation.stacks": {
+        "_add_event": ("stack_id", "stack_name", "logical_id", "resource_type", "status", "reason"),
+        "_continue_update_rollback_async": ("stack_name", "stack_id"),
+        "_create_stack_task_in_region": ("coro", "stack", "stack_id"),
+        "_delete_stack_async": ("stack_name", "stack_id"),
+        "_deploy_stack_async": ("stack_name", "stack_id", "template"),
+        "_evaluate_conditions": ("template", "params"),
+        "_roll_back_operation": ("stack_name", "stack_id", "stack", "operation", "reason_override"),
+        "_runs_on_worker_thread": ("resource_type",),
+    },
+    "ministack.services.cloudwatch_logs": {
+        "_filter_log_events": ("data",),
+        "_log_groups": None,
+        "_resolve_log_group_name": ("data",),
+    },
+    "ministack.services.eventbridge": {
+        "_dispatch_to_lambda": ("arn", "payload"),
+        "_put_events": ("data", "allow_aws_source"),
+    },
+    "ministack.services.lambda_svc": {
+        "_execution_record_for_config": ("func", "config"),
+        "_get_func_record_for_ref": (),
+        "invoke_async_with_retry": ("func", "event"),
+    },
+    "ministack.services.iam": {
+        "_gen_secret": (),
+        "_gen_session_access_key": (),
+        "_gen_session_token": (),
+        "_roles": None,
+    },
+    "ministack.services.s3": {
+        "_object_versions": None,
+        "_persist_object": ("bucket", "key", "obj"),
+        "_resolve_sse_write_headers": ("headers", "bucket_name"),
+    },
+    "ministack.services.ssm": {"_param_arn": ("name",)},
+    "ministack.services.sts": {
+        "_assumed_role_arn": ("role_arn", "session_name"),
+        "register_session": ("access_key", "session"),
+    },
+}
+
+
+@pytest.mark.parametrize("module", USED)
+def test_every_private_name_is_there_and_takes_what_it_is_given(module: str) -> None:
+    found = importlib.import_module(module)
+    for name, parameters in USED[module].items():
+        assert hasattr(found, name), f"{module}.{name} is gone"
+        if parameters is not None:
+            known = list(inspect.signature(getattr(found, name)).parameters)
+            missing = [parameter for parameter in parameters if parameter not in known]
+            assert not missing, f"{module}.{name} takes {known}, without {missing}"
+
+
+def test_the_pinned_version_is_the_installed_one() -> None:
+    assert importlib.metadata.version("ministack") == ministack_adapter.VERSION
+
+
+def test_another_version_is_refused_before_it_is_used(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
+    monkeypatch.setattr(importlib.metadata, "version", lambda _name: "9.9.9")
+    with pytest.raises(ministack_adapter.WrongMinistackError, match=r"ministack 9\.9\.9 is installed"):
+        ministack_adapter.configure(4566, tmp_path, "000000000000", "us-east-1")
+
+
+def test_our_types_are_not_ministacks_own_yet() -> None:
+    """When ministack learns one of these, our handler would shadow it: decide then which is better."""
+    provisioners = importlib.import_module("ministack.services.cloudformation.provisioners")
+    ours = (
+        "AWS::SageMaker::Model",
+        "AWS::SageMaker::EndpointConfig",
+        "AWS::SageMaker::Endpoint",
+        "AWS::SageMaker::ModelPackageGroup",
+        "AWS::ApplicationAutoScaling::ScalableTarget",
+        "AWS::ApplicationAutoScaling::ScalingPolicy",
+        "AWS::IAM::RolePolicy",
+    )
+    assert [name for name in ours if name in provisioners._RESOURCE_HANDLERS] == []
+
+
+def test_requests_signed_for_our_services_are_routed_by_their_scope() -> None:
+    router = importlib.import_module("ministack.core.router")
+    for scope in ("sagemaker", "application-autoscaling"):
+        signed = (
+            f"AWS4-HMAC-SHA256 Credential=test/20260101/us-east-1/{scope}/aws4_request, SignedHeaders=host"
+        )
+        headers = {"authorization": signed, "host": "127.0.0.1:4566"}
+        assert router.detect_service("POST", "/", headers, {}) == scope
+        path = "/endpoints/x/invocations"
+        assert router.detect_service("POST", path, headers, {}) == scope
