@@ -1,0 +1,56 @@
+"""`up`, on either target: the local AWS if that is the target, then every stack by the real CDK CLI."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from cli import cdk, local_server
+from cli.cdk_output import Deployment
+from cli.console import console, say
+from cli.interrupt import Interrupted, uninterrupted
+from cli.outputs import read, save
+from cli.render_deployment import DeploymentView
+from cli.target import Target
+
+
+def bring_up(target: Target) -> dict[str, Any]:
+    """Starts the local AWS (for local), deploys, and saves the addresses; returns them.
+
+    On Ctrl-C a local AWS started here is stopped again: nobody asked to keep half a deployment running.
+    """
+    started = False
+    try:
+        if target.is_local:
+            started = _start_local_aws(target)
+        with DeploymentView(target) as view:
+            cdk.deploy(target, view.show)
+        return save(target, read(target))
+    except KeyboardInterrupt:
+        with uninterrupted():
+            if started:
+                local_server.stop(target)
+        raise Interrupted(_what_stays(target, started)) from None
+
+
+def _start_local_aws(target: Target) -> bool:
+    with console().status("Starting the local AWS"):
+        started = local_server.start(target)
+    word = "started" if started else "already up"
+    say(f"The local AWS is {word} at {target.endpoint_url} (log: {local_server.log_path(target)}).")
+    return started
+
+
+def _what_stays(target: Target, stopped: bool) -> str:
+    if not target.is_local:
+        return (
+            "Stopped. AWS may still be working on the last stack; run `classifier up --target aws` to go on."
+        )
+    if stopped:
+        return "Stopped. The local AWS is down again, nothing is running; run the same command to go on."
+    return "Stopped. The local AWS keeps running; run the same command to go on, or `make down` to stop it."
+
+
+def tear_down_stacks(target: Target) -> Deployment:
+    """`cdk destroy` of every stack, shown as it goes."""
+    with DeploymentView(target) as view:
+        return cdk.destroy(target, view.show)

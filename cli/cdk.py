@@ -1,0 +1,150 @@
+"""Running the real CDK CLI: installed into `.local`, with its own cache, its output read line by line.
+
+`deploy` is what `up` does on either target: make sure the CLI is there, bootstrap once, mend what an
+interrupted run left, deploy every stack. The full output goes to `.local/cdk.log`; who calls gets a
+`Deployment` to show.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from cli.cdk_output import Deployment
+from cli.errors import CdkFailed
+from cli.stacks import mend, status_of
+from cli.target import Target, node_bin
+
+CLI_VERSION = "2.1148.1"  # npm's newest does not read what aws-cdk-lib 2.275 writes
+BOOTSTRAP_STACK = "CDKToolkit"
+OnChange = Callable[[Deployment], None]
+
+
+def deploy(target: Target, on_change: OnChange) -> Deployment:
+    """Deploys every stack; returns what was done.
+
+    Raises:
+        CdkFailed: with the reason CloudFormation or the app gave and the last lines of the log.
+    """
+    log_path(target).parent.mkdir(parents=True, exist_ok=True)
+    log_path(target).write_text("")
+    install_cli(target)
+    if status_of(target, BOOTSTRAP_STACK) is None:
+        _run(target, ["bootstrap", f"aws://{target.account()}/{target.region}"], on_change)
+    mend(target, lambda what: on_change(Deployment(command="wait", phase=what)))
+    arguments = [
+        "deploy",
+        "--all",
+        "--require-approval",
+        "never",
+        "--concurrency",
+        "4",
+        "--asset-parallelism",
+    ]
+    if (
+        target.is_local
+    ):  # spares the CLI's five seconds of waiting for each change set; on AWS it is worth them
+        arguments += ["--method", "direct"]
+    return _run(target, [*arguments, "--progress", "events"], on_change)
+
+
+def destroy(target: Target, on_change: OnChange) -> Deployment:
+    """Deletes every stack."""
+    log_path(target).parent.mkdir(parents=True, exist_ok=True)
+    log_path(target).write_text("")
+    install_cli(target)
+    mend(target, lambda what: on_change(Deployment(command="wait", phase=what)))
+    return _run(target, ["destroy", "--all", "--force"], on_change)
+
+
+def install_cli(target: Target) -> Path:
+    """The pinned CDK CLI's program, installed with the Node from PyPI if it is not there."""
+    folder = target.root / ".local" / "cdk"
+    program = folder / "node_modules" / "aws-cdk" / "bin" / "cdk"
+    package = folder / "node_modules" / "aws-cdk" / "package.json"
+    try:
+        if json.loads(package.read_text())["version"] == CLI_VERSION:
+            return program
+    except (OSError, ValueError, KeyError):
+        pass
+    folder.mkdir(parents=True, exist_ok=True)
+    npm = node_bin().parent / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
+    command = [
+        str(node_bin() / "node"),
+        str(npm),
+        "install",
+        "--no-audit",
+        "--no-fund",
+        "--prefix",
+        str(folder),
+    ]
+    done = subprocess.run(
+        [*command, f"aws-cdk@{CLI_VERSION}"], env=target.environment(), capture_output=True, text=True
+    )
+    if done.returncode != 0:
+        raise CdkFailed(f"npm could not install aws-cdk@{CLI_VERSION}: {done.stderr.strip()[-600:]}")
+    return program
+
+
+def log_path(target: Target) -> Path:
+    return target.home / "cdk.log"
+
+
+def _run(target: Target, arguments: list[str], on_change: OnChange) -> Deployment:
+    program = [str(node_bin() / "node"), str(install_cli(target)), *arguments]
+    program += ["--output", str(target.home / f"cdk.out.{target.kind}"), "--no-color", "--ci"]
+    deployment = Deployment(command=arguments[0])
+    on_change(deployment)
+    with log_path(target).open("a") as log, _process(target, program) as process:
+        for line in process.stdout or ():
+            log.write(line)
+            log.flush()
+            if deployment.read(line.rstrip("\n")):
+                on_change(deployment)
+        code = process.wait()
+    deployment.finish()
+    on_change(deployment)
+    if code != 0:
+        raise CdkFailed(
+            f"`cdk {arguments[0]}` failed: {deployment.reason()}\nThe whole story is in {log_path(target)}."
+        )
+    return deployment
+
+
+@contextmanager
+def _process(target: Target, command: list[str]) -> Iterator[subprocess.Popen[str]]:
+    """The CDK CLI in a process group of its own, which never outlives the block (Ctrl-C included)."""
+    process = subprocess.Popen(
+        command,
+        cwd=target.root,
+        env=target.environment(),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+        start_new_session=True,
+    )
+    try:
+        yield process
+    finally:
+        if process.poll() is None:
+            _end(process)
+
+
+def _end(process: subprocess.Popen[str]) -> None:
+    for number, patience in ((signal.SIGTERM, 5), (signal.SIGKILL, 5)):
+        try:
+            os.killpg(process.pid, number)
+            process.wait(patience)
+        except ProcessLookupError:
+            return
+        except subprocess.TimeoutExpired:
+            continue
+        else:
+            return

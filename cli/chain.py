@@ -1,0 +1,178 @@
+"""One run from tuning to endpoint, as a value.
+
+A `Chain` is everything the APIs say about a run at one moment; `outcome` judges it: still running, serving,
+refused by the quality gate, waiting for approval, superseded by a newer champion, or failed and why. How it
+is read from AWS is in `chain_reader`, how it looks in `render_chain`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+STEP_PATIENCE = timedelta(minutes=5)  # asynchronous Lambda retries alone take three
+GOOD_STACK = {"CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS"}
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One training job of the search; `objective` is None until it has one."""
+
+    name: str
+    status: str
+    hyperparameters: dict[str, str]
+    objective: float | None
+
+
+@dataclass(frozen=True)
+class Tuning:
+    """The tuning job; `direction` is `Maximize` or `Minimize`."""
+
+    name: str
+    status: str
+    reason: str
+    objective: str
+    direction: str
+    max_jobs: int
+    created: datetime
+    ended: datetime | None
+    trials: tuple[Trial, ...]
+
+    @property
+    def best(self) -> Trial | None:
+        scored = [
+            trial for trial in self.trials if trial.objective is not None and trial.status == "Completed"
+        ]
+        sign = -1.0 if self.direction == "Minimize" else 1.0
+        return max(scored, key=lambda trial: sign * (trial.objective or 0.0), default=None)
+
+
+@dataclass(frozen=True)
+class Training:
+    """A training job; `epochs` are its metrics by name, one entry per epoch, `metrics` its final ones."""
+
+    name: str
+    status: str
+    stage: str
+    reason: str
+    created: datetime
+    ended: datetime | None
+    epochs: tuple[dict[str, float], ...]
+    metrics: dict[str, float]
+
+
+@dataclass(frozen=True)
+class Package:
+    """The registered model; `verdict` is what the quality gate noted."""
+
+    arn: str
+    approval: str
+    why: str
+    verdict: str
+    created: datetime
+
+    @property
+    def version(self) -> str:
+        return self.arn.rpartition("/")[2]
+
+
+@dataclass(frozen=True)
+class Serving:
+    """Serving stack and endpoint: `wanted` is the champion parameter, `actual` what the stack resolved."""
+
+    stack_status: str
+    wanted: str
+    actual: str
+    endpoint_status: str
+
+    @property
+    def settled(self) -> bool:
+        return not self.stack_status.endswith("_IN_PROGRESS")
+
+    def serves(self, arn: str) -> bool:
+        return self.actual == arn and self.stack_status in GOOD_STACK and self.endpoint_status == "InService"
+
+
+@dataclass(frozen=True)
+class Chain:
+    """A run at the moment `read_at`. `tuning` is None for a training started by hand; `answering` is the
+    version that answered a picture just now, where somebody asked; `clue` a stuck Lambda's last error.
+    """
+
+    project: str
+    run: str
+    tuning: Tuning | None
+    training: Training | None
+    package: Package | None
+    serving: Serving
+    read_at: datetime
+    answering: str = ""
+    clue: str = ""
+
+    @property
+    def outcome(self) -> str:
+        """`running`, `serving`, `refused`, `awaiting approval`, `superseded` or `failed`."""
+        return self._judge()[0]
+
+    @property
+    def reason(self) -> str:
+        """Why, in a sentence; empty while running or serving."""
+        return self._judge()[1]
+
+    @property
+    def baking(self) -> bool:
+        """The new model answers, and the update still keeps the old one for its bake time."""
+        return self.outcome == "serving" and not self.serving.settled
+
+    @property
+    def ended(self) -> bool:
+        return self.outcome != "running"
+
+    def _judge(self) -> tuple[str, str]:
+        for job in (self.tuning, self.training):
+            if job is not None and job.status in ("Failed", "Stopped"):
+                return "failed", f"{job.name} is {job.status}: {job.reason or 'it was stopped'}"
+        if self.training is None:
+            return self._waiting(
+                self.tuning.ended if self.tuning else None, "launch-training", "the final training"
+            )
+        if self.package is None:
+            return self._waiting(self.training.ended, "register-model", "a model package")
+        return self._judge_package(self.package)
+
+    def _judge_package(self, package: Package) -> tuple[str, str]:
+        if package.approval == "Rejected":
+            if "rollback" in package.why.lower() or "rolled back" in package.why.lower():
+                return "failed", f"the promotion of version {package.version} failed: {package.why}"
+            return "refused", package.why or package.verdict
+        if package.approval == "PendingManualApproval":
+            return "awaiting approval", (
+                "approve it with: aws sagemaker update-model-package "
+                f"--model-package-arn {package.arn} --model-approval-status Approved"
+            )
+        # It answers before the update ends, which keeps the old fleet for a while to roll back to.
+        if self.serving.serves(package.arn) or self.answering == package.version:
+            return "serving", ""
+        if self.serving.settled and _version(self.serving.wanted) > _version(package.arn):
+            return "superseded", f"version {_version(self.serving.wanted)} is the champion now"
+        if self.serving.endpoint_status == "Failed":
+            return "failed", f"the endpoint {self.project} failed; the stack {self.project}-serving says why"
+        if not self.serving.settled:
+            return "running", ""
+        return self._waiting(package.created, "promote-model", f"version {package.version} into service")
+
+    def _waiting(self, since: datetime | None, function: str, what: str) -> tuple[str, str]:
+        """Running, unless the Lambda that should have gone on has been silent for too long."""
+        if since is None or self.read_at - since < STEP_PATIENCE:
+            return "running", ""
+        clue = f" It last said: {self.clue}." if self.clue else ""
+        return "failed", (
+            f"{self.project}-{function} has not brought {what} within "
+            f"{int(STEP_PATIENCE.total_seconds() / 60)} minutes.{clue} Look at the log group "
+            f"/aws/lambda/{self.project}-{function} and the queue {self.project}-dead-letters."
+        )
+
+
+def _version(arn: str) -> int:
+    tail = arn.rpartition("/")[2]
+    return int(tail) if tail.isdigit() else 0

@@ -1,0 +1,72 @@
+"""`classifier tune` and `classifier train`"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+from cli.commands.options import confirm_cost, with_target, yes_option
+from cli.target import Target
+
+JOB_COST = (
+    "This starts SageMaker training instances, billed by the second until they end or reach the recipe's\n"
+    "maximum run time. A model that passes the gate is then served, billed until `classifier destroy`."
+)
+
+
+def launch_options(command: Callable[..., None]) -> Callable[..., None]:
+    """The options both launchers have."""
+    options: list[Any] = [
+        click.option("--recipe", required=True, help="A recipe's name, as in recipes/<name>.toml."),
+        click.option("--dataset", required=True, help="A dataset's name, as uploaded."),
+        click.option(
+            "--set", "overrides", multiple=True, metavar="TABLE.KEY=VALUE", help="Override the recipe."
+        ),
+        click.option("--name", help="The job's name (default: one is made)."),
+        click.option("--watch", "--wait", is_flag=True, help="Follow the run to its end."),
+        yes_option,
+        with_target,
+    ]
+    for option in options:
+        command = option(command)
+    return command
+
+
+@click.command()
+@launch_options
+def tune(target: Target, **options: Any) -> None:
+    """Search for the best hyperparameters; the rest of the way to the endpoint follows by itself."""
+    _launch(target, "launch-tuning", **options)
+
+
+@click.command()
+@launch_options
+def train(target: Target, **options: Any) -> None:
+    """Train once, without a search. Example: --set hyperparameters.learning_rate=0.01"""
+    _launch(target, "launch-training", **options)
+
+
+def _launch(
+    target: Target,
+    function: str,
+    recipe: str,
+    dataset: str,
+    overrides: tuple[str, ...],
+    name: str | None,
+    watch: bool,
+    yes: bool,
+) -> None:
+    from cli.console import say
+    from cli.follow import follow
+    from cli.launch import launch, payload
+
+    request = payload(recipe, dataset, overrides, name)
+    confirm_cost(target, JOB_COST, yes)
+    launched = launch(target, function, request)
+    say(f"Started {launched.job}.")
+    if watch:
+        follow(target, launched.run)
+    else:
+        say(f"Follow it with: classifier status {launched.run} --watch{target.option}")

@@ -1,0 +1,26 @@
+"""`classifier outputs`"""
+
+from __future__ import annotations
+
+import json
+
+import click
+
+from cli.commands.options import with_target
+from cli.target import Target
+
+
+@click.command()
+@with_target
+@click.option("--json", "as_json", is_flag=True, help="All of it, for scripts.")
+def outputs(target: Target, as_json: bool) -> None:
+    """Show the URLs, the API key, the buckets and the functions; keep them in .local/outputs.json."""
+    from cli.console import say
+    from cli.outputs import read, save
+    from cli.render import address_lines
+
+    known = save(target, read(target))
+    if as_json:
+        click.echo(json.dumps(known, indent=2))
+    else:
+        say("\n".join(address_lines(known)))

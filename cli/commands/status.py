@@ -1,0 +1,29 @@
+"""`classifier status`"""
+
+from __future__ import annotations
+
+import click
+
+from cli.commands.options import with_target
+from cli.target import Target
+
+
+@click.command()
+@with_target
+@click.argument("run", required=False)
+@click.option("--watch", is_flag=True, help="Follow it until it serves or failed.")
+def status(target: Target, run: str | None, watch: bool) -> None:
+    """Show a run (default: the newest) from tuning to endpoint. Exits 1 if it failed."""
+    from cli.chain_reader import ChainReader, latest_run
+    from cli.console import console
+    from cli.follow import follow
+    from cli.render_chain import screen
+    from cli.watch import raise_if_failed
+
+    run = run or latest_run(target)
+    if watch:
+        follow(target, run)
+        return
+    chain = ChainReader(target, run).read()
+    console().print(screen(chain))
+    raise_if_failed(chain)

@@ -1,0 +1,28 @@
+"""`classifier up`"""
+
+from __future__ import annotations
+
+import click
+
+from cli.commands.options import confirm_cost, with_target, yes_option
+from cli.target import Target
+
+AWS_COST = (
+    "This deploys the stacks to AWS: buckets, Lambdas, an API, alarms, and two container images which\n"
+    "CodeBuild makes once (a few cents). Until a model is promoted nothing is billed per hour: only stored\n"
+    "pictures (S3) and images (ECR), about 0.10 USD a month per GB. Then its endpoint is billed per second."
+)
+
+
+@click.command()
+@with_target
+@yes_option
+def up(target: Target, yes: bool) -> None:
+    """Deploy all stacks; locally start the local AWS first."""
+    from cli.bring_up import bring_up
+    from cli.console import say
+    from cli.render import address_lines
+
+    confirm_cost(target, AWS_COST, yes)
+    outputs = bring_up(target)
+    say("\n".join(address_lines(outputs)))

@@ -1,0 +1,119 @@
+"""What can go wrong at the command line, said once and in plain words.
+
+A command raises a `CliError` whose message names the thing and the remedy. What comes up from below
+(botocore, the operating system) is turned into the same kind of sentence by `explain`; only what nobody
+foresaw stays a traceback.
+"""
+
+from __future__ import annotations
+
+import errno
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from cli.target import Target
+
+
+class CliError(Exception):
+    """A mistake or a state the user can do something about; the message says what."""
+
+
+class LocalAwsDown(CliError):
+    """The local AWS was needed and does not answer."""
+
+
+class PortTaken(CliError):
+    """Something else listens where the local AWS should."""
+
+
+class LocalAwsFailed(CliError):
+    """The local AWS stopped or never became ready."""
+
+
+class CdkFailed(CliError):
+    """The CDK CLI ended with an error."""
+
+
+class NotDeployed(CliError):
+    """A stack this command needs is not there."""
+
+
+class LaunchRefused(CliError):
+    """A launcher Lambda refused the request, or failed."""
+
+
+class ChainFailed(CliError):
+    """A run ended without a serving model."""
+
+
+class RequestFailed(CliError):
+    """The API answered with an error, or not at all; `for_all` when no other picture would fare better."""
+
+    def __init__(self, message: str, for_all: bool = False) -> None:
+        super().__init__(message)
+        self.for_all = for_all
+
+
+def explain(error: BaseException, target: Target | None) -> str | None:
+    """The plain sentence for an error from botocore or the operating system, or None if it is not known."""
+    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+        where = f" ({error.filename})" if error.filename else ""
+        return f"No disk space is left{where}. Free some and run the command again."
+    if isinstance(error, PermissionError):
+        return f"Permission denied: {error.filename}. Make it readable and writable for you and run again."
+    if not type(error).__module__.startswith(("botocore", "boto3", "s3transfer")):
+        return None
+    return _explain_botocore(error, target)
+
+
+def _explain_botocore(error: BaseException, target: Target | None) -> str:
+    from botocore import exceptions
+
+    if isinstance(error, exceptions.ClientError):
+        return _explain_client_error(error, target)
+    connection = (
+        exceptions.EndpointConnectionError,
+        exceptions.ConnectionClosedError,
+        exceptions.HTTPClientError,
+    )
+    if isinstance(error, connection):
+        if target is not None and target.is_local:
+            return (
+                f"The local AWS is not up at {target.endpoint_url}. Run `make up` (or `classifier up`), "
+                "or set CLASSIFIER_PORT to the port it has."
+            )
+        return f"AWS did not answer: {error}. Check the network and run again."
+    credentials = (
+        exceptions.NoCredentialsError,
+        exceptions.PartialCredentialsError,
+        exceptions.CredentialRetrievalError,
+        exceptions.TokenRetrievalError,
+        exceptions.SSOError,
+    )
+    if isinstance(error, credentials):
+        return (
+            f"No usable AWS credentials: {error}. Run `aws configure` or `aws sso login`, or set AWS_PROFILE."
+        )
+    if isinstance(error, exceptions.ProfileNotFound):
+        return f"{error}. Set AWS_PROFILE to a profile of ~/.aws/config."
+    return f"AWS: {error}"
+
+
+def _explain_client_error(error: BaseException, target: Target | None) -> str:
+    response = getattr(error, "response", {})
+    code = response.get("Error", {}).get("Code", "")
+    message = response.get("Error", {}).get("Message", "") or str(error)
+    if code in (
+        "ExpiredToken",
+        "ExpiredTokenException",
+        "InvalidClientTokenId",
+        "UnrecognizedClientException",
+    ):
+        return f"AWS refused the credentials ({code}). Run `aws sso login` or `aws configure` and try again."
+    if code == "ValidationError" and "does not exist" in message and "Stack" in message:
+        return f"{message}. Deploy first: `classifier up{_option(target)}`."
+    return f"{getattr(error, 'operation_name', 'AWS')}: {message} ({code})"
+
+
+def _option(target: Target | None) -> str:
+    return "" if target is None or target.is_local else " --target aws"

@@ -1,0 +1,93 @@
+"""Invoking the launcher Lambdas: build the payload, send it once, read the answer or the refusal."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from cli.errors import CliError, LaunchRefused, NotDeployed
+from cli.target import Target
+
+
+class BadOverride(CliError):
+    """A --set option that is not `table.key=value`."""
+
+
+@dataclass(frozen=True)
+class Launched:
+    """What a launcher started: the run's id and the SageMaker job's name."""
+
+    run: str
+    job: str
+
+
+def payload(recipe: str, dataset: str, overrides: Iterable[str], name: str | None = None) -> dict[str, Any]:
+    """The launchers' request; `overrides` are `table.key=value`, values written as in a recipe.
+
+    Raises:
+        BadOverride: one of them is malformed.
+    """
+    request: dict[str, Any] = {"recipe": recipe, "dataset": dataset}
+    if name:
+        request["name"] = name
+    for override in overrides:
+        path, equals, text = override.partition("=")
+        parts = [part.strip() for part in path.split(".")]
+        if not equals or len(parts) < 2 or not all(parts):
+            raise BadOverride(
+                f"--set {override!r} is not of the form table.key=value, as in training.epochs=2."
+            )
+        table = request
+        for part in parts[:-1]:
+            table = table.setdefault(part, {})
+            if not isinstance(table, dict):
+                raise BadOverride(f"--set {override!r}: {part} is set as a value already.")
+        table[parts[-1]] = _value(text.strip())
+    return request
+
+
+def _value(text: str) -> Any:
+    """A TOML value, or the text itself where quotes were left out (the shell eats them)."""
+    try:
+        value = tomllib.loads(f"value = {text}")["value"]
+        json.dumps(value)
+    except (tomllib.TOMLDecodeError, TypeError):
+        return text
+    return value
+
+
+def launch(target: Target, function: str, request: dict[str, Any]) -> Launched:
+    """Invokes `launch-tuning` or `launch-training` and returns what it started.
+
+    Sent exactly once: a request repeated by the client would be a second run.
+
+    Raises:
+        NotDeployed: the function is not there.
+        LaunchRefused: the request was refused (nothing was started), or the function failed.
+    """
+    client = target.client("lambda", read_timeout=180, retries={"total_max_attempts": 1})
+    name = f"{target.project}-{function}"
+    try:
+        response = client.invoke(FunctionName=name, Payload=json.dumps(request).encode())
+    except client.exceptions.ResourceNotFoundException:
+        raise NotDeployed(
+            f"The function {name} is not deployed. Run `classifier up{target.option}` first."
+        ) from None
+    answer = json.loads(response["Payload"].read() or b"null")
+    return read_answer(name, answer, failed="FunctionError" in response)
+
+
+def read_answer(function: str, answer: Any, failed: bool) -> Launched:
+    """What a launcher's answer says; see `launch`."""
+    if failed:
+        message = (answer or {}).get("errorMessage", "it gave no reason")
+        raise LaunchRefused(f"{function} failed: {message}\nIts log is in the group /aws/lambda/{function}.")
+    if not isinstance(answer, dict) or "statusCode" not in answer:
+        raise LaunchRefused(f"{function} gave an answer nobody here understands: {answer!r}. Deploy again.")
+    if answer["statusCode"] >= 400:
+        raise LaunchRefused(str(answer.get("error", {}).get("message", answer)))
+    job = answer.get("tuning_job") or answer["training_job"]
+    return Launched(run=answer["run"], job=job)

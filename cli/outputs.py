@@ -1,0 +1,77 @@
+"""What a user goes on with: URLs, the key, buckets and functions; read from the stacks, kept in `.local`."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from cli.stacks import outputs
+from cli.target import Target
+
+_FUNCTION_OUTPUTS = {
+    "launch-tuning": ("training", "LaunchTuningFunction"),
+    "launch-training": ("training", "LaunchTrainingFunction"),
+    "register-model": ("training", "RegisterModelFunction"),
+    "promote-model": ("training", "PromoteModelFunction"),
+    "classify": ("api", "ClassifyFunction"),
+}
+_AWS_API = re.compile(r"^https://(?P<api>[a-z0-9]+)\.execute-api\.[^/]+/(?P<rest>.*)$")
+
+
+def read(target: Target) -> dict[str, Any]:
+    """The addresses of everything deployed, the API key included.
+
+    Raises:
+        NotDeployed: a stack is missing.
+    """
+    storage, training, api = (outputs(target, stack) for stack in ("storage", "training", "api"))
+    found = {"storage": storage, "training": training, "api": api}
+    key = target.client("apigateway").get_api_key(apiKey=api["ApiKeyId"], includeValue=True)["value"]
+    return {
+        "endpoint_url": target.endpoint_url if target.is_local else "",
+        "api_url": reachable(target, api["ApiUrl"]),
+        "api_key": key,
+        "page_url": reachable(target, api["PageUrl"]),
+        "data_bucket": storage["DataBucket"],
+        "artifacts_bucket": storage["ArtifactsBucket"],
+        "functions": {name: found[stack][output] for name, (stack, output) in _FUNCTION_OUTPUTS.items()},
+    }
+
+
+def reachable(target: Target, url: str) -> str:
+    """An API Gateway URL as this machine can reach it: no host has the local AWS's API names."""
+    match = _AWS_API.match(url)
+    if not target.is_local or match is None:
+        return url
+    return f"{target.endpoint_url}/_aws/execute-api/{match['api']}/{match['rest']}"
+
+
+def save(target: Target, news: dict[str, Any]) -> dict[str, Any]:
+    """Merges `news` into the outputs file and returns the whole. `seconds` is merged key by key."""
+    merged = load(target)
+    seconds = {**merged.get("seconds", {}), **news.get("seconds", {})}
+    merged |= news
+    if seconds:
+        merged["seconds"] = seconds
+    target.home.mkdir(parents=True, exist_ok=True)
+    # Written beside and renamed, so that an interruption never leaves half a file; readable by its owner
+    # only, as it holds the key.
+    handle, name = tempfile.mkstemp(dir=target.home, prefix=".outputs-")
+    with os.fdopen(handle, "w") as file:
+        json.dump(merged, file, indent=2)
+        file.write("\n")
+    Path(name).replace(target.outputs_path)
+    return merged
+
+
+def load(target: Target) -> dict[str, Any]:
+    """What the outputs file holds; empty if there is none or it is no JSON object."""
+    try:
+        known = json.loads(target.outputs_path.read_text())
+    except (OSError, ValueError):
+        return {}
+    return known if isinstance(known, dict) else {}

@@ -1,0 +1,43 @@
+"""A counted progress bar on a terminal, nothing in a pipe."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from cli.console import console
+
+
+class Count:
+    """How far a piece of work is; what it shows on, if anything, is `counting`'s business."""
+
+    def __init__(self, progress: Any, task: Any) -> None:
+        self._progress = progress
+        self._task = task
+        self.done = 0
+
+    def add(self, more: int) -> None:
+        """`more` pieces are done."""
+        self.done += more
+        if self._progress is not None:
+            self._progress.update(self._task, completed=self.done)
+
+    def to(self, done: int, total: int) -> None:
+        """`done` of `total` pieces are done."""
+        self.done = done
+        if self._progress is not None:
+            self._progress.update(self._task, completed=done, total=total)
+
+
+@contextmanager
+def counting(what: str, total: int | None = None) -> Iterator[Count]:
+    """Shows a bar named `what` while the block runs."""
+    if not console().is_terminal:
+        yield Count(None, None)
+        return
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console()) as progress:
+        yield Count(progress, progress.add_task(what, total=total))

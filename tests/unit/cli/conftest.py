@@ -1,0 +1,81 @@
+"""Small real pictures, and a target whose AWS is whatever a test hands it."""
+
+from __future__ import annotations
+
+import io
+import random
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from hypothesis import settings
+from PIL import Image
+
+from cli.target import Target
+
+# A busy machine is no bug: examples may take as long as they like.
+settings.register_profile("patient", deadline=None)
+settings.load_profile("patient")
+
+
+def png(seed: int, size: int = 8) -> bytes:
+    """A small picture of noise, another for every seed."""
+    noise = random.Random(seed).randbytes(size * size)
+    out = io.BytesIO()
+    Image.frombytes("L", (size, size), noise).save(out, "PNG")
+    return out.getvalue()
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Callable[[dict[str, int]], Path]:
+    """Makes a folder from {"train/ant": 3, ...}: that many different pictures in each subfolder."""
+
+    def make(counts: dict[str, int]) -> Path:
+        root = tmp_path / "pictures"
+        seed = 0
+        for place, count in counts.items():
+            (root / place).mkdir(parents=True, exist_ok=True)
+            for number in range(count):
+                seed += 1
+                (root / place / f"{number}.png").write_bytes(png(seed))
+        return root
+
+    return make
+
+
+class FakeTarget(Target):
+    """A Target whose clients are given objects."""
+
+    def client(self, service: str, **config: Any) -> Any:
+        return self.__dict__["clients"][service]
+
+    def account(self) -> str:
+        return "000000000000"
+
+
+@pytest.fixture
+def target(tmp_path: Path) -> Callable[..., Target]:
+    """Makes a local target with the given clients by service name."""
+
+    def make(kind: str = "local", **clients: Any) -> Target:
+        made = FakeTarget(kind=kind, project="classifier", root=tmp_path, home=tmp_path / "home", port=4740)
+        made.__dict__["clients"] = {name.replace("_", "-"): client for name, client in clients.items()}
+        return made
+
+    return make
+
+
+def client_error(code: str, message: str = "no", operation: str = "Do") -> Exception:
+    from botocore.exceptions import ClientError
+
+    return ClientError({"Error": {"Code": code, "Message": message}}, operation)
+
+
+class Paginated(SimpleNamespace):
+    """A client of which `get_paginator(name)` gives pages from the attribute `<name>_pages`."""
+
+    def get_paginator(self, name: str) -> Any:
+        pages = getattr(self, f"{name}_pages")
+        return SimpleNamespace(paginate=lambda **arguments: pages(**arguments))

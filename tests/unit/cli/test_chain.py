@@ -1,0 +1,81 @@
+"""Where a run stands is judged from what AWS says, and a run that hangs is failed, with a place to look."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from cli.chain import Chain
+from tests.unit.cli.chains import BEFORE, GROUP, PACKAGE, SERVING, TRAINING, TUNING, at, chain, searching
+
+
+@pytest.mark.parametrize(
+    ("run", "outcome", "words"),
+    [
+        (searching(), "running", ""),
+        (chain(training=None, package=None, read_at=at(40)), "running", ""),
+        (chain(training=None, package=None, read_at=at(400)), "failed", "classifier-launch-training"),
+        (chain(package=None, read_at=at(70)), "running", ""),
+        (chain(package=None, read_at=at(500)), "failed", "classifier-register-model"),
+        (chain(serving=BEFORE, read_at=at(70)), "running", ""),
+        (chain(serving=BEFORE, read_at=at(500)), "failed", "classifier-promote-model"),
+        (chain(serving=replace(BEFORE, stack_status="UPDATE_IN_PROGRESS"), read_at=at(9000)), "running", ""),
+        (chain(serving=replace(SERVING, endpoint_status="Updating")), "running", ""),
+        (chain(), "serving", ""),
+        (
+            chain(serving=replace(SERVING, stack_status="UPDATE_IN_PROGRESS"), answering="3"),
+            "serving",
+            "",
+        ),
+        (chain(serving=replace(BEFORE, stack_status="UPDATE_IN_PROGRESS"), answering="2"), "running", ""),
+        (
+            chain(serving=replace(SERVING, stack_status="UPDATE_COMPLETE_CLEANUP_IN_PROGRESS")),
+            "serving",
+            "",
+        ),
+        (chain(package=replace(PACKAGE, approval="Rejected", why="0.90 < 0.97")), "refused", "0.90 < 0.97"),
+        (
+            chain(package=replace(PACKAGE, approval="Rejected", why="rolled back: the alarm rang")),
+            "failed",
+            "version 3 failed: rolled back",
+        ),
+        (
+            chain(package=replace(PACKAGE, approval="PendingManualApproval")),
+            "awaiting approval",
+            f"--model-package-arn {GROUP}/3 --model-approval-status Approved",
+        ),
+        (
+            chain(serving=replace(SERVING, wanted=f"{GROUP}/10", actual=f"{GROUP}/10")),
+            "superseded",
+            "version 10",
+        ),
+        (
+            chain(tuning=replace(TUNING, status="Failed", reason="all trials failed"), training=None),
+            "failed",
+            "all trials failed",
+        ),
+        (chain(tuning=replace(TUNING, status="Stopped"), training=None), "failed", "it was stopped"),
+        (chain(training=replace(TRAINING, status="Failed", reason="no space")), "failed", "no space"),
+    ],
+)
+def test_a_run_s_outcome(run: Chain, outcome: str, words: str) -> None:
+    assert run.outcome == outcome
+    assert words in run.reason
+    assert run.ended == (outcome != "running")
+
+
+def test_the_best_trial_is_the_best_completed_one_in_the_objective_s_direction() -> None:
+    assert TUNING.best is not None
+    assert TUNING.best.name == "classifier-d-1-002-bb"
+    lowest = replace(TUNING, direction="Minimize").best
+    assert lowest is not None
+    assert lowest.name == "classifier-d-1-001-aa"
+    assert replace(TUNING, trials=()).best is None
+
+
+def test_a_training_by_hand_has_no_tuning_to_wait_for() -> None:
+    assert (
+        chain(tuning=None, training=replace(TRAINING, status="InProgress"), package=None).outcome == "running"
+    )
+    assert chain(tuning=None).outcome == "serving"

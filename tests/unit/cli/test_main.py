@@ -1,0 +1,119 @@
+"""The command line's manners: help is quick, mistakes get one message and the right exit code."""
+
+from __future__ import annotations
+
+import errno
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from click.testing import CliRunner
+
+from cli.__main__ import cli, main
+from cli.errors import explain
+from tests.unit.cli.conftest import client_error
+
+COMMANDS = [
+    "classify",
+    "demo",
+    "demo-data",
+    "destroy",
+    "down",
+    "outputs",
+    "status",
+    "train",
+    "tune",
+    "up",
+    "upload",
+]
+
+
+def run(*arguments: str, capsys: pytest.CaptureFixture[str]) -> tuple[int, str]:
+    with pytest.raises(SystemExit) as done:
+        main(list(arguments))
+    return int(done.value.code or 0), capsys.readouterr().err
+
+
+@pytest.fixture(autouse=True)
+def nothing_up(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("CLASSIFIER_PORT", "1")
+    monkeypatch.setenv("CLASSIFIER_HOME", str(tmp_path / "home"))
+    monkeypatch.delenv("CLASSIFIER_TARGET", raising=False)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_has_help(command: str) -> None:
+    assert CliRunner().invoke(cli, [command, "--help"]).exit_code == 0
+
+
+def test_help_loads_nothing_heavy() -> None:
+    heavy = ["boto3", "botocore", "PIL", "rich", "sklearn", "numpy", "psutil"]
+    code = f"import sys, cli.__main__; print([name for name in {heavy} if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize(
+    "arguments", [["nonsense"], ["upload"], ["tune"], ["up", "--target", "mars"], ["classify"]]
+)
+def test_a_usage_mistake_exits_2(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    code, error = run(*arguments, capsys=capsys)
+    assert code == 2
+    assert "Usage" in error
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["status"],
+        ["outputs"],
+        ["classify", "a.jpg"],
+        ["destroy"],
+        ["tune", "--recipe", "r", "--dataset", "d"],
+    ],
+)
+def test_without_a_local_aws_the_remedy_is_make_up(
+    arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, error = run(*arguments, capsys=capsys)
+    assert code == 1
+    assert "make up" in error
+    assert "Traceback" not in error
+
+
+def test_a_missing_folder_is_named_before_aws_is_asked(capsys: pytest.CaptureFixture[str]) -> None:
+    code, error = run("upload", "/nowhere/at/all", capsys=capsys)
+    assert code == 1
+    assert "There is no folder /nowhere/at/all" in error
+
+
+def test_down_is_not_for_aws(capsys: pytest.CaptureFixture[str]) -> None:
+    for arguments in (["--target", "aws", "down"], ["down", "--target", "aws"]):
+        code, error = run(*arguments, capsys=capsys)
+        assert (code, "classifier destroy --target aws" in error) == (1, True)
+
+
+def test_the_environment_names_the_target_too(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("CLASSIFIER_TARGET", "aws")
+    assert run("down", capsys=capsys)[0] == 1
+    monkeypatch.setenv("CLASSIFIER_TARGET", "mars")
+    assert run("down", capsys=capsys)[0] == 2
+
+
+def test_a_full_disk_is_said_and_a_foreign_error_is_not_explained_away() -> None:
+    full = OSError(errno.ENOSPC, "No space left on device", "/data/x")
+    assert "No disk space is left (/data/x)" in str(explain(full, None))
+    assert explain(ZeroDivisionError(), None) is None
+
+
+def test_aws_s_own_errors_are_one_sentence() -> None:
+    aws = SimpleNamespace(is_local=False)
+    expired = explain(client_error("ExpiredToken", "The security token is expired"), aws)  # type: ignore[arg-type]
+    assert expired is not None
+    assert "aws sso login" in expired
+    denied = explain(client_error("AccessDenied", "not authorized to perform iam:PassRole"), None)
+    assert denied == "Do: not authorized to perform iam:PassRole (AccessDenied)"

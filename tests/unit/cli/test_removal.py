@@ -1,0 +1,98 @@
+"""Before anything is removed it is said what goes, and running jobs are stopped so that nothing bills on."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from cli import removal
+from cli.errors import CdkFailed
+from tests.unit.cli.conftest import client_error
+
+
+class Aws:
+    """A project with two buckets (one kept), two running jobs, and an endpoint, in a shared account."""
+
+    def __init__(self) -> None:
+        self.stopped: list[str] = []
+        self.stacks = ["classifier-storage", "classifier-api"]
+
+    def list_endpoints(self, NameContains: str) -> dict[str, Any]:
+        return {"Endpoints": [{"EndpointName": "my-classifier"}, {"EndpointName": "classifier"}]}
+
+    def get_paginator(self, name: str) -> Any:
+        pages: dict[str, dict[str, Any]] = {
+            "list_hyper_parameter_tuning_jobs": {
+                "HyperParameterTuningJobSummaries": [
+                    {"HyperParameterTuningJobName": "classifier-a-1"},
+                    {"HyperParameterTuningJobName": "my-classifier-a-1"},
+                ]
+            },
+            "list_training_jobs": {"TrainingJobSummaries": [{"TrainingJobName": "classifier-a-1-final"}]},
+            "list_objects_v2": {"KeyCount": 7},
+        }
+        return SimpleNamespace(
+            paginate=lambda **_: [pages[name], pages[name]][: 2 if "object" in name else 1]
+        )
+
+    def stop_hyper_parameter_tuning_job(self, HyperParameterTuningJobName: str) -> None:
+        self.stopped.append(HyperParameterTuningJobName)
+
+    def stop_training_job(self, TrainingJobName: str) -> None:
+        raise client_error("ValidationException", "The job is in status Completed")
+
+    def describe_stacks(self, StackName: str) -> dict[str, Any]:
+        if StackName not in self.stacks:
+            raise client_error("ValidationError", "does not exist")
+        return {"Stacks": [{"StackStatus": "CREATE_COMPLETE"}]}
+
+    def get_template(self, StackName: str) -> dict[str, Any]:
+        resources = {
+            "Data": {"DeletionPolicy": "Retain"},
+            "Artifacts": {"DeletionPolicy": "Delete"},
+            "Role": {},
+        }
+        return {"TemplateBody": {"Resources": resources}}
+
+    def describe_stack_resources(self, StackName: str) -> dict[str, Any]:
+        def one(logical: str, kind: str) -> dict[str, str]:
+            return {"LogicalResourceId": logical, "PhysicalResourceId": logical.lower(), "ResourceType": kind}
+
+        buckets = [one("Data", "AWS::S3::Bucket"), one("Artifacts", "AWS::S3::Bucket")]
+        return {"StackResources": [*buckets, one("Role", "AWS::IAM::Role")]}
+
+
+@pytest.fixture
+def there() -> Aws:
+    return Aws()
+
+
+@pytest.fixture
+def aws(target: Any, there: Aws) -> Any:
+    return target(sagemaker=there, cloudformation=there, s3=there)
+
+
+def test_everything_of_the_project_and_nothing_of_others_is_named(aws: Any) -> None:
+    text = "\n".join(removal.describe(aws, removal.look(aws)))
+    assert "stacks: classifier-storage, classifier-api" in text
+    assert "the endpoint classifier" in text
+    assert "running jobs are stopped: classifier-a-1, classifier-a-1-final" in text
+    assert "s3://data: 14 objects; is kept" in text
+    assert "s3://artifacts: 14 objects; goes" in text
+    assert "my-classifier" not in text
+
+
+def test_running_jobs_are_stopped_and_one_that_just_ended_is_no_trouble(
+    aws: Any, there: Aws, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(removal, "tear_down_stacks", lambda target: there.stacks.clear())
+    removal.remove(aws, removal.look(aws))
+    assert there.stopped == ["classifier-a-1"]
+
+
+def test_a_stack_that_stays_is_an_error(aws: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(removal, "tear_down_stacks", lambda target: None)
+    with pytest.raises(CdkFailed, match="Still there: classifier-storage, classifier-api"):
+        removal.remove(aws, removal.look(aws))

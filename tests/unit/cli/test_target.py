@@ -1,0 +1,74 @@
+"""Nothing reaches AWS by accident, and nothing local leaks into AWS or back."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from cli.target import BadTarget, resolve
+
+
+@pytest.fixture(autouse=True)
+def clean(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("CLASSIFIER_PORT", "CLASSIFIER_HOME", "AWS_PROFILE", "AWS_ENDPOINT_URL", "AWS_REGION"):
+        monkeypatch.delenv(name, raising=False)
+
+
+def test_local_children_get_the_local_aws_whatever_the_user_s_credentials(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_PROFILE", "production")
+    monkeypatch.setenv("AWS_SESSION_TOKEN", "real")
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIAREAL")
+    monkeypatch.setenv("CLASSIFIER_PORT", "4741")
+    env = resolve("local", tmp_path).environment()
+    assert env["AWS_ENDPOINT_URL"] == env["AWS_ENDPOINT_URL_S3"] == "http://127.0.0.1:4741"
+    assert (env["AWS_ACCESS_KEY_ID"], env["CDK_DEFAULT_ACCOUNT"]) == ("test", "000000000000")
+    assert "AWS_PROFILE" not in env
+    assert "AWS_SESSION_TOKEN" not in env
+    assert "127.0.0.1" in env["NO_PROXY"]
+
+
+def test_aws_children_keep_the_user_s_credentials_and_no_local_address(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_PROFILE", "production")
+    env = resolve("aws", tmp_path).environment()
+    assert env["AWS_PROFILE"] == "production"
+    assert "AWS_ENDPOINT_URL" not in env
+
+
+def test_the_cdk_s_account_cache_is_one_per_target(tmp_path: Path) -> None:
+    homes = {resolve(kind, tmp_path).environment()["CDK_HOME"] for kind in ("local", "aws")}
+    assert len(homes) == 2
+
+
+@pytest.mark.parametrize("port", ["", "x", "0", "65536", "-1", "4566.0"])
+def test_a_port_that_is_none_is_named(port: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CLASSIFIER_PORT", port)
+    with pytest.raises(BadTarget, match="CLASSIFIER_PORT"):
+        resolve("local", tmp_path)
+
+
+def test_the_project_is_the_setting_of_cdk_json(tmp_path: Path) -> None:
+    assert resolve("local", tmp_path).project == "classifier"
+    (tmp_path / "cdk.json").write_text('{"context": {"project": "birds"}}')
+    target = resolve("local", tmp_path)
+    assert target.stack_names[0] == "birds-storage"
+
+
+@pytest.mark.parametrize(
+    "text", ["{", '{"context": {"project": "Birds"}}', '{"context": {"project": 3}}', "[]"]
+)
+def test_a_cdk_json_that_cannot_be_used_is_named(tmp_path: Path, text: str) -> None:
+    (tmp_path / "cdk.json").write_text(text)
+    with pytest.raises(BadTarget, match=r"cdk\.json"):
+        resolve("local", tmp_path)
+
+
+def test_a_home_of_its_own_keeps_everything_elsewhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CLASSIFIER_HOME", str(tmp_path / "other"))
+    assert resolve("local", tmp_path).outputs_path == tmp_path / "other" / "outputs.json"
