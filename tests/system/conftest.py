@@ -1,0 +1,102 @@
+"""One deployment for all system tests: the local AWS by default, a real account with CLASSIFIER_TARGET=aws.
+
+The local one has its own home and port, so the tests run beside a demo that somebody left up.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from botocore.config import Config
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+PROJECT = "classifier"
+DATASET = "system-test-digits"
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@dataclass
+class Deployment:
+    """What is deployed, and the ways in: the CLI as a process, boto3 as a client."""
+
+    target: str
+    home: Path
+    environment: dict[str, str]
+    outputs: dict[str, Any] = field(default_factory=dict)
+
+    def cli(
+        self, *arguments: str, check: bool = True, timeout: float = 1800
+    ) -> subprocess.CompletedProcess[str]:
+        done = subprocess.run(
+            [sys.executable, "-m", "cli", "--target", self.target, *arguments],
+            cwd=REPOSITORY,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            check=False,
+        )
+        if check and done.returncode:
+            pytest.fail(
+                f"classifier {' '.join(arguments)} exited {done.returncode}:\n{done.stdout}\n{done.stderr}"
+            )
+        return done
+
+    def client(self, service: str, **credentials: str) -> Any:
+        options: dict[str, Any] = {
+            "config": Config(retries={"max_attempts": 2}, read_timeout=120),
+            **credentials,
+        }
+        if self.target == "local":
+            options = {
+                "endpoint_url": f"http://127.0.0.1:{self.environment['CLASSIFIER_PORT']}",
+                "region_name": "us-east-1",
+                "aws_access_key_id": "test",
+                "aws_secret_access_key": "test",
+                **options,
+            }
+        return boto3.client(service, **options)
+
+    def invoke(self, function: str, payload: Any) -> dict[str, Any]:
+        answer = self.client("lambda").invoke(
+            FunctionName=f"{PROJECT}-{function}", Payload=json.dumps(payload)
+        )
+        body: dict[str, Any] = json.loads(answer["Payload"].read())
+        return body
+
+    def refresh_outputs(self) -> dict[str, Any]:
+        self.outputs = json.loads(self.cli("outputs", "--json").stdout)
+        return self.outputs
+
+
+@pytest.fixture(scope="session")
+def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
+    target = os.environ.get("CLASSIFIER_TARGET", "local")
+    home = tmp_path_factory.mktemp("home")
+    environment = {**os.environ, "CLASSIFIER_TARGET": target, "CLASSIFIER_HOME": str(home)}
+    if target == "local":
+        environment["CLASSIFIER_PORT"] = str(free_port())
+    deployed = Deployment(target, home, environment)
+    try:
+        deployed.cli("up", "--yes")
+        deployed.refresh_outputs()
+        yield deployed
+    finally:
+        deployed.cli("destroy", "--yes", check=False)
+        if target == "local":
+            deployed.cli("down", "--wipe", check=False)

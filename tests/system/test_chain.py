@@ -1,0 +1,283 @@
+"""The main job, whole: deploy, upload, tune, train, register, promote, classify, remove.
+
+The tests of this file tell one story in order on one deployment, as a user lives it.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from botocore.exceptions import ClientError
+from PIL import Image
+
+from tests.system.conftest import DATASET, PROJECT, Deployment
+
+pytestmark = [pytest.mark.aws, pytest.mark.timeout(3600)]
+
+TUNING_JOB = f"{PROJECT}-system-test"
+FINAL_JOB = f"{TUNING_JOB}-final"
+
+
+@pytest.fixture(scope="module")
+def pictures(deployment: Deployment) -> Path:
+    folder = deployment.home / "digits"
+    deployment.cli("demo-data", str(folder))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def api(deployment: Deployment) -> httpx.Client:
+    outputs = deployment.refresh_outputs()
+    return httpx.Client(base_url=outputs["api_url"], headers={"x-api-key": outputs["api_key"]}, timeout=60)
+
+
+def a_test_picture(pictures: Path, digit: int) -> Path:
+    return sorted((pictures / "test" / str(digit)).iterdir())[0]
+
+
+def champion(deployment: Deployment) -> str:
+    name = f"/{PROJECT}/champion"
+    return str(deployment.client("ssm").get_parameter(Name=name)["Parameter"]["Value"])
+
+
+def uploaded(deployment: Deployment) -> dict[str, Any]:
+    """Every picture of the data bucket with the time it was written."""
+    lister = deployment.client("s3").get_paginator("list_objects_v2")
+    pages = lister.paginate(Bucket=deployment.outputs["data_bucket"], Prefix=f"{DATASET}/")
+    return {item["Key"]: item["LastModified"] for page in pages for item in page["Contents"]}
+
+
+def test_a_fresh_deployment_has_no_endpoint_and_says_what_to_do(
+    deployment: Deployment, api: httpx.Client
+) -> None:
+    assert champion(deployment) == "none"
+    assert deployment.client("sagemaker").list_endpoints(NameContains=PROJECT)["Endpoints"] == []
+    answer = api.post("classify", content=b"\xff\xd8\xff", headers={"content-type": "image/jpeg"})
+    assert answer.status_code == 503
+    assert answer.json()["error"]["code"] == "NoModelYet"
+    assert "tun" in answer.json()["error"]["message"]
+
+
+@pytest.mark.parametrize(
+    ("payload", "status", "named"),
+    [
+        ([1, 2], 400, "object"),
+        ({"recipe": "digitz", "dataset": DATASET}, 404, "digits"),
+        ({"recipe": "digits", "dataset": "nowhere"}, 404, "nowhere"),
+        ({"recipe": "digits", "dataset": DATASET, "training": {"epoch": 2}}, 400, "epochs"),
+        (
+            {
+                "recipe": "digits",
+                "dataset": DATASET,
+                "tuning": {"ranges": {"learning_rate": {"min": 1, "max": 0.1}}},
+            },
+            400,
+            "learning_rate",
+        ),
+    ],
+    ids=["not an object", "unknown recipe", "no dataset", "misspelt key", "range upside down"],
+)
+def test_a_wrong_request_is_refused_by_name_and_starts_nothing(
+    deployment: Deployment, payload: Any, status: int, named: str
+) -> None:
+    answer = deployment.invoke("launch-tuning", payload)
+    assert answer["statusCode"] == status, answer
+    assert named in answer["error"]["message"]
+    jobs = deployment.client("sagemaker").list_hyper_parameter_tuning_jobs(NameContains=PROJECT)
+    assert jobs["HyperParameterTuningJobSummaries"] == []
+
+
+def test_an_upload_is_complete_and_a_second_one_sends_nothing(deployment: Deployment, pictures: Path) -> None:
+    deployment.cli("upload", str(pictures), "--dataset", DATASET)
+    before = uploaded(deployment)
+    assert len(before) == 1797
+    deployment.cli("upload", str(pictures), "--dataset", DATASET)
+    assert uploaded(deployment) == before
+
+
+def test_one_invocation_ends_in_a_served_model(deployment: Deployment) -> None:
+    started = deployment.invoke("launch-tuning", {"recipe": "digits", "dataset": DATASET, "name": TUNING_JOB})
+    assert started["statusCode"] == 202, started
+    assert started["tuning_job"] == TUNING_JOB
+    deployment.cli("status", TUNING_JOB, "--watch", timeout=3000)
+    sagemaker = deployment.client("sagemaker")
+    sagemaker.get_waiter("endpoint_in_service").wait(EndpointName=PROJECT)
+    assert champion(deployment).startswith("arn:aws")
+
+
+def test_a_name_that_exists_is_refused(deployment: Deployment) -> None:
+    answer = deployment.invoke("launch-tuning", {"recipe": "digits", "dataset": DATASET, "name": TUNING_JOB})
+    assert answer["statusCode"] == 409
+    assert TUNING_JOB in answer["error"]["message"]
+
+
+def test_the_model_is_accurate_and_the_registry_says_how(deployment: Deployment) -> None:
+    sagemaker = deployment.client("sagemaker")
+    metrics = {
+        metric["MetricName"]: metric["Value"]
+        for metric in sagemaker.describe_training_job(TrainingJobName=FINAL_JOB)["FinalMetricDataList"]
+    }
+    assert metrics["test_accuracy"] >= 0.95
+    package = sagemaker.describe_model_package(ModelPackageName=champion(deployment))
+    assert package["ModelApprovalStatus"] == "Approved"
+    assert package["CustomerMetadataProperties"]["training_job"] == FINAL_JOB
+    assert float(package["CustomerMetadataProperties"]["test_accuracy"]) == pytest.approx(
+        metrics["test_accuracy"], abs=1e-4
+    )
+
+
+def test_the_final_training_used_the_best_hyperparameters(deployment: Deployment) -> None:
+    sagemaker = deployment.client("sagemaker")
+    tuning = sagemaker.describe_hyper_parameter_tuning_job(HyperParameterTuningJobName=TUNING_JOB)
+    best = tuning["BestTrainingJob"]["TunedHyperParameters"]
+    used = sagemaker.describe_training_job(TrainingJobName=FINAL_JOB)["HyperParameters"]
+    overridden = {"epochs"}
+    assert {name: used[name] for name in best if name not in overridden} == {
+        name: value.strip('"') for name, value in best.items() if name not in overridden
+    }
+
+
+def test_pictures_are_classified_by_the_model_that_was_trained(
+    deployment: Deployment, api: httpx.Client, pictures: Path
+) -> None:
+    right = 0
+    for digit in range(10):
+        answer = api.post(
+            "classify",
+            content=a_test_picture(pictures, digit).read_bytes(),
+            headers={"content-type": "image/png"},
+        )
+        assert answer.status_code == 200, answer.text
+        body = answer.json()
+        assert len(body["predictions"]) == 5
+        assert body["predictions"][0]["class"] == body["predicted_class"]
+        assert body["model"]["version"] == champion(deployment).rsplit("/", 1)[-1]
+        right += body["predicted_class"] == str(digit)
+    assert right >= 9
+
+
+def test_a_client_s_mistake_is_a_4xx_that_says_what_to_do(api: httpx.Client) -> None:
+    png = io.BytesIO()
+    Image.new("RGB", (32, 32)).save(png, "PNG")
+    headers = {"content-type": "image/png"}
+    assert (
+        api.post("classify", content=png.getvalue(), headers={**headers, "x-api-key": "wrong"}).status_code
+        == 403
+    )
+    for content, status, code in [
+        (b"", 400, "EmptyBody"),
+        (b"these are no pictures", 400, "UnsupportedImage"),
+        (png.getvalue()[:60], 400, "TruncatedImage"),
+    ]:
+        answer = api.post("classify", content=content, headers=headers)
+        assert (answer.status_code, answer.json()["error"]["code"]) == (status, code), answer.text
+        assert answer.json()["request_id"]
+
+
+def test_the_page_and_the_model_card_answer_without_a_key(deployment: Deployment, api: httpx.Client) -> None:
+    page = httpx.get(deployment.outputs["page_url"], timeout=60)
+    assert page.status_code == 200
+    assert page.headers["content-type"].startswith("text/html")
+    card = httpx.get(str(api.base_url) + "model", timeout=60).json()
+    assert card["model"]["version"] == champion(deployment).rsplit("/", 1)[-1]
+
+
+def test_a_repeated_completion_event_starts_no_second_job_and_registers_no_second_package(
+    deployment: Deployment,
+) -> None:
+    sagemaker = deployment.client("sagemaker")
+    before = (
+        sagemaker.list_training_jobs(NameContains=PROJECT, MaxResults=100)["TrainingJobSummaries"],
+        sagemaker.list_model_packages(ModelPackageGroupName=PROJECT)["ModelPackageSummaryList"],
+        champion(deployment),
+    )
+    tuning = {"HyperParameterTuningJobName": TUNING_JOB, "HyperParameterTuningJobStatus": "Completed"}
+    training = {"TrainingJobName": FINAL_JOB, "TrainingJobStatus": "Completed"}
+    for function, kind, detail in [
+        ("launch-training", "SageMaker HyperParameter Tuning Job State Change", tuning),
+        ("register-model", "SageMaker Training Job State Change", training),
+    ]:
+        event = {
+            "version": "0",
+            "id": "7bf73129-1428-4cd3-a780-95db273d1602",
+            "source": "aws.sagemaker",
+            "detail-type": kind,
+            "time": "2026-11-20T12:00:00Z",
+            "resources": [],
+            "detail": detail,
+        }
+        for _ in range(2):
+            deployment.invoke(function, event)
+    after = (
+        sagemaker.list_training_jobs(NameContains=PROJECT, MaxResults=100)["TrainingJobSummaries"],
+        sagemaker.list_model_packages(ModelPackageGroupName=PROJECT)["ModelPackageSummaryList"],
+        champion(deployment),
+    )
+    assert after == before
+
+
+def test_a_second_deployment_keeps_the_champion_and_its_endpoint(deployment: Deployment) -> None:
+    sagemaker = deployment.client("sagemaker")
+    before = champion(deployment), sagemaker.describe_endpoint(EndpointName=PROJECT)["EndpointConfigName"]
+    deployment.cli("up", "--yes")
+    after = champion(deployment), sagemaker.describe_endpoint(EndpointName=PROJECT)["EndpointConfigName"]
+    assert after == before
+
+
+def test_one_permission_taken_away_is_an_access_denied(deployment: Deployment) -> None:
+    """Launching passes the training role; without iam:PassRole nothing may start."""
+    iam = deployment.client("iam")
+    function = deployment.client("lambda").get_function_configuration(FunctionName=f"{PROJECT}-launch-tuning")
+    role = function["Role"].rsplit("/", 1)[-1]
+    taken: dict[str, Any] = {}
+    for name in iam.list_role_policies(RoleName=role)["PolicyNames"]:
+        document = iam.get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"]
+        if "iam:PassRole" in json.dumps(document):
+            taken[name] = document
+    assert taken, "the launcher's role passes no role: this test would prove nothing"
+    try:
+        for name, document in taken.items():
+            kept = [
+                statement
+                for statement in document["Statement"]
+                if "iam:PassRole" not in json.dumps(statement)
+            ]
+            iam.put_role_policy(
+                RoleName=role, PolicyName=name, PolicyDocument=json.dumps({**document, "Statement": kept})
+            )
+        if deployment.target == "aws":
+            time.sleep(30)  # IAM is eventually consistent
+        answer = deployment.invoke("launch-tuning", {"recipe": "digits", "dataset": DATASET})
+        assert "AccessDenied" in json.dumps(answer)
+        assert "iam:PassRole" in json.dumps(answer)
+    finally:
+        for name, document in taken.items():
+            iam.put_role_policy(RoleName=role, PolicyName=name, PolicyDocument=json.dumps(document))
+
+
+def test_destroying_leaves_nothing(deployment: Deployment) -> None:
+    deployment.cli("destroy", "--yes")
+    formation = deployment.client("cloudformation")
+    stacks = [
+        summary["StackName"]
+        for page in formation.get_paginator("list_stacks").paginate()
+        for summary in page["StackSummaries"]
+        if summary["StackStatus"] != "DELETE_COMPLETE"
+    ]
+    assert [name for name in stacks if name.startswith(PROJECT)] == []
+    sagemaker = deployment.client("sagemaker")
+    assert sagemaker.list_endpoints(NameContains=PROJECT)["Endpoints"] == []
+    assert sagemaker.list_models(NameContains=PROJECT)["Models"] == []
+    assert sagemaker.list_endpoint_configs(NameContains=PROJECT)["EndpointConfigs"] == []
+    buckets = [bucket["Name"] for bucket in deployment.client("s3").list_buckets()["Buckets"]]
+    assert [name for name in buckets if name.startswith(PROJECT)] == []
+    with pytest.raises(ClientError, match="ParameterNotFound"):
+        champion(deployment)
+    functions = deployment.client("lambda").list_functions()["Functions"]
+    assert [one["FunctionName"] for one in functions if one["FunctionName"].startswith(PROJECT)] == []
