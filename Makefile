@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 .DEFAULT_GOAL := help
-.PHONY: help install demo up down destroy test lint format unit infrastructure system baseline verify-aws lock clean
+.PHONY: help install demo up down destroy test lint format unit infrastructure system baseline bench verify-aws lock clean
 
 help: ## list what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -29,7 +29,7 @@ destroy: install ## remove every stack from the local AWS
 test: lint unit infrastructure system ## everything a change must pass
 
 lint: install ## ruff and mypy
-	ruff format --check . && ruff check . && mypy app.py stacks lambda training_code inference_code local_aws cli
+	ruff format --check . && ruff check . && mypy app.py stacks lambda training_code inference_code local_aws cli benchmarks
 
 format: install ## let ruff put the code in order
 	ruff format . && ruff check --fix .
@@ -45,6 +45,10 @@ system: install ## the local AWS, the real CDK CLI, real training, real HTTP
 
 baseline: install ## rewrite the template baselines after a change you meant
 	UPDATE_BASELINES=1 pytest -q tests/infrastructure -k baseline
+
+bench: install ## measure ours against its peers: NAME=x runs benchmarks/x.py (ARGS="..." are its own)
+	@test -f "benchmarks/$(NAME).py" || { echo "NAME= is one of: $$(cd benchmarks && ls *.py | grep -v -e __ -e harness | sed 's/\.py//' | tr '\n' ' ')"; exit 2; }
+	@python -m benchmarks.$(NAME) $(ARGS)
 
 verify-aws: install ## the same system tests against your AWS account (says the cost, asks first, cleans up)
 	@python -m tests.system.verify_aws

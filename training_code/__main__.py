@@ -13,6 +13,7 @@ from training_code.errors import TrainingError
 from training_code.evaluation import Evaluation, evaluate
 from training_code.job import Job
 from training_code.machine import CoreWatch, Machine
+from training_code.progress import Trained
 from training_code.stopping import Stopped, StopSignal
 
 
@@ -44,9 +45,7 @@ def run(job: Job, stop: StopSignal) -> None:
     print(f"model of epoch {trained.best.epoch} written, {seconds:.1f} s in all", flush=True)
 
 
-def _evaluate_best(
-    splits: dict[str, Batches], trained: loop.Trained, stop: StopSignal
-) -> dict[str, Evaluation]:
+def _evaluate_best(splits: dict[str, Batches], trained: Trained, stop: StopSignal) -> dict[str, Evaluation]:
     """The best epoch's network on valid and test; nothing if the job is stopped on the way."""
     classes = trained.network.fc.out_features
     try:

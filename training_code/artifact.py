@@ -21,8 +21,8 @@ from training_code.config import Config
 from training_code.data import Dataset
 from training_code.evaluation import Evaluation
 from training_code.job import Job
-from training_code.loop import Epoch, Trained
 from training_code.machine import Machine, versions
+from training_code.progress import Epoch, Trained
 from training_code.report import render
 
 _FORMAT: Final = 1

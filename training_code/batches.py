@@ -44,28 +44,29 @@ class Batches:
         return [len(rows) for rows in torch.arange(len(self.split)).tensor_split(self.steps)]
 
     def training(self, epoch: int, step: int) -> tuple[Tensor, Tensor]:
-        """The pictures (n, 3, side, side) and labels (n,) of one step of one epoch, varied as configured.
+        """The pixels (n, side, side, 3) and labels (n,) of one step of one epoch, varied as configured.
 
-        Every picture comes once per epoch; batches differ in size by at most one.
+        Every picture comes once per epoch; batches differ in size by at most one. Both are still in the
+        machine's memory; `input` makes of pixels what the network takes.
         """
         rows = self._order(epoch)[step]
         random = generator(self.config.seed, "augment", epoch, step)
         pixels = varied(
             self.split.pixels, self.split.rows[rows], self.transform.crop, self.config.augment, random
         )
-        return self._input(pixels), self.machine.put(self.split.labels[rows])
+        return pixels, self.split.labels[rows]
 
     def evaluation(self) -> Iterator[tuple[Tensor, Tensor]]:
         """All pictures as they are and their labels, in the order of the split."""
         for start in range(0, len(self.split), EVALUATION_BATCH):
             rows = torch.arange(start, min(start + EVALUATION_BATCH, len(self.split)))
             pixels = self.split.pixels[self.split.rows[rows]]
-            yield self._input(pixels), self.machine.put(self.split.labels[rows])
+            yield self.input(pixels), self.machine.put(self.split.labels[rows])
 
     def _order(self, epoch: int) -> tuple[Tensor, ...]:
         return _shuffled(len(self.split), self.steps, self.config.seed, epoch)
 
-    def _input(self, pixels: Tensor) -> Tensor:
+    def input(self, pixels: Tensor) -> Tensor:
         """Normalised float pictures from (n, side, side, 3) bytes; the layout stays channels-last."""
         mean, std = (torch.tensor(v).view(1, 3, 1, 1) for v in (self.transform.mean, self.transform.std))
         pictures = self.machine.put(pixels).permute(0, 3, 1, 2).float()

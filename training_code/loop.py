@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 import time
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from typing import Final
 
 import torch
@@ -24,41 +24,15 @@ from training_code.data import Dataset
 from training_code.errors import TrainingDiverged
 from training_code.evaluation import evaluate
 from training_code.machine import cores, memory_explained
+from training_code.observer import Observer
 from training_code.optimizer import Optimizer, schedule
+from training_code.progress import Epoch, Progress, Trained
 from training_code.reporter import Reporter
 from training_code.resnet import ResNet
 from training_code.stopping import Stopped, StopSignal
 
 _STEPS_BETWEEN_CHECKS_ON_GPU: Final = 20
 """Looking at a loss makes the GPU wait for the CPU; on a CPU it costs nothing."""
-
-
-@dataclass(frozen=True)
-class Epoch:
-    """What one epoch came to. `seconds` are those of training and validation, all attempts together."""
-
-    epoch: int
-    train_loss: float
-    valid_loss: float
-    valid_accuracy: float
-    learning_rate: float
-    seconds: float
-    images_per_second: float
-
-
-@dataclass
-class Progress:
-    """Where training is: `step` steps of `epoch` are done (epochs count from 1)."""
-
-    epoch: int = 1
-    step: int = 0
-    seconds: float = 0.0
-    history: list[Epoch] = field(default_factory=list)
-    best: int = 0
-
-    @property
-    def best_epoch(self) -> Epoch | None:
-        return self.history[self.best - 1] if self.best else None
 
 
 def identity(config: Config, dataset: Dataset) -> dict[str, object]:
@@ -71,16 +45,6 @@ def identity(config: Config, dataset: Dataset) -> dict[str, object]:
     }
 
 
-@dataclass(frozen=True)
-class Trained:
-    """What came out: the network holds the best epoch's weights. `stopped` when told to, before the end."""
-
-    network: ResNet
-    history: tuple[Epoch, ...]
-    best: Epoch
-    stopped: bool
-
-
 def train(
     network: ResNet,
     batches: Batches,
@@ -88,6 +52,7 @@ def train(
     config: Config,
     checkpoints: Checkpoints,
     stop: StopSignal,
+    observer: Observer | None = None,
 ) -> Trained:
     """Train the network as configured.
 
@@ -97,8 +62,10 @@ def train(
         UnusableCheckpoint: the checkpoint found is of another training.
         Stopped: the job was told to stop before the first epoch was done; its checkpoint is written.
     """
-    training = _Training(network, batches, valid, config, checkpoints, stop)
+    observer = observer or Observer()
+    training = _Training(network, batches, valid, config, checkpoints, stop, observer)
     training.resume()
+    observer.training_begins(network, config, batches)
     stopped = False
     try:
         with memory_explained(config):
@@ -115,7 +82,9 @@ def train(
     if best is None:
         raise Stopped
     network.load_state_dict(training.best, strict=False)
-    return Trained(network, tuple(training.progress.history), best, stopped)
+    trained = Trained(network, tuple(training.progress.history), best, stopped)
+    observer.training_ends(trained)
+    return trained
 
 
 class _Training:
@@ -129,7 +98,9 @@ class _Training:
         config: Config,
         checkpoints: Checkpoints,
         stop: StopSignal,
+        observer: Observer,
     ) -> None:
+        self.observer = observer
         self.network, self.batches, self.valid = network, batches, valid
         self.config, self.checkpoints, self.stop = config, checkpoints, stop
         self.device = batches.machine.device
@@ -152,22 +123,30 @@ class _Training:
         self.network.train()
         while self.progress.step < self.batches.steps:
             self.stop.check()
-            pictures, labels = self.batches.training(self.progress.epoch, self.progress.step)
-            self._step(pictures, labels)
+            step = self.progress.step
+            self.observer.step_begins(self.progress.epoch, step)
+            self.observer.phase("data")
+            pixels, labels = self.batches.training(self.progress.epoch, step)
+            self.observer.phase("to_device")
+            self._step(self.batches.input(pixels), self.batches.machine.put(labels))
             self.progress.step += 1
+            self.observer.step_ends(self.losses[step])
             done = (self.progress.epoch - 1) * self.batches.steps + self.progress.step
-            self._reporter.step(done, len(labels), self.losses[self.progress.step - 1])
+            self._reporter.step(done, len(labels), self.losses[step])
         self._check_losses()
 
     def _step(self, pictures: Tensor, labels: Tensor) -> None:
+        self.observer.phase("forward")
         with self.batches.machine.autocast():
             scores = self.network(pictures)
         loss = functional.cross_entropy(scores.float(), labels, label_smoothing=self.config.label_smoothing)
+        self.observer.phase("backward")
         loss.backward()  # type: ignore[no-untyped-call]
         step = self.progress.step
         self.losses[step] = loss.detach()
         if self.device.type == "cpu" or step % _STEPS_BETWEEN_CHECKS_ON_GPU == 0:
             self._check_losses(step + 1)
+        self.observer.phase("optimizer")
         self.optimizer.step(self.rate((self.progress.epoch - 1) * self.batches.steps + step))
 
     def _finish_epoch(self) -> None:
@@ -202,6 +181,7 @@ class _Training:
             f"({epoch.seconds:.1f} s, {epoch.images_per_second:.0f} images/s)",
             flush=True,
         )
+        self.observer.epoch_ends(epoch)
 
     def _is_best(self, epoch: Epoch) -> bool:
         """Better by the objective; equal accuracies, common in small splits, are told apart by the loss."""

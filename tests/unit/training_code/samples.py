@@ -16,6 +16,8 @@ from training_code.checkpoints import Checkpoints
 from training_code.config import Config, parse
 from training_code.data import Dataset
 from training_code.machine import Machine
+from training_code.observer import Observer
+from training_code.progress import Trained
 from training_code.stopping import StopSignal
 
 MACHINE = Machine(device=torch.device("cpu"), threads=1, bfloat16=False)
@@ -60,8 +62,12 @@ def load(root: Path, config: Config, memory: int | None = None) -> Dataset:
 
 
 def train(
-    root: Path, folder: Path | None, stop: StopSignal | None = None, **hyperparameters: str
-) -> loop.Trained:
+    root: Path,
+    folder: Path | None,
+    stop: StopSignal | None = None,
+    observer: Observer | None = None,
+    **hyperparameters: str,
+) -> Trained:
     """Train on the dataset below `root`, with checkpoints in `folder`."""
     config = parse(TINY | hyperparameters)
     pictures = load(root, config)
@@ -70,9 +76,9 @@ def train(
     )
     network = model.build(config, len(pictures.classes), root / "no weights", MACHINE)
     checkpoints = Checkpoints(folder, loop.identity(config, pictures))
-    return loop.train(network, train_batches, valid, config, checkpoints, stop or StopSignal())
+    return loop.train(network, train_batches, valid, config, checkpoints, stop or StopSignal(), observer)
 
 
-def numbers(trained: loop.Trained) -> list[tuple[float, float, float]]:
+def numbers(trained: Trained) -> list[tuple[float, float, float]]:
     """What must be the same twice: the losses and accuracies of every epoch."""
     return [(epoch.train_loss, epoch.valid_loss, epoch.valid_accuracy) for epoch in trained.history]

@@ -28,7 +28,7 @@ def test_every_picture_comes_once_per_epoch_in_an_order_of_its_own(pictures: Pat
     every = next(feed.evaluation())[0]
 
     def order(epoch: int) -> list[int]:
-        rows = torch.cat([feed.training(epoch, step)[0] for step in range(feed.steps)])
+        rows = torch.cat([feed.input(feed.training(epoch, step)[0]) for step in range(feed.steps)])
         return [int((every == row).flatten(1).all(1).nonzero()[0]) for row in rows]
 
     assert sorted(order(1)) == sorted(order(2)) == list(range(len(feed.split)))

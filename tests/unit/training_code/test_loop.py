@@ -9,10 +9,11 @@ import pytest
 import torch
 
 from tests.unit.training_code.samples import MACHINE, numbers, train
-from training_code import loop, machine
+from training_code import machine
 from training_code.config import parse
 from training_code.errors import OutOfMemory, TrainingDiverged, UnusableCheckpoint
 from training_code.machine import memory_explained
+from training_code.progress import Trained
 from training_code.stopping import Stopped, StopSignal
 
 
@@ -30,15 +31,13 @@ class StopAfter(StopSignal):
 
 
 @pytest.fixture(scope="module")
-def whole(pictures: Path) -> loop.Trained:
+def whole(pictures: Path) -> Trained:
     """A training that ran through; 3 steps and 1 look at the validation split per epoch."""
     torch.set_num_threads(1)
     return train(pictures, None)
 
 
-def test_the_same_seed_gives_the_same_numbers_and_another_seed_others(
-    pictures: Path, whole: loop.Trained
-) -> None:
+def test_the_same_seed_gives_the_same_numbers_and_another_seed_others(pictures: Path, whole: Trained) -> None:
     again = train(pictures, None)
     assert numbers(again) == numbers(whole)
     assert torch.equal(again.network.fc.weight, whole.network.fc.weight)
@@ -47,7 +46,7 @@ def test_the_same_seed_gives_the_same_numbers_and_another_seed_others(
 
 @pytest.mark.parametrize("looks", range(1, 8))
 def test_a_training_stopped_anywhere_and_resumed_ends_with_the_same_numbers(
-    pictures: Path, whole: loop.Trained, tmp_path: Path, looks: int
+    pictures: Path, whole: Trained, tmp_path: Path, looks: int
 ) -> None:
     try:
         first = train(pictures, tmp_path, StopAfter(looks))
@@ -114,7 +113,7 @@ def test_the_best_epoch_survives_an_interruption(pictures: Path, tmp_path: Path)
 
 def _train_wildly(
     pictures: Path, folder: Path | None, epochs: str = "2", objective: str = "valid_loss", looks: int = 99
-) -> loop.Trained:
+) -> Trained:
     """A training whose last epoch is not its best."""
     return train(
         pictures,
@@ -133,7 +132,7 @@ def test_it_learns_what_can_be_learned(pictures: Path) -> None:
     assert trained.best.valid_accuracy == 1.0
 
 
-def test_label_smoothing_changes_the_training_loss_only(pictures: Path, whole: loop.Trained) -> None:
+def test_label_smoothing_changes_the_training_loss_only(pictures: Path, whole: Trained) -> None:
     smooth = train(pictures, None, epochs="2", label_smoothing="0.3", learning_rate="1e-12")
     plain = train(pictures, None, epochs="2", learning_rate="1e-12")
     assert smooth.history[0].train_loss != plain.history[0].train_loss
