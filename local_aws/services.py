@@ -32,7 +32,7 @@ class Services:
         self._snapshots = Snapshots()
         self._services: list[JsonService] = [sagemaker.service(aws), autoscaling.service(aws)]
         self._register(*self._services)
-        stack = Stack(aws, role=lambda: stacks.current().role_arn)
+        stack = Stack(aws, role=lambda: stacks.current().role_arn, announce=stacks.announce)
         stacks.install(self._announce_stack, Journal(aws.store), self._snapshots.save)
         stack_requests.install()
         cloudformation.install(aws, stack, stacks.register_resource)

@@ -38,6 +38,7 @@ def _scalable_target(stack: Stack, register: Register) -> None:
         return physical_id, {"Id": physical_id}
 
     def create(logical_id: str, properties: Properties, stack_name: str) -> Provisioned:
+        stack.announce("|".join(properties[name] for name in _TARGET))
         return put(properties)
 
     def update(physical_id: str, old: Properties, new: Properties, stack_name: str) -> Provisioned:
@@ -62,7 +63,9 @@ def _scaling_policy(stack: Stack, register: Register) -> None:
         return answer["PolicyARN"], {"Arn": answer["PolicyARN"], "PolicyName": name}
 
     def create(logical_id: str, properties: Properties, stack_name: str) -> Provisioned:
-        return put(properties.get("PolicyName") or generated_name(stack_name, logical_id), properties)
+        name = properties.get("PolicyName") or generated_name(stack_name, logical_id)
+        stack.announce(name)
+        return put(name, properties)
 
     def update(physical_id: str, old: Properties, new: Properties, stack_name: str) -> Provisioned:
         return put(new.get("PolicyName") or physical_id.rpartition("policyName/")[2], new)

@@ -137,8 +137,22 @@ def _create(stack: Stack, kind: str, logical_id: str, properties: Properties, st
     if "Tags" in properties:
         properties["Tags"] = _own_tags(properties)
     shape = client.meta.service_model.operation_model(f"Create{kind}").input_shape
-    answer = getattr(client, f"create_{_snake(kind)}")(**request_of(shape, properties))
+    request = request_of(shape, properties)
+    if not _exists(stack, kind, properties[name_property]):
+        stack.announce(properties[name_property])
+    answer = getattr(client, f"create_{_snake(kind)}")(**request)
     return answer[f"{kind}Arn"], {name_property: properties[name_property]}
+
+
+def _exists(stack: Stack, kind: str, name: str) -> bool:
+    """Whether the name is taken: then the creation will be refused, and what has the name is not ours."""
+    try:
+        getattr(stack.aws.client("sagemaker"), f"describe_{_snake(kind)}")(**{f"{kind}Name": name})
+    except ClientError as error:
+        if not _is_missing(error):
+            raise
+        return False
+    return True
 
 
 def _delete(stack: Stack, kind: str, request: dict[str, str]) -> None:

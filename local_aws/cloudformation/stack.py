@@ -48,6 +48,8 @@ class Stack:
     aws: LocalAws
     role: Callable[[], str | None]
     """The service role of the stack that the current thread works for."""
+    announce: Callable[[str], None]
+    """Says which physical id is about to exist, so that a crash in the next moment leaves nothing over."""
 
     def client(self, service: str) -> Any:
         """A client with the permissions of the stack's role (without one: of root)."""

@@ -1,9 +1,9 @@
 """What stack operations under way have made, in our own durable store.
 
 ministack's record of a stack is written once a second; a resource made since then would belong to nobody
-after a `kill -9`. So every resource of our types is noted here the moment it exists, and the notes of an
-operation are dropped when its end is on disk. What is left at a start was made by an operation that was cut
-short.
+after a `kill -9`. So every resource of our types is noted here before it exists (by the name it will have)
+and again when it does (by its id), and the notes of an operation are dropped when its end is on disk. What is
+left at a start was made by an operation that was cut short.
 """
 
 from __future__ import annotations
@@ -40,9 +40,12 @@ class Journal:
     def __init__(self, store: Store) -> None:
         self._store = store
 
-    def add(self, made: Made) -> None:
-        """Note a resource that exists now."""
-        self._store.put(_KIND, made.key, asdict(made))
+    def add(self, made: Made, instead_of: str | None = None) -> None:
+        """Note a resource that exists, or will in a moment; `instead_of` is the id it was announced by."""
+        with self._store.transaction():
+            if instead_of is not None:
+                self.remove(made.stack_id, instead_of)
+            self._store.put(_KIND, made.key, asdict(made))
 
     def remove(self, stack_id: str, physical_id: str) -> None:
         """Forget a resource that exists no more."""

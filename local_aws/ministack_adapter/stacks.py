@@ -43,9 +43,26 @@ class CurrentStack:
     role_arn: str | None
 
 
+@dataclass
+class Making:
+    """A resource that this context creates, and the physical id its handler announced for it."""
+
+    logical_id: str
+    resource_type: str
+    properties: dict[str, Any]
+    announced: str | None = None
+
+    def made(self, physical_id: str, attributes: dict[str, Any]) -> Made:
+        """The note of it."""
+        stack = current()
+        return Made(stack.name, stack.stack_id, self.logical_id, self.resource_type, physical_id,
+                    self.properties, attributes)  # fmt: skip
+
+
 _current: contextvars.ContextVar[CurrentStack | None] = contextvars.ContextVar(
     "local_aws_stack", default=None
 )
+_making: contextvars.ContextVar[Making | None] = contextvars.ContextVar("local_aws_making", default=None)
 _own_types: set[str] = set()
 _journal: Journal | None = None
 _save: Callable[[], None] = lambda: None  # noqa: E731 (replaced by `install`)
@@ -57,6 +74,18 @@ def current() -> CurrentStack:
     if found is None:
         raise LookupError("no stack operation runs in this context")
     return found
+
+
+def announce(physical_id: str) -> None:
+    """A handler's `create` says under which physical id it is about to make its resource.
+
+    Between the moment a resource exists and the moment the handler returns, a `kill -9` would leave it to
+    nobody; announced, the next server gives it back to its stack. Only of a name that is not taken yet.
+    """
+    making = _making.get()
+    if making is not None and _journal is not None:
+        making.announced = physical_id
+        _journal.add(making.made(physical_id, {}))
 
 
 def register_resource(
@@ -89,16 +118,19 @@ def register_resource(
 def _noted(resource_type: str, handler: Mapping[str, Any]) -> dict[str, Any]:
     """The handler, which notes in the journal what it makes and what it deletes."""
 
-    def note(logical_id: str, properties: dict[str, Any], made: tuple[str, dict[str, Any]]) -> None:
-        stack = current()
-        if _journal is not None:
-            _journal.add(
-                Made(stack.name, stack.stack_id, logical_id, resource_type, made[0], properties, made[1])
-            )
-
     def create(logical_id: str, properties: dict[str, Any], stack_name: str) -> tuple[str, dict[str, Any]]:
-        made: tuple[str, dict[str, Any]] = handler["create"](logical_id, properties, stack_name)
-        note(logical_id, properties, made)
+        making = Making(logical_id, resource_type, dict(properties))
+        token = _making.set(making)
+        try:
+            made: tuple[str, dict[str, Any]] = handler["create"](logical_id, properties, stack_name)
+        except Exception:
+            if _journal is not None and making.announced is not None:
+                _journal.remove(current().stack_id, making.announced)
+            raise
+        finally:
+            _making.reset(token)
+        if _journal is not None:
+            _journal.add(making.made(*made), instead_of=making.announced)
         return made
 
     def delete(physical_id: str, *rest: Any) -> None:

@@ -34,7 +34,7 @@ def pictures(deployment: Deployment) -> Path:
 @pytest.fixture(scope="module")
 def api(deployment: Deployment) -> httpx.Client:
     outputs = deployment.refresh_outputs()
-    return httpx.Client(base_url=outputs["api_url"], headers={"x-api-key": outputs["api_key"]}, timeout=60)
+    return httpx.Client(base_url=outputs["api_url"], headers={"x-api-key": outputs["api_key"]}, timeout=150)
 
 
 def a_test_picture(pictures: Path, digit: int) -> Path:
@@ -181,10 +181,10 @@ def test_a_client_s_mistake_is_a_4xx_that_says_what_to_do(api: httpx.Client) -> 
 
 
 def test_the_page_and_the_model_card_answer_without_a_key(deployment: Deployment, api: httpx.Client) -> None:
-    page = httpx.get(deployment.outputs["page_url"], timeout=60)
+    page = httpx.get(deployment.outputs["page_url"], timeout=150)
     assert page.status_code == 200
     assert page.headers["content-type"].startswith("text/html")
-    card = httpx.get(str(api.base_url) + "model", timeout=60).json()
+    card = httpx.get(str(api.base_url) + "model", timeout=150).json()
     assert card["model"]["version"] == champion(deployment).rsplit("/", 1)[-1]
 
 

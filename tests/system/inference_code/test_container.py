@@ -35,7 +35,7 @@ class Container:
     log: Path
 
     def connect(self) -> HTTPConnection:
-        return HTTPConnection("127.0.0.1", self.port, timeout=60)
+        return HTTPConnection("127.0.0.1", self.port, timeout=150)
 
     def get(self, path: str) -> tuple[int, dict[str, Any]]:
         connection = self.connect()

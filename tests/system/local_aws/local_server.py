@@ -81,7 +81,7 @@ class LocalServer:
         """End it as Ctrl-C does; its exit code."""
         assert self.process is not None
         self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(timeout=60)
+        return self.process.wait(timeout=150)
 
     def end(self) -> None:
         """Whatever its state, it is gone afterwards."""

@@ -71,7 +71,7 @@ def outputs(stack: dict[str, Any]) -> dict[str, str]:
     return {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])}
 
 
-def until(check: Callable[[], Any], seconds: float = 60) -> Any:
+def until(check: Callable[[], Any], seconds: float = 150) -> Any:
     deadline = time.monotonic() + seconds
     while not (found := check()):
         assert time.monotonic() < deadline, "it never happened"

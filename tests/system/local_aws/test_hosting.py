@@ -434,12 +434,12 @@ def test_sagemakers_own_sdk_deploys_a_model(server: Server, monkeypatch: pytest.
     )
     config = resources.EndpointConfig.create(endpoint_config_name="sdk", production_variants=[variant])
     endpoint = resources.Endpoint.create(endpoint_name="sdk", endpoint_config_name="sdk")
-    endpoint.wait_for_status("InService", poll=1, timeout=60)
+    endpoint.wait_for_status("InService", poll=1, timeout=150)
     answer = endpoint.invoke(body=b"picture", content_type="image/png")
     assert json.loads(answer.body.read())["model"] == "good"
     assert [found.get_name() for found in resources.Endpoint.get_all(name_contains="sdk")] == ["sdk"]
     endpoint.delete()
-    endpoint.wait_for_delete(poll=1, timeout=60)
+    endpoint.wait_for_delete(poll=1, timeout=150)
     config.delete()
     model.delete()
     with pytest.raises(ClientError, match="cannot be deleted"):

@@ -50,13 +50,13 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalServer]:
 def refused(server: LocalServer) -> str:
     """Launch a server that must not start; its one line."""
     process = server.launch()
-    assert process.wait(timeout=60) != 0
+    assert process.wait(timeout=150) != 0
     lines = server.log().splitlines()
     assert len(lines) == 1, lines
     return lines[0]
 
 
-def until(check: Callable[[], Any], seconds: float = 60) -> Any:
+def until(check: Callable[[], Any], seconds: float = 150) -> Any:
     deadline = time.monotonic() + seconds
     while not (found := check()):
         assert time.monotonic() < deadline, "it never happened"
@@ -101,7 +101,7 @@ def test_a_state_folder_that_is_none_is_one_clear_line_and_a_failure(server: Loc
 
 def test_two_servers_never_share_one_state_folder(running: LocalServer) -> None:
     second = LocalServer(running.state)
-    process = subprocess.run(second.command(), cwd=REPOSITORY, capture_output=True, text=True, timeout=60)
+    process = subprocess.run(second.command(), cwd=REPOSITORY, capture_output=True, text=True, timeout=150)
     assert process.returncode != 0
     assert running.process is not None
     assert f"in use by another server (process {running.process.pid})" in process.stderr
@@ -332,7 +332,7 @@ def test_a_resource_made_a_moment_before_the_kill_is_not_left_over(server: Local
     cloudformation, sagemaker = server.client("cloudformation"), server.client("sagemaker")
     time.sleep(2)  # the function is on disk, the stack below is not
     cloudformation.create_stack(StackName="stack", TemplateBody=slow_template("yes", ("g1", "g2"), function))
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 150
     while not sagemaker.list_model_package_groups()["ModelPackageGroupSummaryList"]:
         assert time.monotonic() < deadline
 

@@ -189,7 +189,7 @@ def offline_aws(folder: Path) -> OfflineAws:
     return aws
 
 
-def until(true: Callable[[], Any], seconds: float = 30.0) -> Any:
+def until(true: Callable[[], Any], seconds: float = 120.0) -> Any:
     """Wait for something to become true and return it."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:

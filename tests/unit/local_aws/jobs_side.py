@@ -269,7 +269,7 @@ def s3_channel(name: str, uri: str, kind: str = "S3Prefix") -> dict[str, Any]:
     return {"ChannelName": name, "DataSource": {"S3DataSource": {"S3DataType": kind, "S3Uri": uri}}}
 
 
-def until(condition: Callable[[], bool], seconds: float = 30.0) -> None:
+def until(condition: Callable[[], bool], seconds: float = 120.0) -> None:
     """Wait for something another thread does; fails loudly instead of hanging."""
     deadline = time.monotonic() + seconds
     while not condition():

@@ -46,7 +46,7 @@ def begun(tmp_path: Path) -> Iterator[None]:
     process.begin(tmp_path / "pids")
 
 
-def until(condition: Callable[[], bool], seconds: float = 20.0) -> None:
+def until(condition: Callable[[], bool], seconds: float = 120.0) -> None:
     """Wait for something another process does; fails loudly instead of hanging."""
     deadline = time.monotonic() + seconds
     while not condition():

@@ -80,7 +80,7 @@ def test_a_job_interrupted_and_started_again_ends_with_the_same_numbers(
         if line.startswith("epoch=2" if how == signal.SIGKILL else "epoch=1"):
             process.send_signal(how)
             break
-    before.append(process.communicate(timeout=60)[0])
+    before.append(process.communicate(timeout=150)[0])
     if how == signal.SIGTERM:
         assert process.returncode == 0
         assert "stopped at epoch" in before[-1]
