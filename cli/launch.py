@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import tomllib
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from cli.errors import CliError, LaunchRefused, NotDeployed
@@ -22,9 +22,23 @@ class Launched:
 
     run: str
     job: str
+    what: str = ""
+    """In the launcher's words; of a dry run, what would have been started."""
+    most_usd: float | None = None
+    """The most it can cost on AWS; None where the launcher knows no price."""
+    explained: str = ""
+    """For what and at which price."""
+    watch: dict[str, str] = field(default_factory=dict)
+    """Where to watch it: `command`, `console`, `log_group`, `log`."""
 
 
-def payload(recipe: str, dataset: str, overrides: Iterable[str], name: str | None = None) -> dict[str, Any]:
+def payload(
+    recipe: str,
+    dataset: str,
+    overrides: Iterable[str],
+    name: str | None = None,
+    max_cost_usd: float | None = None,
+) -> dict[str, Any]:
     """The launchers' request; `overrides` are `table.key=value`, values written as in a recipe.
 
     Raises:
@@ -33,6 +47,8 @@ def payload(recipe: str, dataset: str, overrides: Iterable[str], name: str | Non
     request: dict[str, Any] = {"recipe": recipe, "dataset": dataset}
     if name:
         request["name"] = name
+    if max_cost_usd is not None:
+        request["max_cost_usd"] = max_cost_usd
     for override in overrides:
         path, equals, text = override.partition("=")
         parts = [part.strip() for part in path.split(".")]
@@ -80,6 +96,15 @@ def launch(target: Target, function: str, request: dict[str, Any]) -> Launched:
     return read_answer(name, answer, failed="FunctionError" in response)
 
 
+def estimate(target: Target, function: str, request: dict[str, Any]) -> Launched:
+    """What a request would start and the most it could cost; nothing is started.
+
+    Raises:
+        NotDeployed, LaunchRefused: as `launch`.
+    """
+    return launch(target, function, {**request, "dry_run": True})
+
+
 def read_answer(function: str, answer: Any, failed: bool) -> Launched:
     """What a launcher's answer says; see `launch`."""
     if failed:
@@ -90,4 +115,12 @@ def read_answer(function: str, answer: Any, failed: bool) -> Launched:
     if answer["statusCode"] >= 400:
         raise LaunchRefused(str(answer.get("error", {}).get("message", answer)))
     job = answer.get("tuning_job") or answer["training_job"]
-    return Launched(run=answer["run"], job=job)
+    cost = answer.get("cost", {})
+    return Launched(
+        run=answer["run"],
+        job=job,
+        what=answer.get("started") or answer.get("would_start", ""),
+        most_usd=cost.get("most_usd"),
+        explained=cost.get("explained", ""),
+        watch=answer.get("watch", {}),
+    )

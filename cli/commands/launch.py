@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from cli.commands.options import confirm_cost, with_target, yes_option
 from cli.target import Target
 
+if TYPE_CHECKING:
+    from cli.launch import Launched
+
+SERVED = "A model that passes the gate is then served, billed by the second until `classifier destroy`."
 JOB_COST = (
     "This starts SageMaker training instances, billed by the second until they end or reach the recipe's\n"
     "maximum run time. A model that passes the gate is then served, billed until `classifier destroy`."
@@ -25,6 +29,14 @@ def launch_options(command: Callable[..., None]) -> Callable[..., None]:
             "--set", "overrides", multiple=True, metavar="TABLE.KEY=VALUE", help="Override the recipe."
         ),
         click.option("--name", help="The job's name (default: one is made)."),
+        click.option(
+            "--max-cost",
+            "max_cost",
+            type=click.FloatRange(min=0),
+            metavar="USD",
+            help="Start nothing that could cost more.",
+        ),
+        click.option("--dry-run", is_flag=True, help="Check everything and say the cost; start nothing."),
         click.option("--watch", "--wait", is_flag=True, help="Follow the run to its end."),
         yes_option,
         with_target,
@@ -55,18 +67,33 @@ def _launch(
     dataset: str,
     overrides: tuple[str, ...],
     name: str | None,
+    max_cost: float | None,
+    dry_run: bool,
     watch: bool,
     yes: bool,
 ) -> None:
     from cli.console import say
     from cli.follow import follow
-    from cli.launch import launch, payload
+    from cli.launch import estimate, launch, payload
 
-    request = payload(recipe, dataset, overrides, name)
-    confirm_cost(target, JOB_COST, yes)
+    request = payload(recipe, dataset, overrides, name, max_cost)
+    planned = estimate(target, function, request)
+    say(f"{planned.what[:1].upper()}{planned.what[1:]}.\n{cost_line(target, planned)}")
+    if dry_run:
+        return
+    confirm_cost(target, SERVED, yes)
     launched = launch(target, function, request)
     say(f"Started {launched.job}.")
     if watch:
         follow(target, launched.run)
-    else:
-        say(f"Follow it with: classifier status {launched.run} --watch{target.option}")
+        return
+    say(f"Follow it with: classifier status {launched.run} --watch{target.option}")
+    if not target.is_local:
+        say(f"In the console: {launched.watch['console']}\nIts log: {launched.watch['log']}")
+
+
+def cost_line(target: Target, planned: Launched) -> str:
+    """What the launcher's estimate says to whoever pays."""
+    cost = f"at most {planned.most_usd:.2f} USD" if planned.most_usd is not None else "an unknown sum"
+    where = "It costs nothing here; on AWS" if target.is_local else "It costs"
+    return f"{where} {cost} ({planned.explained})."

@@ -1,7 +1,7 @@
 """From a run's record to the two requests SageMaker gets: one tuning job, or one training job.
 
-Both run the same image with the same channels, so that a trial and the last training differ in nothing but
-hyperparameters, checkpoints and where they leave their output.
+Both run the same image with the same channels on the same machines, so that a trial and the last training
+differ in nothing but hyperparameters and where they leave their output and checkpoints.
 Source: https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_CreateHyperParameterTuningJob.html
 and .../API_CreateTrainingJob.html
 """
@@ -11,8 +11,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from common.costs import Machine
 from common.environment import LaunchSettings
 from common.recipe import Recipe, Tuning, as_text
+from common.recipe_keys import WARM_START_TYPES
 from common.recipe_ranges import Range
 from common.runs import RunRecord
 from common.storage import SPLITS
@@ -28,6 +30,7 @@ def tuning_job(
     searched = {each.name: each for each in tuning.ranges}
     fixed = {key: value for key, value in recipe.hyperparameters.items() if key not in searched}
     weights = {fixed.get("weights"), *(searched["weights"].values if "weights" in searched else ())}
+    spot = _is_spot(recipe)
     return {
         "HyperParameterTuningJobName": name,
         "HyperParameterTuningJobConfig": _search(tuning, recipe),
@@ -37,8 +40,11 @@ def tuning_job(
             "InputDataConfig": _channels(record, fixed.get("weights"), settings),
             # A bucket rule lets trials expire; a model that may be serving lies elsewhere.
             "OutputDataConfig": {"S3OutputPath": f"s3://{settings.artifacts_bucket}/trials"},
+            # Only an interrupted trial goes on from a checkpoint, and only spot interrupts.
+            **({"CheckpointConfig": _checkpoints(name, settings)} if spot else {}),
             **_machine(recipe, weights, settings),
         },
+        **_warm_start(tuning),
         "Tags": _tags(record, settings),
     }
 
@@ -58,17 +64,30 @@ def training_job(
         "AlgorithmSpecification": _algorithm(metrics, settings),
         "InputDataConfig": _channels(record, weights, settings),
         "OutputDataConfig": {"S3OutputPath": f"s3://{settings.artifacts_bucket}/jobs"},
-        # The slash at the end keeps a job from restoring those of one whose name begins like its own.
-        "CheckpointConfig": {"S3Uri": f"s3://{settings.artifacts_bucket}/checkpoints/{name}/"},
+        "CheckpointConfig": _checkpoints(name, settings),
         **_machine(record.recipe, {weights}, settings),
         "Tags": _tags(record, settings),
     }
+
+
+def machine(recipe: Recipe, settings: LaunchSettings) -> Machine:
+    """What each job of a recipe runs on: [resources] over the deployment's settings."""
+    resources = recipe.table("resources")
+    return Machine(
+        instance_type=resources.get("instance_type", settings.training_instance_type),
+        instance_count=resources.get("instance_count", 1),
+        volume_gb=resources.get("volume_gb", settings.training_volume_gb),
+        max_runtime_minutes=resources.get("max_runtime_minutes", settings.max_runtime_minutes),
+        usd_per_hour=resources.get("usd_per_hour"),
+    )
 
 
 def _search(tuning: Tuning, recipe: Recipe) -> Request:
     limits: Request = {"MaxParallelTrainingJobs": tuning.parallel_jobs}
     if tuning.strategy != "Grid":  # a grid's number of trials is SageMaker's to count
         limits["MaxNumberOfTrainingJobs"] = tuning.max_jobs
+    if tuning.max_runtime_minutes is not None:
+        limits["MaxRuntimeInSeconds"] = tuning.max_runtime_minutes * 60
     config: Request = {
         "Strategy": tuning.strategy,
         "HyperParameterTuningJobObjective": {
@@ -80,10 +99,48 @@ def _search(tuning: Tuning, recipe: Recipe) -> Request:
         "TrainingJobEarlyStoppingType": tuning.early_stopping,
         "RandomSeed": recipe.hyperparameters.get("seed", 0),
     }
+    completion = _completion(tuning)
+    if completion:
+        config["TuningJobCompletionCriteria"] = completion
     if tuning.strategy == "Hyperband":
         epochs = recipe.hyperparameters["epochs"]
         config["StrategyConfig"] = {"HyperbandStrategyConfig": {"MinResource": 1, "MaxResource": epochs}}
     return config
+
+
+def _completion(tuning: Tuning) -> Request:
+    criteria: Request = {}
+    if tuning.target is not None:
+        criteria["TargetObjectiveMetricValue"] = tuning.target
+    if tuning.stop_after_not_improving is not None:
+        criteria["BestObjectiveNotImproving"] = {
+            "MaxNumberOfTrainingJobsNotImproving": tuning.stop_after_not_improving
+        }
+    if tuning.stop_on_convergence:
+        criteria["ConvergenceDetected"] = {"CompleteOnConvergence": "Enabled"}
+    return criteria
+
+
+def _warm_start(tuning: Tuning) -> Request:
+    if not tuning.warm_start:
+        return {}
+    return {
+        "WarmStartConfig": {
+            "ParentHyperParameterTuningJobs": [
+                {"HyperParameterTuningJobName": name} for name in tuning.warm_start
+            ],
+            "WarmStartType": WARM_START_TYPES[tuning.warm_start_type],
+        }
+    }
+
+
+def _checkpoints(name: str, settings: LaunchSettings) -> Request:
+    # The slash at the end keeps a job from restoring those of one whose name begins like its own.
+    return {"S3Uri": f"s3://{settings.artifacts_bucket}/checkpoints/{name}/"}
+
+
+def _is_spot(recipe: Recipe) -> bool:
+    return bool(recipe.table("resources").get("spot", False))
 
 
 def _ranges(ranges: tuple[Range, ...]) -> Request:
@@ -154,16 +211,20 @@ def _machine(recipe: Recipe, weights: set[object], settings: LaunchSettings) -> 
 
     Only ImageNet's weights are fetched from the internet; every other job runs isolated.
     """
-    resources = recipe.table("resources")
-    minutes = resources.get("max_runtime_minutes", settings.max_runtime_minutes)
+    on, spot = machine(recipe, settings), _is_spot(recipe)
+    stopping = {"MaxRuntimeInSeconds": on.max_runtime_minutes * 60}
+    if spot:
+        wait = recipe.table("resources").get("max_wait_minutes", 2 * on.max_runtime_minutes)
+        stopping["MaxWaitTimeInSeconds"] = max(wait, on.max_runtime_minutes) * 60
     return {
         "RoleArn": settings.training_role_arn,
         "ResourceConfig": {
-            "InstanceType": resources.get("instance_type", settings.training_instance_type),
-            "InstanceCount": 1,
-            "VolumeSizeInGB": settings.training_volume_gb,
+            "InstanceType": on.instance_type,
+            "InstanceCount": on.instance_count,
+            "VolumeSizeInGB": on.volume_gb,
         },
-        "StoppingCondition": {"MaxRuntimeInSeconds": minutes * 60},
+        "StoppingCondition": stopping,
+        "EnableManagedSpotTraining": spot,
         "EnableNetworkIsolation": "imagenet" not in weights,
         "EnableInterContainerTrafficEncryption": True,
     }

@@ -1,81 +1,196 @@
-"""What both launchers do before and while they start a job: find it, check everything, turn AWS's refusals
-into words.
+"""The one walk both launchers take: find the job, check everything, bound its cost, write the run's record,
+start.
+
+What differs is said by a `Kind` (which AWS operations) and by what a launcher makes of a checked request (a
+`Plan`). A job's name is made of the request's id, so the same request asked again finds its job and answers
+the same.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from common import names, requests, runs, storage
+from common import answers, costs, jobs, logs, names, requests, runs, storage
 from common.clients import error_code, error_message
+from common.costs import CostBound
 from common.environment import LaunchSettings
 from common.errors import ClassifierError, JobExists, QuotaExceeded, RefusedByAws, RunRecordMissing
 from common.recipe import Recipe
-from common.recipe_keys import HYPERPARAMETERS, Choice
+
+Metrics = list[dict[str, str]]
 
 
-@dataclass(frozen=True)
-class Checked:
-    """A request whose recipe, data set and code are all there and all right."""
+@dataclass(frozen=True, kw_only=True)
+class Kind:
+    """A kind of job: its words here and its operations there."""
 
-    recipe: Recipe
-    metrics: list[dict[str, str]]
-
-
-def name_of(request: requests.LaunchRequest, request_id: str, project: str, limit: int) -> str:
-    """The job's name: the caller's, or the one that belongs to the request.
-
-    Raises:
-        InvalidName: the caller's is not acceptable.
-    """
-    if request.name is not None:
-        return names.checked(request.name, project, limit)
-    return names.from_request(project, request.recipe, request_id)
+    key: str
+    """`tuning_job` or `training_job`: its key in answers."""
+    words: str
+    member: str
+    """How AWS names it in requests and answers: `<member>Name`, `<member>Arn`."""
+    operation: str
+    """`create_<operation>` and `describe_<operation>` are boto3's methods."""
+    name_length: int
 
 
-def check(request: requests.LaunchRequest, settings: LaunchSettings, s3: Any) -> Checked:
-    """Everything that can be wrong with a request, looked at before anything is started.
-
-    Raises:
-        UserError: the first thing that is wrong.
-    """
-    recipe = storage.read_recipe(s3, settings.artifacts_bucket, request.recipe)
-    recipe = recipe.with_overrides(request.overrides)
-    storage.check_dataset(s3, settings.data_bucket, request.dataset)
-    metrics = storage.read_metric_definitions(s3, settings.artifacts_bucket, settings.code_prefix)
-    return Checked(recipe=recipe, metrics=metrics)
-
-
-def must_be_same_request(name: str, request_id: str, settings: LaunchSettings, s3: Any) -> None:
-    """Pass when the job of this name was started by this very request, a retry of which asks again.
-
-    Raises:
-        JobExists: another request started it.
-    """
-    try:
-        same = runs.read(s3, settings.artifacts_bucket, name).request_id == request_id
-    except RunRecordMissing:
-        same = False
-    if not same:
-        raise JobExists(
-            f'a job named "{name}" exists; choose another "name", or leave it out to get a new one'
-        )
+TUNING = Kind(
+    key="tuning_job",
+    words="tuning job",
+    member="HyperParameterTuningJob",
+    operation="hyper_parameter_tuning_job",
+    name_length=names.TUNING_NAME_LENGTH,
+)
+TRAINING = Kind(
+    key="training_job",
+    words="training job",
+    member="TrainingJob",
+    operation="training_job",
+    name_length=names.TRAINING_NAME_LENGTH,
+)
 
 
-def only_a_repeat(request: requests.LaunchRequest) -> None:
-    """Called when a job came into being between looking for its name and starting it.
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """What a launcher would start: the run's record and the job's request to AWS."""
 
-    A name made of the request's id can only be this request's twin. A name that callers chose can be
-    anyone's, and the run's record no longer tells whose.
+    record: runs.RunRecord
+    job: dict[str, Any]
 
-    Raises:
-        JobExists: the name was chosen by callers.
-    """
-    if request.name is not None:
-        raise JobExists(f'a job named "{request.name}" was started a moment ago by another request')
+
+Planner = Callable[[str, Recipe, Metrics], Plan]
+"""From the job's name, the recipe with the request's own values, and the metric definitions."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Launcher:
+    """One walk's surroundings."""
+
+    kind: Kind
+    settings: LaunchSettings
+    sagemaker: Any
+    s3: Any
+
+    def launch(self, request: requests.LaunchRequest, request_id: str, plan: Planner) -> dict[str, Any]:
+        """Start the job a request asks for, or find it started.
+
+        Raises:
+            UserError: something about the request is wrong; nothing was started.
+        """
+        name = self._name_of(request, request_id)
+        logs.bind(run=name)
+        found = self.describe(name)
+        if found is not None:
+            return self._again(name, found, request_id)
+        settings = self.settings
+        recipe = storage.read_recipe(self.s3, settings.artifacts_bucket, request.recipe)
+        recipe = recipe.with_overrides(request.overrides)
+        storage.check_dataset(self.s3, settings.data_bucket, request.dataset)
+        metrics = storage.read_metric_definitions(self.s3, settings.artifacts_bucket, settings.code_prefix)
+        planned = plan(name, recipe, metrics)
+        cost = cost_of(planned.record, settings)
+        costs.guard(cost, recipe.table("resources").get("max_cost_usd"))
+        if request.dry_run:
+            return answers.planned(self.kind.key, name, name, in_words(planned.record, settings), cost)
+        runs.write(self.s3, settings.artifacts_bucket, planned.record)
+        try:
+            arn = self.create(name, planned.job)
+        except AlreadyStarted:
+            # A name made of the request's id can only be this request's twin. A name that callers chose can
+            # be anyone's, and the run's record no longer tells whose.
+            if request.name is not None:
+                raise JobExists(f'a job named "{name}" was started a moment ago by another request') from None
+            return self._again(name, self.describe(name) or {}, request_id)
+        return self.answer(name, arn, planned.record)
+
+    def describe(self, name: str) -> dict[str, Any] | None:
+        """The job's description, or None when there is none of that name."""
+        operation = getattr(self.sagemaker, f"describe_{self.kind.operation}")
+        return describe(operation, **{f"{self.kind.member}Name": name})
+
+    def create(self, name: str, job: dict[str, Any]) -> str:
+        """Start a job; its ARN.
+
+        Raises:
+            AlreadyStarted: a job of that name came into being since it was looked for.
+            QuotaExceeded, RefusedByAws: AWS will not have it; the message is AWS's, with what to do.
+        """
+        what = f"{self.kind.words} {name}"
+        try:
+            answer = getattr(self.sagemaker, f"create_{self.kind.operation}")(**job)
+        except Exception as error:
+            code, message = error_code(error), error_message(error)
+            if code == "ResourceInUse":
+                raise AlreadyStarted(message) from error
+            if code == "ResourceLimitExceeded":
+                raise QuotaExceeded(
+                    f"AWS would not start {what}: {message} Ask for more under Service Quotas (SageMaker), "
+                    "or choose another [resources] instance_type or fewer parallel_jobs"
+                ) from error
+            if code == "ValidationException":
+                raise RefusedByAws(f"AWS would not start {what}: {message}") from error
+            raise
+        logs.info(f"{self.kind.words} started", job=name)
+        return str(answer[f"{self.kind.member}Arn"])
+
+    def answer(self, name: str, arn: str, record: runs.RunRecord) -> dict[str, Any]:
+        """What was started, where to watch it, and the most it can cost."""
+        what = in_words(record, self.settings)
+        return answers.started(self.kind.key, name, arn, record.run, what, cost_of(record, self.settings))
+
+    def _name_of(self, request: requests.LaunchRequest, request_id: str) -> str:
+        """The caller's name for the job, or the one that belongs to the request."""
+        project = self.settings.project
+        if request.name is not None:
+            return names.checked(request.name, project, self.kind.name_length)
+        return names.from_request(project, request.recipe, request_id)
+
+    def _again(self, name: str, found: dict[str, Any], request_id: str) -> dict[str, Any]:
+        """The answer for a job that exists: the same as at first, if this very request started it.
+
+        Raises:
+            JobExists: another request started it.
+        """
+        try:
+            record = runs.read(self.s3, self.settings.artifacts_bucket, name)
+        except RunRecordMissing:
+            record = None
+        if record is None or record.request_id != request_id:
+            raise JobExists(
+                f'a job named "{name}" exists; choose another "name", or leave it out to get a new one'
+            )
+        logs.info(f"{self.kind.words} was started by this request before")
+        return self.answer(name, found[f"{self.kind.member}Arn"], record)
+
+
+def cost_of(record: runs.RunRecord, settings: LaunchSettings) -> CostBound:
+    """The most a run can cost: its search with the last training, or its one training."""
+    machine, tuning = jobs.machine(record.recipe, settings), record.recipe.tuning
+    if record.kind != "tuning" or tuning is None:
+        return costs.of_training(machine)
+    return costs.of_tuning(
+        machine,
+        max_jobs=tuning.max_jobs,
+        parallel_jobs=tuning.parallel_jobs,
+        max_runtime_minutes=tuning.max_runtime_minutes,
+    )
+
+
+def in_words(record: runs.RunRecord, settings: LaunchSettings) -> str:
+    """What a run starts, for its answer."""
+    recipe, on, tuning = record.recipe, jobs.machine(record.recipe, settings), record.recipe.tuning
+    spot = ", managed spot" if recipe.table("resources").get("spot") else ""
+    machines = f"{on.instance_count} × {on.instance_type}{spot}"
+    if record.kind != "tuning" or tuning is None:
+        return f"one training of recipe {recipe.name} on {record.dataset}, {machines}"
+    searched = ", ".join(each.name for each in tuning.ranges)
+    return (
+        f"a {tuning.strategy} search of {tuning.max_jobs} trials, {tuning.parallel_jobs} at a time, each on "
+        f"{machines}: recipe {recipe.name} on {record.dataset}, over {searched}; the last training with "
+        "the best follows by itself"
+    )
 
 
 def describe(operation: Callable[..., Any], **name: str) -> dict[str, Any] | None:
@@ -93,44 +208,6 @@ def describe(operation: Callable[..., Any], **name: str) -> dict[str, Any] | Non
     return answer
 
 
-def create(operation: Callable[..., Any], request: dict[str, Any], what: str) -> dict[str, Any]:
-    """Start a job.
-
-    Raises:
-        AlreadyStarted: a job of that name came into being since it was looked for.
-        QuotaExceeded, RefusedByAws: AWS will not have it; the message is AWS's, with what to do.
-    """
-    try:
-        answer: dict[str, Any] = operation(**request)
-    except Exception as error:
-        code, message = error_code(error), error_message(error)
-        if code == "ResourceInUse":
-            raise AlreadyStarted(message) from error
-        if code == "ResourceLimitExceeded":
-            raise QuotaExceeded(
-                f"AWS would not start {what}: {message} Ask for more under Service Quotas (SageMaker), "
-                "or choose another [resources] instance_type or fewer parallel_jobs"
-            ) from error
-        if code == "ValidationException":
-            raise RefusedByAws(f"AWS would not start {what}: {message}") from error
-        raise
-    return answer
-
-
-def typed(hyperparameters: Mapping[str, str]) -> dict[str, Any]:
-    """A job's hyperparameters in the recipe's types.
-
-    SageMaker keeps them all as text, a tuning job's categorical values sometimes JSON-quoted (`"16"` with the
-    quotes). What a recipe does not know (`run`, `_tuning_objective_metric`) is left out.
-    """
-    values: dict[str, Any] = {}
-    for key, text in hyperparameters.items():
-        if key in HYPERPARAMETERS:
-            plain = _unquoted(text)
-            values[key] = plain if isinstance(HYPERPARAMETERS[key], Choice) else _number(plain)
-    return values
-
-
 class AlreadyStarted(ClassifierError):
     """Two requests of one name met; the caller decides whether they are the same."""
 
@@ -138,19 +215,3 @@ class AlreadyStarted(ClassifierError):
 def _says_missing(message: str) -> bool:
     text = message.lower()
     return "not found" in text or "could not find" in text or "does not exist" in text
-
-
-def _unquoted(text: str) -> str:
-    if len(text) >= 2 and text[0] == text[-1] == '"':
-        try:
-            return str(json.loads(text))
-        except ValueError:
-            return text
-    return text
-
-
-def _number(text: str) -> int | float:
-    try:
-        return int(text)
-    except ValueError:
-        return float(text)

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from common.errors import InvalidRecipe, listed, suggest
-from common.recipe_keys import HYPERPARAMETERS, REQUIRED, TABLES, Key, shown
+from common.recipe_keys import HYPERPARAMETERS, MAX_WARM_START, REQUIRED, TABLES, Key, shown
 from common.recipe_ranges import Range, read_ranges
 
 Table = dict[str, Any]
@@ -35,6 +35,15 @@ class Tuning:
     parallel_jobs: int
     early_stopping: str
     ranges: tuple[Range, ...]
+    max_runtime_minutes: int | None = None
+    """Of the whole search."""
+    target: float | None = None
+    """The objective at which the search has found enough."""
+    stop_after_not_improving: int | None = None
+    stop_on_convergence: bool = False
+    warm_start: tuple[str, ...] = ()
+    """Tuning jobs that have ended, whose trials this search knows from the start."""
+    warm_start_type: str = "identical"
 
     @property
     def combinations(self) -> int:
@@ -126,6 +135,7 @@ def from_tables(name: str, tables: Mapping[str, object], source: str) -> Recipe:
     recipe = Recipe(name=name, source=source, tables=checked, tuning=tuning)
     _check_warmup(recipe.hyperparameters, source)
     _check_warmup({**recipe.hyperparameters, **recipe.final}, f"{source}, [final]")
+    _check_spot(recipe.table("resources"), source)
     return recipe
 
 
@@ -139,7 +149,9 @@ def checked_hyperparameters(values: object) -> Table:
 
 
 def as_text(value: object) -> str:
-    """A value as a SageMaker hyperparameter, which is always a string (0.001 → `0.001`)."""
+    """A value as a SageMaker hyperparameter, which is always a string (0.001 → `0.001`, yes → `true`)."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
     return value if isinstance(value, str) else repr(value)
 
 
@@ -210,6 +222,19 @@ def _check_warmup(hyperparameters: Mapping[str, Any], source: str) -> None:
         raise InvalidRecipe(f"{source}: warmup_epochs = {warmup:g} has to be below epochs = {epochs}")
 
 
+def _check_spot(resources: Table, source: str) -> None:
+    wait, runtime = resources.get("max_wait_minutes"), resources.get("max_runtime_minutes")
+    if wait is None:
+        return
+    if not resources.get("spot"):
+        raise InvalidRecipe(f"{source}: [resources] max_wait_minutes is for spot = true only")
+    if runtime is not None and wait < runtime:
+        raise InvalidRecipe(
+            f"{source}: [resources] max_wait_minutes = {wait} counts waiting and running, so it has to be "
+            f"at least max_runtime_minutes = {runtime}"
+        )
+
+
 def _tuning(table: Table, source: str) -> Tuning:
     """[tuning] as a value, with what SageMaker asks of each strategy checked.
 
@@ -223,6 +248,12 @@ def _tuning(table: Table, source: str) -> Tuning:
         parallel_jobs=table["parallel_jobs"],
         early_stopping=table.get("early_stopping", "Off"),
         ranges=read_ranges(table.get("ranges", {}), source),
+        max_runtime_minutes=table.get("max_runtime_minutes"),
+        target=table.get("target"),
+        stop_after_not_improving=table.get("stop_after_not_improving"),
+        stop_on_convergence=table.get("stop_on_convergence", False),
+        warm_start=tuple(table.get("warm_start", ())),
+        warm_start_type=table.get("warm_start_type", "identical"),
     )
     where = f"{source}: [tuning]"
     better = "maximize" if tuning.objective == "valid_accuracy" else "minimize"
@@ -238,7 +269,22 @@ def _tuning(table: Table, source: str) -> Tuning:
         raise InvalidRecipe(f"{where} Hyperband gives out epochs itself; leave [tuning.ranges.epochs] out")
     if tuning.strategy == "Grid":
         _check_grid(tuning, where)
+    _check_warm_start(tuning, where)
     return tuning
+
+
+def _check_warm_start(tuning: Tuning, where: str) -> None:
+    """Source: https://docs.aws.amazon.com/sagemaker/latest/dg/automatic-model-tuning-warm-start.html"""
+    parents = tuning.warm_start
+    if len(parents) > MAX_WARM_START or len(set(parents)) < len(parents):
+        raise InvalidRecipe(
+            f"{where} warm_start names {len(parents)} jobs; SageMaker takes {MAX_WARM_START} different ones"
+        )
+    if parents and tuning.strategy in ("Grid", "Hyperband"):
+        raise InvalidRecipe(
+            f"{where} warm_start goes with Bayesian and Random; {tuning.strategy} does not learn "
+            "from earlier trials"
+        )
 
 
 def _check_grid(tuning: Tuning, where: str) -> None:

@@ -98,7 +98,24 @@ class Words:
         return list(words)
 
 
-Key = Number | Choice | Words
+@dataclass(frozen=True, kw_only=True)
+class Flag:
+    """Yes or no."""
+
+    allowed: str = "true or false"
+
+    def check(self, value: object, where: str) -> bool:
+        """The flag.
+
+        Raises:
+            InvalidRecipe: neither true nor false; 1 and "yes" are not.
+        """
+        if not isinstance(value, bool):
+            raise InvalidRecipe(f"{where} = {shown(value)} is not allowed; it has to be {self.allowed}")
+        return value
+
+
+Key = Number | Choice | Words | Flag
 
 S3_URI = r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]/\S+"
 
@@ -128,6 +145,10 @@ TRAINING: Mapping[str, Key] = {
 HYPERPARAMETERS: Mapping[str, Key] = {**MODEL, **DATA, **TRAINING}
 """The tables [model], [data] and [training] in one: each key is a hyperparameter of the training job."""
 
+WARM_START_TYPES = {"identical": "IdenticalDataAndAlgorithm", "transfer": "TransferLearning"}
+"""A recipe's words and SageMaker's: the same data and code with other ranges, or anything that changed."""
+MAX_WARM_START = 5
+
 TUNING: Mapping[str, Key] = {
     "strategy": Choice(words=("Bayesian", "Random", "Grid", "Hyperband")),
     "objective": Choice(words=("valid_accuracy", "valid_loss")),
@@ -135,6 +156,18 @@ TUNING: Mapping[str, Key] = {
     "max_jobs": Number(least=1, most=750, whole=True),
     "parallel_jobs": Number(least=1, most=100, whole=True),
     "early_stopping": Choice(words=("Off", "Auto")),
+    # The whole search's limit. SageMaker's least is two minutes.
+    "max_runtime_minutes": Number(least=2, most=180 * 24 * 60, whole=True),
+    # When to end before max_jobs: good enough, no better for so many trials (SageMaker's least is 3), or when
+    # SageMaker sees that nothing better will come.
+    "target": Number(least=-1e9, most=1e9),
+    "stop_after_not_improving": Number(least=3, most=750, whole=True),
+    "stop_on_convergence": Flag(),
+    "warm_start": Words(
+        form=r"[a-zA-Z0-9](-*[a-zA-Z0-9]){0,31}",
+        form_in_words="names of tuning jobs that have ended, five at most",
+    ),
+    "warm_start_type": Choice(words=tuple(WARM_START_TYPES)),
 }
 RESOURCES: Mapping[str, Key] = {
     "instance_type": Choice(
@@ -142,6 +175,13 @@ RESOURCES: Mapping[str, Key] = {
     ),
     # SageMaker's longest job is 28 days; a tuning job's trials need two minutes at least.
     "max_runtime_minutes": Number(least=2, most=28 * 24 * 60, whole=True),
+    "instance_count": Number(least=1, most=20, whole=True),
+    "volume_gb": Number(least=1, most=16_384, whole=True),
+    "spot": Flag(),
+    # How long a spot job may wait for instances and run together; at least max_runtime_minutes.
+    "max_wait_minutes": Number(least=2, most=28 * 24 * 60, whole=True),
+    "max_cost_usd": Number(least=0, most=1_000_000),
+    "usd_per_hour": Number(least=0, most=1_000),
 }
 DEBUG: Mapping[str, Key] = {
     "rules": Words(form=r"[a-z][a-z0-9_]*", form_in_words="rule names like vanishing_gradient"),

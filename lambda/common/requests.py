@@ -1,4 +1,6 @@
-"""What a person asks a launcher for: `{"recipe", "dataset", "name"?, "<recipe table>": {overrides}}`.
+"""What a person asks a launcher for: `{"recipe", "dataset", "name"?, "<recipe table>": {overrides}}`, and
+`"dry_run": true` to hear what would start and what it could cost. `"max_cost_usd"` stands for the override of
+that key in [resources].
 
 launch-training by hand also takes `"hyperparameters"`, the explicit values of that one training.
 """
@@ -26,6 +28,8 @@ class LaunchRequest:
     name: str | None
     overrides: Mapping[str, object]
     hyperparameters: Mapping[str, object]
+    dry_run: bool = False
+    """Check everything and answer as if, but start nothing."""
 
 
 def parse(payload: object, *, with_hyperparameters: bool) -> LaunchRequest:
@@ -43,7 +47,14 @@ def parse(payload: object, *, with_hyperparameters: bool) -> LaunchRequest:
             f"the payload has to be a JSON object, not {shown(payload)}; "
             'for example {"recipe": "digits", "dataset": "digits"}'
         )
-    own = ("recipe", "dataset", "name", *(("hyperparameters",) if with_hyperparameters else ()))
+    own = (
+        "recipe",
+        "dataset",
+        "name",
+        "max_cost_usd",
+        "dry_run",
+        *(("hyperparameters",) if with_hyperparameters else ()),
+    )
     known = (*own, *TABLES)
     for key in payload:
         if key not in known:
@@ -60,9 +71,20 @@ def parse(payload: object, *, with_hyperparameters: bool) -> LaunchRequest:
         recipe=_name(payload, "recipe", _RECIPE_NAME),
         dataset=_name(payload, "dataset", _DATASET_NAME),
         name=_optional_text(payload, "name"),
-        overrides={key: payload[key] for key in TABLES if key in payload},
+        overrides=_overrides(payload),
         hyperparameters=hyperparameters,
+        dry_run=_flag(payload, "dry_run"),
     )
+
+
+def _overrides(payload: Mapping[str, object]) -> dict[str, object]:
+    overrides = {key: payload[key] for key in TABLES if key in payload}
+    if "max_cost_usd" in payload:
+        resources = overrides.get("resources", {})
+        if not isinstance(resources, Mapping):
+            raise InvalidPayload(f"resources = {shown(resources)} has to be an object of keys and values")
+        overrides["resources"] = {**resources, "max_cost_usd": payload["max_cost_usd"]}
+    return overrides
 
 
 def _name(payload: Mapping[str, object], key: str, form: re.Pattern[str]) -> str:
@@ -82,4 +104,11 @@ def _optional_text(payload: Mapping[str, object], key: str) -> str | None:
     value = payload.get(key)
     if value is not None and not isinstance(value, str):
         raise InvalidPayload(f"{key} = {shown(value)} has to be text")
+    return value
+
+
+def _flag(payload: Mapping[str, object], key: str) -> bool:
+    value = payload.get(key, False)
+    if not isinstance(value, bool):
+        raise InvalidPayload(f"{key} = {shown(value)} has to be true or false")
     return value

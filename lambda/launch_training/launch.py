@@ -11,15 +11,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from common import answers, jobs, launching, logs, names, requests, runs, storage
+from common import jobs, logs, names, requests, runs, storage
 from common.environment import LaunchSettings
-from common.recipe import checked_hyperparameters
+from common.launching import TRAINING, AlreadyStarted, Launcher, Metrics, Plan
+from common.recipe import Recipe, checked_hyperparameters
+from common.tuned import typed
 
 
 def after_tuning(
     description: Mapping[str, Any], settings: LaunchSettings, sagemaker: Any, s3: Any
 ) -> dict[str, Any]:
     """Start `<tuning>-final` with the best hyperparameters of a completed tuning job, or find it started.
+
+    What it can cost was counted in when the search was started.
 
     Args:
         description: DescribeHyperParameterTuningJob's answer, with a BestTrainingJob.
@@ -30,12 +34,19 @@ def after_tuning(
     """
     tuning_job = description["HyperParameterTuningJobName"]
     record = runs.read(s3, settings.artifacts_bucket, tuning_job)
-    found = launching.typed(description["BestTrainingJob"]["TunedHyperParameters"])
+    found = typed(description["BestTrainingJob"]["TunedHyperParameters"])
     hyperparameters = {**record.recipe.hyperparameters, **found, **record.recipe.final}
     metrics = storage.read_metric_definitions(s3, settings.artifacts_bucket, record.code_prefix)
     name = names.final_of(tuning_job)
     logs.info("best hyperparameters", best=description["BestTrainingJob"]["TrainingJobName"], found=found)
-    return _start(name, record, hyperparameters, metrics, settings, sagemaker)
+    job = jobs.training_job(name, record, hyperparameters, metrics, settings)
+    launcher = Launcher(kind=TRAINING, settings=settings, sagemaker=sagemaker, s3=s3)
+    try:
+        arn = launcher.create(name, job)
+    except AlreadyStarted:  # a job of this name can only be this one
+        logs.info("training job was started before", job=name)
+        arn = (launcher.describe(name) or {})["TrainingJobArn"]
+    return {"statusCode": 202, "training_job": name, "arn": arn, "run": record.run}
 
 
 def by_hand(
@@ -48,64 +59,27 @@ def by_hand(
     """
     request = requests.parse(payload, with_hyperparameters=True)
     explicit = checked_hyperparameters(request.hyperparameters)
-    name = launching.name_of(request, request_id, settings.project, names.TRAINING_NAME_LENGTH)
-    logs.bind(run=name)
-    found = _describe(sagemaker, name)
-    if found is not None:
-        launching.must_be_same_request(name, request_id, settings, s3)
-        return answers.started("training_job", name, found["TrainingJobArn"], name)
-    checked = launching.check(request, settings, s3)
-    record = runs.RunRecord(
-        run=name,
-        kind="training",
-        request_id=request_id,
-        dataset=request.dataset,
-        code_prefix=settings.code_prefix,
-        recipe=checked.recipe,
-        hyperparameters=explicit,
+
+    def plan(name: str, recipe: Recipe, metrics: Metrics) -> Plan:
+        record = runs.RunRecord(
+            run=name,
+            kind="training",
+            request_id=request_id,
+            dataset=request.dataset,
+            code_prefix=settings.code_prefix,
+            recipe=recipe,
+            hyperparameters=explicit,
+        )
+        asked = {
+            key for table in ("model", "data", "training") for key in _keys(request.overrides.get(table))
+        }
+        final = {key: value for key, value in recipe.final.items() if key not in asked}
+        hyperparameters = {**recipe.hyperparameters, **final, **explicit}
+        return Plan(record=record, job=jobs.training_job(name, record, hyperparameters, metrics, settings))
+
+    return Launcher(kind=TRAINING, settings=settings, sagemaker=sagemaker, s3=s3).launch(
+        request, request_id, plan
     )
-    runs.write(s3, settings.artifacts_bucket, record)
-    recipe = checked.recipe
-    asked = {key for table in ("model", "data", "training") for key in _keys(request.overrides.get(table))}
-    final = {key: value for key, value in recipe.final.items() if key not in asked}
-    hyperparameters = {**recipe.hyperparameters, **final, **explicit}
-    try:
-        return _start(name, record, hyperparameters, checked.metrics, settings, sagemaker, again=False)
-    except launching.AlreadyStarted:
-        launching.only_a_repeat(request)
-        return _answer(name, (_describe(sagemaker, name) or {})["TrainingJobArn"], record)
-
-
-def _start(
-    name: str,
-    record: runs.RunRecord,
-    hyperparameters: Mapping[str, Any],
-    metrics: list[dict[str, str]],
-    settings: LaunchSettings,
-    sagemaker: Any,
-    *,
-    again: bool = True,
-) -> dict[str, Any]:
-    """Create the training job; `again` says that a job of this name can only be this one."""
-    job = jobs.training_job(name, record, hyperparameters, metrics, settings)
-    try:
-        arn = launching.create(sagemaker.create_training_job, job, f"training job {name}")["TrainingJobArn"]
-    except launching.AlreadyStarted:
-        if not again:
-            raise
-        logs.info("training job was started before", job=name)
-        arn = (_describe(sagemaker, name) or {})["TrainingJobArn"]
-    else:
-        logs.info("training job started", job=name, hyperparameters=job["HyperParameters"])
-    return _answer(name, arn, record)
-
-
-def _answer(name: str, arn: str, record: runs.RunRecord) -> dict[str, Any]:
-    return answers.started("training_job", name, arn, record.run)
-
-
-def _describe(sagemaker: Any, name: str) -> dict[str, Any] | None:
-    return launching.describe(sagemaker.describe_training_job, TrainingJobName=name)
 
 
 def _keys(table: object) -> list[str]:

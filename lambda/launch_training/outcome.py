@@ -11,6 +11,7 @@ from common import launching, logs, notify, runs
 from common.environment import LaunchSettings
 from common.errors import RunRecordMissing
 from common.events import Event
+from common.tuned import typed
 from launch_training.launch import after_tuning
 
 
@@ -52,7 +53,7 @@ def _tell(
     best = description.get("BestTrainingJob", {})
     request: dict[str, Any] = {"recipe": record.recipe.name, "dataset": record.dataset}
     if "TunedHyperParameters" in best:
-        found = {**launching.typed(best["TunedHyperParameters"]), **record.recipe.final}
+        found = {**typed(best["TunedHyperParameters"]), **record.recipe.final}
         go_on = f"To train with the best hyperparameters found so far ({best['TrainingJobName']}):"
         command = notify.invoke_command(
             f"{settings.project}-launch-training", {**request, "hyperparameters": found}

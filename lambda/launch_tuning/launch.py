@@ -1,16 +1,16 @@
-"""From a request to a running tuning job: check everything, write the run's record, start.
-
-The job's name is made of the request's id, so the same request asked again finds its job and answers the
-same.
-"""
+"""From a request to a running tuning job, the way `common.launching` goes."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from common import answers, jobs, launching, logs, names, requests, runs
+from common import jobs, requests, runs
 from common.environment import LaunchSettings
 from common.errors import InvalidRecipe
+from common.launching import TUNING, Launcher, Metrics, Plan, describe
+from common.recipe import Recipe, Tuning
+
+_ENDED = ("Completed", "Failed", "Stopped")
 
 
 def launch(
@@ -22,44 +22,45 @@ def launch(
         UserError: something about the request is wrong; nothing was started.
     """
     request = requests.parse(payload, with_hyperparameters=False)
-    name = launching.name_of(request, request_id, settings.project, names.TUNING_NAME_LENGTH)
-    logs.bind(run=name)
-    found = _describe(sagemaker, name)
-    if found is not None:
-        return _again(name, found, request_id, settings, s3)
-    checked = launching.check(request, settings, s3)
-    tuning = checked.recipe.tuning
-    if tuning is None or not tuning.ranges:
-        raise InvalidRecipe(
-            f"{checked.recipe.source} leaves nothing to search: give it [tuning] and at least one "
-            "[tuning.ranges.*], or train it directly with launch-training"
+
+    def plan(name: str, recipe: Recipe, metrics: Metrics) -> Plan:
+        tuning = recipe.tuning
+        if tuning is None or not tuning.ranges:
+            raise InvalidRecipe(
+                f"{recipe.source} leaves nothing to search: give it [tuning] and at least one "
+                "[tuning.ranges.*], or train it directly with launch-training"
+            )
+        _check_parents(tuning, sagemaker)
+        record = runs.RunRecord(
+            run=name,
+            kind="tuning",
+            request_id=request_id,
+            dataset=request.dataset,
+            code_prefix=settings.code_prefix,
+            recipe=recipe,
         )
-    record = runs.RunRecord(
-        run=name,
-        kind="tuning",
-        request_id=request_id,
-        dataset=request.dataset,
-        code_prefix=settings.code_prefix,
-        recipe=checked.recipe,
+        return Plan(record=record, job=jobs.tuning_job(name, record, tuning, metrics, settings))
+
+    return Launcher(kind=TUNING, settings=settings, sagemaker=sagemaker, s3=s3).launch(
+        request, request_id, plan
     )
-    runs.write(s3, settings.artifacts_bucket, record)
-    job = jobs.tuning_job(name, record, tuning, checked.metrics, settings)
-    try:
-        answer = launching.create(sagemaker.create_hyper_parameter_tuning_job, job, f"tuning job {name}")
-    except launching.AlreadyStarted:
-        launching.only_a_repeat(request)
-        return _again(name, _describe(sagemaker, name) or {}, request_id, settings, s3)
-    logs.info("tuning job started", recipe=request.recipe, dataset=request.dataset, jobs=tuning.max_jobs)
-    return answers.started("tuning_job", name, answer["HyperParameterTuningJobArn"], name)
 
 
-def _describe(sagemaker: Any, name: str) -> dict[str, Any] | None:
-    return launching.describe(sagemaker.describe_hyper_parameter_tuning_job, HyperParameterTuningJobName=name)
-
-
-def _again(
-    name: str, found: dict[str, Any], request_id: str, settings: LaunchSettings, s3: Any
-) -> dict[str, Any]:
-    launching.must_be_same_request(name, request_id, settings, s3)
-    logs.info("tuning job was started by this request before")
-    return answers.started("tuning_job", name, found["HyperParameterTuningJobArn"], name)
+def _check_parents(tuning: Tuning, sagemaker: Any) -> None:
+    """The tuning jobs a search starts warm from are there, have ended, and sought the same."""
+    for name in tuning.warm_start:
+        found = describe(sagemaker.describe_hyper_parameter_tuning_job, HyperParameterTuningJobName=name)
+        where = f'[tuning] warm_start: the tuning job "{name}"'
+        if found is None:
+            raise InvalidRecipe(f"{where} does not exist (classifier status lists those that do)")
+        if found["HyperParameterTuningJobStatus"] not in _ENDED:
+            raise InvalidRecipe(
+                f"{where} is {found['HyperParameterTuningJobStatus']}; one that has ended is needed"
+            )
+        objective = found["HyperParameterTuningJobConfig"]["HyperParameterTuningJobObjective"]
+        theirs = objective["Type"].lower(), objective["MetricName"]
+        if theirs != (tuning.direction, tuning.objective):
+            raise InvalidRecipe(
+                f"{where} was to {theirs[0]} {theirs[1]}, this one is to {tuning.direction} "
+                f"{tuning.objective}; they have to be the same"
+            )

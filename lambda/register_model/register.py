@@ -14,6 +14,7 @@ from common import launching, logs, notify, runs
 from common.environment import RegisterSettings
 from common.errors import RunRecordMissing
 from common.events import Event
+from common.tuned import typed
 from register_model import evaluation, gate, package
 
 
@@ -145,7 +146,7 @@ def _tell_ended(
 def _own(job: Mapping[str, Any], record: runs.RunRecord) -> dict[str, Any]:
     """The job's hyperparameters that differ from its recipe's, in the recipe's types."""
     recipe = record.recipe.hyperparameters
-    given = launching.typed(job.get("HyperParameters", {}))
+    given = typed(job.get("HyperParameters", {}))
     return {key: value for key, value in given.items() if value != recipe.get(key) and value != "pretrained"}
 
 

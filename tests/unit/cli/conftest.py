@@ -10,14 +10,9 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from hypothesis import settings
 from PIL import Image
 
 from cli.target import Target
-
-# A busy machine is no bug: examples may take as long as they like.
-settings.register_profile("patient", deadline=None)
-settings.load_profile("patient")
 
 
 def png(seed: int, size: int = 8) -> bytes:

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cli.errors import LaunchRefused
-from cli.launch import BadOverride, launch, payload, read_answer
+from cli.launch import BadOverride, estimate, launch, payload, read_answer
 
 
 def test_overrides_become_tables_with_typed_values() -> None:
@@ -66,6 +66,18 @@ def test_a_started_run_is_told(target: Any) -> None:
     launched = launch(target(**{"lambda": function}), "launch-tuning", {"recipe": "d"})
     assert (launched.job, launched.run) == ("classifier-d-1", "classifier-d-1")
     assert function.requests == [("classifier-launch-tuning", {"recipe": "d"})]
+
+
+def test_a_dry_run_is_asked_for_what_it_would_cost(target: Any) -> None:
+    answer = {"statusCode": 200, "tuning_job": "c-d-1", "run": "c-d-1", "would_start": "a search"}
+    function = Function({**answer, "cost": {"most_usd": 2.5, "explained": "5 jobs"}})
+    planned = estimate(target(**{"lambda": function}), "launch-tuning", {"recipe": "d"})
+    assert (planned.what, planned.most_usd, planned.explained) == ("a search", 2.5, "5 jobs")
+    assert function.requests == [("classifier-launch-tuning", {"recipe": "d", "dry_run": True})]
+
+
+def test_a_limit_on_the_cost_goes_into_the_request() -> None:
+    assert payload("r", "d", [], None, 2.0)["max_cost_usd"] == 2.0
 
 
 def test_a_refusal_is_the_launcher_s_own_sentence() -> None:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from launch_training.handler import handler
 from launch_tuning.handler import handler as launch_tuning
 
-from common.launching import typed
+from common.tuned import typed
 from tests.unit.lambda_functions.fakes import AwsFailure, Context, World, sagemaker_event
 
 KIND = "SageMaker HyperParameter Tuning Job State Change"
@@ -225,6 +225,37 @@ def test_by_hand_a_mistake_is_named_and_starts_nothing(
     assert answer["statusCode"] in (400, 404)
     assert says in answer["error"]["message"]
     assert not world.sagemaker.training_jobs
+
+
+def test_by_hand_the_answer_says_what_where_and_at_most_how_much(world: World) -> None:
+    answer = by_hand({"max_cost_usd": 1})
+    assert answer["started"] == "one training of recipe digits on digits, 1 × ml.c7i.2xlarge"
+    assert answer["watch"]["console"].endswith(f"#/jobs/{answer['training_job']}")
+    assert 0.4 < answer["cost"]["most_usd"] < 0.5
+
+
+def test_by_hand_what_could_cost_too_much_is_refused_before_anything_starts(world: World) -> None:
+    answer = by_hand({"max_cost_usd": 0.1})
+    assert answer["error"]["code"] == "CostTooHigh"
+    assert not world.sagemaker.training_jobs
+    assert not world.s3.called("PutObject")
+
+
+def test_by_hand_a_spot_training_waits_and_goes_on_from_its_own_checkpoints(world: World) -> None:
+    answer = by_hand({"resources": {"spot": True}})
+    request = started(world)
+    assert request["EnableManagedSpotTraining"] is True
+    assert request["StoppingCondition"] == {"MaxRuntimeInSeconds": 3600, "MaxWaitTimeInSeconds": 7200}
+    assert request["CheckpointConfig"]["S3Uri"].endswith(f"/{answer['run']}/")
+
+
+def test_the_last_training_of_a_spot_search_is_spot_as_well(world: World) -> None:
+    name = launch_tuning({"recipe": "digits", "dataset": "digits", "resources": {"spot": True}}, Context())[
+        "run"
+    ]
+    end(world, name, "Completed", BestTrainingJob=BEST)
+    handler(event(name), Context())
+    assert started(world)["EnableManagedSpotTraining"] is True
 
 
 @given(st.integers(2, 10_000), st.floats(1e-9, 100), st.booleans())

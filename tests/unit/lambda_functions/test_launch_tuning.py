@@ -31,13 +31,25 @@ def nothing_started(world: World) -> bool:
 def test_a_good_request_starts_one_tuning_job_and_says_how_to_watch_it(world: World) -> None:
     answer = launch(PAYLOAD)
     name = answer["tuning_job"]
+    cost = answer.pop("cost")
     assert answer == {
         "statusCode": 202,
         "tuning_job": name,
         "arn": f"arn:aws:sagemaker:us-east-1:000000000000:hyper-parameter-tuning-job/{name}",
         "run": name,
-        "watch": "classifier status --watch",
+        "started": "a Bayesian search of 4 trials, 2 at a time, each on 1 × ml.c7i.2xlarge: recipe digits on "
+        "digits, over learning_rate, batch_size; the last training with the best follows by itself",
+        "watch": {
+            "command": f"classifier status {name} --watch",
+            "console": "https://us-east-1.console.aws.amazon.com/sagemaker/home?region=us-east-1"
+            f"#/hyper-tuning-jobs/{name}",
+            "log_group": "/aws/sagemaker/TrainingJobs",
+            "log": f"aws logs tail /aws/sagemaker/TrainingJobs --follow --log-stream-name-prefix {name}",
+        },
     }
+    # 5 jobs of 60 minutes and 5 to end, at 0.4284 USD an hour and 30 GB of disk
+    assert cost["most_usd"] == pytest.approx(5 * 65 / 60 * (0.4284 + 30 * 0.14 / 730), abs=0.011)
+    assert "4 trials and the last training" in cost["explained"]
     assert name.startswith("demo-digits-")
     assert len(name) <= 32
     assert list(world.sagemaker.tuning_jobs) == [name]
@@ -192,6 +204,18 @@ def test_a_chosen_name_may_be_asked_for_again_by_the_same_request(world: World) 
             "InvalidRecipe",
             ["learning_rate", "min = 0.5", "max = 0.1", "upside down"],
         ),
+        ({**PAYLOAD, "dry_run": "yes"}, 400, "InvalidPayload", ["dry_run", "true or false"]),
+        ({**PAYLOAD, "max_cost_usd": -1}, 400, "InvalidRecipe", ["[resources] max_cost_usd = -1"]),
+        ({**PAYLOAD, "resources": 1, "max_cost_usd": 1}, 400, "InvalidPayload", ["resources = 1"]),
+        ({**PAYLOAD, "resources": {"spot": 1}}, 400, "InvalidRecipe", ["spot = 1", "true or false"]),
+        ({**PAYLOAD, "resources": {"max_wait_minutes": 9}}, 400, "InvalidRecipe", ["for spot = true only"]),
+        (
+            {**PAYLOAD, "resources": {"spot": True, "max_wait_minutes": 9, "max_runtime_minutes": 10}},
+            400,
+            "InvalidRecipe",
+            ["at least max_runtime_minutes = 10"],
+        ),
+        ({**PAYLOAD, "tuning": {"warm_start": ["a b"]}}, 400, "InvalidRecipe", ["names of tuning jobs"]),
         ({**PAYLOAD, "name": "mine"}, 400, "InvalidName", ['has to start with "demo-"']),
         ({**PAYLOAD, "name": "demo-" + "x" * 40}, 400, "InvalidName", ["at most 32"]),
         ({**PAYLOAD, "name": "demo-a_b"}, 400, "InvalidName", ["letters, digits and hyphens"]),
@@ -284,6 +308,154 @@ def test_hyperband_is_told_how_many_epochs_a_trial_may_have(world: World) -> Non
     launch({**PAYLOAD, "recipe": "bands"})
     config = the_job(world)["HyperParameterTuningJobConfig"]
     assert config["StrategyConfig"]["HyperbandStrategyConfig"] == {"MinResource": 1, "MaxResource": 3}
+
+
+def test_a_run_that_could_cost_more_than_it_may_is_refused_before_anything_starts(world: World) -> None:
+    answer = launch({**PAYLOAD, "max_cost_usd": 1})
+    assert (answer["statusCode"], answer["error"]["code"]) == (400, "CostTooHigh")
+    assert "up to 2.36 USD" in answer["error"]["message"]
+    assert nothing_started(world)
+    assert launch({**PAYLOAD, "max_cost_usd": 2.36})["statusCode"] == 202
+
+
+def test_the_recipes_own_limit_holds_too_and_the_request_may_raise_it(world: World) -> None:
+    world.s3.put("artifacts", "recipes/cheap.toml", RECIPE + "\n[resources]\nmax_cost_usd = 0.5\n")
+    assert launch({**PAYLOAD, "recipe": "cheap"})["error"]["code"] == "CostTooHigh"
+    assert launch({**PAYLOAD, "recipe": "cheap", "resources": {"max_cost_usd": 5}})["statusCode"] == 202
+
+
+def test_a_limit_on_an_instance_without_a_known_price_is_refused_until_the_price_is_given(
+    world: World,
+) -> None:
+    unknown = {**PAYLOAD, "max_cost_usd": 50, "resources": {"instance_type": "ml.g7.2xlarge"}}
+    assert launch(unknown)["error"]["code"] == "UnknownPrice"
+    assert nothing_started(world)
+    resources = {"instance_type": "ml.g7.2xlarge", "usd_per_hour": 2}
+    assert launch({**unknown, "resources": resources})["cost"]["most_usd"] == pytest.approx(10.87, abs=0.01)
+
+
+def test_a_dry_run_checks_everything_and_tells_the_cost_but_starts_nothing(world: World) -> None:
+    answer = launch({**PAYLOAD, "dry_run": True})
+    assert answer["statusCode"] == 200
+    assert answer["cost"]["most_usd"] == 2.36
+    assert "search of 4 trials" in answer["would_start"]
+    assert nothing_started(world)
+    assert launch({**PAYLOAD, "dry_run": True, "dataset": "x"})["error"]["code"] == "UnknownDataset"
+
+
+def test_a_spot_search_asks_for_spot_with_time_to_wait_and_checkpoints_to_go_on_from(world: World) -> None:
+    answer = launch({**PAYLOAD, "resources": {"spot": True, "max_runtime_minutes": 30}})
+    definition = the_job(world)["TrainingJobDefinition"]
+    assert definition["EnableManagedSpotTraining"] is True
+    assert definition["StoppingCondition"] == {"MaxRuntimeInSeconds": 1800, "MaxWaitTimeInSeconds": 3600}
+    run = answer["run"]
+    assert definition["CheckpointConfig"] == {"S3Uri": f"s3://artifacts/checkpoints/{run}/"}
+    assert "managed spot" in answer["started"]
+
+
+def test_a_search_that_is_not_spot_says_so_and_neither_waits_nor_keeps_checkpoints(world: World) -> None:
+    launch(PAYLOAD)
+    definition = the_job(world)["TrainingJobDefinition"]
+    assert definition["EnableManagedSpotTraining"] is False
+    assert definition["StoppingCondition"] == {"MaxRuntimeInSeconds": 3600}
+    assert "CheckpointConfig" not in definition
+
+
+def test_the_wait_for_spot_is_as_the_recipe_says(world: World) -> None:
+    launch({**PAYLOAD, "resources": {"spot": True, "max_runtime_minutes": 30, "max_wait_minutes": 31}})
+    assert the_job(world)["TrainingJobDefinition"]["StoppingCondition"]["MaxWaitTimeInSeconds"] == 31 * 60
+
+
+def test_several_instances_and_a_larger_disk_are_asked_for(world: World) -> None:
+    launch({**PAYLOAD, "resources": {"instance_count": 2, "volume_gb": 100, "instance_type": "ml.g5.xlarge"}})
+    assert the_job(world)["TrainingJobDefinition"]["ResourceConfig"] == {
+        "InstanceType": "ml.g5.xlarge",
+        "InstanceCount": 2,
+        "VolumeSizeInGB": 100,
+    }
+
+
+def test_completion_criteria_and_the_searchs_own_time_limit_are_passed_on(world: World) -> None:
+    criteria = {"target": 0.9, "stop_after_not_improving": 5, "stop_on_convergence": True}
+    launch({**PAYLOAD, "tuning": {**criteria, "max_runtime_minutes": 90}})
+    config = the_job(world)["HyperParameterTuningJobConfig"]
+    assert config["TuningJobCompletionCriteria"] == {
+        "TargetObjectiveMetricValue": 0.9,
+        "BestObjectiveNotImproving": {"MaxNumberOfTrainingJobsNotImproving": 5},
+        "ConvergenceDetected": {"CompleteOnConvergence": "Enabled"},
+    }
+    assert config["ResourceLimits"]["MaxRuntimeInSeconds"] == 5400
+
+
+def a_parent(world: World, name: str = "demo-before", **more: Any) -> str:
+    world.sagemaker.tuning_jobs[name] = {
+        "HyperParameterTuningJobName": name,
+        "HyperParameterTuningJobStatus": "Completed",
+        "HyperParameterTuningJobConfig": {
+            "HyperParameterTuningJobObjective": {"Type": "Maximize", "MetricName": "valid_accuracy"}
+        },
+        **more,
+    }
+    return name
+
+
+@pytest.mark.parametrize(
+    ("word", "theirs"), [("identical", "IdenticalDataAndAlgorithm"), ("transfer", "TransferLearning")]
+)
+def test_a_search_starts_warm_from_one_that_has_ended(world: World, word: str, theirs: str) -> None:
+    parent = a_parent(world)
+    launch({**PAYLOAD, "tuning": {"warm_start": [parent], "warm_start_type": word}})
+    assert the_job(world)["WarmStartConfig"] == {
+        "ParentHyperParameterTuningJobs": [{"HyperParameterTuningJobName": parent}],
+        "WarmStartType": theirs,
+    }
+
+
+@pytest.mark.parametrize(
+    ("parent", "tuning", "says"),
+    [
+        ({}, {"warm_start": ["demo-none"]}, '"demo-none" does not exist'),
+        (
+            {"HyperParameterTuningJobStatus": "InProgress"},
+            {"warm_start": ["demo-before"]},
+            "is InProgress; one that has ended is needed",
+        ),
+        (
+            {},
+            {"warm_start": ["demo-before"], "objective": "valid_loss", "direction": "minimize"},
+            "was to maximize valid_accuracy, this one is to minimize valid_loss",
+        ),
+        ({}, {"warm_start": ["demo-before"] * 2}, "different ones"),
+        (
+            {},
+            {"warm_start": ["demo-before"], "strategy": "Hyperband", "early_stopping": "Off"},
+            "Hyperband does not learn from earlier trials",
+        ),
+    ],
+)
+def test_a_warm_start_that_cannot_be_is_named_and_starts_nothing(
+    world: World, parent: dict[str, Any], tuning: dict[str, Any], says: str
+) -> None:
+    a_parent(world, **parent)
+    answer = launch({**PAYLOAD, "tuning": tuning})
+    assert answer["error"]["code"] == "InvalidRecipe"
+    assert says in answer["error"]["message"]
+    assert nothing_started(world)
+
+
+@pytest.mark.parametrize("scale", ["linear", "logarithmic", "reverse-logarithmic", "auto"])
+def test_every_scale_is_passed_on_in_sagemakers_words(world: World, scale: str) -> None:
+    launch(
+        {
+            **PAYLOAD,
+            "tuning": {
+                "ranges": {"momentum": {"type": "continuous", "min": 0.1, "max": 0.99, "scale": scale}}
+            },
+        }
+    )
+    ranges = the_job(world)["HyperParameterTuningJobConfig"]["ParameterRanges"]["ContinuousParameterRanges"]
+    word = {"reverse-logarithmic": "ReverseLogarithmic"}.get(scale, scale.capitalize())
+    assert {"Name": "momentum", "MinValue": "0.1", "MaxValue": "0.99", "ScalingType": word} in ranges
 
 
 def test_the_fixture_is_a_recipe() -> None:
