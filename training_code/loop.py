@@ -181,7 +181,7 @@ class _Training:
             f"({epoch.seconds:.1f} s, {epoch.images_per_second:.0f} images/s)",
             flush=True,
         )
-        self.observer.epoch_ends(epoch)
+        self.observer.epoch_ends(epoch, result)
 
     def _is_best(self, epoch: Epoch) -> bool:
         """Better by the objective; equal accuracies, common in small splits, are told apart by the loss."""

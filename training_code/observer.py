@@ -18,6 +18,7 @@ from torch import Tensor
 if TYPE_CHECKING:
     from training_code.batches import Batches
     from training_code.config import Config
+    from training_code.evaluation import Evaluation
     from training_code.progress import Epoch, Trained
     from training_code.resnet import ResNet
 
@@ -45,8 +46,8 @@ class Observer:
     def step_ends(self, loss: Tensor) -> None:
         """After a step; `loss` is its mean loss, a scalar on the device (reading it waits for a GPU)."""
 
-    def epoch_ends(self, epoch: Epoch) -> None:
-        """After an epoch's validation, before its checkpoint."""
+    def epoch_ends(self, epoch: Epoch, validation: Evaluation) -> None:
+        """After an epoch's validation, which came to `validation`, before its checkpoint."""
 
     def training_ends(self, trained: Trained) -> None:
         """Once, when training is over or was stopped after an epoch; the network is the best one's."""
@@ -74,9 +75,9 @@ class Observers(Observer):
         for each in self._observers:
             each.step_ends(loss)
 
-    def epoch_ends(self, epoch: Epoch) -> None:
+    def epoch_ends(self, epoch: Epoch, validation: Evaluation) -> None:
         for each in self._observers:
-            each.epoch_ends(epoch)
+            each.epoch_ends(epoch, validation)
 
     def training_ends(self, trained: Trained) -> None:
         for each in self._observers:

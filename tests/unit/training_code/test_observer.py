@@ -10,6 +10,7 @@ from torch import Tensor
 from tests.unit.training_code.samples import numbers, train
 from training_code.batches import Batches
 from training_code.config import Config
+from training_code.evaluation import Evaluation
 from training_code.observer import PHASES, Observer, Observers
 from training_code.progress import Epoch, Trained
 from training_code.resnet import ResNet
@@ -41,7 +42,7 @@ class Diary(Observer):
         assert self.network.fc.weight.grad is None
         self.told.append("step ends")
 
-    def epoch_ends(self, epoch: Epoch) -> None:
+    def epoch_ends(self, epoch: Epoch, validation: Evaluation) -> None:
         self.told.append(f"epoch {epoch.epoch}")
         if epoch.epoch == self._stop_after_epoch:
             raise Stopped
