@@ -133,6 +133,10 @@ def from_tables(name: str, tables: Mapping[str, object], source: str) -> Recipe:
     checked = _checked(tables, source, whole=True)
     tuning = _tuning(checked["tuning"], source) if "tuning" in checked else None
     recipe = Recipe(name=name, source=source, tables=checked, tuning=tuning)
+    searched = {each.name: each for each in tuning.ranges} if tuning else {}
+    if "epochs" in searched:
+        fewest = searched["epochs"].values or (searched["epochs"].low,)
+        _check_warmup({**recipe.hyperparameters, "epochs": min(fewest)}, f"{source}, [tuning.ranges.epochs]")
     _check_warmup(recipe.hyperparameters, source)
     _check_warmup({**recipe.hyperparameters, **recipe.final}, f"{source}, [final]")
     _check_spot(recipe.table("resources"), source)
@@ -219,7 +223,7 @@ def _check_required(tables: Mapping[str, Table], source: str) -> None:
 def _check_warmup(hyperparameters: Mapping[str, Any], source: str) -> None:
     epochs, warmup = hyperparameters["epochs"], hyperparameters.get("warmup_epochs", 0)
     if warmup and warmup >= epochs:
-        raise InvalidRecipe(f"{source}: warmup_epochs = {warmup:g} has to be below epochs = {epochs}")
+        raise InvalidRecipe(f"{source}: warmup_epochs = {warmup:g} has to be below epochs = {epochs:g}")
 
 
 def _check_spot(resources: Table, source: str) -> None:
