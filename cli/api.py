@@ -6,11 +6,13 @@ import json
 import mimetypes
 import urllib.error
 import urllib.request
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from cli.errors import RequestFailed
+from cli.target import Target
 
 TIMEOUT_SECONDS = 60  # API Gateway gives up after 29; a cold local function may take a few more
 
@@ -35,8 +37,10 @@ class Prediction:
         return [(str(item["class"]), float(item["confidence"])) for item in self.answer["predictions"]]
 
 
-def classify(api_url: str, api_key: str, picture: Path, top_k: int | None = None) -> Prediction:
-    """POSTs one picture file.
+def classify(
+    target: Target, outputs: Mapping[str, Any], picture: Path, top_k: int | None = None
+) -> Prediction:
+    """POSTs one picture file to the API that `outputs` (cli.outputs.read) tells of.
 
     Raises:
         RequestFailed: the file cannot be read, or the API refused it or did not answer; says why.
@@ -46,12 +50,15 @@ def classify(api_url: str, api_key: str, picture: Path, top_k: int | None = None
     except OSError as error:
         raise RequestFailed(f"{picture}: {error.strerror}. Name a picture file.") from None
     query = "" if top_k is None else f"?top_k={top_k}"
+    api_url = outputs["api_url"]
     url = f"{api_url.rstrip('/')}/classify{query}"
-    request = urllib.request.Request(url, data=body, method="POST")  # noqa: S310 - the stack's own output
-    request.add_header("x-api-key", api_key)
     guess = mimetypes.guess_type(picture.name)[0] or ""
     # Whatever the name says, the API shall judge the bytes.
-    request.add_header("Content-Type", guess if guess.startswith("image/") else "application/octet-stream")
+    content_type = guess if guess.startswith("image/") else "application/octet-stream"
+    headers = {"x-api-key": outputs["api_key"], "Content-Type": content_type}
+    if outputs.get("api_signed"):
+        headers = target.signed("execute-api", "POST", url, headers, body)
+    request = urllib.request.Request(url, data=body, headers=headers, method="POST")  # noqa: S310 - our stack's
     local = api_url.startswith("http://127.0.0.1")
     opener = (
         urllib.request.build_opener(urllib.request.ProxyHandler({}))

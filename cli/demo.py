@@ -33,7 +33,8 @@ FOLDER_RECIPE = "finetune"
 class Asking:
     """Asks the API about one test picture, and keeps the last answer and how long it took."""
 
-    def __init__(self, outputs: dict[str, Any], picture: Picture) -> None:
+    def __init__(self, target: Target, outputs: dict[str, Any], picture: Picture) -> None:
+        self._target = target
         self._outputs = outputs
         self.picture = picture
         self.result: api.Prediction | None = None
@@ -43,7 +44,7 @@ class Asking:
         """One request; raises RequestFailed as `api.classify` does."""
         begun = time.monotonic()
         self.result = None
-        self.result = api.classify(self._outputs["api_url"], self._outputs["api_key"], self.picture.path)
+        self.result = api.classify(self._target, self._outputs, self.picture.path)
         self.seconds = time.monotonic() - begun
         return self.result
 
@@ -69,7 +70,7 @@ def demo(target: Target, data: Path | None, recipe: str | None) -> None:
     folder = data or _demo_folder(target)
     name, dataset = bring_data(target, folder, None)
     chosen = recipe or (_recipe_for(target, outputs, name) if data else DIGITS_RECIPE)
-    asking = Asking(outputs, _test_picture(dataset))
+    asking = Asking(target, outputs, _test_picture(dataset))
 
     _say(3, f"Tuning with the recipe {chosen}, training, registering and promoting the best")
     launched = launch(target, "launch-tuning", payload(chosen, name, ()))

@@ -35,7 +35,9 @@ def read(target: Target) -> dict[str, Any]:
         "endpoint_url": target.endpoint_url if target.is_local else "",
         "api_url": reachable(target, api["ApiUrl"]),
         "api_key": key,
-        "page_url": reachable(target, api["PageUrl"]),
+        # Where callers have to sign there is no page: a browser cannot.
+        "page_url": reachable(target, api["PageUrl"]) if "PageUrl" in api else "",
+        "api_signed": "signature" in api.get("ApiAuth", ""),
         "data_bucket": storage["DataBucket"],
         "artifacts_bucket": storage["ArtifactsBucket"],
         "functions": {name: found[stack][output] for name, (stack, output) in _FUNCTION_OUTPUTS.items()},

@@ -11,6 +11,7 @@ import json
 import os
 import re
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -107,6 +108,17 @@ class Target:
         local = {"proxies": {}, "s3": {"addressing_style": "path"}, "retries": {"total_max_attempts": 2}}
         settings: dict[str, Any] = {**local, "connect_timeout": 5, **config}
         return self._session.client(service, endpoint_url=self.endpoint_url, config=Config(**settings))
+
+    def signed(
+        self, service: str, method: str, url: str, headers: Mapping[str, str], body: bytes
+    ) -> dict[str, str]:
+        """The headers with those of a signature (Signature Version 4) for this request added."""
+        from botocore.auth import SigV4Auth
+        from botocore.awsrequest import AWSRequest
+
+        request = AWSRequest(method=method, url=url, data=body, headers=dict(headers))
+        SigV4Auth(self._session.get_credentials(), service, self.region).add_auth(request)
+        return dict(request.headers.items())
 
     def account(self) -> str:
         return str(self.client("sts").get_caller_identity()["Account"])

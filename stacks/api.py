@@ -5,7 +5,10 @@ the page at `GET /`. It knows the endpoint by its fixed name, so this stack need
 and is there before the first model: it then answers 503 with what to do next. What API Gateway itself refuses
 (no key, too many, too large) is answered in the same JSON form as the Lambda's own errors.
 
-Costs: per million requests, and log storage; nothing while nobody calls.
+Two settings close it further: `iam_auth` asks for a signature beside the key, `waf` puts a firewall before it
+(stacks/firewall.py).
+
+Costs: per million requests, and log storage; nothing while nobody calls, unless `waf` is on.
 """
 
 from __future__ import annotations
@@ -19,6 +22,7 @@ from aws_cdk import aws_logs as logs
 from constructs import Construct
 
 from stacks.context import Context
+from stacks.firewall import Firewall
 from stacks.functions import PythonFunction
 from stacks.names import arn
 from stacks.review import accept
@@ -40,17 +44,28 @@ class ApiStack(Stack):
         integration = apigateway.LambdaIntegration(
             classify.function, timeout=Duration.seconds(TIMEOUT_SECONDS), allow_test_invoke=False
         )
-        self._api.root.add_method("GET", integration)
+        signed = context.settings.api.iam_auth
+        if not signed:
+            self._api.root.add_method("GET", integration)
         self._api.root.add_resource("model").add_method("GET", integration)
         picture = self._api.root.add_resource("classify")
-        picture.add_method("POST", integration, api_key_required=True)
+        picture.add_method(
+            "POST",
+            integration,
+            api_key_required=True,
+            authorization_type=apigateway.AuthorizationType.IAM if signed else None,
+        )
         if context.settings.api.cors_origin:
             self._allow_browsers(picture)
         self._error_answers()
         key = self._usage_plan()
+        if context.settings.api.waf:
+            Firewall(self, "Firewall", names.api, self._api.deployment_stage.stage_arn)
         self._accept_findings()
         CfnOutput(self, "ApiUrl", value=self._api.url)
-        CfnOutput(self, "PageUrl", value=self._api.url)
+        CfnOutput(self, "ApiAuth", value="key and signature" if signed else "key")
+        if not signed:
+            CfnOutput(self, "PageUrl", value=self._api.url)
         CfnOutput(self, "ApiKeyId", value=key.key_id)
         CfnOutput(self, "ClassifyFunction", value=classify.function.function_name)
 
@@ -60,8 +75,17 @@ class ApiStack(Stack):
             "PROJECT": context.settings.project,
             "ENDPOINT_NAME": names.endpoint,
             "CHAMPION_PARAMETER": names.champion_parameter,
-            "MAX_IMAGE_BYTES": str(settings.max_image_bytes),
+            "MAX_IMAGE_BYTES": str(context.settings.max_image_bytes),
         }
+        invoked = [arn(self, "sagemaker", "endpoint", names.endpoint)]
+        described = []
+        if context.settings.serving.scale_to_zero:
+            environment["INFERENCE_COMPONENT"] = names.inference_component
+            component = arn(self, "sagemaker", "inference-component", names.inference_component)
+            invoked.append(component)
+            described.append(
+                iam.PolicyStatement(actions=["sagemaker:DescribeInferenceComponent"], resources=[component])
+            )
         if settings.cors_origin:
             environment["ALLOWED_ORIGIN"] = settings.cors_origin
         return PythonFunction(
@@ -73,10 +97,12 @@ class ApiStack(Stack):
             folders=context.folders,
             environment=environment,
             statements=[
+                iam.PolicyStatement(actions=["sagemaker:InvokeEndpoint"], resources=invoked),
                 iam.PolicyStatement(
-                    actions=["sagemaker:InvokeEndpoint", "sagemaker:DescribeEndpoint"],
+                    actions=["sagemaker:DescribeEndpoint"],
                     resources=[arn(self, "sagemaker", "endpoint", names.endpoint)],
                 ),
+                *described,
                 # GET /model tells what the endpoint has loaded, which may lag behind the champion.
                 *(
                     iam.PolicyStatement(
@@ -168,7 +194,11 @@ class ApiStack(Stack):
         parameters = {
             "Access-Control-Allow-Origin": f"'{self._context.settings.api.cors_origin}'",
             "Access-Control-Allow-Methods": "'POST,OPTIONS'",
-            "Access-Control-Allow-Headers": "'content-type,x-api-key'",
+            # A signature comes in the headers that begin with `authorization` and `x-amz`.
+            "Access-Control-Allow-Headers": "'content-type,x-api-key,authorization,x-amz-date,"
+            "x-amz-security-token,x-amz-content-sha256'"
+            if self._context.settings.api.iam_auth
+            else "'content-type,x-api-key'",
             "Access-Control-Max-Age": "'86400'",
         }
         headers = {f"method.response.header.{name}": value for name, value in parameters.items()}
@@ -190,13 +220,31 @@ class ApiStack(Stack):
     def _error_answers(self) -> None:
         """Errors of API Gateway itself, in the form that docs/api.md promises."""
         kind = apigateway.ResponseType
-        origin = self._context.settings.api.cors_origin
+        settings = self._context.settings
+        origin = settings.api.cors_origin
+        most = f"at most {settings.max_image_bytes / 1e6:.1f} MB are taken. Send a smaller one."
+        signed = (
+            # API Gateway says the same of a path that does not exist and of a request without a signature.
+            ("Unknown", kind.MISSING_AUTHENTICATION_TOKEN, "403", "Forbidden", f"{_SIGN} {_SIGNED_PATHS}"),
+            ("Signature", kind.INVALID_SIGNATURE, "403", "Forbidden", f"The signature is wrong. {_SIGN}"),
+            ("Expired", kind.EXPIRED_TOKEN, "403", "Forbidden", f"The signature has expired. {_SIGN}"),
+            ("Denied", kind.ACCESS_DENIED, "403", "Forbidden", "You may not execute-api:Invoke this path."),
+        )
+        unsigned = (("Unknown", kind.MISSING_AUTHENTICATION_TOKEN, "404", "NotFound", _KNOWN_PATHS),)
+        firewall = (("Firewall", kind.WAF_FILTERED, "403", "Forbidden", "The firewall refused the request."),)
         for construct_id, response_type, status, code, message in (
             ("NoKey", kind.INVALID_API_KEY, "403", "Forbidden", "Send your API key in the header x-api-key."),
-            ("Unknown", kind.MISSING_AUTHENTICATION_TOKEN, "404", "NotFound", _KNOWN_PATHS),
+            *(signed if settings.api.iam_auth else unsigned),
+            *(firewall if settings.api.waf else ()),
             ("Throttled", kind.THROTTLED, "429", "TooManyRequests", "Too many requests; wait and repeat."),
             ("Quota", kind.QUOTA_EXCEEDED, "429", "QuotaExceeded", "The key's quota for today is used up."),
-            ("TooLarge", kind.REQUEST_TOO_LARGE, "413", "PayloadTooLarge", "The picture is too large."),
+            (
+                "TooLarge",
+                kind.REQUEST_TOO_LARGE,
+                "413",
+                "PayloadTooLarge",
+                f"The picture is too large: {most}",
+            ),
             ("Timeout", kind.INTEGRATION_TIMEOUT, "504", "Timeout", "No answer in time; repeat later."),
             ("Failure", kind.INTEGRATION_FAILURE, "502", "BadGateway", "The service failed; repeat later."),
             # Whatever else goes wrong in the gateway keeps its own status.
@@ -235,8 +283,8 @@ class ApiStack(Stack):
             {
                 "AwsSolutions-APIG2": "The body is a picture; API Gateway can only check JSON. The Lambda"
                 " checks it.",
-                "AwsSolutions-APIG3": "A web ACL costs every month, also while nobody calls; throttling and"
-                " quota of the API key are the bound.",
+                "AwsSolutions-APIG3": "A web ACL costs every month, also while nobody calls, so it is a"
+                " setting (api.waf); throttling and quota of the API key are the bound without it.",
                 "AwsSolutions-APIG4": "/classify asks for an API key; the page and /model tell nothing"
                 " secret and are throttled by the stage.",
                 "AwsSolutions-COG4": "Callers are programs with an API key, there are no users to sign in.",
@@ -247,3 +295,5 @@ class ApiStack(Stack):
 
 
 _KNOWN_PATHS = "There is POST /classify, GET /model and GET / here."
+_SIGNED_PATHS = "There is POST /classify and GET /model here."
+_SIGN = "Sign the request with AWS credentials (Signature Version 4, service execute-api)."

@@ -40,6 +40,17 @@ class Names:
         return self.project
 
     @property
+    def inference_component(self) -> str:
+        """With scale_to_zero: the name InvokeEndpoint needs beside the endpoint's."""
+        return self.project
+
+    def serving_logs(self, *, components: bool) -> str:
+        """Where SageMaker puts what the containers write."""
+        if components:
+            return f"/aws/sagemaker/InferenceComponents/{self.inference_component}"
+        return f"/aws/sagemaker/Endpoints/{self.endpoint}"
+
+    @property
     def model_package_group(self) -> str:
         return self.project
 

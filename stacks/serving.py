@@ -6,40 +6,40 @@ and alarms out, and the stack costs nothing. A new champion makes a new model an
 CloudFormation moves the endpoint over blue/green. From two instances on two alarms watch a canary first, and
 roll back if the new model fails.
 
-The stack is deployed under a role of its own (roles.py) and imports nothing from other stacks: what it needs
-to know of them are names, which are fixed.
+The stack is deployed under a role of its own (serving_role.py) and imports nothing from other stacks: what it
+needs to know of them are names, which are fixed.
 
-Costs: instances by the second while the endpoint exists (min_instances to max_instances of them); the alarms
-are within the ten that are free. Nothing without a champion.
+Costs: instances by the second while the endpoint exists (min_instances to max_instances of them; with
+scale_to_zero none while nobody asks, and serverless by the millisecond of answering); the alarms are within
+the ten that are free. Nothing without a champion.
 """
 
 from __future__ import annotations
-
-from typing import TypeVar
 
 from aws_cdk import (
     CfnCondition,
     CfnOutput,
     CfnParameter,
-    CfnResource,
     DefaultStackSynthesizer,
     Duration,
     Fn,
     Stack,
 )
-from aws_cdk import aws_applicationautoscaling as scaling
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_sagemaker as sagemaker
 from constructs import Construct
 
 from stacks.context import Context
-from stacks.names import NO_CHAMPION, VARIANT, role_arn, topic_arn
-from stacks.settings import GPU
-
-ResourceT = TypeVar("ResourceT", bound=CfnResource)
-
-# The first GPU image of SageMaker whose driver knows CUDA 13, which this project's PyTorch is built with.
-GPU_AMI = "al2023-ami-sagemaker-inference-gpu-4-1"
+from stacks.names import NO_CHAMPION, role_arn, topic_arn
+from stacks.serving_hosting import (
+    ResourceT,
+    component,
+    endpoint_config,
+    isolates_its_model,
+    metric_dimensions,
+)
+from stacks.serving_scaling import scale_copies, scale_instances
+from stacks.settings import SERVERLESS
 
 
 class ServingStack(Stack):
@@ -71,10 +71,14 @@ class ServingStack(Stack):
             expression=Fn.condition_not(Fn.condition_equals(self._champion.value_as_string, NO_CHAMPION)),
         )
         model = self._model()
-        config = self._endpoint_config(model)
+        config = self._only_with_champion(endpoint_config(self, context, model))
         alarms = [self._errors_alarm(), self._latency_alarm()]
         endpoint = self._endpoint(config, alarms)
-        self._scaling(endpoint)
+        if context.settings.serving.scale_to_zero:
+            copies = self._only_with_champion(component(self, context, endpoint, model, alarms))
+            scale_copies(self, context, copies, self._only_with_champion)
+        elif context.settings.serving.flavour != SERVERLESS:
+            scale_instances(self, context, endpoint, self._only_with_champion)
         CfnOutput(self, "EndpointName", value=names.endpoint)
         CfnOutput(self, "Champion", value=self._champion.value_as_string)
 
@@ -86,34 +90,11 @@ class ServingStack(Stack):
                 "Model",
                 execution_role_arn=role_arn(self, self._context.names.endpoint_role),
                 # The server needs no network: SageMaker brings the model and takes the logs away.
-                enable_network_isolation=True,
+                enable_network_isolation=True if isolates_its_model(self._context) else None,
                 primary_container=sagemaker.CfnModel.ContainerDefinitionProperty(
                     model_package_name=champion,
                     environment={"MODEL_PACKAGE_ARN": champion},
                 ),
-            )
-        )
-
-    def _endpoint_config(self, model: sagemaker.CfnModel) -> sagemaker.CfnEndpointConfig:
-        serving = self._context.settings.serving
-        return self._only_with_champion(
-            sagemaker.CfnEndpointConfig(
-                self,
-                "EndpointConfig",
-                production_variants=[
-                    sagemaker.CfnEndpointConfig.ProductionVariantProperty(
-                        variant_name=VARIANT,
-                        model_name=model.attr_model_name,
-                        instance_type=serving.instance,
-                        initial_instance_count=serving.min_instances,
-                        initial_variant_weight=1,
-                        inference_ami_version=GPU_AMI if serving.flavour == GPU else None,
-                        # To the instance with the least in hand, not to one at random.
-                        routing_config=sagemaker.CfnEndpointConfig.RoutingConfigProperty(
-                            routing_strategy="LEAST_OUTSTANDING_REQUESTS"
-                        ),
-                    )
-                ],
             )
         )
 
@@ -125,6 +106,7 @@ class ServingStack(Stack):
         # A canary takes at most half of the fleet, so it needs two instances; a single one is replaced
         # at once, with the same alarms watching.
         canary = serving.min_instances > 1
+        scaled = serving.flavour != SERVERLESS and not serving.scale_to_zero
         return self._only_with_champion(
             endpoint(
                 self,
@@ -132,8 +114,11 @@ class ServingStack(Stack):
                 endpoint_name=self._context.names.endpoint,
                 endpoint_config_name=config.attr_endpoint_config_name,
                 # Otherwise each promotion would put the autoscaled number of instances back to the first one.
-                retain_all_variant_properties=True,
-                deployment_config=endpoint.DeploymentConfigProperty(
+                retain_all_variant_properties=True if scaled else None,
+                # A component brings its own: the endpoint beneath it stays as it is.
+                deployment_config=None
+                if serving.scale_to_zero
+                else endpoint.DeploymentConfigProperty(
                     blue_green_update_policy=endpoint.BlueGreenUpdatePolicyProperty(
                         traffic_routing_configuration=endpoint.TrafficRoutingConfigProperty(
                             type="CANARY" if canary else "ALL_AT_ONCE",
@@ -148,40 +133,6 @@ class ServingStack(Stack):
                     auto_rollback_configuration=endpoint.AutoRollbackConfigProperty(
                         alarms=[endpoint.AlarmProperty(alarm_name=alarm.ref) for alarm in alarms]
                     ),
-                ),
-            )
-        )
-
-    def _scaling(self, endpoint: sagemaker.CfnEndpoint) -> None:
-        serving = self._context.settings.serving
-        target = self._only_with_champion(
-            scaling.CfnScalableTarget(
-                self,
-                "ScalableTarget",
-                service_namespace="sagemaker",
-                scalable_dimension="sagemaker:variant:DesiredInstanceCount",
-                resource_id=f"endpoint/{self._context.names.endpoint}/variant/{VARIANT}",
-                min_capacity=serving.min_instances,
-                max_capacity=serving.max_instances,
-            )
-        )
-        target.add_resource_dependency(endpoint)
-        policy = scaling.CfnScalingPolicy
-        self._only_with_champion(
-            policy(
-                self,
-                "ScalingPolicy",
-                policy_name=f"{self._context.settings.project}-requests-in-hand",
-                policy_type="TargetTrackingScaling",
-                scaling_target_id=target.ref,
-                target_tracking_scaling_policy_configuration=policy.TargetTrackingScalingPolicyConfigurationProperty(
-                    target_value=serving.requests_per_instance,
-                    predefined_metric_specification=policy.PredefinedMetricSpecificationProperty(
-                        # Every ten seconds, and not blind to requests that wait: scales out within a minute.
-                        predefined_metric_type="SageMakerVariantConcurrentRequestsPerModelHighResolution"
-                    ),
-                    scale_out_cooldown=60,
-                    scale_in_cooldown=300,
                 ),
             )
         )
@@ -228,8 +179,8 @@ class ServingStack(Stack):
                 namespace="AWS/SageMaker",
                 metric_name=metric_name,
                 dimensions=[
-                    cloudwatch.CfnAlarm.DimensionProperty(name="EndpointName", value=names.endpoint),
-                    cloudwatch.CfnAlarm.DimensionProperty(name="VariantName", value=VARIANT),
+                    cloudwatch.CfnAlarm.DimensionProperty(name=dimension, value=value)
+                    for dimension, value in metric_dimensions(self._context).items()
                 ],
                 statistic=statistic,
                 extended_statistic=extended_statistic,

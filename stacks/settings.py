@@ -18,7 +18,10 @@ CONTEXT_KEY = "classifier"
 
 CPU = "cpu"
 GPU = "gpu"
+SERVERLESS = "serverless"
 DEFAULT_SERVING_INSTANCE = {CPU: "ml.c7i.large", GPU: "ml.g6.xlarge"}
+# A serverless endpoint takes 4 MB of body: https://docs.aws.amazon.com/sagemaker/latest/dg/serverless-endpoints.html
+SERVERLESS_BODY_BYTES = 4_000_000
 
 # The retentions CloudWatch Logs knows; any other number of days is refused by the service.
 LOG_RETENTION_DAYS = (
@@ -56,6 +59,10 @@ def whole_number(least: int, most: int, unit: str) -> Rule:
         f"a whole number of {unit} from {least} to {most}",
         lambda value: type(value) is int and least <= value <= most,
     )
+
+
+def switch() -> Rule:
+    return Rule("true or false", lambda value: type(value) is bool)
 
 
 def text(pattern: str, allowed: str) -> Rule:
@@ -96,8 +103,12 @@ class TrainingSettings:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ServingSettings:
-    flavour: str = setting(CPU, one_of(CPU, GPU))
-    """Which processor answers; chooses the image target and the default instance type."""
+    flavour: str = setting(CPU, one_of(CPU, GPU, SERVERLESS))
+    """What answers: instances with the CPU image, instances with the GPU image, or the CPU image without any
+    instance, billed by the millisecond (docs/serving.md compares them)."""
+    scale_to_zero: bool = setting(False, switch())
+    """Give up the last instance after a quiet quarter of an hour. The first request after that is refused
+    with 503 and wakes the model, which takes minutes."""
     instance_type: str = setting("", text(rf"|{_INSTANCE_TYPE.pattern}", _INSTANCE_RULE.allowed))
     """What the endpoint runs on; empty: the flavour's default."""
     min_instances: int = setting(1, whole_number(1, 100, "instances"))
@@ -109,13 +120,22 @@ class ServingSettings:
     bake_seconds: int = setting(300, whole_number(0, 3600, "seconds"))
     """From two instances on: how long the rollback alarms watch the canary before the rest follows. A single
     instance is replaced at once, and only an alarm raised during the switch itself rolls it back."""
+    serverless_memory_mb: int = setting(3072, one_of(*range(1024, 6145, 1024)))
+    """Memory of a serverless worker; its share of processor grows with it."""
+    serverless_concurrency: int = setting(10, whole_number(1, 200, "simultaneous requests"))
+    """How many requests a serverless endpoint answers at a time; more are refused with 429."""
     image_uri: str = setting("", _IMAGE_RULE)
     """An image to use instead of building inference_code/Dockerfile at deploy time; empty: build."""
 
     @property
     def instance(self) -> str:
-        """The instance type in force."""
-        return self.instance_type or DEFAULT_SERVING_INSTANCE[self.flavour]
+        """The instance type in force; for the serverless flavour the one its model packages name."""
+        return self.instance_type or DEFAULT_SERVING_INSTANCE[self.image_target]
+
+    @property
+    def image_target(self) -> str:
+        """The target of inference_code/Dockerfile."""
+        return CPU if self.flavour == SERVERLESS else self.flavour
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -132,6 +152,12 @@ class ApiSettings:
         "", text(r"|\*|https?://[^\s/*]+", '"*", or an origin like "https://example.org"')
     )
     """Web site whose scripts may call the API from a browser; empty: none."""
+    iam_auth: bool = setting(False, switch())
+    """Whether callers of /classify must also sign with AWS credentials that allow execute-api:Invoke. The
+    page cannot sign, so it is left out then."""
+    waf: bool = setting(False, switch())
+    """Put AWS's managed firewall rules and a limit per address before the API; about 9 USD a month, also when
+    idle."""
     account_log_role: str = setting("create", one_of("create", "existing"))
     """API Gateway writes logs with one role per account and region: make it, or leave the one that is set."""
 
@@ -156,6 +182,12 @@ class Settings:
     training: TrainingSettings = field(default_factory=TrainingSettings)
     serving: ServingSettings = field(default_factory=ServingSettings)
     api: ApiSettings = field(default_factory=ApiSettings)
+
+    @property
+    def max_image_bytes(self) -> int:
+        """The largest picture in force: what the API takes and the endpoint's flavour can be given."""
+        most = SERVERLESS_BODY_BYTES if self.serving.flavour == SERVERLESS else self.api.max_image_bytes
+        return min(self.api.max_image_bytes, most)
 
 
 def load(values: object, source: str) -> Settings:
@@ -209,13 +241,30 @@ def _check_serving(serving: ServingSettings, source: str) -> None:
             f"{where}.min_instances is {serving.min_instances}, more than max_instances"
             f" {serving.max_instances}; raise max_instances or lower min_instances."
         )
-    default = DEFAULT_SERVING_INSTANCE[serving.flavour]
+    if serving.scale_to_zero and serving.min_instances > 1:
+        raise SettingsError(
+            f"{where}.scale_to_zero does not go with min_instances {serving.min_instances}; leave one of the"
+            " two out."
+        )
+    if serving.flavour == SERVERLESS:
+        _check_serverless(serving, where)
+    default = DEFAULT_SERVING_INSTANCE[serving.image_target]
     _check_processor("serving.instance_type", serving.instance, default, source)
     if bool(_GPU_FAMILY.match(_family(serving.instance))) != (serving.flavour == GPU):
         raise SettingsError(
             f'{where}.instance_type {serving.instance} does not go with flavour "{serving.flavour}";'
             f" choose for example {default}, or the other flavour."
         )
+
+
+def _check_serverless(serving: ServingSettings, where: str) -> None:
+    """A serverless endpoint has no instances, so a setting about them would be without effect."""
+    for name in ("scale_to_zero", "instance_type", "min_instances", "max_instances", "requests_per_instance"):
+        if getattr(serving, name) != getattr(ServingSettings(), name):
+            raise SettingsError(
+                f'{where}.{name} is about instances, which flavour "{SERVERLESS}" has none of; leave it out'
+                " (serverless_memory_mb and serverless_concurrency are there instead)."
+            )
 
 
 def _check_processor(key: str, instance_type: str, example: str, source: str) -> None:

@@ -26,7 +26,8 @@ from stacks.images import ContainerImage, accept_build_project
 from stacks.names import CODE_ROOT, RECIPES, arn
 from stacks.pipeline import Pipeline, PipelineResources
 from stacks.provided import adopt_provided_functions
-from stacks.roles import ServingDeploymentRole, grant_endpoint, grant_training, sagemaker_role
+from stacks.roles import grant_endpoint, grant_training, sagemaker_role
+from stacks.serving_role import ServingDeploymentRole
 
 
 class TrainingStack(Stack):
@@ -51,7 +52,7 @@ class TrainingStack(Stack):
             folder="inference_code",
             folders=context.folders,
             image_uri=settings.serving.image_uri,
-            target=settings.serving.flavour,
+            target=settings.serving.image_target,
         )
         code_prefix = self._deploy_files(artifacts)
         registry = self._registry()
@@ -65,7 +66,7 @@ class TrainingStack(Stack):
             self, "EndpointRole", names.endpoint_role, "What the endpoint's containers may do."
         )
         grant_endpoint(
-            endpoint_role, artifacts, serving_image.repository_arn, names.endpoint, settings.project
+            endpoint_role, artifacts, serving_image.repository_arn, self._serving_logs(), settings.project
         )
         ServingDeploymentRole(self, "ServingDeployment", context)
 
@@ -158,7 +159,11 @@ class TrainingStack(Stack):
         logs.LogGroup(
             self,
             "EndpointLogs",
-            log_group_name=f"/aws/sagemaker/Endpoints/{self._context.names.endpoint}",
+            log_group_name=self._serving_logs(),
             retention=self._context.log_retention,
             removal_policy=RemovalPolicy.DESTROY,
         )
+
+    def _serving_logs(self) -> str:
+        components = self._context.settings.serving.scale_to_zero
+        return self._context.names.serving_logs(components=components)

@@ -25,7 +25,7 @@ def classify(target: Target, pictures: tuple[Path, ...], top_k: int | None) -> N
     refused = 0
     for picture in pictures:
         try:
-            result = api.classify(outputs["api_url"], outputs["api_key"], picture, top_k)
+            result = api.classify(target, outputs, picture, top_k)
         except RequestFailed as error:
             if len(pictures) == 1 or error.for_all:
                 raise

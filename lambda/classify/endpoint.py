@@ -20,9 +20,10 @@ from botocore.exceptions import (
 )
 
 from classify.proxy import Picture
-from classify.refusal import Refusal, broken, busy, no_model_yet, slow_down, starting, timeout
+from classify.refusal import Refusal, broken, busy, no_model_yet, slow_down, starting, timeout, waking
 from common import logs
 from common.clients import client, error_code, error_message
+from common.environment import ClassifySettings
 
 _PASSED_ON = (400, 408, 413, 415, 429, 503, 504)
 """What the API answers for the container; anything else of the container is a fault of the model server."""
@@ -38,19 +39,21 @@ _CODES = {
 """What SageMaker's own errors mean for a client."""
 
 
-def classify(endpoint: str, picture: Picture) -> str:
+def classify(settings: ClassifySettings, picture: Picture) -> str:
     """The container's JSON answer for a picture.
 
     Raises:
         Refusal: there is none, and why.
     """
     attributes = {"CustomAttributes": f"top_k={picture.top_k}"} if picture.top_k else {}
+    component = settings.inference_component
     request = {
-        "EndpointName": endpoint,
+        "EndpointName": settings.endpoint_name,
         "Body": picture.body,
         "ContentType": picture.content_type,
         "Accept": "application/json",
         **attributes,
+        **({"InferenceComponentName": component} if component else {}),
     }
     try:
         answer = _invoke(request)
@@ -61,7 +64,7 @@ def classify(endpoint: str, picture: Picture) -> str:
     except (ConnectionClosedError, ConnectTimeoutError, EndpointConnectionError):
         raise busy() from None
     except ClientError as error:
-        raise _meaning(error, endpoint) from error
+        raise _meaning(error, settings.endpoint_name) from error
     return text
 
 
@@ -82,8 +85,12 @@ def _meaning(error: ClientError, endpoint: str) -> Exception:
         return _of_container(error.response)
     if code in _CODES:
         return _CODES[code]()
-    if code in ("ValidationError", "ValidationException") and "not found" in message.lower():
-        return _not_serving(endpoint)
+    if code in ("ValidationError", "ValidationException"):
+        # With scale_to_zero. The refusal itself is what wakes the model: CloudWatch counts it.
+        if "no capacity" in message.lower():
+            return waking()
+        if "not found" in message.lower():
+            return _not_serving(endpoint)
     return cast(Exception, error)
 
 

@@ -40,7 +40,7 @@ def _route(event: dict[str, Any], settings: ClassifySettings) -> proxy.Answer:
     match proxy.route(event):
         case "POST /classify":
             picture = proxy.picture(event, settings.max_image_bytes)
-            return proxy.ok(endpoint.classify(settings.endpoint_name, picture))
+            return proxy.ok(endpoint.classify(settings, picture))
         case "GET /model":
             return proxy.ok(model.describe(settings))
         case "GET /":

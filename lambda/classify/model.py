@@ -47,10 +47,25 @@ def _describe(settings: ClassifySettings) -> dict[str, Any]:
     status = endpoint["EndpointStatus"]
     if status == "Creating":
         raise starting()
-    config = sagemaker.describe_endpoint_config(EndpointConfigName=endpoint["EndpointConfigName"])
-    model = sagemaker.describe_model(ModelName=config["ProductionVariants"][0]["ModelName"])
+    model = sagemaker.describe_model(ModelName=_model_name(settings, endpoint["EndpointConfigName"]))
     package = _package(model["PrimaryContainer"]["ModelPackageName"])
-    return {**package, "endpoint": {"name": settings.endpoint_name, "status": status}}
+    return {
+        **package,
+        "endpoint": {"name": settings.endpoint_name, "status": status},
+        "limits": {"max_image_bytes": settings.max_image_bytes},
+    }
+
+
+def _model_name(settings: ClassifySettings, config_name: str) -> str:
+    """SageMaker's name of the model: in the endpoint configuration, or with scale_to_zero its component."""
+    sagemaker = client("sagemaker")
+    if settings.inference_component:
+        component = sagemaker.describe_inference_component(
+            InferenceComponentName=settings.inference_component
+        )
+        return str(component["Specification"]["ModelName"])
+    config = sagemaker.describe_endpoint_config(EndpointConfigName=config_name)
+    return str(config["ProductionVariants"][0]["ModelName"])
 
 
 def _package(arn: str) -> dict[str, Any]:

@@ -39,6 +39,12 @@ def starting() -> Refusal:
     return Refusal(503, "EndpointStarting", text, 30)
 
 
+def waking() -> Refusal:
+    """Nobody had asked for a while, so the model's last instance was given up."""
+    text = "The model was asleep and is being woken, which takes some minutes. Send the picture again then."
+    return Refusal(503, "Asleep", text, 60)
+
+
 def busy() -> Refusal:
     """The endpoint is there and has no room, or is just being replaced."""
     return Refusal(503, "Overloaded", "The model is busy or being replaced. Try again in a moment.", 2)

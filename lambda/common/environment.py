@@ -66,6 +66,8 @@ class ClassifySettings:
     endpoint_name: str
     champion_parameter: str
     max_image_bytes: int
+    inference_component: str = ""
+    """What of the endpoint to ask; only an endpoint that may scale to zero has such parts."""
     allowed_origin: str = ""
     """The one other site whose pages may call the API from a browser."""
 

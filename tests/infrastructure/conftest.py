@@ -16,6 +16,8 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 ROOMS = ("storage", "training", "serving", "api", "monitoring")
 SAMPLES = ("minimal", "comprehensive")
+FLAVOURS = ("serverless", "scale_to_zero")
+"""Samples that differ from `minimal` in what stands behind the endpoint's name."""
 
 
 @dataclass(frozen=True)
@@ -72,6 +74,22 @@ def minimal(tmp_path_factory: pytest.TempPathFactory) -> Synthesised:
 @pytest.fixture(scope="session")
 def comprehensive(tmp_path_factory: pytest.TempPathFactory) -> Synthesised:
     return synthesise("comprehensive", tmp_path_factory)
+
+
+@pytest.fixture(scope="session", params=FLAVOURS)
+def flavour(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Synthesised:
+    return synthesise(request.param, tmp_path_factory)
+
+
+@pytest.fixture(scope="session")
+def serverless(tmp_path_factory: pytest.TempPathFactory) -> Synthesised:
+    return synthesise("serverless", tmp_path_factory)
+
+
+@pytest.fixture(scope="session")
+def sleeper(tmp_path_factory: pytest.TempPathFactory) -> Synthesised:
+    """The sample scale_to_zero."""
+    return synthesise("scale_to_zero", tmp_path_factory)
 
 
 def synthesise(name: str, tmp_path_factory: pytest.TempPathFactory) -> Synthesised:

@@ -25,7 +25,38 @@ def test_classifying_needs_a_key_and_looking_does_not(sample: Synthesised) -> No
     assert {
         name: method["ApiKeyRequired"] for name, method in methods.items() if "ApiKeyRequired" in method
     } == {"POST classify": True}
-    assert set(methods) == {"POST classify", "GET model", "GET"}
+    assert set(methods) >= {"POST classify", "GET model"}
+
+
+def test_callers_sign_by_the_setting_and_the_page_which_cannot_is_left_out(
+    minimal: Synthesised, comprehensive: Synthesised
+) -> None:
+    assert _methods(minimal)["POST classify"]["AuthorizationType"] == "NONE"
+    assert "GET" in _methods(minimal)
+    assert _methods(comprehensive)["POST classify"]["AuthorizationType"] == "AWS_IAM"
+    assert _methods(comprehensive)["GET model"]["AuthorizationType"] == "NONE"
+    assert "GET" not in _methods(comprehensive)
+    assert "PageUrl" not in comprehensive.templates["api"]["Outputs"]
+
+
+def test_the_firewall_is_there_by_the_setting_and_lets_pictures_through(
+    minimal: Synthesised, comprehensive: Synthesised
+) -> None:
+    assert not minimal.resources("AWS::WAFv2::WebACL", "AWS::WAFv2::WebACLAssociation")
+    assert len(comprehensive.resources("AWS::WAFv2::WebACLAssociation")) == 1
+    (acl,) = comprehensive.resources("AWS::WAFv2::WebACL").values()
+    rules = {rule["Name"]: rule for rule in acl["Properties"]["Rules"]}
+    assert list(rules) == [
+        "RatePerAddress",
+        "AWSManagedRulesAmazonIpReputationList",
+        "AWSManagedRulesKnownBadInputsRuleSet",
+        "AWSManagedRulesCommonRuleSet",
+    ]
+    common = rules["AWSManagedRulesCommonRuleSet"]["Statement"]["ManagedRuleGroupStatement"]
+    # This rule refuses every body above 8 kB.
+    assert {"Name": "SizeRestrictions_BODY", "ActionToUse": {"Count": {}}} in common["RuleActionOverrides"]
+    # A sample of requests would hold people's pictures.
+    assert "SampledRequestsEnabled': True" not in str(acl)
 
 
 def test_every_body_reaches_the_function_as_it_was_sent(sample: Synthesised) -> None:
@@ -52,12 +83,28 @@ def test_calls_are_logged_without_their_pictures(sample: Synthesised) -> None:
     assert all(not setting["DataTraceEnabled"] for setting in stage["Properties"]["MethodSettings"])
 
 
-def test_refusals_of_the_gateway_have_the_form_of_our_own_errors(sample: Synthesised) -> None:
-    answers = {
+def _refusals(sample: Synthesised) -> dict[str, dict[str, Any]]:
+    """By kind, what API Gateway answers by itself."""
+    return {
         answer["Properties"]["ResponseType"]: answer["Properties"]
         for answer in sample.resources("AWS::ApiGateway::GatewayResponse").values()
     }
-    statuses = {kind: properties.get("StatusCode") for kind, properties in answers.items()}
+
+
+def test_what_the_gateway_refuses_as_too_large_says_how_much_is_taken(
+    minimal: Synthesised, serverless: Synthesised
+) -> None:
+    for sample, most in ((minimal, "4.5 MB"), (serverless, "4.0 MB")):
+        assert most in _refusals(sample)["REQUEST_TOO_LARGE"]["ResponseTemplates"]["application/json"]
+
+
+def test_refusals_of_the_gateway_have_the_form_of_our_own_errors(
+    minimal: Synthesised, comprehensive: Synthesised
+) -> None:
+    statuses = {kind: properties.get("StatusCode") for kind, properties in _refusals(minimal).items()}
+    signed = {"INVALID_SIGNATURE", "EXPIRED_TOKEN", "ACCESS_DENIED", "WAF_FILTERED"}
+    assert set(_refusals(comprehensive)) == set(statuses) | signed
+    answers = _refusals(minimal) | _refusals(comprehensive)
     assert statuses == {
         "INVALID_API_KEY": "403",
         "MISSING_AUTHENTICATION_TOKEN": "404",

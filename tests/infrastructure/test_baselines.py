@@ -35,6 +35,14 @@ def _normalised(template: dict[str, Any]) -> str:
 
 @pytest.mark.parametrize("room", ROOMS)
 def test_the_template_is_the_baseline(sample: Synthesised, room: str) -> None:
+    _compare(sample, room)
+
+
+def test_the_endpoint_of_each_flavour_is_the_baseline(flavour: Synthesised) -> None:
+    _compare(flavour, "serving")
+
+
+def _compare(sample: Synthesised, room: str) -> None:
     baseline = BASELINES / sample.folder.name.removeprefix("synth-") / f"{room}.json"
     new = _normalised(sample.templates[room])
     if os.environ.get("UPDATE_BASELINES"):

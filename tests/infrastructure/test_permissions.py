@@ -125,7 +125,7 @@ def test_the_bootstrap_deployer_is_found_by_the_qualifier_of_the_context() -> No
 
     from stacks.context import Context
     from stacks.folders import Folders
-    from stacks.roles import ServingDeploymentRole
+    from stacks.serving_role import ServingDeploymentRole
     from stacks.settings import Settings
 
     app = App(context={"@aws-cdk/core:bootstrapQualifier": "abc123"})

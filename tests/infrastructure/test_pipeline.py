@@ -172,7 +172,7 @@ def test_outputs_are_what_the_command_line_reads(sample: Synthesised) -> None:
             "DeadLetterQueueUrl",
         },
         "serving": {"EndpointName", "Champion"},
-        "api": {"ApiUrl", "ApiKeyId", "PageUrl", "ClassifyFunction"},
+        "api": {"ApiUrl", "ApiKeyId", "ClassifyFunction"},
         "monitoring": {"DashboardName"},
     }
     for room, keys in promised.items():

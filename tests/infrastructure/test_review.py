@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from tests.infrastructure.conftest import ROOMS, Synthesised
@@ -13,8 +14,25 @@ def test_cdk_nag_finds_nothing_that_has_no_reason(sample: Synthesised) -> None:
     assert sample.findings == []
 
 
+def test_cdk_nag_finds_nothing_in_the_flavours_either(flavour: Synthesised) -> None:
+    assert flavour.findings == []
+
+
 def test_cfn_lint_is_clean(sample: Synthesised) -> None:
-    templates = [str(sample.folder / f"{sample.project}-{room}.template.json") for room in ROOMS]
+    _lint([_template(sample, room) for room in ROOMS])
+
+
+def test_cfn_lint_is_clean_for_the_endpoint_of_each_flavour(
+    serverless: Synthesised, sleeper: Synthesised
+) -> None:
+    _lint([_template(flavour, "serving") for flavour in (serverless, sleeper)])
+
+
+def _template(sample: Synthesised, room: str) -> str:
+    return str(sample.folder / f"{sample.project}-{room}.template.json")
+
+
+def _lint(templates: Sequence[str]) -> None:
     result = subprocess.run(
         # W3005: CDK writes the dependency of a function on its role a second time; harmless and not ours.
         [str(Path(sys.executable).with_name("cfn-lint")), "--ignore-checks", "W3005", "--", *templates],

@@ -109,6 +109,76 @@ def test_the_flavour_chooses_instance_and_driver(minimal: Synthesised, comprehen
     assert gpu["InferenceAmiVersion"] == "al2023-ami-sagemaker-inference-gpu-4-1"
 
 
+def test_a_serverless_endpoint_has_no_instance_no_scaling_and_what_aws_takes_of_it(
+    serverless: Synthesised,
+) -> None:
+    (variant,) = _one(serverless, "AWS::SageMaker::EndpointConfig")["ProductionVariants"]
+    assert variant["ServerlessConfig"] == {"MaxConcurrency": 5, "MemorySizeInMB": 2048}
+    assert not {"InstanceType", "InitialInstanceCount", "RoutingConfig"} & set(variant)
+    # AWS refuses an isolated model on a serverless endpoint.
+    assert "EnableNetworkIsolation" not in _one(serverless, "AWS::SageMaker::Model")
+    assert "RetainAllVariantProperties" not in _one(serverless, "AWS::SageMaker::Endpoint")
+    assert not serverless.resources("AWS::ApplicationAutoScaling::ScalableTarget")
+
+
+def test_a_sleeping_endpoint_holds_its_model_as_a_component_on_instances_that_may_all_go(
+    sleeper: Synthesised,
+) -> None:
+    config = _one(sleeper, "AWS::SageMaker::EndpointConfig")
+    (variant,) = config["ProductionVariants"]
+    assert "ModelName" not in variant
+    assert variant["ManagedInstanceScaling"] == {
+        "Status": "ENABLED",
+        "MinInstanceCount": 0,
+        "MaxInstanceCount": 3,
+    }
+    assert config["EnableNetworkIsolation"] is True
+    component = _one(sleeper, "AWS::SageMaker::InferenceComponent")
+    assert component["InferenceComponentName"] == sleeper.project
+    alarms = component["DeploymentConfig"]["AutoRollbackConfiguration"]["Alarms"]
+    assert len(alarms) == 2
+
+
+def test_a_sleeping_endpoint_is_woken_by_the_request_that_finds_it_asleep(sleeper: Synthesised) -> None:
+    target = _one(sleeper, "AWS::ApplicationAutoScaling::ScalableTarget")
+    assert (target["MinCapacity"], target["MaxCapacity"]) == (0, 3)
+    assert target["ScalableDimension"] == "sagemaker:inference-component:DesiredCopyCount"
+    policies = {
+        policy["Properties"]["PolicyType"]: (name.split("/")[1], policy["Properties"])
+        for name, policy in sleeper.resources("AWS::ApplicationAutoScaling::ScalingPolicy").items()
+    }
+    tracking = policies["TargetTrackingScaling"][1]["TargetTrackingScalingPolicyConfiguration"]
+    assert tracking["PredefinedMetricSpecification"] == {
+        "PredefinedMetricType": "SageMakerInferenceComponentConcurrentRequestsPerCopyHighResolution"
+    }
+    wake, step = policies["StepScaling"]
+    assert step["StepScalingPolicyConfiguration"]["StepAdjustments"] == [
+        {"MetricIntervalLowerBound": 0, "ScalingAdjustment": 1}
+    ]
+    (alarm,) = (
+        alarm["Properties"]
+        for alarm in sleeper.resources("AWS::CloudWatch::Alarm").values()
+        if alarm["Properties"]["MetricName"] == "NoCapacityInvocationFailures"
+    )
+    assert alarm["AlarmActions"] == [{"Ref": wake}]
+    assert alarm["Dimensions"] == [{"Name": "InferenceComponentName", "Value": sleeper.project}]
+
+
+def test_the_api_of_a_sleeping_endpoint_may_ask_its_component(sleeper: Synthesised) -> None:
+    (function,) = (
+        resource["Properties"]["Environment"]["Variables"]
+        for name, resource in sleeper.resources("AWS::Lambda::Function").items()
+        if name.startswith("api/Classify")
+    )
+    assert function["INFERENCE_COMPONENT"] == sleeper.project
+    (policy,) = (
+        str(policy)
+        for name, policy in sleeper.resources("AWS::IAM::Policy").items()
+        if name.startswith("api/Classify")
+    )
+    assert f":inference-component/{sleeper.project}" in policy
+
+
 def test_the_stack_is_deployed_under_its_own_narrow_role(sample: Synthesised) -> None:
     properties = sample.manifest()["artifacts"][f"{sample.project}-serving"]["properties"]
     assert properties["cloudFormationExecutionRoleArn"] == (

@@ -24,15 +24,36 @@ def test_the_settings_in_cdk_json_are_allowed() -> None:
     assert load(context()["classifier"], "cdk.json").project == "classifier"
 
 
-def test_the_comprehensive_sample_turns_every_setting() -> None:
-    values = json.loads((ROOT / "stacks/samples/comprehensive.json").read_text())
-    turned, default = load(values, "comprehensive.json"), Settings()
+# Other flavours of the endpoint, which exclude the one of the comprehensive sample.
+_TURNED_ELSEWHERE = {
+    "serving.scale_to_zero": "scale_to_zero",
+    "serving.serverless_memory_mb": "serverless",
+    "serving.serverless_concurrency": "serverless",
+}
+
+
+def _sample(name: str) -> Settings:
+    values = json.loads((ROOT / f"stacks/samples/{name}.json").read_text())
+    return load(values, f"{name}.json")
+
+
+def test_every_setting_is_turned_by_the_comprehensive_sample_or_that_of_its_flavour() -> None:
+    default = Settings()
     for field in dataclasses.fields(Settings):
-        ours, theirs = getattr(turned, field.name), getattr(default, field.name)
+        ours, theirs = getattr(_sample("comprehensive"), field.name), getattr(default, field.name)
         assert ours != theirs, field.name
         if dataclasses.is_dataclass(ours):
             for inner in dataclasses.fields(ours):
-                assert getattr(ours, inner.name) != getattr(theirs, inner.name), f"{field.name}.{inner.name}"
+                key = f"{field.name}.{inner.name}"
+                turned = getattr(_sample(_TURNED_ELSEWHERE.get(key, "comprehensive")), field.name)
+                assert getattr(turned, inner.name) != getattr(theirs, inner.name), key
+
+
+def test_a_serverless_endpoint_is_sent_no_more_than_it_takes() -> None:
+    assert load({}, "cdk.json").max_image_bytes == 4_500_000
+    assert load({"serving": {"flavour": "serverless"}}, "cdk.json").max_image_bytes == 4_000_000
+    both = {"serving": {"flavour": "serverless"}, "api": {"max_image_bytes": 2000}}
+    assert load(both, "cdk.json").max_image_bytes == 2000
 
 
 @pytest.mark.parametrize(
@@ -56,6 +77,11 @@ def test_the_comprehensive_sample_turns_every_setting() -> None:
         ({"serving": {"instance_type": "ml.c7g.large"}}, ["ml.c7g.large", "built for x86-64"]),
         ({"serving": {"instance_type": "ml.g6.xlarge"}}, ["does not go with flavour", '"cpu"']),
         ({"serving": {"flavour": "gpu", "instance_type": "ml.m7i.large"}}, ["flavour", "ml.g6.xlarge"]),
+        ({"serving": {"scale_to_zero": 1}}, ["scale_to_zero is 1", "true or false"]),
+        ({"serving": {"scale_to_zero": True, "min_instances": 2}}, ["scale_to_zero", "min_instances 2"]),
+        ({"serving": {"flavour": "serverless", "scale_to_zero": True}}, ["scale_to_zero", "has none of"]),
+        ({"serving": {"flavour": "serverless", "max_instances": 4}}, ["max_instances", "has none of"]),
+        ({"serving": {"serverless_memory_mb": 1500}}, ["serverless_memory_mb is 1500", "1024, 2048"]),
         ({"training": {"instance_type": "ml.m8g.large"}}, ["training.instance_type", "built for x86-64"]),
         ({"training": {"image_uri": "python:3.12"}}, ["training.image_uri", "an ECR image"]),
         ({"training": {"max_runtime_minutes": 1}}, ["max_runtime_minutes is 1", "from 2 to 40320"]),

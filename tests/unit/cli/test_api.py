@@ -67,15 +67,37 @@ def test_any_refusal_names_its_status(status: int, body: bytes) -> None:
     assert str(status) in say_refusal(status, body)
 
 
-def test_a_missing_picture_is_named(tmp_path: Path) -> None:
+OUTPUTS = {"api_url": "http://127.0.0.1:1/", "api_key": "k"}
+
+
+def test_a_missing_picture_is_named(target: Any, tmp_path: Path) -> None:
     with pytest.raises(RequestFailed, match=r"none\.jpg: No such file"):
-        classify("http://127.0.0.1:1/", "k", tmp_path / "none.jpg")
+        classify(target(), OUTPUTS, tmp_path / "none.jpg")
 
 
-def test_an_api_that_is_not_there_is_said(tmp_path: Path) -> None:
+def test_an_api_that_is_not_there_is_said(target: Any, tmp_path: Path) -> None:
     (tmp_path / "a.jpg").write_bytes(b"x")
     with pytest.raises(RequestFailed, match=r"did not answer.*make up"):
-        classify("http://127.0.0.1:1/", "k", tmp_path / "a.jpg")
+        classify(target(), OUTPUTS, tmp_path / "a.jpg")
+
+
+@pytest.mark.parametrize("signed", [False, True])
+def test_a_request_is_signed_where_the_api_asks_for_it(
+    target: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, signed: bool
+) -> None:
+    sent: list[dict[str, str]] = []
+
+    def opened(_: Any, request: Any, timeout: float) -> Any:
+        sent.append({name.lower(): value for name, value in request.header_items()})
+        raise OSError("enough")
+
+    monkeypatch.setattr("urllib.request.OpenerDirector.open", opened)
+    (tmp_path / "a.jpg").write_bytes(b"x")
+    with pytest.raises(RequestFailed):
+        classify(target(), OUTPUTS | {"api_signed": signed}, tmp_path / "a.jpg")
+    (headers,) = sent
+    assert (headers["x-api-key"], headers["content-type"]) == ("k", "image/jpeg")
+    assert headers.get("authorization", "").startswith("AWS4-HMAC-SHA256 Credential=test/") == signed
 
 
 @given(st.floats(allow_nan=False))

@@ -53,9 +53,10 @@ def test_the_steps_seconds_are_those_of_their_jobs(run: Chain, promote: float | 
     assert demo._chain_seconds(run) == {"tune": 30.0, "train": 29.0, "promote": promote}
 
 
-def test_asking_an_api_without_a_model_is_no_version(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_asking_an_api_without_a_model_is_no_version(target: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     picture = SimpleNamespace(path=Path("a.png"))
-    asking = demo.Asking({"api_url": "u", "api_key": "k"}, picture)  # type: ignore[arg-type]
+    outputs = {"api_url": "u", "api_key": "k"}
+    asking = demo.Asking(target(), outputs, picture)  # type: ignore[arg-type]
 
     def refuse(*_: Any) -> None:
         raise RequestFailed("no model yet")

@@ -238,6 +238,19 @@ def test_while_the_endpoint_is_being_made_the_answer_is_503_and_when_to_ask_agai
     assert answer["headers"]["Retry-After"] == "30"
 
 
+def test_a_sleeping_component_is_asked_by_its_name_and_says_when_to_ask_again(
+    runtime: FakeRuntime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("INFERENCE_COMPONENT", "demo")
+    runtime.fail(
+        AwsFailure("ValidationError", "Inference Component has no capacity to process this request.")
+    )
+    answer = handler(request(), Context())
+    assert runtime.called("InvokeEndpoint")[0]["InferenceComponentName"] == "demo"
+    assert error_of(answer) == (503, "Asleep")
+    assert answer["headers"]["Retry-After"] == "60"
+
+
 def test_an_endpoint_that_failed_says_so(world: World, runtime: FakeRuntime) -> None:
     runtime.fail(NOT_FOUND)
     world.sagemaker.endpoints["demo"] = "Failed"
@@ -277,7 +290,20 @@ def test_the_model_tells_what_serves_and_what_it_was_measured_at(world: World, r
         "dataset": "digits",
         "test_accuracy": 0.972,
         "endpoint": {"name": "demo", "status": "InService"},
+        "limits": {"max_image_bytes": 1000},
     }
+
+
+def test_the_model_of_a_component_is_told_by_the_component(
+    world: World, runtime: FakeRuntime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("INFERENCE_COMPONENT", "demo")
+    serve(world, package_arn(3))
+    world.sagemaker.on["DescribeInferenceComponent"] = lambda _: {"Specification": {"ModelName": "a-model"}}
+    body = json.loads(handler(get("/model"), Context())["body"])
+    assert body["model"]["version"] == "3"
+    assert world.sagemaker.called("DescribeModel") == [{"ModelName": "a-model"}]
+    assert not world.sagemaker.called("DescribeEndpointConfig")
 
 
 def test_while_a_new_champion_is_on_its_way_the_model_that_still_serves_is_named(
