@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 
-from training_code import artifact, data, loop, model
+from training_code import artifact, data, export, loop, model
 from training_code.batches import Batches
 from training_code.checkpoints import Checkpoints
 from training_code.config import parse
@@ -39,8 +39,14 @@ def run(job: Job, stop: StopSignal) -> None:
     trained = loop.train(network, train, valid, config, checkpoints, stop)
 
     evaluations = {} if trained.stopped else _evaluate_best({"valid": valid, "test": test}, trained, stop)
+    if evaluations and not job.is_trial:
+        serving = export.write_serving_form(
+            job.model, trained.network, train, valid, evaluations["valid"], stop
+        )
+    else:
+        serving = export.none_written("the job was stopped" if trained.stopped else "a trial is not served")
     seconds = time.perf_counter() - start
-    facts = artifact.Facts.of(job, config, dataset, machine, trained, evaluations, seconds)
+    facts = artifact.Facts.of(job, config, dataset, machine, trained, evaluations, serving, seconds)
     artifact.write(job, trained, facts)
     print(f"model of epoch {trained.best.epoch} written, {seconds:.1f} s in all", flush=True)
 

@@ -1,7 +1,8 @@
 """The model artifact: everything a server, a registry and a reader need, and nothing that runs when loaded.
 
-Written into the model folder: model.safetensors (weights under torchvision's names), classes.json, model.json
-(what the model is, how pictures become its input, where it comes from) and report.html. Into the output
+Written into the model folder: model.safetensors (weights under torchvision's names), the serving form (see
+`export`), classes.json, model.json (what the model is, how pictures become its input, where it comes from)
+and report.html. Into the output
 folder: evaluation.json, which the registry's quality gate reads.
 """
 
@@ -40,6 +41,7 @@ class Facts:
     best: Epoch
     stopped: bool
     evaluations: Mapping[str, Evaluation]
+    serving: Mapping[str, Any]
     seconds: float
     code_version: str
     versions: Mapping[str, str]
@@ -52,6 +54,7 @@ class Facts:
         machine: Machine,
         trained: Trained,
         evaluations: Mapping[str, Evaluation],
+        serving: Mapping[str, Any],
         seconds: float,
     ) -> Facts:
         """Gather the facts."""
@@ -64,6 +67,7 @@ class Facts:
             best=trained.best,
             stopped=trained.stopped or not evaluations,
             evaluations=evaluations,
+            serving=serving,
             seconds=seconds,
             code_version=code_version(),
             versions=versions(),
@@ -100,6 +104,7 @@ def model_card(facts: Facts) -> dict[str, Any]:
         "metrics": _metrics(facts),
         "best_epoch": facts.best.epoch,
         "stopped_early": facts.stopped,
+        "serving": dict(facts.serving),
         "hyperparameters": _hyperparameters(config),
         "data": facts.dataset.describe(),
         "machine": str(facts.machine),

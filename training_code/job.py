@@ -16,6 +16,8 @@ from training_code.errors import InvalidHyperparameter, UnusableDataset
 
 SPLITS: Final = ("train", "valid", "test")
 
+_OBJECTIVE: Final = "_tuning_objective_metric"
+
 _FAILURE_CHARACTERS: Final = 1024
 """SageMaker shows this much of the failure file."""
 
@@ -55,6 +57,11 @@ class Job:
     def pretrained(self) -> Path:
         """The channel with starting weights."""
         return self.base / "input" / "data" / "pretrained"
+
+    @property
+    def is_trial(self) -> bool:
+        """Whether a tuning job started this one: SageMaker then adds the objective's name."""
+        return _OBJECTIVE in self.hyperparameters()
 
     def hyperparameters(self) -> dict[str, str]:
         """The strings of hyperparameters.json; none when there is no such file.

@@ -32,7 +32,9 @@ def facts(pictures: Path) -> Facts:
         )
         for split in (dataset.valid, dataset.test)
     }
-    return Facts.of(Job(Path("/nowhere"), "p-job"), config, dataset, MACHINE, trained, evaluations, 12.5)
+    serving = {"form": "openvino", "precision": "int8"}
+    job = Job(Path("/nowhere"), "p-job")
+    return Facts.of(job, config, dataset, MACHINE, trained, evaluations, serving, 12.5)
 
 
 @pytest.fixture(scope="module")
