@@ -12,6 +12,7 @@ is a line in the log and never the end of a job.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import time
 from collections.abc import Iterator
@@ -89,7 +90,8 @@ def write_serving_form(
         told = _written(folder, network, train, valid, reference, stop)
     except (Exception, Stopped) as error:  # the model itself is sound, and PyTorch can serve it
         for name in FILES:
-            (folder / name).unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                (folder / name).unlink()
         reason = f"{type(error).__name__}: {error}".removesuffix(": ")
         print(f"no serving form ({reason}): the endpoint will run PyTorch, slower", flush=True)
         return none_written(reason)
