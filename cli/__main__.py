@@ -2,8 +2,8 @@
 
 Each command's options are in `commands/<name>.py`, its work in a module beside this one: `bring_up`
 (local_server, cdk, stacks), `bring_data` (dataset, pictures, splits, upload), `launch`, `watch` (chain,
-chain_reader, render_chain), `api`, `outputs`, `removal`, `demo`. Everything talks to AWS's APIs only;
-`target` says which AWS.
+chain_reader, render_chain), `api`, `outputs`, `weights`, `removal`, `demo`. Everything talks to AWS's APIs
+only; `target` says which AWS.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from cli.commands.outputs import outputs
 from cli.commands.status import status
 from cli.commands.up import up
 from cli.commands.upload import upload
+from cli.commands.weights import weights
 from cli.errors import CliError, explain
 from cli.interrupt import Interrupted, treat_as_interrupt
 
@@ -43,7 +44,7 @@ def cli(kind: str) -> None:
     """From a folder of labelled pictures to a classifier behind an API, on AWS or on this machine."""
 
 
-for command in (up, down, upload, tune, train, status, classify, outputs, destroy, demo_data, demo):
+for command in (up, down, upload, tune, train, status, classify, outputs, weights, destroy, demo_data, demo):
     cli.add_command(command)
 
 

@@ -21,6 +21,7 @@ from torch import Tensor
 from training_code.errors import UnusableWeights
 from training_code.resnet import resnet
 
+ARCHS: Final = ("resnet18", "resnet34", "resnet50")
 _SUFFIXES: Final = (".safetensors", ".pth", ".pt")
 _HEAD: Final = ("fc.weight", "fc.bias")
 _WRAPPERS: Final = ("state_dict", "model_state_dict", "model", "net")
@@ -48,7 +49,7 @@ def imagenet(arch: str) -> dict[str, Tensor]:
     except (OSError, RuntimeError) as error:
         raise UnusableWeights(
             f"ImageNet's weights for {arch} could not be downloaded ({error}); a job without internet access "
-            f"takes them from a file instead: put it into S3 and set weights to its s3:// address"
+            f"takes them from S3 instead: `classifier weights --arch {arch}` puts them there"
         ) from None
     return _fitting(state, arch, "torchvision's ImageNet weights")
 
@@ -61,6 +62,23 @@ def from_channel(folder: Path, arch: str) -> dict[str, Tensor]:
     """
     path = _only_file(folder, arch)
     return _fitting(read(path), arch, path.name)
+
+
+def from_file(path: Path, arch: str | None = None) -> tuple[str, dict[str, Tensor]]:
+    """Which network a file is of, and its weights without the last layer.
+
+    Args:
+        arch: the network it has to be of; None: whichever of ours it is.
+
+    Raises:
+        UnusableWeights: it is damaged, or of no network this project trains.
+    """
+    state = read(path)
+    found = _arch_of(state)
+    if found is None or found not in ARCHS:
+        what = f"a {found}" if found else "no ResNet"
+        raise UnusableWeights(f"{path.name}: these are the weights of {what}; there are {', '.join(ARCHS)}")
+    return found, _fitting(state, arch or found, path.name)
 
 
 def read(path: Path) -> dict[str, Tensor]:

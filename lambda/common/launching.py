@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from common import answers, costs, jobs, logs, names, requests, runs, storage
+from common import answers, costs, jobs, logs, names, requests, runs, storage, weights
 from common.clients import error_code, error_message
 from common.costs import CostBound
 from common.environment import LaunchSettings
@@ -88,6 +88,7 @@ class Launcher:
         recipe = storage.read_recipe(self.s3, settings.artifacts_bucket, request.recipe)
         recipe = recipe.with_overrides(request.overrides)
         storage.check_dataset(self.s3, settings.data_bucket, request.dataset)
+        recipe = weights.settled(recipe, self.s3, settings.artifacts_bucket, settings.data_bucket)
         metrics = storage.read_metric_definitions(self.s3, settings.artifacts_bucket, settings.code_prefix)
         planned = plan(name, recipe, metrics)
         cost = cost_of(planned.record, settings)

@@ -116,7 +116,9 @@ class FakeS3(Fake):
         prefix, delimiter = params.get("Prefix", ""), params.get("Delimiter")
         keys = [key for bucket, key in self.objects if bucket == params["Bucket"] and key.startswith(prefix)]
         if not delimiter:
-            return {"Contents": [{"Key": key} for key in sorted(keys)], "IsTruncated": False}
+            sizes = {key: len(self.objects[params["Bucket"], key]) for key in sorted(keys)}
+            contents = [{"Key": key, "Size": size} for key, size in sizes.items()]
+            return {"Contents": contents, "IsTruncated": False}
         rests = [key[len(prefix) :] for key in keys]
         folders = sorted({rest.split("/")[0] for rest in rests if "/" in rest})
         return {"CommonPrefixes": [{"Prefix": f"{prefix}{each}/"} for each in folders], "IsTruncated": False}

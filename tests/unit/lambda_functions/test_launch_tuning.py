@@ -112,6 +112,7 @@ def test_only_imagenet_weights_let_a_job_reach_the_network(world: World) -> None
 
 
 def test_own_weights_come_in_a_channel_of_their_own(world: World) -> None:
+    world.s3.put("artifacts", "weights/mine.pth", b"x" * 200_000)
     launch({**PAYLOAD, "model": {"weights": "s3://artifacts/weights/mine.pth"}})
     definition = the_job(world)["TrainingJobDefinition"]
     assert definition["StaticHyperParameters"]["weights"] == "pretrained"
@@ -460,3 +461,57 @@ def test_every_scale_is_passed_on_in_sagemakers_words(world: World, scale: str) 
 
 def test_the_fixture_is_a_recipe() -> None:
     assert parse("digits", RECIPE, "here").tuning is not None
+
+
+STAGED = "s3://artifacts/weights/imagenet/resnet18.safetensors"
+
+
+def channel(world: World, name: str) -> str | None:
+    definition = the_job(world)["TrainingJobDefinition"]
+    uris = {
+        each["ChannelName"]: each["DataSource"]["S3DataSource"]["S3Uri"]
+        for each in definition["InputDataConfig"]
+    }
+    return uris.get(name)
+
+
+def test_staged_imagenet_weights_are_used_and_the_jobs_stay_cut_off_from_the_network(world: World) -> None:
+    world.s3.put("artifacts", "weights/imagenet/resnet18.safetensors", b"x" * 200_000)
+    launch(PAYLOAD)
+    definition = the_job(world)["TrainingJobDefinition"]
+    assert channel(world, "pretrained") == STAGED
+    assert definition["EnableNetworkIsolation"] is True
+    assert definition["StaticHyperParameters"]["weights"] == "pretrained"
+
+
+def test_imagenet_weights_that_nobody_staged_are_downloaded_by_the_jobs(world: World) -> None:
+    world.s3.put("artifacts", "weights/imagenet/resnet50.safetensors", b"x" * 200_000)
+    launch(PAYLOAD)
+    definition = the_job(world)["TrainingJobDefinition"]
+    assert channel(world, "pretrained") is None
+    assert definition["EnableNetworkIsolation"] is False
+
+
+@pytest.mark.parametrize(
+    ("key", "size", "says"),
+    [
+        ("weights/other.pth", 200_000, "no .safetensors or .pth or .pt file lies there"),
+        ("weights/mine.pth", 133, "has 133 bytes"),
+        ("jobs/mine.pth", 200_000, "below weights/ only"),
+    ],
+)
+def test_an_address_without_weights_is_refused_before_anything_starts(
+    world: World, key: str, size: int, says: str
+) -> None:
+    world.s3.put("artifacts", key, b"x" * size)
+    asked = key if key.startswith("jobs") else "weights/mine.pth"
+    answer = launch({**PAYLOAD, "model": {"weights": f"s3://artifacts/{asked}"}})
+    assert answer["error"]["code"] == "InvalidRecipe"
+    assert says in answer["error"]["message"]
+    assert "classifier weights" in answer["error"]["message"]
+    assert nothing_started(world)
+
+
+def test_an_address_in_another_bucket_is_left_to_aws_to_judge(world: World) -> None:
+    assert launch({**PAYLOAD, "model": {"weights": "s3://theirs/w.safetensors"}})["statusCode"] == 202
+    assert channel(world, "pretrained") == "s3://theirs/w.safetensors"
