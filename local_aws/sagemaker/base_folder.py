@@ -6,22 +6,23 @@ https://docs.aws.amazon.com/sagemaker/latest/dg/your-algorithms-training-algo-ru
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 # ``checkpoints`` is there only for a job with a CheckpointConfig, whose run makes it.
 FOLDERS = ("input/config", "input/data", "model", "output/data")
-HOST = "algo-1"
 GROUP = "homogeneousCluster"
 
 
-def lay_out(base: Path, job: Mapping[str, Any]) -> None:
-    """Make the folders, and write the configuration files of a job (a CreateTrainingJob request)."""
+def lay_out(base: Path, job: Mapping[str, Any], host: str, hosts: Sequence[str]) -> None:
+    """Make the folders of one of the job's hosts, and write the configuration files of the job (a
+    CreateTrainingJob request).
+    """
     for name in FOLDERS:
         (base / name).mkdir(parents=True)
     instance = job["ResourceConfig"]["InstanceType"]
-    group = {"instance_group_name": GROUP, "instance_type": instance, "hosts": [HOST]}
+    group = {"instance_group_name": GROUP, "instance_type": instance, "hosts": list(hosts)}
     files = {
         "hyperparameters": job.get("HyperParameters", {}),
         "inputdataconfig": {
@@ -29,10 +30,10 @@ def lay_out(base: Path, job: Mapping[str, Any]) -> None:
             for channel in job.get("InputDataConfig", [])
         },
         "resourceconfig": {
-            "current_host": HOST,
+            "current_host": host,
             "current_instance_type": instance,
             "current_group_name": GROUP,
-            "hosts": [HOST],
+            "hosts": list(hosts),
             "instance_groups": [group],
             "network_interface_name": "lo",
         },

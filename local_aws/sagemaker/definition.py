@@ -12,6 +12,7 @@ from typing import Any
 
 from local_aws.core.errors import ResourceLimitExceeded, ValidationException
 from local_aws.sagemaker import channels, metrics
+from local_aws.sagemaker.hosts import MAX_HOSTS
 
 # https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_StoppingCondition.html
 DEFAULT_RUNTIME_SECONDS = 24 * 3600
@@ -75,11 +76,13 @@ def _check_algorithm(algorithm: Mapping[str, Any]) -> None:
 def _check_resources(resources: Mapping[str, Any] | None) -> None:
     if not resources or "InstanceType" not in resources:
         raise ValidationException("ResourceConfig: InstanceType and InstanceCount are required.")
-    if resources.get("InstanceCount", 1) != 1 or resources.get("InstanceGroups"):
+    if resources.get("InstanceGroups"):
+        raise ValidationException("ResourceConfig: the local AWS has no InstanceGroups; give InstanceCount.")
+    if resources.get("InstanceCount", 1) > MAX_HOSTS:
         raise ResourceLimitExceeded(
             f"The account-level service limit '{resources['InstanceType']} for training job usage' is "
-            f"1 Instances, with a request delta of {resources.get('InstanceCount')} Instances: the local AWS "
-            "is one machine. Set InstanceCount to 1."
+            f"{MAX_HOSTS} Instances, with a request delta of {resources['InstanceCount']} Instances: the "
+            f"local AWS is one machine. Set InstanceCount to {MAX_HOSTS} at most."
         )
 
 

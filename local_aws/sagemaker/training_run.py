@@ -8,11 +8,13 @@ job's role.
 
 from __future__ import annotations
 
+import itertools
 import logging
 import shutil
 import threading
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,8 +26,9 @@ from local_aws.core.context import LocalAws
 from local_aws.core.errors import AwsError
 from local_aws.core.process import ContainerProcess
 from local_aws.images import Image
-from local_aws.sagemaker import base_folder, definition, s3_files
+from local_aws.sagemaker import base_folder, definition, hosts, s3_files
 from local_aws.sagemaker.channels import ChannelCache, ChannelError
+from local_aws.sagemaker.hosts import Containers, Host
 from local_aws.sagemaker.job_state import JobState
 from local_aws.sagemaker.machine import Machine, thread_limits
 from local_aws.sagemaker.metrics import JobMetrics
@@ -77,8 +80,10 @@ class TrainingRun:
         self._job, self._state, self._together = job, state, together
         self._stop = threading.Event()
         self._folder = aws.root / "training-jobs" / job["TrainingJobName"]
-        self._base = self._folder / "ml"
-        self._checkpoints = _checkpoints(job, self._base)
+        self._hosts = hosts.of(job, self._folder)
+        self._checkpoints = [
+            _checkpoints(job, host.base) for host in self._hosts if "CheckpointConfig" in job
+        ]
         self._listeners: list[Callable[[], object]] = []
 
     def stop(self) -> None:
@@ -125,7 +130,8 @@ class TrainingRun:
         self._state.progress("Starting", "Preparing the instances for training")
         image = self._image()
         shutil.rmtree(self._folder, ignore_errors=True)
-        base_folder.lay_out(self._base, self._job)
+        for host in self._hosts:
+            base_folder.lay_out(host.base, self._job, host.name, [each.name for each in self._hosts])
         self._state.progress("Downloading", "Downloading input data", TrainingStartTime=self._aws.now())
         self._download()
         if self._stop.is_set():
@@ -146,27 +152,32 @@ class TrainingRun:
     def _download(self) -> None:
         s3 = self._s3()
         try:
-            for channel in self._channels:
-                folder = self._base / "input/data" / channel["ChannelName"]
+            for host, channel in itertools.product(self._hosts, self._channels):
+                folder = host.base / "input/data" / channel["ChannelName"]
                 self._cache.fill(s3, channel, folder, self._stop.is_set)
-            if self._checkpoints:
-                self._checkpoints.folder.mkdir(parents=True, exist_ok=True)
-                self._checkpoints.download(s3)
+            for checkpoints in self._checkpoints:
+                checkpoints.folder.mkdir(parents=True, exist_ok=True)
+                checkpoints.download(s3)
         except (ChannelError, ClientError, BotoCoreError) as error:
             raise JobError(f"ClientError: Data download failed: {error}") from error
 
     def _train(self, image: Image) -> tuple[Outcome, int]:
-        stream = f"{self._state.name}/algo-1-{int(time.time())}"
-        with self._aws.log(LOG_GROUP, stream) as writer:
-            container = self._start(image, _Output(writer.write, self.metrics.read))
-            try:
-                outcome = self._watch(container)
-            finally:
-                container.kill()
-        code = container.exit_code or 0
+        shared, now = hosts.rendezvous(self._hosts), int(time.time())
+        with ExitStack() as stack:
+            streams = [f"{self._state.name}/{host.log_name}-{now}" for host in self._hosts]
+            writers = [stack.enter_context(self._aws.log(LOG_GROUP, stream)) for stream in streams]
+            containers = Containers()
+            stack.callback(containers.kill)  # before the logs are closed
+            for host, writer in zip(self._hosts, writers, strict=True):
+                output = _Output(writer.write, self.metrics.read)
+                containers.add(self._start(image, host, shared, output))
+            outcome = self._watch(containers)
+        code = containers.exit_code or 0
         return outcome or self._judge(code), code
 
-    def _start(self, image: Image, output: process.LineWriter) -> ContainerProcess:
+    def _start(
+        self, image: Image, host: Host, shared: dict[str, str], output: process.LineWriter
+    ) -> ContainerProcess:
         algorithm = self._job["AlgorithmSpecification"]
         entrypoint = algorithm.get("ContainerEntrypoint")
         default = [] if entrypoint else ["train"]
@@ -174,8 +185,8 @@ class TrainingRun:
             return process.start(
                 image,
                 algorithm.get("ContainerArguments", default),
-                self._environment(),
-                self._base,
+                {**shared, **self._environment()},
+                host.base,
                 output,
                 entrypoint=entrypoint and [_below(image.root, word) for word in entrypoint],
             )
@@ -187,15 +198,15 @@ class TrainingRun:
             "TRAINING_JOB_NAME": self._state.name,
             "TRAINING_JOB_ARN": self._job["TrainingJobArn"],
             "AWS_REGION": self._aws.region,
-            **thread_limits(self._machine.share(self._together)),
+            **thread_limits(max(1, self._machine.share(self._together) // len(self._hosts))),
             **self._job.get("Environment", {}),
         }
         if self._job["EnableNetworkIsolation"]:
             return variables  # the container can call nobody, so it gets no credentials either
         return {**self._aws.credentials(self._job["RoleArn"], session=self._session), **variables}
 
-    def _watch(self, container: ContainerProcess) -> Outcome | None:
-        """Accompany the process to its end; how it was stopped, or None if it ended by itself."""
+    def _watch(self, container: Containers) -> Outcome | None:
+        """Accompany the processes to their end; how they were stopped, or None if they ended alone."""
         cloudwatch = self._aws.client("cloudwatch")
         deadline = time.monotonic() + definition.max_runtime(self._job)
         stopped: Outcome | None = None
@@ -214,16 +225,16 @@ class TrainingRun:
         """Neither lost metrics nor a checkpoint that could not be uploaded break a job."""
         try:
             self.metrics.publish(cloudwatch, self._state.name)
-            if self._checkpoints:
-                self._checkpoints.upload(self._s3)
+            for checkpoints in self._checkpoints:
+                checkpoints.upload(self._s3)
         except (ClientError, BotoCoreError, AwsError, OSError) as error:
             log.warning("training job %s: %s", self._state.name, error)
 
     def _judge(self, code: int) -> Outcome:
         if code == 0:
             return COMPLETED
-        failure = self._base / "output" / "failure"
-        text = failure.read_text(errors="replace").strip() if failure.is_file() else ""
+        failures = [host.base / "output" / "failure" for host in self._hosts]
+        text = next((path.read_text(errors="replace").strip() for path in failures if path.is_file()), "")
         ending = f", exit code: {code}"
         room = 1024 - len("AlgorithmError: ") - len(ending)
         return Outcome("Failed", "Failed", f"AlgorithmError: {text[:room]}{ending}")
@@ -240,10 +251,11 @@ class TrainingRun:
         try:
             s3 = self._s3()
             if outcome.status != "Failed":
-                send(s3, self._base / "model", target / f"model{ending}", extra)
+                send(s3, hosts.gather(self._hosts, "model"), target / f"model{ending}", extra)
                 members["ModelArtifacts"] = {"S3ModelArtifacts": str(target / f"model{ending}")}
-            if any((self._base / "output" / "data").iterdir()):
-                send(s3, self._base / "output" / "data", target / f"output{ending}", extra)
+            data = hosts.gather(self._hosts, "output/data")
+            if any(data.iterdir()):
+                send(s3, data, target / f"output{ending}", extra)
         except (ClientError, BotoCoreError, AwsError) as error:
             if exit_code == 0:
                 raise JobError(f"ClientError: Artifact upload failed: {error}") from error
@@ -279,8 +291,6 @@ def _below(root: Path, word: str) -> str:
     return str(path) if word.startswith("/") and path.exists() else word
 
 
-def _checkpoints(job: Document, base: Path) -> FolderSync | None:
-    config = job.get("CheckpointConfig")
-    if not config:
-        return None
+def _checkpoints(job: Document, base: Path) -> FolderSync:
+    config = job["CheckpointConfig"]
     return FolderSync(base / definition.checkpoint_folder(config), S3Uri.parse(config["S3Uri"]))

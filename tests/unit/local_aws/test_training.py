@@ -334,7 +334,7 @@ def test_jobs_are_listed_by_name_and_status_in_pages(jobs: JobsSide) -> None:
             'No S3 objects found under S3 URL "s3:/',
         ),
         ({"InputDataConfig": [s3_channel("a", "s3://b/x")] * 2}, "the channel name a is used twice"),
-        ({"ResourceConfig": {"InstanceType": "ml.m5.large", "InstanceCount": 2}}, "Set InstanceCount to 1"),
+        ({"ResourceConfig": {"InstanceType": "ml.m5.large", "InstanceCount": 9}}, "Set InstanceCount to 8"),
         ({"ResourceConfig": {"InstanceCount": 1}}, "InstanceType and InstanceCount are required"),
         ({"EnableManagedSpotTraining": True}, "MaxWaitTimeInSeconds is required"),
         (
