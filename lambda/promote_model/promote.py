@@ -1,35 +1,23 @@
 """Bring the endpoint in line with the registry, whatever just happened.
 
-Every invocation, for whatever event or none, does the same two things. First, an approval may become the
-newest decision. Then champion (what should serve) and Serving stack (what does) are compared, and the one
-step is taken that brings them together: nothing, an update of the stack, or, when the stack rolled that
-very update back, the champion goes back and the package is Rejected with the reason. So events may come
-twice, late or in any order.
+Every invocation, for whatever event, request or none, does the same two things. First, an approval, a
+rejection of the champion, or a person's request (actions.py) may become the newest decision. Then champion
+(what should serve) and Serving stack (what does) are compared, and the one step is taken that brings them
+together: nothing, an update of the stack, or, when the stack rolled that very update back, the champion goes
+back and the package is Rejected with the reason. So events may come twice, late or in any order.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
-from common import launching, logs, notify
+from common import champion, logs, notify
+from common.champion import Decision
 from common.environment import PromoteSettings
 from common.events import MODEL_PACKAGE, STACK_STATUS, Event
-from promote_model import champion, stack
-from promote_model.champion import Decision
+from promote_model import actions, stack
+from promote_model.actions import APPROVED, REJECTED, Clients
 from promote_model.stack import Stack
-
-_APPROVED = "Approved"
-
-
-@dataclass(frozen=True)
-class Clients:
-    """The services this function talks to."""
-
-    sagemaker: Any
-    ssm: Any
-    cloudformation: Any
 
 
 def promote(event: Event | None, settings: PromoteSettings, clients: Clients) -> dict[str, Any]:
@@ -37,32 +25,52 @@ def promote(event: Event | None, settings: PromoteSettings, clients: Clients) ->
     if event is not None and event.kind == MODEL_PACKAGE:
         verdict = _consider(event, settings, clients)
         logs.info("approval considered", package=event.text("ModelPackageArn"), verdict=verdict)
+    return reconcile(event, settings, clients)
+
+
+def reconcile(event: Event | None, settings: PromoteSettings, clients: Clients) -> dict[str, Any]:
+    """Take the one step that brings champion and Serving stack together."""
     decision = champion.settle(clients.ssm, settings.champion_parameter)
     serving = stack.describe(clients.cloudformation, settings.serving_stack)
     did = _reconcile(event, decision, serving, settings, clients)
     logs.info("reconciled", did=did, champion=decision.package, serving=serving.serving if serving else None)
-    return {"did": did, "decided": decision.package, "stack": serving.status if serving else "missing"}
+    return {
+        "did": did,
+        "decided": decision.package,
+        "champion": decision.model,
+        "asleep": bool(decision.asleep),
+        "stack": serving.status if serving else "missing",
+    }
 
 
 def _consider(event: Event, settings: PromoteSettings, clients: Clients) -> str:
-    """Make the event's package the champion if this is its approval, it still holds, and none is newer."""
+    """Make the event's package the champion if this is its approval, it still holds, and none is newer.
+
+    A champion that was rejected since, in the console for example, gives way to the one before it. An
+    approval wakes an endpoint that sleeps: a release is proven when it is made, not at the next request.
+    """
     arn = event.text("ModelPackageArn")
     changed = event.detail.get("UpdatedModelPackageFields")
     if changed and "ModelApprovalStatus" not in changed:
         return "ignored: the event is of another change than an approval"
-    package = _package(arn, clients)
+    package = actions.package(arn, clients)
     if package is None:
         return "ignored: there is no such package"
     if package.get("ModelPackageGroupName") != settings.model_package_group:
         return "ignored: the package is of another group"
-    if package.get("ModelApprovalStatus") != _APPROVED:
-        return f"ignored: the package is {package.get('ModelApprovalStatus')} by now"
+    status = package.get("ModelApprovalStatus")
     newest = champion.settle(clients.ssm, settings.champion_parameter)
-    if event.time <= newest.time:
-        return f"ignored: the decision of {newest.time} is newer or the same"
-    if newest.package == arn:
+    if status == REJECTED and event.text("ModelApprovalStatus") == REJECTED and newest.model == arn:
+        return actions.leave_rejected(newest, event.time, settings, clients)
+    if status != APPROVED or event.text("ModelApprovalStatus") == REJECTED:
+        return f"ignored: the package is {status} by now"
+    if event.time <= newest.since:
+        return f"ignored: the decision of {newest.since} is newer or the same"
+    if newest.model == arn:
         return "ignored: it is the champion already"
-    champion.decide(clients.ssm, settings.champion_parameter, arn, event.time, "approved")
+    # Sleeping and waking are newer than the model they were about, but no reason to lose an approval.
+    time = max(event.time, newest.time)
+    champion.decide(clients.ssm, settings.champion_parameter, arn, time, "approved", since=event.time)
     return "champion"
 
 
@@ -83,9 +91,9 @@ def _reconcile(
     if not serving.updatable:
         return _stuck(event, serving, settings)
     if decision.package != champion.NONE:
-        package = _package(decision.package, clients)
+        package = actions.package(decision.package, clients)
         status = package["ModelApprovalStatus"] if package else "deleted"
-        if status != _APPROVED:
+        if status != APPROVED:
             return _go_back(decision, serving, f"{decision.package} is {status}", settings, clients)
     if serving.rolled_back:
         last = stack.last_update(clients.cloudformation, serving)
@@ -99,11 +107,14 @@ def _failed(
     decision: Decision, serving: Stack, reason: str, settings: PromoteSettings, clients: Clients
 ) -> str:
     """The stack rolled this decision's update back: package, champion and endpoint have to agree again."""
+    if decision.why.startswith(actions.WOKEN):
+        return _did_not_wake(decision, serving, reason, settings, clients)
+    if decision.package == champion.NONE:
+        return _did_not_sleep(decision, serving, reason, settings, clients)
     text = " ".join(f"rolled back to {serving.serving}: {reason}".split())[:1024]
-    if decision.package != champion.NONE:
-        clients.sagemaker.update_model_package(
-            ModelPackageArn=decision.package, ModelApprovalStatus="Rejected", ApprovalDescription=text
-        )
+    clients.sagemaker.update_model_package(
+        ModelPackageArn=decision.package, ModelApprovalStatus=REJECTED, ApprovalDescription=text
+    )
     did = _go_back(decision, serving, f"the update failed: {reason}", settings, clients)
     notify.send(
         settings.notification_topic_arn,
@@ -117,15 +128,55 @@ def _failed(
     return did
 
 
+def _did_not_wake(
+    decision: Decision, serving: Stack, reason: str, settings: PromoteSettings, clients: Clients
+) -> str:
+    """A champion that served before is not to blame at once (AWS may have no instance left): it sleeps on."""
+    did = _go_back(decision, serving, f"it did not wake: {reason}", settings, clients)
+    notify.send(
+        settings.notification_topic_arn,
+        f"[{settings.project}] the endpoint did not wake up",
+        f"{decision.package} was to serve again, but the Serving stack rolled back. It sleeps on, and the "
+        "next request wakes it again.",
+        f"Why: {reason}",
+        "To try again now: classifier wake\nTo return to the version before: classifier rollback",
+    )
+    return did
+
+
+def _did_not_sleep(
+    decision: Decision, serving: Stack, reason: str, settings: PromoteSettings, clients: Clients
+) -> str:
+    """An endpoint that could not be removed is the one surprise on a bill that has to be told of."""
+    did = _go_back(decision, serving, f"it could not be removed: {reason}", settings, clients)
+    notify.send(
+        settings.notification_topic_arn,
+        f"[{settings.project}] the endpoint could not be put to sleep and is still billed",
+        f"The Serving stack was to remove the endpoint and rolled back; {serving.serving} serves as before.",
+        f"Why: {reason}",
+        "To try again: classifier sleep\nTo remove everything: classifier destroy",
+    )
+    return did
+
+
 def _go_back(
     decision: Decision, serving: Stack, why: str, settings: PromoteSettings, clients: Clients
 ) -> str:
-    """Make what is served the champion again.
+    """Make what is served the champion again; if nothing is served because the last one slept, it sleeps on.
 
     It takes the failed decision's time, not the present: an approval that came meanwhile stays the newer one.
     """
+    parameter = settings.champion_parameter
+    earlier = [each for each in champion.history(clients.ssm, parameter) if each.version < decision.version]
+    before = next((each for each in reversed(earlier) if each.package == serving.serving), None)
     champion.decide(
-        clients.ssm, settings.champion_parameter, serving.serving, decision.time, f"went back: {why}"
+        clients.ssm,
+        parameter,
+        serving.serving,
+        decision.time,
+        f"went back: {why}",
+        asleep=before.asleep if before else "",
+        since=decision.since,
     )
     return f"champion goes back to {serving.serving}: {why}"
 
@@ -143,7 +194,3 @@ def _stuck(event: Event | None, serving: Stack, settings: PromoteSettings) -> st
             f"After a failed creation: delete the stack and run cdk deploy {name} again.",
         )
     return f"nothing: the stack is {serving.status} and has to be put right first"
-
-
-def _package(arn: str, clients: Clients) -> Mapping[str, Any] | None:
-    return launching.describe(clients.sagemaker.describe_model_package, ModelPackageName=arn) if arn else None

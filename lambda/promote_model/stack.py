@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
 
+from common.champion import Decision
 from common.clients import error_code, error_message
-from promote_model.champion import Decision
 
 OUTPUT = "Champion"
 """The stack's output with the package it was last deployed with, or `none`."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import random
 from typing import Any
 
 import pytest
@@ -426,3 +427,234 @@ def test_an_event_without_a_time_is_refused_because_its_age_decides(world: World
     event = sagemaker_event(KIND, {"ModelPackageArn": ONE}, time="yesterday")
     with pytest.raises(Exception, match="not an ISO 8601 time"):
         handler(event, Context())
+
+
+def ask(action: str, **more: str) -> dict[str, Any]:
+    return handler({"action": action, **more}, Context())
+
+
+def rejected(arn: str, minute: int) -> dict[str, Any]:
+    """Deliver the rejection that happened at this minute."""
+    detail = {"ModelPackageArn": arn, "ModelPackageGroupName": "demo", "ModelApprovalStatus": "Rejected"}
+    return handler(sagemaker_event(KIND, detail, time=f"2026-11-20T12:{minute:02}:00Z"), Context())
+
+
+def done(stack: FakeServing) -> None:
+    stack.succeed()
+    settled()
+
+
+def test_asleep_the_parameter_is_none_and_waking_brings_the_same_model_back(
+    world: World, stack: FakeServing
+) -> None:
+    promoted(stack, ONE, 0)
+    answer = ask("sleep", why="no request for 60 minutes")
+    assert (answer["statusCode"], answer["asleep"], answer["champion"]) == (200, True, ONE)
+    assert champion(world) == "none"
+    done(stack)
+    assert stack.serving == "none"
+    assert ask("sleep")["action"] == "it sleeps already"
+    answer = ask("wake", why="a request came")
+    assert (answer["asleep"], answer["decided"]) == (False, ONE)
+    done(stack)
+    assert stack.serving == champion(world) == ONE
+    assert ask("wake")["action"] == "it is awake already"
+    assert updates(stack) == 3
+
+
+def test_the_approval_of_a_sleeping_model_that_comes_again_does_not_wake_it(
+    world: World, stack: FakeServing
+) -> None:
+    promoted(stack, ONE, 0)
+    ask("sleep")
+    done(stack)
+    approve(ONE, 0)
+    assert champion(world) == stack.serving == "none"
+
+
+def test_an_approval_that_was_overtaken_by_sleeping_and_waking_is_not_lost(
+    world: World, stack: FakeServing
+) -> None:
+    promoted(stack, ONE, 0)
+    ask("sleep")
+    done(stack)
+    ask("wake")
+    done(stack)
+    approve(TWO, 1)  # happened long before the present, in which it slept and woke
+    done(stack)
+    assert stack.serving == champion(world) == TWO
+    approve(ONE, 0)
+    assert champion(world) == TWO
+
+
+def test_a_promotion_wakes_the_endpoint_and_when_it_fails_the_model_before_it_sleeps_on(
+    world: World, stack: FakeServing
+) -> None:
+    promoted(stack, ONE, 0)
+    ask("sleep")
+    done(stack)
+    approve(TWO, 1)
+    assert champion(world) == TWO
+    stack.roll_back()
+    settled()
+    assert champion(world) == stack.serving == "none"
+    assert handler({}, Context())["champion"] == ONE
+    ask("wake")
+    done(stack)
+    assert stack.serving == ONE
+
+
+def test_a_model_that_does_not_wake_sleeps_on_is_not_rejected_and_somebody_is_told(
+    world: World, stack: FakeServing
+) -> None:
+    promoted(stack, ONE, 0)
+    ask("sleep")
+    done(stack)
+    ask("wake")
+    stack.roll_back("InsufficientInstanceCapacity")
+    settled()
+    answer = handler({}, Context())
+    assert (answer["champion"], answer["asleep"]) == (ONE, True)
+    assert world.sagemaker.packages[ONE]["ModelApprovalStatus"] == "Approved"
+    (mail,) = world.sns.mails
+    assert "InsufficientInstanceCapacity" in mail["Message"]
+    ask("wake")
+    done(stack)
+    assert stack.serving == ONE
+
+
+def test_an_endpoint_that_could_not_be_removed_is_told_of_because_it_is_billed(
+    world: World, stack: FakeServing
+) -> None:
+    promoted(stack, ONE, 0)
+    ask("sleep")
+    stack.roll_back("AccessDenied")
+    settled()
+    assert champion(world) == stack.serving == ONE
+    assert "still billed" in world.sns.mails[0]["Subject"]
+
+
+def test_the_guard_does_not_put_another_champion_to_sleep_than_the_one_it_looked_at(
+    world: World, stack: FakeServing
+) -> None:
+    promoted(stack, ONE, 0)
+    promoted(stack, TWO, 1)
+    answer = ask("sleep", model=ONE)
+    assert (answer["statusCode"], answer["error"]["code"]) == (409, "OtherChampion")
+    assert champion(world) == TWO
+
+
+def test_a_rollback_returns_to_the_version_before_and_rejects_the_one_it_leaves(
+    world: World, stack: FakeServing
+) -> None:
+    for minute, arn in enumerate((ONE, TWO, THREE)):
+        promoted(stack, arn, minute)
+    ask("rollback", why="complaints", model=THREE)
+    done(stack)
+    assert stack.serving == champion(world) == TWO
+    left = world.sagemaker.packages[THREE]
+    assert (left["ModelApprovalStatus"], "complaints" in left["ApprovalDescription"]) == ("Rejected", True)
+    assert ask("rollback", model=THREE)["error"]["code"] == "OtherChampion"  # the same request again
+    approve(THREE, 2)
+    rejected(THREE, 3)  # the events of its approval and of its rejection by the rollback itself
+    assert champion(world) == TWO
+    ask("rollback")
+    done(stack)
+    assert stack.serving == ONE
+
+
+def test_a_rollback_leaves_out_versions_that_did_not_come_up(world: World, stack: FakeServing) -> None:
+    promoted(stack, ONE, 0)
+    approve(TWO, 1)
+    stack.roll_back()
+    settled()
+    promoted(stack, THREE, 2)
+    ask("rollback")
+    done(stack)
+    assert stack.serving == ONE
+
+
+def test_a_rollback_of_a_sleeping_champion_changes_who_sleeps(world: World, stack: FakeServing) -> None:
+    promoted(stack, ONE, 0)
+    promoted(stack, TWO, 1)
+    ask("sleep")
+    done(stack)
+    answer = ask("rollback")
+    assert (answer["champion"], answer["asleep"], champion(world)) == (ONE, True, "none")
+    assert stack.status == "UPDATE_COMPLETE"
+    ask("wake")
+    done(stack)
+    assert stack.serving == ONE
+
+
+@pytest.mark.parametrize("action", ["rollback", "sleep", "wake"])
+def test_without_a_model_every_request_is_refused_by_name(
+    world: World, stack: FakeServing, action: str
+) -> None:
+    answer = ask(action)
+    assert (answer["statusCode"], answer["error"]["code"]) == (409, "NoModel")
+    assert updates(stack) == 0
+
+
+def test_a_rollback_without_a_predecessor_is_refused_and_changes_nothing(
+    world: World, stack: FakeServing
+) -> None:
+    promoted(stack, ONE, 0)
+    assert ask("rollback")["error"]["code"] == "NoPredecessor"
+    assert world.sagemaker.packages[ONE]["ModelApprovalStatus"] == "Approved"
+    assert (champion(world), updates(stack)) == (ONE, 1)
+
+
+def test_a_model_that_was_rejected_while_it_slept_is_not_woken(world: World, stack: FakeServing) -> None:
+    promoted(stack, ONE, 0)
+    ask("sleep")
+    done(stack)
+    put(world, ONE, "Rejected")
+    assert ask("wake")["error"]["code"] == "NotApproved"
+    assert champion(world) == "none"
+
+
+def test_rejecting_the_champion_in_the_console_brings_the_version_before_back(
+    world: World, stack: FakeServing
+) -> None:
+    promoted(stack, ONE, 0)
+    promoted(stack, TWO, 1)
+    put(world, TWO, "Rejected")
+    rejected(TWO, 2)
+    rejected(TWO, 2)
+    done(stack)
+    assert stack.serving == champion(world) == ONE
+
+
+def test_rejecting_the_only_champion_takes_the_endpoint_away(world: World, stack: FakeServing) -> None:
+    promoted(stack, ONE, 0)
+    put(world, ONE, "Rejected")
+    rejected(ONE, 1)
+    done(stack)
+    assert stack.serving == champion(world) == "none"
+    assert handler({}, Context())["asleep"] is False
+
+
+@pytest.mark.parametrize(
+    "payload", [[], {"action": "explode"}, {"action": "sleep", "when": "now"}, {"action": 1}]
+)
+def test_a_request_that_nobody_understands_is_refused_by_name(
+    world: World, stack: FakeServing, payload: Any
+) -> None:
+    assert handler(payload, Context())["error"]["code"] == "InvalidPayload"
+
+
+def test_two_hundred_shuffled_deliveries_end_as_the_newest_approval_says(
+    world: World, stack: FakeServing
+) -> None:
+    shuffled = random.Random(7)
+    deliveries = [(arn, minute) for minute, arn in enumerate((ONE, TWO, THREE))] * 67
+    shuffled.shuffle(deliveries)
+    for arn, minute in deliveries:
+        approve(arn, minute)
+        if stack.status.endswith("_IN_PROGRESS") and shuffled.random() < 0.3:
+            done(stack)
+    while stack.status.endswith("_IN_PROGRESS"):
+        done(stack)
+    assert stack.serving == champion(world) == THREE
+    assert updates(stack) <= 3

@@ -1,0 +1,112 @@
+"""The champion parameter, and its history as the log of decisions.
+
+Each version of the SSM parameter is one decision: its value is the package that should serve, or `none`; its
+description says since when and why (`2026-11-20T12:00:00Z approved`). **The newest decision wins**, by the
+time of what caused it, not by the time it was written. So an approval that is delivered again, or late, or
+beside a newer one, changes nothing, whichever handler writes last. Remembering this on the model package
+instead would not do: a change of a package's metadata sends another approval event.
+
+A champion that sleeps is the value `none`, which takes the endpoint away, with its package in the description
+(`2026-11-20T13:00:00Z asleep <arn> since 2026-11-20T12:00:00Z no request for 60 minutes`). `since` is when
+the model was chosen: sleeping and waking are no choice of a model, so they make no approval older.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+NONE = "none"
+_TIME = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ"
+_DESCRIPTION = re.compile(
+    rf"(?P<time>{_TIME})(?: asleep (?P<asleep>arn:\S+))?(?: since (?P<since>{_TIME}))?(?P<why>.*)", re.DOTALL
+)
+
+
+@dataclass(frozen=True)
+class Decision:
+    """One version of the parameter."""
+
+    version: int
+    package: str
+    """The model package's ARN, or `none`: the parameter's value."""
+    time: str
+    """When its cause happened, ISO 8601 in UTC; such texts sort as times."""
+    asleep: str = ""
+    """The package that sleeps and is woken by the next request; empty when none does."""
+    since: str = ""
+    """When this model was chosen."""
+    why: str = ""
+
+    @property
+    def model(self) -> str:
+        """The champion, whether it serves or sleeps; `none` when there is none."""
+        return self.asleep or self.package
+
+
+def now() -> str:
+    """The present moment in the form of `Decision.time`."""
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def history(ssm: Any, parameter: str) -> list[Decision]:
+    """All decisions that are still known (SSM keeps a hundred), the one that counts last.
+
+    Of two decisions of one time the later written counts.
+    """
+    pages = ssm.get_paginator("get_parameter_history").paginate(Name=parameter)
+    decisions = [_decision(entry) for page in pages for entry in page["Parameters"]]
+    return sorted(decisions, key=lambda each: (each.time, each.version))
+
+
+def current(ssm: Any, parameter: str) -> Decision:
+    """The decision that counts."""
+    return history(ssm, parameter)[-1]
+
+
+def settle(ssm: Any, parameter: str) -> Decision:
+    """The decision that counts, after seeing to it that its package is the parameter's value."""
+    decisions = history(ssm, parameter)
+    newest = decisions[-1]
+    latest = max(decisions, key=lambda each: each.version)
+    if (latest.package, latest.asleep) != (newest.package, newest.asleep):
+        _put(ssm, parameter, newest)
+    return newest
+
+
+def decide(
+    ssm: Any, parameter: str, package: str, time: str, why: str, *, asleep: str = "", since: str = ""
+) -> Decision:
+    """Write a decision; returns the one that counts then, which is another when a newer one was written.
+
+    Two handlers may write at once; each looks at the history after its own write, so the last of them to look
+    puts the newest decision on top.
+    """
+    _put(ssm, parameter, Decision(0, package, time, asleep, since or time, why))
+    return settle(ssm, parameter)
+
+
+def _put(ssm: Any, parameter: str, decision: Decision) -> None:
+    asleep = f" asleep {decision.asleep}" if decision.asleep else ""
+    since = f" since {decision.since}" if decision.since != decision.time else ""
+    text = f"{decision.time}{asleep}{since} {decision.why}"
+    ssm.put_parameter(
+        Name=parameter, Value=decision.package, Type="String", Overwrite=True, Description=text[:1024]
+    )
+
+
+def _decision(entry: dict[str, Any]) -> Decision:
+    """One entry of the history. A person's own put-parameter states no time: then it counts from when it was
+    written.
+    """
+    version, package = int(entry["Version"]), entry["Value"]
+    stated = _DESCRIPTION.match(entry.get("Description", ""))
+    if stated is None:
+        written = entry["LastModifiedDate"].astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        return Decision(version, package, written, since=written, why="by hand")
+    time = stated["time"]
+    # Only `none` sleeps: a person who put a package's ARN by hand may have kept the description.
+    asleep = (stated["asleep"] or "") if package == NONE else ""
+    return Decision(version, package, time, asleep, stated["since"] or time, stated["why"].strip())

@@ -1,0 +1,179 @@
+"""What a person, the idle guard or a request may ask for: sleep, wake, and back to the version before.
+
+Each is one more decision in the champion's history (common/champion.py), which the reconciler then carries
+out; so it can be repeated, and what it cannot do it says before anything is written. `model` in a request
+names the champion that the caller has seen: when it is another by now, the request is refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from common import champion, launching, logs
+from common.champion import NONE, Decision
+from common.environment import PromoteSettings
+from common.errors import InvalidPayload, UserError, listed
+from common.recipe_keys import shown
+
+APPROVED, REJECTED = "Approved", "Rejected"
+WOKEN = "woken"
+_KEYS = ("action", "why", "model")
+
+
+class NoModel(UserError):
+    """There is no champion to act on."""
+
+    status = 409
+
+
+class NoPredecessor(UserError):
+    """There is no earlier version to go back to."""
+
+    status = 409
+
+
+class NotApproved(UserError):
+    """The model to serve was rejected or deleted."""
+
+    status = 409
+
+
+class OtherChampion(UserError):
+    """The champion is not the one the caller has seen."""
+
+    status = 409
+
+
+@dataclass(frozen=True)
+class Clients:
+    """The services this function talks to."""
+
+    sagemaker: Any
+    ssm: Any
+    cloudformation: Any
+
+
+@dataclass(frozen=True)
+class Request:
+    """`{"action": "sleep" | "wake" | "rollback", "why"?, "model"?}`."""
+
+    action: str
+    why: str
+    model: str
+
+
+def parse(payload: object) -> Request | None:
+    """The request in a payload, or None for `{}`, which asks for a comparison only.
+
+    Raises:
+        InvalidPayload: something else.
+    """
+    if not isinstance(payload, Mapping):
+        raise InvalidPayload(f"the payload has to be a JSON object, not {shown(payload)}")
+    unknown = [str(key) for key in payload if key not in _KEYS]
+    if unknown or not all(isinstance(value, str) for value in payload.values()):
+        raise InvalidPayload(f"the payload has {listed(unknown)}; allowed are the texts {listed(_KEYS)}")
+    if not payload:
+        return None
+    action = payload.get("action")
+    if action not in _DO:
+        raise InvalidPayload(f"action = {shown(action)}; allowed are {listed(_DO)}")
+    return Request(str(action), payload.get("why", "asked for"), payload.get("model", ""))
+
+
+def decide(request: Request, settings: PromoteSettings, clients: Clients) -> str:
+    """Write the decision that a request asks for, unless it holds already; what was decided, in words.
+
+    Raises:
+        UserError: it cannot be done; nothing was written.
+    """
+    now = champion.settle(clients.ssm, settings.champion_parameter)
+    if request.model and request.model != now.model:
+        raise OtherChampion(f"{request.model} is not the champion any more; {now.model} is")
+    if now.model == NONE:
+        raise NoModel("there is no model yet; tune or train one, and approve it")
+    did = _DO[request.action](now, request.why, settings, clients)
+    logs.info("asked", action=request.action, why=request.why, did=did, champion=now.model)
+    return did
+
+
+def leave_rejected(now: Decision, time: str, settings: PromoteSettings, clients: Clients) -> str:
+    """Leave a champion that was rejected while it served: the one before it, or none, takes its place."""
+    before = predecessor(now, settings, clients) or NONE
+    _replace(now, before, max(time, now.time), "the champion was rejected", settings, clients)
+    return f"the champion was rejected; back to {before}"
+
+
+def predecessor(now: Decision, settings: PromoteSettings, clients: Clients) -> str | None:
+    """The last champion before this one that the registry still has as Approved."""
+    for each in reversed(champion.history(clients.ssm, settings.champion_parameter)):
+        if each.model in (NONE, now.model):
+            continue
+        found = package(each.model, clients)
+        if found is not None and found["ModelApprovalStatus"] == APPROVED:
+            return each.model
+    return None
+
+
+def package(arn: str, clients: Clients) -> Mapping[str, Any] | None:
+    """The registry's description of a package, or None when there is none."""
+    return launching.describe(clients.sagemaker.describe_model_package, ModelPackageName=arn) if arn else None
+
+
+def _sleep(now: Decision, why: str, settings: PromoteSettings, clients: Clients) -> str:
+    if now.asleep:
+        return "it sleeps already"
+    parameter, time = settings.champion_parameter, max(champion.now(), now.time)
+    champion.decide(clients.ssm, parameter, NONE, time, why, asleep=now.model, since=now.since)
+    return f"{now.model} goes to sleep"
+
+
+def _wake(now: Decision, why: str, settings: PromoteSettings, clients: Clients) -> str:
+    if not now.asleep:
+        return "it is awake already"
+    found = package(now.model, clients)
+    status = found["ModelApprovalStatus"] if found else "deleted"
+    if status != APPROVED:
+        raise NotApproved(
+            f"the model that sleeps, {now.model}, is {status} by now; approve it again, or another version"
+        )
+    parameter, time = settings.champion_parameter, max(champion.now(), now.time)
+    champion.decide(clients.ssm, parameter, now.model, time, f"{WOKEN}: {why}", since=now.since)
+    return f"{now.model} wakes up"
+
+
+def _roll_back(now: Decision, why: str, settings: PromoteSettings, clients: Clients) -> str:
+    before = predecessor(now, settings, clients)
+    if before is None:
+        raise NoPredecessor(
+            f"{now.model} has no predecessor that is still Approved in the registry, so there is nothing to "
+            "go back to; approve another version, or let it sleep"
+        )
+    _replace(now, before, max(champion.now(), now.time), f"rolled back: {why}", settings, clients)
+    # Only now, so that a crash in between leaves a champion that is approved. Its event changes nothing more.
+    clients.sagemaker.update_model_package(
+        ModelPackageArn=now.model,
+        ModelApprovalStatus=REJECTED,
+        ApprovalDescription=f"taken back to {before}: {why}"[:1024],
+    )
+    return f"back from {now.model} to {before}"
+
+
+def _replace(
+    now: Decision, before: str, time: str, why: str, settings: PromoteSettings, clients: Clients
+) -> None:
+    """Another model in the champion's place, asleep when the champion sleeps."""
+    sleeps = now.asleep and before != NONE
+    champion.decide(
+        clients.ssm,
+        settings.champion_parameter,
+        NONE if sleeps else before,
+        time,
+        why,
+        asleep=before if sleeps else "",
+    )
+
+
+_DO = {"sleep": _sleep, "wake": _wake, "rollback": _roll_back}
