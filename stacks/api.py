@@ -25,6 +25,7 @@ from stacks.context import Context
 from stacks.firewall import Firewall
 from stacks.functions import PythonFunction
 from stacks.names import arn
+from stacks.pipeline_permissions import call_promote_model
 from stacks.review import accept
 
 STAGE = "live"
@@ -75,6 +76,7 @@ class ApiStack(Stack):
             "PROJECT": context.settings.project,
             "ENDPOINT_NAME": names.endpoint,
             "CHAMPION_PARAMETER": names.champion_parameter,
+            "PROMOTE_FUNCTION": names.function("promote-model"),
             "MAX_IMAGE_BYTES": str(context.settings.max_image_bytes),
         }
         invoked = [arn(self, "sagemaker", "endpoint", names.endpoint)]
@@ -121,9 +123,11 @@ class ApiStack(Stack):
                     resources=[arn(self, "sagemaker", "model-package", f"{names.model_package_group}/*")],
                 ),
                 iam.PolicyStatement(
-                    actions=["ssm:GetParameter"],
+                    actions=["ssm:GetParameterHistory"],
                     resources=[arn(self, "ssm", "parameter", names.champion_parameter.removeprefix("/"))],
                 ),
+                # A picture wakes a model that sleeps.
+                call_promote_model(self, context),
             ],
             log_retention=context.log_retention,
             timeout_seconds=TIMEOUT_SECONDS,

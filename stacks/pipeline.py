@@ -1,4 +1,5 @@
-"""The steps between an upload and a promoted model: four Lambdas, and the events that call them.
+"""The steps between an upload and a promoted model: four Lambdas, and the events that call them; and the one
+that puts the endpoint to sleep.
 
 launch-tuning is invoked by a person. From then on SageMaker's own events lead on: tuning job ended →
 launch-training; training job ended → register-model; model package approved → promote-model; Serving stack
@@ -25,7 +26,8 @@ from stacks import pipeline_permissions as permissions
 from stacks.context import Context
 from stacks.functions import PythonFunction
 from stacks.images import ContainerImage
-from stacks.names import arn
+from stacks.names import VARIANT, arn
+from stacks.settings import SERVERLESS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +60,7 @@ class Pipeline(Construct):
             "PromoteModel": self._promote_model(),
         }
         self._rules()
+        self._sleep()
 
     def _launch_tuning(self) -> lambda_.Function:
         return self._function(
@@ -173,9 +176,13 @@ class Pipeline(Construct):
         )
         self._rule(
             "ModelApproved",
-            "A model was approved, by the quality gate or by a person: make it the champion.",
+            "A model was approved, by the quality gate or by a person: make it the champion. Or the champion"
+            " was rejected: go back to the one before.",
             "SageMaker Model Package State Change",
-            {"ModelPackageGroupName": [names.model_package_group], "ModelApprovalStatus": ["Approved"]},
+            {
+                "ModelPackageGroupName": [names.model_package_group],
+                "ModelApprovalStatus": ["Approved", "Rejected"],
+            },
             "PromoteModel",
         )
         stack_arn = arn(self, "cloudformation", "stack", f"{names.stack('serving')}/")
@@ -190,6 +197,61 @@ class Pipeline(Construct):
             },
             "PromoteModel",
             source="aws.cloudformation",
+        )
+
+    def _sleep(self) -> None:
+        """Take the endpoint away when nobody uses it, or at a given hour, and bring it back."""
+        names, serving = self._context.names, self._context.settings.serving
+        # Both of the others cost nothing idle as they are.
+        has_instances = serving.flavour != SERVERLESS and not serving.scale_to_zero
+        if serving.idle_minutes and has_instances:
+            guard = self._function(
+                "idle-guard",
+                "Puts an endpoint to sleep that nobody asked anything for a while.",
+                {
+                    "ENDPOINT_NAME": names.endpoint,
+                    "VARIANT": VARIANT,
+                    "CHAMPION_PARAMETER": names.champion_parameter,
+                    "IDLE_MINUTES": str(serving.idle_minutes),
+                    "PROMOTE_FUNCTION": names.function("promote-model"),
+                },
+                permissions.idle_guard(self, self._context),
+            )
+            self._schedule(
+                "LookForIdleness", "Is anybody using the endpoint?", "rate(5 minutes)", guard, None
+            )
+        for action, when in (("sleep", serving.sleep_at), ("wake", serving.wake_at)):
+            if when:
+                self._schedule(
+                    f"{action.capitalize()}Time",
+                    f"The hour at which the endpoint is to {action}.",
+                    when,
+                    self.functions["PromoteModel"],
+                    {"action": action, "why": f"the hour of {action}_at"},
+                )
+
+    def _schedule(
+        self,
+        construct_id: str,
+        description: str,
+        when: str,
+        function: lambda_.Function,
+        payload: Mapping[str, str] | None,
+    ) -> None:
+        events.Rule(
+            self,
+            construct_id,
+            description=description,
+            schedule=events.Schedule.expression(when),
+            targets=[
+                targets.LambdaFunction(
+                    function,
+                    event=events.RuleTargetInput.from_object(payload) if payload else None,
+                    dead_letter_queue=self._resources.dead_letters,
+                    retry_attempts=8,
+                    max_event_age=Duration.hours(1),
+                )
+            ],
         )
 
     def _rule(

@@ -78,7 +78,7 @@ def register_model(scope: Construct, context: Context, resources: PipelineResour
             actions=["s3:GetObject", "s3:PutObject"], resources=[artifacts.arn_for_objects(f"{RUNS}/*")]
         ),
         _list(artifacts),
-        iam.PolicyStatement(actions=["ssm:GetParameter"], resources=[_champion(scope, context)]),
+        iam.PolicyStatement(actions=["ssm:GetParameterHistory"], resources=[_champion(scope, context)]),
         _publish(resources),
     )
 
@@ -111,6 +111,25 @@ def promote_model(scope: Construct, context: Context, resources: PipelineResourc
         ),
         _publish(resources),
     )
+
+
+def idle_guard(scope: Construct, context: Context) -> Statements:
+    names = context.names
+    return (
+        iam.PolicyStatement(
+            actions=["sagemaker:DescribeEndpoint"],
+            resources=[arn(scope, "sagemaker", "endpoint", names.endpoint)],
+        ),
+        iam.PolicyStatement(actions=["cloudwatch:GetMetricStatistics"], resources=["*"]),  # knows no resource
+        iam.PolicyStatement(actions=["ssm:GetParameterHistory"], resources=[_champion(scope, context)]),
+        call_promote_model(scope, context),
+    )
+
+
+def call_promote_model(scope: Construct, context: Context) -> iam.PolicyStatement:
+    """The right to ask for sleep and for waking; what may be asked for is the function's to decide."""
+    function = arn(scope, "lambda", "function", context.names.function("promote-model"), separator=":")
+    return iam.PolicyStatement(actions=["lambda:InvokeFunction"], resources=[function])
 
 
 def _launch(scope: Construct, context: Context, resources: PipelineResources) -> Statements:

@@ -3,8 +3,9 @@
 The stack's only parameter is read from SSM at every update, whether `cdk deploy` or the promotion makes it,
 so both always mean the same model. While the champion is `none`, a condition keeps model, endpoint, scaling
 and alarms out, and the stack costs nothing. A new champion makes a new model and endpoint configuration, and
-CloudFormation moves the endpoint over blue/green. From two instances on two alarms watch a canary first, and
-roll back if the new model fails.
+CloudFormation moves the endpoint over blue/green, while three alarms watch: errors of the container, requests
+it does not answer well, and latency. From two instances on they watch a canary first; with one they watch the
+new model while the old one is kept. Any of them rolls the update back.
 
 The stack is deployed under a role of its own (serving_role.py) and imports nothing from other stacks: what it
 needs to know of them are names, which are fixed.
@@ -21,7 +22,6 @@ from aws_cdk import (
     CfnOutput,
     CfnParameter,
     DefaultStackSynthesizer,
-    Duration,
     Fn,
     Stack,
 )
@@ -72,7 +72,7 @@ class ServingStack(Stack):
         )
         model = self._model()
         config = self._only_with_champion(endpoint_config(self, context, model))
-        alarms = [self._errors_alarm(), self._latency_alarm()]
+        alarms = [self._errors_alarm(), self._model_errors_alarm(), self._latency_alarm()]
         endpoint = self._endpoint(config, alarms)
         if context.settings.serving.scale_to_zero:
             copies = self._only_with_champion(component(self, context, endpoint, model, alarms))
@@ -103,9 +103,10 @@ class ServingStack(Stack):
     ) -> sagemaker.CfnEndpoint:
         serving = self._context.settings.serving
         endpoint = sagemaker.CfnEndpoint
-        # A canary takes at most half of the fleet, so it needs two instances; a single one is replaced
-        # at once, with the same alarms watching.
-        canary = serving.min_instances > 1
+        # A canary takes at most half of the fleet, so it needs two instances. A single one is replaced at
+        # once; what bakes it is the time for which the old one is kept: until its end the alarms roll back.
+        canary = max(1, serving.min_instances * serving.canary_percent // 100)
+        several = serving.min_instances > 1
         scaled = serving.flavour != SERVERLESS and not serving.scale_to_zero
         return self._only_with_champion(
             endpoint(
@@ -121,14 +122,14 @@ class ServingStack(Stack):
                 else endpoint.DeploymentConfigProperty(
                     blue_green_update_policy=endpoint.BlueGreenUpdatePolicyProperty(
                         traffic_routing_configuration=endpoint.TrafficRoutingConfigProperty(
-                            type="CANARY" if canary else "ALL_AT_ONCE",
-                            wait_interval_in_seconds=serving.bake_seconds,
-                            canary_size=endpoint.CapacitySizeProperty(type="INSTANCE_COUNT", value=1)
-                            if canary
+                            type="CANARY" if several else "ALL_AT_ONCE",
+                            wait_interval_in_seconds=serving.bake_seconds if several else 0,
+                            canary_size=endpoint.CapacitySizeProperty(type="INSTANCE_COUNT", value=canary)
+                            if several
                             else None,
                         ),
                         maximum_execution_timeout_in_seconds=3600 + 2 * serving.bake_seconds,
-                        termination_wait_in_seconds=0,
+                        termination_wait_in_seconds=0 if several else serving.bake_seconds,
                     ),
                     auto_rollback_configuration=endpoint.AutoRollbackConfigProperty(
                         alarms=[endpoint.AlarmProperty(alarm_name=alarm.ref) for alarm in alarms]
@@ -147,14 +148,26 @@ class ServingStack(Stack):
             threshold=5,
         )
 
+    def _model_errors_alarm(self) -> cloudwatch.CfnAlarm:
+        """Containers that die or give no answer in time count here, and not as a 5xx of theirs."""
+        return self._alarm(
+            "ModelErrors",
+            "endpoint-model-errors",
+            "A good part of all requests gets no answer, or none but errors, from the model's container.",
+            metric_name="InvocationModelErrors",
+            statistic="Average",
+            threshold=0.5,
+        )
+
     def _latency_alarm(self) -> cloudwatch.CfnAlarm:
+        limit = self._context.settings.serving.alarm_latency_ms
         return self._alarm(
             "Latency",
             "endpoint-latency",
-            "One picture in a hundred takes longer than two seconds in the model's container.",
+            f"One picture in a hundred takes longer than {limit} ms in the model's container.",
             metric_name="ModelLatency",
             extended_statistic="p99",
-            threshold=Duration.seconds(2).to_milliseconds() * 1000,  # the metric is in microseconds
+            threshold=limit * 1000,  # the metric is in microseconds
         )
 
     def _alarm(
@@ -168,7 +181,7 @@ class ServingStack(Stack):
         statistic: str | None = None,
         extended_statistic: str | None = None,
     ) -> cloudwatch.CfnAlarm:
-        names = self._context.names
+        names, minutes = self._context.names, self._context.settings.serving.alarm_minutes
         topic = topic_arn(self, names.alerts_topic)
         return self._only_with_champion(
             cloudwatch.CfnAlarm(
@@ -185,8 +198,8 @@ class ServingStack(Stack):
                 statistic=statistic,
                 extended_statistic=extended_statistic,
                 period=60,
-                evaluation_periods=2,
-                datapoints_to_alarm=2,
+                evaluation_periods=minutes,
+                datapoints_to_alarm=minutes,
                 threshold=threshold,
                 comparison_operator="GreaterThanThreshold",
                 treat_missing_data="notBreaching",

@@ -81,6 +81,11 @@ _IMAGE_RULE = text(
 )
 
 
+_CRON_RULE = text(
+    r"|cron\([^()]{9,60}\)", 'an EventBridge schedule such as "cron(0 19 ? * MON-FRI *)", or "" for none'
+)
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class StorageSettings:
     trial_outputs_days: int = setting(30, whole_number(1, 3650, "days"))
@@ -117,9 +122,23 @@ class ServingSettings:
     """Never more than these: the bound on the endpoint's cost."""
     requests_per_instance: int = setting(4, whole_number(1, 1000, "simultaneous requests"))
     """Scaling target: how many requests one instance should have in hand at a time."""
+    canary_percent: int = setting(10, whole_number(1, 50, "percent of the instances"))
+    """From two instances on: the part of them that a new model gets first (one at least, half at most). A
+    single instance is replaced at once."""
     bake_seconds: int = setting(300, whole_number(0, 3600, "seconds"))
-    """From two instances on: how long the rollback alarms watch the canary before the rest follows. A single
-    instance is replaced at once, and only an alarm raised during the switch itself rolls it back."""
+    """For how long the rollback alarms watch a new model while the old one is kept to return to: the canary
+    before the rest follows, or the one instance. A promotion takes that much longer."""
+    alarm_minutes: int = setting(2, whole_number(1, 10, "minutes"))
+    """For how many minutes in a row errors or slowness have to last to ring, and to roll a new model back."""
+    alarm_latency_ms: int = setting(2000, whole_number(10, 60000, "milliseconds"))
+    """The latency alarm rings when one picture in a hundred takes longer than this in the container."""
+    idle_minutes: int = setting(60, whole_number(0, 10080, "minutes, or 0 for never"))
+    """After so long without a request the endpoint is taken away; the next request wakes it, and is answered
+    503 for the minutes that takes. 0: it stays, and is billed, until somebody puts it to sleep."""
+    sleep_at: str = setting("", _CRON_RULE)
+    """When the endpoint goes to sleep, used or not, in UTC; empty: only when it idles."""
+    wake_at: str = setting("", _CRON_RULE)
+    """When a sleeping endpoint wakes up by itself, in UTC; empty: only for a request."""
     serverless_memory_mb: int = setting(3072, one_of(*range(1024, 6145, 1024)))
     """Memory of a serverless worker; its share of processor grows with it."""
     serverless_concurrency: int = setting(10, whole_number(1, 200, "simultaneous requests"))

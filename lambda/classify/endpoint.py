@@ -19,8 +19,9 @@ from botocore.exceptions import (
     ReadTimeoutError,
 )
 
+from classify.absence import why_absent
 from classify.proxy import Picture
-from classify.refusal import Refusal, broken, busy, no_model_yet, slow_down, starting, timeout, waking
+from classify.refusal import Refusal, broken, busy, slow_down, starting, timeout, waking
 from common import logs
 from common.clients import client, error_code, error_message
 from common.environment import ClassifySettings
@@ -64,7 +65,7 @@ def classify(settings: ClassifySettings, picture: Picture) -> str:
     except (ConnectionClosedError, ConnectTimeoutError, EndpointConnectionError):
         raise busy() from None
     except ClientError as error:
-        raise _meaning(error, settings.endpoint_name) from error
+        raise _meaning(error, settings) from error
     return text
 
 
@@ -78,7 +79,7 @@ def _invoke(request: dict[str, Any]) -> dict[str, Any]:
     return answer
 
 
-def _meaning(error: ClientError, endpoint: str) -> Exception:
+def _meaning(error: ClientError, settings: ClassifySettings) -> Exception:
     """The refusal that a failed call means, or the error itself when the deployment is at fault."""
     code, message = error_code(error), error_message(error)
     if code == "ModelError":
@@ -90,7 +91,7 @@ def _meaning(error: ClientError, endpoint: str) -> Exception:
         if "no capacity" in message.lower():
             return waking()
         if "not found" in message.lower():
-            return _not_serving(endpoint)
+            return _not_serving(settings)
     return cast(Exception, error)
 
 
@@ -110,14 +111,16 @@ def _of_container(response: Any) -> Refusal:
     return Refusal(status, code, message, retry_after=2 if status in (429, 503) else None)
 
 
-def _not_serving(endpoint: str) -> Refusal:
+def _not_serving(settings: ClassifySettings) -> Refusal:
     """InvokeEndpoint says "not found" of an endpoint that is missing and of one that is not up yet."""
     try:
-        status = client("sagemaker").describe_endpoint(EndpointName=endpoint)["EndpointStatus"]
+        status = client("sagemaker").describe_endpoint(EndpointName=settings.endpoint_name)["EndpointStatus"]
     except ClientError as error:
         logs.info("no endpoint", reason=error_message(error))
-        return no_model_yet()
+        return why_absent(settings, wake=True)
     logs.info("endpoint does not serve", status=status)
     if status == "Failed":
         return Refusal(503, "EndpointFailed", "The endpoint failed to start; classifier status says why.")
+    if status == "Deleting":
+        return why_absent(settings, wake=True)
     return starting()

@@ -13,12 +13,12 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from classify.refusal import no_model_yet, starting
+from classify.absence import why_absent
+from classify.refusal import starting
 from common.clients import client, error_code
 from common.environment import ClassifySettings
 
 KEPT_SECONDS = 15.0
-NO_CHAMPION = "none"
 
 _kept: tuple[float, str] | None = None
 
@@ -27,7 +27,7 @@ def describe(settings: ClassifySettings) -> str:
     """The answer of GET /model as JSON.
 
     Raises:
-        Refusal: 503 NoModelYet or EndpointStarting.
+        Refusal: 503 NoModelYet, Asleep or EndpointStarting.
     """
     global _kept
     if _kept is not None and time.monotonic() - _kept[0] < KEPT_SECONDS:
@@ -42,8 +42,7 @@ def _describe(settings: ClassifySettings) -> dict[str, Any]:
     sagemaker = client("sagemaker")
     endpoint = _or_none(sagemaker.describe_endpoint, EndpointName=settings.endpoint_name)
     if endpoint is None:
-        champion = client("ssm").get_parameter(Name=settings.champion_parameter)["Parameter"]["Value"]
-        raise no_model_yet() if champion == NO_CHAMPION else starting()
+        raise why_absent(settings, wake=False)
     status = endpoint["EndpointStatus"]
     if status == "Creating":
         raise starting()

@@ -45,6 +45,14 @@ def waking() -> Refusal:
     return Refusal(503, "Asleep", text, 60)
 
 
+def asleep(*, waking: bool) -> Refusal:
+    """The endpoint was taken away while nobody asked; a picture wakes it, a look at the model does not."""
+    text = "The model sleeps to cost nothing"
+    if waking:
+        return Refusal(503, "Asleep", f"{text}. It is waking up now, which takes minutes; try again.", 30)
+    return Refusal(503, "Asleep", f"{text}. Classify a picture, or run classifier wake, to wake it.", 60)
+
+
 def busy() -> Refusal:
     """The endpoint is there and has no room, or is just being replaced."""
     return Refusal(503, "Overloaded", "The model is busy or being replaced. Try again in a moment.", 2)

@@ -66,13 +66,28 @@ class ClassifySettings:
     endpoint_name: str
     champion_parameter: str
     max_image_bytes: int
+    promote_function: str
+    """Who wakes an endpoint that sleeps."""
     inference_component: str = ""
     """What of the endpoint to ask; only an endpoint that may scale to zero has such parts."""
     allowed_origin: str = ""
     """The one other site whose pages may call the API from a browser."""
 
 
-Settings = TypeVar("Settings", LaunchSettings, RegisterSettings, PromoteSettings, ClassifySettings)
+@dataclass(frozen=True)
+class IdleGuardSettings:
+    """For idle-guard: which endpoint it watches, how long it may idle, and who puts it to sleep."""
+
+    endpoint_name: str
+    variant: str
+    champion_parameter: str
+    idle_minutes: int
+    promote_function: str
+
+
+Settings = TypeVar(
+    "Settings", LaunchSettings, RegisterSettings, PromoteSettings, ClassifySettings, IdleGuardSettings
+)
 
 
 def read(kind: type[Settings], environ: Mapping[str, str] = os.environ) -> Settings:

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from hashlib import sha256
 from typing import Any
 
+from common import champion as decisions
 from common.clients import error_code
 from common.environment import RegisterSettings
 from register_model.evaluation import Evaluation
@@ -17,7 +18,6 @@ from register_model.gate import Champion, Verdict
 
 CONTENT_TYPES = ("image/jpeg", "image/png", "image/webp", "application/x-image", "application/octet-stream")
 _METADATA_LENGTH = 256
-NO_CHAMPION = "none"
 
 
 def find(sagemaker: Any, group: str, job: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -37,9 +37,9 @@ def find(sagemaker: Any, group: str, job: Mapping[str, Any]) -> dict[str, Any] |
 
 
 def champion(sagemaker: Any, ssm: Any, parameter: str) -> Champion | None:
-    """The model that serves now, or None when there is none."""
-    arn = ssm.get_parameter(Name=parameter)["Parameter"]["Value"]
-    if arn == NO_CHAMPION:
+    """The model that serves or sleeps now, or None when there is none."""
+    arn = decisions.current(ssm, parameter).model
+    if arn == decisions.NONE:
         return None
     try:
         package = sagemaker.describe_model_package(ModelPackageName=arn)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 from tests.infrastructure.conftest import ROOT, Synthesised
 
 FUNCTIONS = {
+    "idle-guard",
     "launch-tuning",
     "launch-training",
     "register-model",
@@ -34,6 +36,16 @@ def _rules(sample: Synthesised) -> dict[str, dict[str, Any]]:
     return {
         rule["Properties"]["EventPattern"]["detail-type"][0]: rule["Properties"]
         for rule in sample.resources("AWS::Events::Rule").values()
+        if "EventPattern" in rule["Properties"]
+    }
+
+
+def _schedules(sample: Synthesised) -> dict[str, dict[str, Any]]:
+    """The first target of each rule that follows a clock, by its schedule."""
+    return {
+        rule["Properties"]["ScheduleExpression"]: rule["Properties"]["Targets"][0]
+        for rule in sample.resources("AWS::Events::Rule").values()
+        if "ScheduleExpression" in rule["Properties"]
     }
 
 
@@ -55,6 +67,7 @@ def test_there_are_these_functions_and_their_handlers_exist(sample: Synthesised)
         ("register-model", "RegisterSettings"),
         ("promote-model", "PromoteSettings"),
         ("classify", "ClassifySettings"),
+        ("idle-guard", "IdleGuardSettings"),
     ],
 )
 def test_each_function_is_told_what_it_reads(sample: Synthesised, name: str, kind: str) -> None:
@@ -65,7 +78,6 @@ def test_each_function_is_told_what_it_reads(sample: Synthesised, name: str, kin
         key: value if isinstance(value, str) else "set at deployment" for key, value in variables.items()
     }
     settings = environment.read(getattr(environment, kind), values)
-    assert settings.project == sample.project
     known = {field.upper() for field in type(settings).__dataclass_fields__}
     assert set(variables) <= known, "a variable that nothing reads"
 
@@ -75,9 +87,9 @@ def test_what_fails_after_all_retries_waits_in_the_dead_letter_queue(sample: Syn
     arn = {"Fn::GetAtt": [queue.split("/")[1], "Arn"]}
     for name in ("launch-tuning", "launch-training", "register-model", "promote-model"):
         assert _functions(sample)[name]["DeadLetterConfig"] == {"TargetArn": arn}
-    for rule in _rules(sample).values():
-        for target in rule["Targets"]:
-            assert target["DeadLetterConfig"] == {"Arn": arn}
+    targets = [target for rule in _rules(sample).values() for target in rule["Targets"]]
+    for target in (*targets, *_schedules(sample).values()):
+        assert target["DeadLetterConfig"] == {"Arn": arn}
 
 
 def test_each_event_calls_the_next_step(sample: Synthesised) -> None:
@@ -100,9 +112,21 @@ def test_events_of_other_projects_call_nothing(sample: Synthesised) -> None:
     training = rules["SageMaker Training Job State Change"]["EventPattern"]["detail"]
     assert training["TrainingJobName"] == [{"prefix": f"{project}-"}]
     package = rules["SageMaker Model Package State Change"]["EventPattern"]["detail"]
-    assert package == {"ModelPackageGroupName": [project], "ModelApprovalStatus": ["Approved"]}
+    assert package == {"ModelPackageGroupName": [project], "ModelApprovalStatus": ["Approved", "Rejected"]}
     ((stack,),) = (rules["CloudFormation Stack Status Change"]["EventPattern"]["detail"]["stack-id"],)
     assert stack["prefix"]["Fn::Join"][1][-1].endswith(f":stack/{project}-serving/")
+
+
+def test_idleness_is_looked_for_and_the_hours_of_sleep_are_kept(
+    minimal: Synthesised, comprehensive: Synthesised
+) -> None:
+    assert set(_schedules(minimal)) == {"rate(5 minutes)"}
+    said = {
+        when: json.loads(target["Input"])["action"]
+        for when, target in _schedules(comprehensive).items()
+        if "Input" in target
+    }
+    assert said == {"cron(0 19 ? * MON-FRI *)": "sleep", "cron(0 5 ? * MON-FRI *)": "wake"}
 
 
 def test_code_and_recipes_are_put_where_the_launchers_look(sample: Synthesised) -> None:

@@ -56,7 +56,7 @@ def test_an_update_is_rolled_back_by_the_stacks_own_alarms(sample: Synthesised) 
     deployment = _one(sample, "AWS::SageMaker::Endpoint")["DeploymentConfig"]
     alarms = deployment["AutoRollbackConfiguration"]["Alarms"]
     resources = sample.templates["serving"]["Resources"]
-    assert len(alarms) == 2
+    assert len(alarms) == 3
     for alarm in alarms:
         watched = resources[alarm["AlarmName"]["Ref"]]["Properties"]
         assert watched["Namespace"] == "AWS/SageMaker"
@@ -76,12 +76,24 @@ def test_a_canary_is_tried_as_soon_as_there_are_two_instances(
         read: dict[str, Any] = policy["TrafficRoutingConfiguration"]
         return read
 
-    assert shifting(minimal) == {"Type": "ALL_AT_ONCE", "WaitIntervalInSeconds": 300}
+    assert shifting(minimal) == {"Type": "ALL_AT_ONCE", "WaitIntervalInSeconds": 0}
     assert shifting(comprehensive) == {
         "Type": "CANARY",
         "CanarySize": {"Type": "INSTANCE_COUNT", "Value": 1},
         "WaitIntervalInSeconds": 600,
     }
+
+
+def test_the_old_model_is_kept_until_the_new_one_is_baked(
+    minimal: Synthesised, comprehensive: Synthesised
+) -> None:
+    """A single instance is baked by the wait before the old one goes, a canary by the wait before the rest."""
+    waits = {}
+    for sample in (minimal, comprehensive):
+        policy = _one(sample, "AWS::SageMaker::Endpoint")["DeploymentConfig"]["BlueGreenUpdatePolicy"]
+        waits[sample.project] = policy["TerminationWaitInSeconds"]
+        assert policy["MaximumExecutionTimeoutInSeconds"] > 2 * 600
+    assert waits == {minimal.project: 300, comprehensive.project: 0}
 
 
 def test_scaling_tracks_requests_in_hand_by_the_settings(

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ConnectionClosedError, EndpointConnectionError, ReadTimeoutError
 from botocore.response import StreamingBody
-from classify import model
+from classify import absence, model
 from classify.handler import handler
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -47,6 +47,7 @@ class FakeRuntime(Fake):
 @pytest.fixture
 def runtime(world: World, monkeypatch: pytest.MonkeyPatch) -> FakeRuntime:
     monkeypatch.setattr(model, "_kept", None)
+    monkeypatch.setattr(absence, "_woken", None)
     world.others["sagemaker-runtime"] = runtime = FakeRuntime()
     return runtime
 
@@ -389,3 +390,50 @@ def test_no_request_whatever_it_holds_is_answered_with_a_5xx(
     event = {**request(), "body": body, "isBase64Encoded": encoded, "headers": headers}
     answer = handler({**event, "queryStringParameters": query}, Context())
     assert answer["statusCode"] in {200, *ERROR_STATUS} - {503, 504}
+
+
+class FakeLambda(Fake):
+    service = "lambda"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.on = {"Invoke": lambda _: {"StatusCode": 202}}
+
+
+@pytest.fixture
+def sleeper(world: World, runtime: FakeRuntime) -> FakeLambda:
+    """A champion that sleeps: the parameter is `none`, its description says who sleeps, and there is no
+    endpoint.
+    """
+    text = (
+        f"2026-11-20T12:00:00Z asleep {package_arn(3)} since 2026-11-20T11:00:00Z no request for 60 minutes"
+    )
+    put = {"Name": "/demo/champion", "Value": "none", "Description": text, "Overwrite": True}
+    world.ssm._put(put)
+    not_found = {"Code": "ValidationError", "Message": "Endpoint demo of account 1 not found."}
+    runtime.fail(AwsFailure(not_found["Code"], not_found["Message"]))
+    world.others["lambda"] = promote = FakeLambda()
+    return promote
+
+
+def test_a_picture_wakes_a_sleeping_model_once_and_the_answer_says_so(sleeper: FakeLambda) -> None:
+    for _ in range(3):
+        answer = handler(request(), Context())
+        assert error_of(answer) == (503, "Asleep")
+        assert "waking" in answer["body"]
+        assert answer["headers"]["Retry-After"] == "30"
+    (call,) = sleeper.called("Invoke")
+    assert (call["FunctionName"], call["InvocationType"]) == ("demo-promote-model", "Event")
+    assert json.loads(call["Payload"]) == {"action": "wake", "why": "a request came", "model": package_arn(3)}
+
+
+def test_a_look_at_the_model_does_not_wake_it(sleeper: FakeLambda) -> None:
+    assert error_of(handler(get("/model"), Context())) == (503, "Asleep")
+    assert not sleeper.called("Invoke")
+
+
+def test_a_model_on_its_way_is_not_woken_again(world: World, sleeper: FakeLambda) -> None:
+    woken = {"Value": package_arn(3), "Description": "2026-11-20T12:30:00Z woken: a request came"}
+    world.ssm._put({"Name": "/demo/champion", "Overwrite": True, **woken})
+    assert error_of(handler(request(), Context())) == (503, "EndpointStarting")
+    assert not sleeper.called("Invoke")

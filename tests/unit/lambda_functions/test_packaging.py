@@ -22,6 +22,7 @@ def test_there_is_a_handler_for_every_function() -> None:
         "champion_parameter",
         "classify",
         "empty_registry",
+        "idle_guard",
         "launch_training",
         "launch_tuning",
         "promote_model",

@@ -1,0 +1,1 @@
+"""Take away an endpoint that nobody asks anything."""
