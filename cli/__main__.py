@@ -13,6 +13,7 @@ import sys
 import click
 
 from cli.commands.classify import classify
+from cli.commands.cost import cost
 from cli.commands.demo import demo
 from cli.commands.demo_data import demo_data
 from cli.commands.destroy import destroy
@@ -20,7 +21,9 @@ from cli.commands.down import down
 from cli.commands.launch import train, tune
 from cli.commands.options import KINDS
 from cli.commands.outputs import outputs
+from cli.commands.release import approve, reject, rollback, sleep, wake
 from cli.commands.status import status
+from cli.commands.stop import stop
 from cli.commands.up import up
 from cli.commands.upload import upload
 from cli.commands.weights import weights
@@ -44,7 +47,10 @@ def cli(kind: str) -> None:
     """From a folder of labelled pictures to a classifier behind an API, on AWS or on this machine."""
 
 
-for command in (up, down, upload, tune, train, status, classify, outputs, weights, destroy, demo_data, demo):
+for command in (
+    *(up, down, upload, weights, tune, train, status, stop, classify, outputs, cost, destroy),
+    *(approve, reject, rollback, sleep, wake, demo_data, demo),
+):
     cli.add_command(command)
 
 

@@ -40,6 +40,11 @@ def key_of(run: str) -> str:
     return f"runs/{run}/run.json"
 
 
+def stopped(s3: Any, bucket: str, run: str) -> bool:
+    """Whether somebody ended the run with `classifier stop`, after which nothing more is started for it."""
+    return read_object(s3, bucket, f"runs/{run}/stopped.json", _LIMIT) is not None
+
+
 def write(s3: Any, bucket: str, record: RunRecord) -> None:
     """Put the record; writing the same one again changes nothing."""
     body = {

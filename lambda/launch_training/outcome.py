@@ -35,6 +35,9 @@ def on_tuning_ended(event: Event, settings: LaunchSettings, sagemaker: Any, s3: 
         logs.info("not a tuning job of this project", reason=str(error))
         return {"ignored": str(error)}
     status = description["HyperParameterTuningJobStatus"]
+    if status in ("Completed", "Stopped") and runs.stopped(s3, settings.artifacts_bucket, name):
+        logs.info("the run was stopped", status=status)
+        return {"ignored": f"{name} was ended with classifier stop"}
     if status == "Completed" and "TunedHyperParameters" in description.get("BestTrainingJob", {}):
         return after_tuning(description, settings, sagemaker, s3)
     if status not in ("Completed", "Failed", "Stopped"):

@@ -47,6 +47,8 @@ def on_training_ended(event: Event, settings: RegisterSettings, clients: Clients
         return _ignored(str(error))
     logs.bind(run=record.run)
     status = job["TrainingJobStatus"]
+    if status in ("Completed", "Stopped") and runs.stopped(clients.s3, settings.artifacts_bucket, record.run):
+        return _ignored(f"{record.run} was ended with classifier stop")
     if status in ("Failed", "Stopped"):
         return _tell_ended(event, record, job, settings, clients)
     if status != "Completed":

@@ -1,0 +1,18 @@
+"""`classifier cost`"""
+
+from __future__ import annotations
+
+import click
+
+from cli.commands.options import with_target
+from cli.target import Target
+
+
+@click.command()
+@with_target
+def cost(target: Target) -> None:
+    """Show what was spent this month, what runs up cost now, and what is left when nothing runs."""
+    from cli import cost as costs
+    from cli.console import say
+
+    say("\n".join(costs.lines(target, costs.look(target))))
