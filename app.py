@@ -30,10 +30,14 @@ def main() -> None:
 
 
 def read_settings(app: App) -> Settings:
-    """The settings the user chose for this synth."""
+    """The settings the user chose for this synth.
+
+    `-c defaults=` takes a JSON object with other defaults: the command line gives those of the local AWS.
+    """
+    defaults = json.loads(app.node.try_get_context("defaults") or "{}")
     config = app.node.try_get_context("config")
     if config is None:
-        return load(app.node.try_get_context(CONTEXT_KEY) or {}, "cdk.json")
+        return load(_over(defaults, app.node.try_get_context(CONTEXT_KEY) or {}), "cdk.json")
     path = Path(config) if config.endswith(".json") else SAMPLES / f"{config}.json"
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
@@ -44,7 +48,14 @@ def read_settings(app: App) -> Settings:
         ) from None
     except (OSError, ValueError) as error:
         raise SettingsError(f"config={config}: {path} cannot be read as JSON: {error}") from None
-    return load(values, str(path.relative_to(ROOT) if path.is_relative_to(ROOT) else path))
+    return load(_over(defaults, values), str(path.relative_to(ROOT) if path.is_relative_to(ROOT) else path))
+
+
+def _over(defaults: object, values: object) -> object:
+    """`values` with what they leave out taken from `defaults`, object by object."""
+    if not (isinstance(defaults, dict) and isinstance(values, dict)):
+        return values
+    return {**defaults, **{key: _over(defaults.get(key), value) for key, value in values.items()}}
 
 
 if __name__ == "__main__":

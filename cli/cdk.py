@@ -22,6 +22,8 @@ from cli.target import Target, node_bin
 
 CLI_VERSION = "2.1148.1"  # npm's newest does not read what aws-cdk-lib 2.275 writes
 BOOTSTRAP_STACK = "CDKToolkit"
+# Five minutes in which nothing can be deployed again are well spent on AWS, and only in the way here.
+LOCAL_DEFAULTS = {"serving": {"bake_seconds": 10}}
 OnChange = Callable[[Deployment], None]
 
 
@@ -98,6 +100,10 @@ def log_path(target: Target) -> Path:
 def _run(target: Target, arguments: list[str], on_change: OnChange) -> Deployment:
     program = [str(node_bin() / "node"), str(install_cli(target)), *arguments]
     program += ["--output", str(target.home / f"cdk.out.{target.kind}"), "--no-color", "--ci"]
+    if target.is_local:
+        program += ["--context", f"defaults={json.dumps(LOCAL_DEFAULTS)}"]
+    if config := os.environ.get("CLASSIFIER_CONFIG"):  # settings from another file than cdk.json
+        program += ["--context", f"config={config}"]
     deployment = Deployment(command=arguments[0])
     on_change(deployment)
     with log_path(target).open("a") as log, _process(target, program) as process:

@@ -94,8 +94,8 @@ def lines(target: Target, cost: Cost) -> list[str]:
     running = [job for job in cost.jobs if job.running]
     out = [f"{head} (at {table}):", ""]
     out.append(
-        f"spent    {cost.spent_usd:10.2f} USD since {cost.month:%Y-%m-%d}: {len(cost.jobs)} training jobs with "
-        f"{sum(job.seconds for job in cost.jobs) / 3600:.2f} billed hours, and the present endpoint"
+        f"spent    {cost.spent_usd:10.2f} USD since {cost.month:%Y-%m-%d}: {len(cost.jobs)} training jobs "
+        f"with {sum(job.seconds for job in cost.jobs) / 3600:.2f} billed hours, and the present endpoint"
     )
     out.append(f"running  {cost.hourly_usd:10.3f} USD an hour")
     if cost.endpoint:

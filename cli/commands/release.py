@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
 
 import click
 
@@ -12,7 +12,7 @@ from cli.target import Target
 no_wait = click.option("--no-wait", is_flag=True, help="Do not wait for the Serving stack.")
 
 
-def reason(default: str) -> Any:
+def reason(default: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """The option --reason, which the registry and the champion's history keep."""
     return click.option("--reason", default=default, show_default=True, help="Why, for the record.")
 

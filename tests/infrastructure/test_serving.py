@@ -87,7 +87,7 @@ def test_a_canary_is_tried_as_soon_as_there_are_two_instances(
 def test_the_old_model_is_kept_until_the_new_one_is_baked(
     minimal: Synthesised, comprehensive: Synthesised
 ) -> None:
-    """A single instance is baked by the wait before the old one goes, a canary by the wait before the rest."""
+    """One instance is baked by the wait before the old one goes, a canary by the wait before the rest."""
     waits = {}
     for sample in (minimal, comprehensive):
         policy = _one(sample, "AWS::SageMaker::Endpoint")["DeploymentConfig"]["BlueGreenUpdatePolicy"]
