@@ -148,7 +148,7 @@ def test_a_sleeping_endpoint_holds_its_model_as_a_component_on_instances_that_ma
     component = _one(sleeper, "AWS::SageMaker::InferenceComponent")
     assert component["InferenceComponentName"] == sleeper.project
     alarms = component["DeploymentConfig"]["AutoRollbackConfiguration"]["Alarms"]
-    assert len(alarms) == 2
+    assert len(alarms) == 3
 
 
 def test_a_sleeping_endpoint_is_woken_by_the_request_that_finds_it_asleep(sleeper: Synthesised) -> None:
