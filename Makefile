@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 .DEFAULT_GOAL := help
-.PHONY: help install demo up down destroy test lint format unit infrastructure system baseline bench verify-aws lock clean
+.PHONY: help install demo up down destroy test lint format unit infrastructure system test-container test-page baseline bench verify-aws lock clean
 
 help: ## list what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -42,6 +42,12 @@ infrastructure: install ## synthesised templates: claims, cdk-nag, cfn-lint, bas
 
 system: install ## the local AWS, the real CDK CLI, real training, real HTTP
 	pytest -q -n 2 --dist loadfile tests/system
+
+test-container: install ## build the serving image and run it for real (root, podman, runc, buildah, debootstrap)
+	pytest -q tests/container
+
+test-page: install ## the page in headless Chromium (apt-get install chromium), screenshots in .local/page
+	pytest -q tests/page
 
 baseline: install ## rewrite the template baselines after a change you meant
 	UPDATE_BASELINES=1 pytest -q tests/infrastructure -k baseline

@@ -16,8 +16,8 @@ def pins(path: Path) -> set[str]:
 
 def test_the_images_install_the_versions_of_the_lock_file() -> None:
     lock = pins(ROOT / "requirements.txt")
-    for name in ("requirements.txt", "requirements-gpu.txt"):
-        assert pins(FOLDER / name) - lock == set()
+    for path in FOLDER.glob("requirements*.txt"):
+        assert pins(path) - lock == set(), path.name
 
 
 def test_both_flavours_have_the_same_torch() -> None:
@@ -27,7 +27,8 @@ def test_both_flavours_have_the_same_torch() -> None:
 
 
 def test_all_that_the_code_imports_is_installed() -> None:
-    installed = {pin.partition("==")[0] for pin in pins(FOLDER / "requirements.txt")} | {"torch"}
+    files = FOLDER.glob("requirements*.txt")
+    installed = {pin.partition("==")[0] for path in files for pin in pins(path)}
     distributions = {
         "PIL": "pillow",
         "sagemaker_inference": "",
@@ -42,6 +43,12 @@ def test_all_that_the_code_imports_is_installed() -> None:
 
     foreign = {distributions.get(name, name) for name in imported - own - sys.stdlib_module_names}
     assert foreign - {""} - installed == set()
+
+
+def test_nothing_the_cpu_image_installs_brings_pytorch_or_cuda() -> None:
+    names = ("requirements.txt", "requirements-cpu.txt")
+    installed = {pin.partition("==")[0] for name in names for pin in pins(FOLDER / name)}
+    assert not {name for name in installed if name.startswith(("torch", "nvidia", "cuda", "triton"))}
 
 
 def test_the_images_do_not_run_as_root() -> None:

@@ -1,0 +1,147 @@
+"""The CPU image as it is built and run: small, without root, read-only, ready soon, and gone without loss."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import threading
+import time
+from collections import Counter
+from http.client import HTTPConnection
+from pathlib import Path
+
+import pytest
+
+from tests.container.conftest import ROOT
+from tests.container.container import Container
+from tests.unit.inference_code.artifacts import CLASSES, write_artifact
+from tests.unit.inference_code.pictures import encoded, scene
+
+JPEG = encoded(scene((500, 375)), "JPEG")
+CLIENTS = 8
+# What the image adds to its base: 202 MB, of which OpenVINO is 94 and numpy 74.
+MOST_MEGABYTES = 230
+READY_SECONDS = 3.0
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = write_artifact(tmp_path_factory.mktemp("ml") / "model")
+    _readable(folder)
+    return folder
+
+
+def _readable(folder: Path) -> None:
+    """The container runs as nobody in particular, and pytest's folders are for their owner only."""
+    for path in (folder, *folder.parents):
+        if path.stat().st_uid == os.getuid() and path != Path("/"):
+            path.chmod(path.stat().st_mode | 0o055)
+    for path in folder.iterdir():
+        path.chmod(0o644)
+
+
+def test_the_image_is_lean(image: str, base_image: str) -> None:
+    def megabytes(name: str) -> float:
+        run = ["podman", "image", "inspect", "--format", "{{.Size}}", name]
+        return int(subprocess.run(run, check=True, capture_output=True, text=True).stdout) / 1e6
+
+    added = megabytes(image) - megabytes(base_image)
+    print(f"the image adds {added:.0f} MB to its base of {megabytes(base_image):.0f} MB")
+    assert added < MOST_MEGABYTES
+
+
+def test_it_classifies_as_nobody_on_a_file_system_it_cannot_write_to(
+    container: Container, model: Path
+) -> None:
+    container.start(model)
+    container.wait("ready")
+    status, answer = container.classify(JPEG)
+    assert (status, answer["predicted_class"] in CLASSES) == (200, True)
+    assert container.classify(b"no picture")[0] == 400
+    assert container.inside("id", "-u").strip() == "10001"
+    for folder in ("/tmp", "/opt/program", "/var/tmp", "/home"):
+        written = ["sh", "-c", f"touch {folder}/x 2>/dev/null && echo written || echo refused"]
+        assert container.inside(*written).strip() == "refused", folder
+    # Everything is compiled: an image that cannot write would compile it again at each start.
+    assert "serve.cpython" in container.inside("ls", "/opt/program/__pycache__")
+
+
+def test_no_pytorch_and_no_cuda_is_in_it(container: Container, model: Path) -> None:
+    container.start(model)
+    container.wait("ready")
+    found = container.inside("python", "-m", "pip", "list", "--format=freeze").lower()
+    assert "openvino==" in found
+    assert not [line for line in found.splitlines() if line.startswith(("torch", "nvidia", "triton", "cuda"))]
+
+
+def test_it_is_ready_within_three_seconds_and_pings_well_only_then(container: Container, model: Path) -> None:
+    began = container.start(model)
+    seen = container.wait("ready")
+    seconds = time.monotonic() - began
+    print(f"ready {seconds:.2f} s after podman was asked to start it")
+    assert set(seen[:-1]) <= {0, 503}
+    assert seen[-1] == 200
+    assert container.classify(JPEG)[0] == 200
+    busy = os.getloadavg()[0] > (os.cpu_count() or 1)
+    if seconds >= READY_SECONDS and busy:
+        pytest.skip(f"{seconds:.1f} s on a machine that is busy with other things")
+    assert seconds < READY_SECONDS
+
+
+def test_sigterm_loses_no_request_in_flight(container: Container, model: Path) -> None:
+    container.start(model)
+    container.wait("ready")
+    all_sent = threading.Barrier(CLIENTS + 1)
+    answers: list[int] = []
+
+    def client() -> None:
+        connection = HTTPConnection("127.0.0.1", container.port, timeout=60)
+        for last in (False, False, True):
+            connection.request("POST", "/invocations", JPEG, {"Content-Type": "image/jpeg"})
+            if last:
+                all_sent.wait(60)
+            answer = connection.getresponse()
+            answer.read()
+            answers.append(answer.status)
+
+    clients = [threading.Thread(target=client) for _ in range(CLIENTS)]
+    for thread in clients:
+        thread.start()
+    all_sent.wait(60)
+    container.signal("TERM")
+    for thread in clients:
+        thread.join(60)
+    assert Counter(answers) == {200: 3 * CLIENTS}
+    assert container.exit_code() == 0
+    assert '"stopped"' in container.log()
+
+
+@pytest.mark.parametrize("file", ["classes.json", "model.json"])
+def test_a_damaged_model_is_told_in_the_log_and_never_pings_well(
+    container: Container, tmp_path: Path, file: str
+) -> None:
+    folder = write_artifact(tmp_path / "model")
+    (folder / file).unlink()
+    _readable(folder)
+    container.start(folder)
+    seen = container.wait("failed")
+    assert 200 not in seen
+    failures = [json.loads(line) for line in container.log().splitlines() if "cannot be loaded" in line]
+    assert file in failures[0]["reason"]
+
+
+@pytest.mark.parametrize(
+    ("platform", "files"),
+    [
+        ("aarch64-manylinux_2_28", ("requirements.txt", "requirements-cpu.txt", "requirements-torch.txt")),
+        ("x86_64-manylinux_2_28", ("requirements.txt", "requirements-torch.txt", "requirements-gpu.txt")),
+    ],
+)
+def test_every_package_has_a_wheel_for_arm64_and_for_the_gpu_image(
+    tmp_path: Path, platform: str, files: tuple[str, ...]
+) -> None:
+    named = [part for file in files for part in ("-r", str(ROOT / "inference_code" / file))]
+    only = ["--no-deps", "--only-binary", ":all:", "--python-platform", platform, "--python-version", "3.12"]
+    command = ["uv", "pip", "install", "--quiet", "--dry-run", *only, "--target", str(tmp_path), *named]
+    subprocess.run(command, check=True)
