@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections.abc import Callable
+from typing import Final
 
 from cli.chain import Chain
 from cli.chain_reader import ChainReader
@@ -11,6 +13,8 @@ from cli.console import console, say
 from cli.errors import ChainFailed
 from cli.render_chain import lines, screen
 from cli.target import Target
+
+_LITTLE_ROOM_BYTES: Final = 64 * 2**20
 
 
 def watch(target: Target, run: str, answering: Callable[[], str] | None = None) -> Chain:
@@ -39,9 +43,11 @@ def _watch_live(target: Target, reader: ChainReader) -> Chain:
     from rich.live import Live
 
     chain = reader.read()
+    warned = False
     with Live(screen(chain), console=console(), refresh_per_second=4, vertical_overflow="visible") as live:
         while not chain.ended:
             time.sleep(target.poll_seconds)
+            warned = _warn_of_full_disk(target, warned)
             chain = reader.read()
             live.update(screen(chain))
     return chain
@@ -49,6 +55,7 @@ def _watch_live(target: Target, reader: ChainReader) -> Chain:
 
 def _watch_lines(target: Target, reader: ChainReader) -> Chain:
     before: Chain | None = None
+    warned = False
     while True:
         chain = reader.read()
         for line in lines(before, chain):
@@ -57,3 +64,18 @@ def _watch_lines(target: Target, reader: ChainReader) -> Chain:
             return chain
         before = chain
         time.sleep(target.poll_seconds)
+        warned = _warn_of_full_disk(target, warned)
+
+
+def _warn_of_full_disk(target: Target, warned: bool) -> bool:
+    """Say once that the local AWS has no room: its jobs fail then, and how they ended waits to be stored."""
+    if not target.is_local or warned:
+        return warned
+    free = shutil.disk_usage(target.home).free
+    if free >= _LITTLE_ROOM_BYTES:
+        return False
+    say(
+        f"The disk of {target.home} is full ({free // 2**20} MiB free). "
+        "Until there is room jobs fail, or wait to store how they ended."
+    )
+    return True

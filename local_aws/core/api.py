@@ -27,6 +27,7 @@ from botocore.model import OperationModel
 
 from local_aws.core import validation
 from local_aws.core.errors import AwsError
+from local_aws.core.store import DiskFull
 
 Request = dict[str, Any]
 Response = dict[str, Any]
@@ -126,6 +127,8 @@ class JsonService:
             return _reply(200, self.call(operation, request))
         except AwsError as error:
             return error_reply(error)
+        except DiskFull as error:
+            return error_reply(AwsError("InternalFailure", f"{operation} failed: {error}; make room", 500))
         except Exception:
             log.exception("%s.%s failed", self.name, operation)
             return error_reply(AwsError("InternalFailure", f"{operation} failed; see the server's log", 500))

@@ -20,7 +20,7 @@ import boto3
 from botocore.config import Config
 
 from local_aws.core.logs import LogWriter
-from local_aws.core.store import Store
+from local_aws.core.store import Store, waiting_for_room
 
 if TYPE_CHECKING:
     from local_aws.images import ImageStore
@@ -133,12 +133,19 @@ class LocalAws:
         self.backend.put_event(source, detail_type, detail, resources)
 
     def spawn(self, work: Callable[[], object], name: str = "local-aws-work") -> threading.Thread:
-        """Run `work` in a daemon thread with the current account and region; what it raises is logged."""
+        """Run `work` in a daemon thread with the current account and region; what it raises is logged.
+
+        On a full disk its writes wait for room: how a job ended must not be lost.
+        """
         context = contextvars.copy_context()
+
+        def patiently() -> None:
+            with waiting_for_room():
+                work()
 
         def run() -> None:
             try:
-                context.run(work)
+                context.run(patiently)
             except Exception:
                 log.exception("%s failed", name)
 

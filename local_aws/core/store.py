@@ -2,18 +2,26 @@
 
 Every write is on disk when the call returns (a `kill -9` a moment later loses nothing), every document is
 returned as a fresh copy, and `update` is atomic between threads. Datetimes survive the round trip.
+
+On a full disk a request's write fails at once (`DiskFull`), so that the caller hears of it. Background work,
+such as noting how a job ended, has nobody to tell: inside `waiting_for_room` its writes wait for room.
 """
 
 from __future__ import annotations
 
+import contextvars
 import json
+import logging
 import sqlite3
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
+
+log = logging.getLogger(__name__)
 
 Document = dict[str, Any]
 
@@ -31,6 +39,24 @@ INSERT INTO documents (kind, key, body) VALUES (?, ?, ?)
 ON CONFLICT (kind, key) DO UPDATE SET body = excluded.body
 """
 _DATETIME = "$datetime"
+_RETRY_SECONDS = 1.0
+_SAY_EVERY = 30
+_waits: contextvars.ContextVar[bool] = contextvars.ContextVar("store_waits", default=False)
+_T = TypeVar("_T")
+
+
+class DiskFull(OSError):
+    """Nothing could be written because the disk is full; what was stored before is still there."""
+
+
+@contextmanager
+def waiting_for_room() -> Iterator[None]:
+    """In this context, writes to a full disk wait for room instead of failing."""
+    token = _waits.set(True)
+    try:
+        yield
+    finally:
+        _waits.reset(token)
 
 
 class NoSuchDocument(KeyError):
@@ -59,8 +85,8 @@ class Store:
 
     def put(self, kind: str, key: str, document: Document) -> None:
         """Create or replace a document."""
-        with self.transaction():
-            self._db.execute(_UPSERT, (kind, key, _dump(document)))
+        body = _dump(document)
+        self._write(lambda: self._db.execute(_UPSERT, (kind, key, body)))
 
     def get(self, kind: str, key: str) -> Document | None:
         """The document, or None if there is none."""
@@ -72,9 +98,8 @@ class Store:
 
     def delete(self, kind: str, key: str) -> bool:
         """Remove a document; whether there was one."""
-        with self.transaction():
-            cursor = self._db.execute("DELETE FROM documents WHERE kind = ? AND key = ?", (kind, key))
-        return cursor.rowcount > 0
+        sql = "DELETE FROM documents WHERE kind = ? AND key = ?"
+        return self._write(lambda: self._db.execute(sql, (kind, key)).rowcount) > 0
 
     def list(self, kind: str) -> list[Document]:
         """All documents of a kind, oldest first."""
@@ -89,7 +114,8 @@ class Store:
 
         Raises NoSuchDocument if there is none; if `change` raises, nothing is written.
         """
-        with self.transaction():
+
+        def write() -> Document:
             document = self.get(kind, key)
             if document is None:
                 raise NoSuchDocument(kind, key)
@@ -97,33 +123,69 @@ class Store:
             self.put(kind, key, changed)
             return _load(_dump(changed))
 
+        return self._write(write)
+
     def create(self, kind: str, key: str, document: Document) -> bool:
         """Create a document unless one of this key exists; whether it was created."""
-        with self.transaction():
+
+        def write() -> bool:
             if self.get(kind, key) is not None:
                 return False
             self.put(kind, key, document)
             return True
 
+        return self._write(write)
+
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """Several calls as one: all of them are written, or (on an exception) none."""
+        """Several calls as one: all of them are written, or (on an exception) none.
+
+        Raises:
+            DiskFull: there is no room to write.
+        """
         with self._lock:
             if self._db.in_transaction:  # inside an outer transaction of this thread, which will commit
                 yield
                 return
-            self._db.execute("BEGIN IMMEDIATE")
             try:
+                self._db.execute("BEGIN IMMEDIATE")
                 yield
-            except BaseException:
-                self._db.execute("ROLLBACK")
+                self._db.execute("COMMIT")
+            except BaseException as error:
+                self._roll_back()
+                if _is_full(error):
+                    raise DiskFull(f"the disk of {self.path} is full") from error
                 raise
-            self._db.execute("COMMIT")
+
+    def _roll_back(self) -> None:
+        if self._db.in_transaction:  # after some errors SQLite has rolled back by itself
+            self._db.execute("ROLLBACK")
+
+    def _write(self, work: Callable[[], _T]) -> _T:
+        """`work` as one transaction; where it may wait, again and again until the disk has room."""
+        with self._lock:
+            patient = _waits.get() and not self._db.in_transaction
+        attempt = 0
+        while True:
+            try:
+                with self.transaction():
+                    return work()
+            except DiskFull as error:
+                if not patient:
+                    raise
+                if attempt % _SAY_EVERY == 0:
+                    log.error("%s; make room: what waits to be stored is stored then", error)
+            attempt += 1
+            time.sleep(_RETRY_SECONDS)
 
     def close(self) -> None:
         """Close the file; the store cannot be used afterwards."""
         with self._lock:
             self._db.close()
+
+
+def _is_full(error: BaseException) -> bool:
+    return isinstance(error, sqlite3.OperationalError) and error.sqlite_errorcode == sqlite3.SQLITE_FULL
 
 
 def _dump(document: Document) -> str:

@@ -14,7 +14,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from local_aws.core.store import NoSuchDocument, Store
+from local_aws.core import store as store_module
+from local_aws.core.store import DiskFull, NoSuchDocument, Store, waiting_for_room
 
 
 @pytest.fixture
@@ -120,3 +121,52 @@ def test_times_keep_their_zone(store: Store) -> None:
     now = datetime.now(UTC)
     store.put("job", "a", {"at": [now]})
     assert store.get("job", "a") == {"at": [now]}
+
+
+def fill(store: Store) -> None:
+    """No page more than the file has: what SQLite says then is what it says of a full disk."""
+    store.put("kind", "key", {"size": "small"})
+    pages = store._db.execute("PRAGMA page_count").fetchone()[0]
+    store._db.execute(f"PRAGMA max_page_count = {pages}")
+
+
+def make_room(store: Store) -> None:
+    store._db.execute("PRAGMA max_page_count = 100000")
+
+
+LARGE = {"size": "large" * 10_000}
+
+
+def test_a_write_on_a_full_disk_fails_and_leaves_the_store_as_it_was(store: Store) -> None:
+    fill(store)
+    with pytest.raises(DiskFull, match=r"store\.db is full"):
+        store.put("kind", "key", LARGE)
+
+    def two_writes() -> None:
+        with store.transaction():
+            store.put("kind", "other", {})
+            store.put("kind", "key", LARGE)
+
+    with pytest.raises(DiskFull):
+        two_writes()
+    assert store.get("kind", "key") == {"size": "small"}
+    assert store.get("kind", "other") is None
+    make_room(store)
+    store.put("kind", "key", LARGE)
+    assert Store(store.path).get("kind", "key") == LARGE
+
+
+def test_background_work_waits_for_room_on_a_full_disk(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    fill(store)
+    pauses: list[float] = []
+
+    def sleep(seconds: float) -> None:
+        pauses.append(seconds)
+        if len(pauses) == 3:
+            make_room(store)
+
+    monkeypatch.setattr(store_module.time, "sleep", sleep)
+    with waiting_for_room():
+        store.update("kind", "key", lambda _: LARGE)
+    assert len(pauses) == 3
+    assert Store(store.path).get("kind", "key") == LARGE
