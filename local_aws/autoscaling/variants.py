@@ -55,7 +55,7 @@ class Variants:
                 return None
             raise
         for variant in answer.get("ProductionVariants", []):
-            if variant["VariantName"] == name:
+            if variant["VariantName"] == name and "DesiredInstanceCount" in variant:
                 capacity = variant["DesiredInstanceCount"]
                 return State(
                     capacity, answer["EndpointStatus"] == "InService", answer.get("FailureReason", "")

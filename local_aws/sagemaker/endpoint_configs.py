@@ -16,6 +16,8 @@ from local_aws.core.context import LocalAws
 from local_aws.core.errors import ValidationException, could_not_find
 from local_aws.sagemaker import models, tags
 from local_aws.sagemaker.listing import Listing
+from local_aws.sagemaker.serverless import Serverless, of_variant
+from local_aws.sagemaker.serverless import check as check_serverless
 
 KIND = "endpoint-config"
 _LISTING = Listing(
@@ -32,7 +34,6 @@ _NOT_HERE = {
 _NOT_HERE_VARIANT = {
     "InstancePools": "instance pools",
     "ManagedInstanceScaling": "managed instance scaling (Application Auto Scaling is there)",
-    "ServerlessConfig": "serverless variants",
 }
 # "ContainerStartupHealthCheckTimeoutInSeconds" is at most 3600; unset, SageMaker gives a container 8 minutes.
 HEALTH_CHECK_SECONDS = 480.0
@@ -49,11 +50,14 @@ class VariantPlan:
     instance_count: int
     weight: float
     health_check_seconds: float
+    serverless: Serverless | None = None
 
     @classmethod
     def load(cls, document: Mapping[str, Any]) -> VariantPlan:
         """The plan stored as `asdict` wrote it."""
-        return cls(**{**document, "container": models.Container(**document["container"])})
+        size = document.get("serverless")
+        container = models.Container(**document["container"])
+        return cls(**{**document, "container": container, "serverless": size and Serverless(**size)})
 
     def dump(self) -> dict[str, Any]:
         """The plan as a document for the store."""
@@ -122,10 +126,12 @@ def _variant(aws: LocalAws, variant: Mapping[str, Any]) -> VariantPlan:
         name=variant["VariantName"],
         container=models.container(model),
         role_arn=model.get("ExecutionRoleArn"),
-        instance_type=variant["InstanceType"],
-        instance_count=variant["InitialInstanceCount"],
+        # One server of a serverless variant at most, while somebody asks.
+        instance_type=variant.get("InstanceType", "serverless"),
+        instance_count=variant.get("InitialInstanceCount", 1),
         weight=variant.get("InitialVariantWeight", 1.0),
         health_check_seconds=variant.get("ContainerStartupHealthCheckTimeoutInSeconds", HEALTH_CHECK_SECONDS),
+        serverless=of_variant(variant),
     )
 
 
@@ -141,18 +147,21 @@ def _check(aws: LocalAws, request: Request) -> None:
             f"VariantName must be unique within an endpoint configuration: {', '.join(names)}"
         )
     for variant in variants:
-        _check_variant(aws, variant)
+        _check_variant(aws, variant, len(variants))
 
 
-def _check_variant(aws: LocalAws, variant: Mapping[str, Any]) -> None:
+def _check_variant(aws: LocalAws, variant: Mapping[str, Any], variants: int) -> None:
     name = variant["VariantName"]
     for member, what in _NOT_HERE_VARIANT.items():
         if member in variant:
             raise ValidationException(f"The local AWS has no {what}; variant {name} must not have {member}.")
-    missing = [key for key in ("ModelName", "InstanceType", "InitialInstanceCount") if key not in variant]
+    of_instances = () if "ServerlessConfig" in variant else ("InstanceType", "InitialInstanceCount")
+    missing = [key for key in ("ModelName", *of_instances) if key not in variant]
     if missing:
         raise ValidationException(f"Production variant {name} needs {' and '.join(missing)}.")
-    models.find(aws, variant["ModelName"])
+    model = models.find(aws, variant["ModelName"])
+    if "ServerlessConfig" in variant:
+        check_serverless(variant, variants, model)
 
 
 def _is_off(value: Any) -> bool:

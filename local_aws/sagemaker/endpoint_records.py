@@ -70,11 +70,20 @@ def summaries(aws: LocalAws, plans: Sequence[VariantPlan], *, running: bool) -> 
             ],
             "CurrentWeight": plan.weight,
             "DesiredWeight": plan.weight,
-            "CurrentInstanceCount": plan.instance_count if running else 0,
-            "DesiredInstanceCount": plan.instance_count,
+            **_size(plan, running),
         }
         for plan in plans
     ]
+
+
+def _size(plan: VariantPlan, running: bool) -> Record:
+    if plan.serverless is not None:
+        size = plan.serverless.describe()
+        return {"CurrentServerlessConfig": size, "DesiredServerlessConfig": size}
+    return {
+        "CurrentInstanceCount": plan.instance_count if running else 0,
+        "DesiredInstanceCount": plan.instance_count,
+    }
 
 
 def plans_of(stored: Mapping[str, Any]) -> tuple[VariantPlan, ...]:
@@ -113,4 +122,4 @@ def _in_use(record: Mapping[str, Any]) -> int:
     if record["EndpointStatus"] == "Failed":
         return 0
     variants = [*record["ProductionVariants"], *record.get(PENDING, {}).get("ProductionVariants", [])]
-    return sum(variant["DesiredInstanceCount"] for variant in variants)
+    return sum(variant.get("DesiredInstanceCount", 1) for variant in variants)

@@ -61,6 +61,7 @@ def register(svc: JsonService, aws: LocalAws, deployer: Deployer) -> None:
         plans = endpoint_configs.plan(aws, config)
 
         def change(record: dict[str, Any]) -> dict[str, Any]:
+            _check_kind(record, plans)
             kept = _retain(record, request, plans)
             way = _deployment_config(record, request)
             deployment.steps(way, instances(kept))
@@ -124,6 +125,16 @@ def _begin(aws: LocalAws, name: str, change: Any, *also_from: str) -> dict[str, 
     return changed
 
 
+def _check_kind(record: Mapping[str, Any], plans: Sequence[VariantPlan]) -> None:
+    """AWS takes a serverless endpoint to instances and never the other way."""
+    now_instances = any(plan.serverless is None for plan in plans_of(record))
+    if now_instances and any(plan.serverless is not None for plan in plans):
+        raise ValidationException(
+            f"Cannot convert the instance-based endpoint {record['EndpointArn']} to a serverless one; delete"
+            " it first, or give the serverless one another name."
+        )
+
+
 def _retain(
     record: Mapping[str, Any], request: Request, plans: Sequence[VariantPlan]
 ) -> tuple[VariantPlan, ...]:
@@ -137,7 +148,7 @@ def _retain(
     kept = []
     for plan in plans:
         now = running.get(plan.name)
-        if now is not None and "DesiredInstanceCount" not in excluded:
+        if now is not None and "DesiredInstanceCount" in now and "DesiredInstanceCount" not in excluded:
             plan = plan.with_count(now["DesiredInstanceCount"])
         if now is not None and "DesiredWeight" not in excluded:
             plan = plan.with_weight(now["DesiredWeight"])
@@ -162,6 +173,8 @@ def _resized(record: Mapping[str, Any], wanted: Mapping[str, Mapping[str, Any]])
     resized = []
     for plan in plans:
         item = wanted.get(plan.name, {})
+        if plan.serverless is not None:
+            raise ValidationException(f"Variant {plan.name} is serverless and has no instances to set.")
         count = item.get("DesiredInstanceCount", plan.instance_count)
         if count < 1:
             raise ValidationException(f"DesiredInstanceCount of variant {plan.name} must be at least 1.")

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from local_aws.core.context import LocalAws
-from local_aws.sagemaker import model_data
+from local_aws.sagemaker import model_data, serverless
 from local_aws.sagemaker.endpoint_configs import VariantPlan
 from local_aws.sagemaker.router import FleetRoute, Router, VariantRoute
 from local_aws.sagemaker.server_process import ServerFailedError, ServerProcess
@@ -35,7 +35,14 @@ class _Variant:
 
     def __init__(self, plan: VariantPlan) -> None:
         self.plan = plan
-        self.route = VariantRoute(plan.name, plan.weight)
+        limits = plan.serverless
+        self.route = VariantRoute(
+            plan.name,
+            plan.weight,
+            most_at_once=limits.max_concurrency if limits else None,
+            max_body=serverless.MAX_BODY if limits else None,
+        )
+        self.worker: serverless.Worker | None = None
         self.servers: list[ServerProcess] = []
         self.artifact: Path | None = None
 
@@ -75,7 +82,10 @@ class Fleet:
             for variant in self._variants.values():
                 variant.artifact = self._fetch(variant.plan)
             for variant in self._variants.values():
+                # A serverless variant's too: a model that does not load is told now, not to the first caller.
                 self._grow(variant, variant.plan.instance_count)
+                if variant.plan.serverless is not None:
+                    self._let_sleep(variant)
         except FleetFailedError:
             self.stop()
             raise
@@ -101,12 +111,22 @@ class Fleet:
 
     def stop(self) -> None:
         """Stop all servers, each after its last request, and remove the fleet's folder."""
+        for variant in self._variants.values():
+            if variant.worker is not None:
+                variant.worker.end()
         with self._resizing:
             servers = [server for variant in self._variants.values() for server in variant.servers]
             for variant in self._variants.values():
                 variant.servers = []
             _all(servers, ServerProcess.stop)
         shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _let_sleep(self, variant: _Variant) -> None:
+        """Give the variant's server up while nobody asks, and bring it back for who does."""
+        name = variant.plan.name
+        worker = serverless.Worker(variant.route, lambda: self.scale(name, 1), lambda: self.scale(name, 0))
+        variant.worker, variant.route.wake = worker, worker.wake
+        self._aws.spawn(worker.watch, f"idle {self._endpoint}/{name}")
 
     def _grow(self, variant: _Variant, count: int) -> None:
         fresh = [self._server(variant) for _ in range(count)]

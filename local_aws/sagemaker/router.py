@@ -36,6 +36,10 @@ class NoServerError(Exception):
     """All servers of the variant are down at this moment."""
 
 
+class TooManyRequestsError(Exception):
+    """The variant answers as many requests as it may at a time."""
+
+
 class Server:
     """A server process as the router sees it: an address and the requests it is busy with."""
 
@@ -48,10 +52,25 @@ class Server:
 class VariantRoute:
     """The servers of one production variant that are healthy now."""
 
-    def __init__(self, name: str, weight: float) -> None:
+    def __init__(
+        self, name: str, weight: float, *, most_at_once: int | None = None, max_body: int | None = None
+    ) -> None:
         self.name = name
         self.weight = weight
         self.servers: list[Server] = []
+        self.most_at_once = most_at_once
+        """How many requests it may answer at a time, if that is limited."""
+        self.max_body = max_body
+        """Bytes of a request's body, if its limit is below that of all endpoints."""
+        self.wake: Callable[[], None] | None = None
+        """Brings up a server; only for a variant that may have none while it is well."""
+        self.used = time.monotonic()
+        """When it last answered a request."""
+
+    @property
+    def in_flight(self) -> int:
+        """The requests all its servers are busy with."""
+        return sum(server.in_flight for server in self.servers)
 
 
 @dataclass(frozen=True)
@@ -70,6 +89,7 @@ class Lease:
     server: Server
     servers: int
     """How many servers the variant has now."""
+    route: VariantRoute
 
 
 class Router:
@@ -122,7 +142,8 @@ class Router:
     def lease(self, endpoint: str, target: str | None = None) -> Iterator[Lease]:
         """Choose a server and hold it for one request.
 
-        Raises EndpointNotFoundError, VariantNotFoundError (no variant `target`), NoServerError.
+        Raises EndpointNotFoundError, VariantNotFoundError (no variant `target`), NoServerError,
+        TooManyRequestsError.
         """
         with self._lock:
             lease = self._choose(endpoint, target)
@@ -132,7 +153,17 @@ class Router:
         finally:
             with self._idle:
                 lease.server.in_flight -= 1
+                lease.route.used = time.monotonic()
                 self._idle.notify_all()
+
+    def asleep(self, endpoint: str) -> VariantRoute | None:
+        """A variant of the endpoint that has no server and can bring one up."""
+        with self._lock:
+            for fleet in self._routes.get(endpoint, ()):
+                for variant in fleet.variants:
+                    if fleet.share > 0 and not variant.servers and variant.wake is not None:
+                        return variant
+        return None
 
     def loads(self) -> list[tuple[str, str, list[int]]]:
         """Per endpoint and variant, the requests in flight on each of its servers."""
@@ -160,11 +191,13 @@ class Router:
                 raise VariantNotFoundError(target)
         if variant is None or not variant.servers:
             raise NoServerError(endpoint)
+        if variant.most_at_once is not None and variant.in_flight >= variant.most_at_once:
+            raise TooManyRequestsError(variant.name)
         server = min(variant.servers, key=lambda server: server.in_flight)
         if server.in_flight == 0:  # take the idle ones in turn, so that all of them stay warm
             variant.servers.remove(server)
             variant.servers.append(server)
-        return Lease(variant.name, server, len(variant.servers))
+        return Lease(variant.name, server, len(variant.servers), variant)
 
 
 def _weighted(choices: list[tuple[T, float]], pick: Callable[[], float]) -> T:

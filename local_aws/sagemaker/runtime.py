@@ -17,11 +17,13 @@ from urllib.parse import unquote
 from local_aws.core.api import HttpAnswer, JsonService, error_reply
 from local_aws.core.context import LocalAws
 from local_aws.core.errors import AwsError
+from local_aws.sagemaker.fleet import FleetFailedError
 from local_aws.sagemaker.router import (
     EndpointNotFoundError,
     Lease,
     NoServerError,
     Router,
+    TooManyRequestsError,
     VariantNotFoundError,
 )
 from local_aws.sagemaker.traffic_metrics import TrafficMetrics
@@ -83,7 +85,9 @@ class InvocationService(JsonService):
         began = time.perf_counter()
         _check(headers, body)
         try:
+            await self._wake(endpoint, body)
             with self._router.lease(endpoint, headers.get(_TARGET_VARIANT)) as lease:
+                _check_size(body, lease.route.max_body or MAX_BODY)
                 sent = time.perf_counter()
                 answer = await _ask(lease, headers, body)
                 model = time.perf_counter() - sent
@@ -93,6 +97,8 @@ class InvocationService(JsonService):
         except VariantNotFoundError as error:
             message = f"Variant {error} not found for endpoint {endpoint} of account {self._aws.account}."
             raise AwsError("ValidationError", message) from None
+        except TooManyRequestsError as error:
+            raise AwsError("ThrottlingException", f"Rate exceeded for variant {error}.", 429) from None
         except NoServerError:
             message = f"No server of endpoint {endpoint} is running at this moment. Try your call again."
             raise AwsError("ServiceUnavailable", message, 503) from None
@@ -100,6 +106,17 @@ class InvocationService(JsonService):
         overhead = time.perf_counter() - began - model
         self._metrics.record((endpoint, lease.variant), lease.servers, answer.status, model, overhead)
         return reply
+
+    async def _wake(self, endpoint: str, body: bytes) -> None:
+        """Wait for the first server of a serverless variant that sleeps."""
+        asleep = self._router.asleep(endpoint)
+        if asleep is None or asleep.wake is None:
+            return
+        _check_size(body, asleep.max_body or MAX_BODY)
+        try:
+            await asyncio.to_thread(asleep.wake)
+        except FleetFailedError as error:
+            raise AwsError("ModelError", str(error), 424) from None
 
     def _reply(self, endpoint: str, lease: Lease, answer: Answer) -> HttpAnswer:
         if not 200 <= answer.status < 300:
@@ -135,14 +152,17 @@ class InvocationService(JsonService):
         return 424, headers, json.dumps(document).encode()
 
 
-def _check(headers: dict[str, str], body: bytes) -> None:
-    if len(body) > MAX_BODY:
+def _check_size(body: bytes, most: int) -> None:
+    if len(body) > most:
         raise AwsError(
             "ValidationError",
             "1 validation error detected: Value at 'body' failed to satisfy constraint: Member must have "
-            "length less "
-            f"than or equal to {MAX_BODY}",
+            f"length less than or equal to {most}",
         )
+
+
+def _check(headers: dict[str, str], body: bytes) -> None:
+    _check_size(body, MAX_BODY)
     for header, member in _REFUSED.items():
         if header in headers:
             raise AwsError(

@@ -345,7 +345,7 @@ def test_an_endpoint_outlives_its_configuration_and_model(svc: JsonService) -> N
     ("members", "said"),
     [
         ({"AsyncInferenceConfig": {"OutputConfig": {"S3OutputPath": "s3://b"}}}, "asynchronous inference"),
-        ({"ProductionVariants": [variant("good", ServerlessConfig=SERVERLESS)]}, "serverless"),
+        ({"ProductionVariants": [variant("good", ServerlessConfig=SERVERLESS)]}, "cannot have InstanceType"),
         ({"ProductionVariants": [variant("good"), variant("good")]}, "must be unique"),
         ({"ProductionVariants": [variant("missing")]}, "Could not find model"),
     ],

@@ -1,0 +1,114 @@
+"""Serverless variants: a process while somebody asks, none while nobody does, and AWS's limits."""
+
+from __future__ import annotations
+
+import os
+import threading
+from typing import Any
+
+import pytest
+
+from local_aws.core.api import JsonService
+from local_aws.core.errors import AwsError
+from local_aws.sagemaker import serverless
+from tests.unit.local_aws.hosting_support import IMAGE, ROLE, OfflineAws, until
+from tests.unit.local_aws.test_endpoints import aws, config, invoke, settled, svc
+
+__all__ = ["aws", "svc"]
+SIZE = {"MemorySizeInMB": 2048, "MaxConcurrency": 2}
+
+
+def variant(model: str = "good", **members: Any) -> dict[str, Any]:
+    return {"VariantName": "AllTraffic", "ModelName": model, "ServerlessConfig": SIZE, **members}
+
+
+def create(svc: JsonService, model: str = "good") -> dict[str, Any]:
+    config(svc, f"{model}-serverless", variant(model))
+    request = {"EndpointName": "e", "EndpointConfigName": f"{model}-serverless"}
+    svc.call("CreateEndpoint", request)
+    return settled(svc)
+
+
+def gone(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return True
+    return False
+
+
+def test_it_is_described_by_its_size_and_has_no_instances(svc: JsonService) -> None:
+    (shown,) = create(svc)["ProductionVariants"]
+    assert shown["CurrentServerlessConfig"] == SIZE
+    assert "CurrentInstanceCount" not in shown
+
+
+def test_an_idle_process_goes_and_the_next_request_brings_one_back(
+    svc: JsonService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    create(svc)
+    first = invoke(svc)[2]["pid"]
+    monkeypatch.setattr(serverless, "IDLE_SECONDS", 0.0)
+    until(lambda: gone(first), 120)
+    monkeypatch.setattr(serverless, "IDLE_SECONDS", 1e6)
+    status, _, answer = invoke(svc)
+    assert (status, answer["model"]) == (200, "good")
+    assert answer["pid"] != first
+    assert invoke(svc)[2]["pid"] == answer["pid"]
+
+
+def test_more_requests_at_a_time_than_it_may_answer_are_told_to_slow_down(svc: JsonService) -> None:
+    create(svc)
+    enough = threading.Event()
+
+    def client() -> None:
+        while not enough.is_set():
+            invoke(svc, b"sleep 0.5")
+
+    busy = [threading.Thread(target=client) for _ in range(2)]
+    for thread in busy:
+        thread.start()
+    status, _, answer = until(lambda: (answer := invoke(svc))[0] != 200 and answer, 120)
+    enough.set()
+    assert status == 429
+    assert "Rate exceeded" in answer["message"]
+    for thread in busy:
+        thread.join(60)
+    assert invoke(svc)[0] == 200
+
+
+def test_a_body_above_four_megabytes_is_refused(svc: JsonService) -> None:
+    create(svc)
+    assert invoke(svc, bytes(4 * 2**20))[0] == 200
+    assert invoke(svc, bytes(4 * 2**20 + 1))[0] == 400
+
+
+def test_a_model_that_does_not_load_fails_the_endpoint(svc: JsonService) -> None:
+    assert create(svc, "broken")["EndpointStatus"] == "Failed"
+
+
+def test_an_endpoint_of_instances_cannot_become_serverless_but_the_other_way_it_can(svc: JsonService) -> None:
+    create(svc)
+    svc.call("UpdateEndpoint", {"EndpointName": "e", "EndpointConfigName": "better"})
+    assert settled(svc)["ProductionVariants"][0]["CurrentInstanceCount"] == 1
+    with pytest.raises(AwsError, match="Cannot convert"):
+        svc.call("UpdateEndpoint", {"EndpointName": "e", "EndpointConfigName": "good-serverless"})
+
+
+@pytest.mark.parametrize(
+    ("members", "said"),
+    [
+        ({"InitialInstanceCount": 1}, "cannot have InitialInstanceCount"),
+        ({"ServerlessConfig": {"MemorySizeInMB": 1500, "MaxConcurrency": 1}}, "1500 is not one of"),
+        ({"ServerlessConfig": {**SIZE, "ProvisionedConcurrency": 1}}, "no provisioned concurrency"),
+        ({"ModelName": "isolated"}, "Network isolation"),
+    ],
+)
+def test_what_aws_does_not_take_is_refused(
+    aws: OfflineAws, svc: JsonService, members: dict[str, Any], said: str
+) -> None:
+    container = {"Image": IMAGE, "ModelDataUrl": "s3://models/good.tar.gz"}
+    model = {"ModelName": "isolated", "ExecutionRoleArn": ROLE, "PrimaryContainer": container}
+    svc.call("CreateModel", {**model, "EnableNetworkIsolation": True})
+    with pytest.raises(AwsError, match=said):
+        config(svc, "c", variant(**members))
