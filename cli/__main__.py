@@ -2,8 +2,8 @@
 
 Each command's options are in `commands/<name>.py`, its work in a module beside this one: `bring_up`
 (local_server, cdk, stacks), `bring_data` (dataset, pictures, splits, upload), `launch`, `watch` (chain,
-chain_reader, render_chain), `api`, `outputs`, `weights`, `removal`, `demo`. Everything talks to AWS's APIs
-only; `target` says which AWS.
+chain_reader, render_chain), `api`, `outputs`, `weights`, `tuning_report`, `removal`,
+`demo`. Everything talks to AWS's APIs only; `target` says which AWS.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from cli.commands.outputs import outputs
 from cli.commands.release import approve, reject, rollback, sleep, wake
 from cli.commands.status import status
 from cli.commands.stop import stop
+from cli.commands.tuning_report import tuning_report
 from cli.commands.up import up
 from cli.commands.upload import upload
 from cli.commands.weights import weights
@@ -48,7 +49,7 @@ def cli(kind: str) -> None:
 
 
 for command in (
-    *(up, down, upload, weights, tune, train, status, stop, classify, outputs, cost, destroy),
+    *(up, down, upload, weights, tune, train, tuning_report, status, stop, classify, outputs, cost, destroy),
     *(approve, reject, rollback, sleep, wake, demo_data, demo),
 ):
     cli.add_command(command)
