@@ -10,7 +10,7 @@ late, so every step can be repeated; what fails after all retries lies in the de
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from aws_cdk import Duration
 from aws_cdk import aws_events as events
@@ -90,6 +90,7 @@ class Pipeline(Construct):
                 "SERVING_INSTANCE_TYPE": settings.serving.instance,
                 "MODEL_PACKAGE_GROUP": names.model_package_group,
                 "APPROVAL": settings.approval,
+                **{key.upper(): str(value) for key, value in asdict(settings.gate).items()},
                 "CHAMPION_PARAMETER": names.champion_parameter,
                 "NOTIFICATION_TOPIC_ARN": self._resources.topic.topic_arn,
             },

@@ -70,6 +70,12 @@ def text(pattern: str, allowed: str) -> Rule:
     return Rule(allowed, lambda value: isinstance(value, str) and compiled.fullmatch(value) is not None)
 
 
+def fraction(what: str) -> Rule:
+    return Rule(
+        f"{what}, a number from 0 to 1", lambda value: type(value) in (int, float) and 0 <= value <= 1
+    )
+
+
 def setting(default: Any, rule: Rule) -> Any:
     return field(default=default, metadata={"rule": rule})
 
@@ -104,6 +110,24 @@ class TrainingSettings:
     """A training job is stopped after this long, whatever it does: the bound on its cost."""
     image_uri: str = setting("", _IMAGE_RULE)
     """An image to use instead of building training_code/Dockerfile at deploy time; empty: build."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class GateSettings:
+    """What a trained model has to show before it may serve."""
+
+    must_be: str = setting("better", one_of("better", "not_worse"))
+    """Than the champion, picture by picture on the same test split: better beyond chance, or not worse."""
+    significance: float = setting(0.05, fraction("the probability below which a difference is no chance"))
+    """Of McNemar's test."""
+    min_accuracy: float = setting(0.0, fraction("the share of test pictures to be found at least"))
+    """Floor for all test pictures together."""
+    min_class_recall: float = setting(0.0, fraction("the share of each class to be found at least"))
+    """Floor for the test pictures of every single class."""
+    max_latency_ms: int = setting(0, whole_number(0, 60000, "milliseconds, or 0 for no limit"))
+    """Ceiling for one picture in the form that serves it, as the training job measured it."""
+    max_size_mb: int = setting(0, whole_number(0, 100_000, "megabytes, or 0 for no limit"))
+    """Ceiling for the model archive."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -199,6 +223,7 @@ class Settings:
     """How long CloudWatch keeps the logs."""
     storage: StorageSettings = field(default_factory=StorageSettings)
     training: TrainingSettings = field(default_factory=TrainingSettings)
+    gate: GateSettings = field(default_factory=GateSettings)
     serving: ServingSettings = field(default_factory=ServingSettings)
     api: ApiSettings = field(default_factory=ApiSettings)
 

@@ -126,6 +126,7 @@ def evaluation(facts: Facts) -> dict[str, Any]:
         "test": facts.evaluations["test"].describe(classes, dataset.test.fingerprint),
         "valid": facts.evaluations["valid"].describe(classes, dataset.valid.fingerprint),
         "train": {"count": len(dataset.train), "fingerprint": dataset.train.fingerprint},
+        "serving": dict(facts.serving),
         "hyperparameters": _hyperparameters(facts.config),
         "versions": dict(facts.versions),
         "seconds": round(facts.seconds, 3),

@@ -14,6 +14,8 @@ from training_code.stopping import StopSignal
 
 MAX_MATRIX_CLASSES: Final = 1000
 """Beyond, the confusion matrix is left out of the JSON: it grows with the square of the classes."""
+MAX_LISTED_PICTURES: Final = 200_000
+"""Beyond, the single predictions are left out of the JSON."""
 
 
 @dataclass(frozen=True)
@@ -68,6 +70,9 @@ class Evaluation:
                 for name, (precision, recall, count) in zip(classes, self.per_class(), strict=True)
             ],
             "confusion": self.confusion() if self.classes <= MAX_MATRIX_CLASSES else None,
+            # Picture by picture, in the order of file names: the quality gate pairs them with the champion's.
+            "labels": self.labels.tolist() if len(self.labels) <= MAX_LISTED_PICTURES else None,
+            "predicted": self.predicted.tolist() if len(self.labels) <= MAX_LISTED_PICTURES else None,
         }
 
 

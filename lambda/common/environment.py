@@ -8,7 +8,7 @@ set.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import MISSING, dataclass, fields
 from typing import Any, TypeVar
 
@@ -44,6 +44,15 @@ class RegisterSettings:
     approval: str
     """`auto`: a model that passes the gate is Approved; `manual`: it waits for a person."""
     champion_parameter: str
+    must_be: str = "better"
+    """Than the champion on the same pictures: `better`, or `not_worse`, in either case beyond chance."""
+    significance: float = 0.05
+    """Below this probability a difference is taken for more than chance."""
+    min_accuracy: float = 0.0
+    min_class_recall: float = 0.0
+    max_latency_ms: int = 0
+    max_size_mb: int = 0
+    """Floors and ceilings; 0 for none."""
     notification_topic_arn: str = ""
 
 
@@ -106,8 +115,12 @@ def read(kind: type[Settings], environ: Mapping[str, str] = os.environ) -> Setti
                     f"environment variable {name} is not set; deploy the stacks again to set it"
                 )
             continue
-        values[field.name] = _whole(name, text) if field.type == "int" else text
+        values[field.name] = _KINDS.get(str(field.type), _text)(name, text)
     return kind(**values)
+
+
+def _text(_: str, text: str) -> str:
+    return text
 
 
 def _whole(name: str, text: str) -> int:
@@ -115,3 +128,13 @@ def _whole(name: str, text: str) -> int:
         return int(text)
     except ValueError:
         raise MissingSetting(f"environment variable {name}={text!r} is not a whole number") from None
+
+
+def _number(name: str, text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise MissingSetting(f"environment variable {name}={text!r} is not a number") from None
+
+
+_KINDS: Mapping[str, Callable[[str, str], Any]] = {"int": _whole, "float": _number}

@@ -48,6 +48,18 @@ class Evaluation:
     classes: tuple[str, ...]
     arch: str
     raw: bytes
+    recalls: tuple[tuple[str, float], ...] = ()
+    """Each class that has test pictures, with the share of them that was found."""
+    labels: tuple[int, ...] = ()
+    predicted: tuple[int, ...] = ()
+    """Class indices, one per test picture in the order of file names; empty when the file has none."""
+    latency_ms: float | None = None
+    """Milliseconds a picture takes in the form that serves it, as the training job measured it."""
+
+    @property
+    def lowest_recall(self) -> float | None:
+        """Of the class that is found worst."""
+        return min((recall for _, recall in self.recalls), default=None)
 
     @property
     def chance(self) -> float:
@@ -114,6 +126,14 @@ def parse(raw: bytes, where: str) -> Evaluation:
             classes=tuple(str(name) for name in body["classes"]),
             arch=str(body["arch"]),
             raw=raw,
+            recalls=tuple(
+                (str(each["class"]), float(each["recall"]))
+                for each in test["per_class"]
+                if int(each["count"]) and "recall" in each
+            ),
+            labels=tuple(int(each) for each in test.get("labels") or ()),
+            predicted=tuple(int(each) for each in test.get("predicted") or ()),
+            latency_ms=_latency(body.get("serving") or {}),
         )
     except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
         raise EvaluationInvalid(f"{where}: {FILE} cannot be used: {type(error).__name__}: {error}") from None
@@ -123,6 +143,9 @@ def parse(raw: bytes, where: str) -> Evaluation:
         and 0 < evaluation.largest_class <= evaluation.count
         and len(evaluation.classes) >= 2
         and evaluation.fingerprint
+        and len(evaluation.labels) == len(evaluation.predicted)
+        and len(evaluation.labels) in (0, evaluation.count)
+        and all(0 <= recall <= 1 for _, recall in evaluation.recalls)
     )
     if not believable:
         raise EvaluationInvalid(
@@ -130,6 +153,12 @@ def parse(raw: bytes, where: str) -> Evaluation:
             f"({evaluation.largest_class} in the largest class), {len(evaluation.classes)} classes"
         )
     return evaluation
+
+
+def _latency(serving: dict[str, Any]) -> float | None:
+    """Of the candidate form that was accepted, in milliseconds; None when no form was measured."""
+    accepted = [each for each in serving.get("candidates", []) if each.get("accepted")]
+    return float(accepted[-1]["milliseconds"]) if accepted else None
 
 
 def _content(tar: tarfile.TarFile, member: tarfile.TarInfo, where: str) -> bytes:

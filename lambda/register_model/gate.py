@@ -1,16 +1,21 @@
-"""The quality gate: may this model serve? Measured on the test split, against chance and against the
-champion.
+"""The quality gate: may this model serve? Floors, ceilings, and the champion on the same test pictures.
 
-Two accuracies can be compared only if they are of the same pictures, so the evaluation carries a
+Two models are compared picture by picture (mcnemar.py), so that a difference which chance makes promotes
+nothing. They can be compared only on the same pictures in the same order, so the evaluation carries a
 fingerprint of the test split. Without a champion, or with other pictures, the verdict says that nothing was
 compared.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
+from common.environment import RegisterSettings
+from register_model import mcnemar
 from register_model.evaluation import Evaluation
+
+BETTER = "better"
 
 
 @dataclass(frozen=True)
@@ -21,35 +26,95 @@ class Champion:
     accuracy: float | None
     """None when its package does not tell, because somebody else made it."""
     fingerprint: str
+    labels: tuple[int, ...] = ()
+    predicted: tuple[int, ...] = ()
+    """Class indices, one per test picture; empty when its evaluation does not tell."""
 
 
 @dataclass(frozen=True)
 class Verdict:
     """Whether the model passed, and why, in words the registry accepts (no commas, brackets or percent
-    signs).
+    signs); `numbers` is what the words rest on.
     """
 
     passed: bool
     reason: str
+    numbers: dict[str, Any] = field(default_factory=dict)
 
 
-def judge(candidate: Evaluation, champion: Champion | None) -> Verdict:
-    """The verdict on a candidate.
+def judge(
+    candidate: Evaluation, size_mb: float, champion: Champion | None, settings: RegisterSettings
+) -> Verdict:
+    """The verdict on a candidate: floors and ceilings first, then the champion.
 
-    It passes if it beats always guessing the most frequent class and, on the same test pictures, is not less
-    accurate than the champion.
+    Args:
+        size_mb: the model archive, in megabytes of 10^6 bytes.
     """
+    numbers: dict[str, Any] = {
+        "test_accuracy": candidate.accuracy,
+        "test_pictures": candidate.count,
+        "lowest_class_recall": candidate.lowest_recall,
+        "latency_ms": candidate.latency_ms,
+        "size_mb": round(size_mb, 3),
+    }
+    failed = _below_floors(candidate, settings) or _above_ceilings(candidate, size_mb, settings)
+    if failed is not None:
+        return Verdict(False, failed, numbers)
+    return _against(candidate, champion, settings, numbers)
+
+
+def _below_floors(candidate: Evaluation, settings: RegisterSettings) -> str | None:
     score = f"test accuracy {candidate.accuracy:.4f}"
     if candidate.accuracy <= candidate.chance:
-        return Verdict(False, f"{score} is no better than always guessing one class: {candidate.chance:.4f}")
+        return f"{score} is no better than always guessing one class: {candidate.chance:.4f}"
+    if candidate.accuracy < settings.min_accuracy:
+        return f"{score} is below the floor of {settings.min_accuracy:.4f}"
+    for name, recall in candidate.recalls:
+        if recall < settings.min_class_recall:
+            floor = f"floor {settings.min_class_recall:.4f}"
+            return f"{score} but class {name} is found in {recall:.4f} only: {floor}"
+    return None
+
+
+def _above_ceilings(candidate: Evaluation, size_mb: float, settings: RegisterSettings) -> str | None:
+    if settings.max_size_mb and size_mb > settings.max_size_mb:
+        return f"the model has {size_mb:.1f} MB: more than the ceiling of {settings.max_size_mb} MB"
+    if settings.max_latency_ms:
+        if candidate.latency_ms is None:
+            return f"its latency was not measured: the ceiling is {settings.max_latency_ms} ms"
+        if candidate.latency_ms > settings.max_latency_ms:
+            return f"a picture takes {candidate.latency_ms:.1f} ms: ceiling {settings.max_latency_ms} ms"
+    return None
+
+
+def _against(
+    candidate: Evaluation, champion: Champion | None, settings: RegisterSettings, numbers: dict[str, Any]
+) -> Verdict:
+    score = f"test accuracy {candidate.accuracy:.4f}"
     if champion is None:
-        return Verdict(True, f"{score} and no champion to compare with")
+        return Verdict(True, f"{score} and no champion to compare with", numbers)
     name = f"champion version {champion.version}"
     if champion.accuracy is None:
-        return Verdict(True, f"{score} not compared: {name} has no recorded accuracy")
+        return Verdict(True, f"{score} not compared: {name} has no recorded accuracy", numbers)
     if champion.fingerprint != candidate.fingerprint:
-        return Verdict(True, f"{score} not compared: {name} was tested on other pictures")
-    comparison = f"{champion.accuracy:.4f} of {name} on the same pictures"
-    if candidate.accuracy < champion.accuracy:
-        return Verdict(False, f"{score} is below {comparison}")
-    return Verdict(True, f"{score} is not below {comparison}")
+        return Verdict(True, f"{score} not compared: {name} was tested on other pictures", numbers)
+    numbers |= {"champion": champion.version, "champion_accuracy": champion.accuracy}
+    other = f"{champion.accuracy:.4f} of {name} on the same pictures"
+    sure, how = True, "without a paired test"
+    if candidate.predicted and champion.labels == candidate.labels:
+        found = mcnemar.compare(candidate.labels, champion.predicted, candidate.predicted)
+        sure = found.p < settings.significance
+        how = f"McNemar p = {found.p:.2g}: {found.only_candidate} to {found.only_champion}"
+        numbers["mcnemar"] = {
+            "p": found.p,
+            "only_candidate_right": found.only_candidate,
+            "only_champion_right": found.only_champion,
+            "significance": settings.significance,
+        }
+    difference = candidate.accuracy - champion.accuracy
+    if difference > 0 and sure:
+        return Verdict(True, f"{score} is above {other} - {how}", numbers)
+    if difference < 0 and sure:
+        return Verdict(False, f"{score} is below {other} - {how}", numbers)
+    words = f"{score} against {other} is no difference beyond chance - {how}"
+    return Verdict(settings.must_be != BETTER, words, numbers)

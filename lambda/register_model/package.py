@@ -13,7 +13,9 @@ from typing import Any
 from common import champion as decisions
 from common.clients import error_code
 from common.environment import RegisterSettings
-from register_model.evaluation import Evaluation
+from common.errors import EvaluationInvalid
+from common.storage import read_object
+from register_model.evaluation import MAX_EVALUATION_BYTES, Evaluation, parse
 from register_model.gate import Champion, Verdict
 
 CONTENT_TYPES = ("image/jpeg", "image/png", "image/webp", "application/x-image", "application/octet-stream")
@@ -36,9 +38,9 @@ def find(sagemaker: Any, group: str, job: Mapping[str, Any]) -> dict[str, Any] |
     return None
 
 
-def champion(sagemaker: Any, ssm: Any, parameter: str) -> Champion | None:
+def champion(sagemaker: Any, ssm: Any, s3: Any, settings: RegisterSettings) -> Champion | None:
     """The model that serves or sleeps now, or None when there is none."""
-    arn = decisions.current(ssm, parameter).model
+    arn = decisions.current(ssm, settings.champion_parameter).model
     if arn == decisions.NONE:
         return None
     try:
@@ -52,9 +54,26 @@ def champion(sagemaker: Any, ssm: Any, parameter: str) -> Champion | None:
         accuracy = float(metadata["test_accuracy"])
     except (KeyError, ValueError):
         accuracy = None
+    told = _evaluation(s3, settings.artifacts_bucket, metadata.get("training_job", ""))
     return Champion(
-        version=arn.rsplit("/", 1)[-1], accuracy=accuracy, fingerprint=metadata.get("test_fingerprint", "")
+        version=arn.rsplit("/", 1)[-1],
+        accuracy=accuracy,
+        fingerprint=metadata.get("test_fingerprint", ""),
+        labels=told.labels if told else (),
+        predicted=told.predicted if told else (),
     )
+
+
+def _evaluation(s3: Any, bucket: str, training_job: str) -> Evaluation | None:
+    """The registry's copy of a model's evaluation, or None when it is gone or cannot be read."""
+    if not training_job:
+        return None
+    key = evaluation_key(training_job)
+    raw = read_object(s3, bucket, key, MAX_EVALUATION_BYTES)
+    try:
+        return parse(raw, f"s3://{bucket}/{key}") if raw is not None else None
+    except EvaluationInvalid:
+        return None
 
 
 def request(
@@ -80,6 +99,7 @@ def request(
         "test_accuracy": repr(evaluation.accuracy),  # all digits: the next candidate is compared with it
         "test_fingerprint": evaluation.fingerprint,
         "verdict": verdict.reason,
+        **_numbers(verdict),
     }
     return {
         "ModelPackageGroupName": settings.model_package_group,
@@ -116,6 +136,27 @@ def approval(verdict: Verdict, settings: RegisterSettings) -> str:
     if not verdict.passed:
         return "Rejected"
     return "Approved" if settings.approval == "auto" else "PendingManualApproval"
+
+
+def _numbers(verdict: Verdict) -> dict[str, str]:
+    """What the verdict rests on, as far as it was measured."""
+    found = {
+        "mcnemar_p": verdict.numbers.get("mcnemar", {}).get("p"),
+        "compared_with": verdict.numbers.get("champion"),
+        "lowest_class_recall": verdict.numbers.get("lowest_class_recall"),
+        "latency_ms": verdict.numbers.get("latency_ms"),
+        "size_mb": verdict.numbers.get("size_mb"),
+    }
+    return {
+        key: f"{value:.4g}" if isinstance(value, float) else str(value)
+        for key, value in found.items()
+        if value is not None
+    }
+
+
+def verdict_key(training_job: str) -> str:
+    """Where the verdict with all its numbers lies in the artifacts bucket."""
+    return f"runs/{training_job}/verdict.json"
 
 
 def evaluation_key(training_job: str) -> str:

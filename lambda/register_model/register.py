@@ -6,6 +6,7 @@ package is looked for first, so an event that comes twice makes no second versio
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -69,15 +70,18 @@ def _register(
     """Judge the model and create its package; returns what a list of packages would show of it."""
     name = job["TrainingJobName"]
     measured = evaluation.fetch(clients.s3, settings.artifacts_bucket, f"jobs/{name}/output/output.tar.gz")
-    champion = package.champion(clients.sagemaker, clients.ssm, settings.champion_parameter)
-    verdict = gate.judge(measured, champion)
-    logs.info("judged", passed=verdict.passed, reason=verdict.reason)
-    clients.s3.put_object(
-        Bucket=settings.artifacts_bucket,
-        Key=package.evaluation_key(name),
-        Body=measured.raw,
-        ContentType="application/json",
-    )
+    champion = package.champion(clients.sagemaker, clients.ssm, clients.s3, settings)
+    verdict = gate.judge(measured, _size_mb(job, clients), champion, settings)
+    approval = package.approval(verdict, settings)
+    logs.info("judged", passed=verdict.passed, reason=verdict.reason, **verdict.numbers)
+    told = {"passed": verdict.passed, "reason": verdict.reason, "approval": approval, **verdict.numbers}
+    for key, body in (
+        (package.evaluation_key(name), measured.raw),
+        (package.verdict_key(name), json.dumps(told, indent=1).encode()),
+    ):
+        clients.s3.put_object(
+            Bucket=settings.artifacts_bucket, Key=key, Body=body, ContentType="application/json"
+        )
     facts = {"run": record.run, "recipe": record.recipe.name, "dataset": record.dataset}
     request = package.request(job, facts, measured, verdict, settings)
     arn = clients.sagemaker.create_model_package(**request)["ModelPackageArn"]
@@ -87,6 +91,12 @@ def _register(
         "ModelApprovalStatus": request["ModelApprovalStatus"],
         "ModelPackageDescription": request["ModelPackageDescription"],
     }
+
+
+def _size_mb(job: Mapping[str, Any], clients: Clients) -> float:
+    """Of the model archive, in megabytes."""
+    bucket, _, key = job["ModelArtifacts"]["S3ModelArtifacts"].removeprefix("s3://").partition("/")
+    return float(clients.s3.head_object(Bucket=bucket, Key=key)["ContentLength"]) / 1e6
 
 
 def _tell_not_approved(

@@ -92,6 +92,9 @@ class FakeS3(Fake):
         super().__init__()
         self.objects: dict[tuple[str, str], bytes] = {}
         self.on = {"GetObject": self._get, "PutObject": self._put, "ListObjectsV2": self._list}
+        self.on["HeadObject"] = lambda params: {
+            "ContentLength": len(self.objects[params["Bucket"], params["Key"]])
+        }
 
     def put(self, bucket: str, key: str, body: bytes | str = b"x") -> None:
         self.objects[bucket, key] = body.encode() if isinstance(body, str) else body

@@ -14,8 +14,11 @@ from hypothesis import strategies as st
 from launch_training.handler import handler as launch_training
 from register_model import evaluation, gate, package
 from register_model.handler import handler
+from register_model.mcnemar import Comparison
 
+from common.environment import RegisterSettings, read
 from common.errors import EvaluationInvalid
+from tests.unit.lambda_functions.conftest import ENVIRONMENT
 from tests.unit.lambda_functions.fakes import NOW, Context, World, package_arn, sagemaker_event
 
 KIND = "SageMaker Training Job State Change"
@@ -32,7 +35,10 @@ def numbers(accuracy: float = 0.97, fingerprint: str = "f" * 64, **test: Any) ->
             "loss": 0.1,
             "count": 100,
             "fingerprint": fingerprint,
-            "per_class": [{"class": "0", "count": 60}, {"class": "1", "count": 40}],
+            "per_class": [
+                {"class": "0", "count": 60, "recall": 0.98},
+                {"class": "1", "count": 40, "recall": 0.95},
+            ],
             **test,
         },
     }
@@ -63,6 +69,7 @@ def train(world: World, request: str = "r-1", status: str = "Completed", **conte
         "ModelArtifacts": {"S3ModelArtifacts": f"s3://artifacts/jobs/{name}/output/model.tar.gz"},
     }
     output(world, name, numbers(**content))
+    world.s3.put("artifacts", f"jobs/{name}/output/model.tar.gz", b"m" * 2_000_000)
     return name
 
 
@@ -103,7 +110,11 @@ def test_a_completed_training_becomes_one_approved_version_with_its_metrics(worl
         "test_accuracy": "0.97",
         "test_fingerprint": "f" * 64,
         "verdict": "test accuracy 0.9700 and no champion to compare with",
+        "lowest_class_recall": "0.95",
+        "size_mb": "2",
     }
+    told = world.s3.json("artifacts", f"runs/{job}/verdict.json")
+    assert (told["passed"], told["approval"], told["test_accuracy"]) == (True, "Approved", 0.97)
     container = made["InferenceSpecification"]["Containers"][0]
     assert container["ModelDataUrl"] == f"s3://artifacts/jobs/{job}/output/model.tar.gz"
     assert "Tags" not in made  # AWS refuses tags on a version
@@ -143,24 +154,132 @@ def test_a_model_that_is_worse_than_the_champion_on_the_same_pictures_is_rejecte
     answer = handler(ended(job), Context())
     assert answer["approval"] == "Rejected"
     made = world.sagemaker.packages[answer["model_package"]]
-    reason = "test accuracy 0.9700 is below 0.9800 of champion version 1 on the same pictures"
+    where = "champion version 1 on the same pictures"
+    reason = f"test accuracy 0.9700 is below 0.9800 of {where} - without a paired test"
     assert made["ApprovalDescription"] == made["CustomerMetadataProperties"]["verdict"] == reason
     (mail,) = world.sns.mails
     assert reason in mail["Message"]
 
 
-def test_a_model_as_good_as_the_champion_passes(world: World) -> None:
+def test_a_model_as_good_as_the_champion_is_no_reason_to_change_unless_not_worse_is_enough(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
     serve(world, accuracy="0.970000")
-    assert handler(ended(train(world, accuracy=0.97)), Context())["approval"] == "Approved"
+    answer = handler(ended(train(world, accuracy=0.97)), Context())
+    assert answer["approval"] == "Rejected"
+    made = world.sagemaker.packages[answer["model_package"]]
+    assert "no difference beyond chance" in made["ApprovalDescription"]
+    monkeypatch.setenv("MUST_BE", "not_worse")
+    again = handler(ended(train(world, request="r-2", accuracy=0.97)), Context())
+    assert again["approval"] == "Approved"
 
 
-def test_the_same_accuracy_again_passes_whatever_its_digits(world: World) -> None:
+def test_the_same_accuracy_again_is_the_same_whatever_its_digits(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The registry keeps text: a rounded 266/269 would be above the number that it was made of."""
+    monkeypatch.setenv("MUST_BE", "not_worse")
     first = handler(ended(train(world, accuracy=266 / 269)), Context())["model_package"]
     world.ssm._put({"Name": "/demo/champion", "Value": first, "Overwrite": True})
     again = handler(ended(train(world, request="r-2", accuracy=266 / 269)), Context())
     assert again["model_package"] != first
     assert again["approval"] == "Approved"
+
+
+def scores(right: set[int], count: int = 100) -> dict[str, Any]:
+    """Test numbers of a model that got the pictures `right` right, all of them of class 0 or 1 in turn."""
+    labels = [row % 2 for row in range(count)]
+    predicted = [label if row in right else 1 - label for row, label in enumerate(labels)]
+    per_class = [{"class": str(each), "count": count // 2, "recall": 0.9} for each in (0, 1)]
+    more = {"labels": labels, "predicted": predicted, "per_class": per_class, "count": count}
+    return {"accuracy": len(right) / count, **more}
+
+
+@pytest.mark.parametrize(
+    ("candidate", "approval"),
+    [
+        (range(92), "Rejected"),  # 2 to 0: chance
+        (range(95), "Rejected"),  # 5 to 0: p = 0.0625
+        (range(96), "Approved"),  # 6 to 0: p = 0.031
+        ((*range(4, 90), *range(90, 100)), "Rejected"),  # 10 to 4: better, and p = 0.18
+        (range(80), "Rejected"),
+    ],
+)
+def test_only_a_difference_beyond_chance_on_the_same_pictures_promotes(
+    world: World, candidate: Any, approval: str
+) -> None:
+    first = handler(ended(train(world, **scores(set(range(90))))), Context())["model_package"]
+    world.ssm._put({"Name": "/demo/champion", "Value": first, "Overwrite": True})
+    answer = handler(ended(train(world, request="r-2", **scores(set(candidate)))), Context())
+    assert answer["approval"] == approval
+    made = world.sagemaker.packages[answer["model_package"]]
+    assert "McNemar" in made["CustomerMetadataProperties"]["verdict"]
+    assert made["CustomerMetadataProperties"]["compared_with"] == "1"
+    job = made["CustomerMetadataProperties"]["training_job"]
+    told = world.s3.json("artifacts", f"runs/{job}/verdict.json")["mcnemar"]
+    assert (told["p"] < 0.05) == (approval == "Approved" or candidate == range(80))
+
+
+def test_a_sleeping_champion_is_compared_with_like_one_that_serves(world: World) -> None:
+    first = handler(ended(train(world, **scores(set(range(90))))), Context())["model_package"]
+    text = f"2026-11-20T12:00:00Z asleep {first} since 2026-11-20T11:00:00Z idle"
+    asleep = {"Name": "/demo/champion", "Value": "none", "Description": text, "Overwrite": True}
+    world.ssm._put(asleep)
+    worse = handler(ended(train(world, request="r-2", **scores(set(range(80))))), Context())
+    assert worse["approval"] == "Rejected"
+
+
+SLOW = {"candidates": [{"accepted": False, "milliseconds": 1}, {"accepted": True, "milliseconds": 12.5}]}
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "words"),
+    [
+        ("MIN_ACCURACY", "0.98", "below the floor of 0.9800"),
+        ("MIN_CLASS_RECALL", "0.96", "class 1 is found in 0.9500 only"),
+        ("MAX_SIZE_MB", "1", "more than the ceiling of 1 MB"),
+        ("MAX_LATENCY_MS", "12", "a picture takes 12.5 ms"),
+    ],
+)
+def test_floors_and_ceilings_hold_without_a_champion_too(
+    world: World, monkeypatch: pytest.MonkeyPatch, setting: str, value: str, words: str
+) -> None:
+    job = train(world)
+    output(world, job, {**numbers(), "serving": SLOW})
+    monkeypatch.setenv(setting, value)
+    answer = handler(ended(job), Context())
+    made = world.sagemaker.packages[answer["model_package"]]
+    assert (answer["approval"], words in made["ApprovalDescription"]) == ("Rejected", True)
+    assert made["CustomerMetadataProperties"]["latency_ms"] == "12.5"
+
+
+def test_a_ceiling_without_a_measurement_is_not_passed(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MAX_LATENCY_MS", "12")
+    assert handler(ended(train(world)), Context())["approval"] == "Rejected"
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "p"),
+    # scipy.stats.binomtest(min, one + other, 0.5).pvalue
+    [
+        (0, 0, 1.0),
+        (5, 5, 1.0),
+        (0, 6, 0.03125),
+        (4, 10, 0.179565),
+        (30, 60, 0.00206027),
+        (900, 1100, 8.45709e-6),
+    ],
+)
+def test_mcnemars_p_is_the_exact_one(one: int, other: int, p: float) -> None:
+    assert Comparison(one, other).p == pytest.approx(p, rel=1e-3)
+    assert Comparison(other, one).p == Comparison(one, other).p
+
+
+def test_a_run_that_was_stopped_registers_nothing(world: World) -> None:
+    job = train(world)
+    world.s3.put("artifacts", f"runs/{job}/stopped.json", "{}")
+    assert "classifier stop" in handler(ended(job), Context())["ignored"]
+    assert not world.sagemaker.packages
 
 
 def test_other_test_pictures_are_not_compared_and_the_verdict_says_so(world: World) -> None:
@@ -317,12 +436,14 @@ def test_no_json_fails_in_another_way_than_by_name(body: Any) -> None:
 
 
 @given(st.floats(0, 1), st.floats(0, 1))
-def test_on_the_same_pictures_a_model_passes_exactly_if_it_beats_chance_and_is_not_below(
+def test_without_single_predictions_a_model_passes_exactly_if_it_beats_chance_and_the_champion(
     candidate: float, champion: float
 ) -> None:
     measured = evaluation.parse(json.dumps(numbers(candidate)).encode(), "here")
-    verdict = gate.judge(measured, gate.Champion(version="1", accuracy=champion, fingerprint="f" * 64))
-    assert verdict.passed == (candidate > 0.6 and candidate >= champion)
+    settings = read(RegisterSettings, ENVIRONMENT)
+    other = gate.Champion(version="1", accuracy=champion, fingerprint="f" * 64)
+    verdict = gate.judge(measured, 1.0, other, settings)
+    assert verdict.passed == (candidate > 0.6 and candidate > champion)
 
 
 @given(st.text(max_size=400))

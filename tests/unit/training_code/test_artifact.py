@@ -84,7 +84,10 @@ def test_evaluation_json_has_what_the_quality_gate_compares(job: Job, facts: Fac
     assert (content["arch"], content["classes"], content["image_size"]) == ("resnet18", ["dark", "light"], 16)
     for split in ("valid", "test"):
         part = content[split]
-        assert set(part) == {"accuracy", "loss", "count", "fingerprint", "per_class", "confusion"}
+        own = {"accuracy", "loss", "count", "fingerprint", "per_class", "confusion", "labels", "predicted"}
+        assert own <= set(part)
+        assert part["labels"] == facts.evaluations[split].labels.tolist()
+        assert len(part["predicted"]) == part["count"]
         assert part["count"] == 2 * COUNTS[split] == sum(map(sum, part["confusion"]))
         assert [each["class"] for each in part["per_class"]] == ["dark", "light"]
         assert set(part["per_class"][0]) == {"class", "precision", "recall", "count"}
