@@ -9,12 +9,14 @@ from training_code import artifact, data, export, loop, model
 from training_code.batches import Batches
 from training_code.checkpoints import Checkpoints
 from training_code.config import parse
+from training_code.debugging.settings import Settings
 from training_code.errors import TrainingError
 from training_code.evaluation import Evaluation, evaluate
 from training_code.job import Job
 from training_code.machine import CoreWatch, Machine
 from training_code.progress import Trained
 from training_code.stopping import Stopped, StopSignal
+from training_code.watching import watching
 
 
 def run(job: Job, stop: StopSignal) -> None:
@@ -27,6 +29,7 @@ def run(job: Job, stop: StopSignal) -> None:
     start = time.perf_counter()
     watch = CoreWatch()
     config = parse(job.hyperparameters())
+    settings = Settings.of(config)
     dataset = data.load(job.splits(), config, stop)
     data.announce(dataset)
     machine = Machine.prepare(watch.free_cores(), config.image_size)
@@ -36,9 +39,11 @@ def run(job: Job, stop: StopSignal) -> None:
 
     network = model.build(config, len(dataset.classes), job.pretrained, machine)
     checkpoints = Checkpoints(job.checkpoints, loop.identity(config, dataset))
-    trained = loop.train(network, train, valid, config, checkpoints, stop)
+    with watching(job.output_data, settings, dataset.classes) as watched:
+        trained = loop.train(network, train, valid, config, checkpoints, stop, watched.observer)
 
-    evaluations = {} if trained.stopped else _evaluate_best({"valid": valid, "test": test}, trained, stop)
+    told_to_stop = trained.stopped and not watched.stopped_by  # a rule leaves the time to test what it kept
+    evaluations = {} if told_to_stop else _evaluate_best({"valid": valid, "test": test}, trained, stop)
     if evaluations and not job.is_trial:
         serving = export.write_serving_form(
             job.model, trained.network, train, valid, evaluations["valid"], stop

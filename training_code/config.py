@@ -21,6 +21,20 @@ from training_code.resnet import STAGES
 _OF_SAGEMAKER: Final = ("sagemaker_", "_tuning_objective_metric")
 """Hyperparameters SageMaker adds for its own use begin so."""
 
+OF_WATCHING: Final = frozenset(
+    {
+        "debug_rules",
+        "debug_parameters",
+        "on_trigger",
+        "debug_every",
+        "debug_save",
+        "profile",
+        "profile_steps",
+        "hourly_usd",
+    }
+)
+"""Hyperparameters that change what is seen of a training, and nothing of what it comes to."""
+
 
 def _one_of(default: str, *others: str) -> Any:
     return field(default=default, metadata={"choices": (default, *others)})
@@ -78,6 +92,23 @@ class Config:
     objective: str = _one_of("valid_accuracy", "valid_loss")
     """The metric by which the best epoch is chosen: the highest accuracy, or the lowest loss."""
 
+    debug_rules: str = _text()
+    """The rules that watch the training: all, or a list of names (training_code/debugging/catalogue.py)."""
+    debug_parameters: str = _text()
+    """Parameters of rules that differ from their defaults, as JSON: {"overfit": {"patience": 3}}."""
+    on_trigger: str = _one_of("report", "notify", "stop")
+    """What a rule that finds something leads to; `stop` ends the training and keeps its best epoch."""
+    debug_every: int = _number(0, 0, 1_000_000)
+    """Steps between two looks of the rules; 0 chooses."""
+    debug_save: str = _one_of("reductions", "tensors")
+    """What is saved at a look: what the rules need, or whole gradients and weights as well."""
+    profile: str = _one_of("off", "on")
+    """Whether the parts of each step and the machine's utilisation are measured."""
+    profile_steps: int = _number(10, 0, 1000)
+    """The first steps of which torch's profiler writes a trace."""
+
+    hourly_usd: float = _number(0.0, 0.0, 100_000.0)
+    """What the machine costs by the hour, for the report; 0 where it costs nothing."""
     run: str = _text()
     """The run this job belongs to; recorded in the model, nothing else."""
     dataset: str = _text()

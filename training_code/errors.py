@@ -33,3 +33,7 @@ class TrainingDiverged(TrainingError):
 
 class OutOfMemory(TrainingError):
     """The machine's memory, or its GPU's, does not hold one step."""
+
+
+class StoppedByRule(TrainingError):
+    """A debugging rule ended the training before there was a model to keep."""

@@ -19,7 +19,7 @@ from torch.nn import functional
 
 from training_code.batches import Batches
 from training_code.checkpoints import Checkpoint, Checkpoints
-from training_code.config import Config
+from training_code.config import OF_WATCHING, Config
 from training_code.data import Dataset
 from training_code.errors import TrainingDiverged
 from training_code.evaluation import evaluate
@@ -36,9 +36,12 @@ _STEPS_BETWEEN_CHECKS_ON_GPU: Final = 20
 
 
 def identity(config: Config, dataset: Dataset) -> dict[str, object]:
-    """What makes two trainings the same one: a checkpoint of one may only be resumed by the other."""
+    """What makes two trainings the same one: a checkpoint of one may only be resumed by the other.
+
+    Who looks on changes nothing.
+    """
     return {
-        **asdict(config),
+        **{name: value for name, value in asdict(config).items() if name not in OF_WATCHING},
         "classes": list(dataset.classes),
         "train": dataset.train.fingerprint,
         "valid": dataset.valid.fingerprint,

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from common import insight
 from common.costs import Machine
 from common.environment import LaunchSettings
 from common.recipe import Recipe, Tuning, as_text
@@ -58,14 +59,16 @@ def training_job(
 ) -> Request:
     """The CreateTrainingJob request of a run's last, or only, training."""
     weights = hyperparameters.get("weights")
+    watched = insight.hyperparameters(record.recipe, machine(record.recipe, settings))
     return {
         "TrainingJobName": name,
-        "HyperParameters": _texts(hyperparameters, record, record.recipe.tuning),
+        "HyperParameters": _texts({**hyperparameters, **watched}, record, record.recipe.tuning),
         "AlgorithmSpecification": _algorithm(metrics, settings),
         "InputDataConfig": _channels(record, weights, settings),
         "OutputDataConfig": {"S3OutputPath": f"s3://{settings.artifacts_bucket}/jobs"},
         "CheckpointConfig": _checkpoints(name, settings),
         **_machine(record.recipe, {weights}, settings),
+        **insight.managed(record.recipe, name, settings.artifacts_bucket),
         "Tags": _tags(record, settings),
     }
 

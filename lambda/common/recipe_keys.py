@@ -13,7 +13,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from common.errors import InvalidRecipe, suggest
+from common.errors import InvalidRecipe, listed, suggest
+from common.insight_rules import RULES
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,10 +78,11 @@ class Choice:
 
 @dataclass(frozen=True, kw_only=True)
 class Words:
-    """A list of words."""
+    """A list of words of a form; with `known`, a misspelt one is told with its nearest."""
 
     form: str
     form_in_words: str
+    known: tuple[str, ...] = ()
 
     @property
     def allowed(self) -> str:
@@ -92,10 +94,50 @@ class Words:
         Raises:
             InvalidRecipe: not a list, or an item of another form.
         """
-        words = value if isinstance(value, list) else [None]
-        if not all(isinstance(word, str) and re.fullmatch(self.form, word) for word in words):
+        items = value if isinstance(value, list) else [None]
+        words = [word for word in items if isinstance(word, str) and re.fullmatch(self.form, word)]
+        if len(words) != len(items):
             raise InvalidRecipe(f"{where} = {shown(value)} is not allowed; it has to be {self.allowed}")
-        return list(words)
+        for word in words:
+            if self.known and word not in self.known:
+                raise InvalidRecipe(
+                    f'{where} has no "{word}"{suggest(word, self.known) or ";"} there are: '
+                    f"{listed(self.known)}"
+                )
+        return words
+
+
+@dataclass(frozen=True, kw_only=True)
+class Nested:
+    """Tables of numbers: by name, the keys each may have."""
+
+    keys: Mapping[str, tuple[str, ...]]
+
+    @property
+    def allowed(self) -> str:
+        return "tables of numbers, one for each rule"
+
+    def check(self, value: object, where: str) -> dict[str, dict[str, float]]:
+        """The tables.
+
+        Raises:
+            InvalidRecipe: a name or a key that is unknown, or a value that is no number.
+        """
+        if not isinstance(value, Mapping) or not all(isinstance(each, Mapping) for each in value.values()):
+            raise InvalidRecipe(f"{where} = {shown(value)} is not allowed; it has to be {self.allowed}")
+        for name, table in value.items():
+            if name not in self.keys:
+                raise InvalidRecipe(
+                    f'{where} has no "{name}"{suggest(name, self.keys) or ";"} there are: {listed(self.keys)}'
+                )
+            for key, number in table.items():
+                if key not in self.keys[name]:
+                    raise InvalidRecipe(
+                        f'{where}: {name} has no "{key}"{suggest(key, self.keys[name]) or ";"} '
+                        f"there are: {listed(self.keys[name])}"
+                    )
+                Number(least=-1e12, most=1e12).check(number, f"{where}: {name}.{key}")
+        return {name: dict(table) for name, table in value.items()}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,7 +157,7 @@ class Flag:
         return value
 
 
-Key = Number | Choice | Words | Flag
+Key = Number | Choice | Words | Nested | Flag
 
 S3_URI = r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]/\S+"
 
@@ -184,10 +226,19 @@ RESOURCES: Mapping[str, Key] = {
     "usd_per_hour": Number(least=0, most=1_000),
 }
 DEBUG: Mapping[str, Key] = {
-    "rules": Words(form=r"[a-z][a-z0-9_]*", form_in_words="rule names like vanishing_gradient"),
-    "on_trigger": Choice(words=("report", "stop")),
+    "rules": Words(
+        form=r"[a-z][a-z0-9_]*", form_in_words="rule names like vanishing_gradient", known=("all", *RULES)
+    ),
+    "parameters": Nested(keys=RULES),
+    "on_trigger": Choice(words=("report", "notify", "stop")),
+    "every": Number(least=0, most=1_000_000, whole=True),
+    "save": Choice(words=("reductions", "tensors")),
+    "managed_rules": Flag(),
 }
-PROFILE: Mapping[str, Key] = {}
+PROFILE: Mapping[str, Key] = {
+    "enabled": Flag(),
+    "traced_steps": Number(least=0, most=1000, whole=True),
+}
 
 TABLES: Mapping[str, Mapping[str, Key]] = MappingProxyType(
     {

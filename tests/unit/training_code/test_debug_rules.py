@@ -1,0 +1,152 @@
+"""Planted faults: a real short training with a fault in it, and exactly the rule that names it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from torch import nn
+
+from tests.unit.training_code.debugged import classes_of_noise, debug, found, sigmoid_stack
+from training_code.debugging.catalogue import DEBUG_RULES
+from training_code.debugging.evaluation import evaluate_folder
+from training_code.debugging.hook import END_OF_JOB, Hook, array
+from training_code.resnet import ResNet
+
+
+@pytest.fixture(scope="module")
+def sound(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two classes that are easy to tell apart."""
+    return classes_of_noise(tmp_path_factory.mktemp("sound"), {"dark": (16, 6), "light": (16, 6)})
+
+
+def zero(network: ResNet) -> None:
+    for parameter in network.parameters():
+        parameter.zero_()
+
+
+def huge(network: ResNet) -> None:
+    for parameter in network.parameters():
+        parameter.mul_(100)
+
+
+def dead(network: ResNet) -> None:
+    """Push one norm's biases so far down that no unit behind it ever fires."""
+    for module in network.layer2.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.bias.fill_(-50)
+
+
+def test_a_healthy_training_triggers_no_rule(sound: Path) -> None:
+    findings = debug(sound, epochs="6", learning_rate="0.003")
+    assert found(findings) == []
+    looked = {each.rule: each.evaluated for each in findings.rules}
+    assert looked.pop("poor_weight_initialization") == looked.pop("class_imbalance") == 1
+    assert all(looked.values())
+
+
+@pytest.mark.parametrize("plant", [zero, huge])
+def test_weights_of_zero_or_huge_ones_are_a_poor_initialization(sound: Path, plant: object) -> None:
+    findings = debug(sound, plant, epochs="2")  # type: ignore[arg-type]
+    assert found(findings) == ["poor_weight_initialization"]
+    assert findings.findings[0].step == 0
+
+
+def test_a_learning_rate_a_hundred_times_too_high_moves_the_weights_too_far(sound: Path) -> None:
+    assert found(debug(sound, epochs="2", learning_rate="1", momentum="0.9")) == ["weight_update_ratio"]
+
+
+def test_a_stack_of_sigmoids_starves_its_gradients(sound: Path) -> None:
+    findings = debug(sound, sigmoid_stack, epochs="1")
+    assert found(findings) == ["vanishing_gradient"]
+    assert "conv1.weight" in findings.findings[0].where
+
+
+def test_units_that_never_fire_are_dead(sound: Path) -> None:
+    findings = debug(sound, dead, epochs="2")
+    assert found(findings) == ["dead_relu"]
+    assert findings.findings[0].where[0].startswith("layer2.0.relu")
+
+
+def test_a_memorised_tiny_set_is_overfitted(tmp_path: Path) -> None:
+    noise = classes_of_noise(tmp_path, {"a": (4, 8), "b": (4, 8)}, random=True)
+    assert found(debug(noise, epochs="12", learning_rate="0.02")) == ["overfit"]
+
+
+def test_twenty_pictures_against_one_are_imbalanced(tmp_path: Path) -> None:
+    pictures = classes_of_noise(tmp_path, {"many": (40, 6), "few": (2, 6)})
+    findings = debug(pictures, epochs="2")
+    assert found(findings) == ["class_imbalance"]
+    assert findings.findings[0].where == ["few"]
+
+
+def folder_with(folder: Path, steps: dict[int, dict[str, object]], **names: object) -> Path:
+    """A debug folder as a job leaves it, with these tensors."""
+    hook = Hook(folder / "tensors", {"losses": "loss"})
+    for step, tensors in steps.items():
+        hook.save_step(step, {name: array(value) for name, value in tensors.items()})
+    hook.end()
+    told = {"parameters": ["a.weight", "b.weight"], "is_weight": [True, True], "weights": ["a.weight"]}
+    told |= {"classes": 2, "label_smoothing": 0.0, "epochs": 4, "steps_per_epoch": 10, **names}
+    (folder / "names.json").write_text(json.dumps(told))
+    return folder
+
+
+def judged(folder: Path) -> list[str]:
+    return found(evaluate_folder(folder, DEBUG_RULES))
+
+
+def test_weights_that_stay_as_they_are_are_told(tmp_path: Path) -> None:
+    still = {step: {"weight/change": [1.0, -1e-9]} for step in range(3)}
+    assert judged(folder_with(tmp_path / "still", still)) == ["unchanged_tensor"]
+    briefly = {step: {"weight/change": [1.0, -1e-9 if step < 2 else 1.0]} for step in range(3)}
+    assert judged(folder_with(tmp_path / "briefly", briefly)) == []
+
+
+def test_a_loss_that_stays_where_it_is_is_told_and_a_low_one_may(tmp_path: Path) -> None:
+    high = {step: {"loss": 0.69} for step in range(10)}
+    low = {step: {"loss": 0.1} for step in range(10)}
+    falling = {step: {"loss": 0.69 - step / 100} for step in range(10)}
+    assert judged(folder_with(tmp_path / "high", high)) == ["loss_not_decreasing"]
+    assert judged(folder_with(tmp_path / "low", low)) == []
+    assert judged(folder_with(tmp_path / "falling", falling)) == []
+
+
+def test_epochs_that_bring_nothing_are_told_with_how_many_would_do(tmp_path: Path) -> None:
+    losses = [0.5, 0.4, 0.3, *[0.3] * 10]
+    steps = {step: {"train/loss": value, "valid/loss": value} for step, value in enumerate(losses)}
+    findings = evaluate_folder(folder_with(tmp_path, steps), DEBUG_RULES)
+    assert found(findings) == ["overtraining"]
+    assert "train for about 3 epochs" in findings.findings[0].change
+
+
+def test_a_value_that_is_no_number_is_told_with_its_layer(tmp_path: Path) -> None:
+    steps = {0: {"gradient/rms": [1.0, float("nan")], "weight/rms": [1.0, 1.0], "loss": 1.0}}
+    findings = evaluate_folder(folder_with(tmp_path, steps), DEBUG_RULES)
+    assert found(findings) == ["exploding_tensor"]
+    assert findings.findings[0].where == ["gradient of b.weight"]
+
+
+def test_a_class_taken_for_another_is_told_only_when_it_is_no_accident(tmp_path: Path) -> None:
+    sure = {step: {"valid/confusion": [[4, 26], [2, 28]]} for step in (29, 39)}
+    few = {step: {"valid/confusion": [[1, 2], [0, 3]]} for step in (29, 39)}
+    findings = evaluate_folder(folder_with(tmp_path / "sure", sure, class_names=["ant", "bee"]), DEBUG_RULES)
+    assert found(findings) == ["confusion"]
+    assert findings.findings[0].message.startswith("26 of 30 validation pictures of 'ant'")
+    assert judged(folder_with(tmp_path / "few", few)) == []
+
+
+def test_parameters_of_a_rule_move_its_bounds(tmp_path: Path) -> None:
+    steps = {step: {"weight/change": [1.0, -1e-9]} for step in range(2)}
+    rules = {"unchanged_tensor": {"rtol": 1e-5, "atol": 1e-8, "patience": 2}}
+    assert found(evaluate_folder(folder_with(tmp_path, steps), rules)) == ["unchanged_tensor"]
+
+
+def test_a_folder_of_a_crashed_job_is_judged_as_far_as_it_goes(tmp_path: Path) -> None:
+    folder = folder_with(tmp_path / "job", {step: {"loss": 0.69} for step in range(12)})
+    (folder / "tensors" / END_OF_JOB).unlink()
+    torn = sorted((folder / "tensors" / "index").rglob("*.json"))[-1]
+    torn.unlink()  # the step it was writing
+    assert judged(folder) == ["loss_not_decreasing"]
+    assert evaluate_folder(tmp_path / "nothing", DEBUG_RULES).findings == []

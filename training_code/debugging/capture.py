@@ -1,0 +1,235 @@
+"""The observer that saves what the rules look at, every few steps, through smdebug's hook.
+
+Saved are vectors over the trained tensors (their names are in names.json): gradients' root mean squares, the
+update's size, whether a weight changed since the last save, and the share of inactive channels of every ReLU;
+with each step the loss, averaged since the last save. The first save also has how weights and labels are
+distributed, the last of each epoch the validation's result. Nothing is kept of steps in between, and between
+them the observer adds a loss to a sum. A disk that is full ends the debugging, not the training.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.utils.hooks import RemovableHandle
+
+from training_code.batches import Batches
+from training_code.config import Config
+from training_code.debugging import reductions
+from training_code.debugging.hook import Hook, array
+from training_code.debugging.settings import Settings
+from training_code.evaluation import Evaluation
+from training_code.observer import Observer
+from training_code.progress import Epoch
+from training_code.resnet import ResNet
+
+TENSORS: Final = "tensors"
+NAMES: Final = "names.json"
+_COLLECTIONS: Final = {
+    "losses": "loss",
+    "gradients": "^gradient/",
+    "weights": "^(weight|update)/",
+    "relu_activations": "^relu/",
+    "validation": "^valid/",
+}
+_MATRIX_CLASSES: Final = 1000
+
+
+class Capture(Observer):
+    """Saves into `folder`/tensors."""
+
+    def __init__(self, folder: Path, settings: Settings, classes: Sequence[str]) -> None:
+        self._folder, self._settings, self._classes = folder, settings, classes
+        self._every = 1
+        self._steps = 1
+        self._step = -1
+        self._saving = False
+        self._handles: list[RemovableHandle] = []
+        self._relus: dict[str, Tensor] = {}
+        self._kept: dict[str, Any] = {}
+        self._previous: list[Tensor] = []
+        self._losses = 0
+        self._hook: Hook | None = None
+        self._parameters: dict[str, nn.Parameter] = {}
+        self._pending: dict[str, NDArray[Any]] = {}
+
+    def training_begins(self, network: ResNet, config: Config, batches: Batches) -> None:
+        self._network: nn.Module = network
+        self._steps = batches.steps
+        self._every = self._settings.saves_every(config.epochs * batches.steps)
+        self._parameters = {name: each for name, each in network.named_parameters() if each.requires_grad}
+        self._loss_sum = torch.zeros((), device=next(iter(self._parameters.values())).device)
+        self._guarded(lambda: self._open(network, config, batches))
+
+    def _open(self, network: ResNet, config: Config, batches: Batches) -> None:
+        self._folder.mkdir(parents=True, exist_ok=True)
+        self._hook = Hook(self._folder / TENSORS, _COLLECTIONS)
+        weights = reductions.weights_of(network)
+        labels = batches.split.labels
+        self._pending = {
+            "weight/spread": _numpy(reductions.spread(weights)),
+            "weight/he": array([reductions.he_deviation(value) for _, value in weights]),
+            "labels/count": np.bincount(labels.numpy()).astype(np.int64),
+        }
+        self._names: dict[str, Any] = {
+            "parameters": list(self._parameters),
+            "weights": [name for name, _ in weights],
+            "is_weight": [value.ndim >= 2 for value in self._parameters.values()],
+            "relus": [],
+            "steps_per_epoch": self._steps,
+            "epochs": config.epochs,
+            "every": self._every,
+            "classes": int(network.fc.out_features),
+            "class_names": list(self._classes),
+            "label_smoothing": config.label_smoothing,
+        }
+        self._write_names()
+
+    def step_begins(self, epoch: int, step: int) -> None:
+        self._step = (epoch - 1) * self._steps + step
+        ends_epoch = step == self._steps - 1
+        self._saving = self._hook is not None and (self._step % self._every == 0 or ends_epoch)
+        if self._saving:
+            self._watch_relus()
+
+    def phase(self, name: str) -> None:
+        if not self._saving:
+            return
+        if name == "backward":
+            self._forget_relus()
+        elif name == "optimizer":
+            self._keep()
+
+    def _keep(self) -> None:
+        """Look at the gradients, and remember the weights, before the optimiser has both."""
+        self._kept = {"gradient": reductions.root_mean_squares(self._gradients())}
+        views = reductions.samples(list(self._parameters.values()))
+        self._kept["before"] = [each.clone() for each in views]
+        if self._settings.raw:
+            self._kept["raw"] = {
+                name: each.grad.clone() for name, each in self._parameters.items() if each.grad is not None
+            }
+
+    def _gradients(self) -> list[Tensor]:
+        """A gradient for each trained parameter; one that has none has a zero."""
+        return [
+            each.grad if each.grad is not None else each.new_zeros(1) for each in self._parameters.values()
+        ]
+
+    def step_ends(self, loss: Tensor) -> None:
+        self._loss_sum += loss.detach()
+        self._losses += 1
+        if not self._saving:
+            return
+        self._pending.update(self._looked_at())
+        self._loss_sum.zero_()
+        self._losses = 0
+        if (self._step + 1) % self._steps:
+            self._write()  # an epoch's last step waits for the validation
+
+    @torch.no_grad()
+    def _looked_at(self) -> dict[str, NDArray[Any]]:
+        """The reductions of this step, moved to the CPU together."""
+        after = reductions.samples(list(self._parameters.values()))
+        before = self._kept["before"]
+        vectors = {
+            "loss": (self._loss_sum / max(1, self._losses)).reshape(1),
+            "gradient/rms": self._kept["gradient"],
+            "update/ratio": reductions.update_ratios(before, after),
+        }
+        if self._previous:
+            vectors["weight/change"] = reductions.largest_changes(self._previous, after, rtol=1e-5, atol=1e-8)
+        self._previous = [each.clone() for each in after]
+        vectors["weight/rms"] = reductions.root_mean_squares(list(self._parameters.values()))
+        sizes = [each.numel() for each in vectors.values()]
+        together = torch.cat([each.reshape(-1).float() for each in vectors.values()]).cpu().numpy()
+        parts = np.split(together, np.cumsum(sizes)[:-1])
+        result = dict(zip(vectors, parts, strict=True)) | self._activity()
+        for name, gradient in self._kept.get("raw", {}).items():
+            result[f"gradient/{name}"] = _numpy(gradient)
+            result[f"weight/{name}"] = _numpy(self._parameters[name])
+        self._kept = {}
+        return result
+
+    def _activity(self) -> dict[str, NDArray[Any]]:
+        """How active each channel of each ReLU was: a row per ReLU, filled up with nan."""
+        if not self._relus:
+            return {}
+        if list(self._relus) != self._names["relus"]:
+            self._names["relus"] = list(self._relus)
+            self._guarded(self._write_names)
+        active = [_numpy(each) for each in self._relus.values()]
+        widest = max(map(len, active))
+        table = np.full((len(active), widest), np.nan, dtype=np.float32)
+        for row, each in enumerate(active):
+            table[row, : len(each)] = each
+        self._relus = {}
+        return {"relu/activity": table}
+
+    def epoch_ends(self, epoch: Epoch, validation: Evaluation) -> None:
+        self._pending |= {
+            "train/loss": array(epoch.train_loss),
+            "valid/loss": array(epoch.valid_loss),
+            "valid/accuracy": array(epoch.valid_accuracy),
+        }
+        if validation.classes <= _MATRIX_CLASSES:
+            self._pending["valid/confusion"] = np.asarray(validation.confusion(), dtype=np.int64)
+        self._write()
+
+    def end(self) -> None:
+        """Training is over, however it ended: look once more at a network whose loss broke, and close."""
+        self._forget_relus()
+        if any(each.grad is not None for each in self._parameters.values()):
+            # Gradients that no optimiser took: the step was broken off, most often by a loss of nan.
+            self._pending["gradient/rms"] = _numpy(reductions.root_mean_squares(self._gradients()))
+        if self._pending:
+            self._write()
+        if self._hook is not None:
+            self._guarded(self._hook.end)
+
+    def _write(self) -> None:
+        hook, pending = self._hook, self._pending
+        self._pending = {}
+        if hook is not None and pending:
+            self._guarded(lambda: hook.save_step(self._step, pending))
+
+    def _guarded(self, work: Callable[[], None]) -> None:
+        """Do it, or go on without debugging."""
+        try:
+            work()
+        except Exception as error:  # smdebug wraps what the disk says in errors of its own
+            self._hook, self._pending = None, {}
+            print(f"warning: debugging stops here, training goes on: {error}", flush=True)
+
+    def _write_names(self) -> None:
+        (self._folder / NAMES).write_text(json.dumps(self._names), encoding="utf-8")
+
+    def _watch_relus(self) -> None:
+        """For this step, look at what every ReLU puts out; one used twice is seen twice."""
+
+        def look(name: str) -> Callable[[nn.Module, Any, Tensor], None]:
+            def after(_module: nn.Module, _inputs: Any, output: Tensor) -> None:
+                times = sum(1 for each in self._relus if each.rpartition("#")[0] == name)
+                self._relus[f"{name}#{times}"] = reductions.activity(output)
+
+            return after
+
+        for name, module in self._network.named_modules():
+            if isinstance(module, nn.ReLU) and module.training:
+                self._handles.append(module.register_forward_hook(look(name)))
+
+    def _forget_relus(self) -> None:
+        for handle in self._handles:
+            handle.remove()
+        self._handles = []
+
+
+def _numpy(tensor: Tensor) -> NDArray[np.float32]:
+    return tensor.detach().float().cpu().numpy()

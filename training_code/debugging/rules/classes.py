@@ -1,0 +1,72 @@
+"""Rules about the classes: too unequal in number, or taken for one another."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from training_code.debugging.rules.rule import Seen, TrainingRule, listed
+
+Matrix = NDArray[np.float64]
+
+
+class ClassImbalance(TrainingRule):
+    """Some classes have many times the training pictures of others.
+
+    AWS: triggers when the most frequent class has more than `threshold_imbalance` (10) times the pictures
+    of the least frequent one. Kept; looked at once, before the first step.
+    """
+
+    def look(self, step: int) -> Seen | None:
+        counts = self.vector("labels/count", step).astype(int)
+        ratio = counts.max() / max(1, counts.min())
+        if ratio <= self.parameters["threshold_imbalance"]:
+            return None
+        names = self.names.get("class_names") or [str(index) for index in range(len(counts))]
+        rare = [names[index] for index in np.argsort(counts) if counts[index] * 10 < counts.max()]
+        return Seen(
+            message=f"the most frequent class has {counts.max()} training pictures, the rarest "
+            f"{counts.min()}: {ratio:.0f} to 1",
+            change=f'set class_weights = "balanced", or gather more pictures of {listed(rare)}. '
+            "Read the recall by class, not the accuracy: answering the frequent class alone looks good in it",
+            where=rare,
+        )
+
+
+class Confusion(TrainingRule):
+    """A class is taken for another so often that it is no accident.
+
+    AWS: triggers when an off-diagonal share of the confusion matrix exceeds `max_off_diag` (0.1), or a
+    diagonal one is below `min_diag` (0.9). With eighteen pictures of a class two mistakes are 0.11, and
+    classes of similar breeds differ by more. So the lower end of the share's 95% interval (Wilson 1927) has
+    to exceed `max_off_diag` (0.3), in the last epoch of `patience` (2) or more in a row, in the second half
+    of training.
+    """
+
+    def look(self, step: int) -> Seen | None:
+        if (step + 1) * 2 <= self.names["epochs"] * self.names["steps_per_epoch"]:
+            return None
+        matrix = self.vector("valid/confusion", step).astype(float)
+        totals = matrix.sum(1, keepdims=True)
+        lower = _wilson_lower(matrix / np.maximum(1, totals), np.maximum(1, totals))
+        np.fill_diagonal(lower, 0)
+        if lower.max() <= self.parameters["max_off_diag"]:
+            return None
+        names = self.names.get("class_names") or [str(index) for index in range(len(matrix))]
+        pairs = np.argwhere(lower > self.parameters["max_off_diag"])
+        pairs = pairs[np.argsort(-lower[tuple(pairs.T)])]
+        told = [f"{names[truth]} taken for {names[said]}" for truth, said in pairs]
+        truth, said = pairs[0]
+        return Seen(
+            message=f"{int(matrix[truth, said])} of {int(totals[truth, 0])} validation pictures of "
+            f"{names[truth]!r} are taken for {names[said]!r}",
+            change="look at the pictures of both: labels mixed up, or one class in two folders? If they are "
+            "truly alike, a larger image_size or more pictures of both; or make them one class",
+            where=told,
+        )
+
+
+def _wilson_lower(share: Matrix, count: Matrix, z: float = 1.96) -> Matrix:
+    middle = share + z * z / (2 * count)
+    spread = z * np.sqrt(share * (1 - share) / count + z * z / (4 * count * count))
+    return (middle - spread) / (1 + z * z / count)

@@ -1,0 +1,74 @@
+"""What every rule shares: reading vectors of a step, patience, and saying what was found."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from smdebug.rules.rule import Rule
+
+Vector = NDArray[np.float32]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Seen:
+    """What a rule saw at a step that is wrong."""
+
+    message: str
+    change: str
+    where: list[str] = field(default_factory=list)
+    gain: str = ""
+
+
+class TrainingRule(Rule):  # type: ignore[misc]
+    """Judges one saved step after another.
+
+    A subclass's `look` answers what is wrong at a step, or nothing. smdebug evaluates it: `invoke_at_step`
+    is true when something is wrong, `invoke_rule(rule, raise_eval_cond=True)` then raises.
+    """
+
+    def __init__(self, trial: Any, names: Mapping[str, Any], parameters: Mapping[str, float]) -> None:
+        """`names` is names.json, `parameters` are the rule's own, all of them."""
+        super().__init__(trial, action_str="")
+        self.names, self.parameters = names, parameters
+        self.seen: Seen | None = None
+        self.evaluated = 0
+        self._in_a_row = 0
+
+    def invoke_at_step(self, step: int) -> bool:
+        """smdebug's entry: whether the rule triggers at `step`.
+
+        Raises:
+            TensorUnavailable, TensorUnavailableForStep: the step has not what this rule looks at.
+        """
+        seen = self.look(step)
+        self.evaluated += 1
+        self._in_a_row = self._in_a_row + 1 if seen else 0
+        self.seen = seen if self._in_a_row >= self.parameters.get("patience", 1) else None
+        return self.seen is not None
+
+    @abstractmethod
+    def look(self, step: int) -> Seen | None:
+        """What is wrong at `step`; nothing when all is well."""
+
+    def vector(self, name: str, step: int) -> Vector:
+        """A saved tensor of a step."""
+        return self.base_trial.tensor(name).value(step)  # type: ignore[no-any-return]
+
+    def number(self, name: str, step: int) -> float:
+        """A saved number of a step."""
+        return float(self.vector(name, step).reshape(-1)[0])
+
+    def parameter_names(self, chosen: NDArray[np.bool_], key: str = "parameters") -> list[str]:
+        """The names of the chosen entries of a vector over the parameters."""
+        return [name for name, each in zip(self.names[key], chosen, strict=True) if each]
+
+
+def listed(names: list[str], most: int = 3) -> str:
+    """A few names as text."""
+    shown = ", ".join(names[:most])
+    return shown if len(names) <= most else f"{shown} and {len(names) - most} more"

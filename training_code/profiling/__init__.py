@@ -1,0 +1,6 @@
+"""The profiler: where the time of a step goes, how busy the machine is, and what would make it faster.
+
+`steps` times the parts of every step, `trace` lets torch's profiler write down the first ones, `system` and
+`gpu` look at the machine twice a second from the side process; `rules` turn both into findings, `probe`
+measures what a finding proposes. Nothing here imports smdebug.
+"""
