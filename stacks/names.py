@@ -18,8 +18,10 @@ RUNS = "runs"
 JOBS = "jobs"
 TRIALS = "trials"
 CHECKPOINTS = "checkpoints"
+FEATURES = "features"
 WEIGHTS = "weights"
-"""Prefixes of the artifacts bucket. `weights` is where users put their own pretrained weights."""
+"""Prefixes of the artifacts bucket. `features` is what frozen stages computed, for other jobs on the same
+data; `weights` is where users put their own pretrained weights."""
 
 NO_CHAMPION = "none"
 VARIANT = "main"

@@ -13,7 +13,7 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
-from stacks.names import CHECKPOINTS, CODE_ROOT, JOBS, TRIALS, WEIGHTS, arn
+from stacks.names import CHECKPOINTS, CODE_ROOT, FEATURES, JOBS, TRIALS, WEIGHTS, arn
 from stacks.review import accept
 
 # Actions that know no resource: AWS evaluates them against `*` alone (service authorization reference).
@@ -41,11 +41,11 @@ def sagemaker_role(scope: Construct, construct_id: str, name: str, description: 
 
 
 def grant_training(role: iam.Role, data: s3.IBucket, artifacts: s3.IBucket, repository_arn: str) -> None:
-    """What a training job does: read pictures, code and weights; keep checkpoints; write its model and its
-    log.
+    """What a training job does: read pictures, code and weights; keep checkpoints and what frozen
+    stages compute; write its model and its log.
     """
-    read = (CODE_ROOT, WEIGHTS, JOBS, TRIALS, CHECKPOINTS)
-    written = (JOBS, TRIALS, CHECKPOINTS)
+    read = (CODE_ROOT, WEIGHTS, JOBS, TRIALS, CHECKPOINTS, FEATURES)
+    written = (JOBS, TRIALS, CHECKPOINTS, FEATURES)
     for statement in (
         iam.PolicyStatement(actions=["s3:GetObject"], resources=[data.arn_for_objects("*")]),
         iam.PolicyStatement(actions=["s3:ListBucket"], resources=[data.bucket_arn]),

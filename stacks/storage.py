@@ -18,7 +18,7 @@ from constructs import Construct
 
 from stacks.context import Context
 from stacks.functions import PythonFunction
-from stacks.names import CHECKPOINTS, TRIALS, arn
+from stacks.names import CHECKPOINTS, FEATURES, TRIALS, arn
 from stacks.provided import adopt_provided_functions
 from stacks.review import accept
 
@@ -40,7 +40,7 @@ class StorageStack(Stack):
                 # Only what tuning leaves behind. Outputs of final trainings stay: an endpoint loads its
                 # model from there whenever it starts another instance.
                 self._expire(f"expire-{prefix}", f"{prefix}/", context.settings.storage.trial_outputs_days)
-                for prefix in (TRIALS, CHECKPOINTS)
+                for prefix in (TRIALS, CHECKPOINTS, FEATURES)
             ],
         )
         self._champion_parameter()

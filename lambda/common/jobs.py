@@ -36,7 +36,7 @@ def tuning_job(
         "HyperParameterTuningJobName": name,
         "HyperParameterTuningJobConfig": _search(tuning, recipe),
         "TrainingJobDefinition": {
-            "StaticHyperParameters": _texts(fixed, record, tuning),
+            "StaticHyperParameters": _texts(fixed, record, tuning, settings),
             "AlgorithmSpecification": _algorithm(metrics, settings),
             "InputDataConfig": _channels(record, fixed.get("weights"), settings),
             # A bucket rule lets trials expire; a model that may be serving lies elsewhere.
@@ -62,7 +62,7 @@ def training_job(
     watched = insight.hyperparameters(record.recipe, machine(record.recipe, settings))
     return {
         "TrainingJobName": name,
-        "HyperParameters": _texts({**hyperparameters, **watched}, record, record.recipe.tuning),
+        "HyperParameters": _texts({**hyperparameters, **watched}, record, record.recipe.tuning, settings),
         "AlgorithmSpecification": _algorithm(metrics, settings),
         "InputDataConfig": _channels(record, weights, settings),
         "OutputDataConfig": {"S3OutputPath": f"s3://{settings.artifacts_bucket}/jobs"},
@@ -142,6 +142,11 @@ def _checkpoints(name: str, settings: LaunchSettings) -> Request:
     return {"S3Uri": f"s3://{settings.artifacts_bucket}/checkpoints/{name}/"}
 
 
+def _is_open(recipe: Recipe, weights: set[object]) -> bool:
+    """Whether a job may reach the network, and so S3: an isolated container has no credentials either."""
+    return "imagenet" in weights or bool(recipe.table("resources").get("network", False))
+
+
 def _is_spot(recipe: Recipe) -> bool:
     return bool(recipe.table("resources").get("spot", False))
 
@@ -169,7 +174,9 @@ def _ranges(ranges: tuple[Range, ...]) -> Request:
     }
 
 
-def _texts(hyperparameters: Mapping[str, Any], record: RunRecord, tuning: Tuning | None) -> dict[str, str]:
+def _texts(
+    hyperparameters: Mapping[str, Any], record: RunRecord, tuning: Tuning | None, settings: LaunchSettings
+) -> dict[str, str]:
     """All hyperparameters as SageMaker takes them, with what the training code wants to record."""
     texts = {key: as_text(value) for key, value in hyperparameters.items()}
     if texts.get("weights", "").startswith("s3://"):
@@ -212,7 +219,8 @@ def _channels(record: RunRecord, weights: object, settings: LaunchSettings) -> l
 def _machine(recipe: Recipe, weights: set[object], settings: LaunchSettings) -> Request:
     """Where a job runs, for how long at most, as which role, and whether it may reach the network.
 
-    Only ImageNet's weights are fetched from the internet; every other job runs isolated.
+    Only ImageNet's weights are fetched from the internet; every other job runs isolated unless its recipe
+    asks for the network.
     """
     on, spot = machine(recipe, settings), _is_spot(recipe)
     stopping = {"MaxRuntimeInSeconds": on.max_runtime_minutes * 60}
@@ -228,7 +236,7 @@ def _machine(recipe: Recipe, weights: set[object], settings: LaunchSettings) -> 
         },
         "StoppingCondition": stopping,
         "EnableManagedSpotTraining": spot,
-        "EnableNetworkIsolation": "imagenet" not in weights,
+        "EnableNetworkIsolation": not _is_open(recipe, weights),
         "EnableInterContainerTrafficEncryption": True,
     }
 

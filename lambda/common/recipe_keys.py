@@ -220,6 +220,8 @@ RESOURCES: Mapping[str, Key] = {
     "instance_count": Number(least=1, most=20, whole=True),
     "volume_gb": Number(least=1, most=16_384, whole=True),
     "spot": Flag(),
+    # Jobs with frozen stages may keep what those compute in S3, for the other jobs: that takes the network.
+    "network": Flag(),
     # How long a spot job may wait for instances and run together; at least max_runtime_minutes.
     "max_wait_minutes": Number(least=2, most=28 * 24 * 60, whole=True),
     "max_cost_usd": Number(least=0, most=1_000_000),

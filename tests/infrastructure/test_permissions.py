@@ -163,7 +163,7 @@ def test_the_promoting_function_may_update_the_serving_stack_and_no_other(sample
 def test_a_training_job_writes_only_its_own_outputs(sample: Synthesised) -> None:
     allowed = _allowed(sample, "TrainingJobRole")
     written = {resource.split(">")[1] for resource in allowed["s3:PutObject"]}
-    assert written == {"/jobs/*", "/trials/*", "/checkpoints/*"}
+    assert written == {"/jobs/*", "/trials/*", "/checkpoints/*", "/features/*"}
     assert not any(action.startswith(("sagemaker:", "iam:", "s3:Delete")) for action in allowed)
 
 

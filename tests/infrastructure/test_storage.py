@@ -49,13 +49,13 @@ def test_trials_expire_by_the_setting_and_models_never(
         expiring = {
             rule.get("Prefix"): rule["ExpirationInDays"] for rule in rules if "ExpirationInDays" in rule
         }
-        assert expiring == {"trials/": days, "checkpoints/": days}
+        assert expiring == {"trials/": days, "checkpoints/": days, "features/": days}
         replaced = {
             rule["Prefix"]: rule["NoncurrentVersionExpiration"]["NoncurrentDays"]
             for rule in rules
             if "Prefix" in rule
         }
-        assert replaced == {"trials/": 1, "checkpoints/": 1}
+        assert replaced == {"trials/": 1, "checkpoints/": 1, "features/": 1}
         assert any("AbortIncompleteMultipartUpload" in rule for rule in rules)
         assert any("NoncurrentVersionExpiration" in rule for rule in rules)
 

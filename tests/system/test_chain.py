@@ -101,6 +101,17 @@ def test_an_upload_is_complete_and_a_second_one_sends_nothing(deployment: Deploy
     assert uploaded(deployment) == before
 
 
+def test_a_dry_run_tells_the_most_it_can_cost_and_a_limit_below_it_is_kept(deployment: Deployment) -> None:
+    request = {"recipe": "digits", "dataset": DATASET}
+    planned = deployment.invoke("launch-tuning", {**request, "dry_run": True})
+    assert planned["statusCode"] == 200, planned
+    assert planned["cost"]["most_usd"] > 0
+    refused = deployment.invoke("launch-tuning", {**request, "max_cost_usd": 0.01})
+    assert (refused["statusCode"], refused["error"]["code"]) == (400, "CostTooHigh")
+    jobs = deployment.client("sagemaker").list_hyper_parameter_tuning_jobs(NameContains=PROJECT)
+    assert jobs["HyperParameterTuningJobSummaries"] == []
+
+
 def test_one_invocation_ends_in_a_served_model(deployment: Deployment) -> None:
     started = deployment.invoke("launch-tuning", {"recipe": "digits", "dataset": DATASET, "name": TUNING_JOB})
     assert started["statusCode"] == 202, started
@@ -109,6 +120,18 @@ def test_one_invocation_ends_in_a_served_model(deployment: Deployment) -> None:
     sagemaker = deployment.client("sagemaker")
     sagemaker.get_waiter("endpoint_in_service").wait(EndpointName=PROJECT)
     assert champion(deployment).startswith("arn:aws")
+
+
+def test_another_search_may_start_warm_from_it(deployment: Deployment) -> None:
+    request = {"recipe": "digits", "dataset": DATASET, "dry_run": True}
+    answer = deployment.invoke("launch-tuning", {**request, "tuning": {"warm_start": [TUNING_JOB]}})
+    assert answer["statusCode"] == 200, answer
+
+
+def test_the_search_has_a_page_of_its_own(deployment: Deployment) -> None:
+    page = deployment.home / "search.html"
+    deployment.cli("tuning-report", TUNING_JOB, "--output", str(page))
+    assert f"{TUNING_JOB}-001-" in page.read_text(encoding="utf-8")
 
 
 def test_a_name_that_exists_is_refused(deployment: Deployment) -> None:

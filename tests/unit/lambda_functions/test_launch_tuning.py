@@ -515,3 +515,18 @@ def test_an_address_without_weights_is_refused_before_anything_starts(
 def test_an_address_in_another_bucket_is_left_to_aws_to_judge(world: World) -> None:
     assert launch({**PAYLOAD, "model": {"weights": "s3://theirs/w.safetensors"}})["statusCode"] == 202
     assert channel(world, "pretrained") == "s3://theirs/w.safetensors"
+
+
+@pytest.mark.parametrize(
+    ("overrides", "isolated"),
+    [
+        ({"model": {"weights": "none"}}, True),
+        ({"model": {"weights": "none"}, "resources": {"network": True}}, False),
+    ],
+)
+def test_jobs_are_cut_off_from_the_network_unless_the_recipe_asks_for_it(
+    world: World, overrides: dict[str, Any], isolated: bool
+) -> None:
+    launch({**PAYLOAD, **overrides})
+    definition = the_job(world)["TrainingJobDefinition"]
+    assert definition["EnableNetworkIsolation"] is isolated
