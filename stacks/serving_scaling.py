@@ -18,10 +18,12 @@ from stacks.context import Context
 from stacks.names import VARIANT
 from stacks.serving_hosting import OnlyWithChampion, metric_dimensions
 
-# A scale-out that is under way counts for a minute before the next one; an instance that was added late stays
-# for five, for the next flash crowd tends to come soon after the first.
+# A scale-out that is under way counts for a minute before the next one. Giving instances up at most every
+# half hour refuses fewer requests and even costs less than every five minutes, for none is given up only to
+# be asked for again (benchmarks/autoscaling.py). A component that nobody asks shall go to zero sooner.
 OUT_COOLDOWN_SECONDS = 60
-IN_COOLDOWN_SECONDS = 300
+IN_COOLDOWN_SECONDS = 1800
+COPY_IN_COOLDOWN_SECONDS = 300
 WAKE_COOLDOWN_SECONDS = 60
 
 
@@ -42,7 +44,14 @@ def scale_instances(
         )
     )
     target.add_resource_dependency(endpoint)
-    _track(stack, context, target, "SageMakerVariantConcurrentRequestsPerModelHighResolution", keep)
+    _track(
+        stack,
+        context,
+        target,
+        "SageMakerVariantConcurrentRequestsPerModelHighResolution",
+        IN_COOLDOWN_SECONDS,
+        keep,
+    )
 
 
 def scale_copies(stack: Construct, context: Context, component: CfnResource, keep: OnlyWithChampion) -> None:
@@ -61,7 +70,7 @@ def scale_copies(stack: Construct, context: Context, component: CfnResource, kee
     )
     target.add_resource_dependency(component)
     metric = "SageMakerInferenceComponentConcurrentRequestsPerCopyHighResolution"
-    _track(stack, context, target, metric, keep)
+    _track(stack, context, target, metric, COPY_IN_COOLDOWN_SECONDS, keep)
     policy = scaling.CfnScalingPolicy
     wake = keep(
         policy(
@@ -109,6 +118,7 @@ def _track(
     context: Context,
     target: scaling.CfnScalableTarget,
     metric: str,
+    in_cooldown: int,
     keep: OnlyWithChampion,
 ) -> None:
     policy = scaling.CfnScalingPolicy
@@ -125,7 +135,7 @@ def _track(
                     predefined_metric_type=metric
                 ),
                 scale_out_cooldown=OUT_COOLDOWN_SECONDS,
-                scale_in_cooldown=IN_COOLDOWN_SECONDS,
+                scale_in_cooldown=in_cooldown,
             ),
         )
     )

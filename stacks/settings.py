@@ -144,8 +144,9 @@ class ServingSettings:
     """Never fewer than these. From two on, a new model is tried on one instance first (canary)."""
     max_instances: int = setting(2, whole_number(1, 100, "instances"))
     """Never more than these: the bound on the endpoint's cost."""
-    requests_per_instance: int = setting(4, whole_number(1, 1000, "simultaneous requests"))
-    """Scaling target: how many requests one instance should have in hand at a time."""
+    requests_per_instance: int = setting(2, whole_number(1, 1000, "simultaneous requests"))
+    """Scaling target: how many requests one instance should have in hand at a time. As many as it has cores:
+    more of them wait already (docs/serving.md)."""
     canary_percent: int = setting(10, whole_number(1, 50, "percent of the instances"))
     """From two instances on: the part of them that a new model gets first (one at least, half at most). A
     single instance is replaced at once."""

@@ -99,7 +99,7 @@ def test_the_old_model_is_kept_until_the_new_one_is_baked(
 def test_scaling_tracks_requests_in_hand_by_the_settings(
     minimal: Synthesised, comprehensive: Synthesised
 ) -> None:
-    for sample, least, most, target in ((minimal, 1, 2, 4), (comprehensive, 2, 6, 16)):
+    for sample, least, most, target in ((minimal, 1, 2, 2), (comprehensive, 2, 6, 16)):
         scalable = _one(sample, "AWS::ApplicationAutoScaling::ScalableTarget")
         assert (scalable["MinCapacity"], scalable["MaxCapacity"]) == (least, most)
         assert scalable["ResourceId"] == f"endpoint/{sample.project}/variant/main"
