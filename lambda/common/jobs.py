@@ -14,9 +14,10 @@ from typing import Any
 from common import insight
 from common.costs import Machine
 from common.environment import LaunchSettings
-from common.recipe import Recipe, Tuning, as_text
+from common.recipe import Recipe, as_text
 from common.recipe_keys import WARM_START_TYPES
 from common.recipe_ranges import Range
+from common.recipe_tuning import Tuning
 from common.runs import RunRecord
 from common.storage import SPLITS
 

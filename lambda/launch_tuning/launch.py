@@ -8,7 +8,8 @@ from common import jobs, requests, runs
 from common.environment import LaunchSettings
 from common.errors import InvalidRecipe
 from common.launching import TUNING, Launcher, Metrics, Plan, describe
-from common.recipe import Recipe, Tuning
+from common.recipe import Recipe
+from common.recipe_tuning import Tuning
 
 _ENDED = ("Completed", "Failed", "Stopped")
 

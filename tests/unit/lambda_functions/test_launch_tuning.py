@@ -216,6 +216,7 @@ def test_a_chosen_name_may_be_asked_for_again_by_the_same_request(world: World) 
             "InvalidRecipe",
             ["at least max_runtime_minutes = 10"],
         ),
+        ({**PAYLOAD, "resources": {"instance_type": "ml.c7gn.xlarge"}}, 400, "InvalidRecipe", ["ARM", "c7i"]),
         ({**PAYLOAD, "tuning": {"warm_start": ["a b"]}}, 400, "InvalidRecipe", ["names of tuning jobs"]),
         ({**PAYLOAD, "name": "mine"}, 400, "InvalidName", ['has to start with "demo-"']),
         ({**PAYLOAD, "name": "demo-" + "x" * 40}, 400, "InvalidName", ["at most 32"]),
