@@ -173,7 +173,8 @@ def _project(root: Path) -> str:
     if not path.exists():
         return "classifier"
     try:
-        project = json.loads(path.read_text()).get("context", {}).get("project", "classifier")
+        settings = json.loads(path.read_text()).get("context", {}).get("classifier", {})
+        project = settings.get("project", "classifier")
     except (ValueError, AttributeError) as error:
         raise BadTarget(
             f"{path} is not readable as JSON settings: {error}. Mend it and run again."

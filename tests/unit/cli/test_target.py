@@ -53,13 +53,19 @@ def test_a_port_that_is_none_is_named(port: str, tmp_path: Path, monkeypatch: py
 
 def test_the_project_is_the_setting_of_cdk_json(tmp_path: Path) -> None:
     assert resolve("local", tmp_path).project == "classifier"
-    (tmp_path / "cdk.json").write_text('{"context": {"project": "birds"}}')
+    (tmp_path / "cdk.json").write_text('{"context": {"classifier": {"project": "birds"}}}')
     target = resolve("local", tmp_path)
     assert target.stack_names[0] == "birds-storage"
 
 
 @pytest.mark.parametrize(
-    "text", ["{", '{"context": {"project": "Birds"}}', '{"context": {"project": 3}}', "[]"]
+    "text",
+    [
+        "{",
+        '{"context": {"classifier": {"project": "Birds"}}}',
+        '{"context": {"classifier": {"project": 3}}}',
+        "[]",
+    ],
 )
 def test_a_cdk_json_that_cannot_be_used_is_named(tmp_path: Path, text: str) -> None:
     (tmp_path / "cdk.json").write_text(text)
