@@ -72,6 +72,15 @@ USED: dict[str, dict[str, tuple[str, ...] | None]] = {
         "_roll_back_operation": ("stack_name", "stack_id", "stack", "operation", "reason_override"),
         "_runs_on_worker_thread": ("resource_type",),
     },
+    "ministack.services.cloudwatch": {
+        "_calc_stats": ("points",),
+        "_dispatch_alarm_actions": ("alarm", "old_state", "new_state", "reason"),
+        "_evaluate_alarm": ("alarm",),
+        "_evaluate_parent_alarms": ("child", "seen"),
+        "_metrics": None,
+        "_record_history": ("alarm_name", "old_state", "new_state", "reason", "alarm_type", "reason_data"),
+        "_stat_value": ("stats", "stat_name", "points"),
+    },
     "ministack.services.cloudwatch_logs": {
         "_filter_log_events": ("data",),
         "_log_groups": None,
