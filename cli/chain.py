@@ -78,12 +78,15 @@ class Package:
 
 @dataclass(frozen=True)
 class Serving:
-    """Serving stack and endpoint: `wanted` is the champion parameter, `actual` what the stack resolved."""
+    """Serving stack and endpoint: `wanted` is the champion parameter, `actual` what the stack resolved,
+    `asleep` the champion that sleeps, empty when none does.
+    """
 
     stack_status: str
     wanted: str
     actual: str
     endpoint_status: str
+    asleep: str = ""
 
     @property
     def settled(self) -> bool:
@@ -111,7 +114,7 @@ class Chain:
 
     @property
     def outcome(self) -> str:
-        """`running`, `serving`, `refused`, `awaiting approval`, `superseded` or `failed`."""
+        """`running`, `serving`, `asleep`, `refused`, `awaiting approval`, `superseded` or `failed`."""
         return self._judge()[0]
 
     @property
@@ -142,19 +145,28 @@ class Chain:
 
     def _judge_package(self, package: Package) -> tuple[str, str]:
         if package.approval == "Rejected":
+            if package.why.startswith("taken back to "):
+                return "superseded", package.why
             if "rollback" in package.why.lower() or "rolled back" in package.why.lower():
                 return "failed", f"the promotion of version {package.version} failed: {package.why}"
             return "refused", package.why or package.verdict
         if package.approval == "PendingManualApproval":
             return "awaiting approval", (
-                "approve it with: aws sagemaker update-model-package "
-                f"--model-package-arn {package.arn} --model-approval-status Approved"
+                f"approve it with: classifier approve {package.version}, or in the AWS console, or: "
+                f"aws sagemaker update-model-package --model-package-arn {package.arn} "
+                "--model-approval-status Approved"
             )
         # It answers before the update ends, which keeps the old fleet for a while to roll back to.
         if self.serving.serves(package.arn) or self.answering == package.version:
             return "serving", ""
-        if self.serving.settled and _version(self.serving.wanted) > _version(package.arn):
-            return "superseded", f"version {_version(self.serving.wanted)} is the champion now"
+        champion = self.serving.asleep or self.serving.wanted
+        if self.serving.settled and _version(champion) > _version(package.arn):
+            return "superseded", f"version {_version(champion)} is the champion now"
+        if self.serving.asleep == package.arn:
+            return (
+                "asleep",
+                "its endpoint was taken away to cost nothing; a picture or `classifier wake` wakes it",
+            )
         if self.serving.endpoint_status == "Failed":
             return "failed", f"the endpoint {self.project} failed; the stack {self.project}-serving says why"
         if not self.serving.settled:

@@ -13,6 +13,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from cli import champion
 from cli.chain import Chain, Package, Serving, Training, Trial, Tuning
 from cli.errors import CliError
 from cli.stacks import describe
@@ -69,7 +70,6 @@ class ChainReader:
         self._answering = answering
         self._sagemaker = target.client("sagemaker")
         self._logs = target.client("logs")
-        self._ssm = target.client("ssm")
         self._run = run
         self._by_hand = False
         self._tuning: Tuning | None = None
@@ -209,19 +209,14 @@ class ChainReader:
         stack = describe(self._target, self._target.stack("serving")) or {}
         resolved = [p["ResolvedValue"] for p in stack.get("Parameters", []) if "ResolvedValue" in p]
         endpoint = self._ask("describe_endpoint", EndpointName=self._target.project) or {}
+        now = champion.read(self._target)
         return Serving(
             stack_status=stack.get("StackStatus", ""),
-            wanted=self._read_champion(),
+            wanted=now.value,
             actual=next(iter(resolved), ""),
             endpoint_status=endpoint.get("EndpointStatus", ""),
+            asleep=now.model if now.asleep else "",
         )
-
-    def _read_champion(self) -> str:
-        try:
-            parameter = self._ssm.get_parameter(Name=f"/{self._target.project}/champion")
-        except self._ssm.exceptions.ParameterNotFound:
-            return ""
-        return str(parameter["Parameter"]["Value"])
 
     def _clue(self, chain: Chain) -> str:
         """The last error in the log of the Lambda the run waits for, since the step before it ended."""

@@ -29,14 +29,15 @@ class AlertsTopic(Construct):
             enforce_ssl=True,
         )
         # enforce_ssl replaces the topic's default policy, which was what let alarms of this account in.
-        self.topic.add_to_resource_policy(
-            iam.PolicyStatement(
-                principals=[iam.ServicePrincipal("cloudwatch.amazonaws.com")],
-                actions=["sns:Publish"],
-                resources=[self.topic.topic_arn],
-                conditions={"StringEquals": {"aws:SourceAccount": Stack.of(self).account}},
+        for service in ("cloudwatch.amazonaws.com", "budgets.amazonaws.com"):
+            self.topic.add_to_resource_policy(
+                iam.PolicyStatement(
+                    principals=[iam.ServicePrincipal(service)],
+                    actions=["sns:Publish"],
+                    resources=[self.topic.topic_arn],
+                    conditions={"StringEquals": {"aws:SourceAccount": Stack.of(self).account}},
+                )
             )
-        )
         if context.settings.alert_email:
             self.topic.add_subscription(subscriptions.EmailSubscription(context.settings.alert_email))
 

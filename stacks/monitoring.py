@@ -1,9 +1,10 @@
-"""One dashboard that shows the whole system, and the alarms that somebody has to know of.
+"""One dashboard that answers four questions (is it up, fast, right, and what does it cost), the alarms that
+somebody has to know of, and the budget.
 
 All metrics are found by fixed names, so this stack imports nothing and can go or come at any time.
 
 Costs: nothing within CloudWatch's permanent free tier (three dashboards, ten alarms per account): four alarms
-here, two in the Serving stack while there is an endpoint. Target tracking adds its own there, at high
+here, three in the Serving stack while there is an endpoint. Target tracking adds its own there, at high
 resolution, which is billed while the endpoint is.
 """
 
@@ -18,6 +19,7 @@ from aws_cdk import aws_sns as sns
 from constructs import Construct
 
 from stacks.api import STAGE
+from stacks.budget import monthly_budget
 from stacks.context import Context
 from stacks.names import VARIANT, topic_arn
 
@@ -55,12 +57,39 @@ class MonitoringStack(Stack):
         ]
         dashboard = cloudwatch.Dashboard(self, "Dashboard", dashboard_name=names.project)
         dashboard.add_widgets(cloudwatch.AlarmStatusWidget(title="Alarms", alarms=alarms, width=24, height=3))
-        dashboard.add_widgets(*self._api_row())
-        dashboard.add_widgets(*self._endpoint_row())
-        dashboard.add_widgets(*self._pipeline_row())
+        for question, how, row in (
+            (
+                "Is it up?",
+                "Requests and errors, the caller's and ours, at the API and at the model.",
+                self._up_row(),
+            ),
+            (
+                "Is it fast?",
+                "At the API in milliseconds, in the model's container in microseconds.",
+                self._fast_row(),
+            ),
+            (
+                "Is it right?",
+                "Steps of the pipeline that failed. What each model was measured at and why it serves: "
+                "`classifier status`, or the model registry.",
+                self._right_row(),
+            ),
+            (
+                "What does it cost?",
+                "Billed is the endpoint while it is there: it reports its load, and nothing while it sleeps. "
+                "In money: `classifier cost`, and the budget's alerts.",
+                self._cost_row(),
+            ),
+        ):
+            text = f"## {question}\n{how}"
+            dashboard.add_widgets(cloudwatch.TextWidget(markdown=text, width=24, height=2))
+            dashboard.add_widgets(*row)
+        budget = context.settings.cost.monthly_budget_usd
+        if budget is not None:
+            monthly_budget(self, context, budget)
         CfnOutput(self, "DashboardName", value=names.project)
 
-    def _api_row(self) -> list[cloudwatch.IWidget]:
+    def _up_row(self) -> list[cloudwatch.IWidget]:
         return [
             _graph("API requests", {"requests": self._api("Count", "Sum")}),
             _graph(
@@ -68,44 +97,58 @@ class MonitoringStack(Stack):
                 {"the caller's": self._api("4XXError", "Sum"), "ours": self._api("5XXError", "Sum")},
             ),
             _graph(
-                "API latency (ms)",
-                {"median": self._api("Latency", "p50"), "p99": self._api("Latency", "p99")},
-            ),
-        ]
-
-    def _endpoint_row(self) -> list[cloudwatch.IWidget]:
-        machine = "/aws/sagemaker/Endpoints"
-        return [
-            _graph(
                 "Endpoint requests and errors",
                 {
                     "requests": self._endpoint("Invocations", "Sum"),
                     "the caller's errors": self._endpoint("Invocation4XXErrors", "Sum"),
                     "the model's errors": self._endpoint("Invocation5XXErrors", "Sum"),
+                    "answered badly or not": self._endpoint("InvocationModelErrors", "Sum"),
                 },
+            ),
+        ]
+
+    def _fast_row(self) -> list[cloudwatch.IWidget]:
+        return [
+            _graph(
+                "API latency (ms)",
+                {"median": self._api("Latency", "p50"), "p99": self._api("Latency", "p99")},
             ),
             _graph(
                 "Endpoint latency (µs)",
                 {
                     "median": self._endpoint("ModelLatency", "p50"),
                     "p99": self._endpoint("ModelLatency", "p99"),
+                    "p99 on the way": self._endpoint("OverheadLatency", "p99"),
                 },
             ),
-            _graph(
-                "Requests in hand, processor and memory",
-                {
-                    "requests in hand": self._endpoint("ConcurrentRequestsPerModel", "Maximum"),
-                    "processor %": self._endpoint("CPUUtilization", "Average", machine),
-                    "memory %": self._endpoint("MemoryUtilization", "Average", machine),
-                },
-            ),
+            _graph("Requests in hand", {"most": self._endpoint("ConcurrentRequestsPerModel", "Maximum")}),
         ]
 
-    def _pipeline_row(self) -> list[cloudwatch.IWidget]:
+    def _right_row(self) -> list[cloudwatch.IWidget]:
         return [
             _graph("Pipeline calls", {name: self._function(name, "Invocations") for name in PIPELINE}),
             _graph("Pipeline errors", {name: self._function(name, "Errors") for name in PIPELINE}),
             _graph("Dead letters", {"waiting": self._dead_letters()}),
+        ]
+
+    def _cost_row(self) -> list[cloudwatch.IWidget]:
+        machine = "/aws/sagemaker/Endpoints"
+        return [
+            _graph(
+                "Requests per instance, processor and memory %",
+                {
+                    "requests per instance": self._endpoint("InvocationsPerInstance", "Sum"),
+                    "processor %": self._endpoint("CPUUtilization", "Average", machine),
+                    "memory %": self._endpoint("MemoryUtilization", "Average", machine),
+                },
+            ),
+            _graph(
+                "Endpoint reports (none: asleep)",
+                {"reports": self._endpoint("CPUUtilization", "SampleCount", machine)},
+            ),
+            _graph(
+                "Training jobs started", {name: self._function(name, "Invocations") for name in PIPELINE[:2]}
+            ),
         ]
 
     def _api(self, metric: str, statistic: str) -> cloudwatch.Metric:

@@ -30,6 +30,7 @@ from aws_cdk import aws_sagemaker as sagemaker
 from constructs import Construct
 
 from stacks.context import Context
+from stacks.hourly import statement
 from stacks.names import NO_CHAMPION, role_arn, topic_arn
 from stacks.serving_hosting import (
     ResourceT,
@@ -81,6 +82,7 @@ class ServingStack(Stack):
             scale_instances(self, context, endpoint, self._only_with_champion)
         CfnOutput(self, "EndpointName", value=names.endpoint)
         CfnOutput(self, "Champion", value=self._champion.value_as_string)
+        CfnOutput(self, "HourlyCost", value=statement(context.settings.serving))
 
     def _model(self) -> sagemaker.CfnModel:
         champion = self._champion.value_as_string

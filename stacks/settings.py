@@ -183,6 +183,19 @@ class ServingSettings:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class CostSettings:
+    monthly_budget_usd: int | None = setting(
+        50,
+        Rule(
+            "a whole number of USD from 1 to 1000000, or null for no budget",
+            lambda value: value is None or (type(value) is int and 1 <= value <= 1_000_000),
+        ),
+    )
+    """What the account's SageMaker may cost a month: at half, at all of it, and when it is forecast to be
+    exceeded, a message goes out. Nothing is stopped."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class ApiSettings:
     requests_per_second: int = setting(20, whole_number(1, 10000, "requests per second"))
     """Steady rate of the API key; more is answered with 429."""
@@ -226,6 +239,7 @@ class Settings:
     training: TrainingSettings = field(default_factory=TrainingSettings)
     gate: GateSettings = field(default_factory=GateSettings)
     serving: ServingSettings = field(default_factory=ServingSettings)
+    cost: CostSettings = field(default_factory=CostSettings)
     api: ApiSettings = field(default_factory=ApiSettings)
 
     @property

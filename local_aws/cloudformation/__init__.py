@@ -6,7 +6,7 @@ the stack has none, so that a permission missing from a role fails a deployment 
 
 from __future__ import annotations
 
-from local_aws.cloudformation import autoscaling, buckets, iam, images, sagemaker
+from local_aws.cloudformation import autoscaling, buckets, budgets, iam, images, sagemaker
 from local_aws.cloudformation.stack import Register, Stack
 from local_aws.core.context import LocalAws
 
@@ -17,4 +17,5 @@ def install(aws: LocalAws, stack: Stack, register: Register) -> None:
     autoscaling.install(stack, register)
     iam.install(stack, register)
     buckets.install(stack, register)
+    budgets.install(stack, register)
     images.install(aws, stack, register)

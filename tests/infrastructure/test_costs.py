@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
+
+import pytest
 
 from tests.infrastructure.conftest import Synthesised
 
@@ -18,6 +21,7 @@ FREE_WHEN_IDLE = {
     "AWS::ApiGateway::Stage",
     "AWS::ApiGateway::UsagePlan",
     "AWS::ApiGateway::UsagePlanKey",
+    "AWS::Budgets::Budget",
     "AWS::CloudWatch::Alarm",  # ten are free, see below
     "AWS::CloudWatch::Dashboard",  # three are free, see below
     "AWS::CodeBuild::Project",
@@ -102,3 +106,40 @@ def test_every_log_ends_with_the_setting_and_goes_with_its_stack(sample: Synthes
         room = name.split("/")[0]
         group = function["Properties"]["LoggingConfig"]["LogGroup"]["Ref"]
         assert f"{room}/{group}" in groups, name
+
+
+def test_a_budget_tells_before_the_bill_does(minimal: Synthesised, comprehensive: Synthesised) -> None:
+    for sample, usd in ((minimal, 50), (comprehensive, 200)):
+        (budget,) = sample.resources("AWS::Budgets::Budget").values()
+        assert budget["Properties"]["Budget"]["BudgetLimit"] == {"Amount": usd, "Unit": "USD"}
+        alerts = budget["Properties"]["NotificationsWithSubscribers"]
+        said = [(a["Notification"]["NotificationType"], a["Notification"]["Threshold"]) for a in alerts]
+        assert said == [("ACTUAL", 50), ("ACTUAL", 100), ("FORECASTED", 100)]
+        assert all(alert["Subscribers"][0]["SubscriptionType"] == "SNS" for alert in alerts)
+        (policy,) = sample.resources("AWS::SNS::TopicPolicy").values()
+        assert "budgets.amazonaws.com" in json.dumps(policy["Properties"]["PolicyDocument"])
+
+
+def test_a_budget_of_zero_is_refused_with_what_would_be_accepted() -> None:
+    from stacks.settings import SettingsError, load
+
+    with pytest.raises(SettingsError, match=r"monthly_budget_usd is 0; allowed is .* or null for no budget"):
+        load({"cost": {"monthly_budget_usd": 0}}, "cdk.json")
+    assert load({"cost": {"monthly_budget_usd": None}}, "cdk.json").cost.monthly_budget_usd is None
+
+
+def test_the_dashboard_answers_four_questions(sample: Synthesised) -> None:
+    (dashboard,) = sample.resources("AWS::CloudWatch::Dashboard").values()
+    body = json.dumps(dashboard["Properties"]["DashboardBody"])
+    for question in ("Is it up?", "Is it fast?", "Is it right?", "What does it cost?"):
+        assert question in body
+
+
+def test_a_deployment_prints_what_the_endpoint_will_cost(
+    minimal: Synthesised, comprehensive: Synthesised
+) -> None:
+    said = minimal.templates["serving"]["Outputs"]["HourlyCost"]["Value"]
+    assert "1 to 2 x ml.c7i.large, 0.107 to 0.214 USD an hour" in said
+    assert "after 60 minutes without a request" in said
+    said = comprehensive.templates["serving"]["Outputs"]["HourlyCost"]["Value"]
+    assert "2 to 6 x ml.g6.2xlarge, 2.444 to 7.332 USD an hour" in said

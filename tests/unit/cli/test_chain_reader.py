@@ -106,8 +106,9 @@ class Stacks:
 class Parameters:
     exceptions = SimpleNamespace(ParameterNotFound=KeyError)
 
-    def get_parameter(self, Name: str) -> dict[str, Any]:
-        return {"Parameter": {"Value": ARN}}
+    def get_paginator(self, name: str) -> Any:
+        page = {"Parameters": [{"Version": 2, "Value": ARN}, {"Version": 1, "Value": "none"}]}
+        return SimpleNamespace(paginate=lambda Name: [page])
 
 
 @pytest.fixture
