@@ -52,7 +52,7 @@ def run(job: Job, stop: StopSignal) -> None:
         serving = export.none_written("the job was stopped" if trained.stopped else "a trial is not served")
     seconds = time.perf_counter() - start
     facts = artifact.Facts.of(job, config, dataset, machine, trained, evaluations, serving, seconds)
-    artifact.write(job, trained, facts)
+    artifact.write(job, trained, facts, watched.findings)
     print(f"model of epoch {trained.best.epoch} written, {seconds:.1f} s in all", flush=True)
 
 

@@ -20,11 +20,14 @@ import safetensors.torch
 
 from training_code.config import Config
 from training_code.data import Dataset
+from training_code.debugging.findings import Findings
 from training_code.evaluation import Evaluation
 from training_code.job import Job
 from training_code.machine import Machine, versions
 from training_code.progress import Epoch, Trained
-from training_code.report import render
+from training_code.report import record
+from training_code.report.page import render
+from training_code.watching import FOLDER
 
 _FORMAT: Final = 1
 
@@ -74,8 +77,8 @@ class Facts:
         )
 
 
-def write(job: Job, trained: Trained, facts: Facts) -> None:
-    """Write the artifact of a job: the model and its papers."""
+def write(job: Job, trained: Trained, facts: Facts, findings: Findings | None = None) -> None:
+    """Write the artifact of a job: the model and its papers; `findings` are those of the rules."""
     job.model.mkdir(parents=True, exist_ok=True)
     state = {name: value.detach().cpu().contiguous() for name, value in trained.network.state_dict().items()}
     weights = job.model / "model.safetensors"
@@ -83,7 +86,10 @@ def write(job: Job, trained: Trained, facts: Facts) -> None:
     weights.chmod(0o644)  # safetensors writes for this user alone; a server may run as another
     _write_json(job.model / "classes.json", list(facts.dataset.classes))
     _write_json(job.model / "model.json", model_card(facts))
-    (job.model / "report.html").write_text(render(facts), encoding="utf-8")
+    told = record.gather(facts, findings or Findings(), job.output_data / FOLDER)
+    (job.model / "report.html").write_text(render(told), encoding="utf-8")
+    if not job.is_trial:
+        record.write(told, job.output_data)
     if facts.evaluations:
         job.output_data.mkdir(parents=True, exist_ok=True)
         _write_json(job.output_data / "evaluation.json", evaluation(facts))

@@ -61,7 +61,7 @@ class Evaluation:
             self._names = json.loads(names.read_text(encoding="utf-8"))
         except ValueError:  # half written
             return False
-        self._trial = LocalTrial(name="job", dirname=str(self._folder / "tensors"))
+        self._trial = open_trial(self._folder / "tensors")
         self._rules = {
             name: RULE_CLASSES[name](self._trial, _Names(names, self._names), parameters)
             for name, parameters in self._asked.items()
@@ -118,6 +118,11 @@ class _Names(Mapping[str, Any]):
 
     def __len__(self) -> int:
         return len(self._content)
+
+
+def open_trial(tensors: Path) -> Any:
+    """smdebug's trial over a folder of saved tensors."""
+    return LocalTrial(name="job", dirname=str(tensors))
 
 
 def evaluate_folder(

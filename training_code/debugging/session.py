@@ -22,7 +22,7 @@ from training_code.debugging.findings import FILE, Findings
 from training_code.debugging.settings import Settings
 from training_code.debugging.watcher import ORDERS
 from training_code.observer import Observer, Observers
-from training_code.profiling.system import DONE
+from training_code.profiling.files import DONE
 from training_code.stopping import Stopped
 
 _SECONDS_BETWEEN_LOOKS: Final = 1.0

@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from training_code.debugging.findings import Findings
+from training_code.profiling.files import DONE
 from training_code.profiling.rules import ProfileRules
-from training_code.profiling.system import DONE
 
 ORDERS: Final = "watch.json"
 _SECONDS_BETWEEN_LOOKS: Final = 1.0

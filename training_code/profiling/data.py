@@ -9,8 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from training_code.profiling import steps as step_file
-from training_code.profiling import system as system_file
+from training_code.profiling.files import STEPS, SYSTEM
 
 Column = NDArray[np.float64]
 
@@ -28,9 +27,7 @@ class Profile:
     @staticmethod
     def read(folder: Path, most_bytes: int | None = None) -> Profile:
         """What lies in `folder`; with `most_bytes` only the end of each file."""
-        return Profile(
-            _columns(folder / step_file.FILE, most_bytes), _columns(folder / system_file.FILE, most_bytes)
-        )
+        return Profile(_columns(folder / STEPS, most_bytes), _columns(folder / SYSTEM, most_bytes))
 
     @property
     def steady(self) -> dict[str, Column]:

@@ -24,10 +24,9 @@ from torch import Tensor
 from training_code.batches import Batches
 from training_code.config import Config
 from training_code.observer import PHASES, Observer
+from training_code.profiling.files import STEPS, WALL
 from training_code.resnet import ResNet
 
-FILE: Final = "steps.csv"
-WALL: Final = "wall.json"
 COLUMNS: Final = ("step", "begun", "between", *PHASES, "rest", "memory_mb")
 _KEPT: Final = 64
 """Steps between two writes."""
@@ -46,7 +45,7 @@ class StepTimer(Observer):
     """Writes steps.csv into `folder`: seconds, one line per step."""
 
     def __init__(self, folder: Path, clock: Callable[[], float] = time.perf_counter) -> None:
-        self._path, self._clock = folder / FILE, clock
+        self._path, self._clock = folder / STEPS, clock
         self._marks: list[tuple[str, Any]] = []
         self._steps: list[_Step] = []
         self._gpu = False

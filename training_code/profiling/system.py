@@ -16,10 +16,9 @@ from typing import Final
 
 import psutil
 
+from training_code.profiling.files import DONE, SYSTEM
 from training_code.profiling.gpu import Gpus
 
-FILE: Final = "system.csv"
-DONE: Final = "done"
 _SECONDS_BETWEEN: Final = 0.5
 
 
@@ -34,7 +33,7 @@ class Sampler:
     def __init__(self, pid: int, folder: Path) -> None:
         self._process = psutil.Process(pid)
         self._gpus = Gpus()
-        self._path = folder / FILE
+        self._path = folder / SYSTEM
         self._cores = len(psutil.cpu_percent(percpu=True))
         psutil.cpu_times_percent()
         self._start = self._last = time.monotonic()

@@ -14,11 +14,10 @@ from torch import Tensor
 from training_code.batches import Batches
 from training_code.config import Config
 from training_code.observer import Observer
+from training_code.profiling.files import OPERATORS, TRACE
 from training_code.progress import Trained
 from training_code.resnet import ResNet
 
-TRACE: Final = "trace.json.gz"
-OPERATORS: Final = "operators.json"
 _SHOWN: Final = 20
 
 

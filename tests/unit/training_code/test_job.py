@@ -85,7 +85,7 @@ def test_a_job_interrupted_and_started_again_ends_with_the_same_numbers(
         assert process.returncode == 0
         assert "stopped at epoch" in before[-1]
         assert (base / "model" / "model.safetensors").exists(), "the best model so far is kept"
-        assert not (base / "output" / "data").exists()
+        assert not (base / "output" / "data" / "evaluation.json").exists()
     code, log = run(base)
     assert code == 0, log
     assert "resumed at" in log
@@ -142,7 +142,8 @@ def test_a_whole_job_imports_neither_torchvision_nor_the_compiler(pictures: Path
     base = job_folder(tmp_path / "base", pictures, TINY | {"epochs": "1", "trainable_from": "fc"})
     check = (
         "import sys, training_code.__main__ as job; assert job.main() == 0;"
-        "print([name for name in ('torchvision', 'torch._dynamo', 'pandas') if name in sys.modules])"
+        "print([name for name in ('torchvision', 'torch._dynamo', 'pandas', 'smdebug', 'psutil')"
+        " if name in sys.modules])"
     )
     said = subprocess.run(
         [sys.executable, "-c", check],

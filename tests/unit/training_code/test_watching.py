@@ -1,0 +1,170 @@
+"""Looking on while a job runs: the side process, what a finding leads to, and what may go wrong."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor
+
+from tests.unit.training_code.debugged import SHORT, classes_of_noise, network
+from tests.unit.training_code.samples import MACHINE, load
+from training_code import loop
+from training_code.batches import Batches
+from training_code.checkpoints import Checkpoints
+from training_code.config import parse
+from training_code.debugging import capture
+from training_code.debugging.settings import Settings
+from training_code.errors import InvalidHyperparameter, StoppedByRule
+from training_code.observer import Observer, Observers
+from training_code.progress import Trained
+from training_code.report import page, record
+from training_code.report.__main__ import main as draw
+from training_code.stopping import StopSignal
+from training_code.watching import Watching, watching
+
+
+@pytest.fixture(scope="module")
+def uneven(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Twenty times as many pictures of one class: found in the first step."""
+    return classes_of_noise(tmp_path_factory.mktemp("uneven"), {"many": (40, 6), "few": (2, 6)})
+
+
+class UntilFound(Observer):
+    """Holds the training up after a step until the side process has written what it found."""
+
+    def __init__(self, output: Path, from_epoch: int) -> None:
+        self._file, self._from = output / "debug" / "findings.json", from_epoch
+        self._epoch = 0
+
+    def step_begins(self, epoch: int, step: int) -> None:
+        self._epoch = epoch
+
+    def step_ends(self, loss: Tensor) -> None:
+        deadline = time.monotonic() + 240
+        while self._epoch >= self._from and time.monotonic() < deadline:
+            if self._file.exists() and json.loads(self._file.read_text())["findings"]:
+                time.sleep(1.1)  # the session looks once a second
+                return
+            time.sleep(0.1)
+
+
+def watched(
+    pictures: Path, output: Path, after: Observer | None = None, **hyperparameters: str
+) -> tuple[Trained, Watching]:
+    config = parse(SHORT | hyperparameters)
+    dataset = load(pictures, config)
+    train, valid, _ = (Batches(split, dataset.transform, config, MACHINE) for split in dataset.splits)
+    with watching(output, Settings.of(config), dataset.classes) as looking:
+        observer = Observers([each for each in (looking.observer, after) if each])
+        trained = loop.train(network(2), train, valid, config, Checkpoints(None, {}), StopSignal(), observer)
+    return trained, looking
+
+
+def test_a_rule_stops_the_training_and_the_best_epoch_is_kept(
+    uneven: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    held = UntilFound(tmp_path, from_epoch=2)
+    trained, looking = watched(uneven, tmp_path, held, epochs="30", on_trigger="stop")
+    assert looking.stopped_by == "class_imbalance"
+    assert trained.stopped
+    assert 1 <= len(trained.history) < 30
+    assert looking.findings.of("class_imbalance") is not None
+    told = json.loads((tmp_path / "debug" / "findings.json").read_text())
+    assert told["stopped_by"] == "class_imbalance"
+    assert "debugger: rule=class_imbalance step=0: the most frequent class" in capsys.readouterr().out
+
+
+def test_a_rule_that_stops_before_there_is_a_model_fails_the_job_with_what_to_do(
+    uneven: Path, tmp_path: Path
+) -> None:
+    held = UntilFound(tmp_path, from_epoch=1)
+    with pytest.raises(StoppedByRule, match=r"class_imbalance ended .* set class_weights"):
+        watched(uneven, tmp_path, held, epochs="9", on_trigger="stop")
+
+
+def test_a_disk_that_is_full_ends_the_debugging_and_not_the_training(
+    uneven: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("smdebug.core.access_layer.file.TSAccessFile.write", full)
+    config = parse(SHORT | {"epochs": "2"})
+    dataset = load(uneven, config)
+    train, valid, _ = (Batches(split, dataset.transform, config, MACHINE) for split in dataset.splits)
+    looking = capture.Capture(tmp_path, Settings.of(config), dataset.classes)
+    trained = loop.train(network(2), train, valid, config, Checkpoints(None, {}), StopSignal(), looking)
+    looking.end()
+    assert len(trained.history) == 2
+    assert capsys.readouterr().out.count("warning: debugging stops here, training goes on") == 1
+
+
+def test_looking_on_changes_no_number(uneven: Path, tmp_path: Path) -> None:
+    config = parse(SHORT | {"epochs": "1"})
+    dataset = load(uneven, config)
+    train, valid, _ = (Batches(split, dataset.transform, config, MACHINE) for split in dataset.splits)
+    results = []
+    for observer in (None, capture.Capture(tmp_path, Settings.of(config), dataset.classes)):
+        trained = loop.train(network(2), train, valid, config, Checkpoints(None, {}), StopSignal(), observer)
+        results.append(trained)
+    assert results[0].history[0].valid_loss == results[1].history[0].valid_loss
+    assert torch.equal(results[0].network.fc.weight, results[1].network.fc.weight)
+    assert list(results[0].network.state_dict()) == list(results[1].network.state_dict())
+
+
+def test_a_job_that_asks_for_nothing_does_not_even_import_smdebug(tmp_path: Path) -> None:
+    check = (
+        "import sys; from pathlib import Path; from training_code.config import parse;"
+        "from training_code.debugging.settings import Settings; from training_code.watching import watching\n"
+        "with watching(Path(sys.argv[1]), Settings.of(parse({})), ('a', 'b')) as looking: pass\n"
+        "assert looking.observer is None; print([name for name in sys.modules if name.startswith('smdebug')])"
+    )
+    said = subprocess.run(
+        [sys.executable, "-c", check, str(tmp_path / "output")],
+        cwd=Path(loop.__file__).parents[1],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert said.stdout.strip() == "[]"
+    assert not (tmp_path / "output").exists()
+
+
+@pytest.mark.parametrize(
+    ("hyperparameters", "says"),
+    [
+        ({"debug_rules": "overfit,confussion"}, "no rule 'confussion' (did you mean 'confusion'?)"),
+        (
+            {"debug_rules": "all", "debug_parameters": '{"overfit": {"patienc": 1}}'},
+            "did you mean 'patience'?",
+        ),
+        ({"debug_rules": "all", "debug_parameters": '{"overfit": {"patience": "a"}}'}, "is not a number"),
+        ({"debug_rules": "all", "debug_parameters": "{"}, "is not JSON"),
+    ],
+)
+def test_what_nobody_knows_is_named_with_the_nearest(hyperparameters: dict[str, str], says: str) -> None:
+    with pytest.raises(InvalidHyperparameter) as error:
+        Settings.of(parse(hyperparameters))
+    assert says in str(error.value)
+
+
+def test_a_crashed_jobs_folder_becomes_a_report_of_what_is_there(uneven: Path, tmp_path: Path) -> None:
+    config = parse(SHORT | {"epochs": "1"})
+    dataset = load(uneven, config)
+    train, valid, _ = (Batches(split, dataset.transform, config, MACHINE) for split in dataset.splits)
+    looking = capture.Capture(tmp_path / "job" / "debug", Settings.of(config), dataset.classes)
+    loop.train(network(2), train, valid, config, Checkpoints(None, {}), StopSignal(), looking)
+    told = record.of_folder(tmp_path / "job")  # nobody closed it, no findings, no report.json
+    text = page.render(told)
+    assert "ended before it could write a report" in text
+    assert "Gradient and weight flow" in text
+    assert "Learning curves" not in text
+    assert draw([str(tmp_path / "page.html"), str(tmp_path / "job")]) == 0
+    assert (tmp_path / "page.html").read_text() == text
+    assert draw([str(tmp_path / "page.html"), str(tmp_path / "nothing")]) == 1

@@ -1,0 +1,226 @@
+"""The page: first the verdict in words, then the curves it rests on, what the rules found, where the time
+went, where the network errs, and everything needed to repeat it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from html import escape
+from pathlib import Path
+from typing import Any, Final
+
+from training_code.report import errors, insight
+from training_code.report.charts import Line, curves
+from training_code.report.record import Record
+
+_STYLE: Final = Path(__file__).parent / "style.css"
+_ROWS: Final = 200
+
+
+def render(record: Record) -> str:
+    """The report of one training, as one string of HTML."""
+    title = f"{record.get('dataset') or 'Image'} classifier: {record.get('arch', 'unfinished')}"
+    sections = [
+        header("Training report", title, verdict(record), record),
+        tiles(record),
+        insight.findings(record),
+        learning(record),
+        insight.breakdown(record),
+        insight.utilisation(record),
+        insight.rules(record),
+        insight.flow(record),
+        errors.confusions(record),
+        errors.per_class(record),
+        data(record),
+        table("Hyperparameters", record.get("hyperparameters", {}).items()),
+        table(
+            "Made with",
+            [
+                ("training job", record.get("job", "")),
+                ("machine", record.get("machine", "")),
+                ("code", record.get("code_version", "")[:16]),
+                ("serving form", _serving(record)),
+                *record.get("versions", {}).items(),
+            ],
+        ),
+    ]
+    return document(title, sections)
+
+
+def document(title: str, sections: Iterable[str]) -> str:
+    """A page of sections that needs nothing but a browser."""
+    return (
+        "<!doctype html><html lang='en'><head><meta charset='utf-8'>"
+        "<meta name='viewport' content='width=device-width, initial-scale=1'>"
+        f"<title>{escape(title)}</title><style>{_STYLE.read_text(encoding='utf-8')}</style></head>"
+        f"<body><main>{''.join(sections)}</main></body></html>\n"
+    )
+
+
+def header(eyebrow: str, title: str, text: str, record: Record) -> str:
+    """The head of the page, with the gate's word where there is one."""
+    gate = record.get("verdict") or {}
+    said = gate.get("reason") or gate.get("verdict")
+    gated = f"<p class='gate'>Quality gate: {escape(str(said))}</p>" if said else ""
+    return (
+        f"<header><p class='eyebrow'>{escape(eyebrow)}</p><h1>{escape(title)}</h1>"
+        f"<p class='verdict'>{escape(text)}</p>{gated}</header>"
+    )
+
+
+def verdict(record: Record) -> str:
+    """A few sentences: how good, against what, and what to mind."""
+    if record.get("failure"):
+        return str(record["failure"])
+    sentences = []
+    history, best = record["history"], record["best_epoch"]
+    if record.get("stopped_by"):
+        sentences.append(
+            f"The rule {record['stopped_by']} ended this training in epoch {len(history) + 1} of "
+            f"{record['epochs']}; it keeps the best epoch before."
+        )
+    test = record["evaluations"].get("test")
+    if test is None:
+        return " ".join(sentences) + (
+            f"Stopped after {len(history)} of {record['epochs']} epochs. This is the model of "
+            f"epoch {best}, the best so far: {history[best - 1]['valid_accuracy']:.1%} of the validation "
+            "pictures right. It was not tested."
+        )
+    low, high = interval(test["accuracy"], test["count"])
+    guess = max(count for _, _, count in test["per_class"]) / test["count"]
+    sentences.append(
+        f"{test['accuracy']:.1%} of {test['count']} test pictures are classified right (95% interval "
+        f"{low:.1%} to {high:.1%}); always answering the most frequent of the {len(record['classes'])} "
+        f"classes would reach {guess:.1%}."
+    )
+    if low <= guess:
+        sentences.append("That is not clearly better than guessing: do not use this model.")
+    if best == record["epochs"] and record["schedule"] == "constant":
+        sentences.append("The last epoch was the best one, so more epochs may help.")
+    kept = history[best - 1]
+    gap = kept["valid_loss"] - kept["train_loss"]
+    if gap > 0.5 * kept["valid_loss"] and gap > 0.1:
+        sentences.append(
+            "It knows its training pictures much better than new ones: more or more varied data may help."
+        )
+    if record["leaked"]:
+        sentences.append(
+            f"Mind: {record['leaked']} test pictures are also training pictures, which flatters it."
+        )
+    if "findings" in record:
+        sentences.append(_watched(record))
+    return " ".join(sentences)
+
+
+def _watched(record: Record) -> str:
+    found, looked = len(record["findings"]), sum(1 for each in record["rules"] if each["evaluated"])
+    if not found:
+        return f"None of the {looked} rules that watched it found anything."
+    return f"Of the {looked} rules that watched it, {found} found something to mend."
+
+
+def interval(share: float, count: int, z: float = 1.96) -> tuple[float, float]:
+    """The 95% interval of a share seen in `count` trials (Wilson 1927)."""
+    middle = share + z * z / (2 * count)
+    spread = z * math.sqrt(share * (1 - share) / count + z * z / (4 * count * count))
+    scale = 1 + z * z / count
+    return (middle - spread) / scale, (middle + spread) / scale
+
+
+def tiles(record: Record) -> str:
+    """The figures a reader looks for first."""
+    if not record.get("history"):
+        return ""
+    best = record["history"][record["best_epoch"] - 1]
+    shown = [("Validation accuracy", f"{best['valid_accuracy']:.1%}", f"best epoch, {record['best_epoch']}")]
+    test = record["evaluations"].get("test")
+    if test:
+        wrong = sum(count for truth, said, count in test["confusion"] if truth != said)
+        shown.insert(0, ("Test accuracy", f"{test['accuracy']:.1%}", f"{wrong} of {test['count']} wrong"))
+        shown.append(("Test loss", f"{test['loss']:.3f}", "cross entropy"))
+    speed = max(epoch["images_per_second"] for epoch in record["history"])
+    shown.append(("Time", duration(record["seconds"]), f"{speed:.0f} images/s in training"))
+    usd = cost(record)
+    if usd is not None:
+        shown.append(("Cost", usd, f"on AWS, at ${record['hourly_usd']:.4g} an hour"))
+    return (
+        "<section class='tiles'>"
+        + "".join(
+            f"<div><span>{escape(name)}</span><strong>{escape(value)}</strong><small>{escape(note)}</small></div>"
+            for name, value, note in shown
+        )
+        + "</section>"
+    )
+
+
+def cost(record: Record) -> str | None:
+    """What the job's time costs at its machine's price; nothing when the price is not known."""
+    if not record.get("hourly_usd"):
+        return None
+    usd = record["seconds"] / 3600 * record["hourly_usd"]
+    return f"${usd:.2f}" if usd >= 0.1 else f"${usd:.4f}"
+
+
+def learning(record: Record) -> str:
+    """The learning curves."""
+    history = record.get("history")
+    if not history:
+        return ""
+    best = record["best_epoch"]
+    loss = [
+        Line("training", "train", [epoch["train_loss"] for epoch in history]),
+        Line("validation", "valid", [epoch["valid_loss"] for epoch in history]),
+    ]
+    accuracy = [Line("validation", "valid", [epoch["valid_accuracy"] for epoch in history])]
+    return (
+        "<section><h2>Learning curves</h2><div class='pair'>"
+        f"<figure><figcaption>Loss by epoch</figcaption>{curves('Loss', loss, best)}</figure>"
+        "<figure><figcaption>Accuracy by epoch</figcaption>"
+        f"{curves('Accuracy', accuracy, best, percent=True)}</figure></div>"
+        f"<p class='note'>The dashed line marks epoch {best}, whose weights this model has.</p></section>"
+    )
+
+
+def data(record: Record) -> str:
+    """Counts and fingerprints of the splits, and what was skipped."""
+    if not record.get("data"):
+        return ""
+    rows = "".join(
+        f"<tr><td>{escape(name)}</td><td class='number'>{split['count']}</td>"
+        f"<td class='number'>{split['skipped']}</td>"
+        f"<td><code>{escape(split['fingerprint'][:16])}</code></td></tr>"
+        for name, split in record["data"].items()
+    )
+    listed = "".join(
+        f"<li><code>{escape(file)}</code>: {escape(reason)}</li>"
+        for file, reason in record["skipped"][:_ROWS]
+    )
+    why = f"<details><summary>Skipped pictures</summary><ul>{listed}</ul></details>" if listed else ""
+    return (
+        "<section><h2>Data</h2><table class='plain'><thead><tr><th>split</th><th class='number'>pictures</th>"
+        "<th class='number'>skipped</th><th>fingerprint</th></tr></thead>"
+        f"<tbody>{rows}</tbody></table>{why}</section>"
+    )
+
+
+def table(title: str, rows: Iterable[tuple[str, Any]]) -> str:
+    """Names and values; those without a value are left out."""
+    cells = "".join(
+        f"<div><dt>{escape(name)}</dt><dd>{escape(str(value))}</dd></div>"
+        for name, value in rows
+        if value != ""
+    )
+    return f"<section><h2>{escape(title)}</h2><dl>{cells}</dl></section>" if cells else ""
+
+
+def duration(seconds: float) -> str:
+    """A time as a reader says it."""
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"
+
+
+def _serving(record: Record) -> str:
+    serving = record.get("serving") or {}
+    return ", ".join(str(serving[key]) for key in ("file", "form", "precision", "reason") if serving.get(key))

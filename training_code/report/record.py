@@ -1,0 +1,246 @@
+"""report.json: everything the report says, as plain values.
+
+What is not there is left out, and the page leaves its section out: a job without debugging, a job that was
+stopped before its test, a folder that a crashed job left.
+"""
+
+from __future__ import annotations
+
+import base64
+import dataclasses
+import io
+import json
+import math
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+from PIL import Image
+
+from training_code.debugging.findings import Findings
+from training_code.observer import PHASES
+from training_code.profiling.data import Column, Profile
+from training_code.profiling.files import OPERATORS, WALL
+
+if TYPE_CHECKING:
+    from training_code.artifact import Facts
+    from training_code.data import Split
+    from training_code.evaluation import Evaluation
+
+Record = dict[str, Any]
+
+FILE: Final = "report.json"
+_FORMAT: Final = 1
+_PAIRS: Final = 10
+_PICTURES_OF_A_PAIR: Final = 4
+_THUMBNAIL: Final = 96
+_POINTS: Final = 160
+"""Points of a timeline; more cannot be told apart on a page."""
+_FLOW_STEPS: Final = 48
+
+
+def gather(facts: Facts, findings: Findings, debug: Path) -> Record:
+    """The record of a training that came to its end, or was stopped with a model.
+
+    Args:
+        facts: of the training.
+        findings: of the rules; empty when nobody looked on.
+        debug: the job's debug folder; it need not be there.
+    """
+    test = facts.evaluations.get("test")
+    config = facts.config
+    return {
+        "format": _FORMAT,
+        "job": facts.job,
+        "arch": config.arch,
+        "dataset": config.dataset,
+        "run": config.run,
+        "classes": list(facts.dataset.classes),
+        "epochs": config.epochs,
+        "history": [dataclasses.asdict(epoch) for epoch in facts.history],
+        "best_epoch": facts.best.epoch,
+        "schedule": config.schedule,
+        "stopped": facts.stopped,
+        "evaluations": {name: _evaluation(each) for name, each in facts.evaluations.items()},
+        "confused": _confused(test, facts.dataset.test) if test else [],
+        "hyperparameters": dataclasses.asdict(config),
+        "data": facts.dataset.describe(),
+        "leaked": facts.dataset.leaked,
+        "skipped": [[each.file, each.reason] for split in facts.dataset.splits for each in split.skipped][
+            :200
+        ],
+        "machine": str(facts.machine),
+        "versions": dict(facts.versions),
+        "code_version": facts.code_version,
+        "serving": dict(facts.serving),
+        "seconds": round(facts.seconds, 3),
+        "hourly_usd": config.hourly_usd,
+        **watched(findings, debug),
+    }
+
+
+def of_folder(folder: Path) -> Record:
+    """The record that lies in a job's output, or what can be told of a job that left none.
+
+    Raises:
+        FileNotFoundError: there is nothing of a job in the folder.
+    """
+    path = folder / FILE
+    record: Record
+    if path.exists():
+        record = json.loads(path.read_text(encoding="utf-8"))
+    else:
+        debug = folder / "debug" if (folder / "debug").is_dir() else folder
+        names = _json(debug / "names.json")
+        record = {"format": _FORMAT, "job": folder.name, "classes": (names or {}).get("class_names", [])}
+        record |= {"failure": "The job ended before it could write a report. This is what it left."}
+        record |= watched(Findings.read(debug), debug)
+        if names is None and "steps" not in record and not record.get("rules"):
+            raise FileNotFoundError(f"{folder} holds neither report.json nor the debug folder of a job")
+    verdict = _json(folder / "verdict.json")
+    return {**record, "verdict": verdict} if verdict else record
+
+
+def write(record: Record, folder: Path) -> None:
+    """Write report.json."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / FILE).write_text(json.dumps(record, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def watched(findings: Findings, debug: Path) -> Record:
+    """What the debugger and the profiler saw."""
+    record: Record = {}
+    if findings.rules:
+        record["on_trigger"] = findings.on_trigger
+        record["stopped_by"] = findings.stopped_by
+        record["findings"] = [dataclasses.asdict(each) for each in findings.findings]
+        record["rules"] = [dataclasses.asdict(each) for each in findings.rules]
+    profile = Profile.read(debug / "profile")
+    if len(profile.steps.get("step", ())):
+        record["steps"] = _steps(profile.steps, _json(debug / "profile" / WALL))
+    if len(profile.system.get("seconds", ())) > 1:
+        record["system"] = _system(profile)
+    operators = _json(debug / "profile" / OPERATORS)
+    if operators:
+        record["operators"] = operators
+    flow = _flow(debug)
+    if flow:
+        record["flow"] = flow
+    return record
+
+
+def _evaluation(result: Evaluation) -> Record:
+    return {
+        "accuracy": result.accuracy,
+        "loss": result.loss,
+        "count": len(result.labels),
+        "per_class": [list(each) for each in result.per_class()],
+        "confusion": _sparse(result),
+    }
+
+
+def _sparse(result: Evaluation) -> list[list[int]]:
+    """The confusion matrix as [true class, predicted class, count] where the count is not zero."""
+    cells = Counter(zip(result.labels.tolist(), result.predicted.tolist(), strict=True))
+    return [[truth, said, count] for (truth, said), count in sorted(cells.items())]
+
+
+def _confused(test: Evaluation, split: Split) -> list[Record]:
+    """The pairs mixed up most, each with a few of its pictures."""
+    pairs = []
+    for truth, said, count in test.confused(_PAIRS):
+        places = ((test.labels == truth) & (test.predicted == said)).nonzero().flatten()[:_PICTURES_OF_A_PAIR]
+        squares = split.pixels[split.rows[places]].numpy()
+        pairs.append(
+            {"is": truth, "said": said, "count": count, "pictures": [_thumbnail(each) for each in squares]}
+        )
+    return pairs
+
+
+def _thumbnail(pixels: Any) -> str:
+    """A picture as a small JPEG in a data address."""
+    picture = Image.fromarray(np.ascontiguousarray(pixels))
+    picture.thumbnail((_THUMBNAIL, _THUMBNAIL), Image.Resampling.LANCZOS)
+    buffer = io.BytesIO()
+    picture.save(buffer, "JPEG", quality=80)
+    return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode()
+
+
+def _steps(steps: Mapping[str, Column], wall: Record | None) -> Record:
+    """Where the time went: seconds of each part over all steps, and the parts of the steps as a timeline."""
+    parts = {name: float(steps[name].sum()) for name in (*PHASES, "rest")}
+    measured = sum(parts.values()) + float(steps["between"].sum())
+    total = max(measured, wall["seconds"]) if wall else measured
+    groups = np.array_split(np.arange(len(steps["step"])), min(_POINTS, len(steps["step"])))
+    return {
+        "count": len(steps["step"]),
+        "wall_seconds": round(total, 4),
+        "seconds": {name: round(value, 4) for name, value in parts.items()},
+        "between_seconds": round(total - sum(parts.values()), 4),
+        "median_ms": round(1000 * float(np.median(np.sum([steps[name] for name in parts], axis=0))), 3),
+        "timeline": {
+            "step": [int(steps["step"][group[0]]) for group in groups],
+            **{name: [round(1000 * float(steps[name][g].mean()), 3) for g in groups] for name in parts},
+        },
+    }
+
+
+def _system(profile: Profile) -> Record:
+    """Utilisation over time."""
+    system = profile.system
+    groups = np.array_split(np.arange(len(system["seconds"])), min(_POINTS, len(system["seconds"])))
+
+    def thinned(values: Column) -> list[float]:
+        return [round(float(values[group].mean()), 2) for group in groups]
+
+    series = {
+        "seconds": thinned(system["seconds"]),
+        "cpu": thinned(profile.cores),
+        "io_wait": thinned(system["io_wait"]),
+        "memory_mb": thinned(system["memory_mb"]),
+        "process_mb": thinned(system["process_mb"]),
+        "disk": thinned(system["disk_read"] + system["disk_write"]),
+        "net": thinned(system["net_in"] + system["net_out"]),
+    }
+    if profile.gpus:
+        series["gpu"] = thinned(profile.gpu("busy").mean(0))
+        series["gpu_mb"] = thinned(profile.gpu("used_mb").sum(0))
+    cores = [name for name in system if name.startswith("core")]
+    return {**series, "cores": [round(float(system[name].mean()), 1) for name in cores], "gpus": profile.gpus}
+
+
+def _flow(debug: Path) -> Record | None:
+    """Gradients and updates of each layer over the saved steps, as powers of ten."""
+    names = _json(debug / "names.json")
+    if names is None or not (debug / "tensors" / "index").is_dir():
+        return None
+    from training_code.debugging.evaluation import open_trial
+
+    trial = open_trial(debug / "tensors")
+    weights = [place for place, each in enumerate(names["is_weight"]) if each]
+    flow: Record = {"layers": [names["parameters"][place].removesuffix(".weight") for place in weights]}
+    for name, tensor in (("gradient", "gradient/rms"), ("update", "update/ratio")):
+        if not trial.has_tensor(tensor):
+            continue
+        steps = trial.tensor(tensor).steps()
+        steps = [
+            steps[round(place)] for place in np.linspace(0, len(steps) - 1, min(_FLOW_STEPS, len(steps)))
+        ]
+        flow["steps"] = steps
+        rows = np.array([trial.tensor(tensor).value(step)[weights] for step in steps]).T
+        flow[name] = [[_power(value) for value in row] for row in rows]
+    return flow if "steps" in flow else None
+
+
+def _power(value: float) -> float | None:
+    return round(math.log10(value), 2) if math.isfinite(value) and value > 0 else None
+
+
+def _json(path: Path) -> Record | None:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return content if isinstance(content, dict) else None
