@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 
-from training_code import artifact, data, export, loop, model
+from training_code import artifact, data, export, loop, model, processes
 from training_code.batches import Batches
 from training_code.checkpoints import Checkpoints
-from training_code.config import parse
+from training_code.config import Config, parse
 from training_code.debugging.settings import Settings
 from training_code.errors import TrainingError
 from training_code.evaluation import Evaluation, evaluate
+from training_code.feeds import Feeds
 from training_code.job import Job
 from training_code.machine import CoreWatch, Machine
 from training_code.progress import Trained
 from training_code.stopping import Stopped, StopSignal
 from training_code.watching import watching
+from training_code.world import World
 
 
-def run(job: Job, stop: StopSignal) -> None:
-    """Do the whole job.
+def run(job: Job, config: Config, world: World, stop: StopSignal) -> None:
+    """Do the whole job, as one process of `world`.
 
     Raises:
         TrainingError: it cannot be done, for a reason its owner can mend.
@@ -28,22 +31,26 @@ def run(job: Job, stop: StopSignal) -> None:
     """
     start = time.perf_counter()
     watch = CoreWatch()
-    config = parse(job.hyperparameters())
     settings = Settings.of(config)
-    dataset = data.load(job.splits(), config, stop)
-    data.announce(dataset)
-    machine = Machine.prepare(watch.free_cores(), config.image_size)
+    found = data.find(job.splits(), config)
+    machine = Machine.prepare(max(1, watch.free_cores() // world.local_size), config, world.local_rank)
     print(f"job {job.name} on {machine}", flush=True)
 
-    train, valid, test = (Batches(split, dataset.transform, config, machine) for split in dataset.splits)
+    network = model.build(config, len(found.classes), job.pretrained, machine)
+    feeds = Feeds(network, config, machine, world, job)
+    dataset = data.load(found, config, stop, feeds.known)
+    data.announce(dataset)
+    train, valid, test = feeds.of(dataset, stop)
 
-    network = model.build(config, len(dataset.classes), job.pretrained, machine)
     checkpoints = Checkpoints(job.checkpoints, loop.identity(config, dataset))
-    with watching(job.output_data, settings, dataset.classes) as watched:
+    with watching(job.output_data, settings if world.first else settings.off(), dataset.classes) as watched:
         trained = loop.train(network, train, valid, config, checkpoints, stop, watched.observer)
 
-    told_to_stop = trained.stopped and not watched.stopped_by  # a rule leaves the time to test what it kept
+    # A rule that ended it leaves the time to test what it kept; the first process is the one that is watched.
+    told_to_stop = world.gathered(trained.stopped and not watched.stopped_by)[0]
     evaluations = {} if told_to_stop else _evaluate_best({"valid": valid, "test": test}, trained, stop)
+    if not world.first:
+        return
     if evaluations and not job.is_trial:
         serving = export.write_serving_form(
             job.model, trained.network, train, valid, evaluations["valid"], stop
@@ -74,7 +81,14 @@ def main() -> int:
     stop.listen()
     job = Job.from_environment()
     try:
-        run(job, stop)
+        config = parse(job.hyperparameters())
+        if processes.needed(config, job.cluster()):
+            return processes.start(config, job.cluster(), stop)
+        world = World.join()
+        if not world.first:
+            sys.stdout = open(os.devnull, "w")  # noqa: SIM115, PTH123 (one process speaks for all)
+        run(job, config, world, stop)
+        world.leave()
     except Stopped:
         print("stopped before the first epoch was done: there is no model", flush=True)
     except TrainingError as error:

@@ -129,7 +129,10 @@ def evaluation(facts: Facts) -> dict[str, Any]:
         "arch": facts.config.arch,
         "classes": list(classes),
         "image_size": facts.config.image_size,
-        "test": facts.evaluations["test"].describe(classes, dataset.test.fingerprint),
+        "test": {
+            **facts.evaluations["test"].describe(classes, dataset.test.fingerprint),
+            "misclassified": facts.evaluations["test"].misclassified(classes, dataset.test.files),
+        },
         "valid": facts.evaluations["valid"].describe(classes, dataset.valid.fingerprint),
         "train": {"count": len(dataset.train), "fingerprint": dataset.train.fingerprint},
         "serving": dict(facts.serving),

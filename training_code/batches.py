@@ -1,13 +1,14 @@
-"""What the network is fed: pixels picked, varied and normalised, one step at a time.
+"""What the network is fed: pictures picked, varied and normalised, one step at a time.
 
 A training batch is a function of the seed, the epoch and the step alone. Resuming at step 137 therefore
-means asking for step 137.
+means asking for step 137. Where the frozen part's answers are known (`features`), they are fed instead.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Final
 
@@ -15,92 +16,113 @@ import torch
 from torch import Tensor
 
 from training_code.config import Config
-from training_code.data import Split
+from training_code.features import Features
 from training_code.machine import Machine
 from training_code.pictures import Transform
 from training_code.seeds import generator
+from training_code.split import Split
+from training_code.views import PLAIN, Views
+from training_code.world import World
 
 EVALUATION_BATCH: Final = 128
 """Pictures at once where no gradients are kept."""
 
+_AHEAD: Final = 2
+"""Steps made ready while a GPU computes."""
+
 
 @dataclass(frozen=True)
 class Batches:
-    """Feeds one split to the network on one machine."""
+    """Feeds one split to the network on one machine, or this process's part of it."""
 
     split: Split
     transform: Transform
     config: Config
     machine: Machine
+    views: Views = PLAIN
+    features: Features | None = None
+    world: World = field(default_factory=World)
 
     @property
     def steps(self) -> int:
-        """Training steps in an epoch. No batch is left with a single picture: batch statistics need two."""
-        return max(1, min(-(-len(self.split) // self.config.batch_size), len(self.split) // 2))
+        """Training steps in an epoch. No process is left with a single picture: batch statistics need two."""
+        least = 2 * self.world.size
+        return max(1, min(-(-len(self.split) // self.config.batch_size), len(self.split) // least))
 
     @property
     def sizes(self) -> list[int]:
-        """How many pictures each step of an epoch has."""
+        """How many pictures each step of an epoch has, in all processes together."""
         return [len(rows) for rows in torch.arange(len(self.split)).tensor_split(self.steps)]
 
     def training(self, epoch: int, step: int) -> tuple[Tensor, Tensor]:
-        """The pixels (n, side, side, 3) and labels (n,) of one step of one epoch, varied as configured.
+        """What this process sees in one step of one epoch: squares (n, side, side, 3) of pixels, or features,
+        and labels (n,).
 
-        Every picture comes once per epoch; batches differ in size by at most one. Both are still in the
-        machine's memory; `input` makes of pixels what the network takes.
+        Every picture comes once per epoch; steps differ in size by at most one. Both are still in the
+        machine's memory; `input` makes of the first what the network takes.
         """
         rows = self._order(epoch)[step]
-        random = generator(self.config.seed, "augment", epoch, step)
-        pixels = varied(
-            self.split.pixels, self.split.rows[rows], self.transform.crop, self.config.augment, random
-        )
-        return pixels, self.split.labels[rows]
+        views = self.views.drawn(len(rows), generator(self.config.seed, "augment", epoch, step))
+        rows, views = self.world.mine(rows), self.world.mine(views)
+        if self.features is not None:
+            return self.features.picked(rows, views), self.split.labels[rows]
+        return self.views.shown(self.split.squares.picked(rows), views), self.split.labels[rows]
+
+    def epoch(self, epoch: int, first: int) -> Iterator[tuple[Tensor, Tensor]]:
+        """`training` of the steps of an epoch from `first` on; for a GPU some steps ahead.
+
+        A CPU that trains has no core to spare, and picking is a hundredth of a step there.
+        """
+        steps = range(first, self.steps)
+        if self.machine.device.type == "cpu":
+            yield from (self.training(epoch, step) for step in steps)
+            return
+        with ThreadPoolExecutor(1) as pool:
+            waiting = [pool.submit(self._pinned, epoch, step) for step in steps[:_AHEAD]]
+            for step in steps:
+                ready = waiting.pop(0).result()
+                if step + _AHEAD < self.steps:
+                    waiting.append(pool.submit(self._pinned, epoch, step + _AHEAD))
+                yield ready
 
     def evaluation(self) -> Iterator[tuple[Tensor, Tensor]]:
-        """All pictures as they are and their labels, in the order of the split."""
-        for start in range(0, len(self.split), EVALUATION_BATCH):
-            rows = torch.arange(start, min(start + EVALUATION_BATCH, len(self.split)))
-            pixels = self.split.pixels[self.split.rows[rows]]
-            yield self.input(pixels), self.machine.put(self.split.labels[rows])
+        """All pictures of this process as they are, ready for the network, and their labels, in order."""
+        mine = self.world.mine(torch.arange(len(self.split)))
+        for start in range(0, len(mine), EVALUATION_BATCH):
+            rows = mine[start : start + EVALUATION_BATCH]
+            if self.features is not None:
+                shown = self.features.picked(rows, torch.zeros_like(rows))
+            else:
+                shown = self.split.squares.picked(rows)
+            yield self.input(shown), self.machine.put(self.split.labels[rows])
+
+    def input(self, shown: Tensor) -> Tensor:
+        """What the network takes: normalised pictures (n, 3, side, side), or features as they are."""
+        if self.features is not None:
+            return self.features.ready(shown, self.machine)
+        return normalised(shown, self.transform, self.machine)
+
+    @property
+    def from_cut(self) -> bool:
+        """Whether `input` gives what the frozen part would."""
+        return self.features is not None
 
     def _order(self, epoch: int) -> tuple[Tensor, ...]:
         return _shuffled(len(self.split), self.steps, self.config.seed, epoch)
 
-    def input(self, pixels: Tensor) -> Tensor:
-        """Normalised float pictures from (n, side, side, 3) bytes; the layout stays channels-last."""
-        mean, std = (torch.tensor(v).view(1, 3, 1, 1) for v in (self.transform.mean, self.transform.std))
-        pictures = self.machine.put(pixels).permute(0, 3, 1, 2).float()
-        return pictures.div_(255).sub_(self.machine.put(mean)).div_(self.machine.put(std))
+    def _pinned(self, epoch: int, step: int) -> tuple[Tensor, Tensor]:
+        shown, labels = self.training(epoch, step)
+        return shown.pin_memory(), labels.pin_memory()
+
+
+def normalised(squares: Tensor, transform: Transform, machine: Machine) -> Tensor:
+    """Float pictures (n, 3, side, side) on the device, in its order, from bytes (n, side, side, 3)."""
+    mean, std = (torch.tensor(v).view(1, 3, 1, 1) for v in (transform.mean, transform.std))
+    pictures = machine.put(squares).permute(0, 3, 1, 2).to(torch.float32, memory_format=machine.memory_format)
+    return pictures.div_(255).sub_(machine.put(mean)).div_(machine.put(std))
 
 
 @lru_cache(maxsize=1)
 def _shuffled(count: int, steps: int, seed: int, epoch: int) -> tuple[Tensor, ...]:
     order = torch.randperm(count, generator=generator(seed, "order", epoch))
     return torch.tensor_split(order, steps)
-
-
-def varied(pixels: Tensor, rows: Tensor, side: int, augment: str, random: torch.Generator) -> Tensor:
-    """Pictures picked by `rows`, cut to `side` at random places and mirrored at random, as `augment` says.
-
-    Args:
-        pixels: (pictures, larger or equal side, the same, 3), uint8.
-        rows: which of them, (n,).
-        side: of the result, in pixels.
-        augment: none, flip, crop or crop-flip.
-        random: where chance comes from.
-
-    Returns:
-        (n, side, side, 3), uint8.
-    """
-    spare = pixels.shape[1] - side
-    if spare:
-        corners = torch.randint(spare + 1, (len(rows), 2), generator=random).tolist()
-        picked = torch.empty((len(rows), side, side, 3), dtype=torch.uint8)
-        for place, (row, (top, left)) in enumerate(zip(rows.tolist(), corners, strict=True)):
-            picked[place] = pixels[row, top : top + side, left : left + side]
-    else:
-        picked = pixels[rows]
-    if augment in ("flip", "crop-flip"):
-        mirrored = torch.rand(len(rows), generator=random) < 0.5
-        picked[mirrored] = picked[mirrored].flip(2)
-    return picked

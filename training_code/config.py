@@ -66,6 +66,10 @@ class Config:
     """The share of each class's training pictures that is used."""
     augment: str = _one_of("flip", "none", "crop", "crop-flip")
     """How training pictures are varied: mirrored left to right, cropped at random places, both or neither."""
+    crop_places: int = _number(0, 0, 64)
+    """How many fixed places crops are cut at (of few, frozen stages' answers can be kept); 0 is anywhere."""
+    max_skipped: float = _number(0.1, 0.0, 1.0)
+    """The share of a split's pictures that may be undecodable; more ends the job."""
 
     optimizer: str = _one_of("sgd", "adamw")
     """Stochastic gradient descent with momentum, or AdamW."""
@@ -87,11 +91,26 @@ class Config:
     """Epochs, also parts of one, over which the learning rate rises to its highest."""
     label_smoothing: float = _number(0.0, 0.0, 1.0, below=True)
     """The share of each target that is spread over all classes."""
+    class_weights: str = _one_of("none", "balanced")
+    """Whether rare classes count more in the loss: balanced weighs each by one over its pictures."""
+    patience: int = _number(0, 0, 10_000)
+    """Training ends after so many epochs without a better objective; 0 never ends it early."""
     seed: int = _number(0, 0, 2**31 - 1)
     """The same seed on the same machine gives the same numbers."""
     objective: str = _one_of("valid_accuracy", "valid_loss")
     """The metric by which the best epoch is chosen: the highest accuracy, or the lowest loss."""
 
+    precision: str = _one_of("auto", "bfloat16", "float32")
+    """The number format of the network's arithmetic; auto is bfloat16 where the machine has it."""
+    memory_format: str = _one_of("auto", "channels_last", "contiguous")
+    """The order of pictures in memory; auto is channels_last."""
+    compile: str = _one_of("off", "on")
+    """Whether torch.compile rewrites the trained part. It takes a minute, and needs a C++ compiler."""
+    processes: int = _number(0, 0, 64)
+    """Processes per instance that train together; 0 is one per GPU, or one."""
+
+    feature_cache: str = _text()
+    """Where jobs share what frozen stages make of pictures: an S3 prefix or a folder; empty is nowhere."""
     debug_rules: str = _text()
     """The rules that watch the training: all, or a list of names (training_code/debugging/catalogue.py)."""
     debug_parameters: str = _text()
@@ -120,6 +139,11 @@ class Config:
                 f"warmup_epochs={self.warmup_epochs:g}: the warm-up must be shorter than "
                 f"the training (epochs={self.epochs})"
             )
+
+    @property
+    def crops(self) -> bool:
+        """Whether training pictures are cut at random places."""
+        return self.augment in ("crop", "crop-flip")
 
     @property
     def maximize(self) -> bool:

@@ -1,76 +1,49 @@
-"""The pictures of a job, decoded once: from three folders of class folders to arrays of pixels.
+"""The pictures of a job, decoded once: from three splits of class folders to squares of pixels.
 
-`load` is the whole way: find the classes, check that each split has them all, take the share of the training
-pictures that was asked for, decode everything in parallel. What cannot be decoded is skipped, counted and
-listed, and only too much of it ends the job. The pixels stay in memory while they take no more than a share
-of what is free, else in an unlinked scratch file: memory stays bounded however many pictures there are.
+`find` lists the files and checks that each split has every class; `load` decodes them in parallel. What
+cannot be decoded is skipped, counted and listed, and only too much of it ends the job. The squares lie in a
+scratch file (`table`), so memory stays the same however many pictures there are. A split whose frozen
+features are known already is not decoded at all.
 """
 
 from __future__ import annotations
 
 import hashlib
-import shutil
-import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
-import numpy as np
 import torch
-from PIL import Image
-from torch import Tensor
 
+from training_code import files as picture_files
 from training_code.config import Config
-from training_code.errors import OutOfMemory, UnusableDataset
-from training_code.machine import available_memory, cores
-from training_code.pictures import SUFFIXES, Pixels, Transform, UndecodablePicture, decode
+from training_code.errors import UnusableDataset
+from training_code.files import Files
+from training_code.machine import cores
+from training_code.pictures import SUFFIXES, Transform, UndecodablePicture, decode
 from training_code.seeds import generator
+from training_code.split import Skipped, Split, Squares
 from training_code.stopping import StopSignal
-
-MAX_SKIPPED_SHARE: Final = 0.1
-"""More undecodable pictures than this in a split end the job: then something is wrong with all of it."""
-
-_MEMORY_SHARE: Final = 0.25
-"""Of the free memory, what decoded pictures may take; the rest is for the network and its gradients."""
+from training_code.table import Table
 
 _CHUNK: Final = 256
 """Pictures decoded between two looks at the stop signal."""
 
-_Look = tuple[int, str, str]
-"""What looking at a file tells: its size in bytes, its SHA-256, and what is wrong with it."""
+_T = TypeVar("_T")
+
+Known = Callable[[str, str], tuple[Skipped, ...] | None]
+"""Asked for a split's name and fingerprint: what is skipped in it, when its pixels need not be decoded."""
 
 
 @dataclass(frozen=True)
-class Skipped:
-    """A file that could not be used, and why."""
+class Found:
+    """The files there are to train on, and the classes in the order of their index."""
 
-    file: str
-    reason: str
-
-
-@dataclass(frozen=True)
-class Split:
-    """The decoded pictures of train, valid or test.
-
-    `pixels` has shape (pictures, side, side, 3), uint8; `rows` says which of them are usable; `labels` and
-    `files` follow `rows`. `fingerprint` covers the name, size and content of every picture file, skipped
-    ones included, so that two jobs can tell whether they saw the same split.
-    """
-
-    name: str
-    pixels: Tensor
-    rows: Tensor
-    labels: Tensor
-    files: tuple[str, ...]
-    fingerprint: str
-    digests: frozenset[str]
-    skipped: tuple[Skipped, ...]
-
-    def __len__(self) -> int:
-        return len(self.files)
+    classes: tuple[str, ...]
+    files: Mapping[str, Files]
 
 
 @dataclass(frozen=True)
@@ -104,54 +77,45 @@ class Dataset:
         }
 
 
-def load(folders: Mapping[str, Path], config: Config, stop: StopSignal, memory: int | None = None) -> Dataset:
-    """Find, check and decode the pictures.
-
-    Args:
-        folders: the folders of train, valid and test.
-        config: image size, training share, augmentation and seed are used.
-        stop: looked at while decoding.
-        memory: bytes the decoded pictures may take in memory; by default a share of what is free.
+def find(folders: Mapping[str, Path], config: Config) -> Found:
+    """List the files of train, valid and test, and take the share of the training pictures asked for.
 
     Raises:
-        UnusableDataset: classes missing, empty or too few; too many pictures damaged.
-        OutOfMemory: the decoded pictures fit neither into memory nor onto the disk.
+        UnusableDataset: classes missing, empty or too few; a packed split that cannot be read.
+    """
+    found = {name: picture_files.find(folder) for name, folder in folders.items()}
+    classes = _common_classes({name: each.by_class for name, each in found.items()})
+    train = found["train"]
+    found["train"] = Files(train.folder, _share(train.by_class, config), train.packed)
+    return Found(classes, found)
+
+
+def load(found: Found, config: Config, stop: StopSignal, known: Known | None = None) -> Dataset:
+    """Decode the pictures.
+
+    Args:
+        found: what there is.
+        config: image size, augmentation and how much may be skipped are used.
+        stop: looked at while decoding.
+        known: asked before a split is decoded; then every file is read twice, to know its fingerprint first.
+
+    Raises:
+        UnusableDataset: too many pictures damaged.
+        OutOfMemory: the decoded pictures fit neither onto the disk nor into memory.
         Stopped: the job was told to stop.
     """
     transform = Transform.of_size(config.image_size)
-    files = {split: _files(folder) for split, folder in folders.items()}
-    classes = _common_classes(files)
-    files["train"] = _share(files["train"], config)
-    roomy = config.augment in ("crop", "crop-flip")
-    budget = int(available_memory() * _MEMORY_SHARE) if memory is None else memory
 
-    def split(name: str, *, side: int, square: Callable[[Image.Image], Pixels]) -> Split:
-        nonlocal budget
-        names = [f"{label}/{file}" for label in classes for file in files[name][label]]
-        pixels = _room(len(names), side, budget)
-        budget -= pixels.nbytes
-        return _decoded(name, folders[name], names, classes, pixels, square, stop)
+    def split(name: str) -> Split:
+        roomy = name == "train" and config.crops
+        square = transform.roomy_pixels if roomy else transform.pixels
+        side = transform.roomy_side if roomy else transform.crop
+        of_class = found.files[name].by_class
+        names = [f"{label}/{file}" for label in found.classes for file in of_class[label]]
+        decoder = _Decoder(name, found.files[name], names, Squares(side, square), config.max_skipped, stop)
+        return decoder.split(found.classes, known)
 
-    if roomy:
-        train = split("train", side=transform.roomy_side, square=transform.roomy_pixels)
-    else:
-        train = split("train", side=transform.crop, square=transform.pixels)
-    valid = split("valid", side=transform.crop, square=transform.pixels)
-    test = split("test", side=transform.crop, square=transform.pixels)
-    return Dataset(classes, transform, train, valid, test)
-
-
-def _files(folder: Path) -> dict[str, list[str]]:
-    """The picture files of each class folder, as paths below it, sorted; hidden files are left alone."""
-    return {
-        label.name: sorted(
-            path.relative_to(label).as_posix()
-            for path in label.rglob("*")
-            if path.suffix.lower() in SUFFIXES and not path.name.startswith(".") and path.is_file()
-        )
-        for label in sorted(folder.iterdir())
-        if label.is_dir() and not label.name.startswith(".")
-    }
+    return Dataset(found.classes, transform, split("train"), split("valid"), split("test"))
 
 
 def _common_classes(files: Mapping[str, Mapping[str, list[str]]]) -> tuple[str, ...]:
@@ -186,88 +150,88 @@ def _share(by_class: Mapping[str, list[str]], config: Config) -> dict[str, list[
     return taken
 
 
-def _room(count: int, side: int, budget: int) -> Pixels:
-    """An array for `count` squares: in memory if it fits the budget, else in an unlinked scratch file."""
-    shape = (count, side, side, 3)
-    size = count * side * side * 3
-    if size <= budget:
-        return np.empty(shape, dtype=np.uint8)
-    free = shutil.disk_usage(tempfile.gettempdir()).free
-    if size > free * 0.9:
-        raise OutOfMemory(
-            f"{count} decoded pictures of {side}x{side} take {size / 1e9:.1f} GB; memory has "
-            f"{max(0, budget) / 1e9:.1f} GB for them and the disk {free / 1e9:.1f} GB: give the job a larger "
-            f"volume, or lower image_size or train_fraction"
+@dataclass(frozen=True)
+class _Decoder:
+    """Decodes one split."""
+
+    name: str
+    files: Files
+    names: list[str]
+    squares: Squares
+    max_skipped: float
+    stop: StopSignal
+
+    def split(self, classes: tuple[str, ...], known: Known | None) -> Split:
+        """The split, decoded unless `known` says that this is not needed."""
+        skipped = None
+        if known is not None:
+            looks = list(self._each(self._hash))
+            skipped = known(self.name, _fingerprint(self.names, looks))
+        table = None
+        if skipped is None:
+            shape = (self.squares.side, self.squares.side, 3)
+            table = Table(len(self.names), shape, torch.uint8, f"decoded pictures of {shape[0]}x{shape[1]}")
+            problems: dict[int, str] = {}
+            looks = list(self._each(lambda row: self._decode(row, table, problems)))
+            skipped = tuple(
+                Skipped(f"{self.name}/{self.names[row]}", why) for row, why in sorted(problems.items())
+            )
+        left_out = {each.file for each in skipped}
+        rows = [row for row, name in enumerate(self.names) if f"{self.name}/{name}" not in left_out]
+        index = {label: position for position, label in enumerate(classes)}
+        labels = [index[self.names[row].split("/", 1)[0]] for row in rows]
+        _check_skipped(self.name, classes, labels, skipped, len(self.names), self.max_skipped)
+        self.squares.fill(self.files, tuple(self.names[row] for row in rows), table, torch.tensor(rows))
+        return Split(
+            name=self.name,
+            squares=self.squares,
+            labels=torch.tensor(labels),
+            files=tuple(self.names[row] for row in rows),
+            fingerprint=_fingerprint(self.names, looks),
+            digests=frozenset(digest for _, digest in looks),
+            skipped=skipped,
         )
-    with tempfile.TemporaryFile() as scratch:
-        scratch.truncate(size)
-        return np.memmap(scratch, dtype=np.uint8, mode="r+", shape=shape)
 
+    def _hash(self, row: int) -> tuple[int, str]:
+        content = self.files.read(self.names[row])
+        return len(content), hashlib.sha256(content).hexdigest()
 
-def _decoded(
-    name: str,
-    folder: Path,
-    names: list[str],
-    classes: tuple[str, ...],
-    pixels: Pixels,
-    square: Callable[[Image.Image], Pixels],
-    stop: StopSignal,
-) -> Split:
-    lines: list[str] = []
-    digests: list[str] = []
-    skipped: dict[int, Skipped] = {}
-
-    def look_at(row: int) -> tuple[int, str, str]:
-        content = (folder / names[row]).read_bytes()
+    def _decode(self, row: int, table: Table, problems: dict[int, str]) -> tuple[int, str]:
+        content = self.files.read(self.names[row])
         try:
-            pixels[row] = square(decode(content))
-            problem = ""
+            table.write(row, torch.from_numpy(self.squares.square(decode(content)).copy()))
         except UndecodablePicture as error:
-            problem = str(error)
-        return len(content), hashlib.sha256(content).hexdigest(), problem
+            problems[row] = str(error)
+        return len(content), hashlib.sha256(content).hexdigest()
 
-    with ThreadPoolExecutor(cores()) as pool:
-        for row, (size, digest, problem) in _in_chunks(pool, look_at, len(names), stop):
-            lines.append(f"{names[row]}:{size}:{digest}")
-            digests.append(digest)
-            if problem:
-                skipped[row] = Skipped(f"{name}/{names[row]}", problem)
-    rows = [row for row in range(len(names)) if row not in skipped]
-    index = {label: position for position, label in enumerate(classes)}
-    labels = [index[names[row].split("/", 1)[0]] for row in rows]
-    _check_skipped(name, classes, labels, list(skipped.values()), len(names))
-    return Split(
-        name=name,
-        pixels=torch.from_numpy(pixels),
-        rows=torch.tensor(rows),
-        labels=torch.tensor(labels),
-        files=tuple(names[row] for row in rows),
-        fingerprint=hashlib.sha256("\n".join(sorted(lines)).encode()).hexdigest(),
-        digests=frozenset(digests),
-        skipped=tuple(skipped.values()),
-    )
+    def _each(self, work: Callable[[int], _T]) -> Iterator[_T]:
+        """`work` of every row, in order, a chunk at a time so that a stop is quick."""
+        with ThreadPoolExecutor(cores()) as pool:
+            for start in range(0, len(self.names), _CHUNK):
+                self.stop.check()
+                yield from pool.map(work, range(start, min(len(self.names), start + _CHUNK)))
 
 
-def _in_chunks(
-    pool: ThreadPoolExecutor, work: Callable[[int], _Look], count: int, stop: StopSignal
-) -> Iterator[tuple[int, _Look]]:
-    """`work` of every row, in order, a chunk at a time so that a stop is quick."""
-    for start in range(0, count, _CHUNK):
-        stop.check()
-        rows = range(start, min(count, start + _CHUNK))
-        yield from zip(rows, pool.map(work, rows), strict=True)
+def _fingerprint(names: list[str], looks: list[tuple[int, str]]) -> str:
+    lines = [f"{name}:{size}:{digest}" for name, (size, digest) in zip(names, looks, strict=True)]
+    return hashlib.sha256("\n".join(sorted(lines)).encode()).hexdigest()
 
 
 def _check_skipped(
-    name: str, classes: tuple[str, ...], labels: list[int], skipped: list[Skipped], count: int
+    name: str,
+    classes: tuple[str, ...],
+    labels: list[int],
+    skipped: tuple[Skipped, ...],
+    count: int,
+    most: float,
 ) -> None:
     if not skipped:
         return
     first = f"{skipped[0].file}: {skipped[0].reason}"
-    if len(skipped) > count * MAX_SKIPPED_SHARE:
+    if len(skipped) > count * most:
         raise UnusableDataset(
             f"{len(skipped)} of {count} pictures of the split {name!r} cannot be used, more than "
-            f"{MAX_SKIPPED_SHARE:.0%}; the first is {first}"
+            f"{most:.0%} (max_skipped); the first is {first}"
         )
     left = Counter(labels)
     without = [label for position, label in enumerate(classes) if not left[position]]
@@ -284,7 +248,7 @@ def _listed(labels: list[str], most: int = 5) -> str:
 
 
 def announce(dataset: Dataset, most: int = 20) -> None:
-    """Say in the log what there is to train on, and what was left out."""
+    """Say in the log what there is to train on, what was left out, and what makes learning hard."""
     counts = ", ".join(f"{len(split)} {split.name}" for split in dataset.splits)
     print(f"{counts} pictures in {len(dataset.classes)} classes", flush=True)
     skipped = [each for split in dataset.splits for each in split.skipped]
@@ -294,3 +258,11 @@ def announce(dataset: Dataset, most: int = 20) -> None:
         print(f"skipped {len(skipped) - most} more", flush=True)
     if dataset.leaked:
         print(f"warning: {dataset.leaked} test pictures are also training pictures", flush=True)
+    of_class = torch.bincount(dataset.train.labels, minlength=len(dataset.classes)).tolist()
+    single = [label for label, count in zip(dataset.classes, of_class, strict=True) if count == 1]
+    if single:
+        print(
+            f"warning: one single training picture of {_listed(single)}; a network learns that picture, "
+            f"not the class",
+            flush=True,
+        )

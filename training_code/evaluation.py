@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 
 from training_code.batches import Batches
+from training_code.resnet import ResNet
 from training_code.stopping import StopSignal
 
 MAX_MATRIX_CLASSES: Final = 1000
@@ -18,13 +19,20 @@ MAX_LISTED_PICTURES: Final = 200_000
 """Beyond, the single predictions are left out of the JSON."""
 
 
+MAX_MISTAKES: Final = 100
+"""Misclassified pictures that are listed."""
+
+
 @dataclass(frozen=True)
 class Evaluation:
-    """The result on one split. `labels` and `predicted` are class indices, one per picture, in its order."""
+    """The result on one split. `labels` and `predicted` are class indices, one per picture, in its order;
+    `confidence` is the probability the network gave what it predicted.
+    """
 
     loss: float
     labels: Tensor
     predicted: Tensor
+    confidence: Tensor
     classes: int
 
     @property
@@ -58,6 +66,24 @@ class Evaluation:
         )
         return [(pair // self.classes, pair % self.classes, count) for count, pair in ranked[:most]]
 
+    def mistakes(self, most: int) -> list[int]:
+        """The pictures taken for another class, the surest mistake first."""
+        wrong = (self.labels != self.predicted).nonzero().flatten()
+        surest = self.confidence[wrong].argsort(descending=True, stable=True)
+        return [int(each) for each in wrong[surest][:most]]
+
+    def misclassified(self, classes: tuple[str, ...], files: tuple[str, ...]) -> list[dict[str, Any]]:
+        """The form of evaluation.json: which pictures were taken for what, the surest mistakes first."""
+        return [
+            {
+                "file": files[picture],
+                "class": classes[int(self.labels[picture])],
+                "predicted": classes[int(self.predicted[picture])],
+                "confidence": round(float(self.confidence[picture]), 6),
+            }
+            for picture in self.mistakes(MAX_MISTAKES)
+        ]
+
     def describe(self, classes: tuple[str, ...], fingerprint: str) -> dict[str, Any]:
         """The form of evaluation.json."""
         return {
@@ -77,26 +103,38 @@ class Evaluation:
 
 
 @torch.inference_mode()
-def evaluate(network: nn.Module, batches: Batches, classes: int, stop: StopSignal) -> Evaluation:
+def evaluate(network: ResNet, batches: Batches, classes: int, stop: StopSignal) -> Evaluation:
     """Run the network over a split, pictures as they are; the loss is cross entropy without label smoothing.
+
+    Every process of a `World` runs over its part, and all get the whole result.
 
     Raises:
         Stopped: the job was told to stop.
     """
     network.eval()
-    losses: list[Tensor] = []
-    labels: list[Tensor] = []
-    predicted: list[Tensor] = []
+    parts: list[tuple[Tensor, ...]] = []
     for pictures, truth in batches.evaluation():
-        stop.check()
+        _stop_together(batches, stop)
         with batches.machine.autocast():
-            scores = network(pictures).float()
-        losses.append(functional.cross_entropy(scores, truth, reduction="sum"))
-        predicted.append(scores.argmax(1))
-        labels.append(truth)
+            scores = network(pictures, from_cut=batches.from_cut).float()
+        losses = functional.cross_entropy(scores, truth, reduction="none")
+        confidence, predicted = scores.softmax(1).max(1)
+        parts.append((losses, truth, predicted, confidence))
+    mine = tuple(torch.cat(each).cpu() for each in zip(*parts, strict=True)) if parts else ()
+    everybody = [part for part in batches.world.gathered(mine) if part]
+    losses, labels, predicted, confidence = (torch.cat(each) for each in zip(*everybody, strict=True))
     return Evaluation(
-        loss=float(torch.stack(losses).double().sum()) / len(batches.split),
-        labels=torch.cat(labels).cpu(),
-        predicted=torch.cat(predicted).cpu(),
+        loss=float(losses.double().sum()) / len(batches.split),
+        labels=labels,
+        predicted=predicted,
+        confidence=confidence,
         classes=classes,
     )
+
+
+def _stop_together(batches: Batches, stop: StopSignal) -> None:
+    """Alone, look at the signal. Several processes finish an evaluation: each has its own number of batches,
+    and they stop together after it.
+    """
+    if batches.world.size == 1:
+        stop.check()

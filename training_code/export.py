@@ -169,13 +169,12 @@ def _calibration(train: Batches, stop: StopSignal) -> Iterator[NDArray[np.uint8]
     """Squares (1, crop, crop, 3) of training pictures, evenly from all classes, as evaluation sees them."""
     split, side = train.split, train.transform.crop
     count = min(CALIBRATION_PICTURES, len(split))
-    margin = (split.pixels.shape[1] - side) // 2
+    margin = (split.squares.side - side) // 2
     # Rows are sorted by class, so even steps through them meet every class.
     for place in torch.linspace(0, len(split) - 1, count).round().long():
         stop.check()
-        row = int(split.rows[place])
-        square = split.pixels[row, margin : margin + side, margin : margin + side]
-        yield np.ascontiguousarray(square.numpy())[None]
+        square = split.squares.picked(place[None])[:, margin : margin + side, margin : margin + side]
+        yield np.ascontiguousarray(square.numpy())
 
 
 def _judged(
@@ -185,9 +184,10 @@ def _judged(
     split = valid.split
     found = np.empty(len(split), np.int64)
     start = time.perf_counter()
-    for place, row in enumerate(split.rows.tolist()):
+    for place in range(len(split)):
         stop.check()
-        scores = request.infer([split.pixels[row].numpy()[None]], share_inputs=True)[0]
+        square = split.squares.picked(torch.tensor([place]))
+        scores = request.infer([square.numpy()], share_inputs=True)[0]
         found[place] = scores[0].argmax()
     milliseconds = (time.perf_counter() - start) * 1000 / len(split)
     accuracy = float((found == reference.labels.numpy()).mean())

@@ -23,6 +23,15 @@ _FAILURE_CHARACTERS: Final = 1024
 
 
 @dataclass(frozen=True)
+class Cluster:
+    """The hosts of a job, the rank of this one, and the network interface by which they reach each other."""
+
+    hosts: tuple[str, ...]
+    rank: int
+    interface: str
+
+
+@dataclass(frozen=True)
 class Job:
     """One training job's folders and name."""
 
@@ -49,9 +58,16 @@ class Job:
 
     @property
     def checkpoints(self) -> Path | None:
-        """Where checkpoints outlive this machine; none unless the job was given a place for them."""
-        folder = self.base / "checkpoints"
-        return folder if folder.is_dir() else None
+        """Where checkpoints outlive this machine; none unless the job was given a place for them.
+
+        A folder of the job's own: the trials of a tuning job are all given the same place.
+        """
+        place = self.base / "checkpoints"
+        if not place.is_dir():
+            return None
+        folder = place / self.name
+        folder.mkdir(exist_ok=True)
+        return folder
 
     @property
     def pretrained(self) -> Path:
@@ -62,6 +78,20 @@ class Job:
     def is_trial(self) -> bool:
         """Whether a tuning job started this one: SageMaker then adds the objective's name."""
         return _OBJECTIVE in self.hyperparameters()
+
+    @property
+    def features(self) -> Path:
+        """The channel with frozen features that other jobs computed."""
+        return self.base / "input" / "data" / "features"
+
+    def cluster(self) -> Cluster:
+        """The instances of this job, and this one's place among them; one where nothing says more."""
+        path = self.base / "input" / "config" / "resourceconfig.json"
+        if not path.exists():
+            return Cluster(("localhost",), 0, "")
+        told = json.loads(path.read_text(encoding="utf-8"))
+        hosts = tuple(sorted(told["hosts"]))
+        return Cluster(hosts, hosts.index(told["current_host"]), told.get("network_interface_name", ""))
 
     def hyperparameters(self) -> dict[str, str]:
         """The strings of hyperparameters.json; none when there is no such file.

@@ -15,15 +15,16 @@ from typing import Final
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
+from training_code import synced
 from training_code.batches import Batches
 from training_code.checkpoints import Checkpoint, Checkpoints
 from training_code.config import OF_WATCHING, Config
 from training_code.data import Dataset
 from training_code.errors import TrainingDiverged
 from training_code.evaluation import evaluate
-from training_code.machine import cores, memory_explained
+from training_code.loss import Loss, likely_cause
+from training_code.machine import compiled, cores, memory_explained
 from training_code.observer import Observer
 from training_code.optimizer import Optimizer, schedule
 from training_code.progress import Epoch, Progress, Trained
@@ -34,6 +35,9 @@ from training_code.stopping import Stopped, StopSignal
 _STEPS_BETWEEN_CHECKS_ON_GPU: Final = 20
 """Looking at a loss makes the GPU wait for the CPU; on a CPU it costs nothing."""
 
+_OF_NO_NUMBER: Final = OF_WATCHING | {"run", "feature_cache", "processes", "max_skipped"}
+"""Hyperparameters that change no number of a training: a checkpoint may be resumed with another value."""
+
 
 def identity(config: Config, dataset: Dataset) -> dict[str, object]:
     """What makes two trainings the same one: a checkpoint of one may only be resumed by the other.
@@ -41,7 +45,7 @@ def identity(config: Config, dataset: Dataset) -> dict[str, object]:
     Who looks on changes nothing.
     """
     return {
-        **{name: value for name, value in asdict(config).items() if name not in OF_WATCHING},
+        **{key: value for key, value in asdict(config).items() if key not in _OF_NO_NUMBER},
         "classes": list(dataset.classes),
         "train": dataset.train.fingerprint,
         "valid": dataset.valid.fingerprint,
@@ -103,50 +107,58 @@ class _Training:
         stop: StopSignal,
         observer: Observer,
     ) -> None:
-        self.observer = observer
-        self.network, self.batches, self.valid = network, batches, valid
+        self.network, self.batches, self.valid, self.observer = network, batches, valid, observer
         self.config, self.checkpoints, self.stop = config, checkpoints, stop
-        self.device = batches.machine.device
+        self.device, self.world = batches.machine.device, batches.world
+        if self.world.size > 1:
+            synced.synchronise(network)
         self.optimizer = Optimizer(network, config)
         self.rate = schedule(config, batches.steps)
+        self.loss = Loss(config, batches.split.labels, network.fc.out_features, self.device)
+        self.stepped = self.world.together(compiled(network, config))
         self.losses = torch.zeros(batches.steps, device=self.device)
         self.best: dict[str, Tensor] = {}
         self.progress = Progress()
         self._clock = time.perf_counter()
         self._reporter = Reporter(config.epochs * batches.steps)
+        self._ended_by_observer = False
 
     def run(self) -> None:
-        """All epochs from where training is."""
-        while self.progress.epoch <= self.config.epochs:
+        """All epochs from where training is, or until they no longer help."""
+        while self.progress.epoch <= self.config.epochs and not self._out_of_patience():
             self._train_epoch()
             self._finish_epoch()
             self.save()
 
     def _train_epoch(self) -> None:
         self.network.train()
+        epoch = self.progress.epoch
+        feed = self.batches.epoch(epoch, self.progress.step)
         while self.progress.step < self.batches.steps:
-            self.stop.check()
+            self._stop_together()
             step = self.progress.step
-            self.observer.step_begins(self.progress.epoch, step)
+            self.observer.step_begins(epoch, step)
             self.observer.phase("data")
-            pixels, labels = self.batches.training(self.progress.epoch, step)
+            shown, labels = next(feed)
             self.observer.phase("to_device")
-            self._step(self.batches.input(pixels), self.batches.machine.put(labels))
+            self._step(self.batches.input(shown), self.batches.machine.put(labels))
             self.progress.step += 1
-            self.observer.step_ends(self.losses[step])
-            done = (self.progress.epoch - 1) * self.batches.steps + self.progress.step
+            done = (epoch - 1) * self.batches.steps + self.progress.step
             self._reporter.step(done, len(labels), self.losses[step])
+            self._tell_step_ended(self.losses[step])
         self._check_losses()
 
     def _step(self, pictures: Tensor, labels: Tensor) -> None:
         self.observer.phase("forward")
         with self.batches.machine.autocast():
-            scores = self.network(pictures)
-        loss = functional.cross_entropy(scores.float(), labels, label_smoothing=self.config.label_smoothing)
+            scores = self.stepped(pictures, from_cut=self.batches.from_cut)
+        total, whole = self.loss(scores, labels)
+        # The mean over all processes' pictures; their gradients are averaged, hence the factor.
+        both = self.world.sum(torch.stack([total.detach(), whole]))
         self.observer.phase("backward")
-        loss.backward()  # type: ignore[no-untyped-call]
+        (total * (self.world.size / both[1])).backward()  # type: ignore[no-untyped-call]
         step = self.progress.step
-        self.losses[step] = loss.detach()
+        self.losses[step] = both[0] / both[1]
         if self.device.type == "cpu" or step % _STEPS_BETWEEN_CHECKS_ON_GPU == 0:
             self._check_losses(step + 1)
         self.observer.phase("optimizer")
@@ -195,9 +207,38 @@ class _Training:
             return (epoch.valid_accuracy, -epoch.valid_loss) > (best.valid_accuracy, -best.valid_loss)
         return epoch.valid_loss < best.valid_loss
 
+    def _out_of_patience(self) -> bool:
+        done = len(self.progress.history)
+        if not self.config.patience or done - self.progress.best < self.config.patience:
+            return False
+        print(
+            f"no better {self.config.objective} since epoch {self.progress.best}, "
+            f"{done - self.progress.best} epochs ago: training ends early",
+            flush=True,
+        )
+        return True
+
+    def _tell_step_ended(self, loss: Tensor) -> None:
+        """Alone, an observer's wish to stop is followed at once; several processes agree before a step."""
+        try:
+            self.observer.step_ends(loss)
+        except Stopped:
+            if self.world.size == 1:
+                raise
+            self._ended_by_observer = True
+
+    def _stop_together(self) -> None:
+        """Alone, look at the signal; several processes agree, so that all stop before the same step."""
+        if self.world.size == 1:
+            self.stop.check()
+        elif self.world.any(self.stop.came or self._ended_by_observer):
+            raise Stopped
+
     def save(self) -> None:
         """Write a checkpoint of this moment."""
         self.progress.seconds += self._lap()
+        if not self.world.first:
+            return
         self.checkpoints.save(
             Checkpoint(
                 tensors={
@@ -245,13 +286,5 @@ class _Training:
         )
 
     def _likely_cause(self, step: int | None = None) -> str:
-        at = (self.progress.epoch - 1) * self.batches.steps + (
-            self.batches.steps - 1 if step is None else step
-        )
-        rate = self.rate(at)
-        if self.config.optimizer == "adamw" and self.config.eps < 1e-12:
-            return f"most likely eps={self.config.eps:g} is too small; 1e-8 is usual"
-        return (
-            f"most likely the learning rate ({rate:.3g} at that step) is too high; "
-            f"try learning_rate={self.config.learning_rate / 10:.3g}, or a longer warm-up"
-        )
+        last = self.batches.steps - 1 if step is None else step
+        return likely_cause(self.config, self.rate((self.progress.epoch - 1) * self.batches.steps + last))

@@ -12,6 +12,7 @@ import ctypes
 import math
 import os
 import platform
+import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,10 +22,10 @@ from pathlib import Path
 from typing import Final
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from training_code.config import Config
-from training_code.errors import OutOfMemory
+from training_code.errors import InvalidHyperparameter, OutOfMemory
 
 _LEAST_SIZE_FOR_BFLOAT16: Final = 32
 """Pixels. The single pixel appears at 16 and below; a test looks at the gradients from here on."""
@@ -40,21 +41,27 @@ class Machine:
     device: torch.device
     threads: int
     bfloat16: bool
+    memory_format: torch.memory_format = torch.channels_last
 
     @staticmethod
-    def prepare(threads: int, image_size: int) -> Machine:
-        """Find out what there is and set torch up for it, reproducibly."""
+    def prepare(threads: int, config: Config, local_rank: int = 0) -> Machine:
+        """Find out what there is and set torch up for it, reproducibly.
+
+        Raises:
+            InvalidHyperparameter: a number format was asked for that gives wrong numbers here.
+        """
         gpu = torch.cuda.is_available()
         if gpu:  # a CPU repeats its sums anyway, and would pay for this by importing the compiler
             os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # read at cuBLAS's first use
             torch.use_deterministic_algorithms(True, warn_only=True)
         _keep_freed_memory()
         torch.set_num_threads(threads)
-        native = torch.cuda.is_bf16_supported(including_emulation=False) if gpu else _cpu_has_bfloat16()
+        contiguous = config.memory_format == "contiguous"
         return Machine(
-            device=torch.device("cuda" if gpu else "cpu"),
+            device=torch.device("cuda", local_rank) if gpu else torch.device("cpu"),
             threads=threads,
-            bfloat16=native and image_size >= _LEAST_SIZE_FOR_BFLOAT16,
+            bfloat16=_bfloat16(config, gpu),
+            memory_format=torch.contiguous_format if contiguous else torch.channels_last,
         )
 
     def autocast(self) -> torch.autocast:
@@ -117,6 +124,19 @@ def memory_explained(config: Config) -> Iterator[None]:
         ) from None
 
 
+def compiled(network: nn.Module, config: Config) -> nn.Module:
+    """The network, rewritten by torch.compile if that is asked for.
+
+    Raises:
+        InvalidHyperparameter: there is no C++ compiler, without which torch.compile cannot work.
+    """
+    if config.compile == "off":
+        return network
+    if shutil.which(os.environ.get("CXX", "g++")) is None:
+        raise InvalidHyperparameter("compile=on needs a C++ compiler (g++), which this machine lacks")
+    return torch.compile(network)  # type: ignore[return-value]
+
+
 def available_memory() -> int:
     """Bytes this process may still take: what the machine has free, or its control group's limit leaves."""
     free = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
@@ -138,6 +158,22 @@ def versions() -> dict[str, str]:
     """The libraries whose version can change a result, and Python's own."""
     names = ("torch", "torchvision", "numpy", "pillow", "safetensors")
     return {"python": platform.python_version(), **{name: version(name) for name in names}}
+
+
+def _bfloat16(config: Config, gpu: bool) -> bool:
+    if config.precision == "float32":
+        return False
+    large = gpu or config.image_size >= _LEAST_SIZE_FOR_BFLOAT16
+    if config.precision == "bfloat16":
+        if not large:
+            raise InvalidHyperparameter(
+                f"precision=bfloat16 with image_size={config.image_size}: on a CPU, gradients of pictures "
+                f"below {_LEAST_SIZE_FOR_BFLOAT16} pixels are wrong in bfloat16; use float32 or "
+                f"larger pictures"
+            )
+        return True
+    native = torch.cuda.is_bf16_supported(including_emulation=False) if gpu else _cpu_has_bfloat16()
+    return native and large
 
 
 def _idle_seconds() -> float:

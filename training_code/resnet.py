@@ -116,6 +116,11 @@ class ResNet(nn.Module):
             module.eval()
         return self
 
+    def frozen_state(self) -> dict[str, Tensor]:
+        """The entries of `state_dict` that training never changes."""
+        trained = self.trained_state()
+        return {name: value for name, value in self.state_dict().items() if name not in trained}
+
     def trained_state(self) -> dict[str, Tensor]:
         """The entries of `state_dict` that training changes: parameters and statistics behind the cut."""
         frozen = {
@@ -127,15 +132,19 @@ class ResNet(nn.Module):
             name: value for name, value in self.state_dict().items() if not name.startswith(tuple(frozen))
         }
 
-    def forward(self, x: Tensor) -> Tensor:
-        return self.trained_part(self.frozen_part(x))
+    def forward(self, x: Tensor, *, from_cut: bool = False) -> Tensor:
+        """Class scores of pictures, or of what `frozen_part` made of them."""
+        return self.trained_part(x if from_cut else self.frozen_part(x))
 
     def frozen_part(self, x: Tensor) -> Tensor:
-        """What no training step changes: for the same picture always the same activation."""
+        """What no training step changes: for the same picture always the same activation.
+
+        It is pooled, (n, channels), where only the last layer is trained.
+        """
         with torch.no_grad():
             for stage in STAGES[: self.cut]:
                 x = self._stage(stage, x)
-        return x
+            return self._pooled(x) if STAGES[self.cut] == "fc" else x
 
     def trained_part(self, x: Tensor) -> Tensor:
         """From the activation at the cut to class scores."""
@@ -147,8 +156,11 @@ class ResNet(nn.Module):
         if stage == "stem":
             return self.maxpool(self.relu(self.bn1(self.conv1(x))))  # type: ignore[no-any-return]
         if stage == "fc":
-            return self.fc(torch.flatten(self.avgpool(x), 1))  # type: ignore[no-any-return]
+            return self.fc(x if x.dim() == 2 else self._pooled(x))  # type: ignore[no-any-return]
         return self.get_submodule(stage)(x)  # type: ignore[no-any-return]
+
+    def _pooled(self, x: Tensor) -> Tensor:
+        return torch.flatten(self.avgpool(x), 1)
 
     def _modules_of(self, stage: str) -> list[nn.Module]:
         return [self.conv1, self.bn1] if stage == "stem" else [self.get_submodule(stage)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import difflib
 import json
 import math
@@ -28,6 +29,10 @@ class Settings:
     """Whether whole tensors are saved with their reductions."""
     profile: bool
     traced_steps: int
+
+    def off(self) -> Settings:
+        """Settings of a process that is not watched: of several that train together, the first one is."""
+        return dataclasses.replace(self, rules={}, profile=False)
 
     @staticmethod
     def of(config: Config) -> Settings:

@@ -11,14 +11,16 @@ import torch
 from PIL import Image
 
 from training_code import data, loop, model
-from training_code.batches import Batches
 from training_code.checkpoints import Checkpoints
 from training_code.config import Config, parse
 from training_code.data import Dataset
+from training_code.feeds import Feeds
+from training_code.job import Job
 from training_code.machine import Machine
 from training_code.observer import Observer
 from training_code.progress import Trained
 from training_code.stopping import StopSignal
+from training_code.world import World
 
 MACHINE = Machine(device=torch.device("cpu"), threads=1, bfloat16=False)
 TINY = {"image_size": "16", "batch_size": "4", "epochs": "2", "augment": "crop-flip", "learning_rate": "0.01"}
@@ -56,9 +58,9 @@ def job_folder(base: Path, pictures: Path, hyperparameters: Mapping[str, str]) -
     return base
 
 
-def load(root: Path, config: Config, memory: int | None = None) -> Dataset:
+def load(root: Path, config: Config) -> Dataset:
     """The dataset below `root`, decoded."""
-    return data.load({split: root / split for split in COUNTS}, config, StopSignal(), memory)
+    return data.load(data.find({split: root / split for split in COUNTS}, config), config, StopSignal())
 
 
 def train(
@@ -66,17 +68,19 @@ def train(
     folder: Path | None,
     stop: StopSignal | None = None,
     observer: Observer | None = None,
+    job: Job | None = None,
+    world: World | None = None,
     **hyperparameters: str,
 ) -> Trained:
-    """Train on the dataset below `root`, with checkpoints in `folder`."""
-    config = parse(TINY | hyperparameters)
-    pictures = load(root, config)
-    train_batches, valid, _ = (
-        Batches(split, pictures.transform, config, MACHINE) for split in pictures.splits
-    )
-    network = model.build(config, len(pictures.classes), root / "no weights", MACHINE)
+    """Train on the dataset below `root`, with checkpoints in `folder`, as a job does."""
+    config, stop, world = parse(TINY | hyperparameters), stop or StopSignal(), world or World()
+    found = data.find({split: root / split for split in COUNTS}, config)
+    network = model.build(config, len(found.classes), root / "no weights", MACHINE)
+    feeds = Feeds(network, config, MACHINE, world, job or Job(root / "no job", "tiny"))
+    pictures = data.load(found, config, StopSignal(), feeds.known)
+    train_batches, valid, _ = feeds.of(pictures, StopSignal())
     checkpoints = Checkpoints(folder, loop.identity(config, pictures))
-    return loop.train(network, train_batches, valid, config, checkpoints, stop or StopSignal(), observer)
+    return loop.train(network, train_batches, valid, config, checkpoints, stop, observer)
 
 
 def numbers(trained: Trained) -> list[tuple[float, float, float]]:

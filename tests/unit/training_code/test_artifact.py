@@ -101,6 +101,10 @@ def test_evaluation_json_has_what_the_quality_gate_compares(job: Job, facts: Fac
         assert part["count"] == 2 * COUNTS[split] == sum(map(sum, part["confusion"]))
         assert [each["class"] for each in part["per_class"]] == ["dark", "light"]
         assert set(part["per_class"][0]) == {"class", "precision", "recall", "count"}
+    wrong = sum(map(sum, content["test"]["confusion"])) - sum(
+        row[index] for index, row in enumerate(content["test"]["confusion"])
+    )
+    assert len(content["test"]["misclassified"]) == wrong
     assert content["train"] == {"count": 12, "fingerprint": facts.dataset.train.fingerprint}
     assert content["seconds"] == 12.5
 

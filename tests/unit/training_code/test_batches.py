@@ -12,15 +12,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.unit.training_code.samples import MACHINE, load
-from training_code.batches import Batches, varied
+from training_code.batches import Batches
 from training_code.config import parse
 from training_code.seeds import generator
+from training_code.views import Views
+from training_code.world import World
 
 
 def batches(pictures: Path, **hyperparameters: str) -> Batches:
     config = parse({"image_size": "16", "augment": "none", "batch_size": "4"} | hyperparameters)
     loaded = load(pictures, config)
-    return Batches(loaded.train, loaded.transform, config, MACHINE)
+    spare = loaded.train.squares.side - loaded.transform.crop
+    return Batches(loaded.train, loaded.transform, config, MACHINE, Views.of(config, spare))
 
 
 def test_every_picture_comes_once_per_epoch_in_an_order_of_its_own(pictures: Path) -> None:
@@ -52,7 +55,7 @@ def test_no_batch_has_a_single_picture_and_sizes_differ_by_one_at_most(count: in
 def test_input_is_scaled_and_normalised_channel_by_channel(pictures: Path) -> None:
     feed = batches(pictures)
     shown, labels = next(feed.evaluation())
-    pixels = feed.split.pixels[feed.split.rows].permute(0, 3, 1, 2).float()
+    pixels = feed.split.squares.picked(torch.arange(len(feed.split))).permute(0, 3, 1, 2).float()
     mean = torch.tensor([0.485, 0.456, 0.406]).view(1, 3, 1, 1)
     std = torch.tensor([0.229, 0.224, 0.225]).view(1, 3, 1, 1)
     assert torch.equal(shown, (pixels / 255 - mean) / std)
@@ -66,24 +69,42 @@ def _striped(count: int, side: int) -> torch.Tensor:
     return torch.stack([row, column, row * 0], 2).to(torch.uint8).expand(count, side, side, 3).clone()
 
 
-@pytest.mark.parametrize("augment", ["flip", "crop-flip"])
-def test_about_half_the_pictures_are_mirrored_left_to_right_and_none_upside_down(augment: str) -> None:
-    shown = varied(_striped(400, 8), torch.arange(400), 8, augment, generator(0))
-    assert 140 < int((shown[:, 0, 0, 1] == 7).sum()) < 260
-    assert (shown[:, 0, 0, 0] == 0).all()
+def _views(augment: str, spare: int, **hyperparameters: str) -> Views:
+    return Views.of(parse({"augment": augment} | hyperparameters), spare)
 
 
-@pytest.mark.parametrize("augment", ["none", "crop"])
-def test_nothing_is_mirrored_unless_asked_for(augment: str) -> None:
-    shown = varied(_striped(50, 8), torch.arange(50), 8, augment, generator(0))
-    assert torch.equal(shown, _striped(50, 8))
+def _shown(views: Views, count: int, side: int) -> torch.Tensor:
+    return views.shown(_striped(count, side), views.drawn(count, generator(0)))
+
+
+@pytest.mark.parametrize(("augment", "spare"), [("flip", 0), ("crop-flip", 2)])
+def test_about_half_the_pictures_are_mirrored_left_to_right_and_none_upside_down(
+    augment: str, spare: int
+) -> None:
+    shown = _shown(_views(augment, spare), 400, 8 + spare)
+    assert 140 < int((shown[:, 0, 0, 1] > shown[:, 0, 7, 1]).sum()) < 260
+    assert (shown[:, 0, 0, 0] < shown[:, 7, 0, 0]).all()
+
+
+def test_nothing_is_varied_unless_asked_for() -> None:
+    assert torch.equal(_shown(_views("none", 0), 50, 8), _striped(50, 8))
 
 
 def test_crops_begin_at_every_place_there_is_and_keep_pixels_together() -> None:
-    shown = varied(_striped(400, 10), torch.arange(400), 8, "crop", generator(0))
+    shown = _shown(_views("crop", 2), 400, 10)
     corners = Counter((int(each[0, 0, 0]), int(each[0, 0, 1])) for each in shown)
     assert set(corners) == {(top, left) for top in range(3) for left in range(3)}
     assert ((shown[:, 7, 7].int() - shown[:, 0, 0].int())[:, :2] == 7).all()
+
+
+def test_few_places_lie_far_apart_and_the_first_is_the_middle() -> None:
+    views = _views("crop-flip", 32, crop_places="5")
+    corners = [views.corner(place) for place in range(5)]
+    assert views.count == 10
+    assert corners[0] == (16, 16)
+    assert all(0 <= each <= 32 for corner in corners for each in corner)
+    assert min(abs(a - c) + abs(b - d) for a, b in corners for c, d in corners if (a, b) != (c, d)) > 8
+    assert _views("crop", 2, crop_places="60").count == 9, "no more places than there are"
 
 
 def test_chance_depends_on_seed_epoch_and_step_alone(pictures: Path) -> None:
@@ -97,7 +118,17 @@ def test_chance_depends_on_seed_epoch_and_step_alone(pictures: Path) -> None:
 
 def test_a_picture_is_varied_differently_in_every_epoch(pictures: Path) -> None:
     feed = batches(pictures, augment="crop-flip")
-    same = feed.split.pixels[:1].expand_as(feed.split.pixels)
-    feed = dataclasses.replace(feed, split=dataclasses.replace(feed.split, pixels=same))
-    epochs = [feed.training(epoch, 0)[0] for epoch in range(1, 5)]
-    assert not all(torch.equal(epochs[0], other) for other in epochs[1:])
+    drawn = [feed.views.drawn(4, generator(0, "augment", epoch, 0)) for epoch in range(1, 5)]
+    assert not all(torch.equal(drawn[0], other) for other in drawn[1:])
+
+
+def test_the_processes_of_a_world_share_each_step_among_them(pictures: Path) -> None:
+    whole = batches(pictures, augment="crop-flip")
+    parts = [dataclasses.replace(whole, world=World(rank, 2)) for rank in (0, 1)]
+    assert whole.steps == parts[0].steps
+    for step in range(whole.steps):
+        shown = torch.cat([part.training(1, step)[0] for part in parts])
+        assert torch.equal(shown, whole.training(1, step)[0])
+        assert all(len(part.training(1, step)[1]) >= 2 for part in parts)
+    labels = torch.cat([each for part in parts for _, each in part.evaluation()])
+    assert torch.equal(labels, whole.split.labels)

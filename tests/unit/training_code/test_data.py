@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import shutil
+import tarfile
 from collections import Counter
 from pathlib import Path
 
-import numpy as np
 import pytest
+import torch
 
 from tests.unit.training_code.samples import COUNTS, dataset, load, picture
+from training_code import table
 from training_code.config import parse
-from training_code.data import Split
+from training_code.data import announce
 from training_code.errors import OutOfMemory, UnusableDataset
 from training_code.job import Job
 
@@ -28,7 +30,7 @@ def test_every_picture_is_loaded_under_its_class(pictures: Path) -> None:
     loaded = load(pictures, CONFIG)
     assert loaded.classes == ("dark", "light")
     assert [len(split) for split in loaded.splits] == [2 * count for count in COUNTS.values()]
-    brightness = loaded.train.pixels[loaded.train.rows].float().mean((1, 2, 3))
+    brightness = loaded.train.squares.picked(torch.arange(12)).float().mean((1, 2, 3))
     assert (brightness[loaded.train.labels == 1] > brightness[loaded.train.labels == 0].max()).all()
 
 
@@ -40,7 +42,9 @@ def test_a_damaged_picture_is_skipped_counted_and_named(own: Path) -> None:
     assert len(split) == 2 * COUNTS["train"] + 19
     assert [each.file for each in split.skipped] == ["train/dark/more3.png"]
     assert "dark/more3.png" not in split.files
-    assert len(split.rows) == len(split.labels) == len(split.files)
+    assert len(split.labels) == len(split.files)
+    last = split.squares.picked(torch.tensor([len(split) - 1]))
+    assert last.float().mean() > 100, "rows behind the skipped one move up"
 
 
 def test_too_many_damaged_pictures_end_the_job_with_the_share(own: Path) -> None:
@@ -124,29 +128,64 @@ def test_a_fingerprint_changes_with_any_byte_name_or_class_and_with_nothing_else
     assert len({first, renamed, moved, changed}) == 4
 
 
-def test_pictures_that_do_not_fit_into_memory_are_the_same_from_the_disk(pictures: Path) -> None:
-    in_memory, on_disk = load(pictures, CONFIG).train, load(pictures, CONFIG, memory=0).train
-    assert not isinstance(in_memory.pixels.numpy().base, np.memmap)
-    assert _is_mapped(on_disk)
-    assert np.array_equal(in_memory.pixels.numpy(), on_disk.pixels.numpy())
+def test_decoded_pictures_lie_in_no_memory_of_this_process(own: Path) -> None:
+    split = load(own, CONFIG).train
+    shown = split.squares.picked(torch.arange(len(split)))
+    split.squares.release()
+    again = split.squares.picked(torch.arange(len(split)))
+    assert torch.equal(shown, again), "decoded anew when their room was given back"
 
 
-def _is_mapped(split: Split) -> bool:
-    with Path("/proc/self/maps").open() as maps:
-        address = split.pixels.data_ptr()
-        for line in maps:
-            start, end = (int(each, 16) for each in line.split(" ", 1)[0].split("-"))
-            if start <= address < end:
-                return "(deleted)" in line
-    return False
-
-
-def test_pictures_that_fit_nowhere_end_the_job_with_the_sizes(
+def test_a_full_disk_is_made_up_for_by_memory_and_both_full_end_the_job_with_the_sizes(
     pictures: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    on_disk = load(pictures, CONFIG).train.squares.picked(torch.arange(12))
     monkeypatch.setattr(shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(10, 10, 0))
+    assert torch.equal(load(pictures, CONFIG).train.squares.picked(torch.arange(12)), on_disk)
+    monkeypatch.setattr(table, "available_memory", lambda: 100)
     with pytest.raises(OutOfMemory, match="larger volume, or lower image_size or train_fraction"):
-        load(pictures, CONFIG, memory=0)
+        load(pictures, CONFIG)
+
+
+def test_a_split_packed_as_one_tar_is_the_same_split(own: Path, tmp_path: Path) -> None:
+    loose = load(own, CONFIG)
+    for split in COUNTS:
+        with tarfile.open(tmp_path / "packed.tar", "w") as tar:
+            tar.add(own / split, ".")
+        shutil.rmtree(own / split)
+        (own / split).mkdir()
+        (tmp_path / "packed.tar").rename(own / split / f"{split}.tar")
+    packed = load(own, CONFIG)
+    assert packed.classes == loose.classes
+    for ours, theirs in zip(packed.splits, loose.splits, strict=True):
+        assert ours.fingerprint == theirs.fingerprint
+        rows = torch.arange(len(ours))
+        assert torch.equal(ours.squares.picked(rows), theirs.squares.picked(rows))
+
+
+def test_a_tar_that_cannot_be_read_ends_the_job_with_how_to_make_one(own: Path) -> None:
+    (own / "train" / "train.tar").write_bytes(b"not a tar, but long enough to look at" * 50)
+    with pytest.raises(UnusableDataset, match=r"train/train.tar cannot be read .*tar -cf train.tar"):
+        load(own, CONFIG)
+
+
+def test_how_many_may_be_damaged_can_be_set(own: Path) -> None:
+    (own / "valid" / "dark" / "0.png").write_bytes(b"broken")
+    with pytest.raises(UnusableDataset, match=r"1 of 6 .* more than 10% \(max_skipped\)"):
+        load(own, CONFIG)
+    generous = parse({"image_size": "16", "augment": "none", "max_skipped": "0.2"})
+    assert len(load(own, generous).valid.skipped) == 1
+
+
+def test_a_class_with_one_training_picture_is_trained_and_warned_of(
+    own: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for number in range(1, COUNTS["train"]):
+        (own / "train" / "dark" / f"{number}.png").unlink()
+    loaded = load(own, CONFIG)
+    announce(loaded)
+    assert len(loaded.train) == COUNTS["train"] + 1
+    assert "warning: one single training picture of 'dark'" in capsys.readouterr().out
 
 
 def test_test_pictures_that_are_also_training_pictures_are_counted(own: Path) -> None:

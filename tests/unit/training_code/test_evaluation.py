@@ -22,7 +22,8 @@ answers = st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3)), min_size=1, 
 
 def evaluation(pairs: list[tuple[int, int]], classes: int = 4) -> Evaluation:
     truth, said = zip(*pairs, strict=True)
-    return Evaluation(0.5, torch.tensor(truth), torch.tensor(said), classes)
+    sure = torch.linspace(0.3, 0.9, len(truth))
+    return Evaluation(0.5, torch.tensor(truth), torch.tensor(said), sure, classes)
 
 
 @given(answers)
@@ -67,3 +68,11 @@ def test_ten_thousand_classes_do_not_fill_the_json_with_a_matrix() -> None:
     described = evaluation([(1, 2), (3, 3)], 10_000).describe(tuple(map(str, range(10_000))), "f")
     assert described["confusion"] is None
     assert len(described["per_class"]) == 10_000
+
+
+def test_the_surest_mistakes_are_named_first() -> None:
+    result = evaluation([(0, 1), (1, 1), (2, 0)])
+    names = ("a", "b", "c", "d")
+    told = result.misclassified(names, ("a/1.png", "b/1.png", "c/1.png"))
+    assert [each["file"] for each in told] == ["c/1.png", "a/1.png"]
+    assert told[0] == {"file": "c/1.png", "class": "c", "predicted": "a", "confidence": pytest.approx(0.9)}

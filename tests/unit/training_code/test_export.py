@@ -167,7 +167,9 @@ def test_the_limit_is_half_a_point(result: Result) -> None:
     wrong = right.clone()
     wrong[0] = 1
     for labels, accepted in ((right, True), (wrong, False)):
-        reference = Evaluation(loss=0.0, labels=labels, predicted=labels, classes=2)
+        reference = Evaluation(
+            loss=0.0, labels=labels, predicted=labels, confidence=labels.float(), classes=2
+        )
         candidate = export._judged("int8", Always(), result.valid, reference, StopSignal())
         assert (candidate.accepted, candidate.accuracy == 1.0) == (accepted, accepted)
     last = export._judged("f32", Always(), result.valid, reference, StopSignal())

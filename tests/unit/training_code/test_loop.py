@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
+from torch.nn import functional
 
 from tests.unit.training_code.samples import MACHINE, numbers, train
-from training_code import machine
+from training_code import evaluation, loop, machine
 from training_code.config import parse
 from training_code.errors import OutOfMemory, TrainingDiverged, UnusableCheckpoint
+from training_code.evaluation import Evaluation
+from training_code.loss import Loss, balanced
 from training_code.machine import memory_explained
 from training_code.progress import Trained
 from training_code.stopping import Stopped, StopSignal
@@ -93,37 +98,63 @@ def test_a_finished_training_that_is_started_again_trains_nothing_more(
     assert torch.equal(first.network.fc.weight, again.network.fc.weight)
 
 
+def _judged(monkeypatch: pytest.MonkeyPatch, *losses: float) -> None:
+    """Let the epochs of the next training have these validation losses, and one accuracy."""
+    told = iter(losses)
+
+    def evaluate(*arguments: Any) -> Evaluation:
+        result = evaluation.evaluate(*arguments)
+        return dataclasses.replace(result, loss=next(told), predicted=torch.zeros_like(result.predicted))
+
+    monkeypatch.setattr(loop, "evaluate", evaluate)
+
+
 @pytest.mark.parametrize("objective", ["valid_accuracy", "valid_loss"])
-def test_the_network_returned_is_that_of_the_best_epoch(pictures: Path, objective: str) -> None:
-    trained = _train_wildly(pictures, None, epochs="4", objective=objective)
-    ranked = sorted(trained.history, key=lambda each: each.valid_loss)  # their accuracies are all the same
-    assert trained.best == ranked[0] != trained.history[-1]
-    stopped = _train_wildly(pictures, None, epochs="4", objective=objective, looks=4 * trained.best.epoch)
-    assert torch.equal(trained.network.fc.weight, stopped.network.fc.weight)
+def test_the_network_returned_is_that_of_the_best_epoch(
+    pictures: Path, monkeypatch: pytest.MonkeyPatch, objective: str
+) -> None:
+    _judged(monkeypatch, 3.0, 1.0, 2.0)
+    trained = train(pictures, None, epochs="3", objective=objective, schedule="constant")
+    assert trained.best.epoch == 2
+    _judged(monkeypatch, 2.0, 1.0)
+    shorter = train(pictures, None, StopAfter(8), epochs="3", objective=objective, schedule="constant")
+    assert [shorter.best.epoch, len(shorter.history)] == [2, 2]
+    assert torch.equal(trained.network.fc.weight, shorter.network.fc.weight)
 
 
-def test_the_best_epoch_survives_an_interruption(pictures: Path, tmp_path: Path) -> None:
-    whole = _train_wildly(pictures, None)
+def test_the_best_epoch_survives_an_interruption(
+    pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _judged(monkeypatch, 1.0, 2.0, 1.0, 2.0)
+    whole = train(pictures, None)
     assert whole.best.epoch == 1
-    assert _train_wildly(pictures, tmp_path, looks=5).stopped
-    resumed = _train_wildly(pictures, tmp_path)
+    assert train(pictures, tmp_path, StopAfter(5)).stopped
+    resumed = train(pictures, tmp_path)
     assert resumed.best.epoch == 1
     assert torch.equal(resumed.network.fc.weight, whole.network.fc.weight)
 
 
-def _train_wildly(
-    pictures: Path, folder: Path | None, epochs: str = "2", objective: str = "valid_loss", looks: int = 99
-) -> Trained:
-    """A training whose last epoch is not its best."""
-    return train(
-        pictures,
-        folder,
-        StopAfter(looks),
-        learning_rate="3",
-        schedule="constant",
-        epochs=epochs,
-        objective=objective,
-    )
+def test_training_ends_early_when_patience_does_and_a_resumed_one_stays_ended(
+    pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _judged(monkeypatch, 2.0, 1.0, 3.0, 3.0, 0.5)
+    trained = train(pictures, tmp_path, trainable_from="fc", epochs="9", patience="2")
+    assert (len(trained.history), trained.best.epoch, trained.stopped) == (4, 2, False)
+    assert "no better valid_accuracy since epoch 2, 2 epochs ago" in capsys.readouterr().out
+    again = train(pictures, tmp_path, trainable_from="fc", epochs="9", patience="2")
+    assert len(again.history) == 4
+
+
+def test_rare_classes_count_more_when_asked_for(pictures: Path) -> None:
+    labels = torch.tensor([0, 0, 0, 1])
+    weights = balanced(labels, 2)
+    assert torch.allclose(weights[labels].mean(), torch.tensor(1.0))
+    assert weights[1] == 3 * weights[0]
+    scores = torch.randn(4, 2)
+    total, whole = Loss(parse({"class_weights": "balanced"}), labels, 2, MACHINE.device)(scores, labels)
+    assert torch.allclose(total / whole, functional.cross_entropy(scores, labels, weights))
+    plain, count = Loss(parse({}), labels, 2, MACHINE.device)(scores, labels)
+    assert torch.allclose(plain / count, functional.cross_entropy(scores, labels))
 
 
 def test_it_learns_what_can_be_learned(pictures: Path) -> None:

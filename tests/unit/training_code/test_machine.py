@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 
 import pytest
@@ -9,7 +10,9 @@ import torch
 from torch.nn import functional
 
 from training_code import machine
-from training_code.machine import CoreWatch, Machine
+from training_code.config import parse
+from training_code.errors import InvalidHyperparameter
+from training_code.machine import CoreWatch, Machine, compiled
 from training_code.resnet import resnet
 
 
@@ -36,8 +39,33 @@ def test_a_job_always_has_one_thread_and_never_more_than_it_was_given(
 
 def test_bfloat16_is_left_out_where_its_gradients_are_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(machine, "_cpu_has_bfloat16", lambda: True)
-    assert Machine.prepare(1, image_size=32).bfloat16 is not torch.cuda.is_available()
-    assert Machine.prepare(1, image_size=31).bfloat16 is False
+    large, small = parse({"image_size": "32"}), parse({"image_size": "31"})
+    assert Machine.prepare(1, large).bfloat16 is not torch.cuda.is_available()
+    assert Machine.prepare(1, small).bfloat16 is False
+
+
+def test_number_format_and_memory_order_can_be_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(machine, "_cpu_has_bfloat16", lambda: False)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    found = Machine.prepare(1, parse({}))
+    assert (found.bfloat16, found.memory_format) == (False, torch.channels_last)
+    asked = Machine.prepare(1, parse({"precision": "bfloat16", "memory_format": "contiguous"}))
+    assert (asked.bfloat16, asked.memory_format) == (True, torch.contiguous_format)
+    with pytest.raises(InvalidHyperparameter, match="wrong in bfloat16; use float32 or larger"):
+        Machine.prepare(1, parse({"precision": "bfloat16", "image_size": "16"}))
+
+
+def test_torch_compile_is_used_when_asked_for_and_says_when_it_cannot(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    network = torch.nn.Linear(2, 2)
+    monkeypatch.setattr(torch, "compile", lambda module: ("compiled", module))
+    assert compiled(network, parse({})) is network
+    monkeypatch.setattr(shutil, "which", lambda _: "/usr/bin/g++")
+    assert compiled(network, parse({"compile": "on"})) == ("compiled", network)
+    monkeypatch.setattr(shutil, "which", lambda _: None)
+    with pytest.raises(InvalidHyperparameter, match="needs a C\\+\\+ compiler"):
+        compiled(network, parse({"compile": "on"}))
 
 
 @pytest.mark.parametrize("size", [32, 48])

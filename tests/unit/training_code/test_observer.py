@@ -43,6 +43,7 @@ class Diary(Observer):
         self.told.append("step ends")
 
     def epoch_ends(self, epoch: Epoch, validation: Evaluation) -> None:
+        assert validation.accuracy == epoch.valid_accuracy
         self.told.append(f"epoch {epoch.epoch}")
         if epoch.epoch == self._stop_after_epoch:
             raise Stopped

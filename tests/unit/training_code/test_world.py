@@ -1,0 +1,151 @@
+"""Several processes train as one would: the same losses, one checkpoint, one model."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+from pathlib import Path
+
+import pytest
+import torch
+from torch import distributed, nn
+from torch.multiprocessing.spawn import spawn
+
+from tests.unit.training_code.samples import TINY, job_folder, train
+from tests.unit.training_code.test_job import metrics, run
+from training_code import processes
+from training_code.config import parse
+from training_code.errors import InvalidHyperparameter
+from training_code.job import Cluster, Job
+from training_code.resnet import resnet
+from training_code.synced import synchronise
+from training_code.world import World
+
+TOGETHER = TINY | {
+    "epochs": "1",
+    "augment": "crop-flip",
+    "class_weights": "balanced",
+    "batch_size": "6",
+    "image_size": "48",
+    "learning_rate": "0.001",
+    "precision": "float32",
+}
+
+
+def test_two_processes_have_the_losses_of_one_and_leave_one_model(pictures: Path, tmp_path: Path) -> None:
+    epoch = train(pictures, None, **TOGETHER).history[0]
+    several = tmp_path / "several"
+    code, log = run(job_folder(several, pictures, TOGETHER | {"processes": "2"}))
+    assert code == 0, log
+    told = dict(word.split("=") for line in metrics(log) for word in line.split())
+    assert float(told["train_loss"]) == pytest.approx(epoch.train_loss, rel=2e-3)
+    assert float(told["valid_loss"]) == pytest.approx(epoch.valid_loss, rel=1e-2)
+    card = json.loads((several / "model" / "model.json").read_text())
+    assert card["metrics"]["test"]["accuracy"] == float(told["test_accuracy"])
+    assert log.count("model of epoch") == 1
+
+
+def _normalise(rank: int, port: int, folder: str) -> None:
+    torch.set_num_threads(1)
+    os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "RANK": str(rank)}
+    os.environ |= {"WORLD_SIZE": "2", "LOCAL_RANK": str(rank), "LOCAL_WORLD_SIZE": "2"}
+    world = World.join()
+    torch.manual_seed(0)
+    whole = torch.randn(7, 3, 4, 4) * 5 + 2
+    plain, both = nn.Sequential(nn.BatchNorm2d(3)), nn.Sequential(nn.BatchNorm2d(3))
+    synchronise(both)
+    mine = world.mine(torch.arange(7))
+    expected = plain(whole)
+    found = both(whole[mine])
+    assert torch.allclose(found, expected[mine], atol=1e-5)
+    (expected**3).sum().backward()
+    (found**3).sum().backward()
+    gradient = both[0].weight.grad
+    distributed.all_reduce(gradient)
+    assert torch.allclose(gradient, plain[0].weight.grad, rtol=1e-4)
+    assert torch.allclose(both[0].running_var, plain[0].running_var, rtol=1e-5)
+    assert torch.allclose(both.eval()(whole), plain.eval()(whole), atol=1e-5)
+    _step_as_one(world)
+    assert world.any(rank == 1)
+    assert not world.any(False)
+    assert list(world.gathered(rank)) == [0, 1]
+    (Path(folder) / str(rank)).touch()
+    world.leave()
+
+
+def _step_as_one(world: World) -> None:
+    """In float64, where rounding hides nothing: the gradients of a whole network."""
+    torch.manual_seed(1)
+    pictures, labels = torch.randn(5, 3, 32, 32, dtype=torch.float64), torch.tensor([0, 1, 1, 0, 1])
+    gradients = []
+    for alone in (True, False):
+        torch.manual_seed(2)
+        network = resnet("resnet18", 2).double()
+        rows = torch.arange(5) if alone else world.mine(torch.arange(5))
+        if not alone:
+            synchronise(network)
+        stepped = network if alone else world.together(network)
+        scores = stepped(pictures[rows], from_cut=False)
+        share = 1 if alone else world.size
+        (nn.functional.cross_entropy(scores, labels[rows], reduction="sum") * share / 5).backward()
+        gradients.append([value.grad for value in network.parameters()])
+    for whole, together in zip(*gradients, strict=True):
+        assert torch.allclose(whole, together, rtol=1e-6, atol=1e-12)
+
+
+def test_batch_statistics_and_gradients_of_two_processes_are_those_of_one(tmp_path: Path) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    spawn(_normalise, (port, str(tmp_path)), nprocs=2)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["0", "1"]
+
+
+def test_the_instances_of_a_job_are_those_sagemaker_lists(tmp_path: Path) -> None:
+    assert Job(tmp_path, "j").cluster().hosts == ("localhost",)
+    (tmp_path / "input" / "config").mkdir(parents=True)
+    told = {"current_host": "algo-2", "hosts": ["algo-2", "algo-1"], "network_interface_name": "eth0"}
+    (tmp_path / "input" / "config" / "resourceconfig.json").write_text(json.dumps(told))
+    assert Job(tmp_path, "j").cluster() == Cluster(("algo-1", "algo-2"), 1, "eth0")
+
+
+def test_torchrun_is_told_every_instance_and_the_first_is_where_they_meet() -> None:
+    cluster = Cluster(("algo-1", "algo-2"), 1, "eth0")
+    told = processes.arguments(parse({"processes": "4"}), cluster)
+    assert told == (
+        [
+            "--nnodes",
+            "2",
+            "--node-rank",
+            "1",
+            "--master-addr",
+            "algo-1",
+            "--master-port",
+            "29500",
+            "--nproc-per-node",
+            "4",
+        ]
+    )
+    assert processes.environment(cluster)["GLOO_SOCKET_IFNAME"] == "eth0"
+    assert processes.arguments(parse({"processes": "2"}), Cluster(("algo-1",), 0, "eth0")) == [
+        "--standalone",
+        "--nproc-per-node",
+        "2",
+    ]
+
+
+def test_one_process_starts_no_others_and_neither_does_one_that_was_started(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
+    alone, pair = Cluster(("localhost",), 0, ""), Cluster(("a", "b"), 0, "")
+    assert not processes.needed(parse({}), alone)
+    assert processes.needed(parse({}), pair)
+    assert processes.needed(parse({"processes": "2"}), alone)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 4)
+    assert processes.per_instance(parse({})) == 4
+    monkeypatch.setenv("LOCAL_RANK", "0")
+    assert not processes.needed(parse({"processes": "2"}), alone)
+    with pytest.raises(InvalidHyperparameter, match="processes=65"):
+        parse({"processes": "65"})

@@ -1,0 +1,56 @@
+"""Batch normalisation over the pictures of all processes, as if one process had seen the whole batch.
+
+On GPUs torch's own SyncBatchNorm does it; that one refuses to run on a CPU.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+
+class SyncedBatchNorm2d(nn.BatchNorm2d):
+    """`nn.BatchNorm2d` whose batch is everybody's; its state and its evaluation are the same."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        if not self.training:
+            return super().forward(x)
+        wide = x.to(torch.promote_types(x.dtype, torch.float32))
+        count = torch.tensor(float(x.numel() // x.shape[1]))
+        total, count = _summed(wide.sum((0, 2, 3))), _summed(count)
+        mean = total / count
+        centred = wide - mean.view(1, -1, 1, 1)
+        variance = _summed(centred.square().sum((0, 2, 3))) / count
+        self._follow(mean.detach(), variance.detach() * count / (count - 1))
+        scale = torch.rsqrt(variance + self.eps) * self.weight
+        normalised: Tensor = centred * scale.view(1, -1, 1, 1) + self.bias.view(1, -1, 1, 1)
+        return normalised.to(x.dtype)
+
+    @torch.no_grad()
+    def _follow(self, mean: Tensor, variance: Tensor) -> None:
+        """Move the running statistics as `nn.BatchNorm2d` does."""
+        assert self.running_mean is not None and self.running_var is not None  # noqa: S101, PT018 (for mypy)
+        assert self.num_batches_tracked is not None and self.momentum is not None  # noqa: S101, PT018
+        self.num_batches_tracked += 1
+        self.running_mean.lerp_(mean, self.momentum)
+        self.running_var.lerp_(variance, self.momentum)
+
+
+def _summed(values: Tensor) -> Tensor:
+    """The sum over all processes; gradients flow through it."""
+    from torch.distributed.nn import functional as distributed
+
+    total: Tensor = distributed.all_reduce(values)  # type: ignore[no-untyped-call]
+    return total
+
+
+def synchronise(module: nn.Module) -> None:
+    """Replace each trained batch normalisation below `module` by one over all processes, state kept."""
+    for name, child in module.named_children():
+        if not isinstance(child, nn.BatchNorm2d):
+            synchronise(child)
+        elif child.weight.requires_grad:
+            kind = nn.SyncBatchNorm if child.weight.is_cuda else SyncedBatchNorm2d
+            synced = kind(child.num_features, eps=child.eps, momentum=child.momentum)
+            synced.to(child.weight.device, child.weight.dtype).load_state_dict(child.state_dict())
+            setattr(module, name, synced)
