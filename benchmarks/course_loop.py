@@ -1,0 +1,132 @@
+"""The peer: the training loop that course projects use, written plainly.
+
+Pictures in class folders through ImageFolder and a DataLoader, float32, eager; frozen layers have
+`requires_grad = False` and are still run forward in every epoch; train and validation pass one after the
+other. Run as a process of its own: prints one JSON line with what it came to.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from pathlib import Path
+from typing import Any, cast
+
+import torch
+import torchvision
+from torch import nn, optim
+from torch.utils.data import DataLoader
+from torchvision import datasets, transforms
+
+Loader = DataLoader[Any]
+
+
+def loaders(data: Path, size: int, batch_size: int, workers: int) -> tuple[Loader, Loader]:
+    """Train and validation, as the courses' notebooks make them."""
+    normalise = transforms.Normalize([0.485, 0.456, 0.406], [0.229, 0.224, 0.225])
+    train = transforms.Compose(
+        [
+            transforms.Resize((size, size)),
+            transforms.RandomHorizontalFlip(),
+            transforms.ToTensor(),
+            normalise,
+        ]
+    )
+    valid = transforms.Compose([transforms.Resize((size, size)), transforms.ToTensor(), normalise])
+    return (
+        DataLoader(
+            datasets.ImageFolder(data / "train", train), batch_size, shuffle=True, num_workers=workers
+        ),
+        DataLoader(datasets.ImageFolder(data / "valid", valid), batch_size, num_workers=workers),
+    )
+
+
+def network(classes: int, trainable_from: str, weights: Path | None) -> nn.Module:
+    """torchvision's ResNet18; `layer4` leaves everything before it frozen."""
+    model = torchvision.models.resnet18()
+    model.fc = nn.Linear(model.fc.in_features, classes)
+    if weights:
+        model.load_state_dict(torch.load(weights, weights_only=True))
+    if trainable_from == "layer4":
+        for name, parameter in model.named_parameters():
+            parameter.requires_grad = name.startswith(("layer4", "fc"))
+    return cast(nn.Module, model)
+
+
+def train(
+    model: nn.Module, loader: Loader, criterion: nn.Module, optimizer: optim.Optimizer, most: int
+) -> tuple[int, float]:
+    """One epoch, or `most` steps of one; pictures seen, and the mean loss."""
+    model.train()
+    seen, total = 0, 0.0
+    for step, (inputs, labels) in enumerate(loader):
+        if step == most:
+            break
+        optimizer.zero_grad()
+        loss = criterion(model(inputs), labels)
+        loss.backward()
+        optimizer.step()
+        seen += len(labels)
+        total += loss.item() * len(labels)
+    return seen, total / seen
+
+
+@torch.no_grad()
+def validate(model: nn.Module, loader: Loader, criterion: nn.Module) -> tuple[float, float]:
+    """Mean loss and accuracy."""
+    model.eval()
+    loss, right, seen = 0.0, 0, 0
+    for inputs, labels in loader:
+        scores = model(inputs)
+        loss += criterion(scores, labels).item() * len(labels)
+        right += int((scores.argmax(1) == labels).sum())
+        seen += len(labels)
+    return loss / seen, right / seen
+
+
+def main() -> None:
+    """Train and tell."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("data", type=Path)
+    parser.add_argument("--size", type=int, default=224)
+    parser.add_argument("--batch-size", type=int, default=64)
+    parser.add_argument("--epochs", type=int, default=1)
+    parser.add_argument("--learning-rate", type=float, default=0.01)
+    parser.add_argument("--trainable-from", default="stem", choices=("stem", "layer4"))
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--most-steps", type=int, default=-1)
+    parser.add_argument("--weights", type=Path)
+    options = parser.parse_args()
+    start = time.perf_counter()
+    torch.manual_seed(options.seed)
+    train_loader, valid_loader = loaders(options.data, options.size, options.batch_size, options.workers)
+    classes = len(list((options.data / "train").iterdir()))
+    model = network(classes, options.trainable_from, options.weights)
+    criterion = nn.CrossEntropyLoss()
+    trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    optimizer = optim.SGD(trained, lr=options.learning_rate, momentum=0.9)
+    epochs = []
+    for _ in range(options.epochs):
+        began = time.perf_counter()
+        seen, train_loss = train(model, train_loader, criterion, optimizer, options.most_steps)
+        seconds = time.perf_counter() - began
+        valid_loss, accuracy = (
+            validate(model, valid_loader, criterion) if options.most_steps < 0 else (0.0, 0.0)
+        )
+        epochs.append(
+            {
+                "train_seconds": seconds,
+                "epoch_seconds": time.perf_counter() - began,
+                "images_per_second": seen / seconds,
+                "train_loss": train_loss,
+                "valid_loss": valid_loss,
+                "valid_accuracy": accuracy,
+            }
+        )
+    print(json.dumps({"seconds": time.perf_counter() - start, "epochs": epochs}))
+
+
+if __name__ == "__main__":
+    main()

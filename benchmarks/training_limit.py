@@ -1,0 +1,80 @@
+"""The steady training throughput against the same step on tensors in memory; used by `benchmarks.training`.
+
+Both run the training loop itself, a few steps in turn, in one process. "synthetic" gets the first batch of
+each turn as the network takes it, again and again, so it pays for nothing but the step.
+"""
+
+from __future__ import annotations
+
+import json
+import statistics
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from training_code import data, loop, model
+from training_code.batches import Batches
+from training_code.checkpoints import Checkpoints
+from training_code.config import parse
+from training_code.feeds import Feeds
+from training_code.job import Job
+from training_code.machine import CoreWatch, Machine
+from training_code.observer import Observer
+from training_code.stopping import StopSignal
+from training_code.world import World
+
+_TURNS = 5
+_STEPS = 6
+
+
+class Resident(Batches):
+    """Always the same tensors, ready for the network."""
+
+    def epoch(self, epoch: int, first: int) -> Iterator[tuple[Tensor, Tensor]]:
+        shown, labels = self.training(epoch, first)
+        ready = super().input(shown)
+        while True:
+            yield ready, labels
+
+    def input(self, shown: Tensor) -> Tensor:
+        return shown
+
+
+def main(folder: Path, stage: str) -> None:
+    """Print one JSON line: images per second of both."""
+    config = parse({"trainable_from": stage, "batch_size": "64", "epochs": "2", "augment": "flip"})
+    machine = Machine.prepare(CoreWatch().free_cores(), config)
+    found = data.find({split: folder / split for split in ("train", "valid", "test")}, config)
+    network = model.build(config, len(found.classes), folder, machine)
+    feeds = Feeds(network, config, machine, World(), Job(folder / "no job", "limit"))
+    batches, valid, _ = feeds.of(data.load(found, config, StopSignal()), StopSignal())
+    parts = {name: getattr(batches, name) for name in batches.__dataclass_fields__}
+    turns: dict[str, Any] = {"ours": batches, "synthetic": Resident(**parts)}
+    rates: dict[str, list[float]] = {name: [] for name in turns}
+    for turn in range(_TURNS + 1):
+        for name, feed in turns.items():
+            training = loop._Training(
+                network, feed, valid, config, Checkpoints(None, {}), StopSignal(), Observer()
+            )
+            steps = training.batches.epoch(1, 0)
+            network.train()
+            start = time.perf_counter()
+            seen = 0
+            for step in range(min(_STEPS, feed.steps)):
+                shown, labels = next(steps)
+                training._step(feed.input(shown), machine.put(labels))
+                training.progress.step = step
+                seen += len(labels)
+            if turn:  # the first is for warming up
+                rates[name].append(seen / (time.perf_counter() - start))
+    print(json.dumps({name: statistics.median(each) for name, each in rates.items()}))
+
+
+if __name__ == "__main__":
+    torch.manual_seed(0)
+    main(Path(sys.argv[1]), sys.argv[2])

@@ -1,0 +1,40 @@
+"""Decodes a data set and trains a few steps on it; used by `benchmarks.training`, which looks at its peak."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+from training_code import data, loop, model
+from training_code.batches import Batches
+from training_code.checkpoints import Checkpoints
+from training_code.config import parse
+from training_code.machine import CoreWatch, Machine
+from training_code.observer import Observer
+from training_code.stopping import StopSignal
+from training_code.views import Views
+
+_STEPS = 6
+
+
+def main(folder: Path) -> None:
+    """Print one JSON line: how many pictures there were."""
+    config = parse({"batch_size": "64", "augment": "flip"})
+    machine = Machine.prepare(CoreWatch().free_cores(), config)
+    found = data.find({split: folder / split for split in ("train", "valid", "test")}, config)
+    network = model.build(config, len(found.classes), folder, machine)
+    dataset = data.load(found, config, StopSignal())
+    batches = Batches(dataset.train, dataset.transform, config, machine, Views.of(config, 0))
+    training = loop._Training(
+        network, batches, batches, config, Checkpoints(None, {}), StopSignal(), Observer()
+    )
+    network.train()
+    for step, (shown, labels) in zip(range(_STEPS), batches.epoch(1, 0), strict=False):
+        training.progress.step = step
+        training._step(batches.input(shown), machine.put(labels))
+    print(json.dumps({"pictures": len(dataset.train)}))
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
