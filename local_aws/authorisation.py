@@ -40,6 +40,14 @@ _SAGEMAKER: dict[str, tuple[tuple[str, str], ...]] = {
     "DescribeEndpoint": (("endpoint", "EndpointName"),),
     "DeleteEndpoint": (("endpoint", "EndpointName"),),
     "InvokeEndpoint": (("endpoint", "EndpointName"),),
+    "CreateInferenceComponent": (
+        ("inference-component", "InferenceComponentName"),
+        ("endpoint", "EndpointName"),
+    ),
+    "DescribeInferenceComponent": (("inference-component", "InferenceComponentName"),),
+    "UpdateInferenceComponent": (("inference-component", "InferenceComponentName"),),
+    "UpdateInferenceComponentRuntimeConfig": (("inference-component", "InferenceComponentName"),),
+    "DeleteInferenceComponent": (("inference-component", "InferenceComponentName"),),
     "CreateModelPackageGroup": (("model-package-group", "ModelPackageGroupName"),),
     "DescribeModelPackageGroup": (("model-package-group", "ModelPackageGroupName"),),
     "DeleteModelPackageGroup": (("model-package-group", "ModelPackageGroupName"),),
@@ -55,6 +63,12 @@ _SAGEMAKER: dict[str, tuple[tuple[str, str], ...]] = {
 # https://docs.aws.amazon.com/autoscaling/application/userguide/security_iam_id-based-policy-examples.html
 _SCALING_NEEDS = {
     "RegisterScalableTarget": ("sagemaker:DescribeEndpoint", "sagemaker:UpdateEndpointWeightsAndCapacities"),
+}
+_COMPONENT_SCALING_NEEDS = {
+    "RegisterScalableTarget": (
+        "sagemaker:DescribeInferenceComponent",
+        "sagemaker:UpdateInferenceComponentRuntimeConfig",
+    ),
 }
 
 
@@ -91,9 +105,11 @@ def application_autoscaling(aws: LocalAws) -> Authorise:
             resource = aws.arn("scalable-target/*", "application-autoscaling")
         permissions.check(f"application-autoscaling:{operation}", resource, context)
         if request.get("ServiceNamespace") == "sagemaker":
-            endpoint = str(request.get("ResourceId", "")).split("/")[1:2]
-            for action in _SCALING_NEEDS.get(operation, ()):
-                permissions.check(action, aws.arn(f"endpoint/{''.join(endpoint).lower()}"))
+            kind, _, rest = str(request.get("ResourceId", "")).partition("/")
+            named = f"{kind}/{rest.partition('/')[0].lower()}"
+            needs = _COMPONENT_SCALING_NEEDS if kind == "inference-component" else _SCALING_NEEDS
+            for action in needs.get(operation, ()):
+                permissions.check(action, aws.arn(named))
 
     return authorise
 

@@ -4,13 +4,14 @@ there.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
 from local_aws.autoscaling.decision import HIGH, HIGH_RESOLUTION, Points, Window
-from local_aws.autoscaling.variants import parse
+from local_aws.autoscaling.variants import component_of, parse
 from local_aws.core.context import LocalAws
 from local_aws.core.errors import ValidationException
 
@@ -21,6 +22,14 @@ _PREDEFINED = {
     "SageMakerVariantInvocationsPerInstance": ("InvocationsPerInstance", "Sum", HIGH),
     "SageMakerVariantConcurrentRequestsPerModelHighResolution": (
         "ConcurrentRequestsPerModel",
+        "Average",
+        HIGH_RESOLUTION,
+    ),
+}
+_OF_COMPONENT = {
+    "SageMakerInferenceComponentInvocationsPerCopy": ("InvocationsPerCopy", "Sum", HIGH),
+    "SageMakerInferenceComponentConcurrentRequestsPerCopyHighResolution": (
+        "ConcurrentRequestsPerCopy",
         "Average",
         HIGH_RESOLUTION,
     ),
@@ -39,6 +48,24 @@ class Metric:
     high: Window
 
 
+@dataclass(frozen=True)
+class RaisedAlarm:
+    """A CloudWatch alarm in state ALARM, and by how much its metric is over the threshold (at least 0)."""
+
+    name: str
+    above: float
+
+
+def step_of(steps: Mapping[str, Any], above: float) -> int:
+    """The change in capacity which a step policy has for a metric so far above its alarm's threshold."""
+    for step in steps["StepAdjustments"]:
+        low = step.get("MetricIntervalLowerBound", float("-inf"))
+        high = step.get("MetricIntervalUpperBound", float("inf"))
+        if low <= above < high:
+            return int(step["ScalingAdjustment"])
+    return 0
+
+
 class Metrics(Protocol):
     """Where the scaler reads metrics from."""
 
@@ -47,6 +74,9 @@ class Metrics(Protocol):
         data.
         """
 
+    def raised(self, policy_arn: str) -> RaisedAlarm | None:
+        """An alarm in state ALARM that has this policy for its action."""
+
 
 def of_policy(resource_id: str, configuration: Mapping[str, Any]) -> Metric:
     """The metric a TargetTrackingScalingPolicyConfiguration follows. Raises ValidationException for other
@@ -54,14 +84,15 @@ def of_policy(resource_id: str, configuration: Mapping[str, Any]) -> Metric:
     """
     if predefined := configuration.get("PredefinedMetricSpecification"):
         kind = predefined["PredefinedMetricType"]
-        if kind not in _PREDEFINED:
+        component = component_of(resource_id)
+        known = _PREDEFINED if component is None else _OF_COMPONENT
+        if kind not in known:
             raise ValidationException(
-                f"The predefined metric {kind} is not available for a SageMaker variant here; use one of "
-                f"{', '.join(sorted(_PREDEFINED))} or a CustomizedMetricSpecification."
+                f"The predefined metric {kind} is not available for {resource_id} here; use one of "
+                f"{', '.join(sorted(known))} or a CustomizedMetricSpecification."
             )
-        name, statistic, high = _PREDEFINED[kind]
-        endpoint, variant = parse(resource_id)
-        dimensions = (("EndpointName", endpoint), ("VariantName", variant))
+        name, statistic, high = known[kind]
+        dimensions = _dimensions_of(resource_id, component)
         return Metric(
             namespace="AWS/SageMaker",
             name=name,
@@ -85,6 +116,13 @@ def of_policy(resource_id: str, configuration: Mapping[str, Any]) -> Metric:
         unit=customized.get("Unit"),
         high=HIGH,
     )
+
+
+def _dimensions_of(resource_id: str, component: str | None) -> tuple[tuple[str, str], ...]:
+    if component is not None:
+        return (("InferenceComponentName", component),)
+    endpoint, variant = parse(resource_id)
+    return (("EndpointName", endpoint), ("VariantName", variant))
 
 
 def dimensions(metric: Metric) -> list[dict[str, str]]:
@@ -122,3 +160,13 @@ class CloudWatchMetrics:
             zip((int(time.timestamp()) for time in answer["Timestamps"]), answer["Values"], strict=True)
         )
         return [found.get(start) for start in starts]
+
+    def raised(self, policy_arn: str) -> RaisedAlarm | None:
+        """See `Metrics.raised`; how far above is read from the reason that CloudWatch gives."""
+        alarms = self._aws.client("cloudwatch").describe_alarms(StateValue="ALARM")["MetricAlarms"]
+        for alarm in alarms:
+            if policy_arn in alarm.get("AlarmActions", []):
+                points = json.loads(alarm.get("StateReasonData") or "{}").get("recentDatapoints", [])
+                newest = max((value for value in points if value is not None), default=alarm["Threshold"])
+                return RaisedAlarm(alarm["AlarmName"], max(0.0, newest - alarm["Threshold"]))
+        return None

@@ -1,4 +1,5 @@
-"""Scaling policies: target tracking, with the two CloudWatch alarms AWS makes for each.
+"""Scaling policies: target tracking, with the two CloudWatch alarms AWS makes for each; and step scaling,
+whose alarm its user makes.
 
 The alarms are there to be seen and charted; the scaler judges by the same thresholds itself, on its own
 clock.
@@ -20,6 +21,7 @@ from local_aws.core.errors import ValidationException
 # What AWS uses for SageMaker when a policy names none, in seconds.
 COOLDOWN = 300
 CONFIGURATION = "TargetTrackingScalingPolicyConfiguration"
+STEPS = "StepScalingPolicyConfiguration"
 
 
 def register(svc: JsonService, aws: LocalAws) -> None:
@@ -32,7 +34,8 @@ def register(svc: JsonService, aws: LocalAws) -> None:
             raise not_found("scalable target", request)
         before = _find(aws, request)
         record = _record(aws, before, request)
-        _make_alarms(aws, record)
+        if record["PolicyType"] != "StepScaling":
+            _make_alarms(aws, record)
         aws.store.put(POLICY, record["PolicyARN"], record)
         return {"PolicyARN": record["PolicyARN"], "Alarms": record["Alarms"]}
 
@@ -54,7 +57,9 @@ def register(svc: JsonService, aws: LocalAws) -> None:
         record = _find(aws, request)
         if record is None:
             raise not_found("scaling policy", request)
-        aws.client("cloudwatch").delete_alarms(AlarmNames=[alarm["AlarmName"] for alarm in record["Alarms"]])
+        names = [alarm["AlarmName"] for alarm in record["Alarms"]]
+        if names:
+            aws.client("cloudwatch").delete_alarms(AlarmNames=names)
         aws.store.delete(POLICY, record["PolicyARN"])
         return {}
 
@@ -69,15 +74,9 @@ def _find(aws: LocalAws, request: Request) -> dict[str, Any] | None:
 def _record(aws: LocalAws, before: dict[str, Any] | None, request: Request) -> dict[str, Any]:
     """The stored policy. Raises ValidationException for kinds that are not part of the local AWS."""
     kind = request.get("PolicyType", before["PolicyType"] if before else "StepScaling")
-    configuration = request.get(CONFIGURATION, before[CONFIGURATION] if before else None)
-    if kind != "TargetTrackingScaling" or configuration is None:
-        raise ValidationException(
-            f"The local AWS has policies of type TargetTrackingScaling with a {CONFIGURATION} only, not "
-            f"{kind}."
-        )
-    if configuration["TargetValue"] <= 0:
-        raise ValidationException("TargetValue must be greater than 0.")
-    metrics.of_policy(request["ResourceId"], configuration)
+    member = STEPS if kind == "StepScaling" else CONFIGURATION
+    configuration = request.get(member, (before or {}).get(member))
+    _check(kind, configuration, request["ResourceId"])
     name, resource = request["PolicyName"], request["ResourceId"]
     identifier = f"scalingPolicy:{uuid.uuid4()}:resource/sagemaker/{resource}"
     arn = aws.arn(f"{identifier}:policyName/{name}", "autoscaling")
@@ -85,12 +84,30 @@ def _record(aws: LocalAws, before: dict[str, Any] | None, request: Request) -> d
         "PolicyARN": before["PolicyARN"] if before else arn,
         "PolicyName": name,
         "PolicyType": kind,
-        CONFIGURATION: configuration,
+        member: configuration,
         "CreationTime": before["CreationTime"] if before else aws.now(),
         **{member: request[member] for member in ("ServiceNamespace", "ResourceId", "ScalableDimension")},
     }
-    record["Alarms"] = before["Alarms"] if before else [_alarm(aws, resource, end) for end in ("High", "Low")]
+    own = () if kind == "StepScaling" else ("High", "Low")
+    record["Alarms"] = before["Alarms"] if before else [_alarm(aws, resource, end) for end in own]
     return record
+
+
+def _check(kind: str, configuration: dict[str, Any] | None, resource: str) -> None:
+    if kind not in ("TargetTrackingScaling", "StepScaling") or configuration is None:
+        raise ValidationException(
+            f"The local AWS has policies of type TargetTrackingScaling with a {CONFIGURATION} and "
+            f"StepScaling with {STEPS}, not {kind}."
+        )
+    if kind == "StepScaling":
+        if configuration.get("AdjustmentType") != "ChangeInCapacity" or not configuration.get(
+            "StepAdjustments"
+        ):
+            raise ValidationException("The local AWS takes steps of ChangeInCapacity with StepAdjustments.")
+        return
+    if configuration["TargetValue"] <= 0:
+        raise ValidationException("TargetValue must be greater than 0.")
+    metrics.of_policy(resource, configuration)
 
 
 def _alarm(aws: LocalAws, resource: str, end: str) -> dict[str, str]:

@@ -15,8 +15,8 @@ from typing import Any, Protocol
 
 from local_aws.autoscaling import activities
 from local_aws.autoscaling.decision import LOW, Past, Tracking, decide
-from local_aws.autoscaling.metrics import Metrics, of_policy
-from local_aws.autoscaling.policies import CONFIGURATION, COOLDOWN
+from local_aws.autoscaling.metrics import Metrics, of_policy, step_of
+from local_aws.autoscaling.policies import CONFIGURATION, COOLDOWN, STEPS
 from local_aws.autoscaling.records import POLICY, TARGET, key
 from local_aws.autoscaling.variants import ScalingFailedError, State
 from local_aws.core.store import NoSuchDocument, Store
@@ -88,7 +88,9 @@ class Scaler:
 
     def _track(self, target: dict[str, Any], capacity: int, now: datetime) -> None:
         policies = {p["PolicyName"]: p for p in self._store.list(POLICY) if key(p) == key(target)}
-        trackings = [self._tracking(policy, now) for policy in policies.values()]
+        if self._step(target, capacity, now, list(policies.values())):
+            return
+        trackings = [self._tracking(p, now) for p in policies.values() if CONFIGURATION in p]
         past = Past(out_at=target.get("OutAt"), out_from=target.get("OutFrom", 0), in_at=target.get("InAt"))
         bounds = (target["MinCapacity"], target["MaxCapacity"])
         decision = decide(trackings, capacity, bounds, past, now)
@@ -101,6 +103,28 @@ class Scaler:
         alarm = policies[decision.policy]["Alarms"][0 if out else 1]["AlarmName"]
         cause = f"monitor alarm {alarm} in state ALARM triggered policy {decision.policy}"
         self._set(target, capacity, decision.capacity, cause)
+
+    def _step(
+        self, target: dict[str, Any], capacity: int, now: datetime, policies: list[dict[str, Any]]
+    ) -> bool:
+        """Take the step of a policy whose alarm is raised; whether one was taken."""
+        for policy in policies:
+            steps = policy.get(STEPS)
+            if steps is None or target["SuspendedState"]["DynamicScalingOutSuspended"]:
+                continue
+            alarm = self._metrics.raised(policy["PolicyARN"])
+            if alarm is None:
+                continue
+            cooldown = timedelta(seconds=steps.get("Cooldown", COOLDOWN))
+            changed = target.get("OutAt")
+            if changed is not None and now < changed + cooldown:
+                continue
+            wanted = min(capacity + step_of(steps, alarm.above), target["MaxCapacity"])
+            if wanted > capacity:
+                cause = f"monitor alarm {alarm.name} in state ALARM triggered policy {policy['PolicyName']}"
+                self._set(target, capacity, wanted, cause)
+                return True
+        return False
 
     def _tracking(self, policy: Mapping[str, Any], now: datetime) -> Tracking:
         configuration = policy[CONFIGURATION]

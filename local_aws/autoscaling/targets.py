@@ -8,12 +8,11 @@ from typing import Any
 
 from local_aws.autoscaling import activities
 from local_aws.autoscaling.records import ACTIVITY, POLICY, TARGET, answer_page, key, not_found
-from local_aws.autoscaling.variants import Variants, parse
+from local_aws.autoscaling.variants import DIMENSIONS, Variants, component_of, parse
 from local_aws.core.api import JsonService, Request, Response
 from local_aws.core.context import LocalAws
 from local_aws.core.errors import AwsError, ValidationException
 
-DIMENSION = "sagemaker:variant:DesiredInstanceCount"
 _RUNNING = {
     "DynamicScalingInSuspended": False,
     "DynamicScalingOutSuspended": False,
@@ -30,7 +29,8 @@ def register(svc: JsonService, aws: LocalAws, variants: Variants) -> None:
     def register_target(request: Request) -> Response:
         supported(request)
         if variants.read(request["ResourceId"]) is None:
-            raise ValidationException(f"SageMaker endpoint variant doesn't exist: {request['ResourceId']}")
+            what = "inference component" if component_of(request["ResourceId"]) else "endpoint variant"
+            raise ValidationException(f"SageMaker {what} doesn't exist: {request['ResourceId']}")
         with aws.store.transaction():
             record = _merged(aws, aws.store.get(TARGET, key(request)), request)
             aws.store.put(TARGET, key(request), record)
@@ -67,12 +67,14 @@ def register(svc: JsonService, aws: LocalAws, variants: Variants) -> None:
 
 def supported(request: Mapping[str, Any]) -> None:
     """Raises ValidationException, in AWS's words, for anything that is no SageMaker variant."""
-    if request["ServiceNamespace"] != "sagemaker" or request["ScalableDimension"] != DIMENSION:
+    kind = request["ResourceId"].partition("/")[0]
+    if request["ServiceNamespace"] != "sagemaker" or DIMENSIONS.get(kind) != request["ScalableDimension"]:
         raise ValidationException(
             "Unsupported service namespace, resource type or scalable dimension (the local AWS scales "
-            f"{DIMENSION} of the namespace sagemaker)"
+            f"{' and '.join(DIMENSIONS.values())} of the namespace sagemaker)"
         )
-    parse(request["ResourceId"])
+    if component_of(request["ResourceId"]) is None:
+        parse(request["ResourceId"])
 
 
 def _merged(aws: LocalAws, before: dict[str, Any] | None, request: Request) -> dict[str, Any]:
@@ -85,7 +87,7 @@ def _merged(aws: LocalAws, before: dict[str, Any] | None, request: Request) -> d
             raise ValidationException(
                 "For new scalable targets, you must specify a minimum capacity and a maximum capacity."
             )
-    if record["MinCapacity"] < 1:
+    if record["MinCapacity"] < 1 and component_of(request["ResourceId"]) is None:
         raise ValidationException("The minimum capacity of an endpoint variant must be at least 1.")
     if record["MaxCapacity"] < record["MinCapacity"]:
         raise ValidationException("Maximum capacity cannot be less than minimum capacity.")

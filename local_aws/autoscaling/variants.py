@@ -1,4 +1,6 @@
-"""The thing that is scaled: a production variant of a SageMaker endpoint, through SageMaker's own API."""
+"""The thing that is scaled: a production variant of a SageMaker endpoint, or an inference component, through
+SageMaker's own API.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +12,13 @@ from botocore.exceptions import ClientError
 from local_aws.core.context import LocalAws
 from local_aws.core.errors import ValidationException
 
-_RESOURCE = re.compile(r"^endpoint/([^/]+)/variant/([^/]+)$")
+_VARIANT = re.compile(r"^endpoint/([^/]+)/variant/([^/]+)$")
+_COMPONENT = re.compile(r"^inference-component/([^/]+)$")
+DIMENSIONS = {
+    "endpoint": "sagemaker:variant:DesiredInstanceCount",
+    "inference-component": "sagemaker:inference-component:DesiredCopyCount",
+}
+"""What there is to scale, by the first word of its resource id."""
 
 
 class ScalingFailedError(Exception):
@@ -30,13 +38,19 @@ class State:
 
 def parse(resource_id: str) -> tuple[str, str]:
     """Endpoint and variant of ``endpoint/<name>/variant/<name>``. Raises ValidationException for all else."""
-    match = _RESOURCE.match(resource_id)
+    match = _VARIANT.match(resource_id)
     if match is None:
         raise ValidationException(
             f"Unsupported service namespace, resource type or scalable dimension: {resource_id}; "
-            "expected endpoint/<endpoint>/variant/<variant>"
+            "expected endpoint/<endpoint>/variant/<variant> or inference-component/<name>"
         )
     return match.group(1), match.group(2)
+
+
+def component_of(resource_id: str) -> str | None:
+    """The inference component of ``inference-component/<name>``; None for all else."""
+    match = _COMPONENT.match(resource_id)
+    return match.group(1) if match else None
 
 
 class Variants:
@@ -46,7 +60,9 @@ class Variants:
         self._aws = aws
 
     def read(self, resource_id: str) -> State | None:
-        """The variant now; None if there is none of that name."""
+        """The variant or component now; None if there is none of that name."""
+        if (component := component_of(resource_id)) is not None:
+            return self._read_component(component)
         endpoint, name = parse(resource_id)
         try:
             answer = self._aws.client("sagemaker").describe_endpoint(EndpointName=endpoint)
@@ -62,11 +78,27 @@ class Variants:
                 )
         return None
 
-    def set(self, resource_id: str, capacity: int) -> None:
-        """Begin to bring the variant to `capacity` instances. Raises ScalingFailedError."""
-        endpoint, name = parse(resource_id)
+    def _read_component(self, name: str) -> State | None:
         try:
-            self._aws.client("sagemaker").update_endpoint_weights_and_capacities(
+            found = self._aws.client("sagemaker").describe_inference_component(InferenceComponentName=name)
+        except ClientError as error:
+            if error.response["Error"]["Code"] == "ValidationException":
+                return None
+            raise
+        settled = found["InferenceComponentStatus"] == "InService"
+        return State(found["RuntimeConfig"]["DesiredCopyCount"], settled, found.get("FailureReason", ""))
+
+    def set(self, resource_id: str, capacity: int) -> None:
+        """Begin to bring it to `capacity` instances or copies. Raises ScalingFailedError."""
+        client = self._aws.client("sagemaker")
+        try:
+            if (component := component_of(resource_id)) is not None:
+                client.update_inference_component_runtime_config(
+                    InferenceComponentName=component, DesiredRuntimeConfig={"CopyCount": capacity}
+                )
+                return
+            endpoint, name = parse(resource_id)
+            client.update_endpoint_weights_and_capacities(
                 EndpointName=endpoint,
                 DesiredWeightsAndCapacities=[{"VariantName": name, "DesiredInstanceCount": capacity}],
             )

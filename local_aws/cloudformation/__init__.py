@@ -6,7 +6,16 @@ the stack has none, so that a permission missing from a role fails a deployment 
 
 from __future__ import annotations
 
-from local_aws.cloudformation import autoscaling, buckets, budgets, iam, images, sagemaker
+from local_aws.cloudformation import (
+    autoscaling,
+    buckets,
+    budgets,
+    firewall,
+    iam,
+    images,
+    inference_components,
+    sagemaker,
+)
 from local_aws.cloudformation.stack import Register, Stack
 from local_aws.core.context import LocalAws
 
@@ -14,6 +23,8 @@ from local_aws.core.context import LocalAws
 def install(aws: LocalAws, stack: Stack, register: Register) -> None:
     """Register every resource type of this room."""
     sagemaker.install(stack, register)
+    inference_components.install(stack, register)
+    firewall.install(stack, register)
     autoscaling.install(stack, register)
     iam.install(stack, register)
     buckets.install(stack, register)

@@ -33,7 +33,6 @@ _NOT_HERE = {
 }
 _NOT_HERE_VARIANT = {
     "InstancePools": "instance pools",
-    "ManagedInstanceScaling": "managed instance scaling (Application Auto Scaling is there)",
 }
 # "ContainerStartupHealthCheckTimeoutInSeconds" is at most 3600; unset, SageMaker gives a container 8 minutes.
 HEALTH_CHECK_SECONDS = 480.0
@@ -44,7 +43,8 @@ class VariantPlan:
     """One production variant, down to what its server processes need."""
 
     name: str
-    container: models.Container
+    container: models.Container | None
+    """None: a variant for inference components, which bring their models themselves."""
     role_arn: str | None
     instance_type: str
     instance_count: int
@@ -56,7 +56,7 @@ class VariantPlan:
     def load(cls, document: Mapping[str, Any]) -> VariantPlan:
         """The plan stored as `asdict` wrote it."""
         size = document.get("serverless")
-        container = models.Container(**document["container"])
+        container = document["container"] and models.Container(**document["container"])
         return cls(**{**document, "container": container, "serverless": size and Serverless(**size)})
 
     def dump(self) -> dict[str, Any]:
@@ -121,11 +121,11 @@ def plan(aws: LocalAws, name: str) -> tuple[VariantPlan, ...]:
 
 
 def _variant(aws: LocalAws, variant: Mapping[str, Any]) -> VariantPlan:
-    model = models.find(aws, variant["ModelName"])
+    model = models.find(aws, variant["ModelName"]) if "ModelName" in variant else None
     return VariantPlan(
         name=variant["VariantName"],
-        container=models.container(model),
-        role_arn=model.get("ExecutionRoleArn"),
+        container=models.container(model) if model else None,
+        role_arn=model.get("ExecutionRoleArn") if model else None,
         # One server of a serverless variant at most, while somebody asks.
         instance_type=variant.get("InstanceType", "serverless"),
         instance_count=variant.get("InitialInstanceCount", 1),
@@ -147,11 +147,30 @@ def _check(aws: LocalAws, request: Request) -> None:
             f"VariantName must be unique within an endpoint configuration: {', '.join(names)}"
         )
     for variant in variants:
-        _check_variant(aws, variant, len(variants))
+        if "ModelName" not in variant and "ServerlessConfig" not in variant:
+            _check_for_components(request, variant)
+        else:
+            _check_variant(aws, variant, len(variants))
+
+
+def _check_for_components(request: Request, variant: Mapping[str, Any]) -> None:
+    """What a variant needs that names no model."""
+    name = variant["VariantName"]
+    if "ExecutionRoleArn" not in request:
+        raise ValidationException(
+            f"Production variant {name} needs ModelName; or ExecutionRoleArn for the configuration, if"
+            " inference components bring the models."
+        )
+    if "InstanceType" not in variant or "InitialInstanceCount" not in variant:
+        raise ValidationException(f"Production variant {name} needs InstanceType and InitialInstanceCount.")
 
 
 def _check_variant(aws: LocalAws, variant: Mapping[str, Any], variants: int) -> None:
     name = variant["VariantName"]
+    if "ManagedInstanceScaling" in variant:
+        raise ValidationException(
+            f"Variant {name} has a model of its own, so ManagedInstanceScaling has nothing to follow."
+        )
     for member, what in _NOT_HERE_VARIANT.items():
         if member in variant:
             raise ValidationException(f"The local AWS has no {what}; variant {name} must not have {member}.")

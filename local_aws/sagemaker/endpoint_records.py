@@ -61,19 +61,21 @@ def summaries(aws: LocalAws, plans: Sequence[VariantPlan], *, running: bool) -> 
     return [
         {
             "VariantName": plan.name,
-            "DeployedImages": [
-                {
-                    "SpecifiedImage": plan.container.image,
-                    "ResolvedImage": plan.container.image,
-                    "ResolutionTime": aws.now(),
-                }
-            ],
+            **_images(aws, plan),
             "CurrentWeight": plan.weight,
             "DesiredWeight": plan.weight,
             **_size(plan, running),
         }
         for plan in plans
     ]
+
+
+def _images(aws: LocalAws, plan: VariantPlan) -> Record:
+    if plan.container is None:
+        return {}
+    image = plan.container.image
+    deployed = {"SpecifiedImage": image, "ResolvedImage": image, "ResolutionTime": aws.now()}
+    return {"DeployedImages": [deployed]}
 
 
 def _size(plan: VariantPlan, running: bool) -> Record:

@@ -51,11 +51,19 @@ class Fleet:
     """The servers of one endpoint under one plan."""
 
     def __init__(
-        self, aws: LocalAws, router: Router, endpoint: str, plans: Sequence[VariantPlan], folder: Path
+        self,
+        aws: LocalAws,
+        router: Router,
+        endpoint: str,
+        plans: Sequence[VariantPlan],
+        folder: Path,
+        *,
+        log_group: str = "",
     ) -> None:
         self._aws = aws
         self._router = router
         self._endpoint = endpoint
+        self._log_group = log_group or f"/aws/sagemaker/Endpoints/{endpoint}"
         self._folder = folder
         self._variants = {plan.name: _Variant(plan) for plan in plans}
         self._resizing = threading.Lock()
@@ -129,6 +137,8 @@ class Fleet:
         self._aws.spawn(worker.watch, f"idle {self._endpoint}/{name}")
 
     def _grow(self, variant: _Variant, count: int) -> None:
+        if variant.plan.container is None:
+            return  # its inference components have fleets of their own
         fresh = [self._server(variant) for _ in range(count)]
         failures = [failure for failure in _all(fresh, _attempt) if failure is not None]
         if failures:
@@ -144,16 +154,16 @@ class Fleet:
             variant.route,
             folder=self._folder / variant.plan.name,
             artifact=variant.artifact,
-            log_group=f"/aws/sagemaker/Endpoints/{self._endpoint}",
+            log_group=self._log_group,
         )
 
     def _fetch(self, plan: VariantPlan) -> Path | None:
         """The variant's artifact on this machine, downloaded with the model role's credentials unless it is
         here.
         """
-        url = plan.container.model_data_url
-        if url is None:
+        if plan.container is None or plan.container.model_data_url is None:
             return None
+        url = plan.container.model_data_url
         target = self._folder / plan.name / ("model.tar.gz" if plan.container.archive else "artifact")
         if target.exists():
             return target

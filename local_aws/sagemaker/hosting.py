@@ -9,7 +9,15 @@ from __future__ import annotations
 
 from local_aws.core.api import JsonService
 from local_aws.core.context import LocalAws
-from local_aws.sagemaker import endpoint_configs, endpoints, model_package_groups, model_packages, models
+from local_aws.sagemaker import (
+    endpoint_configs,
+    endpoints,
+    inference_components,
+    model_package_groups,
+    model_packages,
+    models,
+)
+from local_aws.sagemaker.component_runner import ComponentRunner
 from local_aws.sagemaker.deployer import Deployer
 from local_aws.sagemaker.router import Router
 from local_aws.sagemaker.runtime import InvocationService
@@ -20,6 +28,7 @@ def service(aws: LocalAws) -> JsonService:
     """The SageMaker service of `aws` with its hosting operations; others register theirs on it."""
     router = Router()
     deployer = Deployer(aws, router)
+    components = ComponentRunner(aws, router)
     metrics = TrafficMetrics(aws, router)
     svc = InvocationService(aws, router, metrics)
     models.register(svc, aws)
@@ -27,7 +36,9 @@ def service(aws: LocalAws) -> JsonService:
     model_packages.register(svc, aws)
     endpoint_configs.register(svc, aws)
     endpoints.register(svc, aws, deployer)
+    inference_components.register(svc, aws, components)
     svc.at_start(deployer.resume)
+    svc.at_start(components.resume)
     svc.at_start(metrics.start)
     svc.at_stop(metrics.stop)
     return svc

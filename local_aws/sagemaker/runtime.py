@@ -17,6 +17,7 @@ from urllib.parse import unquote
 from local_aws.core.api import HttpAnswer, JsonService, error_reply
 from local_aws.core.context import LocalAws
 from local_aws.core.errors import AwsError
+from local_aws.sagemaker import inference_components
 from local_aws.sagemaker.fleet import FleetFailedError
 from local_aws.sagemaker.router import (
     EndpointNotFoundError,
@@ -35,6 +36,7 @@ _PATH = re.compile(r"^/endpoints/([^/]+)/invocations$")
 MAX_BODY = 25 * 2**20
 TIMEOUT_SECONDS = 60.0
 _CUSTOM_ATTRIBUTES = "x-amzn-sagemaker-custom-attributes"
+_COMPONENT = "x-amzn-sagemaker-inference-component"
 _TARGET_VARIANT = "x-amzn-sagemaker-target-variant"
 # "SageMaker AI strips all POST headers except those supported by the API."
 _FORWARDED = (
@@ -48,7 +50,6 @@ _FORWARDED = (
 _REFUSED = {
     "x-amzn-sagemaker-target-model": "TargetModel",
     "x-amzn-sagemaker-target-container-hostname": "TargetContainerHostname",
-    "x-amzn-sagemaker-inference-component": "InferenceComponentName",
     "x-amzn-sagemaker-enable-explanations": "EnableExplanations",
 }
 _NO_ANSWER = (
@@ -84,9 +85,11 @@ class InvocationService(JsonService):
     async def _invoke(self, endpoint: str, headers: dict[str, str], body: bytes) -> HttpAnswer:
         began = time.perf_counter()
         _check(headers, body)
+        component = headers.get(_COMPONENT)
+        route = inference_components.route(self._aws, endpoint, component)
         try:
             await self._wake(endpoint, body)
-            with self._router.lease(endpoint, headers.get(_TARGET_VARIANT)) as lease:
+            with self._router.lease(route, headers.get(_TARGET_VARIANT)) as lease:
                 _check_size(body, lease.route.max_body or MAX_BODY)
                 sent = time.perf_counter()
                 answer = await _ask(lease, headers, body)
@@ -100,11 +103,14 @@ class InvocationService(JsonService):
         except TooManyRequestsError as error:
             raise AwsError("ThrottlingException", f"Rate exceeded for variant {error}.", 429) from None
         except NoServerError:
+            if component is not None:
+                self._metrics.no_capacity(route)
+                raise AwsError("ValidationError", inference_components.NO_CAPACITY) from None
             message = f"No server of endpoint {endpoint} is running at this moment. Try your call again."
             raise AwsError("ServiceUnavailable", message, 503) from None
         reply = self._reply(endpoint, lease, answer)
         overhead = time.perf_counter() - began - model
-        self._metrics.record((endpoint, lease.variant), lease.servers, answer.status, model, overhead)
+        self._metrics.record((route, lease.variant), lease.servers, answer.status, model, overhead)
         return reply
 
     async def _wake(self, endpoint: str, body: bytes) -> None:

@@ -57,7 +57,10 @@ class ServerProcess:
         self.instance_id = f"i-{uuid.uuid4().hex[:17]}"
         self._aws = aws
         self._router = router
+        if plan.container is None:
+            raise ValueError(f"variant {plan.name} has no model to serve")
         self._plan = plan
+        self._model = plan.container
         self._route = route
         self._folder = folder / self.instance_id
         self._artifact = artifact
@@ -96,7 +99,7 @@ class ServerProcess:
         try:
             model_data.unpack(self._artifact, self._folder / "model")
             port = _free_port()
-            image = self._aws.images.resolve(self._plan.container.image)
+            image = self._aws.images.resolve(self._model.image)
             container = process.start(image, ["serve"], self._environment(port), self._folder, self._log)
         except (model_data.ModelDataError, process.ProcessesNotBegunError, AwsError, OSError) as error:
             raise ServerFailedError(
@@ -112,7 +115,7 @@ class ServerProcess:
             **self._aws.credentials(self._plan.role_arn, self.instance_id),
             # For containers that can be told where to listen: nobody but this machine should reach them.
             "SERVE_HOST": "127.0.0.1",
-            **self._plan.container.environment,
+            **self._model.environment,
             # The inference toolkits' own variables for "listen here": several servers share one machine.
             "SAGEMAKER_BIND_TO_PORT": str(port),
             "SAGEMAKER_SAFE_PORT_RANGE": f"{port}-{port}",

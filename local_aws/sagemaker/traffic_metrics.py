@@ -23,6 +23,11 @@ _MAX_VALUES = 150
 _MAX_METRICS = 500
 _UNITS = {"ModelLatency": "Microseconds", "OverheadLatency": "Microseconds"}
 Variant = tuple[str, str]
+# What the metrics per instance are called for an inference component.
+_OF_COMPONENT = {
+    "ConcurrentRequestsPerModel": "ConcurrentRequestsPerCopy",
+    "InvocationsPerInstance": "InvocationsPerCopy",
+}
 
 
 class TrafficMetrics:
@@ -58,6 +63,11 @@ class TrafficMetrics:
             for name, value in values.items():
                 self._counted[variant, name][value] += 1
 
+    def no_capacity(self, route: str) -> None:
+        """Count a request that found no copy of an inference component."""
+        with self._lock:
+            self._counted[(route, ""), "NoCapacityInvocationFailures"][1.0] += 1
+
     def start(self) -> None:
         """Publish from now on, until `stop`."""
         self._aws.spawn(self._publish_often, "endpoint metrics")
@@ -83,14 +93,17 @@ class TrafficMetrics:
         now = self._aws.now()
         for ((endpoint, variant), name), counter in counted.items():
             values = sorted(counter.items()) or [(0.0, 1)]
+            component = component_of(endpoint)
+            named = (
+                {"InferenceComponentName": component}
+                if component
+                else {"EndpointName": endpoint, "VariantName": variant}
+            )
             for start in range(0, len(values), _MAX_VALUES):
                 part = values[start : start + _MAX_VALUES]
                 yield {
-                    "MetricName": name,
-                    "Dimensions": [
-                        {"Name": "EndpointName", "Value": endpoint},
-                        {"Name": "VariantName", "Value": variant},
-                    ],
+                    "MetricName": _OF_COMPONENT.get(name, name) if component else name,
+                    "Dimensions": [{"Name": key, "Value": value} for key, value in named.items()],
                     "Timestamp": now,
                     "Values": [value for value, _ in part],
                     "Counts": [float(count) for _, count in part],
@@ -114,6 +127,12 @@ class TrafficMetrics:
             elapsed += 1
             if elapsed % PERIOD_SECONDS == 0:
                 self.publish()
+
+
+def component_of(route: str) -> str:
+    """The inference component whose route this is; empty for an endpoint's."""
+    kind, _, name = route.partition("/")
+    return name if kind == "inference-component" else ""
 
 
 def _rounded(microseconds: float) -> float:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from local_aws import autoscaling
 from local_aws.autoscaling.decision import Decision, Past, Points, Tracking, Window, decide
-from local_aws.autoscaling.metrics import CloudWatchMetrics, Metric, of_policy
+from local_aws.autoscaling.metrics import CloudWatchMetrics, Metric, RaisedAlarm, of_policy
 from local_aws.autoscaling.scaler import Scaler
 from local_aws.autoscaling.variants import ScalingFailedError, State, Variants
 from local_aws.core.api import JsonService
@@ -169,6 +169,10 @@ class FakeMetrics:
 
     def __init__(self) -> None:
         self.value: float | None = None
+        self.alarm: RaisedAlarm | None = None
+
+    def raised(self, policy_arn: str) -> RaisedAlarm | None:
+        return self.alarm
 
     def read(self, metric: Metric, window: Window, now: datetime) -> Points:
         return [self.value] * window.count
@@ -196,9 +200,11 @@ class Shop:
         return self.svc.call(operation, {**TARGET, **members})
 
     def track(self, **configuration: Any) -> dict[str, Any]:
+        target = {key: configuration.pop(key) for key in TARGET if key in configuration}
         configuration = {"TargetValue": 100.0, "PredefinedMetricSpecification": INVOCATIONS, **configuration}
         return self.call(
             "PutScalingPolicy",
+            **target,
             PolicyName="p",
             PolicyType="TargetTrackingScaling",
             TargetTrackingScalingPolicyConfiguration=configuration,
