@@ -184,6 +184,12 @@ def _texts(
         texts["weights"] = "pretrained"  # the file comes in the channel of that name
     if tuning is not None:
         texts["objective"] = tuning.objective  # by which the best epoch is kept
+    if (
+        _is_open(record.recipe, {hyperparameters.get("weights")})
+        and texts.get("trainable_from", "stem") != "stem"
+    ):
+        # What frozen stages compute, for all jobs on this data set; the job's own key tells what of it fits.
+        texts["feature_cache"] = f"s3://{settings.artifacts_bucket}/features/{record.dataset}/"
     return {**texts, "run": record.run, "dataset": record.dataset}
 
 

@@ -172,6 +172,8 @@ MODEL: Mapping[str, Key] = {
 DATA: Mapping[str, Key] = {
     "image_size": Number(least=8, most=1024, whole=True),
     "train_fraction": Number(least=0, most=1, above=True),
+    "max_skipped": Number(least=0, most=1),
+    "crop_places": Number(least=0, most=64, whole=True),
     "augment": Choice(words=("none", "flip", "crop", "crop-flip")),
 }
 TRAINING: Mapping[str, Key] = {
@@ -185,6 +187,12 @@ TRAINING: Mapping[str, Key] = {
     "schedule": Choice(words=("constant", "cosine", "one-cycle")),
     "warmup_epochs": Number(least=0, most=10_000),
     "label_smoothing": Number(least=0, most=1, below=True),
+    "class_weights": Choice(words=("none", "balanced")),
+    "patience": Number(least=0, most=10_000, whole=True),
+    "precision": Choice(words=("auto", "bfloat16", "float32")),
+    "memory_format": Choice(words=("auto", "channels_last", "contiguous")),
+    "compile": Choice(words=("off", "on")),
+    "processes": Number(least=0, most=64, whole=True),
     "seed": Number(least=0, most=2**31 - 1, whole=True),
 }
 HYPERPARAMETERS: Mapping[str, Key] = {**MODEL, **DATA, **TRAINING}

@@ -518,16 +518,28 @@ def test_an_address_in_another_bucket_is_left_to_aws_to_judge(world: World) -> N
     assert channel(world, "pretrained") == "s3://theirs/w.safetensors"
 
 
+def test_trials_with_frozen_stages_share_what_those_compute_if_they_may_reach_s3(world: World) -> None:
+    launch(PAYLOAD)  # weights from the internet, so the network is open
+    fixed = the_job(world)["TrainingJobDefinition"]["StaticHyperParameters"]
+    assert fixed["feature_cache"] == "s3://artifacts/features/digits/"
+
+
 @pytest.mark.parametrize(
-    ("overrides", "isolated"),
+    ("overrides", "isolated", "cached"),
     [
-        ({"model": {"weights": "none"}}, True),
-        ({"model": {"weights": "none"}, "resources": {"network": True}}, False),
+        ({"model": {"weights": "none"}}, True, False),
+        ({"model": {"weights": "none"}, "resources": {"network": True}}, False, True),
+        (
+            {"model": {"weights": "none", "trainable_from": "stem"}, "resources": {"network": True}},
+            False,
+            False,
+        ),
     ],
 )
 def test_jobs_are_cut_off_from_the_network_unless_the_recipe_asks_for_it(
-    world: World, overrides: dict[str, Any], isolated: bool
+    world: World, overrides: dict[str, Any], isolated: bool, cached: bool
 ) -> None:
     launch({**PAYLOAD, **overrides})
     definition = the_job(world)["TrainingJobDefinition"]
     assert definition["EnableNetworkIsolation"] is isolated
+    assert ("feature_cache" in definition["StaticHyperParameters"]) is cached
