@@ -22,6 +22,7 @@ from cli.commands.launch import train, tune
 from cli.commands.options import KINDS
 from cli.commands.outputs import outputs
 from cli.commands.release import approve, reject, rollback, sleep, wake
+from cli.commands.report import compare, report
 from cli.commands.status import status
 from cli.commands.stop import stop
 from cli.commands.tuning_report import tuning_report
@@ -50,7 +51,7 @@ def cli(kind: str) -> None:
 
 for command in (
     *(up, down, upload, weights, tune, train, tuning_report, status, stop, classify, outputs, cost, destroy),
-    *(approve, reject, rollback, sleep, wake, demo_data, demo),
+    *(report, compare, approve, reject, rollback, sleep, wake, demo_data, demo),
 ):
     cli.add_command(command)
 

@@ -13,9 +13,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
-from torch import Tensor
-
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from training_code.batches import Batches
     from training_code.config import Config
     from training_code.evaluation import Evaluation

@@ -1,0 +1,116 @@
+"""The page of a training job, or of several beside each other, from what they left in S3 or in a folder.
+
+A job's own report.html is in its model; this draws it again from the job's output, which a failed or stopped
+job leaves as well, together with the quality gate's word. The drawing is the training code's, run in a
+process of its own: the command line knows only where things lie.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tarfile
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlparse
+
+from cli.errors import CliError
+from cli.target import ROOT, Target
+
+
+class NoSuchJob(CliError):
+    """There is no training job of that name, and no folder either."""
+
+
+class NothingLeft(CliError):
+    """The job has left nothing to report."""
+
+
+def write_page(target: Target, jobs: Sequence[str], page: Path) -> None:
+    """Draw the report of one job, or the comparison of several, into `page`.
+
+    Args:
+        target: where the jobs ran.
+        jobs: training jobs, tuning jobs (their last training is meant), or folders that a job left.
+        page: the file to write.
+
+    Raises:
+        NoSuchJob: one of them is neither a job nor a folder.
+        NothingLeft: a job has no output, or none that says anything.
+    """
+    page.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as scratch:
+        folders = [_folder(target, job, Path(scratch) / str(number)) for number, job in enumerate(jobs)]
+        drawn = subprocess.run(
+            [sys.executable, "-m", "training_code.report", str(page.resolve()), *map(str, folders)],
+            cwd=ROOT,
+            env=os.environ | {"OMP_NUM_THREADS": "1"},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    if drawn.returncode:
+        lines = drawn.stderr.strip().splitlines() or ["the page could not be drawn"]
+        raise NothingLeft(lines[-1].removeprefix("error: "))
+
+
+def _folder(target: Target, job: str, scratch: Path) -> Path:
+    """What a job left, unpacked."""
+    if Path(job).is_dir():
+        return Path(job).resolve()
+    described = _described(target, job)
+    name = str(described["TrainingJobName"])
+    folder = scratch / name
+    folder.mkdir(parents=True)
+    place = urlparse(
+        f"{described['OutputDataConfig']['S3OutputPath'].rstrip('/')}/{name}/output/output.tar.gz"
+    )
+    archive = folder / "output.tar.gz"
+    s3 = target.client("s3")
+    if not _download(s3, place.netloc, place.path.lstrip("/"), archive):
+        status = described.get("TrainingJobStatus", "")
+        reason = described.get("FailureReason", "")
+        raise NothingLeft(
+            f"The training job {name} ({status}) has left no output at {place.geturl()}."
+            + (f" It failed: {reason}" if reason else " A job writes it when it ends.")
+        )
+    with tarfile.open(archive) as packed:
+        packed.extractall(folder, filter="data")
+    archive.unlink()
+    _download(s3, place.netloc, f"runs/{name}/verdict.json", folder / "verdict.json")
+    return folder
+
+
+def _described(target: Target, job: str) -> dict[str, Any]:
+    """The training job's description; of a search, that of its last training."""
+    from botocore.exceptions import ClientError
+
+    sagemaker = target.client("sagemaker")
+    for name in (job, f"{job}-final"):
+        try:
+            described: dict[str, Any] = sagemaker.describe_training_job(TrainingJobName=name)
+        except ClientError as error:
+            if error.response["Error"]["Code"] not in ("ValidationException", "ResourceNotFound"):
+                raise
+        else:
+            return described
+    raise NoSuchJob(
+        f"There is no training job {job!r}, nor one {job + '-final'!r}, nor a folder of that name. "
+        f"`classifier status{target.option}` shows the newest run."
+    )
+
+
+def _download(s3: Any, bucket: str, key: str, path: Path) -> bool:
+    """Whether the object was there."""
+    from botocore.exceptions import ClientError
+
+    try:
+        s3.download_file(bucket, key, str(path))
+    except ClientError as error:
+        if error.response["Error"]["Code"] in ("404", "NoSuchKey", "403"):
+            return False
+        raise
+    return True
