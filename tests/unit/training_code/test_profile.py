@@ -1,0 +1,211 @@
+"""Planted slowness and a leak, each named by exactly its rule; and where the time of a training went."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.unit.training_code.debugged import SHORT, classes_of_noise, network
+from tests.unit.training_code.samples import MACHINE, load
+from training_code import loop
+from training_code.batches import Batches
+from training_code.checkpoints import Checkpoints
+from training_code.config import parse
+from training_code.debugging.catalogue import PROFILE_RULES
+from training_code.debugging.findings import Findings
+from training_code.observer import PHASES, Observer, Observers
+from training_code.profiling.data import Profile
+from training_code.profiling.files import OPERATORS, STEPS, SYSTEM, TRACE
+from training_code.profiling.rules import ProfileRules
+from training_code.profiling.steps import COLUMNS, StepTimer
+from training_code.profiling.system import Sampler
+from training_code.profiling.trace import Trace
+from training_code.report import record
+from training_code.stopping import StopSignal
+
+STEPS_PER_EPOCH = 12
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Twelve steps' worth."""
+    return classes_of_noise(tmp_path_factory.mktemp("pictures"), {"dark": (24, 4), "light": (24, 4)})
+
+
+class Clock:
+    """A clock that stands still unless a fault lets it run: a step of it takes 10 ms in each part."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        self.now += 0.01
+        return self.now
+
+
+class Fault(Observer):
+    """Does something at the beginning of a part of a step."""
+
+    def __init__(self, part: str, work: Callable[[int], None]) -> None:
+        self._part, self._work, self._step = part, work, -1
+
+    def step_begins(self, epoch: int, step: int) -> None:
+        self._step += 1
+
+    def phase(self, name: str) -> None:
+        if name == self._part:
+            self._work(self._step)
+
+
+def profile(
+    pictures: Path, folder: Path, clock: Callable[[], float], *more: Observer, epochs: int = 2
+) -> Findings:
+    """Train with the profiler looking on, and put what it wrote to the rules."""
+    config = parse(SHORT | {"epochs": str(epochs), "batch_size": "4"})
+    dataset = load(pictures, config)
+    train, valid, _ = (Batches(split, dataset.transform, config, MACHINE) for split in dataset.splits)
+    folder.mkdir(exist_ok=True)
+    timer = StepTimer(folder, clock)
+    observer = Observers([timer, *more])
+    loop.train(network(2), train, valid, config, Checkpoints(None, {}), StopSignal(), observer)
+    timer.end()
+    return judged(folder)
+
+
+def judged(folder: Path) -> Findings:
+    findings = Findings()
+    ProfileRules(folder, PROFILE_RULES, findings).evaluate(final=True)
+    return findings
+
+
+def found(findings: Findings) -> list[str]:
+    return [each.rule for each in findings.findings]
+
+
+def test_a_training_like_any_other_triggers_no_rule(pictures: Path, tmp_path: Path) -> None:
+    assert found(profile(pictures, tmp_path, Clock())) == []
+
+
+def test_a_slow_loader_is_told_with_what_it_costs(pictures: Path, tmp_path: Path) -> None:
+    clock = Clock()
+
+    def wait(_: int) -> None:
+        clock.now += 0.1
+
+    findings = profile(pictures, tmp_path, clock, Fault("data", wait))
+    assert found(findings) == ["dataloader"]
+    assert "waiting for data is 69% of the step" in findings.findings[0].message
+
+
+def test_a_slow_step_is_told_with_its_number_and_its_part(pictures: Path, tmp_path: Path) -> None:
+    clock = Clock()
+
+    def stall(step: int) -> None:
+        clock.now += 2.0 if step == 17 else 0.0
+
+    findings = profile(pictures, tmp_path, clock, Fault("backward", stall))
+    assert found(findings) == ["step_outlier"]
+    assert "'backward'; the slowest is step 17" in findings.findings[0].message
+
+
+def test_memory_that_grows_at_every_step_is_a_leak(pictures: Path, tmp_path: Path) -> None:
+    kept: list[np.ndarray] = []  # type: ignore[type-arg]
+
+    def leak(_: int) -> None:
+        kept.append(np.ones(2**20))  # 8 MiB that nobody gives back
+
+    findings = profile(pictures, tmp_path, Clock(), Fault("forward", leak), epochs=3)
+    assert found(findings) == ["gpu_memory_increase"]
+    assert "MiB a step" in findings.findings[0].message
+
+
+def test_the_parts_of_the_steps_add_up_to_the_wall_time(pictures: Path, tmp_path: Path) -> None:
+    clock = Clock()
+    uneven = Fault("backward", lambda step: setattr(clock, "now", clock.now + step % 5 / 7))
+    begun = clock.now
+    profile(pictures, tmp_path / "profile", clock, uneven)
+    wall = clock.now - begun
+    steps = record.watched(Findings(), tmp_path)["steps"]
+    assert steps["wall_seconds"] == pytest.approx(wall, rel=0.02)
+    assert sum(steps["seconds"].values()) + steps["between_seconds"] == pytest.approx(wall, rel=0.02)
+    assert steps["count"] == 2 * STEPS_PER_EPOCH
+
+
+def test_the_first_steps_are_traced_for_perfetto_and_the_dearest_operators_listed(
+    pictures: Path, tmp_path: Path
+) -> None:
+    profile(pictures, tmp_path, Clock(), Trace(tmp_path, 3), epochs=1)
+    assert (tmp_path / TRACE).stat().st_size > 1000
+    assert "convolution" in (tmp_path / OPERATORS).read_text()
+
+
+def written(folder: Path, steps: dict[str, object], system: dict[str, object], count: int = 40) -> Findings:
+    """The rules' word on columns of numbers, each one for all rows."""
+    folder.mkdir()
+    plain = dict.fromkeys(("between", *PHASES, "rest"), 0.01) | {"memory_mb": 500.0}
+    for name, columns in ((STEPS, plain | steps), (SYSTEM, system)):
+        if name == STEPS:
+            columns = {"step": range(count), "begun": range(count)} | columns
+            assert set(columns) == set(COLUMNS)
+            columns = {key: columns[key] for key in COLUMNS}
+        values = [
+            np.broadcast_to(np.asarray(list(v) if isinstance(v, range) else v), count)
+            for v in columns.values()
+        ]
+        lines = [",".join(f"{value:g}" for value in row) for row in zip(*values, strict=True)]
+        (folder / name).write_text("\n".join([",".join(columns), *lines]) + "\n")
+    return judged(folder)
+
+
+BUSY = {
+    "seconds": range(40),
+    "core0": 40,
+    "core1": 40,
+    "io_wait": 0,
+    "gpu0_busy": 95,
+    "gpu0_used_mb": 60,
+    "gpu0_total_mb": 100,
+}
+
+
+@pytest.mark.parametrize(
+    ("steps", "system", "rules"),
+    [
+        ({}, {}, []),
+        ({"data": 0.1}, {"io_wait": 60}, ["io_bottleneck"]),
+        ({}, {"core0": 99, "core1": 99, "gpu0_busy": 30}, ["cpu_bottleneck"]),
+        ({}, {"gpu0_busy": 30}, ["low_gpu_utilization"]),
+        ({}, {"gpu0_busy": 30, "gpu0_used_mb": 20}, ["batch_size"]),
+        ({}, {"gpu1_busy": 60, "gpu1_used_mb": 60, "gpu1_total_mb": 100}, ["load_balancing"]),
+    ],
+)
+def test_each_rule_of_the_machine_triggers_by_itself(
+    steps: dict[str, object], system: dict[str, object], rules: list[str], tmp_path: Path
+) -> None:
+    assert found(written(tmp_path / "profile", steps, BUSY | system)) == rules
+
+
+def test_rules_of_gpus_say_why_they_did_not_look(tmp_path: Path) -> None:
+    system = {name: value for name, value in BUSY.items() if not name.startswith("gpu")}
+    notes = {each.rule: each.note for each in written(tmp_path / "profile", {}, system).rules}
+    assert notes["batch_size"] == notes["cpu_bottleneck"] == "no GPU"
+    assert notes["dataloader"] == ""
+
+
+def test_a_line_torn_by_a_crash_is_left_out(tmp_path: Path) -> None:
+    written(tmp_path / "profile", {}, BUSY)
+    with (tmp_path / "profile" / STEPS).open("a") as file:
+        file.write("40,1.0,0.0")
+    assert len(Profile.read(tmp_path / "profile").steps["step"]) == 40
+
+
+def test_the_machine_is_looked_at(tmp_path: Path) -> None:
+    sampler = Sampler(os.getpid(), tmp_path)
+    sampler.sample()
+    seen = Profile.read(tmp_path)
+    assert seen.system["process_mb"][0] > 10
+    assert len(seen.cores) == 1
