@@ -23,13 +23,13 @@ from training_code.checkpoints import Checkpoints
 from training_code.config import parse
 from training_code.feeds import Feeds
 from training_code.job import Job
-from training_code.machine import CoreWatch, Machine
+from training_code.machine import Machine, cores
 from training_code.observer import Observer
 from training_code.stopping import StopSignal
 from training_code.world import World
 
-_TURNS = 5
-_STEPS = 6
+_TURNS = 3
+_STEPS = 4
 
 
 class Resident(Batches):
@@ -48,7 +48,7 @@ class Resident(Batches):
 def main(folder: Path, stage: str) -> None:
     """Print one JSON line: images per second of both."""
     config = parse({"trainable_from": stage, "batch_size": "64", "epochs": "2", "augment": "flip"})
-    machine = Machine.prepare(CoreWatch().free_cores(), config)
+    machine = Machine.prepare(cores(), config)
     found = data.find({split: folder / split for split in ("train", "valid", "test")}, config)
     network = model.build(config, len(found.classes), folder, machine)
     feeds = Feeds(network, config, machine, World(), Job(folder / "no job", "limit"))

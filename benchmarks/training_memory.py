@@ -10,7 +10,7 @@ from training_code import data, loop, model
 from training_code.batches import Batches
 from training_code.checkpoints import Checkpoints
 from training_code.config import parse
-from training_code.machine import CoreWatch, Machine
+from training_code.machine import Machine, cores
 from training_code.observer import Observer
 from training_code.stopping import StopSignal
 from training_code.views import Views
@@ -21,7 +21,7 @@ _STEPS = 6
 def main(folder: Path) -> None:
     """Print one JSON line: how many pictures there were."""
     config = parse({"batch_size": "64", "augment": "flip"})
-    machine = Machine.prepare(CoreWatch().free_cores(), config)
+    machine = Machine.prepare(cores(), config)
     found = data.find({split: folder / split for split in ("train", "valid", "test")}, config)
     network = model.build(config, len(found.classes), folder, machine)
     dataset = data.load(found, config, StopSignal())
