@@ -7,6 +7,7 @@ the processes, which agree where to stop (`world`).
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -51,9 +52,23 @@ def start(config: Config, cluster: Cluster, stop: StopSignal) -> int:
     while process.poll() is None:
         if stop.came and not told:
             told = True
-            process.terminate()
+            _tell(process)
         time.sleep(_TICK)
     return 0 if told else process.returncode
+
+
+def _tell(process: subprocess.Popen[bytes]) -> None:
+    """Pass SIGTERM on to the workers themselves: torchrun would kill them after 30 of SageMaker's 120 s, and
+    end with a traceback.
+    """
+    try:
+        children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text(encoding="utf-8")
+        for worker in children.split():
+            os.kill(int(worker), signal.SIGTERM)
+    except OSError:
+        children = ""
+    if not children.strip():
+        process.terminate()
 
 
 def arguments(config: Config, cluster: Cluster) -> list[str]:

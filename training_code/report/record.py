@@ -26,8 +26,8 @@ from training_code.profiling.files import OPERATORS, WALL
 
 if TYPE_CHECKING:
     from training_code.artifact import Facts
-    from training_code.data import Split
     from training_code.evaluation import Evaluation
+    from training_code.split import Split
 
 Record = dict[str, Any]
 
@@ -152,7 +152,7 @@ def _confused(test: Evaluation, split: Split) -> list[Record]:
     pairs = []
     for truth, said, count in test.confused(_PAIRS):
         places = ((test.labels == truth) & (test.predicted == said)).nonzero().flatten()[:_PICTURES_OF_A_PAIR]
-        squares = split.pixels[split.rows[places]].numpy()
+        squares = split.squares.picked(places).numpy()
         pairs.append(
             {"is": truth, "said": said, "count": count, "pictures": [_thumbnail(each) for each in squares]}
         )
