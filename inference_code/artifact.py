@@ -1,8 +1,9 @@
 """The model artifact: what training leaves and serving needs, read and checked before anything is built.
 
 A folder with `model.json` (architecture, transform, where it comes from), `classes.json` (class names in
-the order of the network's outputs) and `model.safetensors` (the weights). All three are data: reading them
-never runs code of theirs. What is missing or does not fit is one `BadArtifact` that names the file.
+the order of the network's outputs), `model.safetensors` (the weights) and, if training wrote one, the serving
+form: the graph `model.xml` with its `model.bin`. All of it is data: reading it never runs code of theirs.
+What is missing or does not fit is one `BadArtifact` that names the file.
 """
 
 from __future__ import annotations
@@ -18,10 +19,26 @@ from picture import Transform
 FORMAT = 1
 ARCHITECTURES = ("resnet18", "resnet34", "resnet50")
 LARGEST_SIDE = 2048
+GRAPH_FILES = ("model.xml", "model.bin")
 
 
 class BadArtifact(Exception):
     """The model artifact cannot be served; the message names the file and what is wrong with it."""
+
+
+@dataclass(frozen=True)
+class Graph:
+    """The serving form: an OpenVINO graph beside the weights.
+
+    Attributes:
+        path: the graph, `model.xml`.
+        precision: int8, bf16 or f32.
+        digests: SHA-256 of each of its files.
+    """
+
+    path: Path
+    precision: str
+    digests: dict[Path, str]
 
 
 @dataclass(frozen=True)
@@ -34,6 +51,7 @@ class Artifact:
         transform: from a decoded picture to the network's input.
         training_job: name of the job that made it; empty if it does not say.
         weights: the safetensors file.
+        graph: the serving form; None if training wrote none, and PyTorch must serve the weights.
     """
 
     arch: str
@@ -41,6 +59,7 @@ class Artifact:
     transform: Transform
     training_job: str
     weights: Path
+    graph: Graph | None
 
 
 def read(folder: Path) -> Artifact:
@@ -83,6 +102,7 @@ def read(folder: Path) -> Artifact:
         transform=_transform(description.get("transform")),
         training_job=str(description.get("training_job") or ""),
         weights=weights,
+        graph=_graph(folder, description.get("serving")),
     )
 
 
@@ -132,6 +152,20 @@ def _transform(value: Any) -> Transform:
     if min(std) <= 0:
         raise BadArtifact("model.json: transform.std must be above zero.")
     return Transform(resize=resize, resize_mode=mode, crop=crop, mean=mean, std=std)
+
+
+def _graph(folder: Path, told: Any) -> Graph | None:
+    """What model.json says of a serving form; artifacts made before there was one say nothing."""
+    match told:
+        case None | {"form": "pytorch"}:
+            return None
+        case {"form": "openvino", "precision": "int8" | "bf16" | "f32" as precision, "files": dict(files)}:
+            digests = {folder / str(name): str(digest) for name, digest in files.items()}
+        case _:
+            digests = {}
+    if {path.name for path in digests} != set(GRAPH_FILES) or any(p.parent != folder for p in digests):
+        raise BadArtifact(f"model.json: `serving` describes no form that this container knows: {told!r:.200}")
+    return Graph(folder / GRAPH_FILES[0], precision, digests)
 
 
 def _side(value: dict[str, Any], key: str) -> int:

@@ -7,14 +7,15 @@ https://github.com/aws/sagemaker-inference-toolkit
 
 from __future__ import annotations
 
+import importlib.util
 import json
+import logging
 import os
 import re
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import artifact
 import numpy as np
@@ -24,6 +25,11 @@ from numpy.typing import NDArray
 from PIL.Image import Image
 from refusal import Refusal
 
+if TYPE_CHECKING:
+    import graph
+
+log = logging.getLogger("inference")
+
 JSON = "application/json"
 RAW_BYTES = ("application/x-image", "application/octet-stream")
 CUSTOM_ATTRIBUTES = "X-Amzn-SageMaker-Custom-Attributes"
@@ -31,10 +37,15 @@ TOP_K, MOST_TOP_K = 5, 1000
 # 6 MiB is what SageMaker's InvokeEndpoint safely carries; 40 megapixels decode to 120 MB.
 MAX_IMAGE_BYTES = int(os.environ.get("MAX_IMAGE_BYTES", 6 * 1024 * 1024))
 MAX_IMAGE_PIXELS = int(os.environ.get("MAX_IMAGE_PIXELS", 40_000_000))
+# `pytorch` serves the weights although there is a serving form: to tell what the form changes.
+FORM = os.environ.get("SERVE_FORM", "")
 
 
 class Context(Protocol):
-    """What the toolkit hands in beside the request; of all of it only the headers are read here."""
+    """What the toolkit hands in beside the request; of all of it only the headers are read here.
+
+    `serve.py` adds the attribute `alone`: no other request is being answered.
+    """
 
     def get_request_header(self, index: int, key: str) -> str | None:
         """The header `key` of the request at `index` of the batch (always 0: no batching)."""
@@ -52,19 +63,14 @@ class Classifier:
     """A model that answers. Any number of threads may call it."""
 
     def __init__(self, source: Artifact, name: str, version: str) -> None:
-        import network  # imports torch, which takes most of the start-up: not before the server answers /ping
-
         self._classes = source.classes
         self._transform = source.transform
-        self._scores = network.load(source.weights, source.arch, len(source.classes))
-        # One call of the network at a time, on one thread with all cores behind it: PyTorch gives every
-        # calling thread its own team of OpenMP threads, and competing teams slow each other down.
-        self._turn = ThreadPoolExecutor(1, "network")
+        self._scores = _network(source)
         self._identity = {"name": name, "version": version}
 
-    def answer(self, query: Query) -> dict[str, Any]:
-        """The prediction as docs/api.md describes it."""
-        probabilities = self.probabilities(self._transform.apply(query.picture))
+    def answer(self, query: Query, alone: bool = False) -> dict[str, Any]:
+        """The prediction as docs/api.md describes it; a request that is `alone` may use all cores."""
+        probabilities = self.probabilities(self._transform.pixels(query.picture), alone)
         best = np.argsort(-probabilities, kind="stable")[: query.top_k]
         predictions = [
             {
@@ -82,24 +88,52 @@ class Classifier:
             "model": self._identity,
         }
 
-    def probabilities(self, batch: NDArray[np.float32]) -> NDArray[np.float64]:
-        """Softmax of the scores of one picture, shape (classes,)."""
-        scores = self._turn.submit(self._scores, batch).result()[0].astype(np.float64)
+    def probabilities(self, pixels: NDArray[np.uint8], alone: bool) -> NDArray[np.float64]:
+        """Softmax of the scores of one square of pixels, shape (classes,)."""
+        scores = self._scores(pixels, alone).astype(np.float64)
         exponentials = np.exp(scores - scores.max())
         shares: NDArray[np.float64] = exponentials / exponentials.sum()
         return shares
 
     def warm_up(self) -> None:
-        """Answer twice, so that no client pays for first-time work.
+        """Answer each way twice, so that no client pays for first-time work.
 
         Raises:
             BadArtifact: the answers are not numbers; the weights hold NaN or infinity.
         """
         side = self._transform.crop
-        for _ in range(2):
-            shares = self.probabilities(np.zeros((1, 3, side, side), np.float32))
+        for alone in (True, False) * 2:
+            shares = self.probabilities(np.zeros((side, side, 3), np.uint8), alone)
             if not np.isfinite(shares).all():
-                raise BadArtifact("model.safetensors answers with NaN: its weights are damaged or diverged.")
+                raise BadArtifact("The model answers with NaN: its weights are damaged or diverged.")
+
+
+def _network(source: Artifact) -> graph.Network:
+    """The fastest form of the model that artifact and image both have.
+
+    What is imported here takes most of the start-up, so it is imported where it is used.
+
+    Raises:
+        BadArtifact: there is no such form, or it is damaged.
+    """
+    if source.graph is not None and FORM != "pytorch" and _installed("openvino"):
+        import graph
+
+        log.info("form", extra={"fields": {"form": "openvino", "precision": source.graph.precision}})
+        return graph.load(source, source.graph)
+    if not _installed("torch"):
+        raise BadArtifact(
+            "The artifact has no serving form (model.json says why), and this image has no PyTorch to do "
+            "without: train the model again, or build the image with --build-arg WITH_TORCH=1."
+        )
+    import network
+
+    log.info("form", extra={"fields": {"form": "pytorch"}})
+    return network.load(source)
+
+
+def _installed(package: str) -> bool:
+    return importlib.util.find_spec(package) is not None
 
 
 def model_fn(model_dir: str, context: Context | None = None) -> Classifier:
@@ -134,7 +168,7 @@ def input_fn(body: bytes, content_type: str | None, context: Context | None = No
 
 def predict_fn(query: Query, model: Classifier, context: Context | None = None) -> dict[str, Any]:
     """The most probable classes of the picture, most probable first."""
-    return model.answer(query)
+    return model.answer(query, alone=getattr(context, "alone", False))
 
 
 def output_fn(

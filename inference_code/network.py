@@ -6,25 +6,29 @@ into the convolution before it and everything lies in channels-last order: the s
 instead of 32.2 (ResNet-18, one picture, two cores). Freezing it with TorchScript would save 3 ms more and
 cost 0.7 s of every start. torchvision is not imported, which more than halves the start-up.
 
-This file is one serving form of a model: `load` gives a function from a batch of pictures to class scores.
-Another form (a compiled or quantised graph) is another file with the same function.
+This is the reference that the serving form (`graph.py`) is held against, what serves a model that has none,
+and what runs on a GPU: there in bfloat16 where the hardware has it, all its kernels launched at once as a
+CUDA graph.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
-from artifact import BadArtifact
+from artifact import Artifact, BadArtifact
 from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 from torch.nn import functional
 
 Network = Callable[[NDArray[np.float32]], NDArray[np.float32]]
+Layer = Callable[[Tensor], Tensor]
 
 # Blocks per stage, and convolutions per block: two of 3×3, or 1×1, 3×3, 1×1 with four times the channels.
 SHAPES = {
@@ -63,48 +67,112 @@ class Block:
     shortcut: Convolution | None
 
 
-def load(path: Path, arch: str, classes: int) -> Network:
+def load(source: Artifact) -> Callable[[NDArray[np.uint8], bool], NDArray[np.float32]]:
+    """The network of an artifact: from the pixels of a square, uint8 (side, side, 3), to scores (classes,).
+
+    The second argument is for `graph.py`; any thread may call.
+
+    Raises:
+        BadArtifact: see `build`.
+    """
+    scores = build(source.weights, source.arch, len(source.classes))
+    # One call of the network at a time, on one thread with all cores behind it: PyTorch gives every calling
+    # thread its own team of OpenMP threads, and competing teams slow each other down.
+    turn = ThreadPoolExecutor(1, "network")
+
+    def of_pixels(pixels: NDArray[np.uint8], alone: bool) -> NDArray[np.float32]:
+        batch = source.transform.normalised(pixels)
+        answer: NDArray[np.float32] = turn.submit(scores, batch).result()[0]
+        return answer
+
+    return of_pixels
+
+
+def build(path: Path, arch: str, classes: int, precision: torch.dtype | None = None) -> Network:
     """Build the network from a safetensors file.
 
     Args:
         path: state dict of torchvision's `arch` with `classes` outputs, in any float precision.
         arch: `resnet18`, `resnet34` or `resnet50`.
         classes: number of outputs of the last layer.
+        precision: to compute in; by default bfloat16 on a GPU that has it, else float32.
 
     Returns:
-        A function from float32 pictures (n, 3, height, width) to scores (n, classes); any thread may call it.
+        A function from float32 pictures (n, 3, height, width) to scores (n, classes). On a GPU always called
+        by the same thread.
 
     Raises:
         BadArtifact: the file is damaged or holds another architecture or another number of classes.
     """
     stem, blocks = _plan(arch)
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    gpu = torch.cuda.is_available()
+    if precision is None:
+        native = gpu and torch.cuda.is_bf16_supported(including_emulation=False)
+        precision = torch.bfloat16 if native else torch.float32
+    device = torch.device("cuda" if gpu else "cpu")
+    place: dict[str, Any] = {"device": device, "dtype": precision}
     tensors = _read(path, arch, _shapes(stem, blocks, classes))
-    first = _Folded(stem, tensors, device)
-    rest = [_ResidualBlock(block, tensors, device) for block in blocks]
-    weight, bias = tensors["fc.weight"].to(device), tensors["fc.bias"].to(device)
+    first = _Folded(stem, tensors, place)
+    rest = [_ResidualBlock(block, tensors, place) for block in blocks]
+    weight, bias = (tensors[name].to(**place) for name in ("fc.weight", "fc.bias"))
 
-    @torch.inference_mode()
-    def scores(pictures: NDArray[np.float32]) -> NDArray[np.float32]:
-        x = torch.from_numpy(pictures).to(device, memory_format=torch.channels_last)
+    def forward(x: Tensor) -> Tensor:
         x = functional.max_pool2d(first(x).relu_(), 3, 2, 1)
         for block in rest:
             x = block(x)
-        answer: NDArray[np.float32] = functional.linear(x.mean((2, 3)), weight, bias).cpu().numpy()
+        return functional.linear(x.mean((2, 3)), weight, bias)
+
+    run = _Captured(forward) if gpu else forward
+
+    @torch.inference_mode()
+    def scores(pictures: NDArray[np.float32]) -> NDArray[np.float32]:
+        x = torch.from_numpy(pictures).to(device, precision, memory_format=torch.channels_last)
+        answer: NDArray[np.float32] = run(x).float().cpu().numpy()
         return answer
 
     return scores
 
 
+class _Captured:
+    """The network as a CUDA graph of one shape of input, captured at its first picture.
+
+    One replay instead of some sixty launches, each of which takes longer than its kernel at one picture.
+    https://docs.pytorch.org/docs/stable/notes/cuda.html#cuda-graphs
+    """
+
+    def __init__(self, forward: Layer) -> None:
+        self._forward = forward
+        self._input = self._output = torch.empty(0)
+
+    def __call__(self, x: Tensor) -> Tensor:
+        if x.shape != self._input.shape:
+            self._capture(x)
+        self._input.copy_(x)
+        self._graph.replay()
+        return self._output
+
+    def _capture(self, x: Tensor) -> None:
+        self._input = x.clone()
+        beside = torch.cuda.Stream()  # type: ignore[no-untyped-call]
+        beside.wait_stream(torch.cuda.current_stream())
+        with torch.cuda.stream(beside):  # first runs choose kernels and make room, which no capture may do
+            for _ in range(3):
+                self._forward(self._input)
+        torch.cuda.current_stream().wait_stream(beside)
+        self._graph = torch.cuda.CUDAGraph()
+        with torch.cuda.graph(self._graph):
+            self._output = self._forward(self._input)
+
+
 class _Folded:
     """A convolution with its batch norm folded in: y = w·x·g/√(v+ε) + (b − m·g/√(v+ε))."""
 
-    def __init__(self, plan: Convolution, tensors: dict[str, Tensor], device: torch.device) -> None:
+    def __init__(self, plan: Convolution, tensors: dict[str, Tensor], place: dict[str, Any]) -> None:
         gamma, beta, mean, variance = (tensors[f"{plan.norm}.{part}"].double() for part in BATCH_NORM)
         scale = gamma / torch.sqrt(variance + EPSILON)
         weight = tensors[f"{plan.name}.weight"].double() * scale[:, None, None, None]
-        self._weight = weight.float().to(device, memory_format=torch.channels_last)
-        self._bias = (beta - mean * scale).float().to(device)
+        self._weight = weight.to(**place, memory_format=torch.channels_last)
+        self._bias = (beta - mean * scale).to(**place)
         self._stride = plan.stride
         self._padding = plan.kernel // 2
 
@@ -113,11 +181,9 @@ class _Folded:
 
 
 class _ResidualBlock:
-    def __init__(self, plan: Block, tensors: dict[str, Tensor], device: torch.device) -> None:
-        *self._first, self._last = (
-            _Folded(convolution, tensors, device) for convolution in plan.convolutions
-        )
-        self._shortcut = _Folded(plan.shortcut, tensors, device) if plan.shortcut else None
+    def __init__(self, plan: Block, tensors: dict[str, Tensor], place: dict[str, Any]) -> None:
+        *self._first, self._last = (_Folded(convolution, tensors, place) for convolution in plan.convolutions)
+        self._shortcut = _Folded(plan.shortcut, tensors, place) if plan.shortcut else None
 
     def __call__(self, x: Tensor) -> Tensor:
         y = x

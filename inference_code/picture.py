@@ -2,8 +2,9 @@
 
 `decode` turns the body of a request into an upright RGB picture: it looks at the header first (allowed
 format, size within the limit), only then spends memory on pixels, and answers everything else with a
-refusal that says why. `Transform.apply` is the evaluation transform of training, number for number:
-resize, centre crop, scale, normalise. Nothing here knows of a network or imports a deep-learning library.
+refusal that says why. `Transform` is the evaluation transform of training, number for number: resize and
+centre crop (`pixels`), scale and normalise (`normalised`). Nothing here knows of a network or imports a
+deep-learning library.
 """
 
 from __future__ import annotations
@@ -184,9 +185,12 @@ class Transform:
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
 
-    def apply(self, picture: Image.Image) -> NDArray[np.float32]:
-        """An RGB picture as a batch of one, float32 of shape (1, 3, crop, crop)."""
-        pixels = np.asarray(self._resized_crop(picture))
+    def pixels(self, picture: Image.Image) -> NDArray[np.uint8]:
+        """The square of an RGB picture that the network sees, uint8 of shape (crop, crop, 3)."""
+        return np.asarray(self._resized_crop(picture))
+
+    def normalised(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """The square as a batch of one, float32 of shape (1, 3, crop, crop)."""
         batch = np.empty((1, 3, self.crop, self.crop), np.float32)
         for channel in range(3):
             np.take(self._values[channel], pixels[:, :, channel], out=batch[0, channel])

@@ -12,6 +12,7 @@ https://docs.aws.amazon.com/sagemaker/latest/dg/your-algorithms-inference-code.h
 from __future__ import annotations
 
 import asyncio
+import gc
 import io
 import json
 import logging
@@ -114,7 +115,10 @@ class Service:
         self._failure: str | None = None
         self.draining = False
         self._workers = ThreadPoolExecutor(settings.workers, "worker")
-        self._places = threading.BoundedSemaphore(settings.workers + settings.queue)
+        self._most_admitted = settings.workers + settings.queue
+        self.admitted = 0
+        """Requests between their admission and the end of their work."""
+        self._counting = threading.Lock()
 
     def application(self) -> Starlette:
         """The ASGI application."""
@@ -132,13 +136,16 @@ class Service:
             model = inference.model_fn(str(self._settings.model_dir))
             picture = io.BytesIO()
             Image.new("RGB", (640, 480)).save(picture, "JPEG")
-            _answer(model, picture.getvalue(), Headers(), started)
+            _answer(model, picture.getvalue(), RequestContext(Headers(), self), started)
         except Exception as error:
             expected = isinstance(error, BadArtifact)
             self._failure = str(error) if expected else f"{type(error).__name__}: {error}"
             reason = {"fields": {"reason": self._failure}}
             log.error("model cannot be loaded", extra=reason, exc_info=not expected)
         else:
+            # What is loaded stays: the garbage collector need not look through it during a request again.
+            gc.collect()
+            gc.freeze()
             self._model = model
             seconds = {"fields": {"seconds": round(time.perf_counter() - started, 3)}}
             log.info("ready", extra=seconds)
@@ -180,18 +187,29 @@ class Service:
         """Admit the request, read its body, and let a worker answer it."""
         if self._model is None:
             raise _unavailable("ModelNotReady", "The model is not loaded; /ping says why.")
-        if not self._places.acquire(blocking=False):
+        if not self._admit():
             raise _unavailable("Overloaded", "Too many requests are waiting: try again in a second.")
         try:
             picture = await body.read(inference.MAX_IMAGE_BYTES)
             arrived = time.perf_counter()
-            work = self._workers.submit(_answer, self._model, picture, request.headers, arrived)
+            context = RequestContext(request.headers, self)
+            work = self._workers.submit(_answer, self._model, picture, context, arrived)
         except BaseException:
-            self._places.release()
+            self._leave()
             raise
         # The place stays taken until the worker is done, also when the client left or the time is over.
-        work.add_done_callback(lambda _: self._places.release())
+        work.add_done_callback(lambda _: self._leave())
         return await asyncio.wrap_future(work)
+
+    def _admit(self) -> bool:
+        with self._counting:
+            free = self.admitted < self._most_admitted
+            self.admitted += free
+        return free
+
+    def _leave(self) -> None:
+        with self._counting:
+            self.admitted -= 1
 
     def _respond(self, status: HTTPStatus, body: str) -> Response:
         headers = {"Connection": "close"} if self.draining else {}
@@ -200,10 +218,12 @@ class Service:
         return Response(body, status.value, headers, media_type=inference.JSON)
 
 
-def _answer(model: Classifier, body: bytes, headers: Headers, arrived: float) -> tuple[str, dict[str, Any]]:
+def _answer(
+    model: Classifier, body: bytes, context: RequestContext, arrived: float
+) -> tuple[str, dict[str, Any]]:
     """What a worker does with one request: SageMaker's functions in their order, and a report for the log."""
     started = time.perf_counter()
-    context = RequestContext(headers)
+    headers = context.headers
     query = inference.input_fn(body, headers.get("Content-Type"), context)
     decoded = time.perf_counter()
     prediction = inference.predict_fn(query, model, context)
@@ -224,6 +244,12 @@ class RequestContext:
     """The headers of a request in the form in which AWS's toolkit hands them to the functions."""
 
     headers: Headers
+    service: Service
+
+    @property
+    def alone(self) -> bool:
+        """Whether no other request is being answered now."""
+        return self.service.admitted <= 1
 
     def get_request_header(self, index: int, key: str) -> str | None:
         """The header `key`; `index` counts the requests of a batch, here always one."""

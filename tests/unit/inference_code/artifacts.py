@@ -1,13 +1,15 @@
-"""Model artifacts for tests: a ResNet with random weights, in the files that training writes."""
+"""Model artifacts for tests: a ResNet with random weights, in the files and forms that training writes."""
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 
 CLASSES = ["ant", "bee", "cicada"]
 DESCRIPTION: dict[str, Any] = {
@@ -48,4 +50,35 @@ def write_artifact(folder: Path, **changes: Any) -> Path:
     save_file(trained_looking("resnet18", len(CLASSES)).state_dict(), folder / "model.safetensors")
     (folder / "classes.json").write_text(json.dumps(CLASSES))
     (folder / "model.json").write_text(json.dumps(DESCRIPTION | changes))
+    return folder
+
+
+def add_graph(folder: Path, precision: str) -> Path:
+    """Add the serving form to an artifact, as training's export does, by ranges of a few random pictures."""
+    import openvino
+
+    from training_code import export, serving_graph
+    from training_code.pictures import Transform
+    from training_code.resnet import resnet
+
+    description = json.loads((folder / "model.json").read_text())
+    told = description["transform"]
+    transform = Transform(told["resize"], told["resize_mode"] == "exact", told["crop"])
+    network = resnet(description["arch"], description["num_classes"])
+    network.load_state_dict(load_file(folder / "model.safetensors"))
+    network.eval()
+    ranges = None
+    if precision == "int8":
+        names, observed = serving_graph.observed(network, transform)
+        compiled = export._compiled(observed, "f32", 1)
+        squares = np.random.default_rng(2).integers(
+            0, 256, (8, 1, transform.crop, transform.crop, 3), np.uint8
+        )
+        seen = np.array([[float(value) for value in compiled([each]).to_tuple()] for each in squares])
+        ranges = dict(zip(names, zip(seen[:, 0::2].min(0), seen[:, 1::2].max(0), strict=True), strict=True))
+    graph = serving_graph.graph(network, transform, ranges)
+    openvino.save_model(graph, folder / "model.xml", compress_to_fp16=precision == "bf16")
+    files = {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in export.FILES}
+    description["serving"] = {"form": "openvino", "precision": precision, "files": files}
+    (folder / "model.json").write_text(json.dumps(description))
     return folder

@@ -22,7 +22,7 @@ def test_it_answers_as_torchvisions_network_does(arch: str, tmp_path: Path) -> N
     pictures = np.random.default_rng(3).standard_normal((2, 3, 64, 64), np.float32)
     with torch.inference_mode():
         expected = reference(torch.from_numpy(pictures)).numpy()
-    scores = network.load(tmp_path / "model.safetensors", arch, 5)(pictures)
+    scores = network.build(tmp_path / "model.safetensors", arch, 5)(pictures)
     assert np.abs(scores - expected).max() < 1e-4 * np.abs(expected).max()
 
 
@@ -31,8 +31,8 @@ def test_half_precision_and_missing_step_counts_are_taken(artifact_folder: Path,
     halved = {name: t.half() for name, t in tensors.items() if not name.endswith("num_batches_tracked")}
     save_file(halved, tmp_path / "half.safetensors")
     pictures = np.random.default_rng(3).standard_normal((1, 3, 32, 32), np.float32)
-    full = network.load(artifact_folder / "model.safetensors", "resnet18", 3)(pictures)
-    half = network.load(tmp_path / "half.safetensors", "resnet18", 3)(pictures)
+    full = network.build(artifact_folder / "model.safetensors", "resnet18", 3)(pictures)
+    half = network.build(tmp_path / "half.safetensors", "resnet18", 3)(pictures)
     assert np.abs(full - half).max() < 0.02 * np.abs(full).max()
 
 
@@ -46,7 +46,7 @@ def test_half_precision_and_missing_step_counts_are_taken(artifact_folder: Path,
 )
 def test_another_architecture_is_told(artifact_folder: Path, arch: str, classes: int, message: str) -> None:
     with pytest.raises(BadArtifact, match=message):
-        network.load(artifact_folder / "model.safetensors", arch, classes)
+        network.build(artifact_folder / "model.safetensors", arch, classes)
 
 
 @pytest.mark.parametrize("keep", [0, 7, 100, 5000, 30_000_000, -1])
@@ -54,7 +54,7 @@ def test_a_file_cut_short_is_told(artifact_folder: Path, tmp_path: Path, keep: i
     whole = (artifact_folder / "model.safetensors").read_bytes()
     (tmp_path / "model.safetensors").write_bytes(whole[:keep])
     with pytest.raises(BadArtifact, match=r"model\.safetensors is damaged"):
-        network.load(tmp_path / "model.safetensors", "resnet18", 3)
+        network.build(tmp_path / "model.safetensors", "resnet18", 3)
 
 
 def test_a_pickle_under_the_name_of_the_weights_is_told_and_not_run(tmp_path: Path) -> None:
@@ -66,8 +66,8 @@ def test_a_pickle_under_the_name_of_the_weights_is_told_and_not_run(tmp_path: Pa
 
     (tmp_path / "model.safetensors").write_bytes(pickle.dumps(Payload()))
     with pytest.raises(BadArtifact, match="damaged"):
-        network.load(tmp_path / "model.safetensors", "resnet18", 3)
+        network.build(tmp_path / "model.safetensors", "resnet18", 3)
     torch.save(trained_looking("resnet18", 3).state_dict(), tmp_path / "model.safetensors")
     with pytest.raises(BadArtifact, match="damaged"):
-        network.load(tmp_path / "model.safetensors", "resnet18", 3)
+        network.build(tmp_path / "model.safetensors", "resnet18", 3)
     assert not trace.exists()

@@ -32,7 +32,7 @@ def test_every_kind_of_picture_reaches_the_network_with_the_same_numbers(name: s
     pixels = trained.pixels(training.decode(SOUND[name])).astype(np.float32)
     mean, std = np.float32(trained.mean), np.float32(trained.std)
     expected = ((pixels / np.float32(255) - mean) / std).transpose(2, 0, 1)[None]
-    assert np.array_equal(served.apply(serving.decode(SOUND[name], 40_000_000)), expected)
+    assert np.array_equal(served.normalised(served.pixels(serving.decode(SOUND[name], 40_000_000))), expected)
 
 
 @pytest.mark.parametrize("name", sorted(NONE.keys() - STRICTER))

@@ -29,7 +29,7 @@ class StubModel:
         self.started = threading.Semaphore(0)
         self._error = error
 
-    def answer(self, query: inference.Query) -> dict[str, Any]:
+    def answer(self, query: inference.Query, alone: bool = False) -> dict[str, Any]:
         self.started.release()
         assert self.go.wait(30)
         if self._error:

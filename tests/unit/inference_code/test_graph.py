@@ -1,0 +1,191 @@
+"""The OpenVINO form answers as PyTorch does, without PyTorch; a damaged one is told."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+
+import artifact
+import graph
+import inference
+import network
+import numpy as np
+import pytest
+from artifact import BadArtifact
+from inference import Classifier
+
+from tests.unit.inference_code.artifacts import add_graph, write_artifact
+from tests.unit.inference_code.pictures import encoded, scene
+
+FOLDER = Path(graph.__file__).parent
+# How far the most probable class's probability may be from PyTorch's, per precision. Random weights; what a
+# trained model loses is measured by training (model.json) and held to half a point of accuracy there.
+TOLERANCE = {"int8": 0.02, "bf16": 0.01, "f32": 1e-5}
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """An artifact per precision; read only."""
+    root = tmp_path_factory.mktemp("graphs")
+    return {precision: add_graph(write_artifact(root / precision), precision) for precision in TOLERANCE}
+
+
+def copied(folder: Path, to: Path) -> Path:
+    to.mkdir()
+    for path in folder.iterdir():
+        (to / path.name).write_bytes(path.read_bytes())
+    return to
+
+
+@pytest.mark.parametrize("precision", TOLERANCE)
+def test_it_finds_pytorchs_class_with_pytorchs_probability(
+    precision: str, folders: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fast = inference.model_fn(str(folders[precision]))
+    monkeypatch.setattr(inference, "FORM", "pytorch")
+    reference = inference.model_fn(str(folders[precision]))
+    for rotation in range(0, 360, 45):
+        query = inference.Query(scene((80, 60)).rotate(rotation), 3)
+        expected = reference.answer(query)
+        for alone in (True, False):
+            answer = fast.answer(query, alone)
+            assert answer["predicted_class"] == expected["predicted_class"]
+            assert answer["confidence"] == pytest.approx(expected["confidence"], abs=TOLERANCE[precision])
+
+
+def test_threads_do_not_mix_their_answers_up(folders: dict[str, Path]) -> None:
+    model = inference.model_fn(str(folders["int8"]))
+    squares = np.random.default_rng(4).integers(0, 256, (8, 32, 32, 3), np.uint8)
+    expected = [model.probabilities(square, alone=False) for square in squares]
+    wrong: list[int] = []
+
+    def ask(number: int) -> None:
+        for alone in (False, True) * 20:
+            if not np.allclose(model.probabilities(squares[number], alone), expected[number], atol=1e-3):
+                wrong.append(number)
+
+    threads = [threading.Thread(target=ask, args=(number,)) for number in range(len(squares))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(120)
+    assert wrong == []
+
+
+def test_a_model_with_a_serving_form_is_served_without_pytorch(folders: dict[str, Path]) -> None:
+    program = (
+        "import sys, io, inference; from PIL import Image;"
+        "model = inference.model_fn(sys.argv[1]); inference.predict_fn("
+        "inference.input_fn(open(sys.argv[2], 'rb').read(), 'image/jpeg'), model);"
+        "print([name for name in ('torch', 'safetensors', 'scipy', 'pandas') if name in sys.modules])"
+    )
+    picture = folders["int8"].parent / "picture.jpg"
+    picture.write_bytes(encoded(scene(), "JPEG"))
+    command = [sys.executable, "-c", program, str(folders["int8"]), str(picture)]
+    said = subprocess.run(command, cwd=FOLDER, capture_output=True, text=True, check=True)
+    assert said.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("missing", ["openvino", "serving form"])
+def test_without_a_serving_form_pytorch_answers(
+    missing: str, folders: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = folders["int8"]
+    if missing == "openvino":
+        monkeypatch.setattr(inference, "_installed", lambda package: package != "openvino")
+    else:
+        folder = write_artifact(tmp_path / "model", serving={"form": "pytorch", "reason": "no openvino"})
+    loaded: list[Any] = []
+    monkeypatch.setattr(network, "load", lambda source: loaded.append(source) or _even)
+    inference.model_fn(str(folder))
+    assert loaded
+
+
+def _even(pixels: Any, alone: bool) -> Any:
+    return np.zeros(3, np.float32)
+
+
+def test_with_neither_the_way_out_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(inference, "_installed", lambda package: package != "torch")
+    with pytest.raises(BadArtifact, match="WITH_TORCH=1"):
+        inference.model_fn(str(write_artifact(tmp_path / "model")))
+
+
+@pytest.mark.parametrize("name", ["model.xml", "model.bin"])
+@pytest.mark.parametrize("damage", ["missing", "cut short", "one bit"])
+def test_a_damaged_graph_is_told(name: str, damage: str, folders: dict[str, Path], tmp_path: Path) -> None:
+    path = copied(folders["int8"], tmp_path / "model") / name
+    content = bytearray(path.read_bytes())
+    if damage == "missing":
+        path.unlink()
+    elif damage == "cut short":
+        path.write_bytes(content[: len(content) // 2])
+    else:
+        content[len(content) // 2] ^= 1
+        path.write_bytes(content)
+    with pytest.raises(BadArtifact, match=rf"{name} is (missing|damaged)"):
+        inference.model_fn(str(path.parent))
+
+
+def redescribed(folder: Path, to: Path, **changes: Any) -> Path:
+    """A copy whose model.json differs."""
+    copied(folder, to)
+    description = json.loads((to / "model.json").read_text())
+    (to / "model.json").write_text(json.dumps(description | changes))
+    return to
+
+
+def test_a_graph_of_another_size_is_told(folders: dict[str, Path], tmp_path: Path) -> None:
+    description = json.loads((folders["int8"] / "model.json").read_text())
+    transform = description["transform"] | {"resize": 40, "crop": 40}
+    folder = redescribed(folders["int8"], tmp_path / "model", transform=transform)
+    with pytest.raises(BadArtifact, match=r"model\.xml is not this model: from 40 pixels to 3 classes"):
+        inference.model_fn(str(folder))
+
+
+def test_a_graph_that_openvino_cannot_read_is_told(folders: dict[str, Path], tmp_path: Path) -> None:
+    import hashlib
+
+    folder = copied(folders["f32"], tmp_path / "model")
+    (folder / "model.xml").write_text("<net/>")
+    serving = json.loads((folder / "model.json").read_text())["serving"]
+    serving["files"]["model.xml"] = hashlib.sha256(b"<net/>").hexdigest()
+    again = redescribed(folder, tmp_path / "again", serving=serving)
+    with pytest.raises(BadArtifact, match=r"model\.xml cannot be compiled"):
+        inference.model_fn(str(again))
+
+
+@pytest.mark.parametrize(
+    "serving",
+    [
+        "int8",
+        {"form": "tensorrt"},
+        {"form": "openvino", "precision": "int4", "files": {"model.xml": "", "model.bin": ""}},
+        {"form": "openvino", "precision": "int8", "files": {"model.xml": ""}},
+        {"form": "openvino", "precision": "int8", "files": {"../model.xml": "", "../model.bin": ""}},
+    ],
+)
+def test_a_form_that_this_container_does_not_know_is_told(serving: Any, tmp_path: Path) -> None:
+    with pytest.raises(BadArtifact, match="serving"):
+        artifact.read(write_artifact(tmp_path / "model", serving=serving))
+
+
+def test_a_request_alone_uses_all_cores_and_others_one_each(
+    folders: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[tuple[int, int]] = []
+    compiled = graph._compiled
+
+    def noted(*arguments: Any, streams: int, threads: int) -> graph.Infer:
+        asked.append((streams, threads))
+        return compiled(*arguments, streams=streams, threads=threads)
+
+    monkeypatch.setattr(graph, "_compiled", noted)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1})
+    Classifier(artifact.read(folders["int8"]), "m", "0")
+    assert asked == [(2, 2), (1, 2)]
