@@ -1,0 +1,253 @@
+"""Our endpoint against its peers: the same ResNets and pictures, HTTP in, JSON out, one by one.
+
+Each system is started, answers every picture once (its accuracy, and how often it agrees with PyTorch), then
+takes three windows of one client and three of sixteen (medians are reported). Ours is then soaked, overloaded
+at four times its capacity and watched recovering. Client and server share the machine's cores.
+
+    make bench NAME=serving ARGS="--data path/to/pictures"    # folders train, valid, test of class folders
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from benchmarks.harness import ROOT, publish
+from benchmarks.serving_load import Measured, closed_loop, median_of, open_loop
+from benchmarks.serving_running import Running
+from benchmarks.serving_systems import OURS, REFERENCE, SYSTEMS, TOOLKIT, CannotRun, System
+
+WINDOWS = 3
+MODELS = ROOT / ".local" / "bench" / "serving"
+EPOCHS = {"resnet18": "6", "resnet50": "3"}
+SOAK_REQUESTS, SOAK_SETTLED, SOAK_CLIENTS = 20_000, 2_000, 64
+OVERLOAD, OVERLOAD_SECONDS, OVERLOAD_CONNECTIONS = 4, 10.0, 400
+
+Picture = tuple[str, str, bytes]
+"""Split, class and content."""
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run what the command line asks for and publish it."""
+    options = _options(arguments)
+    pictures = _pictures(options.data)
+    rows: list[dict[str, Any]] = []
+    extra: dict[str, Any] = {}
+    for arch in options.archs.split(","):
+        model = _model(arch, options.data)
+        wanted = [
+            system for system in SYSTEMS if options.systems in ("all", "") or system.name in options.systems
+        ]
+        measured = [_row(system, arch, model, pictures, options.seconds) for system in wanted]
+        _agree(measured)
+        rows += [{key: value for key, value in row.items() if key != "answers"} for row in measured]
+        if arch == "resnet18" and options.requests:
+            ours = next(row for row in rows if row["system"] == OURS.name)
+            extra |= _under_load(model, pictures, ours["per_second_16"], options.requests)
+    publish("serving", rows, _summary(rows) | extra)
+
+
+def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="make bench NAME=serving", description=__doc__)
+    near = ROOT.parent / "shared" / "data" / "hymenoptera"
+    parser.add_argument("--data", type=Path, default=Path(os.environ.get("BENCH_PICTURES", near)))
+    parser.add_argument("--archs", default="resnet18,resnet50")
+    parser.add_argument("--systems", default="all", help="names, separated by commas")
+    parser.add_argument("--seconds", type=float, default=4.0, help="of each window")
+    parser.add_argument("--requests", type=int, default=SOAK_REQUESTS, help="of the soak; 0 leaves it out")
+    options = parser.parse_args(arguments)
+    if not (options.data / "test").is_dir():
+        parser.error(f"there are no pictures in {options.data}: name a folder with --data or BENCH_PICTURES")
+    return options
+
+
+def _pictures(data: Path) -> list[Picture]:
+    return [
+        (split, path.parent.name, path.read_bytes())
+        for split in ("test", "valid", "train")
+        for path in sorted((data / split).rglob("*.jpg"))
+    ]
+
+
+def _model(arch: str, data: Path) -> Path:
+    """An artifact trained by the real training code, once; with its weights as peers load them."""
+    base = MODELS / arch
+    model = base / "model"
+    if not (model / "state_dict.pt").exists():
+        print(f"training {arch} for a few epochs ...", flush=True)
+        channels = base / "input" / "data"
+        (base / "input" / "config").mkdir(parents=True, exist_ok=True)
+        channels.mkdir(exist_ok=True)
+        for split in ("train", "valid", "test"):
+            if not (channels / split).exists():
+                (channels / split).symlink_to(data.resolve() / split)
+        hyperparameters = {"arch": arch, "epochs": EPOCHS[arch], "batch_size": "8", "image_size": "224"}
+        (base / "input" / "config" / "hyperparameters.json").write_text(json.dumps(hyperparameters))
+        environment = os.environ | {"SAGEMAKER_BASE_DIR": str(base), "TRAINING_JOB_NAME": f"bench-{arch}"}
+        command = [sys.executable, "-m", "training_code"]
+        subprocess.run(command, cwd=ROOT, env=environment, check=True)
+        convert = (
+            "import sys, torch; from safetensors.torch import load_file;"
+            "torch.save(load_file(sys.argv[1] + '/model.safetensors'), sys.argv[1] + '/state_dict.pt')"
+        )
+        subprocess.run([sys.executable, "-c", convert, str(model)], check=True)
+    return model
+
+
+def _row(
+    system: System, arch: str, model: Path, pictures: Sequence[Picture], seconds: float
+) -> dict[str, Any]:
+    """One system measured; one that cannot run here says why in `note`."""
+    print(f"{arch}: {system.name} ...", flush=True)
+    row: dict[str, Any] = {"system": system.name, "arch": arch}
+    names = (
+        "startup_s memory_mb accuracy agreement p50_1 p99_1 per_second_1 p50_16 p99_16 per_second_16 errors"
+    )
+    row |= dict.fromkeys(names.split()) | {"overhead_ms": None, "note": system.note, "answers": []}
+    try:
+        system.install()
+        with tempfile.TemporaryDirectory() as scratch, Running(system, model, Path(scratch)) as server:
+            row["startup_s"] = server.wait(pictures[0][2])
+            row |= asyncio.run(_measured(server, pictures, seconds))
+            row["memory_mb"] = server.memory_mb()
+    except CannotRun as error:
+        row["note"] = f"did not run: {error}"
+        print(f"  {row['note']}", flush=True)
+    return row
+
+
+async def _measured(server: Running, pictures: Sequence[Picture], seconds: float) -> dict[str, Any]:
+    answers = [await server.classify(content) for _, _, content in pictures]
+    right = [
+        answer == label
+        for (split, label, _), answer in zip(pictures, answers, strict=True)
+        if split == "test"
+    ]
+    bodies = [content for split, _, content in pictures if split == "test"]
+    await closed_loop(server.target, bodies, 4, seconds=1.0)
+    mark = server.log_position()
+    alone = [await closed_loop(server.target, bodies, 1, seconds=seconds) for _ in range(WINDOWS)]
+    inside = server.inside(mark)
+    outside = [each * 1000 for window in alone for each in window.accepted]
+    many = [await closed_loop(server.target, bodies, 16, seconds=seconds) for _ in range(WINDOWS)]
+    return {
+        "answers": answers,
+        "accuracy": sum(right) / len(right),
+        "overhead_ms": statistics.median(o - i for o, i in zip(outside, inside, strict=True))
+        if inside
+        else None,
+        "errors": sum(window.errors for window in alone + many),
+        **_figures(alone, 1),
+        **_figures(many, 16),
+    }
+
+
+def _figures(windows: Sequence[Measured], clients: int) -> dict[str, float]:
+    return {
+        f"p50_{clients}": median_of(windows, 50),
+        f"p99_{clients}": median_of(windows, 99),
+        f"per_second_{clients}": statistics.median(window.per_second for window in windows),
+    }
+
+
+def _agree(rows: Sequence[dict[str, Any]]) -> None:
+    """How often each system's class is that of our server running PyTorch."""
+    reference: list[str] = next((row["answers"] for row in rows if row["system"] == REFERENCE.name), [])
+    for row in rows:
+        if reference and row["answers"]:
+            same = [mine == its for mine, its in zip(row["answers"], reference, strict=True)]
+            row["agreement"] = sum(same) / len(same)
+
+
+def _under_load(model: Path, pictures: Sequence[Picture], capacity: float, requests: int) -> dict[str, Any]:
+    """The soak and the overload, on one server."""
+    bodies = [content for split, _, content in pictures if split == "test"]
+    with tempfile.TemporaryDirectory() as scratch, Running(OURS, model, Path(scratch)) as server:
+        server.wait(bodies[0])
+        return asyncio.run(_soaked(server, bodies, requests)) | asyncio.run(
+            _overloaded(server, bodies, OVERLOAD * capacity)
+        )
+
+
+async def _soaked(server: Running, bodies: Sequence[bytes], requests: int) -> dict[str, Any]:
+    print(f"soak: {requests} requests from {SOAK_CLIENTS} clients ...", flush=True)
+    settling = await closed_loop(server.target, bodies, SOAK_CLIENTS, requests=min(SOAK_SETTLED, requests))
+    settled = server.memory_mb()
+    work = asyncio.create_task(
+        closed_loop(server.target, bodies, SOAK_CLIENTS, requests=max(1, requests - SOAK_SETTLED))
+    )
+    seen = [settled]
+    while not work.done():
+        await asyncio.wait([work], timeout=5)
+        seen.append(server.memory_mb())
+    soak = work.result()
+    return {
+        "soak_requests": settling.statuses.total() + soak.statuses.total(),
+        "soak_errors": settling.errors + soak.errors,
+        "soak_per_second": soak.per_second,
+        "soak_p99_ms": soak.milliseconds(99),
+        "soak_memory_mb_after_2000": settled,
+        "soak_memory_mb_at_end": seen[-1],
+        "soak_memory_mb_most": max(seen),
+    }
+
+
+async def _overloaded(server: Running, bodies: Sequence[bytes], rate: float) -> dict[str, Any]:
+    print(f"overload: {rate:.0f} requests a second for {OVERLOAD_SECONDS:.0f} s ...", flush=True)
+    load = await open_loop(server.target, bodies, rate, OVERLOAD_SECONDS, OVERLOAD_CONNECTIONS)
+    after = await closed_loop(server.target, bodies, 1, requests=20)
+    shed = load.statuses[503] + load.statuses[429]
+    return {
+        "overload_sent_per_second": (load.statuses.total() + load.failures.total()) / load.seconds,
+        "overload_accepted_per_second": load.per_second,
+        "overload_shed": shed,
+        "overload_other": load.errors - shed,
+        "overload_accepted_p99_ms": load.milliseconds(99),
+        "overload_p50_ms_of_the_next_20": after.milliseconds(50),
+        "overload_errors_of_the_next_20": after.errors,
+    }
+
+
+def _summary(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """The ratios of ResNet-18, and whether ours is ahead of every peer in everything."""
+    by_name = {row["system"]: row for row in rows if row["arch"] == "resnet18" and row["p50_1"]}
+    summary: dict[str, Any] = {}
+    if OURS.name in by_name:
+        summary["overhead_ms"] = by_name[OURS.name]["overhead_ms"]
+    if {OURS.name, TOOLKIT.name} <= by_name.keys():
+        ours, toolkit = by_name[OURS.name], by_name[TOOLKIT.name]
+        summary["p50_vs_toolkit"] = toolkit["p50_1"] / ours["p50_1"]
+        summary["throughput_vs_toolkit"] = ours["per_second_16"] / toolkit["per_second_16"]
+    behind = [
+        f"{row['arch']} {row['system']} {key}"
+        for row in rows
+        if row["system"] not in (OURS.name, REFERENCE.name) and row["p50_1"]
+        for mine in [next(each for each in rows if (each["system"], each["arch"]) == ("ours", row["arch"]))]
+        for key in (
+            "p50_1",
+            "p99_1",
+            "per_second_1",
+            "p50_16",
+            "p99_16",
+            "per_second_16",
+            "memory_mb",
+            "startup_s",
+        )
+        if (mine[key] < row[key] if key.startswith("per") else mine[key] > row[key])
+    ]
+    summary["ahead_of_every_peer"] = not behind
+    summary["behind_in"] = ", ".join(behind)
+    return summary
+
+
+if __name__ == "__main__":
+    main()
