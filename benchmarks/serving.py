@@ -28,7 +28,7 @@ from benchmarks.serving_systems import OURS, REFERENCE, SYSTEMS, TOOLKIT, Cannot
 
 WINDOWS = 3
 MODELS = ROOT / ".local" / "bench" / "serving"
-EPOCHS = {"resnet18": "6", "resnet50": "3"}
+EPOCHS = {"resnet18": "6", "resnet50": "2"}
 SOAK_REQUESTS, SOAK_SETTLED, SOAK_CLIENTS = 20_000, 2_000, 64
 OVERLOAD, OVERLOAD_SECONDS, OVERLOAD_CONNECTIONS = 4, 10.0, 400
 

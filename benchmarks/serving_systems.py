@@ -68,7 +68,15 @@ class System:
         try:
             for arguments in (
                 ["venv", "--clear", "--python", sys.executable, str(folder)],
-                ["pip", "install", "--python", str(self.python), *TORCH, *self.packages],
+                [
+                    "pip",
+                    "install",
+                    "--compile-bytecode",
+                    "--python",
+                    str(self.python),
+                    *TORCH,
+                    *self.packages,
+                ],
             ):
                 subprocess.run([uv, *arguments], check=True, capture_output=True, text=True)
         except subprocess.CalledProcessError as error:
@@ -194,7 +202,12 @@ SYSTEMS: Final = (
     System(
         "ray_serve", "one replica, eager PyTorch", _script("ray_serve", "/classify", False), ("ray[serve]",)
     ),
-    System("litserve", "one worker, eager PyTorch", _script("litserve", "/classify", True), ("litserve",)),
+    System(
+        "litserve",
+        "one worker, eager PyTorch",
+        _script("litserve", "/classify", True),
+        ("litserve", "python-multipart"),
+    ),
     System("bentoml", "one worker, eager PyTorch", _bentoml, ("bentoml",)),
     REFERENCE,
 )

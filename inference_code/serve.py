@@ -38,6 +38,7 @@ from inference import Classifier
 from PIL import Image
 from refusal import Refusal
 from starlette.applications import Starlette
+from starlette.background import BackgroundTask
 from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
@@ -180,8 +181,8 @@ class Service:
             report = {"code": refusal.code, "reason": refusal.message}
         milliseconds = round((time.perf_counter() - started) * 1000, 2)
         fields = {"status": status.value, "bytes": body.size, "milliseconds": milliseconds, **report}
-        log.log(logging.INFO if status < 500 else logging.ERROR, "request", extra={"fields": fields})
-        return self._respond(status, answer)
+        # Behind the answer, which need not wait for it.
+        return self._respond(status, answer, BackgroundTask(_log_request, fields))
 
     async def _predict(self, request: Request, body: Body) -> tuple[str, dict[str, Any]]:
         """Admit the request, read its body, and let a worker answer it."""
@@ -211,11 +212,16 @@ class Service:
         with self._counting:
             self.admitted -= 1
 
-    def _respond(self, status: HTTPStatus, body: str) -> Response:
+    def _respond(self, status: HTTPStatus, body: str, after: BackgroundTask | None = None) -> Response:
         headers = {"Connection": "close"} if self.draining else {}
         if status == HTTPStatus.SERVICE_UNAVAILABLE:
             headers["Retry-After"] = "1"
-        return Response(body, status.value, headers, media_type=inference.JSON)
+        return Response(body, status.value, headers, media_type=inference.JSON, background=after)
+
+
+async def _log_request(fields: dict[str, Any]) -> None:
+    """One line. A coroutine, or Starlette would give it a thread."""
+    log.log(logging.INFO if fields["status"] < 500 else logging.ERROR, "request", extra={"fields": fields})
 
 
 def _answer(

@@ -1,6 +1,7 @@
-"""LitServe: one API class. It takes pictures as form files; a raw body it would read as JSON."""
+"""LitServe: one API class. It takes pictures as form files; a raw body it would read as JSON.
 
-from __future__ import annotations
+No postponed annotations here: it looks at the type of `request` itself.
+"""
 
 import sys
 from typing import Any

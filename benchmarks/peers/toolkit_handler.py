@@ -32,6 +32,7 @@ class Service(DefaultHandlerService):
 
     def __init__(self) -> None:
         super().__init__(transformer=Transformer(default_inference_handler=Handler()))
+        self.ready = False
 
 
 _service = Service()
@@ -39,6 +40,7 @@ _service = Service()
 
 def handle(data: Any, context: Any) -> Any:
     """Multi Model Server's entry point."""
-    if not _service._initialized:
+    if not _service.ready:
         _service.initialize(context)
+        _service.ready = True
     return None if data is None else _service.handle(data, context)
