@@ -32,6 +32,10 @@ EPOCHS = {"resnet18": "6", "resnet50": "2"}
 SOAK_REQUESTS, SOAK_SETTLED, SOAK_CLIENTS = 20_000, 2_000, 64
 OVERLOAD, OVERLOAD_SECONDS, OVERLOAD_CONNECTIONS = 4, 10.0, 400
 
+COMPARED = (
+    "p50_1", "p99_1", "per_second_1", "p50_16", "p99_16", "per_second_16", "memory_mb", "startup_s",
+)  # fmt: skip
+
 Picture = tuple[str, str, bytes]
 """Split, class and content."""
 
@@ -229,19 +233,11 @@ def _summary(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
         summary["throughput_vs_toolkit"] = ours["per_second_16"] / toolkit["per_second_16"]
     behind = [
         f"{row['arch']} {row['system']} {key}"
+        for mine in rows
+        if mine["system"] == OURS.name and mine["p50_1"]
         for row in rows
-        if row["system"] not in (OURS.name, REFERENCE.name) and row["p50_1"]
-        for mine in [next(each for each in rows if (each["system"], each["arch"]) == ("ours", row["arch"]))]
-        for key in (
-            "p50_1",
-            "p99_1",
-            "per_second_1",
-            "p50_16",
-            "p99_16",
-            "per_second_16",
-            "memory_mb",
-            "startup_s",
-        )
+        if row["arch"] == mine["arch"] and row["system"] not in (OURS.name, REFERENCE.name) and row["p50_1"]
+        for key in COMPARED
         if (mine[key] < row[key] if key.startswith("per") else mine[key] > row[key])
     ]
     summary["ahead_of_every_peer"] = not behind
