@@ -15,7 +15,7 @@ import pytest
 
 from tests.container.conftest import ROOT
 from tests.container.container import Container
-from tests.unit.inference_code.artifacts import CLASSES, write_artifact
+from tests.unit.inference_code.artifacts import CLASSES, add_graph, write_artifact
 from tests.unit.inference_code.pictures import encoded, scene
 
 JPEG = encoded(scene((500, 375)), "JPEG")
@@ -27,7 +27,7 @@ READY_SECONDS = 3.0
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = write_artifact(tmp_path_factory.mktemp("ml") / "model")
+    folder = add_graph(write_artifact(tmp_path_factory.mktemp("ml") / "model"), "f32")
     _readable(folder)
     return folder
 
@@ -117,11 +117,21 @@ def test_sigterm_loses_no_request_in_flight(container: Container, model: Path) -
     assert '"stopped"' in container.log()
 
 
-@pytest.mark.parametrize("file", ["classes.json", "model.json"])
+def test_a_model_without_a_serving_form_says_that_this_image_cannot_serve_it(
+    container: Container, tmp_path: Path
+) -> None:
+    folder = write_artifact(tmp_path / "model")
+    _readable(folder)
+    container.start(folder)
+    container.wait("failed")
+    assert "WITH_TORCH=1" in container.log()
+
+
+@pytest.mark.parametrize("file", ["classes.json", "model.json", "model.xml"])
 def test_a_damaged_model_is_told_in_the_log_and_never_pings_well(
     container: Container, tmp_path: Path, file: str
 ) -> None:
-    folder = write_artifact(tmp_path / "model")
+    folder = add_graph(write_artifact(tmp_path / "model"), "f32")
     (folder / file).unlink()
     _readable(folder)
     container.start(folder)
