@@ -5,6 +5,10 @@ takes three windows of one client and three of sixteen (medians are reported). O
 at four times its capacity and watched recovering. Client and server share the machine's cores.
 
     make bench NAME=serving ARGS="--data path/to/pictures"    # folders train, valid, test of class folders
+
+All of it takes about a quarter of an hour on two cores. In parts of a few minutes each, of which later ones
+keep the figures of earlier ones: ARGS="--archs resnet18 --requests 0", "--archs resnet50 --requests 0 --add",
+and "--systems none --add" for the soak and the overload alone.
 """
 
 from __future__ import annotations
@@ -21,19 +25,21 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks.harness import ROOT, publish
+from benchmarks.harness import RESULTS, ROOT, publish
 from benchmarks.serving_load import Measured, closed_loop, median_of, open_loop
 from benchmarks.serving_running import Running
 from benchmarks.serving_systems import OURS, REFERENCE, SYSTEMS, TOOLKIT, CannotRun, System
 
 WINDOWS = 3
+LOADED = "resnet18"
+"""What the soak and the overload are done with."""
 MODELS = ROOT / ".local" / "bench" / "serving"
 EPOCHS = {"resnet18": "6", "resnet50": "2"}
 SOAK_REQUESTS, SOAK_SETTLED, SOAK_CLIENTS = 20_000, 2_000, 64
 OVERLOAD, OVERLOAD_SECONDS, OVERLOAD_CONNECTIONS = 4, 10.0, 400
 
 COMPARED = (
-    "p50_1", "p99_1", "per_second_1", "p50_16", "p99_16", "per_second_16", "memory_mb", "startup_s",
+    "p50_1", "p99_1", "rps_1", "p50_16", "p99_16", "rps_16", "memory_mb", "startup_s",
 )  # fmt: skip
 
 Picture = tuple[str, str, bytes]
@@ -45,19 +51,19 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = _options(arguments)
     pictures = _pictures(options.data)
     rows: list[dict[str, Any]] = []
-    extra: dict[str, Any] = {}
-    for arch in options.archs.split(","):
+    wanted = [system for system in SYSTEMS if options.systems == "all" or system.name in options.systems]
+    for arch in options.archs.split(",") if wanted else ():
         model = _model(arch, options.data)
-        wanted = [
-            system for system in SYSTEMS if options.systems in ("all", "") or system.name in options.systems
-        ]
         measured = [_row(system, arch, model, pictures, options.seconds) for system in wanted]
         _agree(measured)
         rows += [{key: value for key, value in row.items() if key != "answers"} for row in measured]
-        if arch == "resnet18" and options.requests:
-            ours = next(row for row in rows if row["system"] == OURS.name)
-            extra |= _under_load(model, pictures, ours["per_second_16"], options.requests)
-    publish("serving", rows, _summary(rows) | extra)
+    loads: dict[str, Any] = {}
+    if options.add:
+        rows, loads = _with_last(rows)
+    capacity = next((row["rps_16"] for row in rows if (row["system"], row["arch"]) == (OURS.name, LOADED)), 0)
+    if options.requests and capacity:
+        loads = _under_load(_model(LOADED, options.data), pictures, capacity, options.requests)
+    publish("serving", rows, _summary(rows) | loads)
 
 
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -65,13 +71,24 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     near = ROOT.parent / "shared" / "data" / "hymenoptera"
     parser.add_argument("--data", type=Path, default=Path(os.environ.get("BENCH_PICTURES", near)))
     parser.add_argument("--archs", default="resnet18,resnet50")
-    parser.add_argument("--systems", default="all", help="names, separated by commas")
+    parser.add_argument("--systems", default="all", help="names, separated by commas; none leaves them out")
     parser.add_argument("--seconds", type=float, default=4.0, help="of each window")
     parser.add_argument("--requests", type=int, default=SOAK_REQUESTS, help="of the soak; 0 leaves it out")
+    parser.add_argument("--add", action="store_true", help="keep the last result's figures of other parts")
     options = parser.parse_args(arguments)
     if not (options.data / "test").is_dir():
         parser.error(f"there are no pictures in {options.data}: name a folder with --data or BENCH_PICTURES")
     return options
+
+
+def _with_last(rows: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    """These rows with those of the last result not measured anew, and the last soak and overload."""
+    path = RESULTS / "serving.json"
+    last = json.loads(path.read_text()) if path.exists() else {"rows": [], "summary": {}}
+    anew = {(row["system"], row["arch"]) for row in rows}
+    kept = [row for row in last["rows"] if (row["system"], row["arch"]) not in anew]
+    loads = {key: value for key, value in last["summary"].items() if key.startswith(("soak_", "overload_"))}
+    return kept + rows, loads
 
 
 def _pictures(data: Path) -> list[Picture]:
@@ -113,10 +130,8 @@ def _row(
     """One system measured; one that cannot run here says why in `note`."""
     print(f"{arch}: {system.name} ...", flush=True)
     row: dict[str, Any] = {"system": system.name, "arch": arch}
-    names = (
-        "startup_s memory_mb accuracy agreement p50_1 p99_1 per_second_1 p50_16 p99_16 per_second_16 errors"
-    )
-    row |= dict.fromkeys(names.split()) | {"overhead_ms": None, "note": system.note, "answers": []}
+    names = "startup_s memory_mb accuracy agreement p50_1 p99_1 rps_1 p50_16 p99_16 rps_16 errors"
+    row |= dict.fromkeys(names.split()) | {"overhead_ms": None, "answers": []}
     try:
         system.install()
         with tempfile.TemporaryDirectory() as scratch, Running(system, model, Path(scratch)) as server:
@@ -124,8 +139,8 @@ def _row(
             row |= asyncio.run(_measured(server, pictures, seconds))
             row["memory_mb"] = server.memory_mb()
     except CannotRun as error:
-        row["note"] = f"did not run: {error}"
-        print(f"  {row['note']}", flush=True)
+        row["did_not_run"] = str(error)
+        print(f"  did not run: {error}", flush=True)
     return row
 
 
@@ -159,7 +174,7 @@ def _figures(windows: Sequence[Measured], clients: int) -> dict[str, float]:
     return {
         f"p50_{clients}": median_of(windows, 50),
         f"p99_{clients}": median_of(windows, 99),
-        f"per_second_{clients}": statistics.median(window.per_second for window in windows),
+        f"rps_{clients}": statistics.median(window.per_second for window in windows),
     }
 
 
@@ -230,7 +245,7 @@ def _summary(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
     if {OURS.name, TOOLKIT.name} <= by_name.keys():
         ours, toolkit = by_name[OURS.name], by_name[TOOLKIT.name]
         summary["p50_vs_toolkit"] = toolkit["p50_1"] / ours["p50_1"]
-        summary["throughput_vs_toolkit"] = ours["per_second_16"] / toolkit["per_second_16"]
+        summary["throughput_vs_toolkit"] = ours["rps_16"] / toolkit["rps_16"]
     behind = [
         f"{row['arch']} {row['system']} {key}"
         for mine in rows
@@ -238,10 +253,13 @@ def _summary(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
         for row in rows
         if row["arch"] == mine["arch"] and row["system"] not in (OURS.name, REFERENCE.name) and row["p50_1"]
         for key in COMPARED
-        if (mine[key] < row[key] if key.startswith("per") else mine[key] > row[key])
+        if (mine[key] < row[key] if key.startswith("rps") else mine[key] > row[key])
     ]
-    summary["ahead_of_every_peer"] = not behind
+    missing = [f"{row['arch']} {row['system']}" for row in rows if not row["p50_1"]]
+    summary["ahead_of_every_peer_that_ran"] = not behind
+    summary["did_not_run"] = ", ".join(missing)
     summary["behind_in"] = ", ".join(behind)
+    summary["systems"] = {system.name: system.note for system in SYSTEMS}
     return summary
 
 

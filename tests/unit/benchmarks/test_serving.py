@@ -1,0 +1,72 @@
+"""The serving benchmark: its load generator counts real answers, its summary tells what was measured."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from benchmarks import serving
+from benchmarks.serving_load import Measured, Target, closed_loop, open_loop
+
+
+class Endpoint:
+    """Answers every third request with 503, every tenth by closing the connection behind the answer."""
+
+    def __init__(self) -> None:
+        self.bodies: list[bytes] = []
+
+    async def __call__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            while True:
+                head = (await reader.readuntil(b"\r\n\r\n")).decode()
+                length = int(head.split("Content-Length: ")[1].split("\r\n")[0])
+                self.bodies.append(await reader.readexactly(length))
+                count = len(self.bodies)
+                status = "503 Busy" if count % 3 == 0 else "200 OK"
+                closing = "connection: close\r\n" if count % 10 == 0 else ""
+                writer.write(f"HTTP/1.1 {status}\r\ncontent-length: 2\r\n{closing}\r\n{{}}".encode())
+                if closing:
+                    break
+        except asyncio.IncompleteReadError:
+            pass
+        finally:
+            writer.close()
+
+
+def test_every_answer_is_counted_by_its_status_over_closed_connections_too() -> None:
+    async def run() -> tuple[Measured, Measured, Endpoint]:
+        endpoint = Endpoint()
+        server = await asyncio.start_server(endpoint, "127.0.0.1", 0)
+        target = Target(server.sockets[0].getsockname()[1], "/")
+        closed = await closed_loop(target, [b"a", b"bb"], 4, requests=30)
+        opened = await open_loop(target, [b"a"], rate=300, seconds=0.1, connections=30)
+        server.close()
+        return closed, opened, endpoint
+
+    closed, opened, endpoint = asyncio.run(run())
+    assert closed.statuses == {200: 20, 503: 10}
+    assert closed.errors == 10
+    assert len(closed.accepted) == 20
+    assert opened.statuses.total() + opened.failures.total() == 30
+    assert set(endpoint.bodies) == {b"a", b"bb"}
+
+
+def row(system: str, **figures: Any) -> dict[str, Any]:
+    figures = {"p50_1": 10.0, "rps_16": 100.0} | figures
+    return (
+        dict.fromkeys(serving.COMPARED, 1.0)
+        | {"system": system, "arch": "resnet18", "overhead_ms": 0.5}
+        | figures
+    )
+
+
+def test_the_summary_names_where_a_peer_is_ahead_and_who_did_not_run() -> None:
+    ours, toolkit = row("ours"), row("toolkit", p50_1=50.0, rps_16=20.0)
+    absent = row("bentoml") | dict.fromkeys(serving.COMPARED)
+    summary = serving._summary([ours, toolkit, absent])
+    assert (summary["p50_vs_toolkit"], summary["throughput_vs_toolkit"]) == (5.0, 5.0)
+    assert summary["ahead_of_every_peer_that_ran"]
+    assert summary["did_not_run"] == "resnet18 bentoml"
+    behind = serving._summary([ours, row("litserve", memory_mb=0.5)])
+    assert behind["behind_in"] == "resnet18 litserve memory_mb"
+    assert not behind["ahead_of_every_peer_that_ran"]
