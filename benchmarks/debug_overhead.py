@@ -77,7 +77,8 @@ def seconds_per_step(
 ) -> float:
     """Train once; the mean time of a step after the first."""
     config = parse(HYPERPARAMETERS | told)
-    dataset = data.load({split: root / split for split in ("train", "valid", "test")}, config, StopSignal())
+    found = data.find({split: root / split for split in ("train", "valid", "test")}, config)
+    dataset = data.load(found, config, StopSignal())
     machine = Machine.prepare(torch.get_num_threads(), config.image_size)
     if float32:
         machine = dataclasses.replace(machine, bfloat16=False)

@@ -92,7 +92,7 @@ def write(job: Job, trained: Trained, facts: Facts, findings: Findings | None = 
         record.write(told, job.output_data)
     if facts.evaluations:
         job.output_data.mkdir(parents=True, exist_ok=True)
-        _write_json(job.output_data / "evaluation.json", evaluation(facts))
+        _write_json(job.output_data / "evaluation.json", evaluation(facts, findings))
 
 
 def model_card(facts: Facts) -> dict[str, Any]:
@@ -121,7 +121,7 @@ def model_card(facts: Facts) -> dict[str, Any]:
     }
 
 
-def evaluation(facts: Facts) -> dict[str, Any]:
+def evaluation(facts: Facts, findings: Findings | None = None) -> dict[str, Any]:
     """evaluation.json."""
     classes, dataset = facts.dataset.classes, facts.dataset
     return {
@@ -138,6 +138,7 @@ def evaluation(facts: Facts) -> dict[str, Any]:
         "serving": dict(facts.serving),
         "hyperparameters": _hyperparameters(facts.config),
         "versions": dict(facts.versions),
+        "findings": findings.told() if findings and findings.rules else None,
         "seconds": round(facts.seconds, 3),
     }
 

@@ -16,7 +16,7 @@ from common.environment import RegisterSettings
 from common.errors import RunRecordMissing
 from common.events import Event
 from common.tuned import typed
-from register_model import evaluation, gate, package
+from register_model import evaluation, findings, gate, package
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ def on_training_ended(event: Event, settings: RegisterSettings, clients: Clients
         return _ignored(f"{name} is {status}")
     found = package.find(clients.sagemaker, settings.model_package_group, job)
     if found is None:
-        found = _register(record, job, settings, clients)
+        found = _register(event, record, job, settings, clients)
     else:
         logs.info("registered before", package=found["ModelPackageArn"])
     if found["ModelApprovalStatus"] != "Approved":
@@ -65,11 +65,16 @@ def on_training_ended(event: Event, settings: RegisterSettings, clients: Clients
 
 
 def _register(
-    record: runs.RunRecord, job: Mapping[str, Any], settings: RegisterSettings, clients: Clients
+    event: Event,
+    record: runs.RunRecord,
+    job: Mapping[str, Any],
+    settings: RegisterSettings,
+    clients: Clients,
 ) -> dict[str, Any]:
     """Judge the model and create its package; returns what a list of packages would show of it."""
     name = job["TrainingJobName"]
     measured = evaluation.fetch(clients.s3, settings.artifacts_bucket, f"jobs/{name}/output/output.tar.gz")
+    findings.tell(event, name, measured.raw, settings, clients.s3)
     champion = package.champion(clients.sagemaker, clients.ssm, clients.s3, settings)
     verdict = gate.judge(measured, _size_mb(job, clients), champion, settings)
     approval = package.approval(verdict, settings)

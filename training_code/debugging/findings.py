@@ -67,6 +67,16 @@ class Findings:
         """The finding of one rule."""
         return next((each for each in self.findings if each.rule == rule), None)
 
+    def told(self) -> dict[str, Any]:
+        """What is worth telling people, in short."""
+        return {
+            "on_trigger": self.on_trigger,
+            "findings": [
+                {key: getattr(each, key) for key in ("rule", "step", "message", "change", "gain")}
+                for each in self.findings
+            ],
+        }
+
     def write(self, folder: Path) -> None:
         """Replace the file in `folder`."""
         content = {"format": _FORMAT, **asdict(self)}

@@ -18,11 +18,14 @@ from typing import Final
 
 from torch import Tensor
 
+from training_code.batches import Batches
+from training_code.config import Config
 from training_code.debugging.findings import FILE, Findings
 from training_code.debugging.settings import Settings
 from training_code.debugging.watcher import ORDERS
 from training_code.observer import Observer, Observers
 from training_code.profiling.files import DONE
+from training_code.resnet import ResNet
 from training_code.stopping import Stopped
 
 _SECONDS_BETWEEN_LOOKS: Final = 1.0
@@ -40,6 +43,7 @@ class Session(Observer):
         self._processes: list[subprocess.Popen[bytes]] = []
         self._looked = time.monotonic()
         self._seen = 0
+        self._batches: Batches | None = None
         self._observers: list[Observer] = []
         if settings.debug_rules:
             from training_code.debugging.capture import Capture
@@ -83,6 +87,9 @@ class Session(Observer):
                 self._start("training_code.profiling.system", self.folder / "profile")
         except OSError as error:
             print(f"warning: nobody watches the training: {error}", flush=True)
+
+    def training_begins(self, network: ResNet, config: Config, batches: Batches) -> None:
+        self._batches = batches
 
     def _start(self, module: str, folder: Path) -> None:
         """A Python of its own, with this package and one thread."""
@@ -151,9 +158,25 @@ class Session(Observer):
             print(f"warning: debugging ends early: {error}", flush=True)
         findings = Findings.read(self.folder)
         findings.stopped_by = self.stopped_by
+        self._probe(findings)
         self._tell(findings)
         for left in (DONE, ORDERS):
             (self.folder / left).unlink(missing_ok=True)
         if findings.rules:
             findings.write(self.folder)
         return findings
+
+    def _probe(self, findings: Findings) -> None:
+        """Measure what more threads would do for batches that come too late."""
+        finding, batches = findings.of("dataloader"), self._batches
+        if finding is None or batches is None:
+            return
+        from training_code.profiling.data import Profile
+        from training_code.profiling.probe import faster_with_workers, gain_of_workers
+        from training_code.profiling.rules import shares
+
+        share = shares(Profile.read(self.folder / "profile").steady)["data"] / 100
+        steps = batches.steps
+        finding.gain = gain_of_workers(
+            share, faster_with_workers(lambda number: batches.training(1, number % steps))
+        )

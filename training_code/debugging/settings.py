@@ -15,6 +15,7 @@ from training_code.errors import InvalidHyperparameter
 
 _STEPS_BETWEEN_SAVES = 10
 _MOST_SAVES = 500
+_MOST_RAW_SAVES = 8  # each is twice the size of the network
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,7 +66,8 @@ class Settings:
 
     def saves_every(self, total_steps: int) -> int:
         """Steps between two saves of a training of `total_steps`: bounded cost, bounded disk."""
-        return self.every or max(_STEPS_BETWEEN_SAVES, math.ceil(total_steps / _MOST_SAVES))
+        most = _MOST_RAW_SAVES if self.raw else _MOST_SAVES
+        return self.every or max(_STEPS_BETWEEN_SAVES, math.ceil(total_steps / most))
 
 
 def _named(text: str) -> list[str]:

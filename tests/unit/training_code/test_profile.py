@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from training_code.debugging.findings import Findings
 from training_code.observer import PHASES, Observer, Observers
 from training_code.profiling.data import Profile
 from training_code.profiling.files import OPERATORS, STEPS, SYSTEM, TRACE
+from training_code.profiling.probe import faster_with_workers, gain_of_workers
 from training_code.profiling.rules import ProfileRules
 from training_code.profiling.steps import COLUMNS, StepTimer
 from training_code.profiling.system import Sampler
@@ -99,6 +101,19 @@ def test_a_slow_loader_is_told_with_what_it_costs(pictures: Path, tmp_path: Path
     findings = profile(pictures, tmp_path, clock, Fault("data", wait))
     assert found(findings) == ["dataloader"]
     assert "waiting for data is 69% of the step" in findings.findings[0].message
+
+
+def test_a_probe_measures_what_two_threads_would_gain() -> None:
+    together = threading.Barrier(2, timeout=120)
+
+    def prepare(number: int) -> None:
+        if threading.current_thread() is not threading.main_thread():
+            together.wait()  # two at once, or never
+
+    ticks = iter([0.0, 8.0, 8.0, 12.0])
+    assert faster_with_workers(prepare, lambda: next(ticks)) == 2
+    assert gain_of_workers(0.5, 2.0).endswith("steps 1.33× as fast, more when they are prepared ahead")
+    assert "no faster" in gain_of_workers(0.5, 1.0)
 
 
 def test_a_slow_step_is_told_with_its_number_and_its_part(pictures: Path, tmp_path: Path) -> None:
