@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +12,9 @@ from cli.console import say
 from cli.errors import CdkFailed
 from cli.stacks import status_of
 from cli.target import Target
+
+JOB_LOGS = "/aws/sagemaker/TrainingJobs"
+STOP_SECONDS = 600  # SageMaker gives a job two minutes to save itself, and then uploads what it left
 
 
 @dataclass(frozen=True)
@@ -79,7 +83,9 @@ def remove(target: Target, found: Found) -> None:
         _stop(sagemaker.stop_hyper_parameter_tuning_job, HyperParameterTuningJobName=name)
     for name in found.training_jobs:
         _stop(sagemaker.stop_training_job, TrainingJobName=name)
+    _await_end(target, found)
     tear_down_stacks(target)
+    _forget_job_logs(target)
     left = [name for name in target.stack_names if status_of(target, name)]
     if left:
         raise CdkFailed(f"Still there: {', '.join(left)}. Run `classifier destroy{target.option}` again.")
@@ -94,6 +100,39 @@ def farewell(target: Target) -> str:
         "Everything is removed, nothing is billed any more. The CDK's own bootstrap stack (CDKToolkit) "
         "stays: other CDK apps of this account use it too."
     )
+
+
+def _await_end(target: Target, found: Found) -> None:
+    """Until the stopped jobs have ended: one that still writes would fill a bucket while it is deleted."""
+    sagemaker, deadline = target.client("sagemaker"), time.monotonic() + STOP_SECONDS
+    waiting = set(found.training_jobs)
+    while waiting and time.monotonic() < deadline:
+        for name in sorted(waiting):
+            status = sagemaker.describe_training_job(TrainingJobName=name)["TrainingJobStatus"]
+            if status not in ("InProgress", "Stopping"):
+                waiting.remove(name)
+        if waiting:
+            time.sleep(target.poll_seconds)
+
+
+def _forget_job_logs(target: Target) -> None:
+    """Remove the jobs' log streams, which SageMaker made in a group that no stack owns; the group with them
+    if it holds no others.
+    """
+    logs = target.client("logs")
+    try:
+        ours = _streams(logs, logStreamNamePrefix=f"{target.project}-")
+        for name in ours:
+            logs.delete_log_stream(logGroupName=JOB_LOGS, logStreamName=name)
+        if not _streams(logs):
+            logs.delete_log_group(logGroupName=JOB_LOGS)
+    except logs.exceptions.ResourceNotFoundException:
+        return
+
+
+def _streams(logs: Any, **chosen: str) -> list[str]:
+    pages = logs.get_paginator("describe_log_streams").paginate(logGroupName=JOB_LOGS, **chosen)
+    return [each["logStreamName"] for page in pages for each in page["logStreams"]]
 
 
 def _stop(call: Any, **name: str) -> None:

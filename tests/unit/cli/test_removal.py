@@ -18,6 +18,9 @@ class Aws:
     def __init__(self) -> None:
         self.stopped: list[str] = []
         self.stacks = ["classifier-storage", "classifier-api"]
+        self.streams = ["classifier-a-1-final/algo-1", "my-classifier-a-1/algo-1"]
+        self.described: list[str] = []
+        self.exceptions = SimpleNamespace(ResourceNotFoundException=KeyError)
 
     def list_endpoints(self, NameContains: str) -> dict[str, Any]:
         return {"Endpoints": [{"EndpointName": "my-classifier"}, {"EndpointName": "classifier"}]}
@@ -32,10 +35,29 @@ class Aws:
             },
             "list_training_jobs": {"TrainingJobSummaries": [{"TrainingJobName": "classifier-a-1-final"}]},
             "list_objects_v2": {"KeyCount": 7},
+            "describe_log_streams": {"logStreams": [{"logStreamName": name} for name in self.streams]},
         }
+        if "log_streams" in name:
+            return SimpleNamespace(
+                paginate=lambda logStreamNamePrefix="", **_: self._logs(pages[name], logStreamNamePrefix)
+            )
         return SimpleNamespace(
             paginate=lambda **_: [pages[name], pages[name]][: 2 if "object" in name else 1]
         )
+
+    @staticmethod
+    def _logs(page: dict[str, Any], prefix: str) -> list[dict[str, Any]]:
+        return [{"logStreams": [s for s in page["logStreams"] if s["logStreamName"].startswith(prefix)]}]
+
+    def delete_log_stream(self, logGroupName: str, logStreamName: str) -> None:
+        self.streams.remove(logStreamName)
+
+    def delete_log_group(self, logGroupName: str) -> None:
+        raise AssertionError("the group holds streams of others")
+
+    def describe_training_job(self, TrainingJobName: str) -> dict[str, Any]:
+        self.described.append(TrainingJobName)
+        return {"TrainingJobStatus": "Stopping" if len(self.described) < 3 else "Stopped"}
 
     def stop_hyper_parameter_tuning_job(self, HyperParameterTuningJobName: str) -> None:
         self.stopped.append(HyperParameterTuningJobName)
@@ -71,7 +93,7 @@ def there() -> Aws:
 
 @pytest.fixture
 def aws(target: Any, there: Aws) -> Any:
-    return target(sagemaker=there, cloudformation=there, s3=there)
+    return target(sagemaker=there, cloudformation=there, s3=there, logs=there)
 
 
 def test_everything_of_the_project_and_nothing_of_others_is_named(aws: Any) -> None:
@@ -90,6 +112,20 @@ def test_running_jobs_are_stopped_and_one_that_just_ended_is_no_trouble(
     monkeypatch.setattr(removal, "tear_down_stacks", lambda target: there.stacks.clear())
     removal.remove(aws, removal.look(aws))
     assert there.stopped == ["classifier-a-1"]
+
+
+def test_stacks_go_after_the_jobs_have_ended_and_the_jobs_logs_go_with_them(
+    aws: Any, there: Aws, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cli.removal.time.sleep", lambda _: None)
+
+    def tear_down(target: Any) -> None:
+        assert len(there.described) == 3, "a job was still stopping"
+        there.stacks.clear()
+
+    monkeypatch.setattr(removal, "tear_down_stacks", tear_down)
+    removal.remove(aws, removal.look(aws))
+    assert there.streams == ["my-classifier-a-1/algo-1"]
 
 
 def test_a_stack_that_stays_is_an_error(aws: Any, monkeypatch: pytest.MonkeyPatch) -> None:
