@@ -122,16 +122,22 @@ class ChainReader:
         )
         config = job["HyperParameterTuningJobConfig"]
         objective = config.get("HyperParameterTuningJobObjective", {})
+        trials = [item for page in pages for item in page["TrainingJobSummaries"]]
+        # AWS's own reason only says that none succeeded; what the first one said is why.
+        said = [
+            item for item in trials if item["TrainingJobStatus"] == "Failed" and item.get("FailureReason")
+        ]
+        first = f" {said[0]['TrainingJobName']} said: {said[0]['FailureReason']}" if said else ""
         self._tuning = Tuning(
             name=self._run,
             status=job["HyperParameterTuningJobStatus"],
-            reason=job.get("FailureReason", ""),
+            reason=f"{job.get('FailureReason', '')}{first}".strip(),
             objective=objective.get("MetricName", ""),
             direction=objective.get("Type", "Maximize"),
             max_jobs=config.get("ResourceLimits", {}).get("MaxNumberOfTrainingJobs", 0),
             created=job["CreationTime"],
             ended=job.get("HyperParameterTuningEndTime"),
-            trials=tuple(_trial(item) for page in pages for item in page["TrainingJobSummaries"]),
+            trials=tuple(_trial(item) for item in trials),
         )
         return self._tuning
 

@@ -45,7 +45,13 @@ def launch_training(scope: Construct, context: Context, resources: PipelineResou
             actions=["sagemaker:CreateTrainingJob", "sagemaker:DescribeTrainingJob", "sagemaker:AddTags"],
             resources=[training],
         ),
-        iam.PolicyStatement(actions=["sagemaker:DescribeHyperParameterTuningJob"], resources=[tuning]),
+        iam.PolicyStatement(
+            actions=[
+                "sagemaker:DescribeHyperParameterTuningJob",
+                "sagemaker:ListTrainingJobsForHyperParameterTuningJob",
+            ],
+            resources=[tuning],
+        ),
         *_launch(scope, context, resources),
     )
 

@@ -43,11 +43,17 @@ def on_tuning_ended(event: Event, settings: LaunchSettings, sagemaker: Any, s3: 
     if status not in ("Completed", "Failed", "Stopped"):
         logs.info("tuning job has not ended", status=status)
         return {"ignored": f"{name} is {status}"}
-    return _tell(event, record, description, settings, s3)
+    failed = _first_failure(sagemaker, name) if status == "Failed" else ""
+    return _tell(event, record, description, failed, settings, s3)
 
 
 def _tell(
-    event: Event, record: runs.RunRecord, description: Mapping[str, Any], settings: LaunchSettings, s3: Any
+    event: Event,
+    record: runs.RunRecord,
+    description: Mapping[str, Any],
+    failed: str,
+    settings: LaunchSettings,
+    s3: Any,
 ) -> dict[str, Any]:
     """Mail that a tuning job ended without a last training."""
     name, status = record.run, description["HyperParameterTuningJobStatus"]
@@ -69,10 +75,21 @@ def _tell(
         f"[{settings.project}] tuning job {name}: {status}",
         f"The tuning job {name} (recipe {record.recipe.name}, data set {record.dataset}) ended as {status}, "
         "so no model was trained from it.",
-        f"Why: {_reason(description)}",
+        f"Why: {_reason(description)}{failed}",
         f"{go_on}\n{command}",
     )
     return {"told": status, "run": name}
+
+
+def _first_failure(sagemaker: Any, name: str) -> str:
+    """What the first failed trial said, for the tuning job's own reason only says that none succeeded."""
+    trials = sagemaker.list_training_jobs_for_hyper_parameter_tuning_job(
+        HyperParameterTuningJobName=name, StatusEquals="Failed", SortBy="CreationTime", SortOrder="Ascending"
+    )["TrainingJobSummaries"]
+    for trial in trials:
+        if trial.get("FailureReason"):
+            return f"\n{trial['TrainingJobName']} said: {trial['FailureReason']}"
+    return ""
 
 
 def _reason(description: Mapping[str, Any]) -> str:

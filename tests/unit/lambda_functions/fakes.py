@@ -180,12 +180,16 @@ class FakeSageMaker(Fake):
         self.training_jobs: dict[str, dict[str, Any]] = {}
         self.packages: dict[str, dict[str, Any]] = {}
         self.endpoints: dict[str, str] = {}
+        self.failed_trials: list[dict[str, Any]] = []
         self.serving = ""
         """The package behind the endpoint's present configuration."""
         self.refuse_with: AwsFailure | None = None
         self.on = {
             "CreateHyperParameterTuningJob": self._create_tuning,
             "DescribeHyperParameterTuningJob": self._describe_tuning,
+            "ListTrainingJobsForHyperParameterTuningJob": lambda _: {
+                "TrainingJobSummaries": self.failed_trials
+            },
             "CreateTrainingJob": self._create_training,
             "DescribeTrainingJob": self._describe_training,
             "CreateModelPackage": self._create_package,

@@ -137,6 +137,26 @@ def test_a_tuning_job_without_a_result_is_told_of_once_with_what_why_and_how_to_
     assert not world.sagemaker.training_jobs
 
 
+def test_what_the_first_failed_trial_said_is_in_the_message(world: World, tuning: str) -> None:
+    end(world, tuning, "Failed", BestTrainingJob={}, FailureReason="No training job succeeded.")
+    world.sagemaker.failed_trials = [
+        {"TrainingJobName": "demo-x-001", "FailureReason": "AlgorithmError: no pictures in train"}
+    ]
+    handler(event(tuning), Context())
+    assert "demo-x-001 said: AlgorithmError: no pictures in train" in world.sns.mails[0]["Message"]
+
+
+@pytest.mark.parametrize("status", ["Completed", "Stopped"])
+def test_a_run_that_was_stopped_goes_on_with_nothing_and_bothers_nobody(
+    world: World, tuning: str, status: str
+) -> None:
+    end(world, tuning, status)
+    world.s3.put("artifacts", f"runs/{tuning}/stopped.json", "{}")
+    assert "classifier stop" in handler(event(tuning), Context())["ignored"]
+    assert not world.sagemaker.training_jobs
+    assert not world.sns.mails
+
+
 def test_a_stopped_search_that_found_something_offers_to_train_with_it(world: World, tuning: str) -> None:
     end(world, tuning, "Stopped")
     handler(event(tuning), Context())
