@@ -32,7 +32,7 @@ def add_stacks(app: App, settings: Settings, root: Path) -> None:
     context = Context(settings, folders)
     storage = StorageStack(app, context)
     training = TrainingStack(app, context, storage.data, storage.artifacts)
-    serving = ServingStack(app, context)
+    serving = ServingStack(app, context, storage.artifacts)
     api = ApiStack(app, context)
     monitoring = MonitoringStack(app, context)
 

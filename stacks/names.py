@@ -20,11 +20,13 @@ TRIALS = "trials"
 CHECKPOINTS = "checkpoints"
 FEATURES = "features"
 WEIGHTS = "weights"
+CAPTURED = "captured"
 """Prefixes of the artifacts bucket. `features` is what frozen stages computed, for other jobs on the same
 data; `weights` is where users put their own pretrained weights."""
 
 NO_CHAMPION = "none"
 VARIANT = "main"
+DRIFT_NAMESPACE = "Classifier/Drift"
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +85,11 @@ class Names:
     @property
     def api(self) -> str:
         return self.project
+
+    @property
+    def capture_folder(self) -> str:
+        """Where SageMaker's data capture puts what the endpoint answered, in the artifacts bucket."""
+        return f"{CAPTURED}/{self.endpoint}/{VARIANT}"
 
     @property
     def champion_prefix(self) -> str:

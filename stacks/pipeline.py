@@ -26,7 +26,7 @@ from stacks import pipeline_permissions as permissions
 from stacks.context import Context
 from stacks.functions import PythonFunction
 from stacks.images import ContainerImage
-from stacks.names import VARIANT, arn
+from stacks.names import DRIFT_NAMESPACE, VARIANT, arn
 from stacks.settings import SERVERLESS
 
 
@@ -61,6 +61,7 @@ class Pipeline(Construct):
         }
         self._rules()
         self._sleep()
+        self._watch_drift()
 
     def _launch_tuning(self) -> lambda_.Function:
         return self._function(
@@ -230,6 +231,31 @@ class Pipeline(Construct):
                     self.functions["PromoteModel"],
                     {"action": action, "why": f"the hour of {action}_at"},
                 )
+
+    def _watch_drift(self) -> None:
+        """Once a day, where answers are captured: do they still look like those on the test split?"""
+        names, drift = self._context.names, self._context.settings.drift
+        if not drift.capture_percent:
+            return
+        check = self._function(
+            "check-drift",
+            "Compares the last day's predictions with those on the test split.",
+            {
+                "PROJECT": names.project,
+                "ARTIFACTS_BUCKET": self._resources.artifacts.bucket_name,
+                "CHAMPION_PARAMETER": names.champion_parameter,
+                "CAPTURE_FOLDER": names.capture_folder,
+                "THRESHOLD": str(drift.threshold),
+                "MIN_PREDICTIONS": str(drift.min_predictions),
+                "RETRAIN": drift.retrain,
+                "METRIC_NAMESPACE": DRIFT_NAMESPACE,
+                "NOTIFICATION_TOPIC_ARN": self._resources.topic.topic_arn,
+            },
+            permissions.check_drift(self, self._context, self._resources),
+            memory_mb=512,
+            timeout_seconds=300,
+        )
+        self._schedule("LookForDrift", "Has what is asked of the model changed?", "rate(1 day)", check, None)
 
     def _schedule(
         self,

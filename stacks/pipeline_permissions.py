@@ -14,7 +14,7 @@ from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from stacks.context import Context
-from stacks.names import CODE_ROOT, JOBS, RECIPES, RUNS, arn, role_arn
+from stacks.names import CAPTURED, CODE_ROOT, DRIFT_NAMESPACE, JOBS, RECIPES, RUNS, arn, role_arn
 
 if TYPE_CHECKING:
     from stacks.pipeline import PipelineResources
@@ -129,6 +129,29 @@ def idle_guard(scope: Construct, context: Context) -> Statements:
         iam.PolicyStatement(actions=["cloudwatch:GetMetricStatistics"], resources=["*"]),  # knows no resource
         iam.PolicyStatement(actions=["ssm:GetParameterHistory"], resources=[_champion(scope, context)]),
         call_promote_model(scope, context),
+    )
+
+
+def check_drift(scope: Construct, context: Context, resources: PipelineResources) -> Statements:
+    names, artifacts = context.names, resources.artifacts
+    read = [artifacts.arn_for_objects(f"{prefix}/*") for prefix in (CAPTURED, RUNS)]
+    launch = arn(scope, "lambda", "function", names.function("launch-tuning"), separator=":")
+    return (
+        iam.PolicyStatement(
+            actions=["sagemaker:DescribeModelPackage"],
+            resources=[arn(scope, "sagemaker", "model-package", f"{names.model_package_group}/*")],
+        ),
+        iam.PolicyStatement(actions=["s3:GetObject"], resources=read),
+        iam.PolicyStatement(actions=["s3:PutObject"], resources=[artifacts.arn_for_objects(f"{RUNS}/*")]),
+        _list(artifacts),
+        iam.PolicyStatement(actions=["ssm:GetParameterHistory"], resources=[_champion(scope, context)]),
+        iam.PolicyStatement(
+            actions=["cloudwatch:PutMetricData"],
+            resources=["*"],
+            conditions={"StringEquals": {"cloudwatch:namespace": DRIFT_NAMESPACE}},
+        ),
+        iam.PolicyStatement(actions=["lambda:InvokeFunction"], resources=[launch]),
+        _publish(resources),
     )
 
 

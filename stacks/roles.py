@@ -13,7 +13,7 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
-from stacks.names import CHECKPOINTS, CODE_ROOT, FEATURES, JOBS, TRIALS, WEIGHTS, arn
+from stacks.names import CAPTURED, CHECKPOINTS, CODE_ROOT, FEATURES, JOBS, TRIALS, WEIGHTS, arn
 from stacks.review import accept
 
 # Actions that know no resource: AWS evaluates them against `*` alone (service authorization reference).
@@ -68,13 +68,28 @@ def grant_training(role: iam.Role, data: s3.IBucket, artifacts: s3.IBucket, repo
 
 
 def grant_endpoint(
-    role: iam.Role, artifacts: s3.IBucket, repository_arn: str, log_group: str, project: str
+    role: iam.Role,
+    artifacts: s3.IBucket,
+    repository_arn: str,
+    log_group: str,
+    project: str,
+    *,
+    captures: bool,
 ) -> None:
-    """What an endpoint does: load its model and image, write its log, and watch the alarms that roll it
-    back.
+    """What an endpoint does: load its model and image, write its log, watch the alarms that roll it back,
+    and by setting keep its answers.
     """
     for statement in (
         iam.PolicyStatement(actions=["s3:GetObject"], resources=[artifacts.arn_for_objects(f"{JOBS}/*")]),
+        *(
+            [
+                iam.PolicyStatement(
+                    actions=["s3:PutObject"], resources=[artifacts.arn_for_objects(f"{CAPTURED}/*")]
+                )
+            ]
+            if captures
+            else []
+        ),
         iam.PolicyStatement(
             actions=["s3:ListBucket"],
             resources=[artifacts.bucket_arn],

@@ -8,7 +8,7 @@ it does not answer well, and latency. From two instances on they watch a canary 
 new model while the old one is kept. Any of them rolls the update back.
 
 The stack is deployed under a role of its own (serving_role.py) and imports nothing from other stacks: what it
-needs to know of them are names, which are fixed.
+needs to know of them are names, which are fixed; only where answers are captured it imports the bucket's.
 
 Costs: instances by the second while the endpoint exists (min_instances to max_instances of them; with
 scale_to_zero none while nobody asks, and serverless by the millisecond of answering); the alarms are within
@@ -26,6 +26,7 @@ from aws_cdk import (
     Stack,
 )
 from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_sagemaker as sagemaker
 from constructs import Construct
 
@@ -44,7 +45,7 @@ from stacks.settings import SERVERLESS
 
 
 class ServingStack(Stack):
-    def __init__(self, scope: Construct, context: Context) -> None:
+    def __init__(self, scope: Construct, context: Context, artifacts: s3.IBucket) -> None:
         names = context.names
         super().__init__(
             scope,
@@ -72,7 +73,7 @@ class ServingStack(Stack):
             expression=Fn.condition_not(Fn.condition_equals(self._champion.value_as_string, NO_CHAMPION)),
         )
         model = self._model()
-        config = self._only_with_champion(endpoint_config(self, context, model))
+        config = self._only_with_champion(endpoint_config(self, context, model, artifacts))
         alarms = [self._errors_alarm(), self._model_errors_alarm(), self._latency_alarm()]
         endpoint = self._endpoint(config, alarms)
         if context.settings.serving.scale_to_zero:

@@ -15,11 +15,12 @@ from typing import Protocol, TypeVar
 
 from aws_cdk import CfnResource
 from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_sagemaker as sagemaker
 from constructs import Construct
 
 from stacks.context import Context
-from stacks.names import VARIANT, role_arn
+from stacks.names import CAPTURED, VARIANT, role_arn
 from stacks.settings import GPU, SERVERLESS
 
 ResourceT = TypeVar("ResourceT", bound=CfnResource)
@@ -39,9 +40,12 @@ class OnlyWithChampion(Protocol):
 
 
 def endpoint_config(
-    stack: Construct, context: Context, model: sagemaker.CfnModel
+    stack: Construct, context: Context, model: sagemaker.CfnModel, artifacts: s3.IBucket
 ) -> sagemaker.CfnEndpointConfig:
-    """The configuration of the endpoint in the flavour of the settings."""
+    """The configuration of the endpoint in the flavour of the settings.
+
+    Answers are captured by setting, the pictures never: whoever sends one has not agreed to its being kept.
+    """
     components = context.settings.serving.scale_to_zero
     return sagemaker.CfnEndpointConfig(
         stack,
@@ -50,6 +54,24 @@ def endpoint_config(
         execution_role_arn=role_arn(stack, context.names.endpoint_role) if components else None,
         enable_network_isolation=True if components else None,
         production_variants=[_variant(context, model)],
+        data_capture_config=_capture(context, artifacts),
+    )
+
+
+def _capture(
+    context: Context, artifacts: s3.IBucket
+) -> sagemaker.CfnEndpointConfig.DataCaptureConfigProperty | None:
+    percent, kind = context.settings.drift.capture_percent, sagemaker.CfnEndpointConfig
+    if not percent:
+        return None
+    return kind.DataCaptureConfigProperty(
+        enable_capture=True,
+        initial_sampling_percentage=percent,
+        destination_s3_uri=f"s3://{artifacts.bucket_name}/{CAPTURED}",
+        capture_options=[kind.CaptureOptionProperty(capture_mode="Output")],
+        capture_content_type_header=kind.CaptureContentTypeHeaderProperty(
+            json_content_types=["application/json"]
+        ),
     )
 
 

@@ -183,6 +183,25 @@ class ServingSettings:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class DriftSettings:
+    """Whether what is asked of the model still looks like what it was tested on. On AWS only: the local AWS
+    refuses data capture by name.
+    """
+
+    capture_percent: int = setting(0, whole_number(0, 100, "percent of the requests, or 0 for none"))
+    """So many of the endpoint's answers are kept in the artifacts bucket, the pictures never; without them
+    nothing is checked."""
+    keep_days: int = setting(14, whole_number(1, 3650, "days"))
+    """How long captured answers are kept."""
+    threshold: float = setting(0.25, fraction("the population stability index to be told of"))
+    """Of the predicted classes, and of the confidence, against the test split."""
+    min_predictions: int = setting(200, whole_number(20, 1_000_000, "predictions"))
+    """With fewer captured in a day nothing is said."""
+    retrain: str = setting("no", one_of("no", "yes"))
+    """Whether drift starts a new search with the champion's recipe and data set, once per champion."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class CostSettings:
     monthly_budget_usd: int | None = setting(
         50,
@@ -240,6 +259,7 @@ class Settings:
     gate: GateSettings = field(default_factory=GateSettings)
     serving: ServingSettings = field(default_factory=ServingSettings)
     cost: CostSettings = field(default_factory=CostSettings)
+    drift: DriftSettings = field(default_factory=DriftSettings)
     api: ApiSettings = field(default_factory=ApiSettings)
 
     @property
@@ -261,6 +281,7 @@ def load(values: object, source: str) -> Settings:
     """
     settings: Settings = _read(Settings, values, CONTEXT_KEY, source)
     _check_serving(settings.serving, source)
+    _check_capture(settings, source)
     _check_processor("training.instance_type", settings.training.instance_type, "ml.c7i.2xlarge", source)
     return settings
 
@@ -313,6 +334,17 @@ def _check_serving(serving: ServingSettings, source: str) -> None:
         raise SettingsError(
             f'{where}.instance_type {serving.instance} does not go with flavour "{serving.flavour}";'
             f" choose for example {default}, or the other flavour."
+        )
+
+
+def _check_capture(settings: Settings, source: str) -> None:
+    if settings.drift.capture_percent and (
+        settings.serving.flavour == SERVERLESS or settings.serving.scale_to_zero
+    ):
+        raise SettingsError(
+            f"{source}: {CONTEXT_KEY}.drift.capture_percent is {settings.drift.capture_percent}, but answers"
+            " can be captured of endpoints with instances of their own only; set it to 0, or leave out"
+            " scale_to_zero and the flavour serverless."
         )
 
 

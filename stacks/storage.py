@@ -18,7 +18,7 @@ from constructs import Construct
 
 from stacks.context import Context
 from stacks.functions import PythonFunction
-from stacks.names import CHECKPOINTS, FEATURES, TRIALS, arn
+from stacks.names import CAPTURED, CHECKPOINTS, FEATURES, TRIALS, arn
 from stacks.provided import adopt_provided_functions
 from stacks.review import accept
 
@@ -41,7 +41,8 @@ class StorageStack(Stack):
                 # model from there whenever it starts another instance.
                 self._expire(f"expire-{prefix}", f"{prefix}/", context.settings.storage.trial_outputs_days)
                 for prefix in (TRIALS, CHECKPOINTS, FEATURES)
-            ],
+            ]
+            + [self._expire("expire-captured", f"{CAPTURED}/", context.settings.drift.keep_days)],
         )
         self._champion_parameter()
         adopt_provided_functions(self, context)

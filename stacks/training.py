@@ -66,7 +66,12 @@ class TrainingStack(Stack):
             self, "EndpointRole", names.endpoint_role, "What the endpoint's containers may do."
         )
         grant_endpoint(
-            endpoint_role, artifacts, serving_image.repository_arn, self._serving_logs(), settings.project
+            endpoint_role,
+            artifacts,
+            serving_image.repository_arn,
+            self._serving_logs(),
+            settings.project,
+            captures=bool(settings.drift.capture_percent),
         )
         ServingDeploymentRole(self, "ServingDeployment", context)
 

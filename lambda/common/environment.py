@@ -94,8 +94,31 @@ class IdleGuardSettings:
     promote_function: str
 
 
+@dataclass(frozen=True)
+class DriftSettings:
+    """For check-drift: where captured answers lie, and when they count as drifted."""
+
+    project: str
+    artifacts_bucket: str
+    champion_parameter: str
+    capture_folder: str
+    """`captured/<endpoint>/<variant>` in the artifacts bucket."""
+    threshold: float
+    min_predictions: int
+    retrain: str
+    """`yes` to start a new search."""
+    metric_namespace: str
+    notification_topic_arn: str = ""
+
+
 Settings = TypeVar(
-    "Settings", LaunchSettings, RegisterSettings, PromoteSettings, ClassifySettings, IdleGuardSettings
+    "Settings",
+    LaunchSettings,
+    RegisterSettings,
+    PromoteSettings,
+    ClassifySettings,
+    IdleGuardSettings,
+    DriftSettings,
 )
 
 

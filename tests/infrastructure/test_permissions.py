@@ -167,8 +167,10 @@ def test_a_training_job_writes_only_its_own_outputs(sample: Synthesised) -> None
     assert not any(action.startswith(("sagemaker:", "iam:", "s3:Delete")) for action in allowed)
 
 
-def test_an_endpoint_reads_models_and_writes_nothing_to_s3(sample: Synthesised) -> None:
+def test_an_endpoint_reads_models_and_writes_nothing_to_s3_but_captured_answers(sample: Synthesised) -> None:
     allowed = _allowed(sample, "EndpointRole")
+    written = allowed.pop("s3:PutObject", set())
+    assert {resource.split(">")[1] for resource in written} <= {"/captured/*"}
     assert {resource.split(">")[1] for resource in allowed["s3:GetObject"]} == {"/jobs/*"}
     assert not any(action.startswith(("s3:Put", "s3:Delete", "sagemaker:")) for action in allowed)
 

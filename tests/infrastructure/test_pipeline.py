@@ -51,7 +51,8 @@ def _schedules(sample: Synthesised) -> dict[str, dict[str, Any]]:
 
 def test_there_are_these_functions_and_their_handlers_exist(sample: Synthesised) -> None:
     functions = _functions(sample)
-    assert set(functions) == FUNCTIONS
+    # The drift check is there where answers are captured.
+    assert set(functions) - {"check-drift"} == FUNCTIONS
     for name, function in functions.items():
         module = name.replace("-", "_")
         assert function["Handler"] == f"{module}.handler.handler"
@@ -121,12 +122,32 @@ def test_idleness_is_looked_for_and_the_hours_of_sleep_are_kept(
     minimal: Synthesised, comprehensive: Synthesised
 ) -> None:
     assert set(_schedules(minimal)) == {"rate(5 minutes)"}
+    assert "rate(1 day)" in _schedules(comprehensive)
     said = {
         when: json.loads(target["Input"])["action"]
         for when, target in _schedules(comprehensive).items()
         if "Input" in target
     }
     assert said == {"cron(0 19 ? * MON-FRI *)": "sleep", "cron(0 5 ? * MON-FRI *)": "wake"}
+
+
+def test_answers_are_captured_by_setting_and_the_pictures_never(
+    minimal: Synthesised, comprehensive: Synthesised
+) -> None:
+    from common import environment
+
+    (config,) = minimal.resources("AWS::SageMaker::EndpointConfig").values()
+    assert "DataCaptureConfig" not in config["Properties"]
+    assert "check-drift" not in _functions(minimal)
+    (config,) = comprehensive.resources("AWS::SageMaker::EndpointConfig").values()
+    capture = config["Properties"]["DataCaptureConfig"]
+    assert capture["CaptureOptions"] == [{"CaptureMode": "Output"}]
+    assert capture["InitialSamplingPercentage"] == 20
+    variables = _functions(comprehensive)["check-drift"]["Environment"]["Variables"]
+    values = {key: value if isinstance(value, str) else "later" for key, value in variables.items()}
+    settings = environment.read(environment.DriftSettings, values)
+    assert (settings.threshold, settings.min_predictions, settings.retrain) == (0.2, 500, "yes")
+    assert settings.capture_folder == "captured/pets/main"
 
 
 def test_code_and_recipes_are_put_where_the_launchers_look(sample: Synthesised) -> None:

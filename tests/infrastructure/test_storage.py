@@ -43,13 +43,13 @@ def test_pictures_and_models_leave_access_logs(sample: Synthesised) -> None:
 def test_trials_expire_by_the_setting_and_models_never(
     minimal: Synthesised, comprehensive: Synthesised
 ) -> None:
-    for sample, days in ((minimal, 30), (comprehensive, 14)):
+    for sample, days, kept in ((minimal, 30, 14), (comprehensive, 14, 30)):
         (artifacts,) = (b for name, b in _buckets(sample).items() if "Artifacts" in name)
         rules = artifacts["Properties"]["LifecycleConfiguration"]["Rules"]
         expiring = {
             rule.get("Prefix"): rule["ExpirationInDays"] for rule in rules if "ExpirationInDays" in rule
         }
-        assert expiring == {"trials/": days, "checkpoints/": days, "features/": days}
+        assert expiring == {"trials/": days, "checkpoints/": days, "features/": days, "captured/": kept}
         replaced = {
             rule["Prefix"]: rule["NoncurrentVersionExpiration"]["NoncurrentDays"]
             for rule in rules
