@@ -22,8 +22,8 @@ from cli.target import Target, node_bin
 
 CLI_VERSION = "2.1148.1"  # npm's newest does not read what aws-cdk-lib 2.275 writes
 BOOTSTRAP_STACK = "CDKToolkit"
-# Five minutes in which nothing can be deployed again are well spent on AWS, and only in the way here; and what
-# takes long on a machine that does other work besides is not the model.
+# Five minutes in which nothing can be deployed again are well spent on AWS, and only in the way here; and
+# what takes long on a machine that does other work besides is not the model.
 LOCAL_DEFAULTS = {"serving": {"bake_seconds": 10, "alarm_latency_ms": 10000}}
 OnChange = Callable[[Deployment], None]
 

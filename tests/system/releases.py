@@ -94,7 +94,7 @@ class Registry:
         return str(package["ModelPackageArn"])
 
     def faulty(self, how: str) -> str:
-        """A version that is `broken` (does not start), `failing` (answers 500), `slow` (takes eight seconds), or
+        """A version that is `broken` (does not start), `failing` (answers 500), `slow` (8 s a picture), or
         anything else (answers well).
         """
         key = f"jobs/{self.project}-{how}/output/model.tar.gz"
