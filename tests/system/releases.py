@@ -131,7 +131,7 @@ class Registry:
         """Approve, and wait until all agree that it serves; answers the seconds that took."""
         began = time.monotonic()
         self.decide(arn, "Approved")
-        until(lambda: self.agreed() and self.champion() == arn, seconds, lambda: f"{arn}: {self.told(arn)}")
+        until(lambda: self.agreement() == arn, seconds, lambda: f"{arn}: {self.told(arn)}")
         return time.monotonic() - began
 
     def refused(self, arn: str, seconds: float = 300) -> float:
@@ -139,18 +139,24 @@ class Registry:
         began = time.monotonic()
         self.decide(arn, "Approved")
         until(
-            lambda: self.status(arn)[0] == "Rejected" and self.agreed() and self.champion() != arn,
+            lambda: self.status(arn)[0] == "Rejected" and self.agreement() not in ("", arn),
             seconds,
             lambda: f"{arn}: {self.told(arn)}",
         )
         return time.monotonic() - began
 
-    def agreed(self) -> bool:
-        """Whether stack, parameter and registry tell the same story, and nothing is under way."""
+    def agreement(self) -> str:
+        """What stack, parameter and registry all say is served; empty while they differ or are at work."""
         status, serving = self.stack()
         champion = self.champion()
-        settled = not status.endswith("_IN_PROGRESS") and serving == champion
-        return settled and (champion == "none" or self.status(champion)[0] == "Approved")
+        if status.endswith("_IN_PROGRESS") or serving != champion:
+            return ""
+        approved = champion == "none" or self.status(champion)[0] == "Approved"
+        return champion if approved else ""
+
+    def agreed(self) -> bool:
+        """Whether they tell the same story, and nothing is under way."""
+        return bool(self.agreement())
 
     def calm(self, seconds: float = 300) -> None:
         """Wait until no alarm of the endpoint rings, as AWS asks of a new deployment."""
