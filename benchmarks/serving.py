@@ -51,19 +51,28 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = _options(arguments)
     pictures = _pictures(options.data)
     rows: list[dict[str, Any]] = []
-    wanted = [system for system in SYSTEMS if options.systems == "all" or system.name in options.systems]
-    for arch in options.archs.split(",") if wanted else ():
-        model = _model(arch, options.data)
-        measured = [_row(system, arch, model, pictures, options.seconds) for system in wanted]
-        _agree(measured)
-        rows += [{key: value for key, value in row.items() if key != "answers"} for row in measured]
     loads: dict[str, Any] = {}
-    if options.add:
-        rows, loads = _with_last(rows)
-    capacity = next((row["rps_16"] for row in rows if (row["system"], row["arch"]) == (OURS.name, LOADED)), 0)
-    if options.requests and capacity:
-        loads = _under_load(_model(LOADED, options.data), pictures, capacity, options.requests)
-    publish("serving", rows, _summary(rows) | loads)
+    try:
+        wanted = [each for each in SYSTEMS if options.systems == "all" or each.name in options.systems]
+        for arch in options.archs.split(",") if wanted else ():
+            model = _model(arch, options.data)
+            for system in wanted:
+                rows.append(_row(system, arch, model, pictures, options.seconds))
+        if options.add:
+            rows, loads = _with_last(rows)
+        ours = (row for row in rows if (row["system"], row["arch"]) == (OURS.name, LOADED))
+        capacity = next(ours, {}).get("rps_16")
+        if options.requests and capacity:
+            loads = _under_load(_model(LOADED, options.data), pictures, capacity, options.requests)
+    except KeyboardInterrupt:
+        loads["interrupted"] = "what was measured until then is all there is"
+    finally:
+        _agree(rows)
+        publish("serving", [_shown(row) for row in rows], _summary(rows) | loads)
+
+
+def _shown(row: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in row.items() if key != "answers"}
 
 
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -141,6 +150,9 @@ def _row(
     except CannotRun as error:
         row["did_not_run"] = str(error)
         print(f"  did not run: {error}", flush=True)
+    else:
+        figures = {key: row[key] for key in COMPARED}
+        print("  " + ", ".join(f"{key} {value:.4g}" for key, value in figures.items()), flush=True)
     return row
 
 
@@ -179,11 +191,11 @@ def _figures(windows: Sequence[Measured], clients: int) -> dict[str, float]:
 
 
 def _agree(rows: Sequence[dict[str, Any]]) -> None:
-    """How often each system's class is that of our server running PyTorch."""
-    reference: list[str] = next((row["answers"] for row in rows if row["system"] == REFERENCE.name), [])
+    """How often each system's class is that of our server running PyTorch, where both were asked."""
     for row in rows:
-        if reference and row["answers"]:
-            same = [mine == its for mine, its in zip(row["answers"], reference, strict=True)]
+        of_arch = [each for each in rows if (each["system"], each["arch"]) == (REFERENCE.name, row["arch"])]
+        if row.get("answers") and of_arch and of_arch[0].get("answers"):
+            same = [mine == its for mine, its in zip(row["answers"], of_arch[0]["answers"], strict=True)]
             row["agreement"] = sum(same) / len(same)
 
 

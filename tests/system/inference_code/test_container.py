@@ -20,7 +20,7 @@ from typing import Any
 
 import pytest
 
-from tests.unit.inference_code.artifacts import CLASSES, write_artifact
+from tests.unit.inference_code.artifacts import CLASSES, add_graph, write_artifact
 from tests.unit.inference_code.pictures import encoded, no_pictures, scene, sound_pictures
 
 SERVE = Path(__file__).parents[3] / "inference_code" / "serve.py"
@@ -109,6 +109,18 @@ def test_a_picture_is_classified(running: Container) -> None:
     assert status == 200
     assert answer["predicted_class"] in CLASSES
     assert len(answer["predictions"]) == len(CLASSES)
+
+
+def test_a_model_with_a_serving_form_is_served_by_it(tmp_path: Path) -> None:
+    add_graph(write_artifact(tmp_path / "model"), "int8")
+    with container(tmp_path, tmp_path / "log") as serving:
+        serving.wait("ready")
+        status, answer = serving.classify(JPEG)
+        assert status == 200
+        assert answer["predicted_class"] in CLASSES
+        (form,) = (line for line in serving.lines() if line["event"] == "form")
+        assert (form["form"], form["precision"]) == ("openvino", "int8")
+        assert serving.stop() == 0
 
 
 def test_everything_that_people_send_gets_an_answer_or_its_reason(running: Container) -> None:
