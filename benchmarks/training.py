@@ -104,7 +104,7 @@ def epochs_of(ran: Ran) -> list[dict[str, float]]:
 
 def tuning(data: Path, scratch: Path) -> tuple[list[Row], dict[str, float]]:
     """Four trials of one search, ours and the course loop's, each with the whole machine for itself."""
-    weights = starting_weights(scratch)
+    weights = starting_weights(scratch, len(list((data / "train").iterdir())))
     linked = scratch / "dogs"
     linked.symlink_to(data.resolve())
     rows: list[Row] = []
@@ -155,13 +155,13 @@ def _tuning_row(system: str, each: dict[str, Any], ran: Ran, epochs: Sequence[di
     }
 
 
-def starting_weights(scratch: Path) -> Path:
+def starting_weights(scratch: Path, classes: int) -> Path:
     """One set of random weights for everybody: torchvision's initialisation. Ours take all but the head."""
     import torch
     import torchvision
 
     torch.manual_seed(0)
-    state = torchvision.models.resnet18(num_classes=120).state_dict()
+    state = torchvision.models.resnet18(num_classes=classes).state_dict()
     (scratch / "weights").mkdir()
     path = scratch / "weights" / "resnet18.pth"
     torch.save(state, path)

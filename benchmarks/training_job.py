@@ -18,5 +18,5 @@ class _AllCores(machine.CoreWatch):
 
 
 if __name__ == "__main__":
-    job.CoreWatch = _AllCores  # type: ignore[misc]
+    setattr(job, "CoreWatch", _AllCores)  # noqa: B010 (mypy forbids to assign to a class)
     sys.exit(job.main())
