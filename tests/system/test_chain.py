@@ -17,6 +17,8 @@ from botocore.exceptions import ClientError
 from PIL import Image
 
 from tests.system.conftest import DATASET, PROJECT, Deployment
+from tests.system.inventory import inventory
+from tests.system.releases import Load, Registry, build_faulty_image, until
 
 pytestmark = [pytest.mark.aws, pytest.mark.timeout(3600)]
 
@@ -284,8 +286,98 @@ def test_one_permission_taken_away_is_an_access_denied(deployment: Deployment) -
             iam.put_role_policy(RoleName=role, PolicyName=name, PolicyDocument=json.dumps(document))
 
 
+@pytest.fixture(scope="module")
+def registry(deployment: Deployment) -> Registry:
+    """The registry, with models that fail in a chosen way at hand: only the local AWS can run those."""
+    if deployment.target != "local":
+        pytest.skip("the faulty models run in an image of the local AWS")
+    build_faulty_image(deployment.home / "aws")
+    return Registry(deployment.client, PROJECT, deployment.outputs["artifacts_bucket"])
+
+
+@pytest.fixture
+def load(deployment: Deployment, pictures: Path) -> Load:
+    """Callers who ask for a picture's class as long as the block lasts."""
+    outputs = deployment.outputs
+    return Load(outputs["api_url"], outputs["api_key"], a_test_picture(pictures, 3).read_bytes())
+
+
+def test_a_promotion_and_a_rollback_by_hand_lose_no_request(
+    deployment: Deployment, registry: Registry, load: Load
+) -> None:
+    first = champion(deployment)
+    with load:
+        second = registry.again(first)
+        registry.promote(second)
+        deployment.cli("rollback", "--reason", "the test")
+        until(registry.agreed, 600, lambda: registry.told(second))
+    assert load.failures == []
+    assert champion(deployment) == first
+    assert registry.status(second)[0] == "Rejected"
+    assert set(load.versions) == {first.rsplit("/", 1)[-1], second.rsplit("/", 1)[-1]}
+
+
+def test_a_release_that_does_not_start_takes_itself_back_and_no_caller_notices(
+    deployment: Deployment, registry: Registry, load: Load
+) -> None:
+    before = champion(deployment)
+    broken = registry.faulty("broken")
+    with load:
+        registry.refused(broken, 600)
+    assert load.failures == []
+    assert (champion(deployment), registry.stack()[1]) == (before, before)
+    assert "health check" in registry.status(broken)[1]
+
+
+def test_a_release_that_answers_500_is_taken_back_by_its_alarm(
+    deployment: Deployment, registry: Registry, load: Load
+) -> None:
+    before = champion(deployment)
+    failing = registry.faulty("failing")
+    with load:
+        registry.refused(failing, 600)
+    assert champion(deployment) == before
+    assert "alarm" in registry.status(failing)[1].lower()
+    # What failed are the answers of that model, which the alarm has to see; nothing else did.
+    assert all("ModelFailed" in failure for failure in load.failures)
+
+
+def test_asleep_there_is_no_endpoint_and_a_picture_wakes_it(
+    deployment: Deployment, api: httpx.Client, pictures: Path
+) -> None:
+    before = champion(deployment)
+    assert "nothing is billed per hour" in deployment.cli("sleep").stdout
+    assert deployment.client("sagemaker").list_endpoints(NameContains=PROJECT)["Endpoints"] == []
+    picture, headers = a_test_picture(pictures, 3).read_bytes(), {"content-type": "image/png"}
+    answer = api.post("classify", content=picture, headers=headers)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (503, "Asleep")
+    assert answer.headers["retry-after"]
+
+    def answers() -> bool:
+        return api.post("classify", content=picture, headers=headers).status_code == 200
+
+    until(answers, 600, lambda: "the endpoint did not wake up")
+    assert champion(deployment) == before
+
+
+def test_the_bill_is_explained(deployment: Deployment) -> None:
+    said = deployment.cli("cost").stdout
+    assert "spent" in said
+    assert "running" in said
+    assert "ml.c7i.large" in said
+
+
 def test_destroying_leaves_nothing(deployment: Deployment) -> None:
+    account = deployment.client("sts").get_caller_identity()["Account"]
+    before = {each for each in inventory(deployment.client, account) if PROJECT in each.lower()}
+    assert len({each.split(":")[0] for each in before}) > 15, "the list sees too little to prove anything"
     deployment.cli("destroy", "--yes")
+    after = inventory(deployment.client, account)
+    assert {each for each in after if PROJECT in each.lower()} == set()
+    if deployment.target == "local":  # a fresh account: whatever is left is the CDK's own bootstrap
+        assert [
+            each for each in sorted(after) if "cdk-hnb659fds" not in each and "cdk-bootstrap" not in each
+        ] == []
     formation = deployment.client("cloudformation")
     stacks = [
         summary["StackName"]
