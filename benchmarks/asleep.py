@@ -11,7 +11,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections import Counter
+from collections import Counter, defaultdict
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +31,7 @@ ALARM_USD_PER_MONTH, DASHBOARD_USD_PER_MONTH = 0.10, 3.00
 def hourly(config: str = "minimal") -> list[dict[str, Any]]:
     """One row per resource type that is there while the champion is `none`: how many, and USD per hour."""
     counted: Counter[str] = Counter()
-    usd: Counter[str] = Counter()
+    usd: dict[str, float] = defaultdict(float)
     for template in _templates(config):
         for resource in template["Resources"].values():
             if resource.get("Condition") == "ChampionExists":
@@ -53,7 +53,7 @@ def _instances(resource: dict[str, Any]) -> float:
     kind, properties = resource["Type"], resource.get("Properties", {})
     if kind == "AWS::SageMaker::EndpointConfig":
         return sum(
-            prices.hourly_usd(variant["InstanceType"], prices.HOSTING) * variant["InitialInstanceCount"]
+            prices.hourly_usd(variant["InstanceType"], prices.HOSTING) * int(variant["InitialInstanceCount"])
             for variant in properties["ProductionVariants"]
         )
     if kind not in FREE_WHEN_IDLE and not kind.startswith("Custom::"):

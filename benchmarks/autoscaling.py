@@ -17,6 +17,7 @@ import os
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -50,7 +51,7 @@ OTHERS = (
 INVOCATION_SHARES = (0.5, 0.7, 0.85)
 
 
-def day(instance: Instance, rng: np.random.Generator) -> np.ndarray:
+def day(instance: Instance, rng: np.random.Generator) -> np.ndarray[Any, np.dtype[Any]]:
     """Requests a second: a night, a morning's rise, an evening's peak of two and a half instances."""
     hours = np.arange(DAY) / HOUR
     daily = 0.05 + 0.95 * np.clip(np.sin((hours - 7) / 15 * np.pi), 0, None) ** 1.5
@@ -58,7 +59,7 @@ def day(instance: Instance, rng: np.random.Generator) -> np.ndarray:
     return rng.poisson(2.5 * instance.capacity * daily * wander)
 
 
-def flash_crowd(instance: Instance, rng: np.random.Generator) -> np.ndarray:
+def flash_crowd(instance: Instance, rng: np.random.Generator) -> np.ndarray[Any, np.dtype[Any]]:
     """A quiet day of a fifth of an instance; at noon the need of four within a minute, for half an hour."""
     rate = np.full(DAY, 0.2)
     rate[12 * HOUR : 12 * HOUR + 60] = np.linspace(0.2, 4, 60)
@@ -77,7 +78,9 @@ def measured_instance() -> Instance:
     return Instance(workers=cores, seconds=seconds_per_picture(cores), queue=QUEUE)
 
 
-def rows_of(instance: Instance, traffic: str, arrivals: np.ndarray) -> list[dict[str, harness.Number]]:
+def rows_of(
+    instance: Instance, traffic: str, arrivals: np.ndarray[Any, np.dtype[Any]]
+) -> list[dict[str, harness.Number]]:
     """Every setting under one kind of traffic."""
     per_minute = instance.capacity * 60
     shares = [

@@ -47,7 +47,7 @@ class Instance:
 
     def in_hand(self, load: float) -> float:
         """Mean number of requests being answered or waiting at this utilisation, 0 to below 1."""
-        waiting = load ** math.sqrt(2 * (self.workers + 1)) / (1 - load) / 2
+        waiting: float = load ** math.sqrt(2 * (self.workers + 1)) / (1 - load) / 2
         return min(self.workers * load + waiting, self.workers + self.queue)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from benchmarks import harness
@@ -37,7 +39,9 @@ def rare_rows(
     return rows
 
 
-def _scale_to_zero(times: np.ndarray, per_day: int, usd_per_hour: float) -> dict[str, harness.Number]:
+def _scale_to_zero(
+    times: np.ndarray[Any, np.dtype[Any]], per_day: int, usd_per_hour: float
+) -> dict[str, harness.Number]:
     """Requests while it wakes are refused; an instance is paid for from the wake to the end of the pause."""
     paid, missed, awake_from, last = 0.0, 0, -np.inf, -np.inf
     for time in times:
@@ -52,7 +56,7 @@ def _scale_to_zero(times: np.ndarray, per_day: int, usd_per_hour: float) -> dict
     return _row("scale_to_zero", per_day, usd, missed / len(times), 0)
 
 
-def _office_hours(per_day: int, rng: np.random.Generator) -> np.ndarray:
+def _office_hours(per_day: int, rng: np.random.Generator) -> np.ndarray[Any, np.dtype[Any]]:
     """When requests come, in seconds of a week: five days, from nine to five, in little bursts."""
     sessions = max(1, per_day // 10)
     starts = np.concatenate(

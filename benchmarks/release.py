@@ -166,8 +166,8 @@ def events(deployment: Deployment) -> tuple[list[Row], Row]:
     """The chain's own events again, 200 times in any order: no job, version or update may come of them."""
     registry, shuffled = deployment.registry, random.Random(20261121)
     before = _made(deployment)
-    approval = {"ModelPackageArn": registry.champion(), "ModelPackageGroupName": PROJECT}
-    kinds = [
+    approval: dict[str, str] = {"ModelPackageArn": registry.champion(), "ModelPackageGroupName": PROJECT}
+    kinds: list[tuple[str, str, dict[str, str]]] = [
         ("launch-training", "SageMaker HyperParameter Tuning Job State Change",
          {"HyperParameterTuningJobName": RUN, "HyperParameterTuningJobStatus": "Completed"}),
         ("register-model", "SageMaker Training Job State Change",
@@ -180,7 +180,11 @@ def events(deployment: Deployment) -> tuple[list[Row], Row]:
     shuffled.shuffle(deliveries)
     client, errors = deployment.client("lambda"), 0
     for number, (function, kind, detail) in enumerate(deliveries):
-        event = {"id": f"e-{shuffled.randrange(50)}", "source": "aws.sagemaker", "detail-type": kind}
+        event: dict[str, Any] = {
+            "id": f"e-{shuffled.randrange(50)}",
+            "source": "aws.sagemaker",
+            "detail-type": kind,
+        }
         event |= {"time": "2026-11-21T00:00:00Z", "detail": detail}
         answer = client.invoke(FunctionName=f"{PROJECT}-{function}", Payload=json.dumps(event))
         errors += "FunctionError" in answer
