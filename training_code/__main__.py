@@ -102,4 +102,6 @@ def main() -> int:
 
 
 if __name__ == "__main__":
+    if "LOCAL_RANK" in os.environ:  # one of several, started by torchrun
+        World.end(main())
     sys.exit(main())

@@ -70,8 +70,9 @@ def _normalise(rank: int, port: int, folder: str) -> None:
     assert world.any(rank == 1)
     assert not world.any(False)
     assert list(world.gathered(rank)) == [0, 1]
-    (Path(folder) / str(rank)).touch()
     world.leave()
+    (Path(folder) / str(rank)).touch()
+    world.end(0)
 
 
 def _step_as_one(world: World) -> None:
