@@ -93,7 +93,7 @@ class World:
 
     @staticmethod
     def end(code: int) -> NoReturn:
-        """End this process at once: threads of gloo's that nobody joins have aborted the interpreter's own way
+        """End this process at once: threads of gloo that nobody joins have aborted the interpreter on its way
         out (SIGABRT, seen once in some dozen times), which torchrun takes for a failed job.
         """
         sys.stdout.flush()
