@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPResponse
@@ -64,6 +64,17 @@ class Container:
 
     def lines(self) -> list[dict[str, Any]]:
         return [json.loads(line) for line in self.log.read_text().splitlines() if line.startswith("{")]
+
+    def settled(self, read: Callable[[], list[Any]], least: int = 0) -> list[Any]:
+        """What `read` gives when at least so much is there and no more comes: a line is written behind its
+        answer.
+        """
+        deadline, before = time.monotonic() + 120, None
+        while (found := read()) != before or len(found) < least:
+            assert time.monotonic() < deadline, f"{len(found)} of {least} lines came"
+            before = found
+            time.sleep(0.5)
+        return found
 
     def stop(self) -> int:
         self.process.send_signal(signal.SIGTERM)
@@ -162,10 +173,13 @@ def test_bytes_that_are_not_http_do_no_harm(running: Container) -> None:
 
 
 def test_the_log_has_one_line_of_json_per_request(running: Container) -> None:
-    before = len([line for line in running.lines() if line["event"] == "request"])
+    def requests() -> list[dict[str, Any]]:
+        return [line for line in running.lines() if line["event"] == "request"]
+
+    before = running.settled(requests)
     running.classify(JPEG)
     running.classify(b"text")
-    good, bad = [line for line in running.lines() if line["event"] == "request"][before:]
+    good, bad = running.settled(requests, len(before) + 2)[len(before) :]
     assert (good["status"], good["width"], good["height"]) == (200, 500, 375)
     assert (bad["status"], bad["code"]) == (400, "UnsupportedImage")
 
