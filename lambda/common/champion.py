@@ -66,6 +66,11 @@ def current(ssm: Any, parameter: str) -> Decision:
     return history(ssm, parameter)[-1]
 
 
+def chosen(ssm: Any, parameter: str, model: str, time: str) -> bool:
+    """Whether a decision for this model, of this second, is known."""
+    return any((each.model, each.since) == (model, time) for each in history(ssm, parameter))
+
+
 def settle(ssm: Any, parameter: str) -> Decision:
     """The decision that counts, after seeing to it that its package is the parameter's value."""
     decisions = history(ssm, parameter)

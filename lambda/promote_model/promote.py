@@ -64,8 +64,13 @@ def _consider(event: Event, settings: PromoteSettings, clients: Clients) -> str:
         return actions.leave_rejected(newest, event.time, settings, clients)
     if status != APPROVED or event.text("ModelApprovalStatus") == REJECTED:
         return f"ignored: the package is {status} by now"
-    if event.time <= newest.since:
-        return f"ignored: the decision of {newest.since} is newer or the same"
+    if event.time < newest.since:
+        return f"ignored: the decision of {newest.since} is newer"
+    # Events have whole seconds: of one second, only this very approval is known to be an old one.
+    if event.time == newest.since and champion.chosen(
+        clients.ssm, settings.champion_parameter, arn, event.time
+    ):
+        return f"ignored: the approval of {event.time} was taken into account before"
     if newest.model == arn:
         return "ignored: it is the champion already"
     # Sleeping and waking are newer than the model they were about, but no reason to lose an approval.

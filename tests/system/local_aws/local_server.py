@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import signal
 import socket
@@ -15,6 +16,7 @@ from typing import Any
 
 import boto3
 import psutil
+import pytest
 from botocore.config import Config
 
 REPOSITORY = Path(__file__).resolve().parents[3]
@@ -25,6 +27,19 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+def sagemaker_sdk(server: LocalServer, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """`sagemaker.core.resources` against this server: it takes everything from the environment, and keeps the
+    client it made first in the process.
+    """
+    keys = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_DEFAULT_REGION": REGION}
+    for name, value in {**keys, "AWS_REGION": REGION, "AWS_ENDPOINT_URL": server.url}.items():
+        monkeypatch.setenv(name, value)
+    for stale in ("AWS_PROFILE", "AWS_SESSION_TOKEN"):
+        monkeypatch.delenv(stale, raising=False)
+    importlib.import_module("sagemaker.core.utils.utils").SageMakerClient.reset()
+    return importlib.import_module("sagemaker.core.resources")
 
 
 @dataclass

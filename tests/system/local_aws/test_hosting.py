@@ -26,7 +26,7 @@ from botocore.exceptions import ClientError, WaiterError
 
 from local_aws.core.store import Store
 from local_aws.images import ImageStore
-from tests.system.local_aws.local_server import LocalServer
+from tests.system.local_aws.local_server import LocalServer, sagemaker_sdk
 from tests.unit.local_aws.hosting_support import IMAGE, archive, build_image, until
 
 ROLE = "arn:aws:iam::000000000000:role/endpoint"
@@ -405,11 +405,7 @@ def test_the_registry_tells_its_story_in_events(server: Server) -> None:
 
 
 def test_sagemakers_own_sdk_deploys_a_model(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in {**KEYS, "AWS_REGION": "us-east-1", "AWS_ENDPOINT_URL": server.url}.items():
-        monkeypatch.setenv(name, value)
-    for stale in ("AWS_PROFILE", "AWS_SESSION_TOKEN"):
-        monkeypatch.delenv(stale, raising=False)
-    resources = importlib.import_module("sagemaker.core.resources")
+    resources = sagemaker_sdk(server, monkeypatch)
     shapes = importlib.import_module("sagemaker.core.shapes")
     group = resources.ModelPackageGroup.create(model_package_group_name="sdk")
     # (ModelPackage.create of sagemaker-core 2.27 reads a member no answer of AWS has.)

@@ -24,7 +24,7 @@ from botocore.exceptions import ClientError, WaiterError
 
 from local_aws.core.store import Store
 from local_aws.images import ImageStore
-from tests.system.local_aws.local_server import LocalServer
+from tests.system.local_aws.local_server import LocalServer, sagemaker_sdk
 
 IMAGE = "trainer:latest"
 KEYS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_DEFAULT_REGION": "us-east-1"}
@@ -221,7 +221,7 @@ def test_a_stopped_job_saves_its_model(server: LocalServer) -> None:
 def test_sagemakers_own_sdk_trains_waits_and_lists(
     server: LocalServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    resources = sdk(server, monkeypatch)
+    resources = sagemaker_sdk(server, monkeypatch)
     training = resources.TrainingJob.create(**snake(job("sdk")))
     training.wait(poll=1)
     assert training.training_job_status == "Completed"
@@ -233,7 +233,7 @@ def test_sagemakers_own_sdk_trains_waits_and_lists(
 def test_sagemakers_own_sdk_tunes_and_finds_the_best(
     server: LocalServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    resources = sdk(server, monkeypatch)
+    resources = sagemaker_sdk(server, monkeypatch)
     tuner = resources.HyperParameterTuningJob.create(**snake(tuning("sdk-tuning")))
     tuner.wait(poll=1)
     assert tuner.hyper_parameter_tuning_job_status == "Completed"
@@ -360,13 +360,6 @@ def aws_cli(server: LocalServer, *arguments: str) -> Any:
     )
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout) if done.stdout.strip() else None
-
-
-def sdk(server: LocalServer, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """sagemaker.core.resources against this server (it takes everything from the environment)."""
-    for name, value in {**KEYS, "AWS_ENDPOINT_URL": server.url}.items():
-        monkeypatch.setenv(name, value)
-    return importlib.import_module("sagemaker.core.resources")
 
 
 def snake(value: Any) -> Any:

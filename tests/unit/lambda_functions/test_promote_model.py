@@ -194,6 +194,30 @@ def test_in_whatever_order_approvals_arrive_the_newest_serves_in_the_end(
     assert stack.serving == champion(world) == THREE
 
 
+def test_of_approvals_of_one_second_none_is_lost_and_a_repeated_one_changes_nothing(
+    world: World, stack: FakeServing
+) -> None:
+    promoted(stack, ONE, 0)
+    promoted(stack, TWO, 0)
+    approve(ONE, 0)
+    approve(TWO, 0)
+    assert champion(world) == TWO
+    assert updates(stack) == 2
+
+
+def test_an_approval_in_the_second_in_which_the_champion_was_rejected_is_not_lost(
+    world: World, stack: FakeServing
+) -> None:
+    promoted(stack, ONE, 0)
+    promoted(stack, TWO, 1)
+    put(world, TWO, "Rejected")
+    reject = {"ModelPackageArn": TWO, "ModelPackageGroupName": "demo", "ModelApprovalStatus": "Rejected"}
+    handler(sagemaker_event(KIND, reject, time="2026-11-20T12:02:00Z"), Context())
+    assert champion(world) == ONE
+    approve(THREE, 2)
+    assert champion(world) == THREE
+
+
 def test_approving_an_old_version_anew_brings_it_back(world: World, stack: FakeServing) -> None:
     promoted(stack, ONE, 0)
     promoted(stack, TWO, 1)
