@@ -6,6 +6,7 @@ The tests of this file tell one story in order on one deployment, as a user live
 from __future__ import annotations
 
 import io
+import itertools
 import json
 import time
 from pathlib import Path
@@ -39,8 +40,8 @@ def api(deployment: Deployment) -> httpx.Client:
     return httpx.Client(base_url=outputs["api_url"], headers={"x-api-key": outputs["api_key"]}, timeout=150)
 
 
-def a_test_picture(pictures: Path, digit: int) -> Path:
-    return sorted((pictures / "test" / str(digit)).iterdir())[0]
+def a_test_picture(pictures: Path, digit: int, number: int = 0) -> Path:
+    return sorted((pictures / "test" / str(digit)).iterdir())[number]
 
 
 def champion(deployment: Deployment) -> str:
@@ -148,7 +149,8 @@ def test_the_model_is_accurate_and_the_registry_says_how(deployment: Deployment)
         metric["MetricName"]: metric["Value"]
         for metric in sagemaker.describe_training_job(TrainingJobName=FINAL_JOB)["FinalMetricDataList"]
     }
-    assert metrics["test_accuracy"] >= 0.9  # 0.96 to 0.99 where measured; the search and the threads differ
+    # 0.94 to 0.99 where measured: four trials find now this, now that, and threads round differently.
+    assert metrics["test_accuracy"] >= 0.85
     package = sagemaker.describe_model_package(ModelPackageName=champion(deployment))
     assert package["ModelApprovalStatus"] == "Approved"
     assert package["CustomerMetadataProperties"]["training_job"] == FINAL_JOB
@@ -172,10 +174,10 @@ def test_pictures_are_classified_by_the_model_that_was_trained(
     deployment: Deployment, api: httpx.Client, pictures: Path
 ) -> None:
     right = 0
-    for digit in range(10):
+    for digit, number in itertools.product(range(10), range(3)):
         answer = api.post(
             "classify",
-            content=a_test_picture(pictures, digit).read_bytes(),
+            content=a_test_picture(pictures, digit, number).read_bytes(),
             headers={"content-type": "image/png"},
         )
         assert answer.status_code == 200, answer.text
@@ -184,7 +186,8 @@ def test_pictures_are_classified_by_the_model_that_was_trained(
         assert body["predictions"][0]["class"] == body["predicted_class"]
         assert body["model"]["version"] == champion(deployment).rsplit("/", 1)[-1]
         right += body["predicted_class"] == str(digit)
-    assert right >= 9
+    # A model that knows nine in ten is below this once in many thousand times.
+    assert right >= 20
 
 
 def test_a_client_s_mistake_is_a_4xx_that_says_what_to_do(api: httpx.Client) -> None:
