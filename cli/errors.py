@@ -18,10 +18,6 @@ class CliError(Exception):
     """A mistake or a state the user can do something about; the message says what."""
 
 
-class LocalAwsDown(CliError):
-    """The local AWS was needed and does not answer."""
-
-
 class PortTaken(CliError):
     """Something else listens where the local AWS should."""
 

@@ -25,11 +25,16 @@ def call(target: Target, function: str, request: dict[str, Any]) -> dict[str, An
             f"The function {name} is not deployed. Run `classifier up{target.option}` first."
         ) from None
     answer = json.loads(response["Payload"].read() or b"null")
-    if "FunctionError" in response:
+    return read_answer(name, answer, failed="FunctionError" in response)
+
+
+def read_answer(function: str, answer: Any, failed: bool) -> dict[str, Any]:
+    """The answer itself, if it is one and no refusal; `failed`: the function crashed, see `call`."""
+    if failed:
         message = (answer or {}).get("errorMessage", "it gave no reason")
-        raise LaunchRefused(f"{name} failed: {message}\nIts log is in the group /aws/lambda/{name}.")
+        raise LaunchRefused(f"{function} failed: {message}\nIts log is in the group /aws/lambda/{function}.")
     if not isinstance(answer, dict) or "statusCode" not in answer:
-        raise LaunchRefused(f"{name} gave an answer nobody here understands: {answer!r}. Deploy again.")
+        raise LaunchRefused(f"{function} gave an answer nobody here understands: {answer!r}. Deploy again.")
     if answer["statusCode"] >= 400:
         raise LaunchRefused(str(answer.get("error", {}).get("message", answer)))
     return answer

@@ -8,7 +8,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from cli.errors import CliError, LaunchRefused, NotDeployed
+from cli.errors import CliError
+from cli.functions import call
 from cli.target import Target
 
 
@@ -84,16 +85,16 @@ def launch(target: Target, function: str, request: dict[str, Any]) -> Launched:
         NotDeployed: the function is not there.
         LaunchRefused: the request was refused (nothing was started), or the function failed.
     """
-    client = target.client("lambda", read_timeout=180, retries={"total_max_attempts": 1})
-    name = f"{target.project}-{function}"
-    try:
-        response = client.invoke(FunctionName=name, Payload=json.dumps(request).encode())
-    except client.exceptions.ResourceNotFoundException:
-        raise NotDeployed(
-            f"The function {name} is not deployed. Run `classifier up{target.option}` first."
-        ) from None
-    answer = json.loads(response["Payload"].read() or b"null")
-    return read_answer(name, answer, failed="FunctionError" in response)
+    answer = call(target, function, request)
+    cost = answer.get("cost", {})
+    return Launched(
+        run=answer["run"],
+        job=answer.get("tuning_job") or answer["training_job"],
+        what=answer.get("started") or answer.get("would_start", ""),
+        most_usd=cost.get("most_usd"),
+        explained=cost.get("explained", ""),
+        watch=answer.get("watch", {}),
+    )
 
 
 def estimate(target: Target, function: str, request: dict[str, Any]) -> Launched:
@@ -103,24 +104,3 @@ def estimate(target: Target, function: str, request: dict[str, Any]) -> Launched
         NotDeployed, LaunchRefused: as `launch`.
     """
     return launch(target, function, {**request, "dry_run": True})
-
-
-def read_answer(function: str, answer: Any, failed: bool) -> Launched:
-    """What a launcher's answer says; see `launch`."""
-    if failed:
-        message = (answer or {}).get("errorMessage", "it gave no reason")
-        raise LaunchRefused(f"{function} failed: {message}\nIts log is in the group /aws/lambda/{function}.")
-    if not isinstance(answer, dict) or "statusCode" not in answer:
-        raise LaunchRefused(f"{function} gave an answer nobody here understands: {answer!r}. Deploy again.")
-    if answer["statusCode"] >= 400:
-        raise LaunchRefused(str(answer.get("error", {}).get("message", answer)))
-    job = answer.get("tuning_job") or answer["training_job"]
-    cost = answer.get("cost", {})
-    return Launched(
-        run=answer["run"],
-        job=job,
-        what=answer.get("started") or answer.get("would_start", ""),
-        most_usd=cost.get("most_usd"),
-        explained=cost.get("explained", ""),
-        watch=answer.get("watch", {}),
-    )

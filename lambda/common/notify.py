@@ -51,3 +51,10 @@ def invoke_command(function: str, payload: dict[str, Any]) -> str:
         f"aws lambda invoke --function-name {function} --cli-binary-format raw-in-base64-out "
         f"--payload '{text}' /dev/stdout"
     )
+
+
+def approve_command(package: str) -> str:
+    """The AWS CLI line that approves a model package, given by its ARN."""
+    return (
+        f"aws sagemaker update-model-package --model-package-arn {package} --model-approval-status Approved"
+    )

@@ -127,8 +127,7 @@ def _failed(
         f"{decision.package} was approved but did not come up, so {serving.serving} serves as before.",
         f"Why: {reason}",
         "The package is Rejected now. When the cause is put right, approve it again:\n"
-        f"aws sagemaker update-model-package --model-package-arn {decision.package} "
-        "--model-approval-status Approved",
+        + notify.approve_command(decision.package),
     )
     return did
 

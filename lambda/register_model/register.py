@@ -128,8 +128,7 @@ def _tell_not_approved(
         settings.notification_topic_arn,
         f"[{settings.project}] {subject}: {name}",
         f"The training job {name} became {arn}: {reason}.",
-        f"{what}\naws sagemaker update-model-package --model-package-arn {arn} "
-        "--model-approval-status Approved",
+        f"{what}\n{notify.approve_command(arn)}",
     )
 
 

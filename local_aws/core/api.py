@@ -54,11 +54,6 @@ class JsonService:
         self._at_start: list[Callable[[], object]] = []
         self._at_stop: list[Callable[[], object]] = []
 
-    @property
-    def operations(self) -> tuple[str, ...]:
-        """The names of the operations that are answered."""
-        return tuple(self._handlers)
-
     def operation(self, name: str) -> Callable[[Handler], Handler]:
         """Register the function which answers the operation `name` of the service model."""
         if name not in self.model.operation_names:

@@ -156,20 +156,3 @@ class LocalAws:
     def log(self, group: str, stream: str) -> LogWriter:
         """A writer into CloudWatch Logs; makes the group and the stream, and must be closed."""
         return LogWriter(self.client("logs"), group, stream)
-
-    def put_metric(
-        self, namespace: str, name: str, dimensions: Mapping[str, str], value: float, unit: str = "None"
-    ) -> None:
-        """Put one data point into CloudWatch now."""
-        self.client("cloudwatch").put_metric_data(
-            Namespace=namespace,
-            MetricData=[
-                {
-                    "MetricName": name,
-                    "Dimensions": [{"Name": key, "Value": text} for key, text in dimensions.items()],
-                    "Timestamp": self.now(),
-                    "Value": value,
-                    "Unit": unit,
-                }
-            ],
-        )

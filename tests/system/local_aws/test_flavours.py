@@ -10,27 +10,16 @@ import psutil
 import pytest
 from botocore.exceptions import ClientError
 
-from local_aws.core.store import Store
-from local_aws.images import ImageStore
-from tests.system.local_aws.test_hosting import ROLE, Server, furnish
-from tests.unit.local_aws.hosting_support import build_image, until
+from tests.system.local_aws.test_hosting import ROLE, Server, hosting
+from tests.unit.local_aws.hosting_support import until
 
 PATIENCE_SECONDS = 240
 
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    folder = tmp_path_factory.mktemp("flavours")
-    server = Server(folder / "state")
-    build_image(
-        ImageStore(Store(server.state / "local_aws.db"), server.state / "local_aws" / "images"), folder
-    )
-    server.start()
-    try:
-        furnish(server)
+    with hosting(tmp_path_factory.mktemp("flavours")) as server:
         yield server
-    finally:
-        server.stop()
 
 
 def deploy(server: Server, stack: str, resources: dict[str, Any], *, update: bool = False) -> str:

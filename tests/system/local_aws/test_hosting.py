@@ -17,6 +17,7 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -46,9 +47,9 @@ class Server(LocalServer):
         return document
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    folder = tmp_path_factory.mktemp("hosting")
+@contextmanager
+def hosting(folder: Path) -> Iterator[Server]:
+    """A server with an image to run, and with models, roles and what else a test of hosting needs."""
     server = Server(folder / "state")
     build_image(
         ImageStore(Store(server.state / "local_aws.db"), server.state / "local_aws" / "images"), folder
@@ -59,6 +60,12 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         yield server
     finally:
         server.stop()
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    with hosting(tmp_path_factory.mktemp("hosting")) as server:
+        yield server
 
 
 def furnish(server: Server) -> None:

@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cli.errors import LaunchRefused
-from cli.launch import BadOverride, estimate, launch, payload, read_answer
+from cli.functions import read_answer
+from cli.launch import BadOverride, estimate, launch, payload
 
 
 def test_overrides_become_tables_with_typed_values() -> None:
