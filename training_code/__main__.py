@@ -33,12 +33,14 @@ def run(job: Job, config: Config, world: World, stop: StopSignal) -> None:
     watch = CoreWatch()
     settings = Settings.of(config)
     found = data.find(job.splits(), config)
-    machine = Machine.prepare(max(1, watch.free_cores() // world.local_size), config, world.local_rank)
+    # Sums split among other numbers of threads round otherwise: all take as many.
+    threads = min(world.gathered(watch.free_cores()))
+    machine = Machine.prepare(threads, config, world.local_rank)
     print(f"job {job.name} on {machine}", flush=True)
 
     network = model.build(config, len(found.classes), job.pretrained, machine)
     feeds = Feeds(network, config, machine, world, job)
-    dataset = data.load(found, config, stop, feeds.known)
+    dataset = data.load(found, config, stop, feeds.known, world)
     data.announce(dataset)
     train, valid, test = feeds.of(dataset, stop)
 
@@ -80,10 +82,12 @@ def main() -> int:
     stop = StopSignal()
     stop.listen()
     job = Job.from_environment()
+    if not processes.is_one_of_several():
+        job.begin()
     try:
         config = parse(job.hyperparameters())
         if processes.needed(config, job.cluster()):
-            return processes.start(config, job.cluster(), stop)
+            return processes.start(config, job, stop)
         world = World.join()
         if not world.first:
             sys.stdout = open(os.devnull, "w")  # noqa: SIM115, PTH123 (one process speaks for all)
@@ -92,16 +96,17 @@ def main() -> int:
     except Stopped:
         print("stopped before the first epoch was done: there is no model", flush=True)
     except TrainingError as error:
-        job.fail(f"{type(error).__name__}: {error}")
-        print(f"error: {error}", file=sys.stderr, flush=True)
+        if job.fail(f"{type(error).__name__}: {error}"):
+            print(f"error: {error}", file=sys.stderr, flush=True)
         return 1
     except Exception as error:
-        job.fail(f"the training code failed: {type(error).__name__}: {error} (its log has the traceback)")
-        raise
+        if job.fail(f"the training code failed: {type(error).__name__}: {error} (its log has the traceback)"):
+            raise
+        return 1
     return 0
 
 
 if __name__ == "__main__":
-    if "LOCAL_RANK" in os.environ:  # one of several, started by torchrun
+    if processes.is_one_of_several():
         World.end(main())
     sys.exit(main())

@@ -1,41 +1,28 @@
 """The pictures of a job, decoded once: from three splits of class folders to squares of pixels.
 
-`find` lists the files and checks that each split has every class; `load` decodes them in parallel. What
-cannot be decoded is skipped, counted and listed, and only too much of it ends the job. The squares lie in a
-scratch file (`table`), so memory stays the same however many pictures there are. A split whose frozen
-features are known already is not decoded at all.
+`find` lists the files and checks that each split has every class; `load` decodes them (`decoding`). What
+cannot be decoded is skipped, counted and listed, and only too much of it ends the job.
 """
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, TypeVar
 
 import torch
 
 from training_code import files as picture_files
 from training_code.config import Config
+from training_code.decoding import Decoder, Known
 from training_code.errors import UnusableDataset
 from training_code.files import Files
-from training_code.machine import cores
-from training_code.pictures import SUFFIXES, Transform, UndecodablePicture, decode
+from training_code.pictures import SUFFIXES, Transform
 from training_code.seeds import generator
-from training_code.split import Skipped, Split, Squares
+from training_code.split import Split, Squares
 from training_code.stopping import StopSignal
-from training_code.table import Table
-
-_CHUNK: Final = 256
-"""Pictures decoded between two looks at the stop signal."""
-
-_T = TypeVar("_T")
-
-Known = Callable[[str, str], tuple[Skipped, ...] | None]
-"""Asked for a split's name and fingerprint: what is skipped in it, when its pixels need not be decoded."""
+from training_code.world import ALONE, World
 
 
 @dataclass(frozen=True)
@@ -90,7 +77,9 @@ def find(folders: Mapping[str, Path], config: Config) -> Found:
     return Found(classes, found)
 
 
-def load(found: Found, config: Config, stop: StopSignal, known: Known | None = None) -> Dataset:
+def load(
+    found: Found, config: Config, stop: StopSignal, known: Known | None = None, world: World = ALONE
+) -> Dataset:
     """Decode the pictures.
 
     Args:
@@ -98,6 +87,7 @@ def load(found: Found, config: Config, stop: StopSignal, known: Known | None = N
         config: image size, augmentation and how much may be skipped are used.
         stop: looked at while decoding.
         known: asked before a split is decoded; then every file is read twice, to know its fingerprint first.
+        world: the processes that do it together; each gets the whole.
 
     Raises:
         UnusableDataset: too many pictures damaged.
@@ -112,8 +102,10 @@ def load(found: Found, config: Config, stop: StopSignal, known: Known | None = N
         side = transform.roomy_side if roomy else transform.crop
         of_class = found.files[name].by_class
         names = [f"{label}/{file}" for label in found.classes for file in of_class[label]]
-        decoder = _Decoder(name, found.files[name], names, Squares(side, square), config.max_skipped, stop)
-        return decoder.split(found.classes, known)
+        decoder = Decoder(name, found.files[name], names, Squares(side, square), stop, world)
+        decoded = decoder.split(found.classes, known)
+        _check_skipped(decoded, found.classes, config.max_skipped)
+        return decoded
 
     return Dataset(found.classes, transform, split("train"), split("valid"), split("test"))
 
@@ -150,94 +142,21 @@ def _share(by_class: Mapping[str, list[str]], config: Config) -> dict[str, list[
     return taken
 
 
-@dataclass(frozen=True)
-class _Decoder:
-    """Decodes one split."""
-
-    name: str
-    files: Files
-    names: list[str]
-    squares: Squares
-    max_skipped: float
-    stop: StopSignal
-
-    def split(self, classes: tuple[str, ...], known: Known | None) -> Split:
-        """The split, decoded unless `known` says that this is not needed."""
-        skipped = None
-        if known is not None:
-            looks = list(self._each(self._hash))
-            skipped = known(self.name, _fingerprint(self.names, looks))
-        table = None
-        if skipped is None:
-            shape = (self.squares.side, self.squares.side, 3)
-            table = Table(len(self.names), shape, torch.uint8, f"decoded pictures of {shape[0]}x{shape[1]}")
-            problems: dict[int, str] = {}
-            looks = list(self._each(lambda row: self._decode(row, table, problems)))
-            skipped = tuple(
-                Skipped(f"{self.name}/{self.names[row]}", why) for row, why in sorted(problems.items())
-            )
-        left_out = {each.file for each in skipped}
-        rows = [row for row, name in enumerate(self.names) if f"{self.name}/{name}" not in left_out]
-        index = {label: position for position, label in enumerate(classes)}
-        labels = [index[self.names[row].split("/", 1)[0]] for row in rows]
-        _check_skipped(self.name, classes, labels, skipped, len(self.names), self.max_skipped)
-        self.squares.fill(self.files, tuple(self.names[row] for row in rows), table, torch.tensor(rows))
-        return Split(
-            name=self.name,
-            squares=self.squares,
-            labels=torch.tensor(labels),
-            files=tuple(self.names[row] for row in rows),
-            fingerprint=_fingerprint(self.names, looks),
-            digests=frozenset(digest for _, digest in looks),
-            skipped=skipped,
-        )
-
-    def _hash(self, row: int) -> tuple[int, str]:
-        content = self.files.read(self.names[row])
-        return len(content), hashlib.sha256(content).hexdigest()
-
-    def _decode(self, row: int, table: Table, problems: dict[int, str]) -> tuple[int, str]:
-        content = self.files.read(self.names[row])
-        try:
-            table.write(row, torch.from_numpy(self.squares.square(decode(content)).copy()))
-        except UndecodablePicture as error:
-            problems[row] = str(error)
-        return len(content), hashlib.sha256(content).hexdigest()
-
-    def _each(self, work: Callable[[int], _T]) -> Iterator[_T]:
-        """`work` of every row, in order, a chunk at a time so that a stop is quick."""
-        with ThreadPoolExecutor(cores()) as pool:
-            for start in range(0, len(self.names), _CHUNK):
-                self.stop.check()
-                yield from pool.map(work, range(start, min(len(self.names), start + _CHUNK)))
-
-
-def _fingerprint(names: list[str], looks: list[tuple[int, str]]) -> str:
-    lines = [f"{name}:{size}:{digest}" for name, (size, digest) in zip(names, looks, strict=True)]
-    return hashlib.sha256("\n".join(sorted(lines)).encode()).hexdigest()
-
-
-def _check_skipped(
-    name: str,
-    classes: tuple[str, ...],
-    labels: list[int],
-    skipped: tuple[Skipped, ...],
-    count: int,
-    most: float,
-) -> None:
-    if not skipped:
+def _check_skipped(split: Split, classes: tuple[str, ...], most: float) -> None:
+    if not split.skipped:
         return
-    first = f"{skipped[0].file}: {skipped[0].reason}"
-    if len(skipped) > count * most:
+    first = f"{split.skipped[0].file}: {split.skipped[0].reason}"
+    count = len(split) + len(split.skipped)
+    if len(split.skipped) > count * most:
         raise UnusableDataset(
-            f"{len(skipped)} of {count} pictures of the split {name!r} cannot be used, more than "
+            f"{len(split.skipped)} of {count} pictures of the split {split.name!r} cannot be used, more than "
             f"{most:.0%} (max_skipped); the first is {first}"
         )
-    left = Counter(labels)
+    left = Counter(split.labels.tolist())
     without = [label for position, label in enumerate(classes) if not left[position]]
     if without:
         raise UnusableDataset(
-            f"no usable picture is left of {_listed(without)} in the split {name!r}; "
+            f"no usable picture is left of {_listed(without)} in the split {split.name!r}; "
             f"the first skipped is {first}"
         )
 

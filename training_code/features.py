@@ -2,17 +2,19 @@
 
 The activation at the cut depends on the picture, how it is shown (`views`) and frozen weights alone. It is
 computed for shards of pictures, in a fixed order within each, and kept in a table; training then starts at
-the cut. A shard is stored under a key that names everything it depends on. Jobs that run at once take shards
-in orders of their own and look before they compute, so they share the work without knowing of each other.
+the cut. A shard is stored under a key that names everything it depends on. Jobs that run at once, and the
+machines of one, take shards in orders of their own and look before they compute, so they share the work
+without knowing of each other; the processes of one machine divide the shards among them.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
+from itertools import chain
 from typing import Any, Final
 
 import safetensors.torch
@@ -30,6 +32,7 @@ from training_code.stopping import StopSignal
 from training_code.stores import Stores
 from training_code.table import Table
 from training_code.views import Views
+from training_code.world import World
 
 _FORMAT: Final = 1
 _SHARD: Final = 128
@@ -37,6 +40,9 @@ _SHARD: Final = 128
 
 _PARALLEL: Final = 8
 """Shards fetched at once."""
+
+_Shard = tuple[int, int]
+"""A view, and the first of the pictures in a row."""
 
 _COMPLETE: Final = "complete.json"
 
@@ -76,11 +82,13 @@ class Frozen:
         transform: Transform,
         machine: Machine,
         stores: Stores,
+        world: World,
         job: str,
         normalised: Callable[[Tensor, Transform, Machine], Tensor],
     ) -> None:
         self._network, self._transform, self._machine = network, transform, machine
-        self._stores, self._job, self._normalised = stores, job, normalised
+        self._stores, self._world, self._normalised = stores, world, normalised
+        self._worker = f"{job}-{world.rank}"
         self._weights = _digest(network.frozen_state())
         network.eval()  # a fresh network is in training mode, frozen stages too
         with torch.no_grad():
@@ -103,15 +111,17 @@ class Frozen:
             Stopped: the job was told to stop.
         """
         try:
-            table = Table(len(split) * views.count, self._shape, self._dtype, "frozen features")
+            count = len(split) * views.count
+            table = Table(count, self._shape, self._dtype, "frozen features", self._world)
         except OutOfMemory as error:
             print(f"warning: frozen stages are computed anew in every epoch: {error}", flush=True)
             return None
         key = self.key(split.fingerprint, views)
         shards = [(view, start) for view in range(views.count) for start in range(0, len(split), _SHARD)]
-        missing = self._fetch(key, shards, table, split, stop) if self._stores else shards
-        self._compute(key, self._in_own_order(missing), table, split, views, stop)
-        if missing and self._stores.writable:
+        missing = self._together(shards, lambda mine: self._fetch(key, mine, table, split, stop))
+        self._together(missing, lambda mine: self._compute(key, mine, table, split, views, stop))
+        all_put = all(self._world.gathered(self._stores.writable))
+        if missing and all_put and self._world.first:
             skipped = json.dumps([asdict(each) for each in split.skipped])
             self._stores.put(f"{key}/{_COMPLETE}", skipped.encode())
         found = len(shards) - len(missing)
@@ -139,24 +149,33 @@ class Frozen:
         }
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
-    def _in_own_order(self, shards: list[tuple[int, int]]) -> Iterable[tuple[int, int]]:
-        order = torch.randperm(len(shards), generator=generator(0, "shards", self._job))
-        return (shards[index] for index in order.tolist())
+    def _together(
+        self, shards: Sequence[_Shard], work: Callable[[Sequence[_Shard]], Sequence[_Shard]]
+    ) -> list[_Shard]:
+        """`work` of all shards, each process of this machine doing its part; what it answers, of all."""
+        mine = self._world.share(shards)
+        return list(chain.from_iterable(self._world.gathered_here(self._world.agreed(lambda: work(mine)))))
+
+    def _in_own_order(self, shards: Sequence[_Shard]) -> list[_Shard]:
+        order = torch.randperm(len(shards), generator=generator(0, "shards", self._worker))
+        return [shards[index] for index in order.tolist()]
 
     def _fetch(
-        self, key: str, shards: list[tuple[int, int]], table: Table, split: Split, stop: StopSignal
-    ) -> list[tuple[int, int]]:
+        self, key: str, shards: Sequence[_Shard], table: Table, split: Split, stop: StopSignal
+    ) -> list[_Shard]:
         """Take over what the stores have; the shards they lack."""
 
-        def fetch(shard: tuple[int, int]) -> bool:
+        def fetch(shard: _Shard) -> bool:
             return stop.came or self._take(key, shard, table, split)
 
+        if not self._stores:
+            return list(shards)
         with ThreadPoolExecutor(_PARALLEL) as pool:
             taken = list(pool.map(fetch, shards))
         stop.check()
         return [shard for shard, there in zip(shards, taken, strict=True) if not there]
 
-    def _take(self, key: str, shard: tuple[int, int], table: Table, split: Split) -> bool:
+    def _take(self, key: str, shard: _Shard, table: Table, split: Split) -> bool:
         content = self._stores.get(_name(key, shard))
         if content is None:
             return False
@@ -174,14 +193,15 @@ class Frozen:
     def _compute(
         self,
         key: str,
-        shards: Iterable[tuple[int, int]],
+        shards: Sequence[_Shard],
         table: Table,
         split: Split,
         views: Views,
         stop: StopSignal,
-    ) -> None:
+    ) -> Sequence[_Shard]:
+        """Fill in the shards, and keep them for other jobs where there is a place."""
         with ThreadPoolExecutor(1) as uploads:
-            for shard in shards:
+            for shard in self._in_own_order(shards):
                 stop.check()
                 if self._stores and self._take(key, shard, table, split):
                     continue  # another job was first
@@ -193,6 +213,7 @@ class Frozen:
                 if self._stores.writable:
                     content = safetensors.torch.save({"features": rows})
                     uploads.submit(self._stores.put, _name(key, shard), content)
+        return shards
 
     @torch.inference_mode()
     def _computed(self, squares: Tensor, views: Views, shown: Tensor) -> Tensor:
@@ -202,7 +223,7 @@ class Frozen:
         return (at_cut if at_cut.dim() == 2 else at_cut.permute(0, 2, 3, 1)).contiguous().cpu()
 
 
-def _name(key: str, shard: tuple[int, int]) -> str:
+def _name(key: str, shard: _Shard) -> str:
     view, start = shard
     return f"{key}/{view:02d}-{start:07d}.safetensors"
 

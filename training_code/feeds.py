@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from training_code.batches import Batches, normalised
 from training_code.config import Config
-from training_code.data import Dataset, Known
+from training_code.data import Dataset
+from training_code.decoding import Known
 from training_code.features import MAX_VIEWS, Frozen
 from training_code.job import Job
 from training_code.machine import Machine
@@ -21,8 +22,7 @@ class Feeds:
     """Makes the batches of a job's splits.
 
     Frozen features are computed ahead when that takes no more passes through the frozen part than training
-    would: with as many epochs as views, or when jobs share them. Several processes, which have hardware to
-    spare, compute theirs in every step.
+    would: with as many epochs as views, or when jobs share them. The processes of a machine share the work.
     """
 
     def __init__(self, network: ResNet, config: Config, machine: Machine, world: World, job: Job) -> None:
@@ -32,10 +32,10 @@ class Feeds:
         self._training = Views.of(config, spare)
         self._frozen: Frozen | None = None
         self._shared = False
-        if network.cut and world.size == 1:
+        if network.cut:
             stores = Stores(job.features, config.feature_cache)
             self._shared = bool(stores)
-            self._frozen = Frozen(network, self._transform, machine, stores, job.name, normalised)
+            self._frozen = Frozen(network, self._transform, machine, stores, world, job.name, normalised)
 
     @property
     def known(self) -> Known | None:

@@ -131,8 +131,27 @@ class Job:
                 )
         return {split: root / split for split in SPLITS}
 
-    def fail(self, message: str) -> None:
-        """Leave the reason where SageMaker looks for it."""
-        output = self.base / "output"
-        output.mkdir(parents=True, exist_ok=True)
-        (output / "failure").write_text(message[:_FAILURE_CHARACTERS], encoding="utf-8")
+    def begin(self) -> None:
+        """Forget why an earlier attempt in the same folder failed."""
+        self._failure.unlink(missing_ok=True)
+
+    def fail(self, message: str) -> bool:
+        """Leave the reason where SageMaker looks for it, unless one is there already: when one of several
+        processes fails, the others only fail for missing it. Whether this was the first.
+        """
+        self._failure.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with self._failure.open("x", encoding="utf-8") as file:
+                file.write(message[:_FAILURE_CHARACTERS])
+        except FileExistsError:
+            return False
+        return True
+
+    @property
+    def failed(self) -> bool:
+        """Whether a reason was left."""
+        return self._failure.exists()
+
+    @property
+    def _failure(self) -> Path:
+        return self.base / "output" / "failure"

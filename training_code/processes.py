@@ -1,27 +1,30 @@
 """Several processes for one job: torchrun on this instance, which meets those of the job's other instances.
 
-One per GPU by default; the instances are those SageMaker lists in resourceconfig.json. Signals go through to
-the processes, which agree where to stop (`world`).
+One per GPU by default; the instances are those SageMaker lists in resourceconfig.json. torchrun hands SIGTERM
+on to the processes, which agree where to stop (`world`). It runs in this process: of a failure it then makes
+no traceback of its own beside the reason that the failed process gave.
 """
 
 from __future__ import annotations
 
 import os
 import signal
-import subprocess
 import sys
-import time
 from pathlib import Path
+from types import FrameType
 from typing import Final
 
 import torch
 
 from training_code.config import Config
-from training_code.job import Cluster
-from training_code.stopping import StopSignal
+from training_code.job import Cluster, Job
+from training_code.machine import cores
+from training_code.stopping import Stopped, StopSignal
 
 _PORT: Final = "29500"
-_TICK: Final = 0.2
+
+_GRACE: Final = 110
+"""Seconds that stopped processes have to save what they have: nearly all that SageMaker gives."""
 
 
 def per_instance(config: Config) -> int:
@@ -29,51 +32,57 @@ def per_instance(config: Config) -> int:
     return config.processes or max(1, torch.cuda.device_count())
 
 
+def is_one_of_several() -> bool:
+    """Whether torchrun started this process."""
+    return "LOCAL_RANK" in os.environ
+
+
 def needed(config: Config, cluster: Cluster) -> bool:
     """Whether this process has to start others; never in one that torchrun started."""
-    return "LOCAL_RANK" not in os.environ and (per_instance(config) > 1 or len(cluster.hosts) > 1)
+    return not is_one_of_several() and (per_instance(config) > 1 or len(cluster.hosts) > 1)
 
 
-def start(config: Config, cluster: Cluster, stop: StopSignal) -> int:
-    """Run this package under torchrun, to its end; its exit code, 0 when it was told to stop.
+def start(config: Config, job: Job, stop: StopSignal) -> int:
+    """Run this package under torchrun, to its end; its exit code, 0 when it was told to stop."""
+    cluster = job.cluster()
+    os.environ.update(environment(config, cluster))
+    from torch.distributed import run  # takes a while, and reads the environment
+    from torch.distributed.elastic.multiprocessing.api import SignalException
+    from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
 
-    A stopped job's model and checkpoint are whole; torchrun's code then only says that a signal came.
-    """
-    command = [
-        sys.executable,
-        "-m",
-        "torch.distributed.run",
-        *arguments(config, cluster),
-        "-m",
-        "training_code",
-    ]
-    process = subprocess.Popen(command, env={**os.environ, **environment(cluster)})
-    told = False
-    while process.poll() is None:
-        if stop.came and not told:
-            told = True
-            _tell(process)
-        time.sleep(_TICK)
-    return 0 if told else process.returncode
-
-
-def _tell(process: subprocess.Popen[bytes]) -> None:
-    """Pass SIGTERM on to the workers themselves: torchrun would kill them after 30 of SageMaker's 120 s, and
-    end with a traceback.
-    """
+    signal.signal(signal.SIGTERM, _give_up)  # torchrun takes over once there are workers
     try:
-        children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text(encoding="utf-8")
-        for worker in children.split():
-            os.kill(int(worker), signal.SIGTERM)
-    except OSError:
-        children = ""
-    if not children.strip():
-        process.terminate()
+        stop.check()
+        run.main([*arguments(config, cluster), "-m", "training_code"])
+    except (Stopped, SignalException):
+        return int(job.failed)
+    except ChildFailedError as error:
+        rank, failure = error.get_first_failure()
+        reason = _ending(rank, failure.exitcode)
+        if job.fail(reason):
+            print(f"error: {reason}", file=sys.stderr, flush=True)
+        return 1
+    return 0
+
+
+def _give_up(_number: int, _frame: FrameType | None) -> None:
+    raise Stopped
+
+
+def _ending(rank: int, code: int) -> str:
+    """Why a process ended that had no time to say it."""
+    if code == -signal.SIGKILL:
+        return (
+            f"process {rank} was killed (SIGKILL), most likely because the machine's memory was used up; "
+            f"try fewer processes, a smaller batch_size, or an instance with more memory"
+        )
+    how = f"by {signal.Signals(-code).name}" if code < 0 else f"with exit code {code}"
+    return f"process {rank} ended {how} (see the job's log)"
 
 
 def arguments(config: Config, cluster: Cluster) -> list[str]:
     """torchrun's; https://docs.pytorch.org/docs/stable/elastic/run.html"""
-    each = ["--nproc-per-node", str(per_instance(config))]
+    each = ["--nproc-per-node", str(per_instance(config)), "--shutdown-timeout", str(_GRACE)]
     if len(cluster.hosts) == 1:
         return ["--standalone", *each]
     return [
@@ -89,14 +98,16 @@ def arguments(config: Config, cluster: Cluster) -> list[str]:
     ]
 
 
-def environment(cluster: Cluster) -> dict[str, str]:
-    """Where Python finds this package, and by which interface NCCL and gloo reach the other instances."""
+def environment(config: Config, cluster: Cluster) -> dict[str, str]:
+    """What the processes find: this package, their share of the cores, and the interface by which NCCL and
+    gloo reach the other instances. torchrun itself keeps quiet: what fails says so here.
+    """
     package = str(Path(__file__).parents[1])
-    path = os.pathsep.join(filter(None, [package, os.environ.get("PYTHONPATH", "")]))
-    if len(cluster.hosts) == 1 or not cluster.interface:
-        return {"PYTHONPATH": path}
-    return {
-        "PYTHONPATH": path,
-        "NCCL_SOCKET_IFNAME": cluster.interface,
-        "GLOO_SOCKET_IFNAME": cluster.interface,
+    found = {
+        "PYTHONPATH": os.pathsep.join(filter(None, [package, os.environ.get("PYTHONPATH", "")])),
+        "OMP_NUM_THREADS": str(max(1, cores() // per_instance(config))),
+        "LOGLEVEL": "CRITICAL",
     }
+    if len(cluster.hosts) > 1 and cluster.interface:
+        found |= {"NCCL_SOCKET_IFNAME": cluster.interface, "GLOO_SOCKET_IFNAME": cluster.interface}
+    return found

@@ -7,16 +7,26 @@ answers at once.
 
 from __future__ import annotations
 
+import ctypes
 import os
+import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import NoReturn, TypeVar
+from typing import TYPE_CHECKING, Final, NoReturn, TypeVar
 
 import torch
 from torch import Tensor, nn
 
+from training_code.errors import TrainingError
+from training_code.stopping import Stopped
+
+if TYPE_CHECKING:
+    from torch.distributed import ProcessGroup
+
 _T = TypeVar("_T")
+
+_PR_SET_PDEATHSIG: Final = 1
 
 
 @dataclass(frozen=True)
@@ -27,6 +37,8 @@ class World:
     size: int = 1
     local_rank: int = 0
     local_size: int = 1
+    instance: ProcessGroup | None = None
+    """The processes of this machine, where there are others."""
 
     @staticmethod
     def join() -> World:
@@ -39,17 +51,52 @@ class World:
             return World()
         from torch import distributed
 
+        _die_with_parent()
         local_rank = int(os.environ["LOCAL_RANK"])
         gpu = torch.cuda.is_available()
         if gpu:
             torch.cuda.set_device(local_rank)
         distributed.init_process_group("cpu:gloo,cuda:nccl" if gpu else "gloo")
-        return World(int(os.environ["RANK"]), size, local_rank, int(os.environ["LOCAL_WORLD_SIZE"]))
+        local_size = int(os.environ["LOCAL_WORLD_SIZE"])
+        instance, _ = distributed.new_subgroups(local_size)  # type: ignore[no-untyped-call]
+        return World(int(os.environ["RANK"]), size, local_rank, local_size, instance)
 
     @property
     def first(self) -> bool:
         """Whether this process speaks and writes for all."""
         return self.rank == 0
+
+    @property
+    def leads(self) -> bool:
+        """Whether this process does what its machine needs once."""
+        return self.local_rank == 0
+
+    def share(self, items: Sequence[_T]) -> Sequence[_T]:
+        """This process's part of what its machine has to do: neighbours, so that files are read in order."""
+        first, end = (len(items) * (self.local_rank + each) // self.local_size for each in (0, 1))
+        return items[first:end]
+
+    def agreed(self, work: Callable[[], _T]) -> _T:
+        """Do this process's part of a work, and wait until everybody has done theirs.
+
+        Raises:
+            TrainingError, Stopped: as raised by `work` in any process, in all of them.
+        """
+        if self.size == 1:
+            return work()
+        result, problem = None, None
+        try:
+            result = work()
+        except (TrainingError, Stopped) as error:
+            problem = error
+        problems = [each for each in self.gathered(problem) if each is not None]
+        if problems:
+            raise next((each for each in problems if isinstance(each, TrainingError)), problems[0])
+        return result  # type: ignore[return-value]
+
+    def first_says(self, work: Callable[[], _T]) -> _T:
+        """What the first process finds out, in all; errors as of `agreed`."""
+        return self.gathered(self.agreed(lambda: work() if self.first else None))[0]  # type: ignore[return-value]
 
     def mine(self, rows: Tensor) -> Tensor:
         """This process's part of the rows of a step; parts differ in size by at most one."""
@@ -75,13 +122,11 @@ class World:
 
     def gathered(self, value: _T) -> Sequence[_T]:
         """Everybody's value, in the order of their ranks."""
-        if self.size == 1:
-            return [value]
-        from torch import distributed
+        return _gathered(value, self.size, None)
 
-        values: list[_T | None] = [None] * self.size
-        distributed.all_gather_object(values, value)
-        return values  # type: ignore[return-value]
+    def gathered_here(self, value: _T) -> Sequence[_T]:
+        """The value of each process of this machine, in their order."""
+        return _gathered(value, self.local_size, self.instance)
 
     def together(self, network: nn.Module) -> nn.Module:
         """The network with its gradients averaged over all processes."""
@@ -106,3 +151,24 @@ class World:
             from torch import distributed
 
             distributed.destroy_process_group()
+
+
+def _die_with_parent() -> None:
+    """torchrun puts each process into a session of its own: whoever kills it would leave them training."""
+    prctl = getattr(ctypes.CDLL(None), "prctl", None)
+    if prctl is not None:
+        prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL))
+
+
+def _gathered(value: _T, size: int, group: ProcessGroup | None) -> Sequence[_T]:
+    if size == 1:
+        return [value]
+    from torch import distributed
+
+    values: list[_T | None] = [None] * size
+    distributed.all_gather_object(values, value, group=group)
+    return values  # type: ignore[return-value]
+
+
+ALONE: Final = World()
+"""One process."""

@@ -77,7 +77,7 @@ def train(
     found = data.find({split: root / split for split in COUNTS}, config)
     network = model.build(config, len(found.classes), root / "no weights", MACHINE)
     feeds = Feeds(network, config, MACHINE, world, job or Job(root / "no job", "tiny"))
-    pictures = data.load(found, config, StopSignal(), feeds.known)
+    pictures = data.load(found, config, StopSignal(), feeds.known, world)
     train_batches, valid, _ = feeds.of(pictures, StopSignal())
     checkpoints = Checkpoints(folder, loop.identity(config, pictures))
     return loop.train(network, train_batches, valid, config, checkpoints, stop, observer)

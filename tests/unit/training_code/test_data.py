@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import tarfile
 from collections import Counter
@@ -161,6 +162,30 @@ def test_a_split_packed_as_one_tar_is_the_same_split(own: Path, tmp_path: Path) 
         assert ours.fingerprint == theirs.fingerprint
         rows = torch.arange(len(ours))
         assert torch.equal(ours.squares.picked(rows), theirs.squares.picked(rows))
+
+
+def test_a_packed_split_is_read_front_to_back_whatever_its_names(
+    own: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """FastFile mode streams: it is slow for a file that is read back and forth."""
+    names = sorted((own / "train").rglob("*.png"), key=lambda path: path.name, reverse=True)
+    with tarfile.open(own / "train.tar", "w") as tar:
+        for path in names:
+            tar.add(path, path.relative_to(own / "train"))
+    shutil.rmtree(own / "train")
+    (own / "train").mkdir()
+    (own / "train.tar").rename(own / "train" / "all.tar")
+    places: list[int] = []
+    pread = os.pread
+
+    def noted(file: int, size: int, start: int) -> bytes:
+        places.append(start)
+        return pread(file, size, start)
+
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    monkeypatch.setattr("training_code.files.os.pread", noted)
+    assert len(load(own, CONFIG).train) == len(places) == len(names)
+    assert places == sorted(places)
 
 
 def test_a_tar_that_cannot_be_read_ends_the_job_with_how_to_make_one(own: Path) -> None:

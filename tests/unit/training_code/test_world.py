@@ -23,7 +23,8 @@ from training_code.synced import synchronise
 from training_code.world import World
 
 TOGETHER = TINY | {
-    "epochs": "1",
+    "epochs": "2",
+    "schedule": "constant",
     "augment": "crop-flip",
     "class_weights": "balanced",
     "batch_size": "6",
@@ -33,17 +34,97 @@ TOGETHER = TINY | {
 }
 
 
-def test_two_processes_have_the_losses_of_one_and_leave_one_model(pictures: Path, tmp_path: Path) -> None:
-    epoch = train(pictures, None, **TOGETHER).history[0]
-    several = tmp_path / "several"
-    code, log = run(job_folder(several, pictures, TOGETHER | {"processes": "2"}))
+@pytest.fixture(scope="module")
+def several(pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """A job of two processes that ran through: its base folder and log."""
+    base = job_folder(tmp_path_factory.mktemp("several") / "base", pictures, TOGETHER | {"processes": "2"})
+    code, log = run(base)
     assert code == 0, log
-    told = dict(word.split("=") for line in metrics(log) for word in line.split())
+    return base, log
+
+
+def test_two_processes_have_the_losses_of_one_and_leave_one_model(
+    several: tuple[Path, str], pictures: Path
+) -> None:
+    base, log = several
+    epoch = train(pictures, None, **TOGETHER).history[0]
+    told = dict(word.split("=") for word in " ".join(metrics(log)[:1]).split())
     assert float(told["train_loss"]) == pytest.approx(epoch.train_loss, rel=2e-3)
     assert float(told["valid_loss"]) == pytest.approx(epoch.valid_loss, rel=1e-2)
-    card = json.loads((several / "model" / "model.json").read_text())
-    assert card["metrics"]["test"]["accuracy"] == float(told["test_accuracy"])
+    card = json.loads((base / "model" / "model.json").read_text())
+    assert f"test_accuracy={card['metrics']['test']['accuracy']:.6f}" in log
     assert log.count("model of epoch") == 1
+
+
+INTERRUPTED = """
+import os, signal
+if os.environ.get("RANK") == "0":
+    from training_code import loop
+    step = loop._Training._step
+    def interrupted(self, *batch):
+        if (self.progress.epoch, self.progress.step) == (2, 0):
+            os.kill(os.getppid(), signal.SIGTERM)  # as SageMaker: to the first process alone
+            while not self.stop.came:
+                signal.sigtimedwait([], 0.01)
+        step(self, *batch)
+    loop._Training._step = interrupted
+"""
+"""Read by every Python process that finds it as `sitecustomize`."""
+
+
+def test_two_processes_stopped_amid_an_epoch_go_on_to_the_same_numbers(
+    several: tuple[Path, str], pictures: Path, tmp_path: Path
+) -> None:
+    base = job_folder(tmp_path / "base", pictures, TOGETHER | {"processes": "2"})
+    (base / "checkpoints").mkdir()
+    hook = base / "input" / "data" / "code" / "sitecustomize.py"
+    hook.write_text(INTERRUPTED)
+    code, log = run(base)
+    assert code == 0, log
+    assert log.count("stopped at epoch 2, step 1") == 1
+    assert "Traceback" not in log
+    hook.unlink()
+    code, log = run(base)
+    assert code == 0, log
+    assert log.count("resumed at epoch 2, step 1") == 1
+    assert metrics(log) == metrics(several[1])[1:]
+    weights = [each / "model" / "model.safetensors" for each in (base, several[0])]
+    assert weights[0].read_bytes() == weights[1].read_bytes()
+
+
+MISSING = """
+import os
+if os.environ.get("RANK") == "1":
+    from training_code import data, errors
+    def missing(*_):
+        raise errors.UnusableDataset("the pictures are gone")
+    data.find = missing
+"""
+KILLED = """
+import os, signal
+if os.environ.get("RANK") == "1":
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+@pytest.mark.parametrize(
+    ("hook", "reason"),
+    [
+        (MISSING, "UnusableDataset: the pictures are gone"),
+        (KILLED, "process 1 was killed (SIGKILL), most likely because the machine's memory was used up; try"),
+    ],
+    ids=["with a message", "without a word"],
+)
+def test_one_process_that_fails_ends_all_with_one_message(
+    hook: str, reason: str, pictures: Path, tmp_path: Path
+) -> None:
+    base = job_folder(tmp_path / "base", pictures, TOGETHER | {"processes": "2"})
+    (base / "input" / "data" / "code" / "sitecustomize.py").write_text(hook)
+    code, log = run(base)
+    assert code == 1
+    assert (base / "output" / "failure").read_text().startswith(reason)
+    assert log.count("error: ") == 1, log
+    assert "Traceback" not in log
 
 
 def _normalise(rank: int, port: int, folder: str) -> None:
@@ -126,13 +207,17 @@ def test_torchrun_is_told_every_instance_and_the_first_is_where_they_meet() -> N
             "29500",
             "--nproc-per-node",
             "4",
+            "--shutdown-timeout",
+            "110",
         ]
     )
-    assert processes.environment(cluster)["GLOO_SOCKET_IFNAME"] == "eth0"
+    assert processes.environment(parse({}), cluster)["GLOO_SOCKET_IFNAME"] == "eth0"
     assert processes.arguments(parse({"processes": "2"}), Cluster(("algo-1",), 0, "eth0")) == [
         "--standalone",
         "--nproc-per-node",
         "2",
+        "--shutdown-timeout",
+        "110",
     ]
 
 
