@@ -14,7 +14,7 @@ from local_aws.core.api import JsonService, Request, Response
 from local_aws.core.context import LocalAws
 from local_aws.core.errors import ResourceInUse, ResourceNotFound, ValidationException
 from local_aws.sagemaker import events, job_state, tags, tuning_checks
-from local_aws.sagemaker.early_stopping import is_better
+from local_aws.sagemaker.early_stopping import completion_details, is_better
 from local_aws.sagemaker.listing import Listing
 from local_aws.sagemaker.search import OptunaSearch, make_search
 from local_aws.sagemaker.training import TrainingJobs
@@ -100,6 +100,7 @@ class TuningJobs:
         """The answer of DescribeHyperParameterTuningJob, with what its children say by now."""
         answer = {**tuning, **self._counters(tuning), "ConsumedResources": self._consumed(tuning)}
         children = self.children(tuning)
+        answer["TuningJobCompletionDetails"] = self._completion(children, tuning)
         best = self._best((child, tuning) for child in children)
         if best:
             answer["BestTrainingJob"] = best
@@ -238,6 +239,12 @@ class TuningJobs:
             jobs[_COUNTERS.get(child["TrainingJobStatus"], "InProgress")] += 1
             objectives[self.summary(child, tuning)["ObjectiveStatus"]] += 1
         return {"TrainingJobStatusCounters": jobs, "ObjectiveStatusCounters": objectives}
+
+    def _completion(self, children: list[Document], tuning: Document) -> Document:
+        summaries = [self.summary(child, tuning) for child in children]
+        ended = [(each["TrainingEndTime"], each["_objective"]) for each in summaries if "_objective" in each]
+        objective = tuning["HyperParameterTuningJobConfig"]["HyperParameterTuningJobObjective"]
+        return completion_details(sorted(ended), objective["Type"] == "Maximize")
 
     def _consumed(self, tuning: Document) -> Document:
         end = tuning.get("HyperParameterTuningEndTime") or self.aws.now()

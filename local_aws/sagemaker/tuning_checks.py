@@ -146,12 +146,6 @@ def _check_limits(config: Mapping[str, Any]) -> None:
         raise ValidationException(
             "ResourceLimits: one of MaxNumberOfTrainingJobs and MaxRuntimeInSeconds is required."
         )
-    criteria = config.get("TuningJobCompletionCriteria", {})
-    if criteria.get("ConvergenceDetected", {}).get("CompleteOnConvergence") == "Enabled":
-        raise ValidationException(
-            "TuningJobCompletionCriteria: the local AWS does not detect convergence; use "
-            "BestObjectiveNotImproving or TargetObjectiveMetricValue."
-        )
 
 
 def _check_identical(ours: Mapping[str, Any], theirs: Mapping[str, Any], where: str) -> None:

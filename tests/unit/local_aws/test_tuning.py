@@ -9,6 +9,7 @@ import pytest
 
 from local_aws.core import process
 from local_aws.core.errors import AwsError
+from local_aws.sagemaker import early_stopping
 from tests.unit.local_aws.jobs_side import JobsSide, make_jobs_side, s3_channel, tuning_request, until
 
 # The score is the tuned x, printed once per epoch.
@@ -152,6 +153,47 @@ def test_a_best_objective_that_does_not_improve_completes_the_tuning_job(jobs: J
         config={"Strategy": "Grid", "TuningJobCompletionCriteria": criteria},
     )
     assert len(jobs.children("t")) == 4
+
+
+def test_a_search_that_has_converged_completes_the_tuning_job_if_that_is_asked_for(
+    jobs: JobsSide, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("local_aws.sagemaker.early_stopping.MIN_CONVERGED", 2)
+    values = ["0.5", "0.8", "0.805", "0.3", "0.2", "0.1"]
+    for asked, trials in (("Disabled", 6), ("Enabled", 4)):
+        tuning = jobs.tuned(
+            asked,
+            ranges={"CategoricalParameterRanges": [{"Name": "x", "Values": values}]},
+            jobs=None,
+            parallel=1,
+            config={
+                "Strategy": "Grid",
+                "TuningJobCompletionCriteria": {"ConvergenceDetected": {"CompleteOnConvergence": asked}},
+            },
+        )
+        assert tuning["HyperParameterTuningJobStatus"] == "Completed"
+        children = jobs.children(asked)
+        assert len(children) == trials
+        details = tuning["TuningJobCompletionDetails"]
+        assert details["ConvergenceDetectedTime"] == children[3]["TrainingEndTime"]
+        assert details["NumberOfTrainingJobsObjectiveNotImproving"] == trials - 2
+
+
+@pytest.mark.parametrize("maximize", [True, False])
+def test_an_improvement_is_one_of_a_hundredth_and_half_of_the_trials_without_one_is_convergence(
+    maximize: bool,
+) -> None:
+    sign = 1 if maximize else -1
+
+    def since(*values: float) -> int:
+        return early_stopping.not_improving([sign * value for value in values], maximize)
+
+    assert [since(), since(0.5), since(0.5, 0.504), since(0.5, 0.506), since(0.0, 0.0)] == [0, 0, 1, 0, 1]
+    flat = [sign * 0.5] * 40
+    assert early_stopping.converged_after(flat[:10], maximize) is None
+    assert early_stopping.converged_after(flat[:11], maximize) == 11
+    late = [sign * value for value in (*[0.1] * 9, *[0.2] * 9, 0.3)] + [sign * 0.3] * 40
+    assert early_stopping.converged_after(late, maximize) == 38
 
 
 def test_a_trial_far_behind_the_median_is_stopped_early(jobs: JobsSide) -> None:
