@@ -207,6 +207,7 @@ def _channels(record: RunRecord, weights: object, settings: LaunchSettings) -> l
     uris["code"] = f"s3://{settings.artifacts_bucket}/{record.code_prefix}"
     if isinstance(weights, str) and weights.startswith("s3://"):
         uris["pretrained"] = weights
+    mode = record.recipe.table("resources").get("input_mode", "File")
     return [
         {
             "ChannelName": name,
@@ -217,7 +218,8 @@ def _channels(record: RunRecord, weights: object, settings: LaunchSettings) -> l
                     "S3DataDistributionType": "FullyReplicated",
                 }
             },
-            "InputMode": "File",
+            # Code and weights are opened at any place; FastFile mode is for what is read front to back.
+            "InputMode": mode if name in SPLITS else "File",
         }
         for name, uri in uris.items()
     ]

@@ -193,6 +193,7 @@ TRAINING: Mapping[str, Key] = {
     "memory_format": Choice(words=("auto", "channels_last", "contiguous")),
     "compile": Choice(words=("off", "on")),
     "processes": Number(least=0, most=64, whole=True),
+    "checkpoint_minutes": Number(least=0, most=1440),
     "seed": Number(least=0, most=2**31 - 1, whole=True),
 }
 HYPERPARAMETERS: Mapping[str, Key] = {**MODEL, **DATA, **TRAINING}
@@ -230,6 +231,8 @@ RESOURCES: Mapping[str, Key] = {
     "max_runtime_minutes": Number(least=2, most=28 * 24 * 60, whole=True),
     "instance_count": Number(least=1, most=20, whole=True),
     "volume_gb": Number(least=1, most=16_384, whole=True),
+    # File downloads the pictures before a job starts, FastFile reads each from S3 when it is decoded.
+    "input_mode": Choice(words=("File", "FastFile")),
     "spot": Flag(),
     # Jobs with frozen stages may keep what those compute in S3, for the other jobs: that takes the network.
     "network": Flag(),

@@ -377,6 +377,17 @@ def test_several_instances_and_a_larger_disk_are_asked_for(world: World) -> None
     }
 
 
+def test_pictures_are_streamed_when_asked_for_and_code_is_downloaded_anyway(world: World) -> None:
+    launch({**PAYLOAD, "resources": {"input_mode": "FastFile"}})
+    channels = the_job(world)["TrainingJobDefinition"]["InputDataConfig"]
+    assert {channel["ChannelName"]: channel["InputMode"] for channel in channels} == {
+        "train": "FastFile",
+        "valid": "FastFile",
+        "test": "FastFile",
+        "code": "File",
+    }
+
+
 def test_completion_criteria_and_the_searchs_own_time_limit_are_passed_on(world: World) -> None:
     criteria = {"target": 0.9, "stop_after_not_improving": 5, "stop_on_convergence": True}
     launch({**PAYLOAD, "tuning": {**criteria, "max_runtime_minutes": 90}})

@@ -88,10 +88,12 @@ def test_the_container_finds_the_folder_sagemaker_promises(jobs: JobsSide) -> No
     jobs.s3.put("s3://data/set/train/cat/1.jpg", b"1")
     jobs.s3.put("s3://data/set/train/dog/2.jpg", b"2")
     channel = {**s3_channel("train", "s3://data/set/train/"), "ContentType": "image/jpeg"}
-    jobs.trained("one", InputDataConfig=[channel], HyperParameters={"epochs": "2"})
+    streamed = {**s3_channel("streamed", "s3://data/set/train/cat/"), "InputMode": "FastFile"}
+    jobs.trained("one", InputDataConfig=[channel, streamed], HyperParameters={"epochs": "2"})
     found = seen(jobs, "one")
     assert found["args"] == ["train"]
     assert [name for name in found["files"] if name.startswith("input/data")] == [
+        "input/data/streamed/1.jpg",
         "input/data/train/cat/1.jpg",
         "input/data/train/dog/2.jpg",
     ]
@@ -103,7 +105,12 @@ def test_the_container_finds_the_folder_sagemaker_promises(jobs: JobsSide) -> No
             "S3DistributionType": "FullyReplicated",
             "RecordWrapperType": "None",
             "ContentType": "image/jpeg",
-        }
+        },
+        "streamed": {
+            "TrainingInputMode": "FastFile",
+            "S3DistributionType": "FullyReplicated",
+            "RecordWrapperType": "None",
+        },
     }
     assert found["config"]["resourceconfig"]["current_instance_type"] == "ml.m5.large"
 
