@@ -35,6 +35,11 @@ OF_WATCHING: Final = frozenset(
 )
 """Hyperparameters that change what is seen of a training, and nothing of what it comes to."""
 
+OF_NO_NUMBER: Final = OF_WATCHING | frozenset(
+    {"run", "feature_cache", "processes", "max_skipped", "checkpoint_minutes"}
+)
+"""Hyperparameters that change no number: a checkpoint may be resumed with another value."""
+
 
 def _one_of(default: str, *others: str) -> Any:
     return field(default=default, metadata={"choices": (default, *others)})
@@ -108,6 +113,9 @@ class Config:
     """Whether torch.compile rewrites the trained part. It takes a minute, and needs a C++ compiler."""
     processes: int = _number(0, 0, 64)
     """Processes per instance that train together; 0 is one per GPU, or one."""
+
+    checkpoint_minutes: float = _number(5.0, 0.0, 1440.0)
+    """Minutes between two checkpoints within an epoch; 0 leaves it at one after each epoch."""
 
     feature_cache: str = _text()
     """Where jobs share what frozen stages make of pictures: an S3 prefix or a folder; empty is nowhere."""

@@ -1,9 +1,8 @@
 """Training: epochs of steps, a look at the validation split after each, and the best epoch kept.
 
-`train` resumes from a checkpoint if there is one, writes one after every epoch and when the job is told to
-stop, and returns what was learned. Order, augmentation and learning rate depend on seed, epoch and step
-alone, and a checkpoint carries all the rest, so an interrupted job ends with the numbers of one that ran
-through.
+`train` resumes from a checkpoint if there is one, and writes one after every epoch, every few minutes and
+when the job is told to stop. Order, augmentation and learning rate depend on seed, epoch and step alone, and
+a checkpoint carries all the rest, so an interrupted job ends with the numbers of one that ran through.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ from torch import Tensor
 from training_code import synced
 from training_code.batches import Batches
 from training_code.checkpoints import Checkpoint, Checkpoints
-from training_code.config import OF_WATCHING, Config
+from training_code.config import OF_NO_NUMBER, Config
 from training_code.data import Dataset
 from training_code.errors import TrainingDiverged
 from training_code.evaluation import evaluate
@@ -35,9 +34,6 @@ from training_code.stopping import Stopped, StopSignal
 _STEPS_BETWEEN_CHECKS_ON_GPU: Final = 20
 """Looking at a loss makes the GPU wait for the CPU; on a CPU it costs nothing."""
 
-_OF_NO_NUMBER: Final = OF_WATCHING | {"run", "feature_cache", "processes", "max_skipped"}
-"""Hyperparameters that change no number of a training: a checkpoint may be resumed with another value."""
-
 
 def identity(config: Config, dataset: Dataset) -> dict[str, object]:
     """What makes two trainings the same one: a checkpoint of one may only be resumed by the other.
@@ -45,7 +41,7 @@ def identity(config: Config, dataset: Dataset) -> dict[str, object]:
     Who looks on changes nothing.
     """
     return {
-        **{key: value for key, value in asdict(config).items() if key not in _OF_NO_NUMBER},
+        **{key: value for key, value in asdict(config).items() if key not in OF_NO_NUMBER},
         "classes": list(dataset.classes),
         "train": dataset.train.fingerprint,
         "valid": dataset.valid.fingerprint,
@@ -119,7 +115,7 @@ class _Training:
         self.losses = torch.zeros(batches.steps, device=self.device)
         self.best: dict[str, Tensor] = {}
         self.progress = Progress()
-        self._clock = time.perf_counter()
+        self._clock = self._saved = time.perf_counter()
         self._reporter = Reporter(config.epochs * batches.steps)
         self._ended_by_observer = False
 
@@ -146,6 +142,7 @@ class _Training:
             done = (epoch - 1) * self.batches.steps + self.progress.step
             self._reporter.step(done, len(labels), self.losses[step])
             self._tell_step_ended(self.losses[step])
+            self._save_now_and_then()
         self._check_losses()
 
     def _step(self, pictures: Tensor, labels: Tensor) -> None:
@@ -234,9 +231,16 @@ class _Training:
         elif self.world.any(self.stop.came or self._ended_by_observer):
             raise Stopped
 
+    def _save_now_and_then(self) -> None:
+        """So that a job which is killed, without a signal to save at, loses minutes of a long epoch."""
+        seconds = self.config.checkpoint_minutes * 60
+        if seconds and time.perf_counter() - self._saved >= seconds:
+            self.save()
+
     def save(self) -> None:
         """Write a checkpoint of this moment."""
         self.progress.seconds += self._lap()
+        self._saved = time.perf_counter()
         if not self.world.first:
             return
         self.checkpoints.save(

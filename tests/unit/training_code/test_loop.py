@@ -18,6 +18,7 @@ from training_code.errors import OutOfMemory, TrainingDiverged, UnusableCheckpoi
 from training_code.evaluation import Evaluation
 from training_code.loss import Loss, balanced
 from training_code.machine import memory_explained
+from training_code.observer import Observer
 from training_code.progress import Trained
 from training_code.stopping import Stopped, StopSignal
 
@@ -73,6 +74,31 @@ def test_a_resumed_training_does_not_repeat_the_steps_that_were_done(
         train(pictures, tmp_path, StopAfter(2))
     train(pictures, tmp_path)
     assert "resumed at epoch 1, step 2" in capsys.readouterr().out
+
+
+class Crash(Observer):
+    """Ends the program in the middle of the second epoch, with no time to save anything."""
+
+    def step_begins(self, epoch: int, step: int) -> None:
+        if (epoch, step) == (2, 2):
+            raise SystemError
+
+
+@pytest.mark.parametrize(("minutes", "kept"), [("1e-9", "epoch 2, step 2"), ("5", "epoch 2, step 0")])
+def test_a_crash_costs_no_more_than_was_trained_since_the_last_checkpoint(
+    pictures: Path,
+    whole: Trained,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    minutes: str,
+    kept: str,
+) -> None:
+    with pytest.raises(SystemError):
+        train(pictures, tmp_path, observer=Crash(), checkpoint_minutes=minutes)
+    resumed = train(pictures, tmp_path)
+    assert f"resumed at {kept}" in capsys.readouterr().out
+    assert numbers(resumed) == numbers(whole)
+    assert torch.equal(resumed.network.fc.weight, whole.network.fc.weight)
 
 
 def test_only_what_is_trained_is_checkpointed_and_it_resumes_too(pictures: Path, tmp_path: Path) -> None:
