@@ -21,7 +21,7 @@ from constructs import Construct
 from stacks.api import STAGE
 from stacks.budget import monthly_budget
 from stacks.context import Context
-from stacks.names import VARIANT, topic_arn
+from stacks.names import DRIFT_NAMESPACE, VARIANT, topic_arn
 
 FIVE_MINUTES = Duration.minutes(5)
 PIPELINE = ("launch-tuning", "launch-training", "register-model", "promote-model")
@@ -72,7 +72,7 @@ class MonitoringStack(Stack):
                 "Is it right?",
                 "Steps of the pipeline that failed. What each model was measured at and why it serves: "
                 "`classifier status`, or the model registry.",
-                self._right_row(),
+                self._right_row(drift=bool(context.settings.drift.capture_percent)),
             ),
             (
                 "What does it cost?",
@@ -124,8 +124,10 @@ class MonitoringStack(Stack):
             _graph("Requests in hand", {"most": self._endpoint("ConcurrentRequestsPerModel", "Maximum")}),
         ]
 
-    def _right_row(self) -> list[cloudwatch.IWidget]:
+    def _right_row(self, *, drift: bool) -> list[cloudwatch.IWidget]:
+        shown = {"predicted classes": self._drift("classes"), "confidence": self._drift("confidence")}
         return [
+            *([_graph("Drift from the test split (PSI; moved from 0.1 on)", shown)] if drift else []),
             _graph("Pipeline calls", {name: self._function(name, "Invocations") for name in PIPELINE}),
             _graph("Pipeline errors", {name: self._function(name, "Errors") for name in PIPELINE}),
             _graph("Dead letters", {"waiting": self._dead_letters()}),
@@ -167,6 +169,15 @@ class MonitoringStack(Stack):
             dimensions_map={"EndpointName": self._names.endpoint, "VariantName": VARIANT},
             statistic=statistic,
             period=Duration.minutes(1),
+        )
+
+    def _drift(self, of: str) -> cloudwatch.Metric:
+        return cloudwatch.Metric(
+            namespace=DRIFT_NAMESPACE,
+            metric_name=f"psi_{of}",
+            dimensions_map={"Project": self._names.project},
+            statistic="Maximum",
+            period=Duration.days(1),
         )
 
     def _function(self, name: str, metric: str) -> cloudwatch.Metric:

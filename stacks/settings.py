@@ -184,9 +184,7 @@ class ServingSettings:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DriftSettings:
-    """Whether what is asked of the model still looks like what it was tested on. On AWS only: the local AWS
-    refuses data capture by name.
-    """
+    """Whether what is asked of the model still looks like what it was tested on."""
 
     capture_percent: int = setting(0, whole_number(0, 100, "percent of the requests, or 0 for none"))
     """So many of the endpoint's answers are kept in the artifacts bucket, the pictures never; without them

@@ -18,9 +18,10 @@ MAX_MATRIX_CLASSES: Final = 1000
 MAX_LISTED_PICTURES: Final = 200_000
 """Beyond, the single predictions are left out of the JSON."""
 
-
 MAX_MISTAKES: Final = 100
 """Misclassified pictures that are listed."""
+CONFIDENCE_BINS: Final = 10
+"""Of the confidence, from 0 to 1 in equal steps; the drift check counts the endpoint's answers likewise."""
 
 
 @dataclass(frozen=True)
@@ -72,6 +73,11 @@ class Evaluation:
         surest = self.confidence[wrong].argsort(descending=True, stable=True)
         return [int(each) for each in wrong[surest][:most]]
 
+    def confidences(self) -> list[int]:
+        """How many pictures were answered with a confidence in each bin."""
+        bins = (self.confidence.double() * CONFIDENCE_BINS).long().clamp(0, CONFIDENCE_BINS - 1)
+        return torch.bincount(bins, minlength=CONFIDENCE_BINS).tolist()
+
     def misclassified(self, classes: tuple[str, ...], files: tuple[str, ...]) -> list[dict[str, Any]]:
         """The form of evaluation.json: which pictures were taken for what, the surest mistakes first."""
         return [
@@ -96,6 +102,7 @@ class Evaluation:
                 for name, (precision, recall, count) in zip(classes, self.per_class(), strict=True)
             ],
             "confusion": self.confusion() if self.classes <= MAX_MATRIX_CLASSES else None,
+            "confidence": self.confidences(),
             # Picture by picture, in the order of file names: the quality gate pairs them with the champion's.
             "labels": self.labels.tolist() if len(self.labels) <= MAX_LISTED_PICTURES else None,
             "predicted": self.predicted.tolist() if len(self.labels) <= MAX_LISTED_PICTURES else None,

@@ -5,7 +5,8 @@
 * A versioned object lies on the disk only, not in memory besides: datasets are larger than memories.
 * `aws:kms` without a key means the account's aws/s3 key, as it does for the CDK's own staging bucket.
 * EventBridge invokes a function as Lambda's asynchronous calls go: two retries, then its dead-letter queue.
-* Alarms are evaluated by dimensions and periods (alarms.py).
+* Alarms are evaluated by dimensions and periods (alarms.py), and policies on one namespace of metrics are
+  understood (conditions.py).
 * FilterLogEvents knows logStreamNamePrefix.
 * AWS::ECR::Repository: its images leave the image store with it.
 * Types a narrow service role may hold: their actions are checked against the role (ministack's provisioners
@@ -25,7 +26,7 @@ from ministack.services import s3 as ministack_s3
 
 from local_aws.cloudformation.stack import Properties, Provisioned
 from local_aws.core.context import LocalAws
-from local_aws.ministack_adapter import alarms, permissions, stacks
+from local_aws.ministack_adapter import alarms, conditions, permissions, stacks
 
 log = logging.getLogger(__name__)
 
@@ -50,6 +51,7 @@ def install(aws: LocalAws) -> None:
     _retried_events()
     _filtered_streams()
     alarms.install()
+    conditions.install()
     _buckets(aws)
     _repositories(aws)
     for resource_type in _CHECKED:

@@ -21,12 +21,14 @@ from local_aws.core.store import NoSuchDocument
 from local_aws.sagemaker import deployment, tags
 from local_aws.sagemaker.endpoint_configs import VariantPlan
 from local_aws.sagemaker.endpoint_records import (
+    CAPTURE,
     DEPLOYMENT,
     KIND,
     PENDING,
     PLAN,
     Record,
     announce,
+    captured,
     instances,
     plans_of,
     summaries,
@@ -151,6 +153,7 @@ class Deployer:
             "EndpointConfigName": waiting["EndpointConfigName"],
             "LastDeploymentConfig": config,
             "ProductionVariants": summaries(self._aws, plans, running=True),
+            CAPTURE: captured(plans),
             PLAN: waiting[PLAN],
             DEPLOYMENT: waiting[DEPLOYMENT],
         }

@@ -15,6 +15,7 @@ from local_aws.core.api import JsonService, Request, Response
 from local_aws.core.context import LocalAws
 from local_aws.core.errors import ValidationException, could_not_find
 from local_aws.sagemaker import models, tags
+from local_aws.sagemaker.data_capture import CaptureRule
 from local_aws.sagemaker.listing import Listing
 from local_aws.sagemaker.serverless import Serverless, of_variant
 from local_aws.sagemaker.serverless import check as check_serverless
@@ -27,7 +28,6 @@ _LISTING = Listing(
 # them.
 _NOT_HERE = {
     "AsyncInferenceConfig": "asynchronous inference",
-    "DataCaptureConfig": "data capture",
     "ExplainerConfig": "explainers",
     "ShadowProductionVariants": "shadow variants",
 }
@@ -51,13 +51,18 @@ class VariantPlan:
     weight: float
     health_check_seconds: float
     serverless: Serverless | None = None
+    capture: CaptureRule | None = None
 
     @classmethod
     def load(cls, document: Mapping[str, Any]) -> VariantPlan:
         """The plan stored as `asdict` wrote it."""
-        size = document.get("serverless")
-        container = document["container"] and models.Container(**document["container"])
-        return cls(**{**document, "container": container, "serverless": size and Serverless(**size)})
+        size, capture = document.get("serverless"), document.get("capture")
+        loaded = {
+            "container": document["container"] and models.Container(**document["container"]),
+            "serverless": size and Serverless(**size),
+            "capture": capture and CaptureRule.load(capture),
+        }
+        return cls(**{**document, **loaded})
 
     def dump(self) -> dict[str, Any]:
         """The plan as a document for the store."""
@@ -117,28 +122,30 @@ def plan(aws: LocalAws, name: str) -> tuple[VariantPlan, ...]:
 
     Raises SageMaker's "Could not find ..." if the configuration or one of its models is gone.
     """
-    return tuple(_variant(aws, variant) for variant in find(aws, name)["ProductionVariants"])
+    config = find(aws, name)
+    return tuple(_variant(aws, config, variant) for variant in config["ProductionVariants"])
 
 
-def _variant(aws: LocalAws, variant: Mapping[str, Any]) -> VariantPlan:
+def _variant(aws: LocalAws, config: Mapping[str, Any], variant: Mapping[str, Any]) -> VariantPlan:
     model = models.find(aws, variant["ModelName"]) if "ModelName" in variant else None
+    role = model.get("ExecutionRoleArn") if model else None
     return VariantPlan(
         name=variant["VariantName"],
         container=models.container(model) if model else None,
-        role_arn=model.get("ExecutionRoleArn") if model else None,
+        role_arn=role,
         # One server of a serverless variant at most, while somebody asks.
         instance_type=variant.get("InstanceType", "serverless"),
         instance_count=variant.get("InitialInstanceCount", 1),
         weight=variant.get("InitialVariantWeight", 1.0),
         health_check_seconds=variant.get("ContainerStartupHealthCheckTimeoutInSeconds", HEALTH_CHECK_SECONDS),
         serverless=of_variant(variant),
+        capture=CaptureRule.of(config.get("DataCaptureConfig"), role),
     )
 
 
 def _check(aws: LocalAws, request: Request) -> None:
     for member, what in _NOT_HERE.items():
-        # A capture configuration that is switched off asks for nothing.
-        if member in request and request[member] and not _is_off(request[member]):
+        if request.get(member):
             raise ValidationException(f"The local AWS has no {what}; leave {member} out when deploying here.")
     variants = request["ProductionVariants"]
     names = [variant["VariantName"] for variant in variants]
@@ -146,7 +153,13 @@ def _check(aws: LocalAws, request: Request) -> None:
         raise ValidationException(
             f"VariantName must be unique within an endpoint configuration: {', '.join(names)}"
         )
+    captures = CaptureRule.of(request.get("DataCaptureConfig"), None) is not None
     for variant in variants:
+        if captures and ("ModelName" not in variant or "ServerlessConfig" in variant):
+            raise ValidationException(
+                f"Variant {variant['VariantName']} has no instances and model of its own: the local AWS"
+                " captures the data of no other, so leave DataCaptureConfig out."
+            )
         if "ModelName" not in variant and "ServerlessConfig" not in variant:
             _check_for_components(request, variant)
         else:
@@ -181,7 +194,3 @@ def _check_variant(aws: LocalAws, variant: Mapping[str, Any], variants: int) -> 
     model = models.find(aws, variant["ModelName"])
     if "ServerlessConfig" in variant:
         check_serverless(variant, variants, model)
-
-
-def _is_off(value: Any) -> bool:
-    return isinstance(value, dict) and value.get("EnableCapture") is False

@@ -20,6 +20,7 @@ KIND = "endpoint"
 # Members no output shape knows, so no client sees them: the running variants, and the folder they run in.
 PLAN = "Plan"
 DEPLOYMENT = "Deployment"
+CAPTURE = "DataCaptureConfig"
 PENDING = "PendingDeploymentSummary"
 # Each instance is a process with a model in memory, and a blue/green update doubles them for a moment.
 INSTANCE_LIMIT = max(8, 4 * (os.cpu_count() or 1))
@@ -37,6 +38,7 @@ def new_record(aws: LocalAws, request: Mapping[str, Any], plans: Sequence[Varian
         "LastModifiedTime": now,
         "LastDeploymentConfig": request.get("DeploymentConfig"),
         "ProductionVariants": summaries(aws, plans, running=False),
+        CAPTURE: captured(plans),
         PLAN: [plan.dump() for plan in plans],
         DEPLOYMENT: uuid.uuid4().hex[:12],
     }
@@ -91,6 +93,12 @@ def _size(plan: VariantPlan, running: bool) -> Record:
 def plans_of(stored: Mapping[str, Any]) -> tuple[VariantPlan, ...]:
     """The variants of a record or of its pending part."""
     return tuple(VariantPlan.load(plan) for plan in stored[PLAN])
+
+
+def captured(plans: Sequence[VariantPlan]) -> Record | None:
+    """How DescribeEndpoint shows what is captured; None if nothing is."""
+    rule = plans[0].capture
+    return rule.describe() if rule else None
 
 
 def instances(plans: Sequence[VariantPlan]) -> int:

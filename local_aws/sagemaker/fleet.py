@@ -41,6 +41,7 @@ class _Variant:
             plan.weight,
             most_at_once=limits.max_concurrency if limits else None,
             max_body=serverless.MAX_BODY if limits else None,
+            capture=plan.capture,
         )
         self.worker: serverless.Worker | None = None
         self.servers: list[ServerProcess] = []

@@ -18,6 +18,7 @@ from local_aws.sagemaker import (
     models,
 )
 from local_aws.sagemaker.component_runner import ComponentRunner
+from local_aws.sagemaker.data_capture import DataCapture
 from local_aws.sagemaker.deployer import Deployer
 from local_aws.sagemaker.router import Router
 from local_aws.sagemaker.runtime import InvocationService
@@ -30,7 +31,8 @@ def service(aws: LocalAws) -> JsonService:
     deployer = Deployer(aws, router)
     components = ComponentRunner(aws, router)
     metrics = TrafficMetrics(aws, router)
-    svc = InvocationService(aws, router, metrics)
+    capture = DataCapture(aws)
+    svc = InvocationService(aws, router, metrics, capture)
     models.register(svc, aws)
     model_package_groups.register(svc, aws)
     model_packages.register(svc, aws)
@@ -40,5 +42,7 @@ def service(aws: LocalAws) -> JsonService:
     svc.at_start(deployer.resume)
     svc.at_start(components.resume)
     svc.at_start(metrics.start)
+    svc.at_start(capture.start)
     svc.at_stop(metrics.stop)
+    svc.at_stop(capture.stop)
     return svc

@@ -19,6 +19,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TypeVar
 
+from local_aws.sagemaker.data_capture import CaptureRule
 from local_aws.sagemaker.upstream import Connections
 
 T = TypeVar("T")
@@ -53,7 +54,13 @@ class VariantRoute:
     """The servers of one production variant that are healthy now."""
 
     def __init__(
-        self, name: str, weight: float, *, most_at_once: int | None = None, max_body: int | None = None
+        self,
+        name: str,
+        weight: float,
+        *,
+        most_at_once: int | None = None,
+        max_body: int | None = None,
+        capture: CaptureRule | None = None,
     ) -> None:
         self.name = name
         self.weight = weight
@@ -62,6 +69,8 @@ class VariantRoute:
         """How many requests it may answer at a time, if that is limited."""
         self.max_body = max_body
         """Bytes of a request's body, if its limit is below that of all endpoints."""
+        self.capture = capture
+        """What of its requests is kept in S3."""
         self.wake: Callable[[], None] | None = None
         """Brings up a server; only for a variant that may have none while it is well."""
         self.used = time.monotonic()

@@ -11,6 +11,7 @@ import asyncio
 import json
 import re
 import time
+from http import HTTPStatus
 from typing import Any
 from urllib.parse import unquote
 
@@ -18,6 +19,7 @@ from local_aws.core.api import HttpAnswer, JsonService, error_reply
 from local_aws.core.context import LocalAws
 from local_aws.core.errors import AwsError
 from local_aws.sagemaker import inference_components
+from local_aws.sagemaker.data_capture import DataCapture, Exchange
 from local_aws.sagemaker.fleet import FleetFailedError
 from local_aws.sagemaker.router import (
     EndpointNotFoundError,
@@ -36,6 +38,7 @@ _PATH = re.compile(r"^/endpoints/([^/]+)/invocations$")
 MAX_BODY = 25 * 2**20
 TIMEOUT_SECONDS = 60.0
 _CUSTOM_ATTRIBUTES = "x-amzn-sagemaker-custom-attributes"
+_INFERENCE_ID = "x-amzn-sagemaker-inference-id"
 _COMPONENT = "x-amzn-sagemaker-inference-component"
 _TARGET_VARIANT = "x-amzn-sagemaker-target-variant"
 # "SageMaker AI strips all POST headers except those supported by the API."
@@ -43,7 +46,7 @@ _FORWARDED = (
     "content-type",
     "accept",
     _CUSTOM_ATTRIBUTES,
-    "x-amzn-sagemaker-inference-id",
+    _INFERENCE_ID,
     "x-amzn-sagemaker-session-id",
 )
 # They address machinery the local AWS does not have; ignoring them would answer from the wrong model.
@@ -64,11 +67,12 @@ class InvocationService(JsonService):
     Whether the caller may invoke the endpoint is asked before `handle`, where all of IAM is asked.
     """
 
-    def __init__(self, aws: LocalAws, router: Router, metrics: TrafficMetrics) -> None:
+    def __init__(self, aws: LocalAws, router: Router, metrics: TrafficMetrics, capture: DataCapture) -> None:
         super().__init__("sagemaker")
         self._aws = aws
         self._router = router
         self._metrics = metrics
+        self._capture = capture
 
     async def handle(
         self, method: str, path: str, headers: dict[str, str], body: bytes, query: dict[str, Any]
@@ -109,9 +113,22 @@ class InvocationService(JsonService):
             message = f"No server of endpoint {endpoint} is running at this moment. Try your call again."
             raise AwsError("ServiceUnavailable", message, 503) from None
         reply = self._reply(endpoint, lease, answer)
+        if reply[0] == HTTPStatus.OK:
+            self._keep(endpoint, lease, headers, body, reply)
         overhead = time.perf_counter() - began - model
         self._metrics.record((route, lease.variant), lease.servers, answer.status, model, overhead)
         return reply
+
+    def _keep(
+        self, endpoint: str, lease: Lease, headers: dict[str, str], body: bytes, reply: HttpAnswer
+    ) -> None:
+        """Capture a request that was answered, where the endpoint's configuration asks for that."""
+        asked = headers.get("content-type", "application/octet-stream"), body
+        answered = reply[1]["content-type"], reply[2]
+        exchange = Exchange(
+            endpoint, lease.variant, self._aws.now(), asked, answered, headers.get(_INFERENCE_ID)
+        )
+        self._capture.record(lease.route.capture, exchange)
 
     async def _wake(self, endpoint: str, body: bytes) -> None:
         """Wait for the first server of a serverless variant that sleeps."""

@@ -148,6 +148,8 @@ def test_answers_are_captured_by_setting_and_the_pictures_never(
     settings = environment.read(environment.DriftSettings, values)
     assert (settings.threshold, settings.min_predictions, settings.retrain) == (0.2, 500, "yes")
     assert settings.capture_folder == "captured/pets/main"
+    drawn = [json.dumps(each.resources("AWS::CloudWatch::Dashboard")) for each in (minimal, comprehensive)]
+    assert ["psi_confidence" in each for each in drawn] == [False, True]
 
 
 def test_code_and_recipes_are_put_where_the_launchers_look(sample: Synthesised) -> None:

@@ -9,6 +9,8 @@ import io
 import itertools
 import json
 import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -188,6 +190,87 @@ def test_pictures_are_classified_by_the_model_that_was_trained(
         right += body["predicted_class"] == str(digit)
     # A model that knows nine in ten is below this once in many thousand times.
     assert right >= 20
+
+
+def ask(deployment: Deployment, asked: list[Path]) -> None:
+    """Past the API, which would take longer."""
+    runtime = deployment.client("sagemaker-runtime")
+    with ThreadPoolExecutor(4) as pool:
+        for each in [
+            pool.submit(
+                runtime.invoke_endpoint,
+                EndpointName=PROJECT,
+                Body=path.read_bytes(),
+                ContentType="image/png",
+            )
+            for path in asked
+        ]:
+            each.result()
+
+
+def captured(deployment: Deployment) -> int:
+    """How many answers were captured so far."""
+    s3, bucket = deployment.client("s3"), deployment.outputs["artifacts_bucket"]
+    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=f"captured/{PROJECT}/")
+    keys = [item["Key"] for page in pages for item in page.get("Contents", [])]
+    return sum(len(s3.get_object(Bucket=bucket, Key=key)["Body"].read().splitlines()) for key in keys)
+
+
+def mails(deployment: Deployment) -> Callable[[], list[dict[str, Any]]]:
+    """Listen to the project's messages from now on."""
+    sqs, sns = deployment.client("sqs"), deployment.client("sns")
+    queue = sqs.create_queue(QueueName=f"{PROJECT}-listening")["QueueUrl"]
+    (arn,) = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"].values()
+    topics = sns.get_paginator("list_topics").paginate()
+    (topic,) = (t["TopicArn"] for p in topics for t in p["Topics"] if t["TopicArn"].endswith("-alerts"))
+    statement = {
+        "Effect": "Allow",
+        "Principal": {"Service": "sns.amazonaws.com"},
+        "Action": "sqs:SendMessage",
+        "Resource": arn,
+        "Condition": {"ArnEquals": {"aws:SourceArn": topic}},
+    }
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    sqs.set_queue_attributes(QueueUrl=queue, Attributes={"Policy": policy})
+    subscription = sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn, ReturnSubscriptionArn=True)
+
+    def hear() -> list[dict[str, Any]]:
+        told = sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10, WaitTimeSeconds=5)
+        sns.unsubscribe(SubscriptionArn=subscription["SubscriptionArn"])
+        sqs.delete_queue(QueueUrl=queue)
+        return [json.loads(each["Body"]) for each in told.get("Messages", [])]
+
+    return hear
+
+
+def test_pictures_like_those_of_the_test_split_are_no_drift_and_others_are_told_of_once(
+    deployment: Deployment, pictures: Path
+) -> None:
+    if deployment.target != "local":
+        pytest.skip("answers are captured by setting")
+    every = sorted((pictures / "test").rglob("*.png"))
+    before = captured(deployment)
+    ask(deployment, every)
+    until(
+        lambda: captured(deployment) >= before + len(every), 300, lambda: f"{captured(deployment)} captured"
+    )
+    alike = deployment.invoke("check-drift", {})
+    assert alike.get("predictions", 0) >= len(every), alike
+    assert max(alike["psi_classes"], alike["psi_confidence"]) < 0.25
+    assert "told" not in alike
+    hear = mails(deployment)
+    ask(deployment, [a_test_picture(pictures, 3)] * 400)
+    until(
+        lambda: captured(deployment) >= before + len(every) + 400,
+        300,
+        lambda: f"{captured(deployment)} captured",
+    )
+    shifted, again = deployment.invoke("check-drift", {}), deployment.invoke("check-drift", {})
+    assert shifted["psi_classes"] > 0.25
+    assert (shifted["told"], again["told"]) == (True, False)
+    (mail,) = hear()
+    assert "drifted" in mail["Subject"]
+    assert f"psi_classes {shifted['psi_classes']:.3f}" in mail["Message"]
 
 
 def test_a_client_s_mistake_is_a_4xx_that_says_what_to_do(api: httpx.Client) -> None:

@@ -246,6 +246,46 @@ def test_a_new_model_that_does_not_load_leaves_the_old_one_serving(server: Serve
     assert server.invoke()["model"] == before
 
 
+def test_an_update_whose_answers_take_too_long_is_taken_back_by_its_alarm(server: Server, shop: str) -> None:
+    cloudwatch, sagemaker = server.client("cloudwatch"), server.client("sagemaker")
+    dimensions = [{"Name": "EndpointName", "Value": shop}, {"Name": "VariantName", "Value": "AllTraffic"}]
+    cloudwatch.put_metric_alarm(
+        AlarmName="slow",
+        Namespace="AWS/SageMaker",
+        MetricName="ModelLatency",
+        Dimensions=dimensions,
+        ExtendedStatistic="p99",
+        Period=60,
+        EvaluationPeriods=1,
+        Threshold=5_000_000,
+        ComparisonOperator="GreaterThanThreshold",
+        TreatMissingData="notBreaching",
+    )
+    # What was slow in the tests before this one is a minute back then.
+    until(
+        lambda: not cloudwatch.describe_alarms(AlarmNames=["slow"], StateValue="ALARM")["MetricAlarms"], 300
+    )
+    before = server.invoke()["model"]
+    routing = {"Type": "ALL_AT_ONCE", "WaitIntervalInSeconds": 0}
+    policy = {"TrafficRoutingConfiguration": routing, "TerminationWaitInSeconds": 600}
+    sagemaker.update_endpoint(
+        EndpointName=shop,
+        EndpointConfigName="good" if before == "better" else "better",
+        DeploymentConfig={
+            "BlueGreenUpdatePolicy": policy,
+            "AutoRollbackConfiguration": {"Alarms": [{"AlarmName": "slow"}]},
+        },
+    )
+    until(lambda: server.invoke()["model"] != before)
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(server.invoke, [b"sleep 6"] * 8))
+    until(lambda: sagemaker.describe_endpoint(EndpointName=shop)["EndpointStatus"] == "InService", 300)
+    described = sagemaker.describe_endpoint(EndpointName=shop)
+    assert "went into ALARM state during the deployment: slow" in described["FailureReason"]
+    assert server.invoke()["model"] == before
+    cloudwatch.delete_alarms(AlarmNames=["slow"])
+
+
 def test_an_endpoint_that_does_not_load_fails_with_the_reason(server: Server) -> None:
     sagemaker = server.client("sagemaker")
     sagemaker.create_endpoint(EndpointName="hopeless", EndpointConfigName="broken")

@@ -424,6 +424,18 @@ def test_a_policy_on_one_arn_allows_that_one_and_denies_the_next(running: LocalS
         running.client("sagemaker-runtime", keys).invoke_endpoint(EndpointName="x", Body=b"")
 
 
+def test_a_policy_on_one_namespace_of_metrics_allows_that_one_and_denies_the_next(
+    running: LocalServer,
+) -> None:
+    one = {"StringEquals": {"cloudwatch:namespace": "Mine"}}
+    cloudwatch = running.client(
+        "cloudwatch", caller(running, "measuring", allow("cloudwatch:PutMetricData", "*", one))
+    )
+    cloudwatch.put_metric_data(Namespace="Mine", MetricData=[{"MetricName": "m", "Value": 1}])
+    with pytest.raises(ClientError, match="cloudwatch:PutMetricData"):
+        cloudwatch.put_metric_data(Namespace="Theirs", MetricData=[{"MetricName": "m", "Value": 1}])
+
+
 def training_job(role: str) -> dict[str, Any]:
     return {
         "TrainingJobName": "job",

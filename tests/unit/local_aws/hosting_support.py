@@ -108,6 +108,9 @@ class FakeS3:
     def download_file(self, Bucket: str, Key: str, Filename: str) -> None:
         Path(Filename).write_bytes(self._get(Bucket, Key))
 
+    def put_object(self, Bucket: str, Key: str, Body: bytes, **members: Any) -> None:
+        self.objects[f"s3://{Bucket}/{Key}"] = Body
+
     def _get(self, bucket: str, key: str) -> bytes:
         from botocore.exceptions import ClientError
 

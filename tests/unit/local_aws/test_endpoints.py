@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
 import os
+import re
 import signal
 import threading
 from collections.abc import Coroutine, Iterator
@@ -356,6 +358,47 @@ def test_a_configuration_that_asks_for_what_is_not_here_is_refused(
     request = {"EndpointConfigName": "c", "ProductionVariants": [variant("good")], **members}
     with pytest.raises(AwsError, match=said):
         svc.call("CreateEndpointConfig", request)
+
+
+CAPTURE = {
+    "InitialSamplingPercentage": 100,
+    "DestinationS3Uri": "s3://kept/answers",
+    "CaptureOptions": [{"CaptureMode": "InputAndOutput"}],
+    "CaptureContentTypeHeader": {"JsonContentTypes": ["application/json"]},
+}
+
+
+def test_answers_are_captured_as_the_configuration_that_serves_asks(
+    aws: OfflineAws, svc: JsonService
+) -> None:
+    config(svc, "watched", variant("good"), DataCaptureConfig=CAPTURE)
+    assert "DataCaptureConfig" not in create(svc)
+    invoke(svc, b"before")
+    shown = update(svc, "watched")["DataCaptureConfig"]
+    assert (shown["CaptureStatus"], shown["CurrentSamplingPercentage"]) == ("Started", 100)
+    invoke(svc, b"picture", content_type="image/png")
+    assert invoke(svc, b"status 400")[0] == 424
+    svc.stop()
+    (url,) = (url for url in aws.s3.objects if url.startswith("s3://kept"))
+    assert re.fullmatch(r"s3://kept/answers/e/AllTraffic/\d{4}/\d\d/\d\d/\d\d/[-\da-f]+\.jsonl", url)
+    captured = json.loads(aws.s3.objects[url])["captureData"]
+    assert captured["endpointInput"]["data"] == base64.b64encode(b"picture").decode()
+    assert json.loads(captured["endpointOutput"]["data"])["model"] == "good"
+    assert "DataCaptureConfig" not in update(svc, "better")
+
+
+@pytest.mark.parametrize(
+    "config_variant",
+    [
+        {"VariantName": "v", "ModelName": "good", "ServerlessConfig": SERVERLESS},
+        {"VariantName": "v", "InstanceType": "ml.c7i.large", "InitialInstanceCount": 1},
+    ],
+    ids=["serverless", "for components"],
+)
+def test_what_cannot_be_captured_here_is_refused(svc: JsonService, config_variant: dict[str, Any]) -> None:
+    with pytest.raises(AwsError, match="leave DataCaptureConfig out"):
+        config(svc, "c", config_variant, DataCaptureConfig=CAPTURE, ExecutionRoleArn=ROLE)
+    config(svc, "d", variant("good"), DataCaptureConfig={**CAPTURE, "EnableCapture": False})
 
 
 def test_traffic_is_counted_per_variant(aws: OfflineAws, svc: JsonService) -> None:

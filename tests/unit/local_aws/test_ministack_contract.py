@@ -25,6 +25,7 @@ USED: dict[str, dict[str, tuple[str, ...] | None]] = {
     },
     "ministack.core.iam_actions": {
         "identity_denial_message": ("action", "principal_arn", "resource", "explicit_deny"),
+        "request_tag_context": ("service", "iam_action", "body", "params"),
     },
     "ministack.core.iam_evaluator": {
         "AuthError": None,

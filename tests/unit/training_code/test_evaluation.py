@@ -70,6 +70,13 @@ def test_ten_thousand_classes_do_not_fill_the_json_with_a_matrix() -> None:
     assert len(described["per_class"]) == 10_000
 
 
+def test_confidences_are_counted_in_tenths_and_none_is_lost() -> None:
+    sure = torch.tensor([0.0, 0.0999, 0.1, 0.55, 0.99, 1.0])
+    result = Evaluation(0.5, torch.zeros(6).long(), torch.zeros(6).long(), sure, 2)
+    assert result.confidences() == [2, 1, 0, 0, 0, 1, 0, 0, 0, 2]
+    assert result.describe(("a", "b"), "f")["confidence"] == result.confidences()
+
+
 def test_the_surest_mistakes_are_named_first() -> None:
     result = evaluation([(0, 1), (1, 1), (2, 0)])
     names = ("a", "b", "c", "d")
