@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from cli import cdk, local_server
+from cli import cdk, local_code, local_server
 from cli.cdk_output import Deployment
 from cli.console import console, say
 from cli.interrupt import Interrupted, uninterrupted
@@ -21,7 +21,7 @@ def bring_up(target: Target) -> dict[str, Any]:
     started = False
     try:
         if target.is_local:
-            started = _start_local_aws(target)
+            started = start_local_aws(target)
         with DeploymentView(target) as view:
             cdk.deploy(target, view.show)
         return save(target, read(target))
@@ -32,11 +32,25 @@ def bring_up(target: Target) -> dict[str, Any]:
         raise Interrupted(_what_stays(target, started)) from None
 
 
-def _start_local_aws(target: Target) -> bool:
+def start_local_aws(target: Target) -> bool:
     with console().status("Starting the local AWS"):
         started = local_server.start(target)
-    word = "started" if started else "already up"
+        outdated = local_server.outdated(target)
+        working = local_code.work(target) if outdated else []
+        if outdated and not working:
+            local_server.stop(target)
+            local_server.start(target)
+    word = "already up"
+    if started:
+        word = "started"
+    elif outdated and not working:
+        word = "restarted with this checkout's code"
     say(f"The local AWS is {word} at {target.endpoint_url} (log: {local_server.log_path(target)}).")
+    if working:
+        say(
+            f"It runs other code than this checkout's: it works on {', '.join(working)}, which a restart "
+            "would break off. Run `classifier up` again when that has ended."
+        )
     return started
 
 

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from cli.errors import LocalAwsFailed, PortTaken
+from cli.local_code import fingerprint
 from cli.target import LOCAL_ACCOUNT, Target
 
 READY_SECONDS = 90
@@ -29,11 +30,14 @@ STOP_SECONDS = 40
 
 @dataclass(frozen=True)
 class Record:
-    """The server `up` started: process id, its start time (seconds since the epoch) and its port."""
+    """The server `up` started: process id, its start time (seconds since the epoch), its port, and what code
+    it runs (`fingerprint`).
+    """
 
     pid: int
     started: float
     port: int
+    code: str = ""
 
 
 def who_listens(target: Target) -> str:
@@ -83,6 +87,12 @@ def start(target: Target, tick: Callable[[], None] = lambda: None) -> bool:
     return True
 
 
+def outdated(target: Target) -> bool:
+    """Whether the server that `up` started runs other code than the checkout has now."""
+    running = read_record(target)
+    return running is not None and running.code != fingerprint(target.root)
+
+
 def _launch(target: Target) -> subprocess.Popen[bytes]:
     target.home.mkdir(parents=True, exist_ok=True)
     command = [
@@ -94,11 +104,15 @@ def _launch(target: Target) -> subprocess.Popen[bytes]:
         "--state",
         str(state_dir(target)),
     ]
+    code = fingerprint(
+        target.root
+    )  # before: a file that changes in between makes it outdated, not the reverse
     with log_path(target).open("ab") as log:
         process = subprocess.Popen(
             command, cwd=target.root, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
         )
-    record = Record(pid=process.pid, started=_start_time(process.pid) or time.time(), port=target.port)
+    started = _start_time(process.pid) or time.time()
+    record = Record(pid=process.pid, started=started, port=target.port, code=code)
     _record_path(target).write_text(json.dumps(asdict(record)))
     return process
 

@@ -18,7 +18,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from cli import local_server
+from cli import local_code, local_server
+from cli.bring_up import start_local_aws
 from cli.errors import LocalAwsFailed, PortTaken
 from cli.target import Target
 
@@ -136,6 +137,38 @@ def test_after_a_kill_it_starts_again(local: Target) -> None:
     os.kill(record.pid, signal.SIGKILL)
     os.kill(child, signal.SIGKILL)
     assert local_server.start(local) is True
+
+
+def test_up_starts_it_anew_when_its_code_has_changed_and_not_otherwise(
+    local: Target, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(local_code, "work", lambda _: [])
+    assert start_local_aws(local) is True
+    first = local_server.read_record(local)
+    assert start_local_aws(local) is False
+    assert local_server.read_record(local) == first
+    (local.root / "local_aws" / "new.py").write_text("1")
+    # Not one that this command brought up: Ctrl-C leaves it running.
+    assert start_local_aws(local) is False
+    second = local_server.read_record(local)
+    assert first is not None
+    assert second is not None
+    assert second.pid != first.pid
+    assert "restarted with this checkout's code" in capsys.readouterr().out
+    assert not local_server.outdated(local)
+
+
+def test_while_it_works_it_keeps_its_old_code_and_up_says_so(
+    local: Target, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(local_code, "work", lambda _: ["classifier-search"])
+    local_server.start(local)
+    first = local_server.read_record(local)
+    (local.root / "local_aws" / "new.py").write_text("1")
+    start_local_aws(local)
+    assert local_server.read_record(local) == first
+    told = " ".join(capsys.readouterr().out.split())
+    assert "other code than this checkout's: it works on classifier-search" in told
 
 
 def test_wiping_removes_the_state(local: Target) -> None:
