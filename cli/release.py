@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable
+from datetime import UTC
 from typing import Any
 
 from cli import champion
@@ -113,18 +114,54 @@ def await_decision(target: Target, arn: str) -> None:
     """Until an approval has become the champion, or was undone again; its event takes a moment.
 
     Raises:
-        NotPossible: nothing came of it within some minutes.
+        NotPossible: somebody decided for another model after it, or nothing came of it within some minutes.
     """
     deadline = time.monotonic() + DECISION_SECONDS
-    while champion.read(target).model != arn:
-        if find(target, arn)["ModelApprovalStatus"] != "Approved":
+    while (now := champion.read(target)).model != arn:
+        package = find(target, arn)
+        if package["ModelApprovalStatus"] != "Approved":
             return
+        approved = package["LastModifiedTime"].astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        if now.time > approved:  # of one second both may still come
+            version = arn.rpartition("/")[2]
+            raise NotPossible(
+                f"Version {version} is approved, but somebody decided for version {now.version} after that: "
+                f"the newest decision counts. To promote version {version} now: classifier approve "
+                f"{version}{target.option}"
+            )
         if time.monotonic() > deadline:
             raise NotPossible(
                 f"{arn} is approved, and is no champion after {DECISION_SECONDS} s. Look at the log group "
                 f"/aws/lambda/{target.project}-promote-model."
             )
         time.sleep(target.poll_seconds)
+
+
+def must_serve(target: Target, arn: str) -> None:
+    """After the wait: whether the approved model is what serves.
+
+    Raises:
+        NotPossible: it was taken back, or another decision came after it.
+    """
+    now, package = champion.read(target), find(target, arn)
+    version = arn.rpartition("/")[2]
+    if package["ModelApprovalStatus"] == "Rejected":
+        why = package.get("ApprovalDescription") or "no reason was given"
+        raise NotPossible(f"Version {version} was taken back: {why}. {_standing(target, now)}")
+    if now.value != arn:
+        raise NotPossible(f"Version {version} was overtaken by a newer decision. {_standing(target, now)}")
+
+
+def must_be_awake(target: Target) -> None:
+    """After the wait: whether the model that was woken is awake.
+
+    Raises:
+        NotPossible: it sleeps on.
+    """
+    now = champion.read(target)
+    if now.asleep:
+        why = now.went_back or "somebody put it to sleep again"
+        raise NotPossible(f"Version {now.version} did not wake up, and sleeps on: {why}")
 
 
 def wait(target: Target, on_change: Callable[[str], None]) -> str:
@@ -144,7 +181,7 @@ def wait(target: Target, on_change: Callable[[str], None]) -> str:
         outputs = {each["OutputKey"]: each["OutputValue"] for each in stack.get("Outputs", [])}
         settled = not status.endswith("_IN_PROGRESS")
         if settled and (not stack or outputs.get("Champion") == now.value):
-            return _standing(now)
+            return _standing(target, now)
         if status == HELPLESS:
             _must_be_updatable(target)
         if time.monotonic() > deadline:
@@ -152,7 +189,15 @@ def wait(target: Target, on_change: Callable[[str], None]) -> str:
         time.sleep(target.poll_seconds)
 
 
-def _standing(now: champion.Champion) -> str:
+def _standing(target: Target, now: champion.Champion) -> str:
+    if not now.model or now.asleep:
+        found = target.client("sagemaker").list_endpoints(NameContains=target.project)["Endpoints"]
+        if any(each["EndpointName"] == target.project for each in found):
+            return (
+                f"No model is to serve, but the endpoint {target.project} is still there and billed: the "
+                "stack could not remove it, its events say why. To remove it: "
+                f"aws sagemaker delete-endpoint --endpoint-name {target.project}"
+            )
     if now.asleep:
         return f"Version {now.version} sleeps: there is no endpoint, nothing is billed per hour."
     return f"Version {now.version} serves." if now.model else "No model serves."

@@ -81,7 +81,10 @@ def _ask(target: Target, action: str, reason: str, no_wait: bool, model: str = "
     answer = release.ask(target, action, reason, model)
     say(f"{answer['action']}.")
     if not no_wait:
-        say(release.wait(target, say))
+        stands = release.wait(target, say)
+        if action == "wake":
+            release.must_be_awake(target)
+        say(stands)
 
 
 def _follow(target: Target, arn: str) -> None:
@@ -89,4 +92,6 @@ def _follow(target: Target, arn: str) -> None:
     from cli.console import say
 
     release.await_decision(target, arn)
-    say(release.wait(target, say))
+    stands = release.wait(target, say)
+    release.must_serve(target, arn)
+    say(stands)

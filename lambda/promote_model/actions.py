@@ -111,15 +111,21 @@ def predecessor(now: Decision, settings: PromoteSettings, clients: Clients) -> s
     for each in reversed(champion.history(clients.ssm, settings.champion_parameter)):
         if each.model in (NONE, now.model):
             continue
-        found = package(each.model, clients)
+        found = package(each.model, settings, clients)
         if found is not None and found["ModelApprovalStatus"] == APPROVED:
             return each.model
     return None
 
 
-def package(arn: str, clients: Clients) -> Mapping[str, Any] | None:
-    """The registry's description of a package, or None when there is none."""
-    return launching.describe(clients.sagemaker.describe_model_package, ModelPackageName=arn) if arn else None
+def package(arn: str, settings: PromoteSettings, clients: Clients) -> Mapping[str, Any] | None:
+    """The registry's description of a package, or None when this project has none of that ARN.
+
+    Of others it is not even asked: this function may not look at them, and a person may have put any ARN into
+    the parameter.
+    """
+    if f":model-package/{settings.model_package_group}/" not in arn:
+        return None
+    return launching.describe(clients.sagemaker.describe_model_package, ModelPackageName=arn)
 
 
 def _sleep(now: Decision, why: str, settings: PromoteSettings, clients: Clients) -> str:
@@ -133,7 +139,7 @@ def _sleep(now: Decision, why: str, settings: PromoteSettings, clients: Clients)
 def _wake(now: Decision, why: str, settings: PromoteSettings, clients: Clients) -> str:
     if not now.asleep:
         return "it is awake already"
-    found = package(now.model, clients)
+    found = package(now.model, settings, clients)
     status = found["ModelApprovalStatus"] if found else "deleted"
     if status != APPROVED:
         raise NotApproved(

@@ -53,11 +53,9 @@ def _consider(event: Event, settings: PromoteSettings, clients: Clients) -> str:
     changed = event.detail.get("UpdatedModelPackageFields")
     if changed and "ModelApprovalStatus" not in changed:
         return "ignored: the event is of another change than an approval"
-    package = actions.package(arn, clients)
+    package = actions.package(arn, settings, clients)
     if package is None:
-        return "ignored: there is no such package"
-    if package.get("ModelPackageGroupName") != settings.model_package_group:
-        return "ignored: the package is of another group"
+        return "ignored: this project has no such package"
     status = package.get("ModelApprovalStatus")
     newest = champion.settle(clients.ssm, settings.champion_parameter)
     if status == REJECTED and event.text("ModelApprovalStatus") == REJECTED and newest.model == arn:
@@ -92,12 +90,13 @@ def _reconcile(
     if serving.busy:
         return f"nothing: the stack is {serving.status}; its end sends an event"
     if serving.serving == decision.package:
+        _tell_left_behind(event, decision, serving, settings, clients)
         return "nothing: champion and endpoint agree"
     if not serving.updatable:
         return _stuck(event, serving, settings)
     if decision.package != champion.NONE:
-        package = actions.package(decision.package, clients)
-        status = package["ModelApprovalStatus"] if package else "deleted"
+        package = actions.package(decision.package, settings, clients)
+        status = package["ModelApprovalStatus"] if package else "no package of this project"
         if status != APPROVED:
             return _go_back(decision, serving, f"{decision.package} is {status}", settings, clients)
     if serving.rolled_back:
@@ -161,6 +160,23 @@ def _did_not_sleep(
         "To try again: classifier sleep\nTo remove everything: classifier destroy",
     )
     return did
+
+
+def _tell_left_behind(
+    event: Event | None, decision: Decision, serving: Stack, settings: PromoteSettings, clients: Clients
+) -> None:
+    """CloudFormation calls an update complete that could not delete what it took out: that is billed on."""
+    if event is None or event.kind != STACK_STATUS or decision.package != champion.NONE:
+        return
+    left = stack.left_behind(clients.cloudformation, serving)
+    if left:
+        notify.send(
+            settings.notification_topic_arn,
+            f"[{settings.project}] what was to be removed is still there and may be billed",
+            f"The Serving stack shows no model, but could not delete: {'; '.join(left)}.",
+            "Look with: classifier cost\nTo remove the endpoint: "
+            f"aws sagemaker delete-endpoint --endpoint-name {settings.project}",
+        )
 
 
 def _go_back(

@@ -99,6 +99,21 @@ def update(cloudformation: Any, stack: Stack, token: str) -> str:
     return "started"
 
 
+def left_behind(cloudformation: Any, stack: Stack) -> list[str]:
+    """What the last update could not delete, each with the reason."""
+    left = []
+    for page in cloudformation.get_paginator("describe_stack_events").paginate(StackName=stack.id):
+        for event in page["StackEvents"]:
+            of_stack = event.get("PhysicalResourceId") == stack.id
+            if of_stack and event["ResourceStatus"] == "UPDATE_IN_PROGRESS":
+                return left
+            if event["ResourceStatus"] == "DELETE_FAILED" and not of_stack:
+                left.append(
+                    f"{event['LogicalResourceId']} ({event.get('ResourceStatusReason', 'no reason')})"
+                )
+    return left
+
+
 def last_update(cloudformation: Any, stack: Stack) -> LastUpdate:
     """The last update, read from the stack's events, which come newest first."""
     reason = "CloudFormation gives no reason"

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import io
 import json
+import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
 
@@ -28,6 +30,7 @@ class Aws:
         self.asked: list[dict[str, Any]] = []
         self.answer: dict[str, Any] = {"statusCode": 200, "action": "done"}
         self.history = [{"Version": 7, "Value": f"{GROUP}/3", "Description": "2026-11-20T12:00:00Z approved"}]
+        self.endpoints = ["classifier-other"]
         self.status, self.serving = "UPDATE_COMPLETE", f"{GROUP}/3"
         names = ("ResourceNotFoundException", "ParameterNotFound")
         self.exceptions = SimpleNamespace(**{name: type(name, (Exception,), {}) for name in names})
@@ -36,10 +39,11 @@ class Aws:
         version = ModelPackageName.rpartition("/")[2]
         if version not in self.statuses:
             raise client_error("ValidationException", "ModelPackage does not exist")
-        status = self.statuses[version]
+        status, approved = self.statuses[version], datetime(2026, 11, 20, 12, 0, 30, tzinfo=UTC)
         return {
             "ModelPackageArn": ModelPackageName,
             "ModelApprovalStatus": status,
+            "LastModifiedTime": approved,
             "ApprovalDescription": "too slow" if status == "Rejected" else "",
         }
 
@@ -54,6 +58,9 @@ class Aws:
         self, ModelPackageArn: str, ModelApprovalStatus: str, ApprovalDescription: str
     ) -> None:
         self.written.append((ModelPackageArn.rpartition("/")[2], ModelApprovalStatus))
+
+    def list_endpoints(self, NameContains: str) -> dict[str, Any]:
+        return {"Endpoints": [{"EndpointName": name} for name in self.endpoints]}
 
     def describe_stacks(self, StackName: str) -> dict[str, Any]:
         outputs = [{"OutputKey": "Champion", "OutputValue": self.serving}]
@@ -190,3 +197,53 @@ def test_spent_running_and_idle_are_told_apart() -> None:
     assert look.hourly_usd == pytest.approx(0.4284 + 0.2142)
     asleep = cost.Cost(look.month, (done,), None, "3", 2.0)
     assert (asleep.hourly_usd, asleep.spent_usd) == (0, pytest.approx(0.2142))
+
+
+def test_an_approval_that_another_decision_overtook_says_which(aws: Aws, where: Target) -> None:
+    later = {"Version": 8, "Value": f"{GROUP}/4", "Description": "2026-11-20T12:00:31Z approved"}
+    aws.history.append(later)
+    with pytest.raises(release.NotPossible, match=r"for version 4 after that.* classifier approve 1$"):
+        release.await_decision(where, f"{GROUP}/1")
+
+
+def test_an_approval_of_the_same_second_as_another_is_waited_for(
+    aws: Aws, where: Target, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    same = {"Version": 8, "Value": f"{GROUP}/4", "Description": "2026-11-20T12:00:30Z approved"}
+    aws.history.append(same)
+    monkeypatch.setattr(
+        time, "sleep", lambda _: aws.history.append({**same, "Version": 9, "Value": f"{GROUP}/1"})
+    )
+    release.await_decision(where, f"{GROUP}/1")
+
+
+SLEPT = {
+    "Version": 8,
+    "Value": "none",
+    "Description": f"2026-11-20T13:00:00Z asleep {GROUP}/3 since 2026-11-20T12:00:00Z went back: no instance",
+}
+
+
+def test_an_endpoint_that_is_left_while_the_model_sleeps_is_told_of_with_how_to_remove_it(
+    aws: Aws, where: Target
+) -> None:
+    aws.history.append(SLEPT)
+    aws.serving, aws.endpoints = "none", ["classifier"]
+    said = release.wait(where, lambda _: None)
+    assert "still there and billed" in said
+    assert "aws sagemaker delete-endpoint --endpoint-name classifier" in said
+
+
+def test_a_model_that_does_not_wake_is_an_error_with_the_reason(aws: Aws, where: Target) -> None:
+    release.must_be_awake(where)
+    aws.history.append(SLEPT)
+    with pytest.raises(release.NotPossible, match="Version 3 did not wake up, and sleeps on: no instance"):
+        release.must_be_awake(where)
+
+
+def test_an_approval_that_was_taken_back_is_an_error_with_the_reason(aws: Aws, where: Target) -> None:
+    release.must_serve(where, f"{GROUP}/3")
+    with pytest.raises(release.NotPossible, match=r"Version 2 was taken back: too slow\. Version 3 serves\."):
+        release.must_serve(where, f"{GROUP}/2")
+    with pytest.raises(release.NotPossible, match="Version 1 was overtaken by a newer decision"):
+        release.must_serve(where, f"{GROUP}/1")

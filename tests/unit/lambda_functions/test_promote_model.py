@@ -558,6 +558,41 @@ def test_an_endpoint_that_could_not_be_removed_is_told_of_because_it_is_billed(
     assert "still billed" in world.sns.mails[0]["Subject"]
 
 
+def test_what_cloudformation_left_behind_when_it_went_to_sleep_is_told_of(
+    world: World, stack: FakeServing
+) -> None:
+    promoted(stack, ONE, 0)
+    ask("sleep")
+    stack._event("DELETE_FAILED", "", "Cannot update in-progress endpoint", "DemoChampionEndpoint")
+    done(stack)
+    (mail,) = world.sns.mails
+    assert "may be billed" in mail["Subject"]
+    assert "DemoChampionEndpoint (Cannot update in-progress endpoint)" in mail["Message"]
+    ask("wake")
+    done(stack)
+    ask("sleep")
+    done(stack)
+    assert len(world.sns.mails) == 1
+
+
+def test_a_package_of_another_project_put_by_hand_stays_without_effect_and_in_nobodys_way(
+    world: World, stack: FakeServing
+) -> None:
+    promoted(stack, ONE, 0)
+    promoted(stack, TWO, 1)
+    foreign = package_arn(1, "other")
+    world.ssm._put({"Name": "/demo/champion", "Value": foreign, "Overwrite": True})
+    world.ssm.history["/demo/champion"][-1]["LastModifiedDate"] = NOW.replace(hour=13)
+    world.sagemaker.calls.clear()
+    assert "goes back to" in handler({}, Context())["did"]
+    assert champion(world) == TWO
+    assert ask("rollback")["statusCode"] == 200
+    done(stack)
+    assert stack.serving == ONE
+    asked = [each["ModelPackageName"] for each in world.sagemaker.called("DescribeModelPackage")]
+    assert foreign not in asked, "the function's role may not look at other projects' packages"
+
+
 def test_the_guard_does_not_put_another_champion_to_sleep_than_the_one_it_looked_at(
     world: World, stack: FakeServing
 ) -> None:
