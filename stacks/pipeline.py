@@ -128,6 +128,7 @@ class Pipeline(Construct):
             "TRAINING_INSTANCE_TYPE": training.instance_type,
             "TRAINING_VOLUME_GB": str(training.volume_gb),
             "MAX_RUNTIME_MINUTES": str(training.max_runtime_minutes),
+            "CHAMPION_PARAMETER": self._context.names.champion_parameter,
             "NOTIFICATION_TOPIC_ARN": resources.topic.topic_arn,
         }
 

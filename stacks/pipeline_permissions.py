@@ -52,6 +52,11 @@ def launch_training(scope: Construct, context: Context, resources: PipelineResou
             ],
             resources=[tuning],
         ),
+        iam.PolicyStatement(
+            actions=["sagemaker:DescribeModelPackage"],
+            resources=[arn(scope, "sagemaker", "model-package", f"{context.names.model_package_group}/*")],
+        ),
+        iam.PolicyStatement(actions=["ssm:GetParameterHistory"], resources=[_champion(scope, context)]),
         *_launch(scope, context, resources),
     )
 

@@ -6,7 +6,7 @@ import os
 import sys
 import time
 
-from training_code import artifact, data, export, loop, model, processes
+from training_code import artifact, champion, data, export, loop, model, processes
 from training_code.batches import Batches
 from training_code.checkpoints import Checkpoints
 from training_code.config import Config, parse
@@ -53,6 +53,7 @@ def run(job: Job, config: Config, world: World, stop: StopSignal) -> None:
     evaluations = {} if told_to_stop else _evaluate_best({"valid": valid, "test": test}, trained, stop)
     if not world.first:
         return
+    before = champion.score(job.champion, found, dataset, config, machine, stop) if evaluations else None
     if evaluations and not job.is_trial:
         serving = export.write_serving_form(
             job.model, trained.network, train, valid, evaluations["valid"], stop
@@ -60,7 +61,7 @@ def run(job: Job, config: Config, world: World, stop: StopSignal) -> None:
     else:
         serving = export.none_written("the job was stopped" if trained.stopped else "a trial is not served")
     seconds = time.perf_counter() - start
-    facts = artifact.Facts.of(job, config, dataset, machine, trained, evaluations, serving, seconds)
+    facts = artifact.Facts.of(job, config, dataset, machine, trained, evaluations, serving, seconds, before)
     artifact.write(job, trained, facts, watched.findings)
     print(f"model of epoch {trained.best.epoch} written, {seconds:.1f} s in all", flush=True)
 

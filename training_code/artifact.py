@@ -45,6 +45,8 @@ class Facts:
     stopped: bool
     evaluations: Mapping[str, Evaluation]
     serving: Mapping[str, Any]
+    champion: Mapping[str, Any] | None
+    """How the model that serves did on these test pictures, when it was asked."""
     seconds: float
     code_version: str
     versions: Mapping[str, str]
@@ -59,6 +61,7 @@ class Facts:
         evaluations: Mapping[str, Evaluation],
         serving: Mapping[str, Any],
         seconds: float,
+        champion: Mapping[str, Any] | None = None,
     ) -> Facts:
         """Gather the facts."""
         return Facts(
@@ -71,6 +74,7 @@ class Facts:
             stopped=trained.stopped or not evaluations,
             evaluations=evaluations,
             serving=serving,
+            champion=champion,
             seconds=seconds,
             code_version=code_version(),
             versions=versions(),
@@ -135,6 +139,7 @@ def evaluation(facts: Facts, findings: Findings | None = None) -> dict[str, Any]
         },
         "valid": facts.evaluations["valid"].describe(classes, dataset.valid.fingerprint),
         "train": {"count": len(dataset.train), "fingerprint": dataset.train.fingerprint},
+        "champion": dict(facts.champion) if facts.champion else None,
         "serving": dict(facts.serving),
         "hyperparameters": _hyperparameters(facts.config),
         "versions": dict(facts.versions),

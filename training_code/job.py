@@ -75,6 +75,11 @@ class Job:
         return self.base / "input" / "data" / "pretrained"
 
     @property
+    def champion(self) -> Path:
+        """The artifact of the model that serves, in the channel of that name; there need be none."""
+        return self.base / "input" / "data" / "champion" / "model.tar.gz"
+
+    @property
     def is_trial(self) -> bool:
         """Whether a tuning job started this one: SageMaker then adds the objective's name."""
         return _OBJECTIVE in self.hyperparameters()

@@ -29,6 +29,7 @@ class LaunchSettings:
     training_instance_type: str
     training_volume_gb: int
     max_runtime_minutes: int
+    champion_parameter: str
     notification_topic_arn: str = ""
 
 

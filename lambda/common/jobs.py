@@ -57,15 +57,20 @@ def training_job(
     hyperparameters: Mapping[str, Any],
     metrics: list[dict[str, str]],
     settings: LaunchSettings,
+    champion: str = "",
 ) -> Request:
-    """The CreateTrainingJob request of a run's last, or only, training."""
+    """The CreateTrainingJob request of a run's last, or only, training.
+
+    Args:
+        champion: S3 URI of the artifact to ask the same test pictures; empty for none.
+    """
     weights = hyperparameters.get("weights")
     watched = insight.hyperparameters(record.recipe, machine(record.recipe, settings))
     return {
         "TrainingJobName": name,
         "HyperParameters": _texts({**hyperparameters, **watched}, record, record.recipe.tuning, settings),
         "AlgorithmSpecification": _algorithm(metrics, settings),
-        "InputDataConfig": _channels(record, weights, settings),
+        "InputDataConfig": _channels(record, weights, settings, champion),
         "OutputDataConfig": {"S3OutputPath": f"s3://{settings.artifacts_bucket}/jobs"},
         "CheckpointConfig": _checkpoints(name, settings),
         **_machine(record.recipe, {weights}, settings),
@@ -201,12 +206,16 @@ def _algorithm(metrics: list[dict[str, str]], settings: LaunchSettings) -> Reque
     }
 
 
-def _channels(record: RunRecord, weights: object, settings: LaunchSettings) -> list[Request]:
+def _channels(
+    record: RunRecord, weights: object, settings: LaunchSettings, champion: str = ""
+) -> list[Request]:
     # The slash at the end keeps `digits` from matching `digits2` too: a prefix is only text to S3.
     uris = {split: f"s3://{settings.data_bucket}/{record.dataset}/{split}/" for split in SPLITS}
     uris["code"] = f"s3://{settings.artifacts_bucket}/{record.code_prefix}"
     if isinstance(weights, str) and weights.startswith("s3://"):
         uris["pretrained"] = weights
+    if champion:
+        uris["champion"] = champion
     mode = record.recipe.table("resources").get("input_mode", "File")
     return [
         {

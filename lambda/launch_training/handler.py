@@ -19,10 +19,11 @@ def handler(payload: object, context: Any) -> dict[str, Any]:
     request_id = logs.start("launch-training", context)
     event = events.parse(payload)
     settings = read(LaunchSettings)
+    services = client("sagemaker"), client("s3"), client("ssm")
     try:
         if event is not None:
-            return on_tuning_ended(event, settings, client("sagemaker"), client("s3"))
-        return by_hand(payload, request_id, settings, client("sagemaker"), client("s3"))
+            return on_tuning_ended(event, settings, *services)
+        return by_hand(payload, request_id, settings, *services)
     except UserError as error:
         if event is not None:
             logs.exception("the last training could not be started")

@@ -16,10 +16,11 @@ from common.environment import LaunchSettings
 from common.launching import TRAINING, AlreadyStarted, Launcher, Metrics, Plan
 from common.recipe import Recipe, checked_hyperparameters
 from common.tuned import typed
+from launch_training import incumbent
 
 
 def after_tuning(
-    description: Mapping[str, Any], settings: LaunchSettings, sagemaker: Any, s3: Any
+    description: Mapping[str, Any], settings: LaunchSettings, sagemaker: Any, s3: Any, ssm: Any
 ) -> dict[str, Any]:
     """Start `<tuning>-final` with the best hyperparameters of a completed tuning job, or find it started.
 
@@ -39,7 +40,8 @@ def after_tuning(
     metrics = storage.read_metric_definitions(s3, settings.artifacts_bucket, record.code_prefix)
     name = names.final_of(tuning_job)
     logs.info("best hyperparameters", best=description["BestTrainingJob"]["TrainingJobName"], found=found)
-    job = jobs.training_job(name, record, hyperparameters, metrics, settings)
+    champion = incumbent.model_url(settings, sagemaker, s3, ssm)
+    job = jobs.training_job(name, record, hyperparameters, metrics, settings, champion)
     launcher = Launcher(kind=TRAINING, settings=settings, sagemaker=sagemaker, s3=s3)
     try:
         arn = launcher.create(name, job)
@@ -50,7 +52,7 @@ def after_tuning(
 
 
 def by_hand(
-    payload: object, request_id: str, settings: LaunchSettings, sagemaker: Any, s3: Any
+    payload: object, request_id: str, settings: LaunchSettings, sagemaker: Any, s3: Any, ssm: Any
 ) -> dict[str, Any]:
     """Start the training a payload asks for, or find it started.
 
@@ -75,7 +77,9 @@ def by_hand(
         }
         final = {key: value for key, value in recipe.final.items() if key not in asked}
         hyperparameters = {**recipe.hyperparameters, **final, **explicit}
-        return Plan(record=record, job=jobs.training_job(name, record, hyperparameters, metrics, settings))
+        champion = incumbent.model_url(settings, sagemaker, s3, ssm)
+        job = jobs.training_job(name, record, hyperparameters, metrics, settings, champion)
+        return Plan(record=record, job=job)
 
     return Launcher(kind=TRAINING, settings=settings, sagemaker=sagemaker, s3=s3).launch(
         request, request_id, plan

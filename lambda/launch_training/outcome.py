@@ -15,7 +15,9 @@ from common.tuned import typed
 from launch_training.launch import after_tuning
 
 
-def on_tuning_ended(event: Event, settings: LaunchSettings, sagemaker: Any, s3: Any) -> dict[str, Any]:
+def on_tuning_ended(
+    event: Event, settings: LaunchSettings, sagemaker: Any, s3: Any, ssm: Any
+) -> dict[str, Any]:
     """Act on the end of the tuning job that an event names.
 
     The event only says where to look: what counts is the job's state now, so a late or repeated event does
@@ -39,7 +41,7 @@ def on_tuning_ended(event: Event, settings: LaunchSettings, sagemaker: Any, s3: 
         logs.info("the run was stopped", status=status)
         return {"ignored": f"{name} was ended with classifier stop"}
     if status == "Completed" and "TunedHyperParameters" in description.get("BestTrainingJob", {}):
-        return after_tuning(description, settings, sagemaker, s3)
+        return after_tuning(description, settings, sagemaker, s3, ssm)
     if status not in ("Completed", "Failed", "Stopped"):
         logs.info("tuning job has not ended", status=status)
         return {"ignored": f"{name} is {status}"}

@@ -36,6 +36,17 @@ _UNREADABLE = (
 
 
 @dataclass(frozen=True)
+class Again:
+    """The champion, asked the candidate's test pictures by the candidate's job; or why it could not be."""
+
+    training_job: str
+    accuracy: float = 0.0
+    predicted: tuple[int, ...] = ()
+    """Class indices, in the order of the candidate's own; empty when the file has none."""
+    why_not: str = ""
+
+
+@dataclass(frozen=True)
 class Evaluation:
     """How a model did on the test split. `raw` is the file as it is, for the registry to keep."""
 
@@ -53,6 +64,7 @@ class Evaluation:
     labels: tuple[int, ...] = ()
     predicted: tuple[int, ...] = ()
     """Class indices, one per test picture in the order of file names; empty when the file has none."""
+    champion: Again | None = None
     latency_ms: float | None = None
     """Milliseconds a picture takes in the form that serves it, as the training job measured it."""
 
@@ -133,6 +145,7 @@ def parse(raw: bytes, where: str) -> Evaluation:
             ),
             labels=tuple(int(each) for each in test.get("labels") or ()),
             predicted=tuple(int(each) for each in test.get("predicted") or ()),
+            champion=_again(body.get("champion")),
             latency_ms=_latency(body.get("serving") or {}),
         )
     except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
@@ -146,6 +159,7 @@ def parse(raw: bytes, where: str) -> Evaluation:
         and len(evaluation.labels) == len(evaluation.predicted)
         and len(evaluation.labels) in (0, evaluation.count)
         and all(0 <= recall <= 1 for _, recall in evaluation.recalls)
+        and (evaluation.champion is None or len(evaluation.champion.predicted) in (0, evaluation.count))
     )
     if not believable:
         raise EvaluationInvalid(
@@ -153,6 +167,16 @@ def parse(raw: bytes, where: str) -> Evaluation:
             f"({evaluation.largest_class} in the largest class), {len(evaluation.classes)} classes"
         )
     return evaluation
+
+
+def _again(told: dict[str, Any] | None) -> Again | None:
+    if not told:
+        return None
+    job = str(told["training_job"])
+    if "why" in told:
+        return Again(job, why_not=str(told["why"])[:200])
+    predicted = tuple(int(each) for each in told.get("predicted") or ())
+    return Again(job, float(told["accuracy"]), predicted)
 
 
 def _latency(serving: dict[str, Any]) -> float | None:

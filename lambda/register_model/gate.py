@@ -2,13 +2,14 @@
 
 Two models are compared picture by picture (mcnemar.py), so that a difference which chance makes promotes
 nothing. They can be compared only on the same pictures in the same order, so the evaluation carries a
-fingerprint of the test split. Without a champion, or with other pictures, the verdict says that nothing was
+fingerprint of the test split; when that is another than the champion's own, the candidate's job has asked the
+champion too. Without a champion, or with one that could not be asked, the verdict says that nothing was
 compared.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from common.environment import RegisterSettings
@@ -23,12 +24,15 @@ class Champion:
     """What the registry says of the model that serves now."""
 
     version: str
+    training_job: str
     accuracy: float | None
     """None when its package does not tell, because somebody else made it."""
     fingerprint: str
     labels: tuple[int, ...] = ()
     predicted: tuple[int, ...] = ()
     """Class indices, one per test picture; empty when its evaluation does not tell."""
+    why_not: str = ""
+    """Why it could not be asked the candidate's test pictures, when that was tried."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +54,7 @@ def judge(
     Args:
         size_mb: the model archive, in megabytes of 10^6 bytes.
     """
+    champion = _on_the_same_pictures(champion, candidate)
     numbers: dict[str, Any] = {
         "test_accuracy": candidate.accuracy,
         "test_pictures": candidate.count,
@@ -61,6 +66,25 @@ def judge(
     if failed is not None:
         return Verdict(False, failed, numbers)
     return _against(candidate, champion, settings, numbers)
+
+
+def _on_the_same_pictures(champion: Champion | None, candidate: Evaluation) -> Champion | None:
+    """The champion as the candidate's job found it on its own test pictures, where it asked it.
+
+    Another may have become champion since that job was started: then what the job found is of no use.
+    """
+    again = candidate.champion
+    if champion is None or again is None or again.training_job != champion.training_job:
+        return champion
+    if again.why_not:
+        return replace(champion, why_not=again.why_not)
+    return replace(
+        champion,
+        accuracy=again.accuracy,
+        fingerprint=candidate.fingerprint,
+        labels=candidate.labels if again.predicted else (),
+        predicted=again.predicted,
+    )
 
 
 def _below_floors(candidate: Evaluation, settings: RegisterSettings) -> str | None:
@@ -97,7 +121,8 @@ def _against(
     if champion.accuracy is None:
         return Verdict(True, f"{score} not compared: {name} has no recorded accuracy", numbers)
     if champion.fingerprint != candidate.fingerprint:
-        return Verdict(True, f"{score} not compared: {name} was tested on other pictures", numbers)
+        why = champion.why_not or "was tested on other pictures"
+        return Verdict(True, f"{score} not compared: {name} {why}", numbers)
     numbers |= {"champion": champion.version, "champion_accuracy": champion.accuracy}
     other = f"{champion.accuracy:.4f} of {name} on the same pictures"
     sure, how = True, "without a paired test"

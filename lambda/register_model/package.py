@@ -57,6 +57,7 @@ def champion(sagemaker: Any, ssm: Any, s3: Any, settings: RegisterSettings) -> C
     told = _evaluation(s3, settings.artifacts_bucket, metadata.get("training_job", ""))
     return Champion(
         version=arn.rsplit("/", 1)[-1],
+        training_job=metadata.get("training_job", ""),
         accuracy=accuracy,
         fingerprint=metadata.get("test_fingerprint", ""),
         labels=told.labels if told else (),

@@ -15,8 +15,11 @@ from common import launching, logs, notify, runs
 from common.environment import RegisterSettings
 from common.errors import RunRecordMissing
 from common.events import Event
+from common.storage import read_object
 from common.tuned import typed
 from register_model import evaluation, findings, gate, package
+
+MAX_VERDICT_BYTES = 64 * 1024
 
 
 @dataclass(frozen=True)
@@ -59,9 +62,11 @@ def on_training_ended(event: Event, settings: RegisterSettings, clients: Clients
         found = _register(event, record, job, settings, clients)
     else:
         logs.info("registered before", package=found["ModelPackageArn"])
-    if found["ModelApprovalStatus"] != "Approved":
+    approval = found["ModelApprovalStatus"]
+    # What became of a version since, by a person or a release that failed, is not the gate's to tell.
+    if approval != "Approved" and approval == _decided(name, settings, clients):
         _tell_not_approved(event, found, job, settings, clients)
-    return {"model_package": found["ModelPackageArn"], "approval": found["ModelApprovalStatus"]}
+    return {"model_package": found["ModelPackageArn"], "approval": approval}
 
 
 def _register(
@@ -96,6 +101,13 @@ def _register(
         "ModelApprovalStatus": request["ModelApprovalStatus"],
         "ModelPackageDescription": request["ModelPackageDescription"],
     }
+
+
+def _decided(job: str, settings: RegisterSettings, clients: Clients) -> str:
+    """The approval that the gate gave a training's version."""
+    key = package.verdict_key(job)
+    raw = read_object(clients.s3, settings.artifacts_bucket, key, MAX_VERDICT_BYTES)
+    return str(json.loads(raw)["approval"]) if raw else ""
 
 
 def _size_mb(job: Mapping[str, Any], clients: Clients) -> float:

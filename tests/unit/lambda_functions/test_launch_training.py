@@ -11,7 +11,7 @@ from launch_training.handler import handler
 from launch_tuning.handler import handler as launch_tuning
 
 from common.tuned import typed
-from tests.unit.lambda_functions.fakes import AwsFailure, Context, World, sagemaker_event
+from tests.unit.lambda_functions.fakes import AwsFailure, Context, World, package_arn, sagemaker_event
 
 KIND = "SageMaker HyperParameter Tuning Job State Change"
 BEST = {
@@ -87,6 +87,56 @@ def test_the_last_training_uses_the_code_its_trials_used_even_after_a_new_deploy
     handler(event(tuning), Context())
     code = next(each for each in started(world)["InputDataConfig"] if each["ChannelName"] == "code")
     assert code["DataSource"]["S3DataSource"]["S3Uri"] == "s3://artifacts/code/abc/"
+
+
+def serve(world: World, model: str = "s3://artifacts/jobs/demo-old/output/model.tar.gz") -> None:
+    arn = package_arn(1)
+    container = {"Image": "i", "ModelDataUrl": model}
+    world.sagemaker.packages[arn] = {
+        "ModelPackageArn": arn,
+        "InferenceSpecification": {"Containers": [container]},
+    }
+    world.ssm._put({"Name": "/demo/champion", "Value": arn, "Overwrite": True})
+
+
+def champion_channel(world: World) -> list[str]:
+    channels = started(world)["InputDataConfig"]
+    return [
+        each["DataSource"]["S3DataSource"]["S3Uri"] for each in channels if each["ChannelName"] == "champion"
+    ]
+
+
+def test_the_last_training_is_given_the_champion_to_compare_with(world: World, tuning: str) -> None:
+    serve(world)
+    world.s3.put("artifacts", "jobs/demo-old/output/model.tar.gz")
+    handler(event(tuning), Context())
+    assert champion_channel(world) == ["s3://artifacts/jobs/demo-old/output/model.tar.gz"]
+
+
+def test_a_training_by_hand_is_given_the_champion_too(world: World) -> None:
+    serve(world)
+    world.s3.put("artifacts", "jobs/demo-old/output/model.tar.gz")
+    handler({"recipe": "digits", "dataset": "digits"}, Context())
+    assert champion_channel(world) == ["s3://artifacts/jobs/demo-old/output/model.tar.gz"]
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        "s3://artifacts/jobs/demo-gone/output/model.tar.gz",
+        "s3://elsewhere/jobs/demo-old/output/model.tar.gz",
+        "s3://artifacts/weights/model.tar.gz",
+    ],
+    ids=["deleted", "of another bucket", "where jobs may not read"],
+)
+def test_a_champion_whose_model_a_job_cannot_read_is_no_channel(
+    world: World, tuning: str, model: str
+) -> None:
+    serve(world, model)
+    world.s3.put("artifacts", "weights/model.tar.gz")
+    world.s3.put("artifacts", "jobs/demo-gone/output/model.tar.gz.bak")
+    handler(event(tuning), Context())
+    assert champion_channel(world) == []
 
 
 def test_a_duplicate_completion_event_starts_no_second_training_job(world: World, tuning: str) -> None:

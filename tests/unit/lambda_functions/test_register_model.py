@@ -136,6 +136,22 @@ def test_two_events_at_once_make_one_version_because_they_share_a_client_token(w
     assert len(world.sagemaker.packages) == 1
 
 
+def test_a_late_event_leaves_the_reason_of_a_release_that_was_taken_back(world: World) -> None:
+    job = train(world)
+    handler(ended(job, "e-1"), Context())
+    taken_back = {"ModelApprovalStatus": "Rejected", "ApprovalDescription": "rolled back: no answer"}
+    world.sagemaker.packages[package_arn(1)] |= taken_back
+    assert handler(ended(job, "e-2"), Context())["approval"] == "Rejected"
+    assert world.sagemaker.packages[package_arn(1)]["ApprovalDescription"] == "rolled back: no answer"
+    assert not world.sns.mails
+
+
+def test_an_event_that_comes_before_the_training_has_ended_registers_nothing(world: World) -> None:
+    job = train(world, status="InProgress")
+    assert "InProgress" in handler(ended(job), Context())["ignored"]
+    assert not world.sagemaker.packages
+
+
 def test_with_manual_approval_a_person_is_asked_once(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("APPROVAL", "manual")
     job = train(world)
@@ -290,6 +306,43 @@ def test_other_test_pictures_are_not_compared_and_the_verdict_says_so(world: Wor
     assert "not compared" in made["CustomerMetadataProperties"]["verdict"]
 
 
+LABELS = [0] * 60 + [1] * 40
+
+
+def asked_again(world: World, right: int, job: str = "demo-old", **told: Any) -> str:
+    """A candidate with 97 of 100 right, whose job asked these of a champion that was tested on others."""
+    arn = serve(world, accuracy="0.99", fingerprint="e" * 64)
+    world.sagemaker.packages[arn]["CustomerMetadataProperties"]["training_job"] = "demo-old"
+    name = train(world)
+    predicted = [1 - truth for truth in LABELS[:3]] + LABELS[3:]
+    before = LABELS[:right] + [1 - truth for truth in LABELS[right:]]
+    content = numbers(labels=LABELS, predicted=predicted)
+    content["champion"] = {"training_job": job, **(told or {"accuracy": right / 100, "predicted": before})}
+    output(world, name, content)
+    arn = handler(ended(name), Context())["model_package"]
+    return str(world.sagemaker.packages[arn]["CustomerMetadataProperties"]["verdict"])
+
+
+def test_a_champion_tested_on_other_pictures_is_judged_by_what_it_says_of_these(world: World) -> None:
+    assert "above 0.8000 of champion version 1 on the same pictures - McNemar" in asked_again(world, right=80)
+
+
+def test_a_champion_that_is_as_good_on_these_pictures_stays(world: World) -> None:
+    assert "no difference beyond chance - McNemar" in asked_again(world, right=97)
+
+
+def test_why_a_champion_could_not_be_asked_stands_in_the_verdict(world: World) -> None:
+    assert "not compared: champion version 1 tells other classes apart" in asked_again(
+        world, 0, why="tells other classes apart"
+    )
+
+
+def test_what_a_job_found_of_a_former_champion_is_not_taken_for_the_present_one(world: World) -> None:
+    assert "not compared: champion version 1 was tested on other pictures" in asked_again(
+        world, 80, job="demo-older"
+    )
+
+
 def test_a_champion_that_was_deleted_from_the_registry_is_not_compared(world: World) -> None:
     del world.sagemaker.packages[serve(world)]
     answer = handler(ended(train(world)), Context())
@@ -412,11 +465,12 @@ def test_an_archive_with_one_wrong_byte_is_read_or_refused_by_name(position: int
         {"per_class": []},
         {"per_class": [{"class": "0"}]},
         {"fingerprint": ""},
+        {"champion": {"training_job": "demo-old", "accuracy": 0.9, "predicted": [0]}},
     ],
 )
 def test_numbers_that_cannot_be_are_not_believed(broken: dict[str, Any]) -> None:
     with pytest.raises(EvaluationInvalid):
-        evaluation.parse(json.dumps(numbers(**broken)).encode(), "here")
+        evaluation.parse(json.dumps(numbers(**broken) | broken).encode(), "here")
 
 
 @given(
@@ -441,7 +495,7 @@ def test_without_single_predictions_a_model_passes_exactly_if_it_beats_chance_an
 ) -> None:
     measured = evaluation.parse(json.dumps(numbers(candidate)).encode(), "here")
     settings = read(RegisterSettings, ENVIRONMENT)
-    other = gate.Champion(version="1", accuracy=champion, fingerprint="f" * 64)
+    other = gate.Champion(version="1", training_job="demo-old", accuracy=champion, fingerprint="f" * 64)
     verdict = gate.judge(measured, 1.0, other, settings)
     assert verdict.passed == (candidate > 0.6 and candidate > champion)
 

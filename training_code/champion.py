@@ -1,0 +1,147 @@
+"""The model that serves now, on this job's test pictures: so the quality gate compares two on the same ones.
+
+The channel `champion` holds its artifact. What it answered on the test split of its own day is in the
+registry; only where this job's split is another one is it asked again. Nothing about it can end the job: a
+champion that cannot be compared is told of, with the reason.
+"""
+
+from __future__ import annotations
+
+import json
+import tarfile
+import zlib
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Final
+
+import safetensors.torch
+import torch
+from safetensors import SafetensorError
+from torch import Tensor
+
+from training_code.batches import Batches
+from training_code.config import Config
+from training_code.data import Dataset, Found
+from training_code.evaluation import MAX_LISTED_PICTURES, evaluate
+from training_code.machine import Machine
+from training_code.pictures import Transform
+from training_code.resnet import resnet
+from training_code.split import Split, Squares
+from training_code.stopping import Stopped, StopSignal
+
+_MAX_JSON_BYTES: Final = 16 * 1024 * 1024
+_MAX_WEIGHTS_BYTES: Final = 2 * 1024**3
+
+
+class _Incomparable(Exception):
+    """Why this champion cannot be asked: letters, digits and plain punctuation, for the registry shows it."""
+
+
+@dataclass(frozen=True)
+class _Champion:
+    """What of an artifact it takes to ask the model."""
+
+    card: dict[str, Any]
+    classes: tuple[str, ...]
+    weights: dict[str, Tensor]
+
+
+def score(
+    archive: Path, found: Found, dataset: Dataset, config: Config, machine: Machine, stop: StopSignal
+) -> dict[str, Any] | None:
+    """How the champion does on the test split, in the form of evaluation.json.
+
+    Args:
+        archive: its model.tar.gz; there need be none.
+        found: the files of this job's pictures, to decode them as the champion wants them.
+
+    Returns:
+        None without a champion, when its own evaluation is of these pictures, or when the job is stopped.
+    """
+    if not archive.is_file():
+        return None
+    job = ""
+    try:
+        champion = _read(archive)
+        job = str(champion.card.get("training_job", ""))
+        if _tested_on(champion.card) == dataset.test.fingerprint:
+            return None
+        return {"training_job": job, **_asked(champion, found, dataset, config, machine, stop)}
+    except Stopped:
+        return None
+    except _Incomparable as reason:
+        print(f"the champion is not compared: it {reason}", flush=True)
+        return {"training_job": job, "why": str(reason)}
+
+
+def _asked(
+    champion: _Champion, found: Found, dataset: Dataset, config: Config, machine: Machine, stop: StopSignal
+) -> dict[str, Any]:
+    if champion.classes != dataset.classes:
+        raise _Incomparable("tells other classes apart")
+    transform, card = _transform(champion.card), champion.card
+    try:
+        network = resnet(card["arch"], len(champion.classes))
+        network.load_state_dict(champion.weights)
+    except (KeyError, ValueError, RuntimeError):
+        raise _Incomparable("has weights that fit no network of this training code") from None
+    network.to(memory_format=machine.memory_format)  # type: ignore[call-overload]  # torch's stubs lack it
+    network.to(machine.device)
+    split = _prepared(dataset.test, found, transform)
+    result = evaluate(network, Batches(split, transform, config, machine), len(champion.classes), stop)
+    print(f"champion_test_loss={result.loss:.6f} champion_test_accuracy={result.accuracy:.6f}", flush=True)
+    listed = len(result.predicted) <= MAX_LISTED_PICTURES
+    return {"accuracy": result.accuracy, "predicted": result.predicted.tolist() if listed else None}
+
+
+def _prepared(test: Split, found: Found, transform: Transform) -> Split:
+    """The same pictures, decoded as they are asked for to squares of the champion's size."""
+    squares = Squares(transform.crop, transform.pixels)
+    squares.fill(found.files["test"], test.files, None, torch.arange(len(test)))
+    return replace(test, squares=squares)
+
+
+def _tested_on(card: dict[str, Any]) -> str:
+    """The fingerprint of the champion's own test split."""
+    try:
+        return str(card["data"]["test"]["fingerprint"])
+    except (KeyError, TypeError):
+        return ""
+
+
+def _transform(card: dict[str, Any]) -> Transform:
+    try:
+        transform = Transform.of_size(int(card["image_size"]))
+    except (KeyError, TypeError, ValueError):
+        raise _Incomparable("does not say how its pictures are prepared") from None
+    if transform.describe() != card.get("transform"):
+        raise _Incomparable("prepares its pictures in another way than this training code")
+    return transform
+
+
+def _read(archive: Path) -> _Champion:
+    """The parts of the artifact that are needed, read without unpacking anything to the disk."""
+    wanted = {
+        "model.json": _MAX_JSON_BYTES,
+        "classes.json": _MAX_JSON_BYTES,
+        "model.safetensors": _MAX_WEIGHTS_BYTES,
+    }
+    parts: dict[str, bytes] = {}
+    try:
+        with tarfile.open(archive) as tar:
+            for member in tar:
+                name = member.name.removeprefix("./")
+                file = (
+                    tar.extractfile(member)
+                    if member.isreg() and member.size <= wanted.get(name, -1)
+                    else None
+                )
+                if file is not None:
+                    parts[name] = file.read()
+        card, classes = json.loads(parts["model.json"]), json.loads(parts["classes.json"])
+        weights = safetensors.torch.load(parts["model.safetensors"])
+    except (tarfile.TarError, zlib.error, EOFError, OSError, ValueError, KeyError, SafetensorError):
+        raise _Incomparable("cannot be read as a model of this project") from None
+    if not isinstance(card, dict) or not isinstance(classes, list):
+        raise _Incomparable("cannot be read as a model of this project")
+    return _Champion(card, tuple(str(each) for each in classes), weights)
