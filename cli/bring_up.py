@@ -7,6 +7,7 @@ from typing import Any
 from cli import cdk, local_code, local_server
 from cli.cdk_output import Deployment
 from cli.console import console, say
+from cli.errors import CliError, bucket_gone
 from cli.interrupt import Interrupted, uninterrupted
 from cli.outputs import read, save
 from cli.render_deployment import DeploymentView
@@ -24,7 +25,9 @@ def bring_up(target: Target) -> dict[str, Any]:
             started = start_local_aws(target)
         with DeploymentView(target) as view:
             cdk.deploy(target, view.show)
-        return save(target, read(target))
+        found = save(target, read(target))
+        check_buckets(target, found)
+        return found
     except KeyboardInterrupt:
         with uninterrupted():
             if started:
@@ -52,6 +55,22 @@ def start_local_aws(target: Target) -> bool:
             "would break off. Run `classifier up` again when that has ended."
         )
     return started
+
+
+def check_buckets(target: Target, found: dict[str, Any]) -> None:
+    """CloudFormation takes a bucket that somebody deleted for there: nothing else says it before it is used.
+
+    Raises:
+        CliError: one is gone.
+    """
+    from botocore.exceptions import ClientError
+
+    for name in (found["data_bucket"], found["artifacts_bucket"]):
+        try:
+            target.client("s3").head_bucket(Bucket=name)
+        except ClientError as error:
+            if error.response["Error"]["Code"] in ("404", "NoSuchBucket"):
+                raise CliError(bucket_gone(name, target)) from None
 
 
 def _what_stays(target: Target, stopped: bool) -> str:

@@ -179,8 +179,11 @@ def _stored(target: Target) -> int:
     s3, found = target.client("s3"), outputs(target, "storage")
     total = 0
     for key in ("DataBucket", "ArtifactsBucket"):
-        for page in s3.get_paginator("list_objects_v2").paginate(Bucket=found[key]):
-            total += sum(each["Size"] for each in page.get("Contents", []))
+        try:
+            for page in s3.get_paginator("list_objects_v2").paginate(Bucket=found[key]):
+                total += sum(each["Size"] for each in page.get("Contents", []))
+        except s3.exceptions.NoSuchBucket:  # deleted past its stack: it holds nothing any more
+            continue
     return total
 
 

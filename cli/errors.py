@@ -108,7 +108,19 @@ def _explain_client_error(error: BaseException, target: Target | None) -> str:
         return f"AWS refused the credentials ({code}). Run `aws sso login` or `aws configure` and try again."
     if code == "ValidationError" and "does not exist" in message and "Stack" in message:
         return f"{message}. Deploy first: `classifier up{_option(target)}`."
+    if code == "NoSuchBucket":
+        return bucket_gone(response["Error"].get("BucketName", ""), target)
     return f"{getattr(error, 'operation_name', 'AWS')}: {message} ({code})"
+
+
+def bucket_gone(name: str, target: Target | None) -> str:
+    """What to do when a bucket was deleted past its stack, which CloudFormation does not notice."""
+    option, again = _option(target), f"aws s3 mb s3://{name or 'NAME'}"
+    return (
+        f"The bucket {name or 'of a stack'} does not exist any more: somebody deleted it past its stack. To "
+        f"keep the rest, make one of the same name ({again}) and upload again; its policies come back only "
+        f"with `classifier destroy{option}` and `classifier up{option}`."
+    )
 
 
 def _option(target: Target | None) -> str:

@@ -70,7 +70,13 @@ def check_dataset(s3: Any, bucket: str, dataset: str) -> tuple[str, ...]:
             that train lacks.
     """
     where = f"s3://{bucket}/{dataset}/"
-    splits = set(_folders(s3, bucket, f"{dataset}/"))
+    try:
+        splits = set(_folders(s3, bucket, f"{dataset}/"))
+    except s3.exceptions.NoSuchBucket:
+        raise UnknownDataset(
+            f"the data bucket {bucket} does not exist any more: somebody deleted it past its stack; "
+            "classifier up says what to do"
+        ) from None
     if not splits:
         datasets = list(_folders(s3, bucket, ""))
         raise UnknownDataset(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -12,7 +13,9 @@ import pytest
 from click.testing import CliRunner
 
 from cli.__main__ import cli, main
-from cli.errors import explain
+from cli.bring_up import check_buckets
+from cli.errors import CliError, explain
+from cli.target import Target
 from tests.unit.cli.conftest import client_error
 
 COMMANDS = [
@@ -117,3 +120,20 @@ def test_aws_s_own_errors_are_one_sentence() -> None:
     assert "aws sso login" in expired
     denied = explain(client_error("AccessDenied", "not authorized to perform iam:PassRole"), None)
     assert denied == "Do: not authorized to perform iam:PassRole (AccessDenied)"
+
+
+def test_a_bucket_that_was_deleted_past_its_stack_is_said_with_what_to_do(
+    target: Callable[..., Target],
+) -> None:
+    gone = client_error("NoSuchBucket", "The specified bucket does not exist")
+    gone.response["Error"]["BucketName"] = "pictures"  # type: ignore[attr-defined]
+    assert "aws s3 mb s3://pictures" in str(explain(gone, None))
+
+    def head_bucket(Bucket: str) -> None:
+        if Bucket == "pictures":
+            raise client_error("404", "Not Found")
+
+    here = target(s3=SimpleNamespace(head_bucket=head_bucket))
+    check_buckets(here, {"data_bucket": "other", "artifacts_bucket": "models"})
+    with pytest.raises(CliError, match="The bucket pictures does not exist any more"):
+        check_buckets(here, {"data_bucket": "pictures", "artifacts_bucket": "models"})

@@ -336,6 +336,17 @@ def test_a_limit_on_an_instance_without_a_known_price_is_refused_until_the_price
     assert launch({**unknown, "resources": resources})["cost"]["most_usd"] == pytest.approx(10.87, abs=0.01)
 
 
+def test_a_data_bucket_that_somebody_deleted_is_said_and_nothing_is_started(world: World) -> None:
+    def gone(_: dict[str, Any]) -> dict[str, Any]:
+        raise AwsFailure("NoSuchBucket", "The specified bucket does not exist", 404)
+
+    world.s3.on["ListObjectsV2"] = gone
+    answer = launch(PAYLOAD)
+    assert (answer["statusCode"], answer["error"]["code"]) == (404, "UnknownDataset")
+    assert "the data bucket data does not exist any more" in answer["error"]["message"]
+    assert not world.sagemaker.tuning_jobs
+
+
 def test_a_dry_run_checks_everything_and_tells_the_cost_but_starts_nothing(world: World) -> None:
     answer = launch({**PAYLOAD, "dry_run": True})
     assert answer["statusCode"] == 200
