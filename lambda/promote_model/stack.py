@@ -101,7 +101,7 @@ def update(cloudformation: Any, stack: Stack, token: str) -> str:
 
 def left_behind(cloudformation: Any, stack: Stack) -> list[str]:
     """What the last update could not delete, each with the reason."""
-    left = []
+    left: list[str] = []
     for page in cloudformation.get_paginator("describe_stack_events").paginate(StackName=stack.id):
         for event in page["StackEvents"]:
             of_stack = event.get("PhysicalResourceId") == stack.id
