@@ -151,7 +151,10 @@ def _transform(value: Any) -> Transform:
     mean, std = _channels(value, "mean"), _channels(value, "std")
     if min(std) <= 0:
         raise BadArtifact("model.json: transform.std must be above zero.")
-    return Transform(resize=resize, resize_mode=mode, crop=crop, mean=mean, std=std)
+    draft = value.get("jpeg_draft")
+    if draft is not None and (not isinstance(draft, int) or draft < 1):
+        raise BadArtifact(f"model.json: transform.jpeg_draft is {draft!r}, not a whole number above zero.")
+    return Transform(resize=resize, resize_mode=mode, crop=crop, mean=mean, std=std, jpeg_draft=draft)
 
 
 def _graph(folder: Path, told: Any) -> Graph | None:

@@ -12,6 +12,7 @@ import json
 import logging
 import os
 import re
+import time
 from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
@@ -22,7 +23,7 @@ import numpy as np
 import picture
 from artifact import Artifact, BadArtifact
 from numpy.typing import NDArray
-from PIL.Image import Image
+from picture import Encoded
 from refusal import Refusal
 
 if TYPE_CHECKING:
@@ -51,12 +52,16 @@ class Context(Protocol):
         """The header `key` of the request at `index` of the batch (always 0: no batching)."""
 
 
-@dataclass(frozen=True)
+@dataclass
 class Query:
-    """A request understood: an upright RGB picture and how many classes the answer shall name."""
+    """A request understood: a picture, its header checked, and how many classes the answer shall name.
 
-    picture: Image
+    `decoded_at` is the moment of `time.perf_counter` when its pixels were there, for the log.
+    """
+
+    picture: Encoded
     top_k: int
+    decoded_at: float = 0.0
 
 
 class Classifier:
@@ -69,8 +74,14 @@ class Classifier:
         self._identity = {"name": name, "version": version}
 
     def answer(self, query: Query, alone: bool = False) -> dict[str, Any]:
-        """The prediction as docs/api.md describes it; a request that is `alone` may use all cores."""
-        probabilities = self.probabilities(self._transform.pixels(query.picture), alone)
+        """The prediction as docs/api.md describes it; a request that is `alone` may use all cores.
+
+        Raises:
+            Refusal: the picture cannot be decoded.
+        """
+        pixels = self._transform.pixels(query.picture.decoded(self._transform.enough))
+        query.decoded_at = time.perf_counter()
+        probabilities = self.probabilities(pixels, alone)
         best = np.argsort(-probabilities, kind="stable")[: query.top_k]
         predictions = [
             {
@@ -149,7 +160,9 @@ def model_fn(model_dir: str, context: Context | None = None) -> Classifier:
 
 
 def input_fn(body: bytes, content_type: str | None, context: Context | None = None) -> Query:
-    """Decode the picture in the body of a request.
+    """Check the header of the picture in the body of a request.
+
+    Its pixels are decoded in `predict_fn`, which knows how many of them the model needs.
 
     Args:
         body: the bytes of one picture file.
@@ -157,17 +170,21 @@ def input_fn(body: bytes, content_type: str | None, context: Context | None = No
         context: with the header `X-Amzn-SageMaker-Custom-Attributes: top_k=3`, how many classes to name.
 
     Raises:
-        Refusal: 415 UnsupportedMediaType, 413 PayloadTooLarge, 400 InvalidTopK, those of `picture.decode`.
+        Refusal: 415 UnsupportedMediaType, 413 PayloadTooLarge, 400 InvalidTopK, those of `picture.read`.
     """
     _check_content_type(content_type)
     if len(body) > MAX_IMAGE_BYTES:
         raise too_large(len(body))
     top_k = _top_k(context.get_request_header(0, CUSTOM_ATTRIBUTES) if context else None)
-    return Query(picture.decode(body, MAX_IMAGE_PIXELS), top_k)
+    return Query(picture.read(body, MAX_IMAGE_PIXELS), top_k)
 
 
 def predict_fn(query: Query, model: Classifier, context: Context | None = None) -> dict[str, Any]:
-    """The most probable classes of the picture, most probable first."""
+    """The most probable classes of the picture, most probable first.
+
+    Raises:
+        Refusal: the picture cannot be decoded.
+    """
     return model.answer(query, alone=getattr(context, "alone", False))
 
 

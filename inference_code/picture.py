@@ -1,15 +1,17 @@
 """From the bytes of a picture to the numbers the network wants.
 
-`decode` turns the body of a request into an upright RGB picture: it looks at the header first (allowed
-format, size within the limit), only then spends memory on pixels, and answers everything else with a
-refusal that says why. `Transform` is the evaluation transform of training, number for number: resize and
-centre crop (`pixels`), scale and normalise (`normalised`). Nothing here knows of a network or imports a
+`read` looks at the header in the body of a request (allowed format, size within the limit), `Encoded.decoded`
+then spends memory on pixels and gives an upright RGB picture; both answer everything else with a refusal that
+says why. `Transform` is the evaluation transform of training, number for number: decode as large as needed,
+resize and centre crop (`pixels`), scale and normalise (`normalised`). Nothing here knows of a network or imports a
 deep-learning library.
 """
 
 from __future__ import annotations
 
 import io
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from http import HTTPStatus
@@ -73,26 +75,62 @@ MAX_SCANNED_PIXELS = 2_000_000_000
 MAX_ELONGATION = 32
 
 
-def decode(body: bytes, max_pixels: int) -> Image.Image:
-    """The first frame of a picture, upright, as RGB.
+def read(body: bytes, max_pixels: int) -> Encoded:
+    """The header of a picture, checked; its pixels are not decoded yet.
 
     Args:
         body: the bytes of a JPEG, PNG, WebP, BMP, GIF, TIFF or MPO file.
-        max_pixels: width times height allowed; checked in the header, before any pixel is decoded.
-
-    Returns:
-        A PIL picture of mode RGB: EXIF orientation applied, transparency laid on white, 16-bit samples
-        reduced to their high byte (what Pillow does itself for 16-bit colour).
+        max_pixels: width times height allowed.
 
     Raises:
         Refusal: EmptyBody, UnsupportedImage, TruncatedImage or TooManyPixels, each with status 400.
     """
     if not body:
         raise _bad("EmptyBody", "The request has no body. Send the bytes of one picture as the body.")
-    try:
+    with _refusing(body):
         picture = _open(body, max_pixels)
-        picture.load()
-        return _rgb(_upright(picture))
+        return Encoded(body, picture, picture.width, picture.height)
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """A picture of which only the header has been read, and which can be decoded once.
+
+    Attributes:
+        width, height: pixels, as the header says and before any turn.
+    """
+
+    _body: bytes
+    _picture: Image.Image
+    width: int
+    height: int
+
+    def decoded(self, enough: int | None = None) -> Image.Image:
+        """The first frame, upright, as RGB.
+
+        Args:
+            enough: a JPEG is decoded at 1/2, 1/4 or 1/8 of its size, which is quicker and needs less memory,
+                as long as neither side gets shorter than this many pixels. None: at its full size.
+
+        Returns:
+            A PIL picture of mode RGB: EXIF orientation applied, transparency laid on white, 16-bit samples
+            reduced to their high byte (what Pillow does itself for 16-bit colour).
+
+        Raises:
+            Refusal: UnsupportedImage or TruncatedImage, each with status 400.
+        """
+        with _refusing(self._body):
+            if enough is not None:
+                self._picture.draft(None, (enough, enough))
+            self._picture.load()
+            return _rgb(_upright(self._picture))
+
+
+@contextmanager
+def _refusing(body: bytes) -> Iterator[None]:
+    """Pillow's errors as refusals."""
+    try:
+        yield
     except (Refusal, MemoryError):
         raise
     except Exception as error:
@@ -177,6 +215,8 @@ class Transform:
         crop: pixels of the side of the centre square that the network sees.
         mean: per channel, subtracted after scaling to 0..1.
         std: per channel, divided by.
+        jpeg_draft: a JPEG may be decoded smaller as long as both its sides keep this many times `resize`.
+            None: models from before there was this.
     """
 
     resize: int
@@ -184,6 +224,12 @@ class Transform:
     crop: int
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
+    jpeg_draft: int | None = None
+
+    @property
+    def enough(self) -> int | None:
+        """Pixels of both sides that `Encoded.decoded` has to give at least."""
+        return None if self.jpeg_draft is None else self.jpeg_draft * self.resize
 
     def pixels(self, picture: Image.Image) -> NDArray[np.uint8]:
         """The square of an RGB picture that the network sees, uint8 of shape (crop, crop, 3)."""

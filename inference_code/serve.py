@@ -231,7 +231,6 @@ def _answer(
     started = time.perf_counter()
     headers = context.headers
     query = inference.input_fn(body, headers.get("Content-Type"), context)
-    decoded = time.perf_counter()
     prediction = inference.predict_fn(query, model, context)
     answer, _ = inference.output_fn(prediction, headers.get("Accept"), context)
     return answer, {
@@ -240,8 +239,8 @@ def _answer(
         "predicted_class": prediction["predicted_class"],
         "confidence": prediction["confidence"],
         "queue_ms": round((started - arrived) * 1000, 2),
-        "decode_ms": round((decoded - started) * 1000, 2),
-        "predict_ms": round((time.perf_counter() - decoded) * 1000, 2),
+        "decode_ms": round((query.decoded_at - started) * 1000, 2),
+        "predict_ms": round((time.perf_counter() - query.decoded_at) * 1000, 2),
     }
 
 

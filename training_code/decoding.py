@@ -17,7 +17,7 @@ import torch
 
 from training_code.files import Files
 from training_code.machine import cores
-from training_code.pictures import UndecodablePicture, decode
+from training_code.pictures import UndecodablePicture
 from training_code.split import Skipped, Split, Squares
 from training_code.stopping import StopSignal
 from training_code.table import Table
@@ -89,7 +89,7 @@ class Decoder:
     def _decode(self, row: int, table: Table) -> _Look:
         content = self.files.read(self.names[row])
         try:
-            table.write(row, torch.from_numpy(self.squares.square(decode(content)).copy()))
+            table.write(row, torch.from_numpy(self.squares.square(content).copy()))
         except UndecodablePicture as error:
             return _look(content, str(error))
         return _look(content)

@@ -1,7 +1,7 @@
 """One picture: from the bytes of a file to the square of pixels that the network sees.
 
 The way is fixed, because serving has to go it too (model.json describes it, `Transform.describe`): Pillow
-decodes the first frame; EXIF orientation is applied; the picture becomes RGB with 8 bits per channel (16-bit
+decodes the first frame, a large JPEG at 1/2, 1/4 or 1/8 of its size (twice what is needed is kept); EXIF orientation is applied; the picture becomes RGB with 8 bits per channel (16-bit
 grey keeps its high byte, what is see-through is laid on white); it is resized with Pillow's antialiased
 bilinear filter, the shorter side to 256/224 of the image size, and its centre is cut out. Pictures smaller
 than 64 pixels are resized to the square directly: a crop would lose too much of them.
@@ -40,6 +40,10 @@ MAX_PIXELS: Final = 89_478_485
 _IMAGENET_MEAN: Final = (0.485, 0.456, 0.406)
 _IMAGENET_STD: Final = (0.229, 0.224, 0.225)
 _SMALL: Final = 64
+_JPEG_DRAFT: Final = 2
+"""How many times the wanted side a JPEG decoded at a fraction of its size still has: Pillow's own choice for
+`Image.thumbnail`, which finds the result hard to tell from that of the whole picture."""
+
 _MAX_ELONGATION: Final = 32
 """A longer strip is cut to its middle: its shorter side decides the scale, so it would grow to terabytes."""
 
@@ -75,10 +79,16 @@ class Transform:
             "resize": self.resize,
             "resize_mode": "exact" if self.exact else "shorter",
             "crop": self.crop,
+            "jpeg_draft": _JPEG_DRAFT,
             "interpolation": "bilinear",
             "mean": list(self.mean),
             "std": list(self.std),
         }
+
+    @property
+    def enough(self) -> int:
+        """Pixels of both sides from which on a picture is resized: `decode` need not give more."""
+        return _JPEG_DRAFT * self.resize
 
     def pixels(self, picture: Image.Image) -> Pixels:
         """The square the network is evaluated on: uint8 of shape (crop, crop, 3)."""
@@ -116,8 +126,13 @@ class Transform:
         return int(self.resize * width / height), self.resize
 
 
-def decode(content: bytes) -> Image.Image:
+def decode(content: bytes, enough: int | None = None) -> Image.Image:
     """The picture in these bytes: upright, RGB, 8 bits per channel.
+
+    Args:
+        content: of a file.
+        enough: a JPEG is decoded at 1/2, 1/4 or 1/8 of its size as long as neither side gets shorter than
+            this. None: at its full size.
 
     Raises:
         UndecodablePicture: not a picture of an allowed format, damaged, or of too many pixels.
@@ -128,6 +143,8 @@ def decode(content: bytes) -> Image.Image:
         with Image.open(io.BytesIO(content), formats=_FORMATS) as opened:
             if opened.width * opened.height > MAX_PIXELS:
                 raise UndecodablePicture(f"{opened.width}x{opened.height} pixels are more than {MAX_PIXELS}")
+            if enough is not None:
+                opened.draft(None, (enough, enough))
             opened.load()
             return _rgb(_upright(opened))
     except UndecodablePicture:

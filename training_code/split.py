@@ -8,12 +8,11 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from PIL import Image
 from torch import Tensor
 
 from training_code.files import Files
 from training_code.machine import cores
-from training_code.pictures import Pixels, decode
+from training_code.pictures import Pixels
 from training_code.table import Table
 
 
@@ -27,10 +26,10 @@ class Skipped:
 
 class Squares:
     """The squares of a split's pictures, (side, side, 3) uint8: from the table of decoded ones, else decoded
-    when asked for.
+    when asked for, by `square`, which makes one of a file's content.
     """
 
-    def __init__(self, side: int, square: Callable[[Image.Image], Pixels]) -> None:
+    def __init__(self, side: int, square: Callable[[bytes], Pixels]) -> None:
         self.side, self.square = side, square
         self._table: Table | None = None
 
@@ -55,7 +54,7 @@ class Squares:
             self._table = None
 
     def _decoded(self, picture: int) -> Pixels:
-        return self.square(decode(self._files.read(self._names[picture])))
+        return self.square(self._files.read(self._names[picture]))
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,8 @@ import zipfile
 import zlib
 from typing import Any
 
+import inference
+from picture import read
 from PIL import Image
 
 SIZE = (60, 40)
@@ -20,6 +22,11 @@ def encoded(picture: Image.Image, image_format: str, **options: Any) -> bytes:
     target = io.BytesIO()
     picture.save(target, image_format, **options)
     return target.getvalue()
+
+
+def query(picture: Image.Image, top_k: int) -> inference.Query:
+    """The request for the classes of a picture; it can be answered once."""
+    return inference.Query(read(encoded(picture, "PNG"), picture.width * picture.height), top_k)
 
 
 def scene(size: tuple[int, int] = SIZE) -> Image.Image:

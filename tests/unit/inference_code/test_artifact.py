@@ -47,6 +47,7 @@ def test_a_sound_artifact_says_what_it_is(tmp_path: Path) -> None:
         ({"transform": DESCRIPTION["transform"] | {"interpolation": "bicubic"}}, "bicubic"),
         ({"transform": DESCRIPTION["transform"] | {"mean": [0.5, 0.5]}}, "mean"),
         ({"transform": DESCRIPTION["transform"] | {"std": [0, 0, 0]}}, "std"),
+        ({"transform": DESCRIPTION["transform"] | {"jpeg_draft": 0}}, "jpeg_draft"),
     ],
 )
 def test_a_description_that_cannot_be_served_is_told(

@@ -20,7 +20,7 @@ from artifact import BadArtifact
 from inference import Classifier
 
 from tests.unit.inference_code.artifacts import add_graph, write_artifact
-from tests.unit.inference_code.pictures import encoded, scene
+from tests.unit.inference_code.pictures import encoded, query, scene
 
 FOLDER = Path(graph.__file__).parent
 # How far the most probable class's probability may be from PyTorch's, per precision. Random weights; what a
@@ -50,10 +50,10 @@ def test_it_finds_pytorchs_class_with_pytorchs_probability(
     monkeypatch.setattr(inference, "FORM", "pytorch")
     reference = inference.model_fn(str(folders[precision]))
     for rotation in range(0, 360, 45):
-        query = inference.Query(scene((80, 60)).rotate(rotation), 3)
-        expected = reference.answer(query)
+        picture = scene((80, 60)).rotate(rotation)
+        expected = reference.answer(query(picture, 3))
         for alone in (True, False):
-            answer = fast.answer(query, alone)
+            answer = fast.answer(query(picture, 3), alone)
             assert answer["predicted_class"] == expected["predicted_class"]
             assert answer["confidence"] == pytest.approx(expected["confidence"], abs=TOLERANCE[precision])
 

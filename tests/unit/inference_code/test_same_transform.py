@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import picture as serving
 import pytest
+from PIL import Image
 
-from tests.unit.inference_code.pictures import no_pictures, sound_pictures
+from tests.unit.inference_code.pictures import encoded, no_pictures, scene, sound_pictures
 from training_code import pictures as training
 
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -29,15 +32,55 @@ def transforms(image_size: int) -> tuple[training.Transform, serving.Transform]:
 @pytest.mark.parametrize("name", SOUND)
 def test_every_kind_of_picture_reaches_the_network_with_the_same_numbers(name: str, image_size: int) -> None:
     trained, served = transforms(image_size)
-    pixels = trained.pixels(training.decode(SOUND[name])).astype(np.float32)
+    pixels = trained.pixels(training.decode(SOUND[name], trained.enough)).astype(np.float32)
     mean, std = np.float32(trained.mean), np.float32(trained.std)
     expected = ((pixels / np.float32(255) - mean) / std).transpose(2, 0, 1)[None]
-    assert np.array_equal(served.normalised(served.pixels(serving.decode(SOUND[name], 40_000_000))), expected)
+    seen = served.pixels(serving.read(SOUND[name], 40_000_000).decoded(served.enough))
+    assert np.array_equal(served.normalised(seen), expected)
 
 
 @pytest.mark.parametrize("name", sorted(NONE.keys() - STRICTER))
 def test_what_serving_refuses_training_refuses(name: str) -> None:
     with pytest.raises(serving.Refusal):
-        serving.decode(NONE[name], 40_000_000)
+        serving.read(NONE[name], 40_000_000).decoded()
     with pytest.raises(training.UndecodablePicture):
         training.decode(NONE[name])
+
+
+def large(name: str) -> bytes:
+    """A JPEG that is decoded smaller for a network of 224 pixels: two and a half times what it needs."""
+    picture = scene((2561, 1281))
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    return {
+        "plain": lambda: encoded(picture, "JPEG"),
+        "progressive": lambda: encoded(picture, "JPEG", progressive=True),
+        "grey": lambda: encoded(picture.convert("L"), "JPEG"),
+        "cmyk": lambda: encoded(picture.convert("CMYK"), "JPEG"),
+        "rotated": lambda: encoded(picture, "JPEG", exif=exif),
+        "mpo": lambda: encoded(picture, "MPO", save_all=True, append_images=[picture]),
+    }[name]()
+
+
+@pytest.mark.parametrize("name", ["plain", "progressive", "grey", "cmyk", "rotated", "mpo"])
+def test_a_large_jpeg_is_decoded_smaller_in_both_rooms_alike_and_nearly_as_if_it_were_whole(name: str) -> None:
+    trained, served = transforms(224)
+    body = large(name)
+    drafted = serving.read(body, 40_000_000).decoded(served.enough)
+    assert sorted(drafted.size) == [641, 1281]
+    pixels = served.pixels(drafted)
+    assert np.array_equal(pixels, trained.pixels(training.decode(body, trained.enough)))
+    whole = served.pixels(serving.read(body, 40_000_000).decoded())
+    assert np.abs(pixels.astype(float) - whole).mean() < 0.5
+
+
+@pytest.mark.parametrize(("shorter", "decoded"), [(1023, 1023), (1024, 512), (2047, 1024), (2048, 512)])
+def test_a_jpeg_keeps_twice_the_pixels_that_are_needed(shorter: int, decoded: int) -> None:
+    _, served = transforms(224)
+    body = encoded(Image.new("RGB", (shorter + 500, shorter)), "JPEG")
+    assert serving.read(body, 40_000_000).decoded(served.enough).height == decoded
+
+
+def test_a_model_from_before_there_was_this_sees_the_whole_jpeg() -> None:
+    served = dataclasses.replace(transforms(224)[1], jpeg_draft=None)
+    assert serving.read(large("plain"), 40_000_000).decoded(served.enough).size == (2561, 1281)
