@@ -167,7 +167,9 @@ async def _measured(server: Running, pictures: Sequence[Picture], seconds: float
     await closed_loop(server.target, bodies, 4, seconds=1.0)
     mark = server.log_position()
     alone = [await closed_loop(server.target, bodies, 1, seconds=seconds) for _ in range(WINDOWS)]
-    inside = server.inside(mark)
+    # The line of a request of before may come behind the mark: a line is written after the answer.
+    asked = sum(len(window.accepted) for window in alone)
+    inside = server.inside(mark)[-asked:]
     outside = [each * 1000 for window in alone for each in window.accepted]
     many = [await closed_loop(server.target, bodies, 16, seconds=seconds) for _ in range(WINDOWS)]
     return {

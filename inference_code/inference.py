@@ -12,6 +12,7 @@ import json
 import logging
 import os
 import re
+import threading
 import time
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -72,6 +73,8 @@ class Classifier:
         self._transform = source.transform
         self._scores = _network(source)
         self._identity = {"name": name, "version": version}
+        # One per core: more at a time are no quicker, and each may take 120 MB.
+        self._decoding = threading.BoundedSemaphore(len(os.sched_getaffinity(0)))
 
     def answer(self, query: Query, alone: bool = False) -> dict[str, Any]:
         """The prediction as docs/api.md describes it; a request that is `alone` may use all cores.
@@ -79,7 +82,8 @@ class Classifier:
         Raises:
             Refusal: the picture cannot be decoded.
         """
-        pixels = self._transform.pixels(query.picture.decoded(self._transform.enough))
+        with self._decoding:
+            pixels = self._transform.pixels(query.picture.decoded(self._transform.enough))
         query.decoded_at = time.perf_counter()
         probabilities = self.probabilities(pixels, alone)
         best = np.argsort(-probabilities, kind="stable")[: query.top_k]

@@ -14,7 +14,6 @@ CUDA graph.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,6 +23,7 @@ import torch
 from artifact import Artifact, BadArtifact
 from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
+from together import Together
 from torch import Tensor
 from torch.nn import functional
 
@@ -37,6 +37,7 @@ SHAPES = {
     "resnet50": ((3, 4, 6, 3), (1, 3, 1), 4),
 }
 BATCH_NORM = ("weight", "bias", "running_mean", "running_var")
+BATCH = 4
 EPSILON = 1e-5  # torchvision's, and PyTorch's default
 
 
@@ -76,16 +77,14 @@ def load(source: Artifact) -> Callable[[NDArray[np.uint8], bool], NDArray[np.flo
         BadArtifact: see `build`.
     """
     scores = build(source.weights, source.arch, len(source.classes))
+
+    def of_squares(squares: NDArray[np.uint8]) -> NDArray[np.float32]:
+        return scores(np.concatenate([source.transform.normalised(square) for square in squares]))
+
     # One call of the network at a time, on one thread with all cores behind it: PyTorch gives every calling
     # thread its own team of OpenMP threads, and competing teams slow each other down.
-    turn = ThreadPoolExecutor(1, "network")
-
-    def of_pixels(pixels: NDArray[np.uint8], alone: bool) -> NDArray[np.float32]:
-        batch = source.transform.normalised(pixels)
-        answer: NDArray[np.float32] = turn.submit(scores, batch).result()[0]
-        return answer
-
-    return of_pixels
+    together = Together(of_squares, most=BATCH, threads=1, side=source.transform.crop)
+    return lambda pixels, _: together.scores(pixels)
 
 
 def build(path: Path, arch: str, classes: int, precision: torch.dtype | None = None) -> Network:
@@ -134,7 +133,7 @@ def build(path: Path, arch: str, classes: int, precision: torch.dtype | None = N
 
 
 class _Captured:
-    """The network as a CUDA graph of one shape of input, captured at its first picture.
+    """The network as CUDA graphs, one for each shape of input, captured at the first of its shape.
 
     One replay instead of some sixty launches, each of which takes longer than its kernel at one picture.
     https://docs.pytorch.org/docs/stable/notes/cuda.html#cuda-graphs
@@ -142,26 +141,28 @@ class _Captured:
 
     def __init__(self, forward: Layer) -> None:
         self._forward = forward
-        self._input = self._output = torch.empty(0)
+        self._graphs: dict[torch.Size, tuple[torch.cuda.CUDAGraph, Tensor, Tensor]] = {}
 
     def __call__(self, x: Tensor) -> Tensor:
-        if x.shape != self._input.shape:
-            self._capture(x)
-        self._input.copy_(x)
-        self._graph.replay()
-        return self._output
+        if x.shape not in self._graphs:
+            self._graphs[x.shape] = self._captured(x)
+        graph, taken, given = self._graphs[x.shape]
+        taken.copy_(x)
+        graph.replay()
+        return given
 
-    def _capture(self, x: Tensor) -> None:
-        self._input = x.clone()
+    def _captured(self, x: Tensor) -> tuple[torch.cuda.CUDAGraph, Tensor, Tensor]:
+        taken = x.clone()
         beside = torch.cuda.Stream()  # type: ignore[no-untyped-call]
         beside.wait_stream(torch.cuda.current_stream())
         with torch.cuda.stream(beside):  # first runs choose kernels and make room, which no capture may do
             for _ in range(3):
-                self._forward(self._input)
+                self._forward(taken)
         torch.cuda.current_stream().wait_stream(beside)
-        self._graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(self._graph):
-            self._output = self._forward(self._input)
+        graph = torch.cuda.CUDAGraph()
+        with torch.cuda.graph(graph):
+            given = self._forward(taken)
+        return graph, taken, given
 
 
 class _Folded:

@@ -3,8 +3,8 @@
 `read` looks at the header in the body of a request (allowed format, size within the limit), `Encoded.decoded`
 then spends memory on pixels and gives an upright RGB picture; both answer everything else with a refusal that
 says why. `Transform` is the evaluation transform of training, number for number: decode as large as needed,
-resize and centre crop (`pixels`), scale and normalise (`normalised`). Nothing here knows of a network or imports a
-deep-learning library.
+resize and centre crop (`pixels`), scale and normalise (`normalised`). Nothing here knows of a network or
+imports a deep-learning library.
 """
 
 from __future__ import annotations
@@ -92,16 +92,18 @@ def read(body: bytes, max_pixels: int) -> Encoded:
         return Encoded(body, picture, picture.width, picture.height)
 
 
-@dataclass(frozen=True)
+@dataclass
 class Encoded:
     """A picture of which only the header has been read, and which can be decoded once.
+
+    It lets go of its pixels then: while a request waits for the network, its square is all that is kept.
 
     Attributes:
         width, height: pixels, as the header says and before any turn.
     """
 
     _body: bytes
-    _picture: Image.Image
+    _picture: Image.Image | None
     width: int
     height: int
 
@@ -119,11 +121,14 @@ class Encoded:
         Raises:
             Refusal: UnsupportedImage or TruncatedImage, each with status 400.
         """
+        picture, self._picture = self._picture, None
+        if picture is None:
+            raise RuntimeError("The picture has been decoded before.")
         with _refusing(self._body):
             if enough is not None:
-                self._picture.draft(None, (enough, enough))
-            self._picture.load()
-            return _rgb(_upright(self._picture))
+                picture.draft(None, (enough, enough))
+            picture.load()
+            return _rgb(_upright(picture))
 
 
 @contextmanager
@@ -253,10 +258,13 @@ class Transform:
                 size = (self.resize, int(self.resize * height / width))
             else:
                 size = (int(self.resize * width / height), self.resize)
-        if size != picture.size:
-            picture = picture.resize(size, Image.Resampling.BILINEAR)
+        # Only what the crop will show is computed: the box is the crop, seen in the picture.
+        across, down = picture.width / size[0], picture.height / size[1]
         left, top = (round((side - self.crop) / 2) for side in size)
-        return picture.crop((left, top, left + self.crop, top + self.crop))
+        right = min(picture.width, (left + self.crop) * across)  # never beyond it by a rounding
+        bottom = min(picture.height, (top + self.crop) * down)
+        box = (left * across, top * down, right, bottom)
+        return picture.resize((self.crop, self.crop), Image.Resampling.BILINEAR, box)
 
     @cached_property
     def _values(self) -> NDArray[np.float32]:

@@ -48,6 +48,8 @@ log = logging.getLogger("serve")
 
 # SageMaker sends SIGKILL 30 s after SIGTERM: what is in flight has ended or timed out by then.
 DRAIN_SECONDS = 25
+# One is decoding, four are a batch in the network, and one is next.
+WORKERS_PER_CORE = 6
 # After SIGTERM the port stays open this long: connections already on their way are served, and every client
 # that keeps its connection is told to close it.
 FAREWELL_SECONDS = 0.5
@@ -61,7 +63,8 @@ class Settings:
         host: address to listen on.
         port: SageMaker may ask for another than 8080.
         model_dir: where SageMaker unpacks model.tar.gz.
-        workers: pictures decoded at the same time, one per core.
+        workers: requests worked on at the same time. A core each to be decoded; behind them, for every core,
+            those that wait for the network together.
         queue: requests that may wait for a worker; one more is told to come back.
         request_seconds: from the arrival of a request to its answer.
     """
@@ -81,7 +84,7 @@ class Settings:
             host=env.get("SERVE_HOST", "0.0.0.0"),  # noqa: S104  (a container is reached from outside)
             port=int(env.get("SAGEMAKER_BIND_TO_PORT", "8080")),
             model_dir=Path(env.get("SAGEMAKER_BASE_DIR", "/opt/ml")) / "model",
-            workers=len(os.sched_getaffinity(0)),
+            workers=WORKERS_PER_CORE * len(os.sched_getaffinity(0)),
             queue=int(env.get("SERVE_QUEUE", "64")),
             request_seconds=float(env.get("SERVE_REQUEST_SECONDS", "20")),
         )

@@ -1,10 +1,11 @@
 """One picture: from the bytes of a file to the square of pixels that the network sees.
 
 The way is fixed, because serving has to go it too (model.json describes it, `Transform.describe`): Pillow
-decodes the first frame, a large JPEG at 1/2, 1/4 or 1/8 of its size (twice what is needed is kept); EXIF orientation is applied; the picture becomes RGB with 8 bits per channel (16-bit
-grey keeps its high byte, what is see-through is laid on white); it is resized with Pillow's antialiased
-bilinear filter, the shorter side to 256/224 of the image size, and its centre is cut out. Pictures smaller
-than 64 pixels are resized to the square directly: a crop would lose too much of them.
+decodes the first frame, a large JPEG at 1/2, 1/4 or 1/8 of its size (twice what is needed is kept); EXIF
+orientation is applied; the picture becomes RGB with 8 bits per channel (16-bit grey keeps its high byte, what
+is see-through is laid on white); it is resized with Pillow's antialiased bilinear filter, the shorter side to
+256/224 of the image size, and its centre is cut out. Pictures smaller than 64 pixels are resized to the
+square directly: a crop would lose too much of them.
 """
 
 from __future__ import annotations
@@ -113,9 +114,14 @@ class Transform:
     def _square(self, picture: Image.Image, side: int) -> Pixels:
         if not self.exact:
             picture = _shortened(picture)
-        resized = picture.resize(self._resized_to(picture.size), Image.Resampling.BILINEAR)
-        left, top = (round((length - side) / 2) for length in resized.size)
-        return np.asarray(resized.crop((left, top, left + side, top + side)), dtype=np.uint8)
+        size = self._resized_to(picture.size)
+        # Only what the crop will show is computed: the box is the crop, seen in the picture.
+        across, down = picture.width / size[0], picture.height / size[1]
+        left, top = (round((length - side) / 2) for length in size)
+        right = min(picture.width, (left + side) * across)  # never beyond it by a rounding
+        bottom = min(picture.height, (top + side) * down)
+        box = (left * across, top * down, right, bottom)
+        return np.asarray(picture.resize((side, side), Image.Resampling.BILINEAR, box), dtype=np.uint8)
 
     def _resized_to(self, size: tuple[int, int]) -> tuple[int, int]:
         if self.exact:

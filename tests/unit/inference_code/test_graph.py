@@ -188,4 +188,4 @@ def test_a_request_alone_uses_all_cores_and_others_one_each(
     monkeypatch.setattr(graph, "_compiled", noted)
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1})
     Classifier(artifact.read(folders["int8"]), "m", "0")
-    assert asked == [(2, 2), (1, 2)]
+    assert asked == [(2, 2), (1, 2), (2, 2)]

@@ -63,7 +63,9 @@ def large(name: str) -> bytes:
 
 
 @pytest.mark.parametrize("name", ["plain", "progressive", "grey", "cmyk", "rotated", "mpo"])
-def test_a_large_jpeg_is_decoded_smaller_in_both_rooms_alike_and_nearly_as_if_it_were_whole(name: str) -> None:
+def test_a_large_jpeg_is_decoded_smaller_in_both_rooms_alike_and_nearly_as_if_it_were_whole(
+    name: str,
+) -> None:
     trained, served = transforms(224)
     body = large(name)
     drafted = serving.read(body, 40_000_000).decoded(served.enough)

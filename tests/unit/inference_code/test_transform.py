@@ -33,14 +33,20 @@ def by_torchvision(picture: Image.Image, transform: Transform) -> np.ndarray:
     st.sampled_from([(36, 32), (33, 32), (64, 64), (73, 64)]),
     st.sampled_from(["shorter", "exact"]),
 )
-def test_it_is_torchvisions_transform_number_for_number(
+def test_it_is_torchvisions_transform_up_to_a_rounding(
     width: int, height: int, sizes: tuple[int, int], mode: str
 ) -> None:
     if max(width, height) > MAX_ELONGATION * min(width, height):
         width = height
     transform = Transform(sizes[0], mode, sizes[1], MEAN, STD)  # type: ignore[arg-type]
     picture = scene((width, height))
-    assert np.array_equal(transform.normalised(transform.pixels(picture)), by_torchvision(picture, transform))
+    expected = by_torchvision(picture, transform)
+    difference = np.abs(transform.normalised(transform.pixels(picture)) - expected)
+    # torchvision resizes all and then crops. Resizing what the crop will show rounds otherwise now and then,
+    # once across and once down.
+    level = 1 / 255 / min(STD)
+    assert difference.max() <= 2.001 * level
+    assert difference.mean() <= 0.1 * level
 
 
 def test_each_of_the_256_values_is_normalised_as_torch_does() -> None:

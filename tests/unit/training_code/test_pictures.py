@@ -114,7 +114,8 @@ def test_training_cuts_from_a_larger_square_whose_centre_is_the_evaluation_squar
     roomy = transform.roomy_pixels(HALVES)
     assert roomy.shape == (side, side, 3) == (transform.roomy_side, transform.roomy_side, 3)
     margin = (side - size) // 2
-    assert np.array_equal(roomy[margin : margin + size, margin : margin + size], transform.pixels(HALVES))
+    centre = roomy[margin : margin + size, margin : margin + size].astype(int)
+    assert np.abs(centre - transform.pixels(HALVES)).max() <= 2
 
 
 def test_a_thread_of_a_picture_takes_no_more_memory_than_its_middle() -> None:

@@ -1,0 +1,77 @@
+"""Squares that wait for the network at the same time are computed together.
+
+A network takes less time for four pictures at once than for four one after the other: on a processor with
+OpenVINO's int8 a tenth to a fifth less, on a GPU most of it. Nobody waits for company: a free thread takes
+what is there, a full batch if there is one and a single picture otherwise.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Future
+
+import numpy as np
+from numpy.typing import NDArray
+
+Infer = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
+"""From squares, uint8 (n, side, side, 3), to class scores, float32 (n, classes)."""
+
+
+class Together:
+    """A few threads that compute the squares of any number of callers.
+
+    Args:
+        infer: called by these threads only, with one square or with `most`.
+        most: squares of a full batch.
+        threads: how many work at the same time.
+        side: pixels of a square's side.
+
+    Raises:
+        Exception: what `infer` raised at its first try, which every thread makes before this returns.
+    """
+
+    def __init__(self, infer: Infer, *, most: int, threads: int, side: int) -> None:
+        self._infer, self._most = infer, most
+        self._waiting: deque[tuple[NDArray[np.uint8], Future[NDArray[np.float32]]]] = deque()
+        self._changed = threading.Condition()
+        blank = np.zeros((most, side, side, 3), np.uint8)
+        tried = [Future[None]() for _ in range(threads)]
+        for each in tried:
+            threading.Thread(target=self._work, args=(blank, each), name="network", daemon=True).start()
+        for each in tried:
+            each.result()
+
+    def scores(self, square: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """The scores (classes,) of one square; any thread may call."""
+        answer = Future[NDArray[np.float32]]()
+        with self._changed:
+            self._waiting.append((square, answer))
+            self._changed.notify()
+        return answer.result()
+
+    def _work(self, blank: NDArray[np.uint8], tried: Future[None]) -> None:
+        try:
+            self._infer(blank[:1])
+            self._infer(blank)
+        except BaseException as error:
+            tried.set_exception(error)
+            return
+        tried.set_result(None)
+        while True:
+            taken = self._take()
+            try:
+                scores = self._infer(np.stack([square for square, _ in taken]))
+            except BaseException as error:
+                for _, answer in taken:
+                    answer.set_exception(error)
+            else:
+                for (_, answer), one in zip(taken, scores, strict=True):
+                    answer.set_result(one)
+
+    def _take(self) -> list[tuple[NDArray[np.uint8], Future[NDArray[np.float32]]]]:
+        with self._changed:
+            self._changed.wait_for(lambda: self._waiting)
+            count = self._most if len(self._waiting) >= self._most else 1
+            return [self._waiting.popleft() for _ in range(count)]

@@ -1,0 +1,75 @@
+"""Squares that wait at the same time are computed together, and everybody gets what is theirs."""
+
+from __future__ import annotations
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from together import Together
+
+
+class Network:
+    """Sums up squares, `sizes` at a time; from the third batch on (two are tries) when it may `go`."""
+
+    def __init__(self) -> None:
+        self.sizes: list[int] = []
+        self.go = threading.Event()
+        self.began = threading.Semaphore(0)
+        self.broken = False
+
+    def __call__(self, squares: NDArray[np.uint8]) -> NDArray[np.float32]:
+        self.sizes.append(len(squares))
+        if len(self.sizes) > 2:
+            self.began.release()
+            assert self.go.wait(120)
+        if self.broken:
+            raise RuntimeError("no kernel image")
+        return squares.sum((1, 2, 3), dtype=np.float32)[:, None]
+
+
+def square(value: int) -> NDArray[np.uint8]:
+    return np.full((2, 2, 3), value, np.uint8)
+
+
+def waiting(together: Together) -> int:
+    return len(together._waiting)
+
+
+def asked(network: Network, together: Together, count: int) -> list[float]:
+    """The answers to one caller, in whose time `count` others come."""
+    with ThreadPoolExecutor(count + 1) as callers:
+        first = callers.submit(together.scores, square(0))
+        network.began.acquire()
+        others = [callers.submit(together.scores, square(value)) for value in range(1, count + 1)]
+        while waiting(together) < count:
+            pass
+        network.go.set()
+        return [float(each.result(120)[0]) for each in (first, *others)]
+
+
+def test_who_waits_is_computed_in_full_batches_and_the_rest_one_by_one() -> None:
+    network = Network()
+    together = Together(network, most=4, threads=1, side=2)
+    assert network.sizes == [1, 4]
+    assert asked(network, together, 6) == [12.0 * value for value in range(7)]
+    assert network.sizes == [1, 4, 1, 4, 1, 1]
+
+
+def test_an_error_reaches_all_of_its_batch_and_the_next_is_computed() -> None:
+    network = Network()
+    together = Together(network, most=4, threads=1, side=2)
+    network.broken = True
+    with pytest.raises(RuntimeError, match="no kernel image"):
+        asked(network, together, 4)
+    network.broken = False
+    assert together.scores(square(3)).tolist() == [36.0]
+
+
+def test_a_network_that_cannot_be_computed_is_told_at_once() -> None:
+    network = Network()
+    network.broken = True
+    with pytest.raises(RuntimeError, match="no kernel image"):
+        Together(network, most=4, threads=2, side=2)
