@@ -24,7 +24,7 @@ from training_code.config import Config
 from training_code.data import Dataset, Found
 from training_code.evaluation import MAX_LISTED_PICTURES, evaluate
 from training_code.machine import Machine
-from training_code.pictures import Transform
+from training_code.pictures import Transform, decode
 from training_code.resnet import resnet
 from training_code.split import Split, Squares
 from training_code.stopping import Stopped, StopSignal
@@ -96,7 +96,7 @@ def _asked(
 
 def _prepared(test: Split, found: Found, transform: Transform) -> Split:
     """The same pictures, decoded as they are asked for to squares of the champion's size."""
-    squares = Squares(transform.crop, transform.pixels)
+    squares = Squares(transform.crop, lambda content: transform.pixels(decode(content, transform.enough)))
     squares.fill(found.files["test"], test.files, None, torch.arange(len(test)))
     return replace(test, squares=squares)
 
