@@ -69,9 +69,9 @@ class Evaluation:
     """Milliseconds a picture takes in the form that serves it, as the training job measured it."""
 
     @property
-    def lowest_recall(self) -> float | None:
-        """Of the class that is found worst."""
-        return min((recall for _, recall in self.recalls), default=None)
+    def lowest_class(self) -> tuple[str, float] | None:
+        """The class that is found worst, with its recall."""
+        return min(self.recalls, key=lambda each: each[1], default=None)
 
     @property
     def chance(self) -> float:

@@ -55,12 +55,18 @@ def judge(
         size_mb: the model archive, in megabytes of 10^6 bytes.
     """
     champion = _on_the_same_pictures(champion, candidate)
+    lowest = candidate.lowest_class
     numbers: dict[str, Any] = {
         "test_accuracy": candidate.accuracy,
         "test_pictures": candidate.count,
-        "lowest_class_recall": candidate.lowest_recall,
+        "guessing_accuracy": candidate.chance,
+        "lowest_class": lowest[0] if lowest else None,
+        "lowest_class_recall": lowest[1] if lowest else None,
         "latency_ms": candidate.latency_ms,
         "size_mb": round(size_mb, 3),
+        # 0 is none
+        "floors": {"accuracy": settings.min_accuracy, "class_recall": settings.min_class_recall},
+        "ceilings": {"latency_ms": settings.max_latency_ms, "size_mb": settings.max_size_mb},
     }
     failed = _below_floors(candidate, settings) or _above_ceilings(candidate, size_mb, settings)
     if failed is not None:

@@ -18,7 +18,7 @@ def render(records: Sequence[Record]) -> str:
     """One page for two or more records."""
     title = f"{len(records)} trainings compared"
     sections = [
-        header("Comparison", title, verdict(records), {}),
+        header("Comparison", title, verdict(records)),
         _figures(records),
         _curves(records),
         _times(records),
@@ -60,6 +60,7 @@ def _figures(records: Sequence[Record]) -> str:
         ("cost on AWS", lambda each: cost(each) or ""),
         ("step, middle", lambda each: f"{each['steps']['median_ms']:.0f} ms" if "steps" in each else ""),
         ("rules that triggered", _triggered),
+        ("quality gate", _gated),
         ("machine", lambda each: str(each.get("machine", ""))),
     ]
     head = "".join(f"<th>{escape(each.get('job', ''))}</th>" for each in records)
@@ -187,6 +188,13 @@ def _interval(record: Record) -> str:
         return ""
     low, high = interval(test["accuracy"], test["count"])
     return f"{low:.1%} to {high:.1%}"
+
+
+def _gated(record: Record) -> str:
+    verdict = record.get("verdict") or {}
+    if "passed" not in verdict:
+        return "not judged"
+    return f"{'passed' if verdict['passed'] else 'not passed'}: {verdict.get('reason', '')}"
 
 
 def _triggered(record: Record) -> str:

@@ -35,7 +35,7 @@ def _finding(each: dict[str, Any]) -> str:
     explained = f"<p class='note'>This also explains: {also}.</p>" if also else ""
     return (
         f"<article><h3>{escape(_words(each['rule']))}<small>step {each['step']}</small></h3>"
-        f"<p>{escape(_sentence(each['message']))}</p><p class='do'>{escape(_sentence(each['change']))}</p>"
+        f"<p>{escape(sentence(each['message']))}</p><p class='do'>{escape(sentence(each['change']))}</p>"
         f"{gain}{f'<details><summary>Where</summary><ul>{where}</ul></details>' if where else ''}{explained}"
         "</article>"
     )
@@ -171,6 +171,7 @@ def _words(rule: str) -> str:
     return rule.replace("_", " ").replace("gpu", "GPU").replace("cpu", "CPU").replace("io ", "I/O ")
 
 
-def _sentence(text: str) -> str:
+def sentence(text: str) -> str:
+    """A finding's or a verdict's words, as a sentence."""
     text = text[:1].upper() + text[1:]
     return text if text.endswith((".", "?", "!")) else f"{text}."

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from training_code.report import errors, insight
 from training_code.report.charts import Line, curves
+from training_code.report.gate import gate
 from training_code.report.record import Record
 
 _STYLE: Final = Path(__file__).parent / "style.css"
@@ -22,8 +23,9 @@ def render(record: Record) -> str:
     """The report of one training, as one string of HTML."""
     title = f"{record.get('dataset') or 'Image'} classifier: {record.get('arch', 'unfinished')}"
     sections = [
-        header("Training report", title, verdict(record), record),
+        header("Training report", title, verdict(record)),
         tiles(record),
+        gate(record),
         insight.findings(record),
         learning(record),
         insight.breakdown(record),
@@ -58,14 +60,11 @@ def document(title: str, sections: Iterable[str]) -> str:
     )
 
 
-def header(eyebrow: str, title: str, text: str, record: Record) -> str:
-    """The head of the page, with the gate's word where there is one."""
-    gate = record.get("verdict") or {}
-    said = gate.get("reason") or gate.get("verdict")
-    gated = f"<p class='gate'>Quality gate: {escape(str(said))}</p>" if said else ""
+def header(eyebrow: str, title: str, text: str) -> str:
+    """The head of the page."""
     return (
         f"<header><p class='eyebrow'>{escape(eyebrow)}</p><h1>{escape(title)}</h1>"
-        f"<p class='verdict'>{escape(text)}</p>{gated}</header>"
+        f"<p class='verdict'>{escape(text)}</p></header>"
     )
 
 
@@ -110,6 +109,9 @@ def verdict(record: Record) -> str:
         )
     if "findings" in record:
         sentences.append(_watched(record))
+    gated = record.get("verdict") or {}
+    if "passed" in gated:
+        sentences.append(f"The quality gate {'let it pass' if gated['passed'] else 'did not let it pass'}.")
     return " ".join(sentences)
 
 

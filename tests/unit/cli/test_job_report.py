@@ -74,7 +74,9 @@ class Jobs:
     def download_file(self, bucket: str, key: str, path: str) -> None:
         name = key.split("/")[1]
         if key == f"runs/{name}/verdict.json" and self.records[name]:
-            Path(path).write_text(json.dumps({"verdict": "Approved", "reason": "better than the champion"}))
+            Path(path).write_text(
+                json.dumps({"passed": True, "approval": "Approved", "reason": "better than the champion"})
+            )
             return
         if key != f"jobs/{name}/output/output.tar.gz" or not self.records[name]:
             raise ClientError({"Error": {"Code": "404", "Message": "Not Found"}}, "HeadObject")
@@ -99,7 +101,8 @@ def test_the_report_of_a_search_is_that_of_its_last_training_with_the_gates_word
     write_page(there, ["c-one"], tmp_path / "new" / "page.html")
     text = (tmp_path / "new" / "page.html").read_text()
     assert "90.0% of 200 test pictures are classified right" in text
-    assert "Quality gate: better than the champion" in text
+    assert "The quality gate let it pass." in text
+    assert "Better than the champion." in text
     assert "$0.0012" in text
 
 
@@ -108,6 +111,7 @@ def test_a_comparison_names_the_best_and_what_differs(there: Target, tmp_path: P
     text = (tmp_path / "page.html").read_text()
     assert "c-one-final is ahead: 90.0% of 200 test pictures right, c-two 70.0%." in text
     assert "learning_rate" in text
+    assert "passed: better than the champion" in text
     assert "<th scope='row'>seed</th>" not in text
 
 
