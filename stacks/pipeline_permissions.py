@@ -90,6 +90,12 @@ def register_model(scope: Construct, context: Context, resources: PipelineResour
         ),
         _list(artifacts),
         iam.PolicyStatement(actions=["ssm:GetParameterHistory"], resources=[_champion(scope, context)]),
+        # What the rules found in a training, under this project's name only.
+        iam.PolicyStatement(
+            actions=["events:PutEvents"],
+            resources=[arn(scope, "events", "event-bus", "default")],
+            conditions={"ForAllValues:StringEquals": {"events:source": names.project}},
+        ),
         _publish(resources),
     )
 

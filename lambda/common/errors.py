@@ -82,6 +82,10 @@ class EvaluationInvalid(ClassifierError):
     """A training job's output has no evaluation.json that can be read and believed."""
 
 
+class EventRefused(ClassifierError):
+    """EventBridge did not take an event of ours."""
+
+
 def suggest(word: str, known: Iterable[str]) -> str:
     """`; did you mean "…"?` when a known word is near, else nothing: ready to append to a sentence."""
     nearest = get_close_matches(word, list(known), n=1, cutoff=0.6)

@@ -79,7 +79,7 @@ def _register(
     """Judge the model and create its package; returns what a list of packages would show of it."""
     name = job["TrainingJobName"]
     measured = evaluation.fetch(clients.s3, settings.artifacts_bucket, f"jobs/{name}/output/output.tar.gz")
-    findings.tell(event, name, measured.raw, settings, clients.s3)
+    findings.tell(event, job, measured.raw, settings, clients.s3)
     champion = package.champion(clients.sagemaker, clients.ssm, clients.s3, settings)
     verdict = gate.judge(measured, _size_mb(job, clients), champion, settings)
     approval = package.approval(verdict, settings)

@@ -108,6 +108,17 @@ def test_a_role_is_passed_to_one_service_only(sample: Synthesised) -> None:
         assert _text(role).endswith((f"{sample.project}-training-job", "-endpoint", "-serving-deployment"))
 
 
+def test_events_are_put_on_the_accounts_bus_by_one_function_and_in_the_projects_name(
+    sample: Synthesised,
+) -> None:
+    ((name, statement),) = [
+        each for each in _statements(sample) if "events:PutEvents" in _as_list(each[1]["Action"])
+    ]
+    assert "RegisterModel" in name
+    assert _text(statement["Resource"]).endswith(":<AWS::AccountId>:event-bus/default")
+    assert statement["Condition"] == {"ForAllValues:StringEquals": {"events:source": sample.project}}
+
+
 def test_the_bootstrap_deployer_may_pass_exactly_the_serving_role(sample: Synthesised) -> None:
     (policy,) = sample.resources("AWS::IAM::RolePolicy").values()
     assert _text(policy["Properties"]["RoleName"]) == (

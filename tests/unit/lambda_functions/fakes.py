@@ -275,6 +275,18 @@ class FakeSns(Fake):
         return self.called("Publish")
 
 
+class FakeEvents(Fake):
+    service = "events"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.on = {"PutEvents": lambda _: {"FailedEntryCount": 0, "Entries": [{"EventId": "1"}]}}
+
+    @property
+    def put(self) -> list[dict[str, Any]]:
+        return [entry for params in self.called("PutEvents") for entry in params["Entries"]]
+
+
 @dataclass
 class World:
     """All services of one deployment."""
@@ -283,6 +295,7 @@ class World:
     ssm: FakeSsm = field(default_factory=FakeSsm)
     sagemaker: FakeSageMaker = field(default_factory=FakeSageMaker)
     sns: FakeSns = field(default_factory=FakeSns)
+    events: FakeEvents = field(default_factory=FakeEvents)
     others: dict[str, Fake] = field(default_factory=dict)
     """What only some tests need."""
 
