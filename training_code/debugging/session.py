@@ -25,6 +25,7 @@ from training_code.debugging.settings import Settings
 from training_code.debugging.watcher import ORDERS
 from training_code.observer import Observer, Observers
 from training_code.profiling.files import DONE
+from training_code.progress import Trained
 from training_code.resnet import ResNet
 from training_code.stopping import Stopped
 
@@ -90,6 +91,10 @@ class Session(Observer):
 
     def training_begins(self, network: ResNet, config: Config, batches: Batches) -> None:
         self._batches = batches
+
+    def training_ends(self, trained: Trained) -> None:
+        if not trained.stopped:  # several processes agree before a step, and there was none to come
+            self.stopped_by = ""
 
     def _start(self, module: str, folder: Path) -> None:
         """A Python of its own, with this package and one thread."""

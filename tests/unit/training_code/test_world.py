@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
 import os
+import re
 import socket
 from pathlib import Path
 
 import pytest
 import torch
-from torch import distributed, nn
+from torch import Tensor, distributed, nn
 from torch.multiprocessing.spawn import spawn
 
-from tests.unit.training_code.samples import TINY, job_folder, train
+from tests.unit.training_code.samples import TINY, job_folder, numbers, train
 from tests.unit.training_code.test_job import metrics, run
 from training_code import processes
 from training_code.config import parse
 from training_code.errors import InvalidHyperparameter
 from training_code.job import Cluster, Job
+from training_code.observer import Observer
 from training_code.resnet import resnet
+from training_code.stopping import Stopped
 from training_code.synced import synchronise
 from training_code.world import World
 
@@ -127,7 +132,54 @@ def test_one_process_that_fails_ends_all_with_one_message(
     assert "Traceback" not in log
 
 
-def _normalise(rank: int, port: int, folder: str) -> None:
+def test_a_rule_that_the_first_process_sees_ends_both_with_the_best_epoch_tested(
+    pictures: Path, tmp_path: Path
+) -> None:
+    """`overtraining` without patience finds something after any epoch; the job has no other end."""
+    told = {
+        "processes": "2",
+        "epochs": "10000",
+        "learning_rate": "1e-6",
+        "trainable_from": "fc",
+        "debug_rules": "overtraining",
+        "debug_parameters": json.dumps({"overtraining": {"patience_train": 0, "patience_validation": 0}}),
+        "on_trigger": "stop",
+    }
+    code, log = run(job_folder(tmp_path / "job", pictures, TINY | told))
+    assert code == 0, log
+    assert log.count("debugger: overtraining ends the training") == log.count("model of epoch") == 1
+    assert len(re.findall("stopped at epoch", log)) == 1
+    evaluation = json.loads((tmp_path / "job" / "output" / "data" / "evaluation.json").read_text())
+    assert evaluation["test"]["count"] == 4
+    assert [each["rule"] for each in evaluation["findings"]["findings"]] == ["overtraining"]
+    report = json.loads((tmp_path / "job" / "output" / "data" / "report.json").read_text())
+    assert report["stopped_by"] == "overtraining"
+    assert 1 <= report["best_epoch"] <= len(report["history"])
+
+
+class _StopsInTheSecondEpoch(Observer):
+    """What the rules' session does when one of them ends the training."""
+
+    def step_begins(self, epoch: int, step: int) -> None:
+        self._now = (epoch, step)
+
+    def step_ends(self, loss: Tensor) -> None:
+        if self._now == (2, 0):
+            raise Stopped
+
+
+def _stop_as_one(world: World, pictures: Path) -> None:
+    observer = _StopsInTheSecondEpoch() if world.first else None
+    with contextlib.redirect_stdout(io.StringIO()) as said:
+        trained = train(pictures, None, world=world, observer=observer, epochs="9", trainable_from="fc")
+    assert trained.stopped
+    (line,) = [line for line in said.getvalue().splitlines() if line.startswith("stopped at")]
+    assert line.startswith("stopped at epoch 2, step 1;")
+    both = world.gathered((line, numbers(trained), trained.network.fc.weight.tolist()))
+    assert both[0] == both[1]
+
+
+def _normalise(rank: int, port: int, folder: str, pictures: str) -> None:
     torch.set_num_threads(1)
     os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "RANK": str(rank)}
     os.environ |= {"WORLD_SIZE": "2", "LOCAL_RANK": str(rank), "LOCAL_WORLD_SIZE": "2"}
@@ -148,6 +200,7 @@ def _normalise(rank: int, port: int, folder: str) -> None:
     assert torch.allclose(both[0].running_var, plain[0].running_var, rtol=1e-5)
     assert torch.allclose(both.eval()(whole), plain.eval()(whole), atol=1e-5)
     _step_as_one(world)
+    _stop_as_one(world, Path(pictures))
     assert world.any(rank == 1)
     assert not world.any(False)
     assert list(world.gathered(rank)) == [0, 1]
@@ -176,11 +229,13 @@ def _step_as_one(world: World) -> None:
         assert torch.allclose(whole, together, rtol=1e-6, atol=1e-12)
 
 
-def test_batch_statistics_and_gradients_of_two_processes_are_those_of_one(tmp_path: Path) -> None:
+def test_batch_statistics_gradients_and_the_last_step_of_two_processes_are_those_of_one(
+    pictures: Path, tmp_path: Path
+) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    spawn(_normalise, (port, str(tmp_path)), nprocs=2)
+    spawn(_normalise, (port, str(tmp_path), str(pictures)), nprocs=2)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["0", "1"]
 
 
