@@ -57,7 +57,7 @@ def watching(output: Path, settings: Settings, classes: Sequence[str]) -> Iterat
     try:
         yield watched
     except Stopped:
-        watched.findings = session.end()
+        watched.findings = session.end(hurry=not session.stopped_by)
         finding = watched.findings.of(session.stopped_by)
         if finding is None:
             raise
@@ -66,6 +66,6 @@ def watching(output: Path, settings: Settings, classes: Sequence[str]) -> Iterat
             f"{finding.change}"
         ) from None
     except BaseException:
-        watched.findings = session.end()
+        watched.findings = session.end(hurry=True)
         raise
     watched.findings = session.end()

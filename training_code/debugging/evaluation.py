@@ -97,6 +97,7 @@ class Evaluation:
                 message=seen.message,
                 change=seen.change,
                 gain=seen.gain,
+                how=seen.how,
                 where=seen.where,
             )
         )

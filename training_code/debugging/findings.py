@@ -29,7 +29,9 @@ class Finding:
     message: str
     change: str
     gain: str = ""
-    """What the change is expected to bring, where that can be said."""
+    """What the change is expected to bring."""
+    how: str = ""
+    """How that was got: measured on a probe, or counted or computed from what was seen."""
     where: list[str] = field(default_factory=list)
     """Layers, classes or devices, the worst first."""
     consequences: list[str] = field(default_factory=list)
@@ -72,7 +74,7 @@ class Findings:
         return {
             "on_trigger": self.on_trigger,
             "findings": [
-                {key: getattr(each, key) for key in ("rule", "step", "message", "change", "gain")}
+                {key: getattr(each, key) for key in ("rule", "step", "message", "change", "gain", "how")}
                 for each in self.findings
             ],
         }

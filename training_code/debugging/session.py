@@ -40,11 +40,13 @@ class Session(Observer):
     def __init__(self, folder: Path, settings: Settings, classes: Sequence[str]) -> None:
         self.folder, self.settings = folder, settings
         self.stopped_by = ""
+        self._told_to_stop = False
         self._said: set[str] = set()
         self._processes: list[subprocess.Popen[bytes]] = []
         self._looked = time.monotonic()
         self._seen = 0
         self._batches: Batches | None = None
+        self._network: ResNet | None = None
         self._observers: list[Observer] = []
         if settings.debug_rules:
             from training_code.debugging.capture import Capture
@@ -59,7 +61,7 @@ class Session(Observer):
 
             (folder / "profile").mkdir(parents=True, exist_ok=True)
             self._timer: StepTimer | None = StepTimer(folder / "profile")
-            self._observers.append(self._timer)
+            self._observers.insert(0, self._timer)  # a step is over before the debugger looks at it
             if settings.traced_steps:
                 self._observers.append(Trace(folder / "profile", settings.traced_steps))
         else:
@@ -90,9 +92,10 @@ class Session(Observer):
             print(f"warning: nobody watches the training: {error}", flush=True)
 
     def training_begins(self, network: ResNet, config: Config, batches: Batches) -> None:
-        self._batches = batches
+        self._network, self._batches = network, batches
 
     def training_ends(self, trained: Trained) -> None:
+        self._told_to_stop = trained.stopped and not self.stopped_by
         if not trained.stopped:  # several processes agree before a step, and there was none to come
             self.stopped_by = ""
 
@@ -145,8 +148,12 @@ class Session(Observer):
                     f"debugger: rule={each.rule} step={each.step}: {each.message}; {each.change}", flush=True
                 )
 
-    def end(self) -> Findings:
-        """Everything written, the side process's last look awaited: what was found."""
+    def end(self, *, hurry: bool = False) -> Findings:
+        """Everything written, the side process's last look awaited: what was found.
+
+        Args:
+            hurry: the training failed or was told to stop, so nothing is tried out any more.
+        """
         if self._capture:
             self._capture.end()
         if self._timer:
@@ -163,7 +170,8 @@ class Session(Observer):
             print(f"warning: debugging ends early: {error}", flush=True)
         findings = Findings.read(self.folder)
         findings.stopped_by = self.stopped_by
-        self._probe(findings)
+        if not (hurry or self._told_to_stop):
+            self._probe(findings)
         self._tell(findings)
         for left in (DONE, ORDERS):
             (self.folder / left).unlink(missing_ok=True)
@@ -172,16 +180,9 @@ class Session(Observer):
         return findings
 
     def _probe(self, findings: Findings) -> None:
-        """Measure what more threads would do for batches that come too late."""
-        finding, batches = findings.of("dataloader"), self._batches
-        if finding is None or batches is None:
+        """Measure what the findings propose, where that is cheap."""
+        if self._network is None or self._batches is None or not findings.findings:
             return
-        from training_code.profiling.data import Profile
-        from training_code.profiling.probe import faster_with_workers, gain_of_workers
-        from training_code.profiling.rules import shares
+        from training_code.profiling.probe import measure
 
-        share = shares(Profile.read(self.folder / "profile").steady)["data"] / 100
-        steps = batches.steps
-        finding.gain = gain_of_workers(
-            share, faster_with_workers(lambda number: batches.training(1, number % steps))
-        )
+        measure(findings, self.folder / "profile", self._network, self._batches)

@@ -11,7 +11,7 @@ import itertools
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 
@@ -26,8 +26,16 @@ _LEAST_STEPS: Final = 8
 _LEAST_SAMPLES: Final = 6
 
 Values = Mapping[str, float]
-Seen = tuple[str, str, str]
-"""What is wrong, what to change, what that would gain."""
+
+
+class Seen(NamedTuple):
+    """What is wrong, what to change, what that would gain, and how the gain was got."""
+
+    message: str
+    change: str
+    gain: str
+    how: str
+
 
 CAUSES: Final[Mapping[str, tuple[str, ...]]] = {
     "dataloader": ("io_bottleneck",),
@@ -80,10 +88,7 @@ class ProfileRules:
             state.explained_by = cause.rule
             cause.consequences.append(name)
             return
-        message, change, gain = seen
-        self._findings.findings.append(
-            Finding(rule=name, kind="profile", step=step, message=message, change=change, gain=gain)
-        )
+        self._findings.findings.append(Finding(rule=name, kind="profile", step=step, **seen._asdict()))
 
 
 def shares(steps: Mapping[str, Column]) -> dict[str, float]:
@@ -100,11 +105,12 @@ def dataloader(profile: Profile, values: Values) -> Seen | None:
     waited = _data_share(profile)
     if waited <= values["threshold"]:
         return None
-    return (
+    return Seen(
         f"waiting for data is {waited:.0f}% of the step",
         "make less of each picture while training: cached or smaller pictures, augment without crops, "
         "or more cores for the loader",
         f"at most {100 / (100 - min(99.0, waited)):.1f} times faster steps",
+        "from the parts of the steps",
     )
 
 
@@ -117,11 +123,12 @@ def io_bottleneck(profile: Profile, values: Values) -> Seen | None:
     waited = _data_share(profile)
     if len(waits) < _LEAST_SAMPLES or waited <= values["threshold"] or waits.mean() <= values["io_threshold"]:
         return None
-    return (
+    return Seen(
         f"waiting for data is {waited:.0f}% of the step, and the cores wait for the disk {waits.mean():.0f}% "
         "of the time",
         "an instance with more memory, so that the decoded pictures fit into it; or a faster volume",
         f"at most {100 / (100 - min(99.0, waited)):.1f} times faster steps",
+        "from the parts of the steps",
     )
 
 
@@ -135,10 +142,11 @@ def cpu_bottleneck(profile: Profile, values: Values) -> Seen | None:
     both = 100 * np.mean((profile.cores > values["cpu_threshold"]) & (busy < values["gpu_threshold"]))
     if both <= values["threshold"]:
         return None
-    return (
+    return Seen(
         f"in {both:.0f}% of the time the cores are full and the GPU is not",
         "an instance with more cores per GPU, or less work for them: cheaper augmentation, smaller pictures",
         f"at most {100 / max(1.0, float(busy.mean())):.1f} times faster",
+        "from the GPU's use",
     )
 
 
@@ -148,10 +156,12 @@ def low_gpu_utilization(profile: Profile, values: Values) -> Seen | None:
     if busy.shape[1] < _LEAST_SAMPLES or np.percentile(busy.mean(0), 95) >= values["threshold"]:
         return None
     mean = float(busy.mean())
-    return (
+    return Seen(
         f"the GPU is busy {mean:.0f}% of the time",
         "a smaller and cheaper GPU does the same work; or a larger batch_size or image_size uses this one",
-        f"up to {100 / max(1.0, mean):.1f} times",
+        f"the same work on a GPU of {max(1.0, mean):.0f}% of the speed, or {100 / max(1.0, mean):.1f} times "
+        "as much on this one",
+        "from the GPU's use",
     )
 
 
@@ -172,11 +182,12 @@ def gpu_memory_increase(profile: Profile, values: Values) -> Seen | None:
     if not steady or grown < max(values["least_mb"], values["increase"] / 100 * parts[0]):
         return None
     per_step = grown / (len(tail) * 0.75)
-    return (
+    return Seen(
         f"memory grew from {parts[0]:.0f} to {parts[-1]:.0f} MiB, {per_step:.1f} MiB a step",
         "something keeps what each step makes: losses or outputs that are collected with their graph "
         "(detach them), or a list that is never emptied",
         f"no end for want of memory: 1000 more steps would take {per_step * 1000 / 1024:.1f} GiB",
+        "from the memory of each step",
     )
 
 
@@ -188,10 +199,11 @@ def batch_size(profile: Profile, values: Values) -> Seen | None:
     full = 100 * float((used / np.maximum(1, profile.gpu("total_mb"))).max())
     if np.percentile(busy.mean(0), 95) >= values["gpu_threshold"] or full >= values["memory_threshold"]:
         return None
-    return (
+    return Seen(
         f"the GPU is busy {busy.mean():.0f}% of the time with {full:.0f}% of its memory",
         "double batch_size, and raise learning_rate by about 1.4 (its square root) to two with it",
         f"up to {100 / max(1.0, float(busy.mean())):.1f} times faster",
+        "from the GPU's use",
     )
 
 
@@ -215,13 +227,13 @@ def step_outlier(profile: Profile, values: Values) -> Seen | None:
         return None
     worst = int(np.argmax(spent))
     part = max((*PHASES, "rest"), key=lambda name: float(steady[name][worst]))
-    return (
+    return Seen(
         f"{int(slow.sum())} of {len(spent)} steps take up to {spent.max() / median:.0f} times the median "
         f"({median * 1000:.0f} ms), most of it in {part!r}; the slowest is step {int(steady['step'][worst])}",
         f"look at what else happens in {part!r} at these steps: other jobs on the machine, a disk that "
-        "stalls, "
-        "memory that is short",
+        "stalls, memory that is short",
         f"{100 / (100 - share):.2f} times faster",
+        "from the time of each step",
     )
 
 
@@ -230,11 +242,12 @@ def load_balancing(profile: Profile, values: Values) -> Seen | None:
     busy = profile.gpu("busy").mean(1)
     if busy.max() - busy.min() < values["threshold"]:
         return None
-    return (
+    return Seen(
         f"GPU {int(busy.argmax())} is busy {busy.max():.0f}% of the time, GPU {int(busy.argmin())} "
         f"{busy.min():.0f}%",
         "batches of the same size for each; nothing else on the busy one (validation, saving)",
         f"up to {busy.max() / max(1.0, float(busy.mean())):.1f} times faster",
+        "from the GPUs' use",
     )
 
 

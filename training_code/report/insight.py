@@ -16,7 +16,7 @@ _PARTS: Final = {
     "optimizer": "optimiser",
     "rest": "rest of the step",
 }
-_BETWEEN: Final = "between steps (validation, saving)"
+_BETWEEN: Final = "between steps (validation, saving, rules)"
 
 
 def findings(record: Record) -> str:
@@ -30,7 +30,8 @@ def findings(record: Record) -> str:
 
 def _finding(each: dict[str, Any]) -> str:
     where = "".join(f"<li><code>{escape(name)}</code></li>" for name in each["where"])
-    gain = f"<p class='gain'>Expect: {escape(each['gain'])}</p>" if each["gain"] else ""
+    how = f" <small>({escape(each['how'])})</small>" if each.get("how") else ""
+    gain = f"<p class='gain'>Expect: {escape(each['gain'])}{how}</p>" if each["gain"] else ""
     also = ", ".join(escape(_words(name)) for name in each["consequences"])
     explained = f"<p class='note'>This also explains: {also}.</p>" if also else ""
     return (

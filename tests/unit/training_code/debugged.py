@@ -83,7 +83,9 @@ def debug(pictures: Path, plant: Callable[[ResNet], None] | None = None, **hyper
 
 
 def found(findings: Findings) -> list[str]:
-    """The rules that found something of their own."""
+    """The rules that found something of their own; each has to say what to change, and what that gains."""
+    for each in findings.findings:
+        assert all((each.change, each.gain, each.how)), each
     return [each.rule for each in findings.findings]
 
 

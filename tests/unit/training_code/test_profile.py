@@ -10,8 +10,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
+from torch import Tensor
+from torch.nn.functional import cross_entropy
 
-from tests.unit.training_code.debugged import SHORT, classes_of_noise, network
+from tests.unit.training_code.debugged import SHORT, classes_of_noise, found, network
 from tests.unit.training_code.samples import MACHINE, load
 from training_code import loop
 from training_code.batches import Batches
@@ -20,9 +23,9 @@ from training_code.config import parse
 from training_code.debugging.catalogue import PROFILE_RULES
 from training_code.debugging.findings import Findings
 from training_code.observer import PHASES, Observer, Observers
+from training_code.profiling import probe
 from training_code.profiling.data import Profile
 from training_code.profiling.files import OPERATORS, STEPS, SYSTEM, TRACE
-from training_code.profiling.probe import faster_with_workers, gain_of_workers
 from training_code.profiling.rules import ProfileRules
 from training_code.profiling.steps import COLUMNS, StepTimer
 from training_code.profiling.system import Sampler
@@ -85,10 +88,6 @@ def judged(folder: Path) -> Findings:
     return findings
 
 
-def found(findings: Findings) -> list[str]:
-    return [each.rule for each in findings.findings]
-
-
 def test_a_training_like_any_other_triggers_no_rule(pictures: Path, tmp_path: Path) -> None:
     assert found(profile(pictures, tmp_path, Clock())) == []
 
@@ -112,9 +111,58 @@ def test_a_probe_measures_what_two_threads_would_gain() -> None:
             together.wait()  # two at once, or never
 
     ticks = iter([0.0, 8.0, 8.0, 12.0])
-    assert faster_with_workers(prepare, lambda: next(ticks)) == 2
-    assert gain_of_workers(0.5, 2.0).endswith("steps 1.33× as fast, more when they are prepared ahead")
-    assert "no faster" in gain_of_workers(0.5, 1.0)
+    assert probe.faster_with_workers(prepare, lambda: next(ticks)) == 2
+    assert probe.gain_of_workers(0.5, 2.0).startswith("steps 1.33× as fast with a second thread")
+    assert probe.gain_of_workers(0.5, 1.0).startswith("nothing")
+
+
+def test_a_probe_measures_what_twice_the_batch_would_gain_and_changes_nothing(pictures: Path) -> None:
+    config = parse(SHORT | {"batch_size": "4"})
+    dataset = load(pictures, config)
+    batches = Batches(dataset.train, dataset.transform, config, MACHINE)
+    trained, sizes = network(2), []
+    trained.eval()
+    before = {name: value.clone() for name, value in trained.state_dict().items()}
+    trained.conv1.register_forward_hook(lambda _module, inputs, _output: sizes.append(len(inputs[0])))
+    ticks = iter([0.0, 8.0, 8.0, 18.0])
+    assert probe.faster_with_twice_the_batch(trained, batches, lambda: next(ticks)) == 1.6
+    assert sizes == [4] * 10 + [8] * 10
+    assert not trained.training
+    assert all(torch.equal(value, before[name]) for name, value in trained.state_dict().items())
+    assert all(each.grad is None for each in trained.parameters())
+
+
+def test_twice_a_batch_that_does_not_fit_gains_nothing(
+    pictures: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = parse(SHORT | {"batch_size": "4"})
+    dataset = load(pictures, config)
+    batches = Batches(dataset.train, dataset.transform, config, MACHINE)
+
+    def full(scores: Tensor, labels: Tensor) -> Tensor:
+        if len(labels) > 4:
+            raise torch.OutOfMemoryError
+        return cross_entropy(scores, labels)
+
+    monkeypatch.setattr(probe, "cross_entropy", full)
+    assert probe.faster_with_twice_the_batch(network(2), batches) is None
+    assert "does not fit" in probe.gain_of_twice_the_batch(None)
+
+
+def test_findings_that_can_be_tried_out_say_what_was_measured(pictures: Path, tmp_path: Path) -> None:
+    config = parse(SHORT | {"batch_size": "4"})
+    dataset = load(pictures, config)
+    batches = Batches(dataset.train, dataset.transform, config, MACHINE)
+    findings = written(tmp_path / "profile", {}, BUSY | {"gpu0_busy": 30, "gpu0_used_mb": 20})
+    findings.findings += written(tmp_path / "slow", {"data": 0.1}, BUSY).findings
+    assert found(findings) == ["batch_size", "dataloader"]
+    assert findings.findings[0].how == "from the GPU's use"
+    probe.measure(findings, tmp_path / "slow", network(2), batches)
+    assert [each.how for each in findings.findings] == [
+        "measured on a probe of 8 steps",
+        "measured on a probe of 8 batches",
+    ]
+    assert "×" in findings.findings[0].gain
 
 
 def test_a_slow_step_is_told_with_its_number_and_its_part(pictures: Path, tmp_path: Path) -> None:

@@ -27,6 +27,8 @@ class VanishingGradient(TrainingRule):
             f"(the smallest is {gradients[small].min():.1e}): these layers learn nothing",
             change="use ReLU activations with batch normalisation or shortcuts instead of a deep stack of "
             "sigmoid or tanh layers; He initialisation; or start from pretrained weights",
+            gain=f"{len(names)} of {weights.sum()} layers learn that stand still now",
+            how="counted at this step",
             where=names,
         )
 
@@ -55,6 +57,8 @@ class ExplodingTensor(TrainingRule):
             message=f"{listed(where)} became infinite or not a number",
             change="lower learning_rate by ten, or let it rise in a longer warm-up (warmup_epochs); with "
             "AdamW keep eps at 1e-8",
+            gain=f"the training gets past step {step}",
+            how="no later number means anything",
             where=where,
         )
 
@@ -81,5 +85,7 @@ class DeadRelu(TrainingRule):
             message=f"{share.max():.0f}% of the channels behind {listed(names)} are never active",
             change="lower learning_rate or warm it up: steps that are too large push biases so far down "
             "that a unit never fires again; look at the biases if the weights were loaded",
+            gain=f"{dead[over].sum()} of {there[over].sum()} channels of these layers work again",
+            how="counted at this step",
             where=[f"{name}: {share[self.names['relus'].index(name)]:.0f}% dead" for name in names],
         )

@@ -37,6 +37,8 @@ class Overfit(TrainingRule):
             "pictures by heart",
             change='more pictures, or more variation of those there are (augment = "crop-flip"); '
             "fewer epochs; weight_decay; or train fewer layers (trainable_from) of a pretrained network",
+            gain=f"at most {gap:.3g} of the validation loss, the gap between the two",
+            how="from this epoch's losses",
         )
 
 
@@ -64,7 +66,8 @@ class Overtraining(TrainingRule):
             message=f"the validation loss has not improved for {stalls['valid']} epochs, the training "
             f"loss not for {stalls['train']}",
             change=f"train for about {useful} epochs; the model kept is that of the best epoch either way",
-            gain=f"{len(steps) / max(1, useful):.1f} times shorter",
+            gain=f"a training {len(steps) / max(1, useful):.1f} times shorter",
+            how="counted in epochs",
         )
 
 
@@ -93,6 +96,9 @@ class LossNotDecreasing(TrainingRule):
             f"{steps[-1] - steps[-span]} steps on",
             change="try learning_rate three times higher, and three times lower: too high a rate jumps over "
             "the minimum, too low a one does not get there; check that pictures and labels belong together",
+            gain=f"at most {recent - smoothing_floor(self.names):.3g} of loss, all that is left of it "
+            f"(guessing has {math.log(self.names['classes']):.3g})",
+            how="from the saved losses",
         )
 
 

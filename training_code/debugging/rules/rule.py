@@ -16,12 +16,13 @@ Vector = NDArray[np.float32]
 
 @dataclass(frozen=True, kw_only=True)
 class Seen:
-    """What a rule saw at a step that is wrong."""
+    """What a rule saw at a step that is wrong, what to change, what that gains, and how the gain was got."""
 
     message: str
     change: str
+    gain: str
+    how: str
     where: list[str] = field(default_factory=list)
-    gain: str = ""
 
 
 class TrainingRule(Rule):  # type: ignore[misc]

@@ -37,6 +37,8 @@ class PoorWeightInitialization(TrainingRule):
             message=f"the weights of {listed(names)} {said}",
             change='start from weights = "imagenet", or from fresh ones (weights = "none"): both suit ReLU '
             "networks. If the weights were loaded, look at how that file was made",
+            gain=f"{len(names)} of {len(ratio)} layers start where signals neither die nor explode",
+            how="counted before the first step",
             where=names,
         )
 
@@ -60,6 +62,8 @@ class UnchangedTensor(TrainingRule):
             message=f"{listed(names)} did not change for {int(self.parameters['patience'])} saved steps",
             change="raise learning_rate if the loss is still high; if these layers are meant to stay as they "
             "are, freeze them (trainable_from), which makes each step cheaper",
+            gain=f"{len(names)} of {np.sum(self.names['is_weight'])} layers learn again, or cost no step",
+            how="counted at this step",
             where=names,
         )
 
@@ -85,6 +89,8 @@ class WeightUpdateRatio(TrainingRule):
                 message=f"a single step moves {listed(names)} by {most:.2g} times their size; about 0.001 is "
                 "usual",
                 change="lower learning_rate by ten to a hundred, or let it rise in a warm-up (warmup_epochs)",
+                gain=f"steps of about 0.001 of a weight's size, {most / 0.001:.2g} times smaller",
+                how="from this step's largest update",
                 where=names,
             )
         if small[weights].all():
@@ -92,6 +98,8 @@ class WeightUpdateRatio(TrainingRule):
             return Seen(
                 message=f"a step moves no weight by more than {ratio[small].max():.1e} of its size",
                 change="raise learning_rate; look at whether the gradients reach the weights at all",
+                gain="weights that move: steps of about 0.001 of their size are usual",
+                how="from this step's updates",
                 where=names,
             )
         return None
