@@ -1,130 +1,71 @@
 """What looking on costs: a training step with debugging and profiling off, at their defaults, and at most.
 
-The demo's network on pictures of its size (ResNet18, 32 pixels, batches of 64), the same steps in turn: no
-observer at all; everything off; the default of a last training (all rules every tenth step, every step timed,
-the first ten traced, the side processes running); everything at every step; and smdebug used naively (its own
-hook, every tensor saved at every step; in float32, because it cannot save bfloat16, and against float32). A
-row's time is the mean of its steps after the traced ones, the side
-processes' share of the cores included; medians of several rounds. `make bench NAME=debug_overhead`, or with
-ROUNDS and STEPS in the environment.
+The demo's network on pictures of its size (ResNet18, 32 pixels, batches of 64), the same steps in turn: a
+loop out of which every call of an observer was cut; everything off, which is the loop as it is with an
+observer whose methods do nothing; the default of a last training (all rules every tenth step, every step
+timed, the first ten traced, the side processes running); everything at every step; and smdebug used naively
+(its own hook, every tensor saved at every step; in float32, because it cannot save bfloat16, and against
+float32).
+
+A run's time is the median of its tens of steps behind the first twenty, the side processes' share of the
+cores included; each ten has one step that is looked at. Overheads are medians over the rounds, each against
+the bare loop's run of the same round. Off and bare differ by less than a microsecond a step, far below what
+two runs differ by anyway: they are also put against each other in turns of ten steps, on one network, many
+times over.
+
+What is paid once is told apart: `trace_s`, the first twenty steps with the trace less those without;
+`begin_s` and `end_s`, for starting what looks on and for waiting for its last look. `step_sum_error` and
+`wall_sum_error` say by what share the report's breakdown misses a clock outside of it: over all steps, and
+over everything until the last one. `make bench NAME=debug_overhead`; ROUNDS, STEPS, PAIRS in the environment.
 """
 
 from __future__ import annotations
 
-import dataclasses
 import os
-import shutil
 import statistics
 import tempfile
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
-import numpy as np
 import torch
-from PIL import Image
-from torch import Tensor
 
+from benchmarks.debug_training import (
+    Run,
+    bare_loop,
+    between_blocks,
+    calls_of_a_step,
+    pictures,
+    train,
+)
 from benchmarks.harness import Row, publish
-from training_code import data, loop, model
-from training_code.batches import Batches
-from training_code.checkpoints import Checkpoints
-from training_code.config import Config, parse
-from training_code.debugging.settings import Settings
-from training_code.machine import Machine
+from training_code import loop
 from training_code.observer import Observer
 from training_code.resnet import ResNet
-from training_code.stopping import StopSignal
-from training_code.watching import watching
 
-ROUNDS = int(os.environ.get("ROUNDS", "3"))
-STEPS = int(os.environ.get("STEPS", "200"))
-BATCH = 64
-TRACED = 12
-"""The first steps, which a last training traces once; they are left out in every row."""
-CLASSES = 10
+ROUNDS = int(os.environ.get("ROUNDS", "7"))
+STEPS = int(os.environ.get("STEPS", "100"))
+PAIRS = int(os.environ.get("PAIRS", "60"))
+BLOCK = 10
+FIRST = 20
+"""Steps at the beginning that are left out in every row; ten of them are traced."""
 NAIVE_STEPS = 12
 """Of the naive peer, which is many times slower."""
 
-HYPERPARAMETERS = {
-    "image_size": "32",
-    "batch_size": str(BATCH),
-    "epochs": "1",
-    "augment": "crop",
-    "learning_rate": "0.01",
-    "seed": "7",
+BARE = "no observer"
+SYSTEMS: dict[str, dict[str, str]] = {
+    BARE: {},
+    "off": {"debug_rules": "none", "profile": "off"},
+    "default": {"debug_rules": "all", "profile": "on"},
+    "everything on": {"debug_rules": "all", "debug_every": "1", "profile": "on"},
 }
 
 
-def pictures(root: Path, steps: int) -> Path:
-    """Noise in class folders: `steps` batches to train on, one picture of each class in the other splits."""
-    random = np.random.default_rng(7)
-    for split, count in (("train", steps * BATCH // CLASSES), ("valid", 1), ("test", 1)):
-        for label in range(CLASSES):
-            folder = root / split / str(label)
-            folder.mkdir(parents=True)
-            for number in range(count):
-                noise = random.integers(0, 256, (8, 8, 3), dtype=np.uint8)
-                Image.fromarray(noise).save(folder / f"{number}.png")
-    return root
-
-
-def seconds_per_step(
-    root: Path,
-    told: dict[str, str],
-    prepare: Callable[[ResNet], Observer] | None = None,
-    *,
-    float32: bool = False,
-) -> float:
-    """Train once; the mean time of a step after the first ones."""
-    config = parse(HYPERPARAMETERS | told)
-    found = data.find({split: root / split for split in ("train", "valid", "test")}, config)
-    dataset = data.load(found, config, StopSignal())
-    machine = Machine.prepare(torch.get_num_threads(), config)
-    if float32:
-        machine = dataclasses.replace(machine, bfloat16=False)
-    train, valid, _ = (Batches(split, dataset.transform, config, machine) for split in dataset.splits)
-    network = model.build(config, CLASSES, root / "none", machine)
-    ends: list[float] = []
-    with _observed(config, network, prepare) as observer:
-        clock = _Clock(observer)
-        loop.train(network, train, valid, config, Checkpoints(None, {}), StopSignal(), clock)
-        ends = clock.ends
-    first = TRACED if len(ends) > 3 * TRACED else 1
-    return (ends[-1] - ends[first - 1]) / (len(ends) - first)
-
-
-class _Clock(Observer):
-    """Passes everything on to an observer, and notes when each step is over."""
-
-    def __init__(self, observer: Observer) -> None:
-        self._observer = observer
-        self.ends: list[float] = []
-        self.training_begins = observer.training_begins  # type: ignore[method-assign]
-        self.step_begins = observer.step_begins  # type: ignore[method-assign]
-        self.phase = observer.phase  # type: ignore[method-assign]
-        self.epoch_ends = observer.epoch_ends  # type: ignore[method-assign]
-        self.training_ends = observer.training_ends  # type: ignore[method-assign]
-
-    def step_ends(self, loss: Tensor) -> None:
-        self._observer.step_ends(loss)
-        self.ends.append(time.perf_counter())
-
-
-@contextmanager
-def _observed(
-    config: Config, network: ResNet, prepare: Callable[[ResNet], Observer] | None
-) -> Iterator[Observer]:
-    output = Path(tempfile.mkdtemp(prefix="debug-overhead-"))
-    try:
-        if prepare is not None:
-            yield prepare(network)
-            return
-        with watching(output, Settings.of(config), [str(each) for each in range(CLASSES)]) as looking:
-            yield looking.observer or Observer()
-    finally:
-        shutil.rmtree(output)
+def step_seconds(run: Run) -> float:
+    """A step's time: the median over its tens of steps, or the mean of a run that has too few."""
+    first = FIRST if len(run.asked) > FIRST + BLOCK else 2
+    marks = run.asked[first:]
+    tens = [(late - early) / BLOCK for early, late in zip(marks[::BLOCK], marks[BLOCK::BLOCK], strict=False)]
+    return statistics.median(tens) if tens else (marks[-1] - marks[0]) / (len(marks) - 1)
 
 
 def naive(network: ResNet) -> Observer:
@@ -137,60 +78,90 @@ def naive(network: ResNet) -> Observer:
     return Observer()
 
 
-SYSTEMS: dict[str, dict[str, str]] = {
-    "no observer": {},
-    "off": {"debug_rules": "none", "profile": "off"},
-    "default": {"debug_rules": "all", "profile": "on"},
-    "everything on": {"debug_rules": "all", "debug_every": "1", "profile": "on"},
-}
-
-
 def main() -> None:
     """Measure in turn, and publish."""
     torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "0")) or len(os.sched_getaffinity(0)))
     os.environ["SMDEBUG_LOG_LEVEL"] = "error"
-    times: dict[str, list[float]] = {name: [] for name in SYSTEMS}
+    bare = bare_loop()
+    runs: dict[str, list[Run]] = {name: [] for name in SYSTEMS}
     with tempfile.TemporaryDirectory() as scratch:
         root = pictures(Path(scratch) / "all", STEPS)
         few = pictures(Path(scratch) / "few", NAIVE_STEPS)
-        seconds_per_step(few, {})  # first allocations
-        for _ in range(ROUNDS):
-            for name, told in SYSTEMS.items():
-                times[name].append(seconds_per_step(root, told))
-        times["no observer, float32"] = [seconds_per_step(few, {}, float32=True)]
-        times["smdebug, everything saved, float32"] = [seconds_per_step(few, {}, naive, float32=True)]
-    rows: list[Row] = [
-        {
-            "system": name,
-            "ms_per_step": 1000 * statistics.median(measured),
-            "least_ms": 1000 * min(measured),
-            "overhead": _overhead(measured, times[_bare(name)]),
-        }
-        for name, measured in times.items()
+        ten = pictures(Path(scratch) / "ten", BLOCK)
+        train(few, {})  # first allocations
+        for number in range(ROUNDS):
+            names = list(SYSTEMS)
+            for name in names[number % len(names) :] + names[: number % len(names)]:
+                runs[name].append(train(root, SYSTEMS[name], by=bare if name == BARE else loop))
+        runs[f"{BARE}, float32"] = [train(few, {}, by=bare, float32=True)]
+        runs["smdebug, everything saved, float32"] = [train(few, {}, prepare=naive, float32=True)]
+        factors = between_blocks(ten, PAIRS, BLOCK)
+    publish("debug_overhead", [_row(name, runs) for name in runs], _summary(runs, factors))
+
+
+def _row(name: str, runs: dict[str, list[Run]]) -> Row:
+    seconds = [step_seconds(each) for each in runs[name]]
+    watched = any(each.begin > 0.1 for each in runs[name])
+    return {
+        "system": name,
+        "ms_per_step": 1000 * statistics.median(seconds),
+        "least_ms": 1000 * min(seconds),
+        "overhead": _overhead(runs, name),
+        "trace_s": _trace(runs, name) if watched else None,
+        "begin_s": _median(runs[name], lambda run: run.begin) if watched else None,
+        "end_s": _median(runs[name], lambda run: run.end) if watched else None,
+        "step_sum_error": _worst(run.step_sum_error for run in runs[name]),
+        "wall_sum_error": _worst(run.wall_sum_error for run in runs[name]),
+    }
+
+
+def _summary(runs: dict[str, list[Run]], factors: Sequence[float]) -> dict[str, float | None]:
+    step = statistics.median(step_seconds(each) for each in runs[BARE])
+    deviation = statistics.stdev(factors) if len(factors) > 1 else 0.0
+    return {
+        "off_overhead": statistics.median(factors) - 1,
+        # Of a median, 95%: 1.96 * sqrt(pi / 2) standard errors of the mean.
+        "off_overhead_plus_minus": 2.46 * deviation / len(factors) ** 0.5,
+        "off_calls_share": calls_of_a_step() / step,
+        "default_overhead": _overhead(runs, "default"),
+        "everything_overhead": _overhead(runs, "everything on"),
+        "naive_overhead": _overhead(runs, "smdebug, everything saved, float32"),
+        "trace_s": _trace(runs, "default"),
+        "begin_s": _median(runs["default"], lambda run: run.begin),
+        "end_s": _median(runs["default"], lambda run: run.end),
+        "step_sum_error": _worst(run.step_sum_error for run in runs["default"]),
+        "wall_sum_error": _worst(run.wall_sum_error for run in runs["default"]),
+        "steps": STEPS,
+        "rounds": ROUNDS,
+    }
+
+
+def _overhead(runs: dict[str, list[Run]], name: str) -> float:
+    """By what share the steps take longer: the median of the rounds' own ratios."""
+    bare = f"{BARE}, float32" if name.endswith("float32") else BARE
+    ratios = [
+        step_seconds(one) / step_seconds(other) for one, other in zip(runs[name], runs[bare], strict=True)
     ]
-    publish(
-        "debug_overhead",
-        rows,
-        {
-            "off_overhead": _overhead(times["off"], times["no observer"]),
-            "default_overhead": _overhead(times["default"], times["no observer"]),
-            "everything_overhead": _overhead(times["everything on"], times["no observer"]),
-            "naive_overhead": _overhead(
-                times["smdebug, everything saved, float32"], times["no observer, float32"]
-            ),
-            "steps": STEPS,
-            "rounds": ROUNDS,
-        },
+    return statistics.median(ratios) - 1
+
+
+def _trace(runs: dict[str, list[Run]], name: str) -> float:
+    """What the first steps take longer than those that nobody watches."""
+
+    def first(run: Run) -> float:
+        return run.asked[FIRST] - run.asked[0]
+
+    return statistics.median(
+        first(one) - first(other) for one, other in zip(runs[name], runs["off"], strict=True)
     )
 
 
-def _bare(name: str) -> str:
-    return "no observer, float32" if name.endswith("float32") else "no observer"
+def _median(runs: Sequence[Run], what: Callable[[Run], float]) -> float:
+    return statistics.median(map(what, runs))
 
 
-def _overhead(measured: list[float], bare: list[float]) -> float:
-    """By what share the steps take longer: the median of the rounds' own ratios."""
-    return statistics.median(one / other for one, other in zip(measured, bare, strict=True)) - 1
+def _worst(errors: Iterable[float | None]) -> float | None:
+    return max((each for each in errors if each is not None), default=None)
 
 
 if __name__ == "__main__":

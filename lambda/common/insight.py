@@ -17,6 +17,9 @@ from common.errors import InvalidRecipe, listed
 from common.insight_rules import MANAGED_ACCOUNTS, MANAGED_RULES
 from common.recipe import Recipe
 
+TENSORS = "/opt/ml/output/data/debug/tensors"
+"""Where the training code saves tensors: what SageMaker uploads while the job runs, for its own rules."""
+
 
 def hyperparameters(recipe: Recipe, machine: Machine) -> dict[str, Any]:
     """What the training code is told; its own names."""
@@ -30,8 +33,8 @@ def hyperparameters(recipe: Recipe, machine: Machine) -> dict[str, Any]:
         told["debug_parameters"] = json.dumps(debug["parameters"])
     if "every" in debug:
         told["debug_every"] = debug["every"]
-    if "save" in debug:
-        told["debug_save"] = debug["save"]
+    if "save" in debug or debug.get("managed_rules"):  # AWS's rules look at whole tensors
+        told["debug_save"] = debug.get("save", "tensors")
     if "traced_steps" in profile:
         told["profile_steps"] = profile["traced_steps"]
     with contextlib.suppress(prices.UnknownPrice):  # then the report says nothing of the cost
@@ -56,7 +59,10 @@ def managed(recipe: Recipe, name: str, artifacts_bucket: str) -> dict[str, Any]:
         )
     image = f"{MANAGED_ACCOUNTS[region]}.dkr.ecr.{region}.amazonaws.com/sagemaker-debugger-rules:latest"
     return {
-        "DebugHookConfig": {"S3OutputPath": f"s3://{artifacts_bucket}/jobs/{name}/tensors"},
+        "DebugHookConfig": {
+            "S3OutputPath": f"s3://{artifacts_bucket}/jobs/{name}/tensors",
+            "LocalPath": TENSORS,
+        },
         "DebugRuleConfigurations": [
             {
                 "RuleConfigurationName": rule,

@@ -21,7 +21,7 @@ DETAIL_TYPE = "Training Rule Triggered"
 
 _MOST = 20
 _LENGTH = 600
-_FIELDS = ("rule", "step", "message", "change", "gain")
+_FIELDS = ("rule", "step", "message", "change", "gain", "how")
 
 
 def tell(event: Event, job: Mapping[str, Any], raw: bytes, settings: RegisterSettings, s3: Any) -> bool:
@@ -81,7 +81,8 @@ def _told(finding: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _paragraph(finding: Mapping[str, Any]) -> str:
-    gain = f"\nWhat that should gain: {finding['gain']}" if finding.get("gain") else ""
+    how = f" ({finding['how']})" if finding.get("how") else ""
+    gain = f"\nWhat that should gain: {finding['gain']}{how}" if finding.get("gain") else ""
     return (
         f"{finding.get('rule')} at step {finding.get('step')}: {finding.get('message')}\n"
         f"What to change: {finding.get('change')}{gain}"

@@ -12,7 +12,9 @@ from common.errors import InvalidRecipe
 from common.insight_rules import MANAGED_RULES, RULES
 from training_code import config
 from training_code.debugging import catalogue
+from training_code.debugging.capture import TENSORS
 from training_code.debugging.settings import Settings
+from training_code.watching import FOLDER
 
 RECIPE = '[model]\narch = "resnet18"\nweights = "none"\n[training]\nepochs = 2\n'
 MACHINE = Machine(
@@ -80,7 +82,12 @@ def test_managed_rules_add_awss_own_configurations(monkeypatch: pytest.MonkeyPat
     rules = request["DebugRuleConfigurations"]
     assert [each["RuleParameters"]["rule_to_invoke"] for each in rules] == list(MANAGED_RULES)
     assert rules[0]["RuleEvaluatorImage"].startswith("929884845733.dkr.ecr.eu-west-1.amazonaws.com/")
-    assert request["DebugHookConfig"] == {"S3OutputPath": "s3://bucket/jobs/job/tensors"}
+    assert request["DebugHookConfig"] == {
+        "S3OutputPath": "s3://bucket/jobs/job/tensors",
+        "LocalPath": f"/opt/ml/output/data/{FOLDER}/{TENSORS}",
+    }
+    assert told("[debug]\nmanaged_rules = true\n")["debug_save"] == "tensors"
+    assert told('[debug]\nmanaged_rules = true\nsave = "reductions"\n')["debug_save"] == "reductions"
     monkeypatch.setenv("AWS_REGION", "eu-nowhere-1")
     with pytest.raises(InvalidRecipe, match="AWS has no rules for eu-nowhere-1"):
         insight.managed(wanted, "job", "bucket")

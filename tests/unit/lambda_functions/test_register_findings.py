@@ -12,7 +12,8 @@ from common.errors import EventRefused
 from tests.unit.lambda_functions.fakes import Context, World
 from tests.unit.lambda_functions.test_register_model import ended, numbers, output, train
 
-FOUND = {"rule": "overfit", "step": 40, "message": "by heart", "change": "fewer epochs", "gain": "0.2"}
+FOUND = {"rule": "overfit", "step": 40, "message": "by heart", "change": "fewer epochs"}
+FOUND |= {"gain": "0.2", "how": "measured"}
 
 
 def trained(world: World, findings: Any) -> str:
@@ -38,7 +39,7 @@ def test_findings_are_told_once_with_what_to_change(world: World, action: str) -
     (mail,) = world.sns.mails
     assert f"rules triggered in training job {job}" in mail["Subject"]
     assert "overfit at step 40: by heart" in mail["Message"]
-    assert "What to change: fewer epochs\nWhat that should gain: 0.2" in mail["Message"]
+    assert "What to change: fewer epochs\nWhat that should gain: 0.2 (measured)" in mail["Message"]
 
 
 def test_an_event_that_was_not_taken_is_told_again_by_lambdas_retry(world: World) -> None:

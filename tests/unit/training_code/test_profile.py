@@ -5,6 +5,7 @@ from __future__ import annotations
 import mmap
 import os
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from tests.unit.training_code.samples import MACHINE, load
 from training_code import loop
 from training_code.batches import Batches
 from training_code.checkpoints import Checkpoints
-from training_code.config import parse
+from training_code.config import Config, parse
 from training_code.debugging.catalogue import PROFILE_RULES
 from training_code.debugging.findings import Findings
 from training_code.observer import PHASES, Observer, Observers
@@ -31,6 +32,7 @@ from training_code.profiling.steps import COLUMNS, StepTimer
 from training_code.profiling.system import Sampler
 from training_code.profiling.trace import Trace
 from training_code.report import record
+from training_code.resnet import ResNet
 from training_code.stopping import StopSignal
 
 STEPS_PER_EPOCH = 12
@@ -200,6 +202,48 @@ def test_the_parts_of_the_steps_add_up_to_the_wall_time(pictures: Path, tmp_path
     assert steps["wall_seconds"] == pytest.approx(wall, rel=0.02)
     assert sum(steps["seconds"].values()) + steps["between_seconds"] == pytest.approx(wall, rel=0.02)
     assert steps["count"] == 2 * STEPS_PER_EPOCH
+
+
+class Bracketed(Observer):
+    """A timer between two clocks: `inside` reads the time it cannot miss, `outside` that it cannot exceed."""
+
+    def __init__(self, timer: StepTimer) -> None:
+        self._timer = timer
+        self.phase = timer.phase  # type: ignore[method-assign]
+        self.inside: list[float] = []
+        self.outside: list[float] = []
+
+    def training_begins(self, network: ResNet, config: Config, batches: Batches) -> None:
+        self._timer.training_begins(network, config, batches)
+
+    def step_begins(self, epoch: int, step: int) -> None:
+        self._before = time.perf_counter()
+        self._timer.step_begins(epoch, step)
+        self._begun = time.perf_counter()
+
+    def step_ends(self, loss: Tensor) -> None:
+        ended = time.perf_counter()
+        self._timer.step_ends(loss)
+        self.inside.append(ended - self._begun)
+        self.outside.append(time.perf_counter() - self._before)
+
+
+def test_the_parts_of_every_real_step_are_the_time_another_clock_measures(
+    pictures: Path, tmp_path: Path
+) -> None:
+    config = parse(SHORT | {"epochs": "2", "batch_size": "4"})
+    dataset = load(pictures, config)
+    train, valid, _ = (Batches(split, dataset.transform, config, MACHINE) for split in dataset.splits)
+    timer = StepTimer(tmp_path)
+    clocks = Bracketed(timer)
+    loop.train(network(2), train, valid, config, Checkpoints(None, {}), StopSignal(), clocks)
+    timer.end()
+    columns = Profile.read(tmp_path).steps
+    spent = np.sum([columns[name] for name in (*PHASES, "rest")], axis=0)
+    assert len(spent) == 2 * STEPS_PER_EPOCH
+    rounding = 1e-5  # of six parts, to a microsecond each
+    assert np.all(spent > np.array(clocks.inside) - rounding)
+    assert np.all(spent < np.array(clocks.outside) + rounding)
 
 
 def test_the_first_steps_are_traced_for_perfetto_and_the_dearest_operators_listed(
