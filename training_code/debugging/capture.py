@@ -4,12 +4,15 @@ Saved are vectors over the trained tensors (their names are in names.json): grad
 update's size, whether a weight changed since the last save, and the share of inactive channels of every ReLU;
 with each step the loss, averaged since the last save. The first save also has how weights and labels are
 distributed, the last of each epoch the validation's result. Nothing is kept of steps in between, and between
-them the observer adds a loss to a sum. A disk that is full ends the debugging, not the training.
+them the observer adds a loss to a sum. A disk that is full ends the debugging, not the training; it ends
+while there is still room for a checkpoint and the model.
 """
 
 from __future__ import annotations
 
+import errno
 import json
+import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -40,6 +43,11 @@ _COLLECTIONS: Final = {
     "validation": "^valid/",
 }
 _MATRIX_CLASSES: Final = 1000
+_LEFT_FREE: Final = 16 * 2**20
+_LEFT_FREE_FACTOR: Final = 8
+"""Bytes left on the disk, and how many times the network's besides: a checkpoint holds it three times and is
+written beside the one before, the model holds it twice.
+"""
 
 
 class Capture(Observer):
@@ -70,6 +78,9 @@ class Capture(Observer):
 
     def _open(self, network: ResNet, config: Config, batches: Batches) -> None:
         self._folder.mkdir(parents=True, exist_ok=True)
+        size = sum(each.numel() * each.element_size() for each in network.state_dict().values())
+        self._least_free = _LEFT_FREE + _LEFT_FREE_FACTOR * size
+        self._look_for_room()
         self._hook = Hook(self._folder / TENSORS, _COLLECTIONS)
         weights = reductions.weights_of(network)
         labels = batches.split.labels
@@ -197,8 +208,23 @@ class Capture(Observer):
     def _write(self) -> None:
         hook, pending = self._hook, self._pending
         self._pending = {}
-        if hook is not None and pending:
-            self._guarded(lambda: hook.save_step(self._step, pending))
+        if hook is None or not pending:
+            return
+
+        def save() -> None:
+            self._look_for_room()
+            hook.save_step(self._step, pending)
+
+        self._guarded(save)
+
+    def _look_for_room(self) -> None:
+        """Raises OSError when what comes after the training would no longer fit on the disk."""
+        free, least = shutil.disk_usage(self._folder).free, self._least_free
+        if free < least:
+            raise OSError(
+                errno.ENOSPC,
+                f"{free // 2**20} MiB are left on the disk, {least // 2**20} are for checkpoint and model",
+            )
 
     def _guarded(self, work: Callable[[], None]) -> None:
         """Do it, or go on without debugging."""

@@ -158,26 +158,35 @@ class Session(Observer):
             self._capture.end()
         if self._timer:
             self._timer.end()
+        self._wait()
+        findings = Findings.read(self.folder)
+        findings.stopped_by = self.stopped_by
+        if not (hurry or self._told_to_stop):
+            self._probe(findings)
+        self._tell(findings)
+        try:
+            for left in (DONE, ORDERS):
+                (self.folder / left).unlink(missing_ok=True)
+            if findings.rules:
+                findings.write(self.folder)
+        except OSError as error:
+            print(f"warning: what the rules found is not kept: {error}", flush=True)
+        return findings
+
+    def _wait(self) -> None:
+        """Let the side processes look a last time, and see them end."""
         try:
             (self.folder / DONE).touch()
             for process in self._processes:
                 process.wait(timeout=_PATIENCE)
         except subprocess.TimeoutExpired:
             print("warning: the rules did not keep up; the report has what they saw", flush=True)
-            for process in self._processes:
-                process.kill()
         except OSError as error:
             print(f"warning: debugging ends early: {error}", flush=True)
-        findings = Findings.read(self.folder)
-        findings.stopped_by = self.stopped_by
-        if not (hurry or self._told_to_stop):
-            self._probe(findings)
-        self._tell(findings)
-        for left in (DONE, ORDERS):
-            (self.folder / left).unlink(missing_ok=True)
-        if findings.rules:
-            findings.write(self.folder)
-        return findings
+        for process in self._processes:
+            if process.poll() is None:
+                process.kill()
+                process.wait()
 
     def _probe(self, findings: Findings) -> None:
         """Measure what the findings propose, where that is cheap."""

@@ -212,10 +212,20 @@ def _system(profile: Profile) -> Record:
 
 
 def _flow(debug: Path) -> Record | None:
-    """Gradients and updates of each layer over the saved steps, as powers of ten."""
+    """Gradients and updates of each layer over the saved steps, as powers of ten, if they can be read."""
     names = _json(debug / "names.json")
     if names is None or not (debug / "tensors" / "index").is_dir():
         return None
+    try:
+        return _flow_of(debug, names)
+    except Exception as error:  # whatever smdebug makes of files that a full disk or a crash cut off
+        print(
+            f"warning: the report has no gradient flow, the saved tensors cannot be read: {error}", flush=True
+        )
+        return None
+
+
+def _flow_of(debug: Path, names: Record) -> Record | None:
     from training_code.debugging.evaluation import open_trial
 
     trial = open_trial(debug / "tensors")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
+import shutil
 import subprocess
 import sys
 import time
@@ -18,7 +20,8 @@ from training_code import loop
 from training_code.batches import Batches
 from training_code.checkpoints import Checkpoints
 from training_code.config import parse
-from training_code.debugging import capture
+from training_code.debugging import capture, evaluation
+from training_code.debugging.session import Session
 from training_code.debugging.settings import Settings
 from training_code.errors import InvalidHyperparameter, StoppedByRule
 from training_code.observer import Observer, Observers
@@ -103,6 +106,35 @@ def test_a_disk_that_is_full_ends_the_debugging_and_not_the_training(
     looking.end()
     assert len(trained.history) == 2
     assert capsys.readouterr().out.count("warning: debugging stops here, training goes on") == 1
+
+
+def test_debugging_ends_while_there_is_room_for_checkpoint_and_model(
+    uneven: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = parse(SHORT | {"epochs": "1"})
+    dataset = load(uneven, config)
+    train, valid, _ = (Batches(split, dataset.transform, config, MACHINE) for split in dataset.splits)
+    built = network(2)
+    size = sum(each.numel() * each.element_size() for each in built.state_dict().values())
+    looks = iter([10**12, 10**12, 6 * size])
+    monkeypatch.setattr(
+        capture.shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(10**12, 0, next(looks))
+    )
+    looking = capture.Capture(tmp_path, Settings.of(config), dataset.classes)
+    loop.train(built, train, valid, config, Checkpoints(None, {}), StopSignal(), looking)
+    looking.end()
+    assert "training goes on: [Errno 28]" in capsys.readouterr().out
+    assert len(evaluation.open_trial(tmp_path / "tensors").steps()) == 1
+
+
+def test_a_rule_that_comes_with_the_last_step_has_ended_nothing(uneven: Path, tmp_path: Path) -> None:
+    """Several processes agree on the end before a step, and after the last one there is none."""
+    session = Session(tmp_path / "debug", Settings.of(parse(SHORT)), ("many", "few"))
+    trained, _ = watched(uneven, tmp_path / "output", epochs="1", debug_rules="none", debug_every="0")
+    for stopped, by in ((True, "overfit"), (False, "")):
+        session.stopped_by = "overfit"
+        session.training_ends(dataclasses.replace(trained, stopped=stopped))
+        assert session.stopped_by == by
 
 
 def test_looking_on_changes_no_number(uneven: Path, tmp_path: Path) -> None:
