@@ -44,6 +44,7 @@ class Evaluation:
         """Put every step that has come since to every rule; true when there was one."""
         if self._trial is None and not self._open():
             return False
+        self._trial.look()
         steps = [step for step in self._trial.steps() if step > self._last]
         for step in steps:
             for name, rule in self._rules.items():
@@ -121,9 +122,26 @@ class _Names(Mapping[str, Any]):
         return len(self._content)
 
 
+class _Trial(LocalTrial):  # type: ignore[misc]
+    """Looks at the folder when it is told to. smdebug's own looks at every question, and never again once a
+    rule has asked for a tensor that a step does not have: `no_refresh` is not undone by an exception.
+    """
+
+    def look(self) -> None:
+        """Take in what has come since."""
+        self.dynamic_refresh = True
+        self.maybe_refresh()
+        self.dynamic_refresh = False
+
+    def wait_for_steps(self, required_steps: Any, mode: Any = None) -> None:
+        """A rule is only asked about steps that are there."""
+
+
 def open_trial(tensors: Path) -> Any:
-    """smdebug's trial over a folder of saved tensors."""
-    return LocalTrial(name="job", dirname=str(tensors))
+    """smdebug's trial over a folder of saved tensors, as it is now."""
+    trial = _Trial(name="job", dirname=str(tensors))
+    trial.look()
+    return trial
 
 
 def evaluate_folder(

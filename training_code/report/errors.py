@@ -47,7 +47,7 @@ def _pairs(record: Record) -> str:
     for each in record["confused"]:
         truth, said = escape(classes[each["is"]]), escape(classes[each["said"]])
         pictures = "".join(
-            f"<img src='{picture}' alt='a picture of {truth} taken for {said}' loading='lazy'>"
+            f"<img src='{picture}' alt='a picture of {truth} taken for {said}'>"
             for picture in each["pictures"]
         )
         plural = "s" * (each["count"] > 1)

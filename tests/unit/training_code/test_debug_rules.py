@@ -10,7 +10,8 @@ from torch import nn
 
 from tests.unit.training_code.debugged import classes_of_noise, debug, found, sigmoid_stack
 from training_code.debugging.catalogue import DEBUG_RULES
-from training_code.debugging.evaluation import evaluate_folder
+from training_code.debugging.evaluation import Evaluation, evaluate_folder
+from training_code.debugging.findings import Findings
 from training_code.debugging.hook import END_OF_JOB, Hook, array
 from training_code.resnet import ResNet
 
@@ -141,6 +142,22 @@ def test_parameters_of_a_rule_move_its_bounds(tmp_path: Path) -> None:
     steps = {step: {"weight/change": [1.0, -1e-9]} for step in range(2)}
     rules = {"unchanged_tensor": {"rtol": 1e-5, "atol": 1e-8, "patience": 2}}
     assert found(evaluate_folder(folder_with(tmp_path, steps), rules)) == ["unchanged_tensor"]
+
+
+def test_rules_that_look_on_see_every_step_as_it_comes(tmp_path: Path) -> None:
+    """Also when other rules miss a tensor, as most do in most steps."""
+    folder = folder_with(tmp_path, {})
+    (folder / "tensors" / END_OF_JOB).unlink()
+    hook = Hook(folder / "tensors", {"losses": "loss"})
+    findings = Findings()
+    looking = Evaluation(folder, DEBUG_RULES, findings)
+    for step in range(12):
+        more = {"valid/loss": array(0.5), "train/loss": array(0.5)} if step % 4 == 3 else {}
+        hook.save_step(step, {"loss": array(1.0 / (step + 1)), **more})
+        assert looking.evaluate_new()
+        assert not looking.evaluate_new()
+    looked = {each.rule: each.evaluated for each in findings.rules}
+    assert (looked["loss_not_decreasing"], looked["overfit"], looked["confusion"]) == (12, 3, 0)
 
 
 def test_a_folder_of_a_crashed_job_is_judged_as_far_as_it_goes(tmp_path: Path) -> None:

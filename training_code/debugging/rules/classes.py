@@ -47,9 +47,9 @@ class Confusion(TrainingRule):
     """
 
     def look(self, step: int) -> Seen | None:
+        matrix = self.vector("valid/confusion", step).astype(float)
         if (step + 1) * 2 <= self.names["epochs"] * self.names["steps_per_epoch"]:
             return None
-        matrix = self.vector("valid/confusion", step).astype(float)
         totals = matrix.sum(1, keepdims=True)
         lower = _wilson_lower(matrix / np.maximum(1, totals), np.maximum(1, totals))
         np.fill_diagonal(lower, 0)

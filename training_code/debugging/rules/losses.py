@@ -51,6 +51,7 @@ class Overtraining(TrainingRule):
     """
 
     def look(self, step: int) -> Seen | None:
+        self.number("valid/loss", step)  # there is none but at the end of an epoch
         steps = [each for each in self.base_trial.tensor("valid/loss").steps() if each <= step]
         stalls = {}
         for split in ("train", "valid"):
