@@ -98,6 +98,7 @@ def timeline(
     series: Sequence[Series],
     *,
     unit: str,
+    along: str = "",
     most: float = math.inf,
     stacked: bool = False,
 ) -> str:
@@ -107,6 +108,7 @@ def timeline(
         places: where each value belongs, ascending.
         series: lines of that many values; a stack grows from the first.
         unit: behind a value, for the titles.
+        along: behind a place, below the drawing.
         most: the highest value there can be.
         stacked: whether the values add up.
     """
@@ -130,11 +132,12 @@ def timeline(
             f'<line class="grid" x1="{_LEFT}" x2="{_WIDTH - _NARROW}" y1="{y(tick):.1f}" y2="{y(tick):.1f}"/>'
             f'<text class="tick" x="{_LEFT - 8}" y="{y(tick) + 4:.1f}" text-anchor="end">{tick:.4g}</text>'
         )
-    for place in (first, (first + last) / 2, last):
-        parts.append(
-            f'<text class="tick" x="{x(place):.1f}" y="{_HEIGHT - 14}" '
-            f'text-anchor="middle">{place:.4g}</text>'
-        )
+    for place in _ticks([first, last], most=math.inf, parts=5):
+        if first <= place <= last:
+            parts.append(
+                f'<text class="tick" x="{x(place):.1f}" y="{_HEIGHT - 14}" '
+                f'text-anchor="middle">{place:.4g}{escape(along)}</text>'
+            )
     for number in reversed(range(len(series))):
         each, top = series[number], tops[number]
         line = " ".join(f"{x(place):.1f},{y(value):.1f}" for place, value in zip(places, top, strict=True))
@@ -244,12 +247,12 @@ def _cell(truth: str, predicted: str, count: int, total: int, *, right: bool) ->
     return f'<td class="{style}" style="--share:{max(8, share)}%" title="{escape(title)}">{count}</td>'
 
 
-def _ticks(values: Sequence[float], most: float) -> list[float]:
-    """Round numbers, about four of them, that span the values."""
+def _ticks(values: Sequence[float], most: float, parts: int = 3) -> list[float]:
+    """Round numbers that span the values, with about `parts` steps between them."""
     low, high = min(values), max(values)
     if high - low < 1e-9:
         low, high = low - 0.05, high + 0.05
-    rough = (high - low) / 3
+    rough = (high - low) / parts
     power = 10.0 ** math.floor(math.log10(rough))
     step = next(power * factor for factor in (1, 2, 2.5, 5, 10) if power * factor >= rough)
     first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)

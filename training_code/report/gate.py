@@ -51,7 +51,7 @@ def _bounds(record: Record, verdict: dict[str, Any]) -> str:
     recall = verdict.get("lowest_class_recall")
     if recall is not None:
         floor, name = floors.get("class_recall") or 0.0, verdict.get("lowest_class")
-        of = f"{recall:.1%}" + (f" ({name})" if name else "")
+        of = f"{recall:.1%}" + (f", class {name}" if name else "")
         rows.append(
             ("Lowest recall of a class", of, f"at least {floor:.1%}" if floor else "", recall >= floor)
         )
@@ -86,7 +86,7 @@ def _below(record: Record, floor: float) -> str:
     )
     if not ranked:
         return "<p class='note'>Every class reaches its floor.</p>"
-    named = ", ".join(f"{name} {recall:.1%}" for recall, name in ranked[:_NAMED])
+    named = ", ".join(f"{name} ({recall:.1%})" for recall, name in ranked[:_NAMED])
     more = f" and {len(ranked) - _NAMED} more" if len(ranked) > _NAMED else ""
     return f"<p class='note'>Below the floor of {floor:.1%}: {escape(named)}{more}.</p>"
 

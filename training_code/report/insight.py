@@ -112,8 +112,7 @@ def _operators(record: Record) -> str:
         f"<details><summary>Dearest operators of the first {operators['steps']} steps ({operators['device']})"
         "</summary><table class='plain'><thead><tr><th>operator</th><th class='number'>calls</th>"
         f"<th class='number'>ms</th></tr></thead><tbody>{rows}</tbody></table><p class='note'>The whole "
-        "trace is "
-        "debug/profile/trace.json.gz in the job's output: open it in ui.perfetto.dev or chrome://tracing.</p>"
+        "trace is debug/profile/trace.json.gz in the job's output: open it in ui.perfetto.dev or chrome://tracing.</p>"
         "</details>"
     )
 
@@ -134,10 +133,10 @@ def utilisation(record: Record) -> str:
     traffic = [Series("disk", "data", system["disk"]), Series("network", "to_device", system["net"])]
     cores = " · ".join(f"core {index}: {use:.0f}%" for index, use in enumerate(system["cores"][:64]))
     return (
-        "<section><h2>Utilisation</h2><div class='pair'>"
-        + _figure("Busy, percent", timeline(seconds, busy, unit="%", most=100))
-        + _figure("Memory, GiB", timeline(seconds, memory, unit=" GiB"))
-        + _figure("Traffic, MB/s", timeline(seconds, traffic, unit=" MB/s"))
+        "<section><h2>Utilisation</h2><div class='trio'>"
+        + _figure("Busy, percent", timeline(seconds, busy, unit="%", along=" s", most=100))
+        + _figure("Memory, GiB", timeline(seconds, memory, unit=" GiB", along=" s"))
+        + _figure("Traffic, MB/s", timeline(seconds, traffic, unit=" MB/s", along=" s"))
         + f"</div><p class='note'>Sampled every half second. On average {cores}.</p></section>"
     )
 
@@ -158,13 +157,14 @@ def flow(record: Record) -> str:
     ):
         if name in content:
             drawn = heat_map(content["layers"], content["steps"], content[name])
-            figures.append(f"<figure><figcaption>{title}</figcaption>{drawn}</figure>")
+            figures.append(
+                f"<figure><figcaption>{title}</figcaption><div class='scroll'>{drawn}</div></figure>"
+            )
     return (
         "<section><h2>Gradient and weight flow</h2><p class='note'>One row per layer, the first at the top; "
         "steps run from left to right. Colours are powers of ten. Rows that fade towards the top are "
-        "gradients "
-        "that vanish; updates of about 10⁻³ are usual.</p><div "
-        f"class='pair'>{''.join(figures)}</div></section>"
+        "gradients that vanish; updates of about 10⁻³ are usual.</p>"
+        f"<div class='pair'>{''.join(figures)}</div></section>"
     )
 
 

@@ -38,7 +38,7 @@ def test_a_first_model_is_shown_with_what_is_measured_and_no_bounds(world: World
     text = shown(world, train(world))
     assert "no champion to compare with" in text
     assert "Test pictures right 97.0% of 100 above 60.0% (always one class) holds" in text
-    assert "Lowest recall of a class 95.0% (1) no bound set" in text
+    assert "Lowest recall of a class 95.0%, class 1 no bound set" in text
     assert "The model has 2 MB no bound set" in text
     assert "champion, version" not in text
 
@@ -47,8 +47,8 @@ def test_a_first_model_is_shown_with_what_is_measured_and_no_bounds(world: World
     ("setting", "value", "words"),
     [
         ("MIN_ACCURACY", "0.98", "97.0% of 100 at least 98.0%, above 60.0% (always one class) broken"),
-        ("MIN_CLASS_RECALL", "0.96", "95.0% (1) at least 96.0% broken"),
-        ("MIN_CLASS_RECALL", "0.96", "Below the floor of 96.0%: bee 95.0%."),
+        ("MIN_CLASS_RECALL", "0.96", "95.0%, class 1 at least 96.0% broken"),
+        ("MIN_CLASS_RECALL", "0.96", "Below the floor of 96.0%: bee (95.0%)."),
         ("MIN_CLASS_RECALL", "0.5", "Every class reaches its floor."),
         ("MAX_SIZE_MB", "1", "The model has 2 MB at most 1 MB broken"),
         ("MAX_LATENCY_MS", "12", "A picture takes 12.5 ms at most 12 ms broken"),
