@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from training_code.debugging.findings import Findings
+from training_code.profiling import operators
 from training_code.profiling.files import DONE
 from training_code.profiling.rules import ProfileRules
 
@@ -37,6 +38,7 @@ def watch(folder: Path) -> None:
         if tensors:
             tensors.evaluate_new()
         profile.evaluate(final=over)
+        operators.pack(folder / "profile")
         if over or len(findings.findings) != written:
             findings.write(folder)
             written = len(findings.findings)

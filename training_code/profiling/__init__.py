@@ -1,6 +1,7 @@
 """The profiler: where the time of a step goes, how busy the machine is, and what would make it faster.
 
-`steps` times the parts of every step, `trace` lets torch's profiler write down the first ones, `system` and
-`gpu` look at the machine twice a second from the side process; `rules` turn both into findings, `probe`
-measures what a finding proposes. Nothing here imports smdebug.
+`steps` times the parts of every step, `trace` lets torch's profiler write down the first ones, which
+`operators` packs and adds up; `system` and `gpu` look at the machine twice a second from a side process;
+`rules` turn times and utilisation into findings, `probe` measures what a finding proposes. Nothing here
+imports smdebug.
 """

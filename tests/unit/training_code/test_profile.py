@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+import json
 import mmap
 import os
 import threading
@@ -24,7 +26,7 @@ from training_code.config import Config, parse
 from training_code.debugging.catalogue import PROFILE_RULES
 from training_code.debugging.findings import Findings
 from training_code.observer import PHASES, Observer, Observers
-from training_code.profiling import probe
+from training_code.profiling import operators, probe
 from training_code.profiling.data import Profile
 from training_code.profiling.files import OPERATORS, STEPS, SYSTEM, TRACE
 from training_code.profiling.rules import ProfileRules
@@ -250,8 +252,50 @@ def test_the_first_steps_are_traced_for_perfetto_and_the_dearest_operators_liste
     pictures: Path, tmp_path: Path
 ) -> None:
     profile(pictures, tmp_path, Clock(), Trace(tmp_path, 3), epochs=1)
-    assert (tmp_path / TRACE).stat().st_size > 1000
-    assert "convolution" in (tmp_path / OPERATORS).read_text()
+    operators.pack(tmp_path)
+    trace = json.loads(gzip.decompress((tmp_path / TRACE).read_bytes()))
+    assert list(tmp_path.glob("trace*")) == [tmp_path / TRACE]
+    told = json.loads((tmp_path / OPERATORS).read_text())
+    assert (told["steps"], told["device"]) == (3, "cpu")
+    dearest = {each["operator"]: each for each in told["top"]}
+    assert any("convolution" in name for name in dearest)
+    # Every microsecond is some operator's own: together they are what the outermost ones took.
+    events = [each for each in trace["traceEvents"] if each.get("cat") == "cpu_op"]
+    own = operators._by_themselves(events)
+    assert min(own.values()) > -1e-6 * max(own.values())
+    busiest = max((each["dur"], each["name"]) for each in events)
+    assert sum(own.values()) >= busiest[0]
+
+
+def test_an_operators_own_time_leaves_out_what_it_called_and_kernels_count_for_who_started_them() -> None:
+    def event(name: str, ts: float, dur: float, cat: str = "cpu_op", of: int = 0) -> dict[str, object]:
+        return {
+            "ph": "X",
+            "cat": cat,
+            "name": name,
+            "tid": 1,
+            "ts": ts,
+            "dur": dur,
+            "args": {"External id": of},
+        }
+
+    calls = [
+        event("conv", 0, 10, of=1),
+        event("add", 2, 3, of=2),
+        event("add", 6, 1, of=3),
+        event("relu", 20, 4),
+    ]
+    told = operators.dearest({"traceEvents": calls})
+    assert told["device"] == "cpu"
+    assert [(each["operator"], each["calls"], each["ms"]) for each in told["top"]] == [
+        ("conv", 1, 0.006),
+        ("add", 2, 0.004),
+        ("relu", 1, 0.004),
+    ]
+    kernels = [event("sgemm", 30, 2000, "kernel", of=1), event("memset", 40, 500, "gpu_memset", of=99)]
+    on_gpu = operators.dearest({"traceEvents": calls + kernels})
+    assert on_gpu["device"] == "gpu"
+    assert [(each["operator"], each["ms"]) for each in on_gpu["top"]] == [("conv", 2.0), ("memset", 0.5)]
 
 
 def written(folder: Path, steps: dict[str, object], system: dict[str, object], count: int = 40) -> Findings:
