@@ -16,12 +16,15 @@ from typing import Any
 os.environ.setdefault("SMDEBUG_LOG_LEVEL", "error")
 os.environ.setdefault("TRAINING_END_DELAY_REFRESH", "0")  # what is there is all there is
 
-from smdebug.exceptions import RuleEvaluationConditionMet
-from smdebug.rules.rule_invoker import invoke_rule
-from smdebug.trials.local_trial import LocalTrial
-
 from training_code.debugging.catalogue import CAUSES
 from training_code.debugging.findings import Finding, Findings, RuleState
+from training_code.debugging.lean import without
+
+with without("pandas"):
+    from smdebug.exceptions import RuleEvaluationConditionMet
+    from smdebug.rules.rule_invoker import invoke_rule
+    from smdebug.trials.local_trial import LocalTrial
+
 from training_code.debugging.rules import RULE_CLASSES
 from training_code.debugging.rules.rule import TrainingRule
 

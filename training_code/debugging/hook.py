@@ -18,12 +18,15 @@ from numpy.typing import NDArray
 
 os.environ.setdefault("SMDEBUG_LOG_LEVEL", "error")  # it announces every import otherwise
 
-from smdebug.core.locations import TensorLocation
-from smdebug.core.tfevent.event_file_writer import get_relative_event_file_path
-from smdebug.core.tfevent.events_writer import EventsWriter
-from smdebug.core.tfevent.proto.event_pb2 import Event
-from smdebug.core.writer import FileWriter
-from smdebug.pytorch import Hook as SmdebugHook
+from training_code.debugging.lean import without
+
+with without("pandas"):
+    from smdebug.core.locations import TensorLocation
+    from smdebug.core.tfevent.event_file_writer import get_relative_event_file_path
+    from smdebug.core.tfevent.events_writer import EventsWriter
+    from smdebug.core.tfevent.proto.event_pb2 import Event
+    from smdebug.core.writer import FileWriter
+    from smdebug.pytorch import Hook as SmdebugHook
 
 WORKER: Final = "worker_0"
 END_OF_JOB: Final = "training_job_end.ts"

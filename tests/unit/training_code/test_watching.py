@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import importlib
 import json
 import shutil
 import subprocess
@@ -21,6 +22,7 @@ from training_code.batches import Batches
 from training_code.checkpoints import Checkpoints
 from training_code.config import parse
 from training_code.debugging import capture, evaluation
+from training_code.debugging.lean import without
 from training_code.debugging.session import Session
 from training_code.debugging.settings import Settings
 from training_code.errors import InvalidHyperparameter, StoppedByRule
@@ -166,6 +168,15 @@ def test_a_job_that_asks_for_nothing_does_not_even_import_smdebug(tmp_path: Path
     )
     assert said.stdout.strip() == "[]"
     assert not (tmp_path / "output").exists()
+
+
+def test_a_package_that_nobody_needs_looks_empty_only_while_others_are_imported() -> None:
+    with without("no_such_package", "json"):
+        assert not vars(importlib.import_module("no_such_package")).get("anything")
+        assert importlib.import_module("json") is json
+    with pytest.raises(ModuleNotFoundError):
+        importlib.import_module("no_such_package")
+    assert sys.modules["json"] is json
 
 
 @pytest.mark.parametrize(
