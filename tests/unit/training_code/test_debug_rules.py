@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+import torch
 from torch import nn
 
 from tests.unit.training_code.debugged import classes_of_noise, debug, found, sigmoid_stack
@@ -13,6 +14,7 @@ from training_code.debugging.catalogue import DEBUG_RULES
 from training_code.debugging.evaluation import Evaluation, evaluate_folder
 from training_code.debugging.findings import Findings
 from training_code.debugging.hook import END_OF_JOB, Hook, array
+from training_code.debugging.reductions import activity
 from training_code.resnet import ResNet
 
 
@@ -80,6 +82,19 @@ def test_twenty_pictures_against_one_are_imbalanced(tmp_path: Path) -> None:
     findings = debug(pictures, epochs="2")
     assert found(findings) == ["class_imbalance"]
     assert findings.findings[0].where == ["few"]
+
+
+def test_a_channel_that_speaks_of_one_picture_only_is_heard_in_the_largest_layers() -> None:
+    answers = torch.zeros(32, 64, 56, 56)
+    answers[-1, 3] = 1
+    answers[:, 5] = 1
+    answers[:, 7, 1::2] = 1
+    told = activity(answers)
+    assert told[3] == pytest.approx(100 / 32)
+    assert told[5] == 100
+    assert 30 < told[7] < 70
+    assert told[0] == 0
+    assert activity(torch.ones(3, 2))[0] == 100
 
 
 def folder_with(folder: Path, steps: dict[int, dict[str, object]], **names: object) -> Path:
