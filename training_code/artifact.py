@@ -90,13 +90,13 @@ def write(job: Job, trained: Trained, facts: Facts, findings: Findings | None = 
     weights.chmod(0o644)  # safetensors writes for this user alone; a server may run as another
     _write_json(job.model / "classes.json", list(facts.dataset.classes))
     _write_json(job.model / "model.json", model_card(facts))
+    if facts.evaluations:  # what the quality gate needs comes before what people like to read
+        job.output_data.mkdir(parents=True, exist_ok=True)
+        _write_json(job.output_data / "evaluation.json", evaluation(facts, findings))
     told = record.gather(facts, findings or Findings(), job.output_data / FOLDER)
     (job.model / "report.html").write_text(render(told), encoding="utf-8")
     if not job.is_trial:
         record.write(told, job.output_data)
-    if facts.evaluations:
-        job.output_data.mkdir(parents=True, exist_ok=True)
-        _write_json(job.output_data / "evaluation.json", evaluation(facts, findings))
 
 
 def model_card(facts: Facts) -> dict[str, Any]:

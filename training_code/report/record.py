@@ -20,9 +20,11 @@ import numpy as np
 from PIL import Image
 
 from training_code.debugging.findings import Findings
+from training_code.debugging.watcher import ORDERS
 from training_code.observer import PHASES
 from training_code.profiling.data import Column, Profile
 from training_code.profiling.files import OPERATORS, WALL
+from training_code.profiling.rules import ProfileRules
 
 if TYPE_CHECKING:
     from training_code.artifact import Facts
@@ -96,17 +98,42 @@ def of_folder(folder: Path) -> Record:
         names = _json(debug / "names.json")
         record = {"format": _FORMAT, "job": folder.name, "classes": (names or {}).get("class_names", [])}
         record |= {"failure": "The job ended before it could write a report. This is what it left."}
-        record |= watched(Findings.read(debug), debug)
+        record |= watched(_judged(debug), debug)
         if names is None and "steps" not in record and not record.get("rules"):
             raise FileNotFoundError(f"{folder} holds neither report.json nor the debug folder of a job")
     verdict = _json(folder / "verdict.json")
     return {**record, "verdict": verdict} if verdict else record
 
 
+def _judged(debug: Path) -> Findings:
+    """What the rules find in all that a crashed job left, or had found by then if that cannot be read.
+
+    The side process's orders, which a job that ends takes away, say which rules and with which parameters.
+    """
+    orders = _json(debug / ORDERS)
+    if orders is None:
+        return Findings.read(debug)
+    from training_code.debugging.evaluation import evaluate_folder
+
+    findings = Findings(on_trigger=orders["on_trigger"])
+    try:
+        if orders["debug_rules"]:
+            evaluate_folder(debug, orders["debug_rules"], findings)
+        ProfileRules(debug / "profile", orders["profile_rules"], findings).evaluate(final=True)
+    except Exception as error:  # whatever smdebug makes of files that were cut off
+        print(f"warning: the rules cannot read all that was left: {error}", flush=True)
+        return Findings.read(debug)
+    return findings
+
+
 def write(record: Record, folder: Path) -> None:
-    """Write report.json."""
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / FILE).write_text(json.dumps(record, ensure_ascii=False) + "\n", encoding="utf-8")
+    """Write report.json; on a disk that is full there is none, and the model has its report.html."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / FILE).write_text(json.dumps(record, ensure_ascii=False) + "\n", encoding="utf-8")
+    except OSError as error:
+        (folder / FILE).unlink(missing_ok=True)  # half of it
+        print(f"warning: {FILE} is not written: {error}", flush=True)
 
 
 def watched(findings: Findings, debug: Path) -> Record:

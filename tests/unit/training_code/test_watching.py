@@ -25,6 +25,7 @@ from training_code.debugging import capture, evaluation
 from training_code.debugging.lean import without
 from training_code.debugging.session import Session
 from training_code.debugging.settings import Settings
+from training_code.debugging.watcher import ORDERS
 from training_code.errors import InvalidHyperparameter, StoppedByRule
 from training_code.observer import Observer, Observers
 from training_code.progress import Trained
@@ -129,6 +130,19 @@ def test_debugging_ends_while_there_is_room_for_checkpoint_and_model(
     assert len(evaluation.open_trial(tmp_path / "tensors").steps()) == 1
 
 
+def test_a_record_that_finds_no_room_costs_a_warning(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def full(path: Path, *_: object, **__: object) -> None:
+        path.touch()
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_text", full)
+    record.write({"job": "j"}, tmp_path)
+    assert "warning: report.json is not written" in capsys.readouterr().out
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_rule_that_comes_with_the_last_step_has_ended_nothing(uneven: Path, tmp_path: Path) -> None:
     """Several processes agree on the end before a step, and after the last one there is none."""
     session = Session(tmp_path / "debug", Settings.of(parse(SHORT)), ("many", "few"))
@@ -201,11 +215,15 @@ def test_a_crashed_jobs_folder_becomes_a_report_of_what_is_there(uneven: Path, t
     config = parse(SHORT | {"epochs": "1"})
     dataset = load(uneven, config)
     train, valid, _ = (Batches(split, dataset.transform, config, MACHINE) for split in dataset.splits)
-    looking = capture.Capture(tmp_path / "job" / "debug", Settings.of(config), dataset.classes)
+    debug = tmp_path / "job" / "debug"
+    looking = capture.Capture(debug, Settings.of(config), dataset.classes)
     loop.train(network(2), train, valid, config, Checkpoints(None, {}), StopSignal(), looking)
+    rules = {"debug_rules": {"class_imbalance": {"threshold_imbalance": 10}}, "profile_rules": {}}
+    (debug / ORDERS).write_text(json.dumps({"on_trigger": "report", **rules}))
     told = record.of_folder(tmp_path / "job")  # nobody closed it, no findings, no report.json
     text = page.render(told)
     assert "ended before it could write a report" in text
+    assert "The most frequent class has 40 training pictures" in text
     assert "Gradient and weight flow" in text
     assert "Learning curves" not in text
     assert draw([str(tmp_path / "page.html"), str(tmp_path / "job")]) == 0
