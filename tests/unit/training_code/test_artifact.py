@@ -16,11 +16,11 @@ from training_code import artifact
 from training_code.artifact import Facts
 from training_code.batches import Batches
 from training_code.config import parse
-from training_code.data import Skipped
 from training_code.debugging.findings import Findings
 from training_code.evaluation import evaluate
 from training_code.job import Job
 from training_code.report import charts, page, record
+from training_code.split import Skipped
 from training_code.stopping import StopSignal
 
 
