@@ -15,7 +15,7 @@ from training_code.errors import TrainingError
 from training_code.evaluation import Evaluation, evaluate
 from training_code.feeds import Feeds
 from training_code.job import Job
-from training_code.machine import CoreWatch, Machine
+from training_code.machine import CoreWatch, Machine, memory_explained
 from training_code.progress import Trained
 from training_code.stopping import Stopped, StopSignal
 from training_code.watching import watching
@@ -92,7 +92,8 @@ def main() -> int:
         world = World.join()
         if not world.first:
             sys.stdout = open(os.devnull, "w")  # noqa: SIM115, PTH123 (one process speaks for all)
-        run(job, config, world, stop)
+        with memory_explained(config):
+            run(job, config, world, stop)
         world.leave()
     except Stopped:
         print("stopped before the first epoch was done: there is no model", flush=True)

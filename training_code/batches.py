@@ -17,15 +17,12 @@ from torch import Tensor
 
 from training_code.config import Config
 from training_code.features import Features
-from training_code.machine import Machine
+from training_code.machine import Machine, at_once
 from training_code.pictures import Transform
 from training_code.seeds import generator
 from training_code.split import Split
 from training_code.views import PLAIN, Views
 from training_code.world import World
-
-EVALUATION_BATCH: Final = 128
-"""Pictures at once where no gradients are kept."""
 
 _AHEAD: Final = 2
 """Steps made ready while a GPU computes."""
@@ -88,8 +85,9 @@ class Batches:
     def evaluation(self) -> Iterator[tuple[Tensor, Tensor]]:
         """All pictures of this process as they are, ready for the network, and their labels, in order."""
         mine = self.world.mine(torch.arange(len(self.split)))
-        for start in range(0, len(mine), EVALUATION_BATCH):
-            rows = mine[start : start + EVALUATION_BATCH]
+        most = at_once(self.config.image_size)
+        for start in range(0, len(mine), most):
+            rows = mine[start : start + most]
             if self.features is not None:
                 shown = self.features.picked(rows, torch.zeros_like(rows))
             else:

@@ -23,7 +23,7 @@ from safetensors import SafetensorError
 from torch import Tensor
 
 from training_code.errors import OutOfMemory
-from training_code.machine import Machine
+from training_code.machine import Machine, at_once
 from training_code.pictures import Transform
 from training_code.resnet import STAGES, ResNet
 from training_code.seeds import generator
@@ -36,7 +36,7 @@ from training_code.world import World
 
 _FORMAT: Final = 1
 _SHARD: Final = 128
-"""Pictures computed, and stored, at once."""
+"""Pictures stored, and taken by one worker, together."""
 
 _PARALLEL: Final = 8
 """Shards fetched at once."""
@@ -88,7 +88,7 @@ class Frozen:
     ) -> None:
         self._network, self._transform, self._machine = network, transform, machine
         self._stores, self._world, self._normalised = stores, world, normalised
-        self._worker = f"{job}-{world.rank}"
+        self._worker, self._at_once = f"{job}-{world.rank}", at_once(transform.crop)
         self._weights = _digest(network.frozen_state())
         network.eval()  # a fresh network is in training mode, frozen stages too
         with torch.no_grad():
@@ -217,7 +217,17 @@ class Frozen:
 
     @torch.inference_mode()
     def _computed(self, squares: Tensor, views: Views, shown: Tensor) -> Tensor:
-        pictures = self._normalised(views.shown(squares, shown), self._transform, self._machine)
+        return torch.cat(
+            [
+                self._at_cut(views.shown(some, in_view))
+                for some, in_view in zip(
+                    squares.split(self._at_once), shown.split(self._at_once), strict=True
+                )
+            ]
+        )
+
+    def _at_cut(self, squares: Tensor) -> Tensor:
+        pictures = self._normalised(squares, self._transform, self._machine)
         with self._machine.autocast():
             at_cut = self._network.frozen_part(pictures)
         return (at_cut if at_cut.dim() == 2 else at_cut.permute(0, 2, 3, 1)).contiguous().cpu()

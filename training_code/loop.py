@@ -23,7 +23,7 @@ from training_code.data import Dataset
 from training_code.errors import TrainingDiverged
 from training_code.evaluation import evaluate
 from training_code.loss import Loss, likely_cause
-from training_code.machine import compiled, cores, memory_explained
+from training_code.machine import compiled, cores
 from training_code.observer import Observer
 from training_code.optimizer import Optimizer, schedule
 from training_code.progress import Epoch, Progress, Trained
@@ -61,7 +61,6 @@ def train(
 
     Raises:
         TrainingDiverged: a loss is not finite.
-        OutOfMemory: a step does not fit.
         UnusableCheckpoint: the checkpoint found is of another training.
         Stopped: the job was told to stop before the first epoch was done; its checkpoint is written.
     """
@@ -71,8 +70,7 @@ def train(
     observer.training_begins(network, config, batches)
     stopped = False
     try:
-        with memory_explained(config):
-            training.run()
+        training.run()
     except Stopped:
         stopped = True
         training.save()

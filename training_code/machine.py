@@ -30,6 +30,8 @@ from training_code.errors import InvalidHyperparameter, OutOfMemory
 _LEAST_SIZE_FOR_BFLOAT16: Final = 32
 """Pixels. The single pixel appears at 16 and below; a test looks at the gradients from here on."""
 
+_AT_ONCE: Final = 128
+
 _M_TRIM_THRESHOLD: Final = -1
 _M_MMAP_THRESHOLD: Final = -3
 
@@ -105,6 +107,13 @@ def cores() -> int:
     """How many cores this process may use: OMP_NUM_THREADS if set, else those it is allowed to run on."""
     told = os.environ.get("OMP_NUM_THREADS", "")
     return int(told) if told.isdigit() and int(told) > 0 else len(os.sched_getaffinity(0))
+
+
+def at_once(image_size: int) -> int:
+    """How many pictures go through a network together where no gradients are kept: no more pixels than 128
+    pictures of 224x224 have.
+    """
+    return max(1, min(_AT_ONCE, _AT_ONCE * 224**2 // image_size**2))
 
 
 @contextmanager

@@ -17,6 +17,7 @@ from typing import Final
 import torch
 
 from training_code.config import Config
+from training_code.errors import InvalidHyperparameter
 from training_code.job import Cluster, Job
 from training_code.machine import cores
 from training_code.stopping import Stopped, StopSignal
@@ -28,8 +29,18 @@ _GRACE: Final = 110
 
 
 def per_instance(config: Config) -> int:
-    """How many processes each instance runs."""
-    return config.processes or max(1, torch.cuda.device_count())
+    """How many processes each instance runs.
+
+    Raises:
+        InvalidHyperparameter: more than it has GPUs; of those each process needs one.
+    """
+    gpus = torch.cuda.device_count()
+    if gpus and config.processes > gpus:
+        raise InvalidHyperparameter(
+            f"processes={config.processes}: this instance has {gpus} GPU{'s' * (gpus > 1)}, one for each "
+            f"process; 0 takes them all"
+        )
+    return config.processes or max(1, gpus)
 
 
 def is_one_of_several() -> bool:

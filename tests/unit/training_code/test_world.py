@@ -286,6 +286,8 @@ def test_one_process_starts_no_others_and_neither_does_one_that_was_started(
     assert processes.needed(parse({"processes": "2"}), alone)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 4)
     assert processes.per_instance(parse({})) == 4
+    with pytest.raises(InvalidHyperparameter, match="processes=5: this instance has 4 GPUs"):
+        processes.per_instance(parse({"processes": "5"}))
     monkeypatch.setenv("LOCAL_RANK", "0")
     assert not processes.needed(parse({"processes": "2"}), alone)
     with pytest.raises(InvalidHyperparameter, match="processes=65"):
