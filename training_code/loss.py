@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import torch
 from torch import Tensor
 from torch.nn import functional
 
 from training_code.config import Config
+
+_USUAL: Final = 0.1
+"""Hardly any training of a residual network goes well with a higher learning rate."""
 
 
 class Loss:
@@ -41,5 +46,5 @@ def likely_cause(config: Config, rate: float) -> str:
         return f"most likely eps={config.eps:g} is too small; 1e-8 is usual"
     return (
         f"most likely the learning rate ({rate:.3g} at that step) is too high; "
-        f"try learning_rate={config.learning_rate / 10:.3g}, or a longer warm-up"
+        f"try learning_rate={min(config.learning_rate / 10, _USUAL):.3g}, or a longer warm-up"
     )

@@ -32,6 +32,12 @@ _LEAST_SIZE_FOR_BFLOAT16: Final = 32
 
 _AT_ONCE: Final = 128
 
+_SHORT_OF_MEMORY: Final = (
+    "can't allocate memory",  # torch
+    "could not create a primitive",  # oneDNN, when there is no room for a kernel
+    "could not execute a primitive",  # or for its workspace
+)
+
 _M_TRIM_THRESHOLD: Final = -1
 _M_MMAP_THRESHOLD: Final = -3
 
@@ -123,7 +129,7 @@ def memory_explained(config: Config) -> Iterator[None]:
         yield
     except (MemoryError, RuntimeError) as error:
         short = isinstance(error, MemoryError | torch.OutOfMemoryError)
-        if not short and "can't allocate memory" not in str(error):
+        if not short and not any(words in str(error) for words in _SHORT_OF_MEMORY):
             raise
         raise OutOfMemory(
             f"a step of {config.batch_size} pictures of {config.image_size}x{config.image_size} "
