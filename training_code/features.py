@@ -217,14 +217,11 @@ class Frozen:
 
     @torch.inference_mode()
     def _computed(self, squares: Tensor, views: Views, shown: Tensor) -> Tensor:
-        return torch.cat(
-            [
-                self._at_cut(views.shown(some, in_view))
-                for some, in_view in zip(
-                    squares.split(self._at_once), shown.split(self._at_once), strict=True
-                )
-            ]
-        )
+        parts = []
+        for start in range(0, len(squares), self._at_once):
+            some = slice(start, start + self._at_once)
+            parts.append(self._at_cut(views.shown(squares[some], shown[some])))
+        return torch.cat(parts)
 
     def _at_cut(self, squares: Tensor) -> Tensor:
         pictures = self._normalised(squares, self._transform, self._machine)
