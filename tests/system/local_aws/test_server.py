@@ -436,6 +436,15 @@ def test_a_policy_on_one_namespace_of_metrics_allows_that_one_and_denies_the_nex
         cloudwatch.put_metric_data(Namespace="Theirs", MetricData=[{"MetricName": "m", "Value": 1}])
 
 
+def test_a_bucket_that_is_not_there_is_that_also_for_who_may_do_nothing(running: LocalServer) -> None:
+    s3 = running.client("s3", caller(running, "nobody", allow("s3:GetObject", "arn:aws:s3:::mine/*")))
+    with pytest.raises(ClientError, match="NoSuchBucket"):
+        s3.get_bucket_tagging(Bucket="gone-for-good")
+    running.client("s3").create_bucket(Bucket="theirs")
+    with pytest.raises(ClientError, match="AccessDenied"):
+        s3.get_bucket_tagging(Bucket="theirs")
+
+
 def training_job(role: str) -> dict[str, Any]:
     return {
         "TrainingJobName": "job",

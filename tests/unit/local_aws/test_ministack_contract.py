@@ -25,6 +25,7 @@ USED: dict[str, dict[str, tuple[str, ...] | None]] = {
     },
     "ministack.core.iam_actions": {
         "identity_denial_message": ("action", "principal_arn", "resource", "explicit_deny"),
+        "access_denied_response": ("service", "error_code", "resource_arn"),
         "request_tag_context": ("service", "iam_action", "body", "params"),
     },
     "ministack.core.iam_evaluator": {
@@ -103,6 +104,8 @@ USED: dict[str, dict[str, tuple[str, ...] | None]] = {
         "_roles": None,
     },
     "ministack.services.s3": {
+        "_buckets": None,
+        "_no_such_bucket": ("name",),
         "_object_versions": None,
         "_persist_object": ("bucket", "key", "obj"),
         "_resolve_sse_write_headers": ("headers", "bucket_name"),
