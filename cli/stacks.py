@@ -56,9 +56,12 @@ def mend(target: Target, on_wait: Callable[[str], None] = lambda what: None) -> 
         status = _settled(target, stack, on_wait)
         if status in _DEAD:
             cloudformation.delete_stack(StackName=stack)
-            if _settled(target, stack, on_wait) is not None:
+            if (left := _settled(target, stack, on_wait)) is not None:
+                why = (describe(target, stack) or {}).get("StackStatusReason", "its events say why.")
                 raise CdkFailed(
-                    f"The stack {stack} is stuck in {status}. Delete it in CloudFormation and run again."
+                    f"The stack {stack} is stuck in {left}: {why}\nPut that right and run again, or delete "
+                    "the stack and leave what it cannot delete: aws cloudformation delete-stack --stack-name "
+                    f"{stack} --deletion-mode FORCE_DELETE_STACK"
                 )
         elif status == "UPDATE_ROLLBACK_FAILED":
             cloudformation.continue_update_rollback(StackName=stack)

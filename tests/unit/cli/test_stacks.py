@@ -67,5 +67,7 @@ def test_a_failed_rollback_is_continued(target: Any) -> None:
 def test_a_stack_that_cannot_be_deleted_is_named(target: Any) -> None:
     stacks = CloudFormation(api=["ROLLBACK_COMPLETE"])
     stacks.stuck = True
-    with pytest.raises(CdkFailed, match="classifier-api is stuck"):
+    with pytest.raises(
+        CdkFailed, match=r"(?s)classifier-api is stuck in DELETE_FAILED: .*FORCE_DELETE_STACK"
+    ):
         mend(target(cloudformation=stacks))
