@@ -102,6 +102,8 @@ def main() -> int:
             print(f"error: {error}", file=sys.stderr, flush=True)
         return 1
     except Exception as error:
+        if processes.is_one_of_several() and World.is_lost(error):
+            return processes.BEREAVED
         if job.fail(f"the training code failed: {type(error).__name__}: {error} (its log has the traceback)"):
             raise
         return 1

@@ -7,6 +7,7 @@ no traceback of its own beside the reason that the failed process gave.
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import sys
@@ -23,6 +24,9 @@ from training_code.machine import cores
 from training_code.stopping import Stopped, StopSignal
 
 _PORT: Final = "29500"
+
+BEREAVED: Final = 3
+"""Exit code of a process that fails only because another has ended."""
 
 _GRACE: Final = 110
 """Seconds that stopped processes have to save what they have: nearly all that SageMaker gives."""
@@ -57,7 +61,8 @@ def start(config: Config, job: Job, stop: StopSignal) -> int:
     """Run this package under torchrun, to its end; its exit code, 0 when it was told to stop."""
     cluster = job.cluster()
     os.environ.update(environment(config, cluster))
-    from torch.distributed import run  # takes a while, and reads the environment
+    logging.getLogger("torch.distributed.elastic").setLevel(logging.CRITICAL)  # what fails says so itself
+    from torch.distributed import run  # takes a while
     from torch.distributed.elastic.multiprocessing.api import SignalException
     from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
 
@@ -68,7 +73,11 @@ def start(config: Config, job: Job, stop: StopSignal) -> int:
     except (Stopped, SignalException):
         return int(job.failed)
     except ChildFailedError as error:
-        rank, failure = error.get_first_failure()
+        causes = [each for each in error.failures.items() if each[1].exitcode != BEREAVED]
+        if not causes:
+            print("error: a process on another instance has ended; its log says why", file=sys.stderr)
+            return 1
+        rank, failure = causes[0]
         reason = _ending(rank, failure.exitcode)
         if job.fail(reason):
             print(f"error: {reason}", file=sys.stderr, flush=True)
@@ -111,13 +120,12 @@ def arguments(config: Config, cluster: Cluster) -> list[str]:
 
 def environment(config: Config, cluster: Cluster) -> dict[str, str]:
     """What the processes find: this package, their share of the cores, and the interface by which NCCL and
-    gloo reach the other instances. torchrun itself keeps quiet: what fails says so here.
+    gloo reach the other instances.
     """
     package = str(Path(__file__).parents[1])
     found = {
         "PYTHONPATH": os.pathsep.join(filter(None, [package, os.environ.get("PYTHONPATH", "")])),
         "OMP_NUM_THREADS": str(max(1, cores() // per_instance(config))),
-        "LOGLEVEL": "CRITICAL",
     }
     if len(cluster.hosts) > 1 and cluster.interface:
         found |= {"NCCL_SOCKET_IFNAME": cluster.interface, "GLOO_SOCKET_IFNAME": cluster.interface}

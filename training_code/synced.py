@@ -5,6 +5,8 @@ On GPUs torch's own SyncBatchNorm does it; that one refuses to run on a CPU.
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
@@ -36,11 +38,28 @@ class SyncedBatchNorm2d(nn.BatchNorm2d):
         self.running_var.lerp_(variance, self.momentum)
 
 
-def _summed(values: Tensor) -> Tensor:
-    """The sum over all processes; gradients flow through it."""
-    from torch.distributed.nn import functional as distributed
+class _Sum(torch.autograd.Function):
+    """The sum over all processes; what one's gradient is, is the sum of everybody's."""
 
-    total: Tensor = distributed.all_reduce(values)  # type: ignore[no-untyped-call]
+    @staticmethod
+    def forward(_context: Any, values: Tensor) -> Tensor:
+        return _added(values)
+
+    @staticmethod
+    def backward(_context: Any, gradient: Tensor) -> Tensor:
+        return _added(gradient)
+
+
+def _added(values: Tensor) -> Tensor:
+    from torch import distributed
+
+    total = values.clone(memory_format=torch.contiguous_format)
+    distributed.all_reduce(total)
+    return total
+
+
+def _summed(values: Tensor) -> Tensor:
+    total: Tensor = _Sum.apply(values)  # type: ignore[no-untyped-call]
     return total
 
 

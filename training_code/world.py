@@ -28,6 +28,9 @@ _T = TypeVar("_T")
 
 _PR_SET_PDEATHSIG: Final = 1
 
+_LOST: Final = ("Connection closed by peer", "Connection reset by peer", "Broken pipe")
+"""gloo's words, and those of the store where processes meet."""
+
 
 @dataclass(frozen=True)
 class World:
@@ -127,6 +130,11 @@ class World:
     def gathered_here(self, value: _T) -> Sequence[_T]:
         """The value of each process of this machine, in their order."""
         return _gathered(value, self.local_size, self.instance)
+
+    @staticmethod
+    def is_lost(error: Exception) -> bool:
+        """Whether it says that another process has ended, which is not the reason for anything."""
+        return isinstance(error, RuntimeError) and any(words in str(error) for words in _LOST)
 
     def together(self, network: nn.Module) -> nn.Module:
         """The network with its gradients averaged over all processes."""

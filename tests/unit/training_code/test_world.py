@@ -129,6 +129,7 @@ def test_one_process_that_fails_ends_all_with_one_message(
     assert code == 1
     assert (base / "output" / "failure").read_text().startswith(reason)
     assert log.count("error: ") == 1, log
+    assert log.count("exitcode") == 0, "torchrun says nothing of its own"
     assert "Traceback" not in log
 
 
