@@ -50,7 +50,7 @@ def run(job: Job, config: Config, world: World, stop: StopSignal) -> None:
 
     # A rule that ended it leaves the time to test what it kept; the first process is the one that is watched.
     told_to_stop = world.gathered(trained.stopped and not watched.stopped_by)[0]
-    evaluations = {} if told_to_stop else _evaluate_best({"valid": valid, "test": test}, trained, stop)
+    evaluations = {} if told_to_stop else _evaluate_best(valid, test, trained, stop)
     if not world.first:
         return
     before = champion.score(job.champion, found, dataset, config, machine, stop) if evaluations else None
@@ -66,16 +66,18 @@ def run(job: Job, config: Config, world: World, stop: StopSignal) -> None:
     print(f"model of epoch {trained.best.epoch} written, {seconds:.1f} s in all", flush=True)
 
 
-def _evaluate_best(splits: dict[str, Batches], trained: Trained, stop: StopSignal) -> dict[str, Evaluation]:
+def _evaluate_best(
+    valid: Batches, test: Batches, trained: Trained, stop: StopSignal
+) -> dict[str, Evaluation]:
     """The best epoch's network on valid and test; nothing if the job is stopped on the way."""
     classes = trained.network.fc.out_features
     try:
-        results = {name: evaluate(trained.network, split, classes, stop) for name, split in splits.items()}
+        validated = trained.validated or evaluate(trained.network, valid, classes, stop)
+        tested = evaluate(trained.network, test, classes, stop)
     except Stopped:
         return {}
-    test = results["test"]
-    print(f"test_loss={test.loss:.6f} test_accuracy={test.accuracy:.6f}", flush=True)
-    return results
+    print(f"test_loss={tested.loss:.6f} test_accuracy={tested.accuracy:.6f}", flush=True)
+    return {"valid": validated, "test": tested}
 
 
 def main() -> int:

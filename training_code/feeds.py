@@ -71,5 +71,5 @@ class Feeds:
     def _worth(self, name: str, views: Views) -> bool:
         if views.count > MAX_VIEWS:
             return False
-        passes = {"train": self._config.epochs, "valid": self._config.epochs + 1, "test": 1}[name]
+        passes = {"train": self._config.epochs, "valid": self._config.epochs, "test": 1}[name]
         return self._shared or views.count <= passes

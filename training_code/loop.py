@@ -21,7 +21,7 @@ from training_code.checkpoints import Checkpoint, Checkpoints
 from training_code.config import OF_NO_NUMBER, Config
 from training_code.data import Dataset
 from training_code.errors import TrainingDiverged
-from training_code.evaluation import evaluate
+from training_code.evaluation import Evaluation, evaluate
 from training_code.loss import Loss, likely_cause
 from training_code.machine import compiled, cores
 from training_code.observer import Observer
@@ -83,7 +83,7 @@ def train(
     if best is None:
         raise Stopped
     network.load_state_dict(training.best, strict=False)
-    trained = Trained(network, tuple(training.progress.history), best, stopped)
+    trained = Trained(network, tuple(training.progress.history), best, training.best_validated, stopped)
     observer.training_ends(trained)
     return trained
 
@@ -112,6 +112,7 @@ class _Training:
         self.stepped = self.world.together(compiled(network, config))
         self.losses = torch.zeros(batches.steps, device=self.device)
         self.best: dict[str, Tensor] = {}
+        self.best_validated: Evaluation | None = None
         self.progress = Progress()
         self._clock = self._saved = time.perf_counter()
         self._reporter = Reporter(config.epochs * batches.steps)
@@ -181,7 +182,7 @@ class _Training:
         )
         progress.history.append(epoch)
         if self._is_best(epoch):
-            progress.best = epoch.epoch
+            progress.best, self.best_validated = epoch.epoch, result
             self.best = {name: value.clone() for name, value in self.network.trained_state().items()}
         progress.epoch, progress.step, progress.seconds = progress.epoch + 1, 0, 0.0
         self.losses.zero_()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from training_code.evaluation import Evaluation
 from training_code.resnet import ResNet
 
 
@@ -37,9 +38,13 @@ class Progress:
 
 @dataclass(frozen=True)
 class Trained:
-    """What came out: the network holds the best epoch's weights. `stopped` when told to, before the end."""
+    """What came out: the network holds the best epoch's weights. `stopped` when told to, before the end.
+
+    `validated` is the best epoch's result on the validation split, None when it was an earlier attempt's.
+    """
 
     network: ResNet
     history: tuple[Epoch, ...]
     best: Epoch
+    validated: Evaluation | None
     stopped: bool

@@ -142,6 +142,8 @@ def test_the_network_returned_is_that_of_the_best_epoch(
     _judged(monkeypatch, 3.0, 1.0, 2.0)
     trained = train(pictures, None, epochs="3", objective=objective, schedule="constant")
     assert trained.best.epoch == 2
+    assert trained.validated is not None
+    assert trained.validated.loss == 1.0
     _judged(monkeypatch, 2.0, 1.0)
     shorter = train(pictures, None, StopAfter(8), epochs="3", objective=objective, schedule="constant")
     assert [shorter.best.epoch, len(shorter.history)] == [2, 2]
@@ -157,6 +159,7 @@ def test_the_best_epoch_survives_an_interruption(
     assert train(pictures, tmp_path, StopAfter(5)).stopped
     resumed = train(pictures, tmp_path)
     assert resumed.best.epoch == 1
+    assert resumed.validated is None, "what the best epoch answered was not kept"
     assert torch.equal(resumed.network.fc.weight, whole.network.fc.weight)
 
 
