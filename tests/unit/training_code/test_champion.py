@@ -54,7 +54,7 @@ def artifact(
     (folder / "model.json").write_text(json.dumps(facts))
     (folder / "classes.json").write_text(json.dumps(classes))
     safetensors.torch.save_file(network.state_dict(), folder / "model.safetensors")
-    with tarfile.open(folder / "model.tar.gz", "w:gz") as tar:
+    with tarfile.open(folder / "model.tar.gz", "w:gz", compresslevel=0) as tar:
         for name in ("model.json", "classes.json", "model.safetensors"):
             tar.add(folder / name, f"./{name}")
     return folder / "model.tar.gz"
