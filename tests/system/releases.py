@@ -48,7 +48,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def do_POST(self):
         self.rfile.read(int(self.headers["Content-Length"]))
         if name == "slow":
-            time.sleep(14)
+            time.sleep(5)
         if name == "failing":
             return self.answer(500, {"error": {"code": "Broken", "message": "as it was told"}})
         model = {"name": "faulty", "version": name}
@@ -94,7 +94,7 @@ class Registry:
         return str(package["ModelPackageArn"])
 
     def faulty(self, how: str) -> str:
-        """A version that is `broken` (does not start), `failing` (answers 500), `slow` (14 s a picture), or
+        """A version that is `broken` (does not start), `failing` (answers 500), `slow` (5 s a picture), or
         anything else (answers well).
         """
         key = f"jobs/{self.project}-{how}/output/model.tar.gz"
