@@ -37,11 +37,12 @@ class Together:
         self._waiting: deque[tuple[NDArray[np.uint8], Future[NDArray[np.float32]]]] = deque()
         self._changed = threading.Condition()
         blank = np.zeros((most, side, side, 3), np.uint8)
-        tried = [Future[None]() for _ in range(threads)]
-        for each in tried:
-            threading.Thread(target=self._work, args=(blank, each), name="network", daemon=True).start()
-        for each in tried:
-            each.result()
+        # One after the other: two threads that call OpenVINO's Python for the first time at once can wait for
+        # each other for ever (one holds the interpreter's lock, the other that of a value made at first use).
+        for _ in range(threads):
+            tried = Future[None]()
+            threading.Thread(target=self._work, args=(blank, tried), name="network", daemon=True).start()
+            tried.result()
 
     def scores(self, square: NDArray[np.uint8]) -> NDArray[np.float32]:
         """The scores (classes,) of one square; any thread may call."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -73,3 +74,16 @@ def test_a_network_that_cannot_be_computed_is_told_at_once() -> None:
     network.broken = True
     with pytest.raises(RuntimeError, match="no kernel image"):
         Together(network, most=4, threads=2, side=2)
+
+
+def test_threads_try_one_after_the_other() -> None:
+    """OpenVINO's Python can lock up for ever when two threads use it for the first time at once."""
+    turn = threading.Lock()
+
+    def infer(squares: NDArray[np.uint8]) -> NDArray[np.float32]:
+        assert turn.acquire(blocking=False), "two at a time"
+        time.sleep(0.05)
+        turn.release()
+        return np.zeros((len(squares), 1), np.float32)
+
+    Together(infer, most=4, threads=3, side=2)
