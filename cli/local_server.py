@@ -104,9 +104,8 @@ def _launch(target: Target) -> subprocess.Popen[bytes]:
         "--state",
         str(state_dir(target)),
     ]
-    code = fingerprint(
-        target.root
-    )  # before: a file that changes in between makes it outdated, not the reverse
+    # Taken before the start: a file that changes in between makes it outdated, not the reverse.
+    code = fingerprint(target.root)
     with log_path(target).open("ab") as log:
         process = subprocess.Popen(
             command, cwd=target.root, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True

@@ -20,14 +20,11 @@ import numpy as np
 import openvino
 from artifact import Artifact, BadArtifact, Graph
 from numpy.typing import NDArray
-from together import Infer, Together
+from together import BATCH, Infer, Together
 
 Network = Callable[[NDArray[np.uint8], bool], NDArray[np.float32]]
 """From the pixels of a square, uint8 (side, side, 3), to class scores, float32 (classes,); any thread may
 call. The second argument: whether no other request is being answered."""
-
-BATCH = 4
-"""Squares at once; eight are no quicker."""
 
 
 def load(source: Artifact, graph: Graph) -> Network:

@@ -23,7 +23,7 @@ import torch
 from artifact import Artifact, BadArtifact
 from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
-from together import Together
+from together import BATCH, Together
 from torch import Tensor
 from torch.nn import functional
 
@@ -37,7 +37,6 @@ SHAPES = {
     "resnet50": ((3, 4, 6, 3), (1, 3, 1), 4),
 }
 BATCH_NORM = ("weight", "bias", "running_mean", "running_var")
-BATCH = 4
 EPSILON = 1e-5  # torchvision's, and PyTorch's default
 
 

@@ -43,13 +43,14 @@ from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
+from together import BATCH
 
 log = logging.getLogger("serve")
 
 # SageMaker sends SIGKILL 30 s after SIGTERM: what is in flight has ended or timed out by then.
 DRAIN_SECONDS = 25
-# One is decoding, four are a batch in the network, and one is next.
-WORKERS_PER_CORE = 6
+# One is decoding, a batch is in the network, and one is next.
+WORKERS_PER_CORE = 2 + BATCH
 # After SIGTERM the port stays open this long: connections already on their way are served, and every client
 # that keeps its connection is told to close it.
 FAREWELL_SECONDS = 0.5

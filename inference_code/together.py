@@ -19,12 +19,16 @@ Infer = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
 """From squares, uint8 (n, side, side, 3), to class scores, float32 (n, classes)."""
 
 
+BATCH = 4
+"""Squares of a full batch; eight are no quicker."""
+
+
 class Together:
     """A few threads that compute the squares of any number of callers.
 
     Args:
         infer: called by these threads only, with one square or with `most`.
-        most: squares of a full batch.
+        most: squares of a full batch, `BATCH` for a network.
         threads: how many work at the same time.
         side: pixels of a square's side.
 

@@ -24,7 +24,7 @@ from training_code.config import Config
 from training_code.data import Dataset, Found
 from training_code.evaluation import MAX_LISTED_PICTURES, evaluate
 from training_code.machine import Machine
-from training_code.pictures import Transform, decode
+from training_code.pictures import Transform
 from training_code.resnet import resnet
 from training_code.split import Split, Squares
 from training_code.stopping import Stopped, StopSignal
@@ -85,8 +85,7 @@ def _asked(
         network.load_state_dict(champion.weights)
     except (KeyError, ValueError, RuntimeError):
         raise _Incomparable("has weights that fit no network of this training code") from None
-    network.to(memory_format=machine.memory_format)  # type: ignore[call-overload]  # torch's stubs lack it
-    network.to(machine.device)
+    machine.place(network)
     split = _prepared(dataset.test, found, transform)
     result = evaluate(network, Batches(split, transform, config, machine), len(champion.classes), stop)
     print(f"champion_test_loss={result.loss:.6f} champion_test_accuracy={result.accuracy:.6f}", flush=True)
@@ -96,7 +95,7 @@ def _asked(
 
 def _prepared(test: Split, found: Found, transform: Transform) -> Split:
     """The same pictures, decoded as they are asked for to squares of the champion's size."""
-    squares = Squares(transform.crop, lambda content: transform.pixels(decode(content, transform.enough)))
+    squares = Squares(transform)
     squares.fill(found.files["test"], test.files, None, torch.arange(len(test)))
     return replace(test, squares=squares)
 

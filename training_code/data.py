@@ -18,7 +18,7 @@ from training_code.config import Config
 from training_code.decoding import Decoder, Known
 from training_code.errors import UnusableDataset
 from training_code.files import Files
-from training_code.pictures import SUFFIXES, Pixels, Transform, decode
+from training_code.pictures import SUFFIXES, Transform
 from training_code.seeds import generator
 from training_code.split import Split, Squares
 from training_code.stopping import StopSignal
@@ -98,15 +98,9 @@ def load(
 
     def split(name: str) -> Split:
         roomy = name == "train" and config.crops
-        cut = transform.roomy_pixels if roomy else transform.pixels
-
-        def square(content: bytes) -> Pixels:
-            return cut(decode(content, transform.enough))
-
-        side = transform.roomy_side if roomy else transform.crop
         of_class = found.files[name].by_class
         names = [f"{label}/{file}" for label in found.classes for file in of_class[label]]
-        decoder = Decoder(name, found.files[name], names, Squares(side, square), stop, world)
+        decoder = Decoder(name, found.files[name], names, Squares(transform, roomy), stop, world)
         decoded = decoder.split(found.classes, known)
         _check_skipped(decoded, found.classes, config.max_skipped)
         return decoded

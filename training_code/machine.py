@@ -80,6 +80,11 @@ class Machine:
         """The tensor on the device."""
         return tensor.to(self.device, non_blocking=True)
 
+    def place(self, network: nn.Module) -> None:
+        """Put a network on the device, in the memory format chosen."""
+        network.to(memory_format=self.memory_format)  # type: ignore[call-overload]  # torch's stubs lack it
+        network.to(self.device)
+
     def __str__(self) -> str:
         where = (
             torch.cuda.get_device_name()

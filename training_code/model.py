@@ -36,5 +36,5 @@ def build(config: Config, classes: int, pretrained: Path, machine: Machine) -> R
             flush=True,
         )
     network.freeze_before(config.trainable_from)
-    network.to(memory_format=machine.memory_format)  # type: ignore[call-overload]  # torch's stubs lack it
-    return network.to(machine.device)
+    machine.place(network)
+    return network

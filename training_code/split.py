@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -12,7 +11,7 @@ from torch import Tensor
 
 from training_code.files import Files
 from training_code.machine import cores
-from training_code.pictures import Pixels
+from training_code.pictures import Pixels, Transform, decode
 from training_code.table import Table
 
 
@@ -26,11 +25,13 @@ class Skipped:
 
 class Squares:
     """The squares of a split's pictures, (side, side, 3) uint8: from the table of decoded ones, else decoded
-    when asked for, by `square`, which makes one of a file's content.
+    when asked for. `roomy` ones are larger than what the network sees (`Transform.roomy_pixels`).
     """
 
-    def __init__(self, side: int, square: Callable[[bytes], Pixels]) -> None:
-        self.side, self.square = side, square
+    def __init__(self, transform: Transform, roomy: bool = False) -> None:
+        self.side = transform.roomy_side if roomy else transform.crop
+        self._cut = transform.roomy_pixels if roomy else transform.pixels
+        self._enough = transform.enough
         self._table: Table | None = None
 
     def fill(self, files: Files, names: tuple[str, ...], table: Table | None, rows: Tensor) -> None:
@@ -52,6 +53,14 @@ class Squares:
         if self._table is not None:
             self._table.close()
             self._table = None
+
+    def square(self, content: bytes) -> Pixels:
+        """The square of the picture in a file of this content.
+
+        Raises:
+            UndecodablePicture: see `decode`.
+        """
+        return self._cut(decode(content, self._enough))
 
     def _decoded(self, picture: int) -> Pixels:
         return self.square(self._files.read(self._names[picture]))

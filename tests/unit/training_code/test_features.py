@@ -52,7 +52,7 @@ def test_a_second_job_finds_everything_and_decodes_nothing(
     shared = FLIPS | {"feature_cache": str(tmp_path), "epochs": "1"}
     first = train(pictures, None, **shared)
     assert "0 of 2 shards found, 2 to compute" in capsys.readouterr().out
-    monkeypatch.setattr("training_code.data.decode", lambda *_: pytest.fail("a picture was decoded"))
+    monkeypatch.setattr("training_code.split.decode", lambda *_: pytest.fail("a picture was decoded"))
     second = train(pictures, None, **shared, job=Job(tmp_path / "elsewhere", "second"))
     assert "2 of 2 shards found, 0 to compute" in capsys.readouterr().out
     assert numbers(second) == numbers(first)

@@ -14,7 +14,7 @@ import torch
 from torch.multiprocessing.spawn import spawn
 
 from tests.unit.training_code.samples import COUNTS, TINY, load, numbers, train
-from training_code import data
+from training_code import data, split
 from training_code.config import parse
 from training_code.errors import TrainingError, UnusableDataset
 from training_code.features import Frozen
@@ -43,7 +43,7 @@ class Counted:
 
 def _decode(world: World, pictures: Path, folder: Path) -> Any:
     """What one process sees of a split that both decode."""
-    decoded = Counted(data, "decode")
+    decoded = Counted(split, "decode")
     config = parse(TINY)
     found = data.find({split: pictures / split for split in COUNTS}, config)
     train_split = data.load(found, config, StopSignal(), world=world).train
