@@ -20,6 +20,7 @@ from botocore.exceptions import ClientError
 from PIL import Image
 
 from tests.system.conftest import DATASET, PROJECT, Deployment
+from tests.system.eavesdropper import heard, listen
 from tests.system.inventory import inventory
 from tests.system.releases import Load, Registry, build_faulty_image, until
 
@@ -117,8 +118,17 @@ def test_a_dry_run_tells_the_most_it_can_cost_and_a_limit_below_it_is_kept(deplo
     assert jobs["HyperParameterTuningJobSummaries"] == []
 
 
+# Finds something in any training, for it waits for no epoch to bring nothing.
+FINDS = {
+    "on_trigger": "notify",
+    "parameters": {"overtraining": {"patience_train": 0, "patience_validation": 0}},
+}
+
+
 def test_one_invocation_ends_in_a_served_model(deployment: Deployment) -> None:
-    started = deployment.invoke("launch-tuning", {"recipe": "digits", "dataset": DATASET, "name": TUNING_JOB})
+    listen(deployment, PROJECT)
+    request = {"recipe": "digits", "dataset": DATASET, "name": TUNING_JOB, "debug": FINDS}
+    started = deployment.invoke("launch-tuning", request)
     assert started["statusCode"] == 202, started
     assert started["tuning_job"] == TUNING_JOB
     deployment.cli("status", TUNING_JOB, "--watch", timeout=3000)
@@ -331,6 +341,19 @@ def test_a_repeated_completion_event_starts_no_second_job_and_registers_no_secon
         champion(deployment),
     )
     assert after == before
+
+
+def test_what_a_rule_found_in_the_last_training_was_told_on_the_accounts_bus_once(
+    deployment: Deployment,
+) -> None:
+    (event,) = heard(deployment)
+    assert (event["source"], event["detail-type"]) == (PROJECT, "Training Rule Triggered")
+    told = event["detail"]
+    assert told["training_job"] == FINAL_JOB
+    # A busy machine may have made a step slow as well, and a profiler rule say so.
+    (change,) = [each["change"] for each in told["findings"] if each["rule"] == "overtraining"]
+    assert change.startswith("train for about")
+    assert told["rules"] == [each["rule"] for each in told["findings"]]
 
 
 def test_a_second_deployment_keeps_the_champion_and_its_endpoint(deployment: Deployment) -> None:
