@@ -1,8 +1,10 @@
 """Our endpoint against its peers: the same ResNets and pictures, HTTP in, JSON out, one by one.
 
 Each system is started, answers every picture once (its accuracy, and how often it agrees with PyTorch), then
-takes three windows of one client and three of sixteen (medians are reported). Ours is then soaked, overloaded
-at four times its capacity and watched recovering. Client and server share the machine's cores.
+takes three windows of one client and three of sixteen (medians are reported). Ours and the toolkit then take
+windows in turns, both up, so that a machine that is slower for a while is so for both: the ratios are the
+medians of neighbours. Ours is then soaked, overloaded at four times its capacity and watched recovering.
+Client and server share the machine's cores.
 
     make bench NAME=serving ARGS="--data path/to/pictures"    # folders train, valid, test of class folders
 
@@ -14,10 +16,8 @@ and "--systems none --add" for the soak and the overload alone.
 from __future__ import annotations
 
 import argparse
-import asyncio
 import json
 import os
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -26,24 +26,19 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.harness import RESULTS, ROOT, publish
-from benchmarks.serving_load import Measured, closed_loop, median_of, open_loop
+from benchmarks.serving_measured import Picture, in_turns, measured, under_load
 from benchmarks.serving_running import Running
 from benchmarks.serving_systems import OURS, REFERENCE, SYSTEMS, TOOLKIT, CannotRun, System
 
-WINDOWS = 3
 LOADED = "resnet18"
-"""What the soak and the overload are done with."""
+"""What the turns, the soak and the overload are done with."""
 MODELS = ROOT / ".local" / "bench" / "serving"
 EPOCHS = {"resnet18": "6", "resnet50": "2"}
-SOAK_REQUESTS, SOAK_SETTLED, SOAK_CLIENTS = 20_000, 2_000, 64
-OVERLOAD, OVERLOAD_SECONDS, OVERLOAD_CONNECTIONS = 4, 10.0, 400
+SOAK_REQUESTS = 20_000
 
 COMPARED = (
     "p50_1", "p99_1", "rps_1", "p50_16", "p99_16", "rps_16", "memory_mb", "startup_s",
 )  # fmt: skip
-
-Picture = tuple[str, str, bytes]
-"""Split, class and content."""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -51,7 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = _options(arguments)
     pictures = _pictures(options.data)
     rows: list[dict[str, Any]] = []
-    loads: dict[str, Any] = {}
+    figures: dict[str, Any] = {}
     try:
         wanted = [each for each in SYSTEMS if options.systems == "all" or each.name in options.systems]
         for arch in options.archs.split(",") if wanted else ():
@@ -59,16 +54,21 @@ def main(arguments: Sequence[str] | None = None) -> None:
             for system in wanted:
                 rows.append(_row(system, arch, model, pictures, options.seconds))
         if options.add:
-            rows, loads = _with_last(rows)
+            rows, figures = _with_last(rows)
+        if {OURS, TOOLKIT} <= {*wanted} and LOADED in options.archs:
+            model = _model(LOADED, options.data)
+            figures |= in_turns((OURS, TOOLKIT), model, pictures, options.seconds)
         ours = (row for row in rows if (row["system"], row["arch"]) == (OURS.name, LOADED))
         capacity = next(ours, {}).get("rps_16")
         if options.requests and capacity:
-            loads = _under_load(_model(LOADED, options.data), pictures, capacity, options.requests)
+            model = _model(LOADED, options.data)
+            with tempfile.TemporaryDirectory() as scratch, Running(OURS, model, Path(scratch)) as server:
+                figures |= under_load(server, pictures, capacity, options.requests)
     except KeyboardInterrupt:
-        loads["interrupted"] = "what was measured until then is all there is"
+        figures["interrupted"] = "what was measured until then is all there is"
     finally:
         _agree(rows)
-        publish("serving", [_shown(row) for row in rows], _summary(rows) | loads)
+        publish("serving", [_shown(row) for row in rows], _summary(rows) | figures)
 
 
 def _shown(row: dict[str, Any]) -> dict[str, Any]:
@@ -91,13 +91,13 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 
 def _with_last(rows: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], dict[str, Any]]:
-    """These rows with those of the last result not measured anew, and the last soak and overload."""
+    """These rows with those of the last result not measured anew, and what else was measured then."""
     path = RESULTS / "serving.json"
     last = json.loads(path.read_text()) if path.exists() else {"rows": [], "summary": {}}
     anew = {(row["system"], row["arch"]) for row in rows}
     kept = [row for row in last["rows"] if (row["system"], row["arch"]) not in anew]
-    loads = {key: value for key, value in last["summary"].items() if key.startswith(("soak_", "overload_"))}
-    return kept + rows, loads
+    kinds = ("p50_vs_", "throughput_vs_", "soak_", "overload_")
+    return kept + rows, {key: value for key, value in last["summary"].items() if key.startswith(kinds)}
 
 
 def _pictures(data: Path) -> list[Picture]:
@@ -145,7 +145,7 @@ def _row(
         system.install()
         with tempfile.TemporaryDirectory() as scratch, Running(system, model, Path(scratch)) as server:
             row["startup_s"] = server.wait(pictures[0][2])
-            row |= asyncio.run(_measured(server, pictures, seconds))
+            row |= measured(server, pictures, seconds)
             row["memory_mb"] = server.memory_mb()
     except CannotRun as error:
         row["did_not_run"] = str(error)
@@ -154,42 +154,6 @@ def _row(
         figures = {key: row[key] for key in COMPARED}
         print("  " + ", ".join(f"{key} {value:.4g}" for key, value in figures.items()), flush=True)
     return row
-
-
-async def _measured(server: Running, pictures: Sequence[Picture], seconds: float) -> dict[str, Any]:
-    answers = [await server.classify(content) for _, _, content in pictures]
-    right = [
-        answer == label
-        for (split, label, _), answer in zip(pictures, answers, strict=True)
-        if split == "test"
-    ]
-    bodies = [content for split, _, content in pictures if split == "test"]
-    await closed_loop(server.target, bodies, 4, seconds=1.0)
-    mark = server.log_position()
-    alone = [await closed_loop(server.target, bodies, 1, seconds=seconds) for _ in range(WINDOWS)]
-    # The line of a request of before may come behind the mark: a line is written after the answer.
-    asked = sum(len(window.accepted) for window in alone)
-    inside = server.inside(mark)[-asked:]
-    outside = [each * 1000 for window in alone for each in window.accepted]
-    many = [await closed_loop(server.target, bodies, 16, seconds=seconds) for _ in range(WINDOWS)]
-    return {
-        "answers": answers,
-        "accuracy": sum(right) / len(right),
-        "overhead_ms": statistics.median(o - i for o, i in zip(outside, inside, strict=True))
-        if inside
-        else None,
-        "errors": sum(window.errors for window in alone + many),
-        **_figures(alone, 1),
-        **_figures(many, 16),
-    }
-
-
-def _figures(windows: Sequence[Measured], clients: int) -> dict[str, float]:
-    return {
-        f"p50_{clients}": median_of(windows, 50),
-        f"p99_{clients}": median_of(windows, 99),
-        f"rps_{clients}": statistics.median(window.per_second for window in windows),
-    }
 
 
 def _agree(rows: Sequence[dict[str, Any]]) -> None:
@@ -201,65 +165,12 @@ def _agree(rows: Sequence[dict[str, Any]]) -> None:
             row["agreement"] = sum(same) / len(same)
 
 
-def _under_load(model: Path, pictures: Sequence[Picture], capacity: float, requests: int) -> dict[str, Any]:
-    """The soak and the overload, on one server."""
-    bodies = [content for split, _, content in pictures if split == "test"]
-    with tempfile.TemporaryDirectory() as scratch, Running(OURS, model, Path(scratch)) as server:
-        server.wait(bodies[0])
-        return asyncio.run(_soaked(server, bodies, requests)) | asyncio.run(
-            _overloaded(server, bodies, OVERLOAD * capacity)
-        )
-
-
-async def _soaked(server: Running, bodies: Sequence[bytes], requests: int) -> dict[str, Any]:
-    print(f"soak: {requests} requests from {SOAK_CLIENTS} clients ...", flush=True)
-    settling = await closed_loop(server.target, bodies, SOAK_CLIENTS, requests=min(SOAK_SETTLED, requests))
-    settled = server.memory_mb()
-    work = asyncio.create_task(
-        closed_loop(server.target, bodies, SOAK_CLIENTS, requests=max(1, requests - SOAK_SETTLED))
-    )
-    seen = [settled]
-    while not work.done():
-        await asyncio.wait([work], timeout=5)
-        seen.append(server.memory_mb())
-    soak = work.result()
-    return {
-        "soak_requests": settling.statuses.total() + soak.statuses.total(),
-        "soak_errors": settling.errors + soak.errors,
-        "soak_per_second": soak.per_second,
-        "soak_p99_ms": soak.milliseconds(99),
-        "soak_memory_mb_after_2000": settled,
-        "soak_memory_mb_at_end": seen[-1],
-        "soak_memory_mb_most": max(seen),
-    }
-
-
-async def _overloaded(server: Running, bodies: Sequence[bytes], rate: float) -> dict[str, Any]:
-    print(f"overload: {rate:.0f} requests a second for {OVERLOAD_SECONDS:.0f} s ...", flush=True)
-    load = await open_loop(server.target, bodies, rate, OVERLOAD_SECONDS, OVERLOAD_CONNECTIONS)
-    after = await closed_loop(server.target, bodies, 1, requests=20)
-    shed = load.statuses[503] + load.statuses[429]
-    return {
-        "overload_sent_per_second": (load.statuses.total() + load.failures.total()) / load.seconds,
-        "overload_accepted_per_second": load.per_second,
-        "overload_shed": shed,
-        "overload_other": load.errors - shed,
-        "overload_accepted_p99_ms": load.milliseconds(99),
-        "overload_p50_ms_of_the_next_20": after.milliseconds(50),
-        "overload_errors_of_the_next_20": after.errors,
-    }
-
-
 def _summary(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """The ratios of ResNet-18, and whether ours is ahead of every peer in everything."""
+    """What ResNet-18 costs beside decoding and predicting, and whether ours is ahead of every peer."""
     by_name = {row["system"]: row for row in rows if row["arch"] == "resnet18" and row["p50_1"]}
     summary: dict[str, Any] = {}
     if OURS.name in by_name:
         summary["overhead_ms"] = by_name[OURS.name]["overhead_ms"]
-    if {OURS.name, TOOLKIT.name} <= by_name.keys():
-        ours, toolkit = by_name[OURS.name], by_name[TOOLKIT.name]
-        summary["p50_vs_toolkit"] = toolkit["p50_1"] / ours["p50_1"]
-        summary["throughput_vs_toolkit"] = ours["rps_16"] / toolkit["rps_16"]
     behind = [
         f"{row['arch']} {row['system']} {key}"
         for mine in rows
