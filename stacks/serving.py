@@ -74,6 +74,7 @@ class ServingStack(Stack):
         )
         model = self._model()
         config = self._only_with_champion(endpoint_config(self, context, model, artifacts))
+        self._watched = self._watched_dimensions(config)
         alarms = [self._errors_alarm(), self._model_errors_alarm(), self._latency_alarm()]
         endpoint = self._endpoint(config, alarms)
         if context.settings.serving.scale_to_zero:
@@ -141,6 +142,18 @@ class ServingStack(Stack):
             )
         )
 
+    def _watched_dimensions(self, config: sagemaker.CfnEndpointConfig) -> dict[str, str]:
+        """What the alarms look at: the newest fleet alone.
+
+        An alarm on the whole variant would see the old fleet's answers in a release, and so take back the
+        very release that replaces a bad model. AWS documents this dimension for fleets of instances.
+        """
+        serving = self._context.settings.serving
+        dimensions = metric_dimensions(self._context)
+        if serving.flavour == SERVERLESS or serving.scale_to_zero:
+            return dimensions
+        return {**dimensions, "EndpointConfigName": config.attr_endpoint_config_name}
+
     def _errors_alarm(self) -> cloudwatch.CfnAlarm:
         return self._alarm(
             "Errors",
@@ -196,7 +209,7 @@ class ServingStack(Stack):
                 metric_name=metric_name,
                 dimensions=[
                     cloudwatch.CfnAlarm.DimensionProperty(name=dimension, value=value)
-                    for dimension, value in metric_dimensions(self._context).items()
+                    for dimension, value in self._watched.items()
                 ],
                 statistic=statistic,
                 extended_statistic=extended_statistic,

@@ -43,6 +43,8 @@ class VariantPlan:
     """One production variant, down to what its server processes need."""
 
     name: str
+    config: str = ""
+    """The endpoint configuration it is of, which CloudWatch tells an old fleet from a new one by."""
     container: models.Container | None
     """None: a variant for inference components, which bring their models themselves."""
     role_arn: str | None
@@ -131,6 +133,7 @@ def _variant(aws: LocalAws, config: Mapping[str, Any], variant: Mapping[str, Any
     role = model.get("ExecutionRoleArn") if model else None
     return VariantPlan(
         name=variant["VariantName"],
+        config=config["EndpointConfigName"],
         container=models.container(model) if model else None,
         role_arn=role,
         # One server of a serverless variant at most, while somebody asks.

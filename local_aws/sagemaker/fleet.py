@@ -39,6 +39,7 @@ class _Variant:
         self.route = VariantRoute(
             plan.name,
             plan.weight,
+            config=plan.config,
             most_at_once=limits.max_concurrency if limits else None,
             max_body=serverless.MAX_BODY if limits else None,
             capture=plan.capture,

@@ -58,12 +58,15 @@ class VariantRoute:
         name: str,
         weight: float,
         *,
+        config: str = "",
         most_at_once: int | None = None,
         max_body: int | None = None,
         capture: CaptureRule | None = None,
     ) -> None:
         self.name = name
         self.weight = weight
+        self.config = config
+        """The endpoint configuration it is of; empty for an inference component."""
         self.servers: list[Server] = []
         self.most_at_once = most_at_once
         """How many requests it may answer at a time, if that is limited."""

@@ -116,7 +116,8 @@ class InvocationService(JsonService):
         if reply[0] == HTTPStatus.OK:
             self._keep(endpoint, lease, headers, body, reply)
         overhead = time.perf_counter() - began - model
-        self._metrics.record((route, lease.variant), lease.servers, answer.status, model, overhead)
+        variant = route, lease.variant, lease.route.config
+        self._metrics.record(variant, lease.servers, answer.status, model, overhead)
         return reply
 
     def _keep(

@@ -1,5 +1,10 @@
 """CloudWatch's view of the endpoints: what AWS publishes per EndpointName and VariantName in AWS/SageMaker.
 
+What requests count is there once more per EndpointConfigName: "CloudWatch publishes the metrics with the
+dimension EndpointConfigName after the new fleet starts receiving traffic", so that an alarm can watch a new
+fleet and not the old one beside it.
+https://docs.aws.amazon.com/sagemaker/latest/dg/deployment-guardrails-configuration.html
+
 A request only adds to counters in memory; a thread publishes them every ten seconds, equal values together,
 so that a prediction waits for no metric. Idle variants publish zeros, which is what lets auto scaling shrink
 them: "if a variant's traffic becomes zero, SageMaker AI emits metrics with a value of zero".
@@ -22,7 +27,9 @@ PERIOD_SECONDS = 10
 _MAX_VALUES = 150
 _MAX_METRICS = 500
 _UNITS = {"ModelLatency": "Microseconds", "OverheadLatency": "Microseconds"}
-Variant = tuple[str, str]
+Variant = tuple[str, str, str]
+"""Endpoint (or the route of an inference component), variant and endpoint configuration; without the last,
+whatever configuration it has."""
 # What the metrics per instance are called for an inference component.
 _OF_COMPONENT = {
     "ConcurrentRequestsPerModel": "ConcurrentRequestsPerCopy",
@@ -45,7 +52,7 @@ class TrafficMetrics:
 
         Parameters
         ----------
-        variant : endpoint and variant name.
+        variant : endpoint, variant and configuration.
         servers : how many servers the variant has; each invocation counts for 1/servers per instance.
         status : the container's HTTP status, 0 if it gave no answer.
         model, overhead : seconds the model took, and seconds the way there and back added.
@@ -59,14 +66,17 @@ class TrafficMetrics:
             "ModelLatency": _rounded(model * 1e6),
             "OverheadLatency": _rounded(overhead * 1e6),
         }
+        route, name_of_variant, config = variant
         with self._lock:
             for name, value in values.items():
-                self._counted[variant, name][value] += 1
+                self._counted[(route, name_of_variant, ""), name][value] += 1
+                if config:
+                    self._counted[variant, name][value] += 1
 
     def no_capacity(self, route: str) -> None:
         """Count a request that found no copy of an inference component."""
         with self._lock:
-            self._counted[(route, ""), "NoCapacityInvocationFailures"][1.0] += 1
+            self._counted[(route, "", ""), "NoCapacityInvocationFailures"][1.0] += 1
 
     def start(self) -> None:
         """Publish from now on, until `stop`."""
@@ -80,7 +90,7 @@ class TrafficMetrics:
         """Note how many requests each server has in flight at this moment."""
         for endpoint, variant, loads in self._router.loads():
             with self._lock:
-                counter = self._counted[(endpoint, variant), "ConcurrentRequestsPerModel"]
+                counter = self._counted[(endpoint, variant, ""), "ConcurrentRequestsPerModel"]
                 counter.update(float(load) for load in loads or [0])
 
     def data(self) -> Iterator[dict[str, Any]]:
@@ -89,9 +99,9 @@ class TrafficMetrics:
             counted, self._counted = self._counted, defaultdict(Counter)
         for endpoint, variant, _ in self._router.loads():
             # A variant without traffic still has a load: none.
-            counted[(endpoint, variant), "InvocationsPerInstance"] += Counter()
+            counted[(endpoint, variant, ""), "InvocationsPerInstance"] += Counter()
         now = self._aws.now()
-        for ((endpoint, variant), name), counter in counted.items():
+        for ((endpoint, variant, config), name), counter in counted.items():
             values = sorted(counter.items()) or [(0.0, 1)]
             component = component_of(endpoint)
             named = (
@@ -99,6 +109,8 @@ class TrafficMetrics:
                 if component
                 else {"EndpointName": endpoint, "VariantName": variant}
             )
+            if config:
+                named["EndpointConfigName"] = config
             for start in range(0, len(values), _MAX_VALUES):
                 part = values[start : start + _MAX_VALUES]
                 yield {

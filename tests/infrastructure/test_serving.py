@@ -65,10 +65,11 @@ def test_an_update_is_rolled_back_by_the_stacks_own_alarms(sample: Synthesised) 
     for alarm in alarms:
         watched = resources[alarm["AlarmName"]["Ref"]]["Properties"]
         assert watched["Namespace"] == "AWS/SageMaker"
-        assert {d["Name"]: d["Value"] for d in watched["Dimensions"]} == {
-            "EndpointName": sample.project,
-            "VariantName": "main",
-        }
+        dimensions = {d["Name"]: d["Value"] for d in watched["Dimensions"]}
+        # The new fleet alone: the old one's answers must not take back the release that replaces it.
+        (config,) = dimensions.pop("EndpointConfigName")["Fn::GetAtt"][:1]
+        assert resources[config]["Type"] == "AWS::SageMaker::EndpointConfig"
+        assert dimensions == {"EndpointName": sample.project, "VariantName": "main"}
         # No request must not look like a failing one, or nothing could ever be promoted at night.
         assert watched["TreatMissingData"] == "notBreaching"
 
@@ -154,6 +155,9 @@ def test_a_sleeping_endpoint_holds_its_model_as_a_component_on_instances_that_ma
     assert component["InferenceComponentName"] == sleeper.project
     alarms = component["DeploymentConfig"]["AutoRollbackConfiguration"]["Alarms"]
     assert len(alarms) == 3
+    for alarm in alarms:
+        watched = sleeper.templates["serving"]["Resources"][alarm["AlarmName"]["Ref"]]["Properties"]
+        assert watched["Dimensions"] == [{"Name": "InferenceComponentName", "Value": sleeper.project}]
 
 
 def test_a_sleeping_endpoint_is_woken_by_the_request_that_finds_it_asleep(sleeper: Synthesised) -> None:

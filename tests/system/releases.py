@@ -158,16 +158,6 @@ class Registry:
         """Whether they tell the same story, and nothing is under way."""
         return bool(self.agreement())
 
-    def calm(self, seconds: float = 300) -> None:
-        """Wait until no alarm of the endpoint rings, as AWS asks of a new deployment."""
-        alarms = self.client("cloudwatch")
-
-        def quiet() -> bool:
-            found = alarms.describe_alarms(AlarmNamePrefix=f"{self.project}-endpoint", StateValue="ALARM")
-            return not found["MetricAlarms"]
-
-        until(quiet, seconds, lambda: "an alarm still rings")
-
     def told(self, arn: str) -> str:
         return f"{self.status(arn)}, champion {self.champion()}, stack {self.stack()}"
 

@@ -418,6 +418,10 @@ def test_a_promotion_and_a_rollback_by_hand_lose_no_request(
     with load:
         second = registry.again(first)
         registry.promote(second)
+        # What a rollback is for: the alarm that rings is the old model's, and must not take it back.
+        deployment.client("cloudwatch").set_alarm_state(
+            AlarmName=f"{PROJECT}-endpoint-latency", StateValue="ALARM", StateReason="the test"
+        )
         deployment.cli("rollback", "--reason", "the test")
         until(registry.agreed, 600, lambda: registry.told(second))
     assert load.failures == []

@@ -408,7 +408,7 @@ def test_traffic_is_counted_per_variant(aws: OfflineAws, svc: JsonService) -> No
     metrics = svc._metrics  # type: ignore[attr-defined]
     metrics.sample()
     metrics.publish()
-    put = {datum["MetricName"]: datum for datum in aws.cloudwatch.put}
+    put = {datum["MetricName"]: datum for datum in aws.cloudwatch.put if len(datum["Dimensions"]) == 2}
     assert (put["Invocations"]["Values"], put["Invocations"]["Counts"]) == ([1.0], [3.0])
     errors = put["Invocation4XXErrors"]
     assert (errors["Values"], errors["Counts"]) == ([0.0, 1.0], [2.0, 1.0])
@@ -421,6 +421,24 @@ def test_traffic_is_counted_per_variant(aws: OfflineAws, svc: JsonService) -> No
     metrics.publish()
     (idle,) = aws.cloudwatch.put
     assert (idle["MetricName"], idle["Values"]) == ("InvocationsPerInstance", [0.0])
+
+
+def test_a_new_fleet_s_traffic_is_counted_apart_from_the_old_one_s(aws: OfflineAws, svc: JsonService) -> None:
+    create(svc)
+    invoke(svc, b"status 500")
+    update(svc, "better")
+    invoke(svc, b"a")
+    svc._metrics.publish()  # type: ignore[attr-defined]
+    errors = {
+        datum["Dimensions"][-1]["Value"]: (datum["Values"], datum["Counts"])
+        for datum in aws.cloudwatch.put
+        if datum["MetricName"] == "Invocation5XXErrors"
+    }
+    assert errors == {
+        "AllTraffic": ([0.0, 1.0], [1.0, 1.0]),
+        "good": ([1.0], [1.0]),
+        "better": ([0.0], [1.0]),
+    }
 
 
 def policy(kind: str, **sizes: Any) -> dict[str, Any]:
