@@ -175,9 +175,12 @@ class ResNet(nn.Module):
         return nn.Sequential(*row)
 
     def _initialise(self) -> None:
-        """He initialisation for convolutions, as in torchvision; linear and norm layers keep torch's own."""
+        """He initialisation for convolutions, as in torchvision; linear and norm layers keep torch's own.
+
+        On the meta device there are no numbers, and drawing none would import torch's compiler (3 s).
+        """
         for module in self.modules():
-            if isinstance(module, nn.Conv2d):
+            if isinstance(module, nn.Conv2d) and not module.weight.is_meta:
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
 
 

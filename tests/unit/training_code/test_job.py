@@ -146,11 +146,15 @@ def test_the_image_only_trains(tmp_path: Path, arguments: tuple[str, ...]) -> No
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="a GPU's reproducible mode imports the compiler")
-def test_a_whole_job_imports_neither_torchvision_nor_the_compiler(pictures: Path, tmp_path: Path) -> None:
-    base = job_folder(tmp_path / "base", pictures, TINY | {"epochs": "1", "trainable_from": "fc"})
+def test_a_whole_job_imports_neither_torchvision_nor_the_compiler(
+    whole: tuple[Path, str], pictures: Path, tmp_path: Path
+) -> None:
+    asked = TINY | {"epochs": "1", "trainable_from": "fc", "weights": "pretrained"}
+    base = job_folder(tmp_path / "base", pictures, asked)
+    (base / "input" / "data" / "pretrained").symlink_to(whole[0] / "model")
     check = (
         "import sys, training_code.__main__ as job; assert job.main() == 0;"
-        "print([name for name in ('torchvision', 'torch._dynamo', 'pandas', 'smdebug', 'psutil')"
+        "print([name for name in ('torchvision', 'torch._dynamo', 'sympy', 'pandas', 'smdebug', 'psutil')"
         " if name in sys.modules])"
     )
     said = subprocess.run(
