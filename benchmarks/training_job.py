@@ -6,10 +6,9 @@ whenever something else runs for a moment.
 
 from __future__ import annotations
 
-import sys
-
 from training_code import __main__ as job
 from training_code import machine
+from training_code.world import World
 
 
 class _AllCores(machine.CoreWatch):
@@ -19,4 +18,4 @@ class _AllCores(machine.CoreWatch):
 
 if __name__ == "__main__":
     setattr(job, "CoreWatch", _AllCores)  # noqa: B010 (mypy forbids to assign to a class)
-    sys.exit(job.main())
+    World.end(job.main())

@@ -113,6 +113,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    if processes.is_one_of_several():
-        World.end(main())
-    sys.exit(main())
+    World.end(main())

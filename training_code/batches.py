@@ -85,7 +85,7 @@ class Batches:
     def evaluation(self) -> Iterator[tuple[Tensor, Tensor]]:
         """All pictures of this process as they are, ready for the network, and their labels, in order."""
         mine = self.world.mine(torch.arange(len(self.split)))
-        most = at_once(self.config.image_size)
+        most = at_once(self.config.image_size, self.machine.device, from_cut=self.from_cut)
         for start in range(0, len(mine), most):
             rows = mine[start : start + most]
             if self.features is not None:

@@ -88,7 +88,7 @@ class Frozen:
     ) -> None:
         self._network, self._transform, self._machine = network, transform, machine
         self._stores, self._world, self._normalised = stores, world, normalised
-        self._worker, self._at_once = f"{job}-{world.rank}", at_once(transform.crop)
+        self._worker, self._at_once = f"{job}-{world.rank}", at_once(transform.crop, machine.device)
         self._weights = _digest(network.frozen_state())
         network.eval()  # a fresh network is in training mode, frozen stages too
         with torch.no_grad():

@@ -146,8 +146,9 @@ class World:
 
     @staticmethod
     def end(code: int) -> NoReturn:
-        """End this process at once: threads of gloo that nobody joins have aborted the interpreter on its way
-        out (SIGABRT, seen once in some dozen times), which torchrun takes for a failed job.
+        """End this process at once, when all is written: taking the interpreter down with torch in it takes a
+        second, and threads of gloo that nobody joins have aborted it on its way out (SIGABRT, seen once in
+        some dozen times), which torchrun takes for a failed job.
         """
         sys.stdout.flush()
         sys.stderr.flush()

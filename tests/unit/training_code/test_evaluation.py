@@ -57,7 +57,7 @@ def test_a_picture_is_judged_alone_whatever_lies_beside_it(
     loaded = load(pictures, config)
     feed = Batches(loaded.train, loaded.transform, config, MACHINE)
     together = evaluate(network, feed, 2, StopSignal())
-    monkeypatch.setattr("training_code.batches.at_once", lambda _: 1)
+    monkeypatch.setattr("training_code.batches.at_once", lambda *_, **__: 1)
     alone = evaluate(network, feed, 2, StopSignal())
     assert together.loss == pytest.approx(alone.loss, rel=1e-4)
     assert torch.equal(together.predicted, alone.predicted)

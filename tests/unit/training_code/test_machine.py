@@ -37,6 +37,13 @@ def test_a_job_always_has_one_thread_and_never_more_than_it_was_given(
     assert CoreWatch().free_cores() == 2
 
 
+def test_no_more_pictures_go_through_a_network_together_than_fit_into_the_cache_or_memory() -> None:
+    cpu, gpu = torch.device("cpu"), torch.device("cuda")
+    assert [machine.at_once(size, cpu) for size in (32, 224, 1024)] == [128, 16, 1]
+    assert [machine.at_once(size, gpu) for size in (32, 224, 1024)] == [128, 128, 6]
+    assert machine.at_once(224, cpu, from_cut=True) == 128
+
+
 def test_bfloat16_is_left_out_where_its_gradients_are_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(machine, "_cpu_has_bfloat16", lambda: True)
     large, small = parse({"image_size": "32"}), parse({"image_size": "31"})
