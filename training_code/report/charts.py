@@ -28,22 +28,25 @@ class Line:
     values: Sequence[float]
 
 
-def curves(title: str, lines: Sequence[Line], best: int, *, percent: bool = False) -> str:
-    """A line chart over epochs 1, 2, ...; the best epoch is marked by a dashed line.
+def curves(
+    title: str, lines: Sequence[Line], best: int | None, *, percent: bool = False, named: bool = True
+) -> str:
+    """A line chart over epochs 1, 2, ...
 
     Args:
         title: what the values are.
-        lines: one or more curves of the same length.
-        best: the epoch to mark.
+        lines: one or more curves, each from epoch 1 on.
+        best: the epoch to mark by a dashed line.
         percent: values are shares to be shown as percentages.
+        named: each name stands behind its curve, which is for short ones, of curves that end together.
     """
-    count = len(lines[0].values)
+    count, right = max(len(line.values) for line in lines), _RIGHT if named else _NARROW
     ticks = _ticks([value for line in lines for value in line.values], most=1.0 if percent else math.inf)
     low, high = ticks[0], ticks[-1]
 
     def x(epoch: float) -> float:
         share = (epoch - 1) / (count - 1) if count > 1 else 0.5
-        return _LEFT + share * (_WIDTH - _LEFT - _RIGHT)
+        return _LEFT + share * (_WIDTH - _LEFT - right)
 
     def y(value: float) -> float:
         return _TOP + (high - value) / (high - low) * (_HEIGHT - _TOP - _BOTTOM)
@@ -55,7 +58,7 @@ def curves(title: str, lines: Sequence[Line], best: int, *, percent: bool = Fals
     for tick in ticks:
         label = f"{tick * 100:.4g}%" if percent else f"{tick:.4g}"
         parts.append(
-            f'<line class="grid" x1="{_LEFT}" x2="{_WIDTH - _RIGHT}" y1="{y(tick):.1f}" y2="{y(tick):.1f}"/>'
+            f'<line class="grid" x1="{_LEFT}" x2="{_WIDTH - right}" y1="{y(tick):.1f}" y2="{y(tick):.1f}"/>'
         )
         parts.append(
             f'<text class="tick" x="{_LEFT - 8}" y="{y(tick) + 4:.1f}" text-anchor="end">{label}</text>'
@@ -64,9 +67,10 @@ def curves(title: str, lines: Sequence[Line], best: int, *, percent: bool = Fals
         parts.append(
             f'<text class="tick" x="{x(epoch):.1f}" y="{_HEIGHT - 14}" text-anchor="middle">{epoch}</text>'
         )
-    parts.append(
-        f'<line class="best" x1="{x(best):.1f}" x2="{x(best):.1f}" y1="{_TOP}" y2="{_HEIGHT - _BOTTOM}"/>'
-    )
+    if best is not None:
+        parts.append(
+            f'<line class="best" x1="{x(best):.1f}" x2="{x(best):.1f}" y1="{_TOP}" y2="{_HEIGHT - _BOTTOM}"/>'
+        )
     for line in lines:
         points = " ".join(f"{x(epoch):.1f},{y(value):.1f}" for epoch, value in enumerate(line.values, 1))
         parts.append(f'<polyline class="{line.style}" points="{points}"/>')
@@ -75,6 +79,8 @@ def curves(title: str, lines: Sequence[Line], best: int, *, percent: bool = Fals
             f"<title>{escape(line.name)}, epoch {epoch}: {said(value)}</title></circle>"
             for epoch, value in enumerate(line.values, 1)
         )
+    if not named:
+        return "".join([*parts, "</svg>"])
     ends = _apart([y(line.values[-1]) for line in lines], lowest=_HEIGHT - _BOTTOM)
     for line, place in zip(lines, ends, strict=True):
         parts.append(f'<circle class="{line.style}" cx="{x(count) + 14:.1f}" cy="{place:.1f}" r="4"/>')

@@ -7,11 +7,13 @@ from collections.abc import Callable, Sequence
 from html import escape
 from typing import Any, Final
 
-from training_code.report.charts import Series, timeline
-from training_code.report.page import cost, document, duration, header, interval
+from training_code.report.charts import Line, curves
+from training_code.report.page import cost, document, duration, header, interval, shown
 from training_code.report.record import Record
 
-_STYLES: Final = ("forward", "data", "backward", "to_device", "rest")
+_STYLES: Final = ("forward", "optimizer", "backward", "to_device", "data", "rest")
+"""Colours of the jobs, in turn."""
+_CLASSES: Final = 20
 
 
 def render(records: Sequence[Record]) -> str:
@@ -35,8 +37,12 @@ def verdict(records: Sequence[Record]) -> str:
         return "Fewer than two of them were tested, so none can be called the best."
     ranked = sorted(tested, key=lambda each: -_test(each)["accuracy"])
     first, second = _test(ranked[0]), _test(ranked[1])
+    level = first["accuracy"] == second["accuracy"]
     said = (
-        f"{ranked[0]['job']} is ahead: {first['accuracy']:.1%} of {first['count']} test pictures right, "
+        f"{ranked[0]['job']} and {ranked[1]['job']} are level: {first['accuracy']:.1%} of {first['count']} "
+        "test pictures right."
+        if level
+        else f"{ranked[0]['job']} is ahead: {first['accuracy']:.1%} of {first['count']} test pictures right, "
         f"{ranked[1]['job']} {second['accuracy']:.1%}."
     )
     prints = {each["data"]["test"]["fingerprint"] for each in tested}
@@ -45,7 +51,7 @@ def verdict(records: Sequence[Record]) -> str:
     spread = math.sqrt(
         sum(each["accuracy"] * (1 - each["accuracy"]) / each["count"] for each in (first, second))
     )
-    if first["accuracy"] - second["accuracy"] <= 1.96 * spread:
+    if not level and first["accuracy"] - second["accuracy"] <= 1.96 * spread:
         said += " On so few test pictures that may be chance."
     return said
 
@@ -63,94 +69,102 @@ def _figures(records: Sequence[Record]) -> str:
         ("quality gate", _gated),
         ("machine", lambda each: str(each.get("machine", ""))),
     ]
-    head = "".join(f"<th>{escape(each.get('job', ''))}</th>" for each in records)
-    body = "".join(
-        f"<tr><th scope='row'>{name}</th>{''.join(f'<td>{escape(say(each))}</td>' for each in records)}</tr>"
-        for name, say in rows
-    )
+    best = max((_test(each)["accuracy"] for each in records if _test(each)), default=None)
+    body = ""
+    for name, say in rows:
+        cells = [escape(say(each)) for each in records]
+        if name == "test accuracy":
+            ahead = [best is not None and _test(each).get("accuracy") == best for each in records]
+            cells = [f"<b>{cell}</b>" if first else cell for cell, first in zip(cells, ahead, strict=True)]
+        if any(cells):
+            body += f"<tr><th scope='row'>{name}</th>{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>"
     return (
         "<section><h2>Figures</h2><div class='scroll'><table class='plain beside'><thead><tr><th></th>"
-        f"{head}</tr></thead><tbody>{body}</tbody></table></div></section>"
+        f"{_head(records, records)}</tr></thead><tbody>{body}</tbody></table></div></section>"
     )
+
+
+def _name(place: int, record: Record) -> str:
+    """A job's name, with the colour it has on this page."""
+    style = _STYLES[place % len(_STYLES)]
+    return f"<i class='key {style}'></i>{escape(record.get('job', ''))}"
+
+
+def _head(records: Sequence[Record], those: Sequence[Record]) -> str:
+    """The names of those of the records that a table shows."""
+    return "".join(f"<th>{_name(place, each)}</th>" for place, each in enumerate(records) if each in those)
 
 
 def _curves(records: Sequence[Record]) -> str:
-    known = [each for each in records if each.get("history")]
+    """Each job's validation by epoch; a shorter training's curve ends earlier."""
+    known = [(place, each) for place, each in enumerate(records) if each.get("history")]
     if not known:
         return ""
     figures = []
-    for key, title, unit in (
-        ("valid_loss", "Validation loss", ""),
-        ("valid_accuracy", "Validation accuracy", ""),
-    ):
-        longest = max(len(each["history"]) for each in known)
-        series = [
-            Series(
-                each["job"],
-                _STYLES[place % len(_STYLES)],
-                _held([epoch[key] for epoch in each["history"]], longest),
-            )
-            for place, each in enumerate(known)
+    for key, title in (("valid_loss", "Validation loss"), ("valid_accuracy", "Validation accuracy")):
+        lines = [
+            Line(each["job"], _STYLES[place % len(_STYLES)], [epoch[key] for epoch in each["history"]])
+            for place, each in known
         ]
-        drawn = timeline(list(range(1, longest + 1)), series, unit=unit)
+        drawn = curves(title, lines, None, percent=key == "valid_accuracy", named=False)
         figures.append(f"<figure><figcaption>{title} by epoch</figcaption>{drawn}</figure>")
-    return f"<section><h2>Learning curves</h2><div class='pair'>{''.join(figures)}</div></section>"
-
-
-def _held(values: list[float], count: int) -> list[float]:
-    """A shorter training's last value, held to the end."""
-    return values + [values[-1]] * (count - len(values))
+    legend = "".join(f"<span>{_name(place, each)}</span>" for place, each in known)
+    return (
+        f"<section><h2>Learning curves</h2><div class='pair'>{''.join(figures)}</div>"
+        f"<p class='legend'>{legend}</p></section>"
+    )
 
 
 def _times(records: Sequence[Record]) -> str:
-    timed = [each for each in records if "steps" in each]
+    timed = [(place, each) for place, each in enumerate(records) if "steps" in each]
     if not timed:
         return ""
-    parts = list(timed[0]["steps"]["seconds"])
-    head = "".join(f"<th class='number'>{escape(part.replace('_', ' '))}</th>" for part in parts)
-    body = "".join(
-        f"<tr><th scope='row'>{escape(each['job'])}</th>"
-        + "".join(
-            f"<td class='number'>{1000 * each['steps']['seconds'][part] / each['steps']['count']:.1f}</td>"
-            for part in parts
-        )
-        + "</tr>"
-        for each in timed
-    )
+    parts = list(timed[0][1]["steps"]["seconds"])
+    head = "".join(f"<th class='number'>{escape(part.replace('_', ' '))}</th>" for part in (*parts, "all"))
+    body = ""
+    for place, each in timed:
+        spent = [1000 * each["steps"]["seconds"][part] / each["steps"]["count"] for part in parts]
+        cells = "".join(f"<td class='number'>{ms:.1f}</td>" for ms in (*spent, sum(spent)))
+        body += f"<tr><th scope='row'>{_name(place, each)}</th>{cells}</tr>"
     return (
-        "<section><h2>Milliseconds of a step</h2><div class='scroll'><table "
-        "class='plain'><thead><tr><th></th>"
+        "<section><h2>Milliseconds of a step</h2><p class='note'>Means of all steps; the middle one, above, "
+        "leaves out what happens seldom.</p><div class='scroll'><table class='plain'><thead><tr><th></th>"
         f"{head}</tr></thead><tbody>{body}</tbody></table></div></section>"
     )
 
 
 def _differences(records: Sequence[Record]) -> str:
-    """Hyperparameters, versions and data that are not the same in all."""
+    """Hyperparameters, versions and data that are not the same in all that have told theirs."""
+    known = [each for each in records if each.get("hyperparameters")]
+    if len(known) < 2:
+        return ""
     flat = [
         {
-            **each.get("hyperparameters", {}),
+            **each["hyperparameters"],
             **{f"{name} version": value for name, value in each.get("versions", {}).items()},
             **{f"{name} pictures": split["count"] for name, split in each.get("data", {}).items()},
             "code": each.get("code_version", "")[:12],
         }
-        for each in records
+        for each in known
     ]
     keys = [key for key in dict.fromkeys(key for each in flat for key in each) if key not in ("run",)]
     differing = [key for key in keys if len({str(each.get(key, "")) for each in flat}) > 1]
+    silent = ", ".join(str(each.get("job", "")) for each in records if each not in known)
+    note = f"<p class='note'>Not known of {escape(silent)}.</p>" if silent else ""
     if not differing:
         return (
-            "<section><h2>What differs</h2><p>Nothing: same hyperparameters, data and versions.</p></section>"
+            f"<section><h2>What differs</h2>{note}<p>Nothing: same hyperparameters, data and versions.</p>"
+            "</section>"
         )
-    head = "".join(f"<th>{escape(each.get('job', ''))}</th>" for each in records)
     body = "".join(
         f"<tr><th scope='row'>{escape(key)}</th>"
-        + "".join(f"<td>{escape(str(each.get(key, '')))}</td>" for each in flat)
+        + "".join(f"<td>{escape(shown(each.get(key, '')))}</td>" for each in flat)
         + "</tr>"
         for key in differing
     )
     return (
-        "<section><h2>What differs</h2><div class='scroll'><table class='plain beside'><thead><tr><th></th>"
-        f"{head}</tr></thead><tbody>{body}</tbody></table></div></section>"
+        f"<section><h2>What differs</h2>{note}<div class='scroll'><table class='plain beside'><thead><tr>"
+        f"<th></th>{_head(records, known)}</tr></thead><tbody>{body}</tbody></table></div></section>"
     )
 
 
@@ -160,20 +174,25 @@ def _classes(records: Sequence[Record]) -> str:
     if len(tested) < 2 or any(each["classes"] != tested[0]["classes"] for each in tested):
         return ""
     recalls = [[recall for _, recall, _ in _test(each)["per_class"]] for each in tested]
-    spread = sorted(
-        range(len(tested[0]["classes"])),
-        key=lambda place: min(each[place] for each in recalls) - max(each[place] for each in recalls),
-    )
-    head = "".join(f"<th class='number'>{escape(each['job'])}</th>" for each in tested)
+    spread = [max(column) - min(column) for column in zip(*recalls, strict=True)]
+    ranked = [place for place in sorted(range(len(spread)), key=lambda each: -spread[each]) if spread[place]]
+    title = "Recall by class"
+    if not ranked:
+        return f"<section><h2>{title}</h2><p>The same in every class.</p></section>"
     body = "".join(
         f"<tr><th scope='row'>{escape(tested[0]['classes'][place])}</th>"
         + "".join(f"<td class='number'>{each[place]:.1%}</td>" for each in recalls)
         + "</tr>"
-        for place in spread[:20]
+        for place in ranked[:_CLASSES]
     )
+    same = len(spread) - len(ranked)
+    note = f"<p class='note'>The same in {same} of {len(spread)} classes.</p>" if same else ""
+    if len(ranked) > _CLASSES:
+        note += f"<p class='note'>The first {_CLASSES} of {len(ranked)} that differ.</p>"
     return (
-        "<section><h2>Recall by class, the most different first</h2><div class='scroll'><table class='plain'>"
-        f"<thead><tr><th></th>{head}</tr></thead><tbody>{body}</tbody></table></div></section>"
+        f"<section><h2>{title}, the most different first</h2><div class='scroll'><table class='plain beside'>"
+        f"<thead><tr><th></th>{_head(records, tested)}</tr></thead><tbody>{body}</tbody></table></div>{note}"
+        "</section>"
     )
 
 

@@ -209,14 +209,15 @@ def data(record: Record) -> str:
 def table(title: str, rows: Iterable[tuple[str, Any]]) -> str:
     """Names and values; those without a value are left out."""
     cells = "".join(
-        f"<div><dt>{escape(name)}</dt><dd>{escape(_shown(value))}</dd></div>"
+        f"<div><dt>{escape(name)}</dt><dd>{escape(shown(value))}</dd></div>"
         for name, value in rows
         if value != ""
     )
     return f"<section><h2>{escape(title)}</h2><dl>{cells}</dl></section>" if cells else ""
 
 
-def _shown(value: Any) -> str:
+def shown(value: Any) -> str:
+    """A value as a reader needs it."""
     return f"{value:.6g}" if isinstance(value, float) else str(value)
 
 
