@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import safetensors.torch
+import torch
 import torchvision
 
 from tests.unit.training_code.samples import COUNTS, MACHINE, TINY, load, train
@@ -17,10 +18,10 @@ from training_code.artifact import Facts
 from training_code.batches import Batches
 from training_code.config import parse
 from training_code.debugging.findings import Findings
-from training_code.evaluation import evaluate
+from training_code.evaluation import Evaluation, evaluate
 from training_code.job import Job
 from training_code.report import charts, page, record
-from training_code.split import Skipped
+from training_code.split import Skipped, Squares
 from training_code.stopping import StopSignal
 
 
@@ -181,3 +182,26 @@ def test_hundreds_of_classes_get_a_list_of_confusions_and_no_matrix(facts: Facts
     )
     assert 'class="matrix"' not in text
     assert "The 200 lowest of 500" in text
+
+
+def test_a_report_of_133_classes_with_all_its_parts_is_below_five_megabytes(
+    facts: Facts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names, random = tuple(f"a breed with a long name {number}" for number in range(133)), torch.Generator()
+    labels, predicted = (torch.randint(133, (8000,), generator=random) for _ in range(2))
+    test = Evaluation(4.9, labels, predicted, torch.rand(8000), 133)
+
+    def noise(_squares: object, rows: torch.Tensor) -> torch.Tensor:
+        return torch.randint(256, (len(rows), 224, 224, 3), dtype=torch.uint8, generator=random)
+
+    monkeypatch.setattr(Squares, "picked", noise)  # nothing makes a larger JPEG
+    dataset = dataclasses.replace(facts.dataset, classes=names)
+    full = told(dataclasses.replace(facts, dataset=dataset, evaluations={"test": test}))
+    full["history"] = full["history"] * 200
+    shown = [[-3.21] * 48] * 54  # ResNet50's weights at as many steps as are drawn
+    layers = [f"layer4.{number}.conv" for number in range(54)]
+    full["flow"] = {"layers": layers, "steps": list(range(48)), "gradient": shown, "update": shown}
+    text = page.render(full)
+    assert text.count("<img src='data:image/jpeg") == 40
+    assert len(text.encode()) < 5e6
+    assert all(name in text for name in names)
