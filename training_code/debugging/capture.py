@@ -62,7 +62,7 @@ class Capture(Observer):
         self._handles: list[RemovableHandle] = []
         self._relus: dict[str, Tensor] = {}
         self._kept: dict[str, Any] = {}
-        self._previous: list[Tensor] = []
+        self._previous: NDArray[np.float32] | None = None
         self._losses = 0
         self._hook: Hook | None = None
         self._parameters: dict[str, nn.Parameter] = {}
@@ -73,6 +73,7 @@ class Capture(Observer):
         self._steps = batches.steps
         self._every = self._settings.saves_every(config.epochs * batches.steps)
         self._parameters = {name: each for name, each in network.named_parameters() if each.requires_grad}
+        self._sampler = reductions.Sampler(list(self._parameters.values()))
         self._loss_sum = torch.zeros((), device=next(iter(self._parameters.values())).device)
         self._guarded(lambda: self._open(network, config, batches))
 
@@ -120,9 +121,10 @@ class Capture(Observer):
 
     def _keep(self) -> None:
         """Look at the gradients, and remember the weights, before the optimiser has both."""
-        self._kept = {"gradient": reductions.root_mean_squares(self._gradients())}
-        views = reductions.samples(list(self._parameters.values()))
-        self._kept["before"] = [each.clone() for each in views]
+        self._kept = {
+            "gradient": reductions.root_mean_squares(self._gradients()),
+            "before": self._sampler.sample(),
+        }
         if self._settings.raw:
             self._kept["raw"] = {
                 name: each.grad.clone() for name, each in self._parameters.items() if each.grad is not None
@@ -148,21 +150,23 @@ class Capture(Observer):
     @torch.no_grad()
     def _looked_at(self) -> dict[str, NDArray[Any]]:
         """The reductions of this step, moved to the CPU together."""
-        after = reductions.samples(list(self._parameters.values()))
-        before = self._kept["before"]
-        vectors = {
+        looked_at = {
             "loss": (self._loss_sum / max(1, self._losses)).reshape(1),
             "gradient/rms": self._kept["gradient"],
-            "update/ratio": reductions.update_ratios(before, after),
+            "weight/rms": reductions.root_mean_squares(list(self._parameters.values())),
+            "before": self._kept["before"],
+            "after": self._sampler.sample(),
         }
-        if self._previous:
-            vectors["weight/change"] = reductions.largest_changes(self._previous, after, rtol=1e-5, atol=1e-8)
-        self._previous = [each.clone() for each in after]
-        vectors["weight/rms"] = reductions.root_mean_squares(list(self._parameters.values()))
-        sizes = [each.numel() for each in vectors.values()]
-        together = torch.cat([each.reshape(-1).float() for each in vectors.values()]).cpu().numpy()
-        parts = np.split(together, np.cumsum(sizes)[:-1])
-        result = dict(zip(vectors, parts, strict=True)) | self._activity()
+        together = _numpy(torch.cat([each.float() for each in looked_at.values()]))
+        sizes = [len(each) for each in looked_at.values()]
+        result = dict(zip(looked_at, np.split(together, np.cumsum(sizes)[:-1]), strict=True))
+        before, after = result.pop("before"), result.pop("after")
+        result["update/ratio"] = self._sampler.update_ratios(before, after)
+        if self._previous is not None:
+            change = self._sampler.largest_changes(self._previous, after, rtol=1e-5, atol=1e-8)
+            result["weight/change"] = change
+        self._previous = after
+        result |= self._activity()
         for name, gradient in self._kept.get("raw", {}).items():
             result[f"gradient/{name}"] = _numpy(gradient)
             result[f"weight/{name}"] = _numpy(self._parameters[name])

@@ -2,9 +2,10 @@
 
 A fine-tuned ResNet18 has 62 trained tensors with 11 million numbers. smdebug reduces and writes each on its
 own, several times over: 0.3 s a step here. These take a norm of all gradients in one fused pass (2 ms,
-torch's L2 norm is the one that is vectorised on a CPU), compare weights on an even sample of each tensor,
+torch's L2 norm is the one that is vectorised on a CPU), compare weights on one even sample of all of them,
 and come out as one vector per kind of number, so that a step writes a handful of tensors instead of five
-hundred.
+hundred. Operations are few and, on a CPU, done by one thread: many small ones in parallel wait for one
+another whenever something else has a core.
 """
 
 from __future__ import annotations
@@ -13,13 +14,17 @@ import math
 from collections.abc import Sequence
 from typing import Final
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
-_SAMPLE: Final = 16_384
+_SAMPLE: Final = 4096
 """Values of one tensor at which its change is measured."""
-_LOOKED_AT: Final = 2**17
-"""Activations of one layer at which it is judged."""
+_LOOKED_AT: Final = 2**16
+"""Activations of one layer at which it is judged: with 512 channels, 128 of each."""
+
+Vector = NDArray[np.float32]
 
 
 def root_mean_squares(tensors: Sequence[Tensor]) -> Tensor:
@@ -28,36 +33,48 @@ def root_mean_squares(tensors: Sequence[Tensor]) -> Tensor:
     return norms / torch.tensor([math.sqrt(each.numel()) for each in tensors], device=norms.device)
 
 
-def samples(tensors: Sequence[Tensor]) -> list[Tensor]:
-    """Views of at most 16,384 values of each tensor, evenly spread over its memory."""
-    return [_flat(each.detach())[:: _stride(each.numel())] for each in tensors]
+class Sampler:
+    """Compares values of some tensors at one time with those at another, on an even sample of each."""
+
+    def __init__(self, tensors: Sequence[Tensor]) -> None:
+        """`tensors` are looked at where they lie then; they keep their shapes."""
+        self._tensors = [(each, _stride(each.numel())) for each in tensors]
+        counts = [-(-each.numel() // stride) for each, stride in self._tensors]
+        self._starts = np.cumsum([0, *counts[:-1]])
+        self.count = sum(counts)
+
+    def sample(self) -> Tensor:
+        """Up to 4,096 values of each tensor as they are now, evenly spread over its memory: (count,)."""
+        return torch.cat([_flat(each.detach())[::stride] for each, stride in self._tensors]).float()
+
+    def update_ratios(self, before: Vector, after: Vector) -> Vector:
+        """How far each tensor moved in relation to its size, (n,): the norms' ratio; infinite from zero."""
+        with np.errstate(invalid="ignore", divide="ignore"):
+            return (self._norms(after - before) / self._norms(before)).astype(np.float32)
+
+    def largest_changes(self, before: Vector, after: Vector, rtol: float, atol: float) -> Vector:
+        """By how much each tensor's largest change exceeds what `numpy.allclose` calls equal, (n,)."""
+        with np.errstate(invalid="ignore"):
+            excess = np.abs(after - before) - (np.float32(atol) + np.float32(rtol) * np.abs(before))
+        return np.maximum.reduceat(excess, self._starts)
+
+    def _norms(self, values: Vector) -> NDArray[np.float64]:
+        return np.sqrt(np.add.reduceat(np.square(values, dtype=np.float64), self._starts))
 
 
 def _stride(count: int) -> int:
-    """A step through `count` values that meets every place of a kernel and every channel in turn.
+    """A step through `count` values that looks at no more than the sample of them."""
+    return _odd(-(-count // _SAMPLE))
+
+
+def _odd(stride: int) -> int:
+    """A step that meets each place of a kernel, channel and row in turn: the next that has no factor 2 or 3.
 
     One with a factor in common with the kernel's nine places would see the same few of them for ever.
     """
-    stride = -(-count // _SAMPLE)
     while math.gcd(stride, 6) > 1:
         stride += 1
     return stride
-
-
-def update_ratios(before: Sequence[Tensor], after: Sequence[Tensor]) -> Tensor:
-    """How far each tensor moved in relation to its size, (n,): the norms' ratio; infinite from zero."""
-    moved = torch.stack(torch._foreach_norm(torch._foreach_sub(list(after), list(before))))
-    return moved / torch.stack(torch._foreach_norm(list(before)))
-
-
-def largest_changes(before: Sequence[Tensor], after: Sequence[Tensor], rtol: float, atol: float) -> Tensor:
-    """By how much the largest change of each tensor exceeds what `numpy.allclose` calls equal, (n,)."""
-    return torch.stack(
-        [
-            ((new - old).abs() - (atol + rtol * old.abs())).max()
-            for old, new in zip(before, after, strict=True)
-        ]
-    )
 
 
 def activity(activation: Tensor) -> Tensor:
@@ -67,17 +84,18 @@ def activity(activation: Tensor) -> Tensor:
     silent in the others and not dead.
 
     Args:
-        activation: (pictures, channels, ...), of which some 131,072 values are read.
+        activation: (pictures, channels, ...), of which some 65,536 values are read.
 
     Returns:
         (channels,), 0 to 100.
     """
     seen = activation.detach()
     if seen.ndim == 4 and seen.numel() > _LOOKED_AT:
-        apart = math.ceil(math.sqrt(seen.numel() / _LOOKED_AT))
+        apart = _odd(math.ceil(math.sqrt(seen.numel() / _LOOKED_AT)))
         seen = seen[:, :, ::apart, ::apart]
     seen = seen[:: max(1, seen.numel() // _LOOKED_AT)]
-    return (seen > 0).float().mean(dim=[each for each in range(seen.ndim) if each != 1]) * 100
+    places = seen.movedim(1, -1).reshape(-1, seen.shape[1])
+    return (places > 0).sum(0) * (100 / len(places))
 
 
 def spread(named: Sequence[tuple[str, Tensor]]) -> Tensor:

@@ -1,6 +1,7 @@
 """How busy the machine is, twice a second: a process of its own while the training runs.
 
-It imports psutil and nothing else of weight, so that its half seconds are half seconds. It ends with the
+It imports psutil and nothing else of weight, so that its half seconds are half seconds: a look takes a
+thousandth of one core's time, and lets the training go first. It ends with the
 training process, or when the file `done` appears in the folder above its own.
 
 Run as `python -m training_code.profiling.system FOLDER`, by the training process.
@@ -8,6 +9,7 @@ Run as `python -m training_code.profiling.system FOLDER`, by the training proces
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 import time
@@ -76,6 +78,8 @@ class Sampler:
 def main(arguments: list[str]) -> int:
     """Sample for the process that started this one."""
     folder, parent = Path(arguments[0]), os.getppid()
+    with contextlib.suppress(OSError):
+        os.nice(10)
     try:
         sampler = Sampler(parent, folder)
         while os.getppid() == parent and not (folder.parent / DONE).exists():
