@@ -1,27 +1,33 @@
 """What looking on costs: a training step with debugging and profiling off, at their defaults, and at most.
 
-The demo's network on pictures of its size (ResNet18, 32 pixels, batches of 64), the same steps in turn: a
-loop out of which every call of an observer was cut; everything off, which is the loop as it is with an
-observer whose methods do nothing; the default of a last training (all rules every tenth step, every step
-timed, the first ten traced, the side processes running); everything at every step; and smdebug used naively
-(its own hook, every tensor saved at every step; in float32, because it cannot save bfloat16, and against
-float32).
+The demo's network on pictures of its size (ResNet18, 32 pixels, batches of 64). Five ways: a loop out of
+which every call of an observer was cut; everything off, which is the loop as it is with an observer whose
+methods do nothing; the default of a last training (all rules every tenth step, every step timed); everything
+at every step; and smdebug used naively (its own hook, every tensor saved at every step; in float32, because
+it cannot save bfloat16, and against float32).
 
-A run's time is the median of its tens of steps behind the first twenty, the side processes' share of the
-cores included; each ten has one step that is looked at. Overheads are medians over the rounds, each against
-the bare loop's run of the same round. Off and bare differ by less than a microsecond a step, far below what
-two runs differ by anyway: they are also put against each other in turns of ten steps, on one network, many
-times over.
+Machines drift by far more than what is looked for, so neighbours are compared (`debug_blocks`): blocks of ten
+steps, one way's and then the other's, in turn first, on one network; each pair gives one ratio, and every
+pair's first ten steps have one that is looked at. An overhead is the median of the ratios less one, with the
+bounds between which it lies with 95 % (`_low`, `_high`). A way's side processes run during its own blocks
+and stand still in the others'. Off and bare differ by less than a microsecond a step: they take turns step
+by step, thousands of times, where a step is shortest and the same calls are more of it: batches of an eighth,
+all but the last layer frozen, on one thread.
 
-What is paid once is told apart: `trace_s`, the first twenty steps with the trace less those without;
-`begin_s`, for starting what looks on (the longest, for a job imports it but once), and `end_s`, for waiting
-for its last look. `step_sum_error` and `wall_sum_error` say by what share the report's breakdown misses a
-clock outside of it: over all steps, and over everything until the last one. `make bench NAME=debug_overhead`;
-ROUNDS, STEPS, PAIRS in the environment.
+Not in the ratios is what is paid once, measured on whole short trainings: `begin_s`, for starting what looks
+on (the longest, for a job imports it but once); `trace_s`, what the first ten steps, which are traced, take
+longer than the next ten, less the same of a training that nobody watches; `end_s`, for waiting for the last
+look. `sides_cpu` is the share of one core that the side processes take while the steps run, `sides_start_s`
+what they compute before. `step_sum_error` and `wall_sum_error` say by what share the report's breakdown
+misses a clock outside of it: over all steps, and over everything until the last one.
+
+`make bench NAME=debug_overhead`; PAIRS, TURNS, ROUNDS in the environment.
 """
 
 from __future__ import annotations
 
+import contextlib
+import io
 import os
 import statistics
 import tempfile
@@ -31,43 +37,27 @@ from pathlib import Path
 
 import torch
 
-from benchmarks.debug_training import (
-    Run,
-    bare_loop,
-    between_blocks,
-    calls_of_a_step,
-    pictures,
-    train,
-)
-from benchmarks.harness import Row, publish
-from training_code import loop
+from benchmarks.debug_blocks import Median, Way, Ways
+from benchmarks.debug_training import BATCH, Run, pictures, train
+from benchmarks.harness import Number, Row, publish
 from training_code.observer import Observer
 from training_code.resnet import ResNet
 
-ROUNDS = int(os.environ.get("ROUNDS", "7"))
-STEPS = int(os.environ.get("STEPS", "100"))
-PAIRS = int(os.environ.get("PAIRS", "60"))
+PAIRS = int(os.environ.get("PAIRS", "84"))
+TURNS = int(os.environ.get("TURNS", "4000"))
+ROUNDS = int(os.environ.get("ROUNDS", "3"))
+STEPS = 101
 BLOCK = 10
-FIRST = 20
-"""Steps at the beginning that are left out in every row; ten of them are traced."""
+RARER = 4
+"""So many pairs of the default to one with everything."""
+SHORT_STEPS = 32
 NAIVE_STEPS = 12
 """Of the naive peer, which is many times slower."""
 
-BARE = "no observer"
-SYSTEMS: dict[str, dict[str, str]] = {
-    BARE: {},
-    "off": {"debug_rules": "none", "profile": "off"},
-    "default": {"debug_rules": "all", "profile": "on"},
-    "everything on": {"debug_rules": "all", "debug_every": "1", "profile": "on"},
-}
-
-
-def step_seconds(run: Run) -> float:
-    """A step's time: the median over its tens of steps, or the mean of a run that has too few."""
-    first = FIRST if len(run.asked) > FIRST + BLOCK else 2
-    marks = run.asked[first:]
-    tens = [(late - early) / BLOCK for early, late in zip(marks[::BLOCK], marks[BLOCK::BLOCK], strict=False)]
-    return statistics.median(tens) if tens else (marks[-1] - marks[0]) / (len(marks) - 1)
+OFF = {"debug_rules": "none", "profile": "off"}
+DEFAULT = {"debug_rules": "all", "debug_every": "10", "profile": "on"}
+EVERYTHING = {"debug_rules": "all", "debug_every": "1", "profile": "on"}
+NAIVE = "smdebug, everything saved, float32"
 
 
 def naive(network: ResNet, folder: Path) -> Observer:
@@ -81,82 +71,106 @@ def naive(network: ResNet, folder: Path) -> Observer:
 
 def main() -> None:
     """Measure in turn, and publish."""
-    torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "0")) or len(os.sched_getaffinity(0)))
+    threads = int(os.environ.get("OMP_NUM_THREADS", "0")) or len(os.sched_getaffinity(0))
+    torch.set_num_threads(threads)
     os.environ["SMDEBUG_LOG_LEVEL"] = "error"
-    bare = bare_loop()
-    runs: dict[str, list[Run]] = {name: [] for name in SYSTEMS}
     # smdebug's own hook writes on in a thread.
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as scratch:
         root = pictures(Path(scratch) / "all", STEPS)
         few = pictures(Path(scratch) / "few", NAIVE_STEPS)
-        ten = pictures(Path(scratch) / "ten", BLOCK)
-        train(few, {})  # first allocations
-        for number in range(ROUNDS):
-            names = list(SYSTEMS)
-            for name in names[number % len(names) :] + names[: number % len(names)]:
-                runs[name].append(train(root, SYSTEMS[name], by=bare if name == BARE else loop))
-        runs[f"{BARE}, float32"] = [train(few, {}, by=bare, float32=True)]
-        everything = partial(naive, folder=Path(scratch) / "naive")
-        runs["smdebug, everything saved, float32"] = [train(few, {}, prepare=everything, float32=True)]
-        factors = between_blocks(ten, PAIRS, BLOCK)
-    publish("debug_overhead", [_row(name, runs) for name in runs], _summary(runs, factors))
+        short = pictures(Path(scratch) / "short", SHORT_STEPS)
+        with contextlib.redirect_stdout(io.StringIO()):  # the loop's own progress
+            train(few, {})  # first allocations
+            whole = {name: [train(short, told) for _ in range(ROUNDS)] for name, told in _WHOLE.items()}
+            bare32 = train(few, {}, float32=True)
+            saved = train(few, {}, prepare=partial(naive, folder=Path(scratch) / "naive"), float32=True)
+            rows = _in_blocks(root)
+            torch.set_num_threads(1)
+            rows.insert(0, _in_turns(root))
+    print(f"(every figure on {threads} threads; off on one)")
+    ratio = _step_seconds(saved) / _step_seconds(bare32)
+    rows.append(_row(NAIVE, 1000 * _step_seconds(saved), Median(ratio, ratio, ratio), 1))
+    publish("debug_overhead", rows, _summary(rows, whole))
 
 
-def _row(name: str, runs: dict[str, list[Run]]) -> Row:
-    seconds = [step_seconds(each) for each in runs[name]]
-    watched = runs[name][0].step_sum_error is not None
+_WHOLE = {"off": OFF, "default": DEFAULT, "everything": EVERYTHING}
+
+
+def _in_turns(root: Path) -> Row:
+    """Off against the bare loop, step by step."""
+    ways = Ways(root, OFF | {"batch_size": str(BATCH // 8), "trainable_from": "fc"})
+    for warm_up in range(20):
+        ways.pair(ways.off, ways.bare, 1, swapped=bool(warm_up % 2))
+    ways.off.seconds = 0.0
+    ratios = [ways.pair(ways.off, ways.bare, 1, swapped=bool(turn % 2)) for turn in range(TURNS)]
+    return _row("off", 1000 * ways.off.seconds / TURNS, Median.of(ratios), TURNS)
+
+
+def _in_blocks(root: Path) -> list[Row]:
+    """The watched ways against off, ten steps by ten steps."""
+    ways = Ways(root, OFF)
+    ratios: dict[str, list[float]] = {"default": [], "everything": []}
+    with ways.watched(DEFAULT) as default, ways.watched(EVERYTHING) as everything:
+        start = {way: way.cpu_seconds for way in (default, everything)}
+        by_name = {"default": default, "everything": everything}
+        for number in range(PAIRS):
+            for name in ("default", "everything") if number % RARER == 0 else ("default",):
+                swapped = bool(number // (RARER if name == "everything" else 1) % 2)
+                ratios[name].append(ways.pair(by_name[name], ways.off, BLOCK, swapped=swapped))
+        return [_watched(name, way, ratios[name], start[way]) for name, way in by_name.items()]
+
+
+def _watched(name: str, way: Way, ratios: Sequence[float], start: float) -> Row:
+    ms = 1000 * way.seconds / (BLOCK * len(ratios))
+    row = _row(name, ms, Median.of(ratios), len(ratios))
+    return {**row, "sides_cpu": (way.cpu_seconds - start) / way.seconds, "sides_start_s": start}
+
+
+def _row(name: str, ms: float, ratio: Median, pairs: int) -> Row:
     return {
         "system": name,
-        "ms_per_step": 1000 * statistics.median(seconds),
-        "least_ms": 1000 * min(seconds),
-        "overhead": _overhead(runs, name),
-        "trace_s": _trace(runs, name) if watched else None,
-        "begin_s": max(run.begin for run in runs[name]) if watched else None,
-        "end_s": _median(runs[name], lambda run: run.end) if watched else None,
-        "step_sum_error": _worst(run.step_sum_error for run in runs[name]),
-        "wall_sum_error": _worst(run.wall_sum_error for run in runs[name]),
+        "ms_per_step": ms,
+        "overhead": ratio.middle - 1,
+        "low": ratio.low - 1,
+        "high": ratio.high - 1,
+        "pairs": pairs,
     }
 
 
-def _summary(runs: dict[str, list[Run]], factors: Sequence[float]) -> dict[str, float | None]:
-    step = statistics.median(step_seconds(each) for each in runs[BARE])
-    deviation = statistics.stdev(factors) if len(factors) > 1 else 0.0
-    return {
-        "off_overhead": statistics.median(factors) - 1,
-        # Of a median, 95%: 1.96 * sqrt(pi / 2) standard errors of the mean.
-        "off_overhead_plus_minus": 2.46 * deviation / len(factors) ** 0.5,
-        "off_calls_share": calls_of_a_step() / step,
-        "default_overhead": _overhead(runs, "default"),
-        "everything_overhead": _overhead(runs, "everything on"),
-        "naive_overhead": _overhead(runs, "smdebug, everything saved, float32"),
-        "trace_s": _trace(runs, "default"),
-        "begin_s": max(run.begin for run in runs["default"]),
-        "end_s": _median(runs["default"], lambda run: run.end),
-        "step_sum_error": _worst(run.step_sum_error for run in runs["default"]),
-        "wall_sum_error": _worst(run.wall_sum_error for run in runs["default"]),
-        "steps": STEPS,
-        "rounds": ROUNDS,
+def _summary(rows: Sequence[Row], whole: dict[str, list[Run]]) -> dict[str, Number]:
+    found: dict[str, Number] = {}
+    by_name = {str(row["system"]).split(",")[0]: row for row in rows}
+    for key, name in _KEYS.items():
+        row = by_name[name]
+        found[f"{key}_overhead"] = float(row["overhead"] or 0)
+        if row["pairs"] != 1:
+            found |= {f"{key}_overhead_{each}": float(row[each] or 0) for each in ("low", "high")}
+    default = whole["default"]
+    return found | {
+        "sides_cpu": by_name["default"]["sides_cpu"],
+        "sides_start_s": by_name["default"]["sides_start_s"],
+        "begin_s": max(run.begin for run in default),
+        "trace_s": _median(default, _first) - _median(whole["off"], _first),
+        "end_s": _median(default, lambda run: run.end),
+        "everything_end_s": _median(whole["everything"], lambda run: run.end),
+        "step_sum_error": _worst(run.step_sum_error for run in default),
+        "wall_sum_error": _worst(run.wall_sum_error for run in default),
     }
 
 
-def _overhead(runs: dict[str, list[Run]], name: str) -> float:
-    """By what share the steps take longer: the median of the rounds' own ratios."""
-    bare = f"{BARE}, float32" if name.endswith("float32") else BARE
-    ratios = [
-        step_seconds(one) / step_seconds(other) for one, other in zip(runs[name], runs[bare], strict=True)
-    ]
-    return statistics.median(ratios) - 1
+_KEYS = {"off": "off", "default": "default", "everything": "everything", "naive": "smdebug"}
 
 
-def _trace(runs: dict[str, list[Run]], name: str) -> float:
-    """What the first steps take longer than those that nobody watches."""
+def _first(run: Run) -> float:
+    """What the first ten steps take longer than the next."""
+    marks = run.asked
+    return (marks[BLOCK] - marks[0]) - (marks[2 * BLOCK] - marks[BLOCK])
 
-    def first(run: Run) -> float:
-        return run.asked[FIRST] - run.asked[0]
 
-    return statistics.median(
-        first(one) - first(other) for one, other in zip(runs[name], runs["off"], strict=True)
-    )
+def _step_seconds(run: Run) -> float:
+    """The mean step of a short training, its first two left out."""
+    marks = run.asked[2:]
+    return (marks[-1] - marks[0]) / (len(marks) - 1)
 
 
 def _median(runs: Sequence[Run], what: Callable[[Run], float]) -> float:

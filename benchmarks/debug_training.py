@@ -1,21 +1,15 @@
-"""The trainings of benchmarks/debug_overhead.py: watched, not watched, or by a loop without observers."""
+"""The whole trainings of benchmarks/debug_overhead.py, and what all its trainings share."""
 
 from __future__ import annotations
 
-import ast
 import contextlib
 import dataclasses
-import inspect
-import io
 import shutil
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import ModuleType
-from typing import Any
 
 import numpy as np
 import torch
@@ -44,7 +38,6 @@ HYPERPARAMETERS = {
     "learning_rate": "0.01",
     "seed": "7",
 }
-_OF_OBSERVERS = ("observer.", "self.observer.", "self._tell_step_ended")
 
 Prepare = Callable[[ResNet], Observer]
 
@@ -76,32 +69,10 @@ def pictures(root: Path, steps: int) -> Path:
     return root
 
 
-def bare_loop() -> ModuleType:
-    """The training loop with every call of an observer cut out of its source.
-
-    `off` is this repository's loop as it is, with the observer whose methods do nothing.
-    """
-
-    class Cut(ast.NodeTransformer):
-        def visit_Expr(self, node: ast.Expr) -> ast.AST:
-            called = isinstance(node.value, ast.Call) and ast.unparse(node.value.func)
-            return ast.Pass() if called and called.startswith(_OF_OBSERVERS) else node
-
-    tree = ast.fix_missing_locations(Cut().visit(ast.parse(inspect.getsource(loop))))
-    left = ast.unparse(tree).count("observer.")
-    assert not left, f"{left} calls of an observer are left"
-    bare = ModuleType("training_code.loop_without_observers")
-    bare.__dict__["__package__"] = "training_code"
-    sys.modules[bare.__name__] = bare
-    exec(compile(tree, "<loop without observers>", "exec"), bare.__dict__)
-    return bare
-
-
 def train(
     root: Path,
     told: dict[str, str],
     *,
-    by: ModuleType = loop,
     prepare: Prepare | None = None,
     float32: bool = False,
 ) -> Run:
@@ -109,7 +80,6 @@ def train(
 
     Args:
         told: hyperparameters besides the common ones.
-        by: the loop.
         prepare: makes the observer, instead of what `told` asks for.
         float32: not in bfloat16, on a machine that has it.
     """
@@ -117,7 +87,7 @@ def train(
     network, train_batches, valid = parts(root, config, float32=float32)
     timed(train_batches, run.asked)
     with _observed(config, network, prepare, run) as observer:
-        by.train(network, train_batches, valid, config, Checkpoints(None, {}), StopSignal(), observer)
+        loop.train(network, train_batches, valid, config, Checkpoints(None, {}), StopSignal(), observer)
     return run
 
 
@@ -146,46 +116,6 @@ def timed(batches: Batches, asked: list[float]) -> None:
                 return
 
     object.__setattr__(batches, "epoch", epoch)  # a frozen dataclass
-
-
-def between_blocks(root: Path, pairs: int, steps: int) -> list[float]:
-    """By what factor `steps` steps with the observer that does nothing take longer than without any, pair by
-    pair: the same network, batches and memory, the two loops in turn.
-    """
-    config = parse(HYPERPARAMETERS)
-    network, batches, valid = parts(root, config)
-    assert batches.steps == steps
-    given = (network, batches, valid, config, Checkpoints(None, {}), StopSignal(), Observer())
-    off = loop._Training(*given)
-    bare = bare_loop()._Training(*given)
-    bare.__dict__ = off.__dict__
-
-    def seconds(training: Any) -> float:
-        training.progress.step = 0
-        begun = time.perf_counter()
-        training._train_epoch()
-        return time.perf_counter() - begun
-
-    factors = []
-    with contextlib.redirect_stdout(io.StringIO()):  # the loop's own progress
-        seconds(off), seconds(bare)
-        for pair in range(pairs):
-            order = (off, bare) if pair % 2 else (bare, off)
-            took = {each is off: seconds(each) for each in order}
-            factors.append(took[True] / took[False])
-    return factors
-
-
-def calls_of_a_step() -> float:
-    """Seconds that the calls of an observer that does nothing take in a step."""
-    observer, loss, times = Observer(), torch.zeros(()), 100_000
-    begun = time.perf_counter()
-    for step in range(times):
-        observer.step_begins(1, step)
-        for name in PHASES:
-            observer.phase(name)
-        observer.step_ends(loss)
-    return (time.perf_counter() - begun) / times
 
 
 class _Bracket(Observer):

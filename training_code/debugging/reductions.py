@@ -59,7 +59,10 @@ class Sampler:
         return np.maximum.reduceat(excess, self._starts)
 
     def _norms(self, values: Vector) -> NDArray[np.float64]:
-        return np.sqrt(np.add.reduceat(np.square(values, dtype=np.float64), self._starts))
+        norms: NDArray[np.float64] = np.sqrt(
+            np.add.reduceat(np.square(values, dtype=np.float64), self._starts)
+        )
+        return norms
 
 
 def _stride(count: int) -> int:
