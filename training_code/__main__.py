@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
+from contextlib import nullcontext
 
 from training_code import artifact, champion, data, export, loop, model, processes
 from training_code.batches import Batches
@@ -15,7 +16,7 @@ from training_code.errors import TrainingError
 from training_code.evaluation import Evaluation, evaluate
 from training_code.feeds import Feeds
 from training_code.job import Job
-from training_code.machine import CoreWatch, Machine, memory_explained
+from training_code.machine import CoreWatch, Machine, memory_explained, why_killed
 from training_code.progress import Trained
 from training_code.stopping import Stopped, StopSignal
 from training_code.watching import watching
@@ -94,7 +95,9 @@ def main() -> int:
         world = World.join()
         if not world.first:
             sys.stdout = open(os.devnull, "w")  # noqa: SIM115, PTH123 (one process speaks for all)
-        with memory_explained(config):
+        # Of several processes, the one that started them tells how they ended.
+        killed = nullcontext() if world.size > 1 else job.telling_if_killed(why_killed(config))
+        with killed, memory_explained(config):
             run(job, config, world, stop)
         world.leave()
     except Stopped:

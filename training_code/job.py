@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -151,6 +153,16 @@ class Job:
         except FileExistsError:
             return False
         return True
+
+    @contextmanager
+    def telling_if_killed(self, message: str) -> Iterator[None]:
+        """Leave a reason ahead, while the `with` lasts: whom the kernel kills has no time to give one."""
+        self._failure.parent.mkdir(parents=True, exist_ok=True)
+        self._failure.write_text(message, encoding="utf-8")
+        try:
+            yield
+        finally:
+            self._failure.unlink(missing_ok=True)
 
     @property
     def failed(self) -> bool:

@@ -142,12 +142,31 @@ def memory_explained(config: Config) -> Iterator[None]:
         short = isinstance(error, MemoryError | torch.OutOfMemoryError)
         if not short and not any(words in str(error) for words in _SHORT_OF_MEMORY):
             raise
-        raise OutOfMemory(
-            f"a step of {config.batch_size} pictures of {config.image_size}x{config.image_size} "
-            f"through {config.arch} does not fit into memory; "
-            f"try batch_size={max(2, config.batch_size // 2)}, a smaller image_size, "
-            f"or an instance with more memory"
-        ) from None
+        raise OutOfMemory(f"{_step(config)} does not fit into memory; {_smaller(config)}") from None
+
+
+def why_killed(config: Config) -> str:
+    """The reason of a job that had no time to give one: its process was killed by the kernel, which promises
+    memory first and misses it when it is used.
+    """
+    return (
+        f"the training ended without a word of its own; with exit code 137 it was killed, most likely "
+        f"because {_step(config)} used up the machine's memory: {_smaller(config)}"
+    )
+
+
+def _step(config: Config) -> str:
+    return (
+        f"a step of {config.batch_size} pictures of {config.image_size}x{config.image_size} "
+        f"through {config.arch}"
+    )
+
+
+def _smaller(config: Config) -> str:
+    return (
+        f"try batch_size={max(2, config.batch_size // 2)}, a smaller image_size, "
+        f"or an instance with more memory"
+    )
 
 
 def compiled(network: nn.Module, config: Config) -> nn.Module:

@@ -94,9 +94,14 @@ def test_a_job_interrupted_and_started_again_ends_with_the_same_numbers(
         assert f"stopped at {resumed}" in log
         assert (base / "model" / "model.safetensors").exists(), "the best model so far is kept"
         assert not (base / "output" / "data" / "evaluation.json").exists()
+    else:
+        reason = (base / "output" / "failure").read_text()
+        assert "with exit code 137 it was killed, most likely because a step of 4 pictures of 16x16" in reason
+        assert "used up the machine's memory: try batch_size=2, a smaller image_size" in reason
     hook.unlink()
     code, log = run(base)
     assert code == 0, log
+    assert not (base / "output" / "failure").exists()
     assert f"resumed at {resumed}" in log
     assert metrics(log) == metrics(whole[1])[1:]
     assert (base / "model" / "model.safetensors").read_bytes() == (
