@@ -14,6 +14,7 @@ import copy
 import inspect
 import math
 import shutil
+import statistics
 import sys
 import tempfile
 import time
@@ -188,8 +189,5 @@ class Median(NamedTuple):
     def of(values: Sequence[float]) -> Median:
         """Of some values. Bounds by the sign test, which only supposes that they are independent."""
         ordered, count = sorted(values), len(values)
-        aside = int(count / 2 - 0.98 * math.sqrt(count))
-        place = count // 2
-        middle = ordered[place] if count % 2 else (ordered[place - 1] + ordered[place]) / 2
-        low = max(0, aside)
-        return Median(middle, ordered[low], ordered[count - 1 - low])
+        aside = max(0, int(count / 2 - 0.98 * math.sqrt(count)) - 1)
+        return Median(statistics.median(ordered), ordered[aside], ordered[count - 1 - aside])
