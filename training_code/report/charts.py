@@ -271,7 +271,7 @@ def _epochs_shown(count: int) -> list[int]:
     return sorted({1, *range(step, count + 1, step), count} - ({count - 1} if step > 1 else set()))
 
 
-def _apart(places: Sequence[float], lowest: float, least: float = 15) -> list[float]:
+def _apart(places: Sequence[float], lowest: float, least: float = 17) -> list[float]:
     """Places of labels, from the lowest up, moved up where they would lie on each other."""
     result = list(places)
     above = lowest + least

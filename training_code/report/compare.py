@@ -8,6 +8,7 @@ from html import escape
 from typing import Any, Final
 
 from training_code.report.charts import Line, curves
+from training_code.report.insight import words
 from training_code.report.page import cost, document, duration, header, interval, shown
 from training_code.report.record import Record
 
@@ -219,4 +220,4 @@ def _gated(record: Record) -> str:
 def _triggered(record: Record) -> str:
     if "findings" not in record:
         return "not watched"
-    return ", ".join(each["rule"].replace("_", " ") for each in record["findings"]) or "none"
+    return ", ".join(words(each["rule"]) for each in record["findings"]) or "none"

@@ -32,10 +32,10 @@ def _finding(each: dict[str, Any]) -> str:
     where = "".join(f"<li><code>{escape(name)}</code></li>" for name in each["where"])
     how = f" <small>({escape(each['how'])})</small>" if each.get("how") else ""
     gain = f"<p class='gain'>Expect: {escape(each['gain'])}{how}</p>" if each["gain"] else ""
-    also = ", ".join(escape(_words(name)) for name in each["consequences"])
+    also = ", ".join(escape(words(name)) for name in each["consequences"])
     explained = f"<p class='note'>This also explains: {also}.</p>" if also else ""
     return (
-        f"<article><h3>{escape(_words(each['rule']))}<small>step {each['step']}</small></h3>"
+        f"<article><h3>{escape(words(each['rule']))}<small>step {each['step']}</small></h3>"
         f"<p>{escape(sentence(each['message']))}</p><p class='do'>{escape(sentence(each['change']))}</p>"
         f"{gain}{f'<details><summary>Where</summary><ul>{where}</ul></details>' if where else ''}{explained}"
         "</article>"
@@ -56,7 +56,7 @@ def rules(record: Record) -> str:
 
 def _rule(each: dict[str, Any], record: Record) -> str:
     if each["explained_by"]:
-        state, mark = f"follows from {_words(each['explained_by'])}", "follows"
+        state, mark = f"follows from {words(each['explained_by'])}", "follows"
     elif each["triggered"]:
         state, mark = "found", "bad"
     elif each["evaluated"]:
@@ -65,7 +65,7 @@ def _rule(each: dict[str, Any], record: Record) -> str:
         state, mark = each["note"] or "nothing to look at", "idle"
     first = f"step {each['first_step']}" if each["first_step"] is not None else ""
     return (
-        f"<tr><td>{escape(_words(each['rule']))}</td><td class='number'>{each['evaluated']}</td>"
+        f"<tr><td>{escape(words(each['rule']))}</td><td class='number'>{each['evaluated']}</td>"
         f"<td class='number'>{each['triggered']}</td><td>{first}</td>"
         f"<td><span class='mark {mark}'>{escape(state)}</span></td></tr>"
     )
@@ -168,8 +168,10 @@ def flow(record: Record) -> str:
     )
 
 
-def _words(rule: str) -> str:
-    return rule.replace("_", " ").replace("gpu", "GPU").replace("cpu", "CPU").replace("io ", "I/O ")
+def words(rule: str) -> str:
+    """A rule's name as a reader says it."""
+    said = rule.replace("_", " ").replace("gpu", "GPU").replace("cpu", "CPU").replace("relu", "ReLU")
+    return said.replace("io ", "I/O ")
 
 
 def sentence(text: str) -> str:

@@ -1,4 +1,4 @@
-"""The last training of a course recipe, reduced: debugged and profiled, on features that its trials kept."""
+"""Last trainings of recipes, reduced: the demo's has nothing to mend, a course recipe's has features kept."""
 
 from __future__ import annotations
 
@@ -6,15 +6,38 @@ import json
 import tomllib
 from pathlib import Path
 
+from cli.demo_data import write_digits
 from common import insight
 from common.costs import Machine
 from common.recipe import as_text
 from common.recipe import parse as parse_recipe
+from tests.unit.training_code.debugged import found
 from tests.unit.training_code.samples import job_folder, train
 from tests.unit.training_code.test_job import metrics, run
+from training_code.config import parse
+from training_code.debugging.capture import Capture
+from training_code.debugging.catalogue import DEBUG_RULES
+from training_code.debugging.evaluation import evaluate_folder
+from training_code.debugging.settings import Settings
 
-RECIPE = Path(__file__).parents[3] / "recipes" / "dogs-resnet18-adamw.toml"
+RECIPES = Path(__file__).parents[3] / "recipes"
+RECIPE = RECIPES / "dogs-resnet18-adamw.toml"
 REDUCED = {"weights": "none", "image_size": "32", "batch_size": "4", "precision": "float32"}
+
+
+def test_a_healthy_run_of_the_demo_recipe_triggers_no_rule(tmp_path: Path) -> None:
+    write_digits(tmp_path / "digits")
+    path = RECIPES / "digits.toml"
+    recipe = parse_recipe(path.stem, path.read_text(), path.name)
+    last = {name: as_text(value) for name, value in (recipe.hyperparameters | recipe.final).items()}
+    told = last | {"epochs": "2", "train_fraction": "0.5", "debug_rules": "all", "debug_every": "2"}
+    settings = Settings.of(parse(told))
+    capture = Capture(tmp_path / "debug", settings, [str(digit) for digit in range(10)])
+    train(tmp_path / "digits", None, observer=capture, **told)
+    capture.end()
+    findings = evaluate_folder(tmp_path / "debug", settings.debug_rules)
+    assert found(findings) == []
+    assert {each.rule for each in findings.rules if each.evaluated} == set(DEBUG_RULES)
 
 
 def test_the_last_training_of_the_adamw_recipe_runs_debugged_and_profiled_on_kept_features(
