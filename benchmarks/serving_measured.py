@@ -5,13 +5,18 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import statistics
+import sys
 import tempfile
+import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import uvloop
 
+from benchmarks.harness import ROOT
 from benchmarks.serving_load import Measured, closed_loop, median_of, open_loop
 from benchmarks.serving_running import Running
 from benchmarks.serving_systems import System
@@ -20,6 +25,7 @@ Picture = tuple[str, str, bytes]
 """Split, class and content."""
 
 WINDOWS, TURNS = 3, 7
+CLIENTS, SIDE = 16, 224
 SETTLE_SECONDS = 1.0
 SOAK_SETTLED, SOAK_CLIENTS = 2_000, 64
 OVERLOAD, OVERLOAD_SECONDS, OVERLOAD_CONNECTIONS = 4, 10.0, 400
@@ -38,7 +44,8 @@ def in_turns(
     A machine that is slower for a while is so for both: the medians of the ratios of neighbouring windows.
 
     Returns:
-        `p50_vs_<second>`, `throughput_vs_<second>` and the least and the largest of the latter's ratios.
+        `p50_vs_<second>`, `throughput_vs_<second>` and the least and the largest of the latter's ratios; and
+        what part the first's throughput is of that of its network alone.
     """
     print(f"{systems[0].name} and {systems[1].name} in turns ...", flush=True)
     with contextlib.ExitStack() as stack:
@@ -48,12 +55,14 @@ def in_turns(
             server = stack.enter_context(Running(system, model, scratch))
             server.wait(pictures[0][2])
             servers.append(server)
-        p50, throughput = uvloop.run(_in_turns(servers, _bodies(pictures), seconds))
-    name = systems[1].name
+        p50, throughput, per_second = uvloop.run(_in_turns(servers, _bodies(pictures), seconds))
+    name, limit = systems[1].name, network_alone(model, seconds)
     return {
         f"p50_vs_{name}": statistics.median(p50),
         f"throughput_vs_{name}": statistics.median(throughput),
         f"throughput_vs_{name}_range": f"{min(throughput):.2f} to {max(throughput):.2f}",
+        "network_alone_per_second": limit,
+        "fraction_of_network_limit": statistics.median(per_second) / limit,
     }
 
 
@@ -65,6 +74,29 @@ def under_load(
     server.wait(bodies[0])
     soaked = uvloop.run(_soaked(server, bodies, requests))
     return soaked | uvloop.run(_overloaded(server, bodies, OVERLOAD * capacity))
+
+
+def network_alone(model: Path, seconds: float) -> float:
+    """Squares a second that our form of the network computes where nothing is received, decoded or answered.
+
+    No server of this model on these cores can answer more requests a second.
+    """
+    sys.path.insert(0, str(ROOT / "inference_code"))
+    import inference
+
+    classifier = inference.model_fn(str(model))
+    square = np.random.default_rng(0).integers(0, 256, (SIDE, SIDE, 3), np.uint8)
+    end = time.perf_counter() + seconds
+
+    def ask(_: int) -> int:
+        answered = 0
+        while time.perf_counter() < end:
+            classifier.probabilities(square, alone=False)
+            answered += 1
+        return answered
+
+    with ThreadPoolExecutor(CLIENTS) as clients:
+        return sum(clients.map(ask, range(CLIENTS))) / seconds
 
 
 def _bodies(pictures: Sequence[Picture]) -> list[bytes]:
@@ -86,7 +118,7 @@ async def _measured(server: Running, pictures: Sequence[Picture], seconds: float
     asked = sum(len(window.accepted) for window in alone)
     inside = server.inside(mark)[-asked:]
     outside = [each * 1000 for window in alone for each in window.accepted]
-    many = [await closed_loop(server.target, bodies, 16, seconds=seconds) for _ in range(WINDOWS)]
+    many = [await closed_loop(server.target, bodies, CLIENTS, seconds=seconds) for _ in range(WINDOWS)]
     return {
         "answers": answers,
         "accuracy": sum(right) / len(right),
@@ -95,7 +127,7 @@ async def _measured(server: Running, pictures: Sequence[Picture], seconds: float
         else None,
         "errors": sum(window.errors for window in alone + many),
         **_figures(alone, 1),
-        **_figures(many, 16),
+        **_figures(many, CLIENTS),
     }
 
 
@@ -109,18 +141,19 @@ def _figures(windows: Sequence[Measured], clients: int) -> dict[str, float]:
 
 async def _in_turns(
     servers: Sequence[Running], bodies: Sequence[bytes], seconds: float
-) -> tuple[list[float], list[float]]:
-    """How many times as long the second takes for a request of one client, and as many times as many the
-    first answers of sixteen clients, by turn."""
+) -> tuple[list[float], list[float], list[float]]:
+    """By turn: how many times as long the second takes for a request of one client, how many times as many
+    the first answers of sixteen clients, and how many that is a second."""
     for server in servers:
         await closed_loop(server.target, bodies, 4, seconds=SETTLE_SECONDS)
-    p50, throughput = [], []
+    p50, throughput, per_second = [], [], []
     for _ in range(TURNS):
         mine, its = [await closed_loop(server.target, bodies, 1, seconds=seconds) for server in servers]
         p50.append(its.milliseconds(50) / mine.milliseconds(50))
-        mine, its = [await closed_loop(server.target, bodies, 16, seconds=seconds) for server in servers]
+        mine, its = [await closed_loop(server.target, bodies, CLIENTS, seconds=seconds) for server in servers]
         throughput.append(mine.per_second / its.per_second)
-    return p50, throughput
+        per_second.append(mine.per_second)
+    return p50, throughput, per_second
 
 
 async def _soaked(server: Running, bodies: Sequence[bytes], requests: int) -> dict[str, Any]:

@@ -37,12 +37,11 @@ from body import Body
 from inference import Classifier
 from PIL import Image
 from refusal import Refusal
-from starlette.applications import Starlette
 from starlette.background import BackgroundTask
 from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
-from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
 from together import BATCH
 
 log = logging.getLogger("serve")
@@ -124,11 +123,19 @@ class Service:
         self.admitted = 0
         """Requests between their admission and the end of their work."""
         self._counting = threading.Lock()
+        self._routes = {"/ping": ("GET", self.ping), "/invocations": ("POST", self.invocations)}
 
-    def application(self) -> Starlette:
-        """The ASGI application."""
-        ping = Route("/ping", self.ping, methods=["GET"])
-        return Starlette(routes=[ping, Route("/invocations", self.invocations, methods=["POST"])])
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """The ASGI application: two routes, which need no router with its layers around every request."""
+        request = Request(scope, receive)
+        method, answer = self._routes.get(request.scope["path"], ("", None))
+        if answer is None:
+            response = Response(status_code=HTTPStatus.NOT_FOUND)
+        elif request.method != method:
+            response = Response(status_code=HTTPStatus.METHOD_NOT_ALLOWED, headers={"Allow": method})
+        else:
+            response = await answer(request)
+        await response(scope, receive, send)
 
     def load_model(self) -> None:
         """Load the model and let it answer a picture; until then /ping says no, and after a failure for ever.
@@ -291,7 +298,7 @@ class Server(uvicorn.Server):
     def __init__(self, service: Service, settings: Settings) -> None:
         self._service = service
         config = uvicorn.Config(
-            service.application(),
+            service,
             host=settings.host,
             port=settings.port,
             log_config=None,

@@ -46,7 +46,7 @@ def service(model: StubModel | None, folder: Path = Path("/none"), **changes: An
 
 def talk(service: Service, conversation: Callable[[httpx.AsyncClient], Coroutine[None, None, None]]) -> None:
     async def run() -> None:
-        transport = httpx.ASGITransport(service.application())
+        transport = httpx.ASGITransport(service)
         async with httpx.AsyncClient(transport=transport, base_url="http://container") as client:
             await conversation(client)
 
