@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-import threading
+from collections import deque
 from collections.abc import Callable
 from typing import Any
 
@@ -82,7 +82,9 @@ def _check(model: Any, source: Artifact, graph: Graph) -> None:
 
 
 def _compiled(core: Any, model: Any, graph: Graph, *, streams: int, threads: int) -> Infer:
-    """A function any number of threads may call; each keeps a request of its own."""
+    """A function any number of threads may call. A request holds the memory of the whole network, so there
+    are as many as have been computed at the same time, and not one per thread.
+    """
     compiled = core.compile_model(
         model,
         "CPU",
@@ -92,12 +94,17 @@ def _compiled(core: Any, model: Any, graph: Graph, *, streams: int, threads: int
             "INFERENCE_PRECISION_HINT": "bf16" if graph.precision == "bf16" else "f32",
         },
     )
-    requests = threading.local()
+    idle: deque[Any] = deque()
 
     def infer(squares: NDArray[np.uint8]) -> NDArray[np.float32]:
-        if not hasattr(requests, "mine"):
-            requests.mine = compiled.create_infer_request()
-        answer: NDArray[np.float32] = requests.mine.infer([squares], share_inputs=True)[0]
+        try:
+            request = idle.pop()
+        except IndexError:
+            request = compiled.create_infer_request()
+        try:
+            answer: NDArray[np.float32] = request.infer([squares], share_inputs=True)[0]
+        finally:
+            idle.append(request)
         return answer
 
     return infer

@@ -7,7 +7,9 @@ import os
 import subprocess
 import sys
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import artifact
@@ -189,3 +191,30 @@ def test_a_request_alone_uses_all_cores_and_others_one_each(
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1})
     Classifier(artifact.read(folders["int8"]), "m", "0")
     assert asked == [(2, 2), (1, 2), (2, 2)]
+
+
+def test_there_are_as_many_requests_as_are_computed_at_once_and_not_one_per_thread() -> None:
+    made: list[Request] = []
+    both = threading.Barrier(2)
+
+    class Request:
+        def __init__(self) -> None:
+            made.append(self)
+
+        def infer(self, inputs: list[Any], share_inputs: bool) -> list[Any]:
+            if inputs[0] == "both":
+                both.wait(120)
+            return [(self, inputs[0])]
+
+    compiled = SimpleNamespace(create_infer_request=Request)
+    core = SimpleNamespace(compile_model=lambda *_: compiled)
+    infer: Any = graph._compiled(core, None, SimpleNamespace(precision="int8"), streams=1, threads=1)  # type: ignore[arg-type]
+
+    def in_threads(*squares: str) -> list[Any]:
+        with ThreadPoolExecutor(len(squares)) as threads:
+            return list(threads.map(infer, squares))
+
+    for square in "abc":
+        assert in_threads(square) == [(made[0], square)]
+    assert {request for request, _ in in_threads("both", "both")} == {*made}
+    assert len(made) == 2
