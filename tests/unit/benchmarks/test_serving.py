@@ -64,7 +64,6 @@ def test_the_summary_names_where_a_peer_is_ahead_and_who_did_not_run() -> None:
     ours, toolkit = row("ours"), row("toolkit", p50_1=50.0, rps_16=20.0)
     absent = row("bentoml") | dict.fromkeys(serving.COMPARED)
     summary = serving._summary([ours, toolkit, absent])
-    assert (summary["p50_vs_toolkit"], summary["throughput_vs_toolkit"]) == (5.0, 5.0)
     assert summary["ahead_of_every_peer_that_ran"]
     assert summary["did_not_run"] == "resnet18 bentoml"
     behind = serving._summary([ours, row("litserve", memory_mb=0.5)])
