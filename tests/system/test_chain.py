@@ -127,7 +127,13 @@ FINDS = {
 
 def test_one_invocation_ends_in_a_served_model(deployment: Deployment) -> None:
     listen(deployment, PROJECT)
-    request = {"recipe": "digits", "dataset": DATASET, "name": TUNING_JOB, "debug": FINDS}
+    request = {
+        "recipe": "digits",
+        "dataset": DATASET,
+        "name": TUNING_JOB,
+        "debug": FINDS,
+        "resources": {"input_mode": "FastFile"},
+    }
     started = deployment.invoke("launch-tuning", request)
     assert started["statusCode"] == 202, started
     assert started["tuning_job"] == TUNING_JOB
@@ -135,6 +141,18 @@ def test_one_invocation_ends_in_a_served_model(deployment: Deployment) -> None:
     sagemaker = deployment.client("sagemaker")
     sagemaker.get_waiter("endpoint_in_service").wait(EndpointName=PROJECT)
     assert champion(deployment).startswith("arn:aws")
+
+
+def test_its_jobs_streamed_their_pictures_as_was_asked_for_and_downloaded_their_code(
+    deployment: Deployment,
+) -> None:
+    sagemaker = deployment.client("sagemaker")
+    search = sagemaker.describe_hyper_parameter_tuning_job(HyperParameterTuningJobName=TUNING_JOB)
+    for name in (search["BestTrainingJob"]["TrainingJobName"], FINAL_JOB):
+        channels = sagemaker.describe_training_job(TrainingJobName=name)["InputDataConfig"]
+        modes = {channel["ChannelName"]: channel["InputMode"] for channel in channels}
+        assert {modes.pop(split) for split in ("train", "valid", "test")} == {"FastFile"}
+        assert set(modes.values()) == {"File"}
 
 
 def test_another_search_may_start_warm_from_it(deployment: Deployment) -> None:
