@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
+from types import SimpleNamespace
 from typing import Any
 
-from benchmarks import serving
+import pytest
+
+from benchmarks import serving, serving_measured
 from benchmarks.serving_load import Measured, Target, closed_loop, open_loop
 
 
@@ -49,6 +53,25 @@ def test_every_answer_is_counted_by_its_status_over_closed_connections_too() -> 
     assert len(closed.accepted) == 20
     assert opened.statuses.total() + opened.failures.total() == 30
     assert set(endpoint.bodies) == {b"a", b"bb"}
+
+
+def test_of_two_servers_in_turns_the_ratios_are_those_of_neighbouring_windows(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The machine is half as quick in every other turn: that is no difference between the two."""
+    windows = iter(range(1000))
+
+    async def window(target: int, _: Any, clients: int, *, seconds: float) -> Measured:
+        slower = 1 + next(windows) // 4 % 2
+        times = {"ours": 0.010, "toolkit": 0.055}[str(target)] * slower
+        return Measured(seconds, Counter({200: int(seconds * clients / times)}), [times])
+
+    monkeypatch.setattr(serving_measured, "closed_loop", window)
+    servers: Any = [SimpleNamespace(target=name) for name in ("ours", "toolkit")]
+    p50, throughput, per_second = asyncio.run(serving_measured._in_turns(servers, [b""], 100.0))
+    assert p50 == pytest.approx([5.5] * serving_measured.TURNS)
+    assert throughput == pytest.approx([5.5] * serving_measured.TURNS, rel=1e-3)
+    assert sorted({round(each) for each in per_second}) == [800, 1600]
 
 
 def row(system: str, **figures: Any) -> dict[str, Any]:
