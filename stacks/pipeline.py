@@ -27,7 +27,6 @@ from stacks.context import Context
 from stacks.functions import PythonFunction
 from stacks.images import ContainerImage
 from stacks.names import DRIFT_NAMESPACE, VARIANT, arn
-from stacks.settings import SERVERLESS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -205,9 +204,8 @@ class Pipeline(Construct):
     def _sleep(self) -> None:
         """Take the endpoint away when nobody uses it, or at a given hour, and bring it back."""
         names, serving = self._context.names, self._context.settings.serving
-        # Both of the others cost nothing idle as they are.
-        has_instances = serving.flavour != SERVERLESS and not serving.scale_to_zero
-        if serving.idle_minutes and has_instances:
+        # What has none of its own costs nothing idle as it is.
+        if serving.idle_minutes and serving.has_own_instances:
             guard = self._function(
                 "idle-guard",
                 "Puts an endpoint to sleep that nobody asked anything for a while.",

@@ -111,7 +111,6 @@ class ServingStack(Stack):
         # once; what bakes it is the time for which the old one is kept: until its end the alarms roll back.
         canary = max(1, serving.min_instances * serving.canary_percent // 100)
         several = serving.min_instances > 1
-        scaled = serving.flavour != SERVERLESS and not serving.scale_to_zero
         return self._only_with_champion(
             endpoint(
                 self,
@@ -119,7 +118,7 @@ class ServingStack(Stack):
                 endpoint_name=self._context.names.endpoint,
                 endpoint_config_name=config.attr_endpoint_config_name,
                 # Otherwise each promotion would put the autoscaled number of instances back to the first one.
-                retain_all_variant_properties=True if scaled else None,
+                retain_all_variant_properties=True if serving.has_own_instances else None,
                 # A component brings its own: the endpoint beneath it stays as it is.
                 deployment_config=None
                 if serving.scale_to_zero
@@ -148,11 +147,10 @@ class ServingStack(Stack):
         An alarm on the whole variant would see the old fleet's answers in a release, and so take back the
         very release that replaces a bad model. AWS documents this dimension for fleets of instances.
         """
-        serving = self._context.settings.serving
         dimensions = metric_dimensions(self._context)
-        if serving.flavour == SERVERLESS or serving.scale_to_zero:
-            return dimensions
-        return {**dimensions, "EndpointConfigName": config.attr_endpoint_config_name}
+        if self._context.settings.serving.has_own_instances:
+            dimensions["EndpointConfigName"] = config.attr_endpoint_config_name
+        return dimensions
 
     def _errors_alarm(self) -> cloudwatch.CfnAlarm:
         return self._alarm(

@@ -79,8 +79,7 @@ def isolates_its_model(context: Context) -> bool:
     """Whether the model itself is cut off from the network: serverless endpoints refuse a model that is, and
     components are isolated by the configuration.
     """
-    serving = context.settings.serving
-    return serving.flavour != SERVERLESS and not serving.scale_to_zero
+    return context.settings.serving.has_own_instances
 
 
 def component(

@@ -177,6 +177,13 @@ class ServingSettings:
         return self.instance_type or DEFAULT_SERVING_INSTANCE[self.image_target]
 
     @property
+    def has_own_instances(self) -> bool:
+        """Whether the variant runs its model on instances: it is neither serverless, nor does the model come
+        as copies of an inference component.
+        """
+        return self.flavour != SERVERLESS and not self.scale_to_zero
+
+    @property
     def image_target(self) -> str:
         """The target of inference_code/Dockerfile."""
         return CPU if self.flavour == SERVERLESS else self.flavour
@@ -336,9 +343,7 @@ def _check_serving(serving: ServingSettings, source: str) -> None:
 
 
 def _check_capture(settings: Settings, source: str) -> None:
-    if settings.drift.capture_percent and (
-        settings.serving.flavour == SERVERLESS or settings.serving.scale_to_zero
-    ):
+    if settings.drift.capture_percent and not settings.serving.has_own_instances:
         raise SettingsError(
             f"{source}: {CONTEXT_KEY}.drift.capture_percent is {settings.drift.capture_percent}, but answers"
             " can be captured of endpoints with instances of their own only; set it to 0, or leave out"

@@ -66,12 +66,9 @@ class TrafficMetrics:
             "ModelLatency": _rounded(model * 1e6),
             "OverheadLatency": _rounded(overhead * 1e6),
         }
-        route, name_of_variant, config = variant
         with self._lock:
             for name, value in values.items():
-                self._counted[(route, name_of_variant, ""), name][value] += 1
-                if config:
-                    self._counted[variant, name][value] += 1
+                self._counted[variant, name][value] += 1
 
     def no_capacity(self, route: str) -> None:
         """Count a request that found no copy of an inference component."""
@@ -97,6 +94,9 @@ class TrafficMetrics:
         """What was counted since the last call, as PutMetricData takes it."""
         with self._lock:
             counted, self._counted = self._counted, defaultdict(Counter)
+        for ((endpoint, variant, config), name), counter in list(counted.items()):
+            if config:
+                counted[(endpoint, variant, ""), name] += counter
         for endpoint, variant, _ in self._router.loads():
             # A variant without traffic still has a load: none.
             counted[(endpoint, variant, ""), "InvocationsPerInstance"] += Counter()
