@@ -60,7 +60,12 @@ class Measured:
     @property
     def errors(self) -> int:
         """Requests that got no answer, or another than 200."""
-        return sum(self.failures.values()) + sum(n for status, n in self.statuses.items() if status != 200)
+        return sum(self.beside(200).values())
+
+    def beside(self, *expected: int) -> dict[str, int]:
+        """What came of the requests that were not answered as expected: exceptions by name, and statuses."""
+        answered = {str(status): n for status, n in self.statuses.items() if status not in expected}
+        return {**self.failures, **answered}
 
 
 class Connection:
@@ -72,6 +77,8 @@ class Connection:
 
     async def send(self, request: bytes) -> tuple[int, bytes]:
         """Send and wait: status and body of the answer."""
+        if self._streams is not None and self._streams[0].at_eof():
+            self.close()  # the server did, while nobody was asking
         if self._streams is None:
             self._streams = await asyncio.open_connection("127.0.0.1", self._target.port)
         reader, writer = self._streams

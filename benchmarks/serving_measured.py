@@ -183,12 +183,13 @@ async def _overloaded(server: Running, bodies: Sequence[bytes], rate: float) -> 
     print(f"overload: {rate:.0f} requests a second for {OVERLOAD_SECONDS:.0f} s ...", flush=True)
     load = await open_loop(server.target, bodies, rate, OVERLOAD_SECONDS, OVERLOAD_CONNECTIONS)
     after = await closed_loop(server.target, bodies, 1, requests=20)
-    shed = load.statuses[503] + load.statuses[429]
+    other = load.beside(200, 429, 503)
     return {
         "overload_sent_per_second": (load.statuses.total() + load.failures.total()) / load.seconds,
         "overload_accepted_per_second": load.per_second,
-        "overload_shed": shed,
-        "overload_other": load.errors - shed,
+        "overload_shed": load.statuses[503] + load.statuses[429],
+        "overload_other": sum(other.values()),
+        "overload_other_kinds": other,
         "overload_accepted_p99_ms": load.milliseconds(99),
         "overload_p50_ms_of_the_next_20": after.milliseconds(50),
         "overload_errors_of_the_next_20": after.errors,

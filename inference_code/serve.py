@@ -53,6 +53,9 @@ WORKERS_PER_CORE = 2 + BATCH
 # After SIGTERM the port stays open this long: connections already on their way are served, and every client
 # that keeps its connection is told to close it.
 FAREWELL_SECONDS = 0.5
+# A connection is closed when nobody has used it for so long. With uvicorn's 5 s that met requests which were
+# already in the socket of a busy server: their senders saw a reset. Senders keep theirs for a minute.
+KEEP_ALIVE_SECONDS = 75
 
 
 @dataclass(frozen=True)
@@ -304,6 +307,7 @@ class Server(uvicorn.Server):
             log_config=None,
             access_log=False,
             lifespan="off",
+            timeout_keep_alive=KEEP_ALIVE_SECONDS,
             timeout_graceful_shutdown=DRAIN_SECONDS,
         )
         super().__init__(config)

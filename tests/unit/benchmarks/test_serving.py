@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from benchmarks import serving, serving_measured
-from benchmarks.serving_load import Measured, Target, closed_loop, open_loop
+from benchmarks.serving_load import Connection, Measured, Target, closed_loop, open_loop
 
 
 class Endpoint:
@@ -53,6 +53,48 @@ def test_every_answer_is_counted_by_its_status_over_closed_connections_too() -> 
     assert len(closed.accepted) == 20
     assert opened.statuses.total() + opened.failures.total() == 30
     assert set(endpoint.bodies) == {b"a", b"bb"}
+
+
+def test_a_connection_that_the_server_closed_while_it_was_idle_is_opened_anew() -> None:
+    async def run() -> tuple[Measured, int]:
+        opened: list[asyncio.StreamWriter] = []
+
+        async def closes_without_a_word(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            opened.append(writer)
+            await reader.readuntil(b"\r\n\r\n")
+            writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n")
+            writer.close()
+
+        server = await asyncio.start_server(closes_without_a_word, "127.0.0.1", 0)
+        connection, measured = Connection(Target(server.sockets[0].getsockname()[1], "/")), Measured()
+        for _ in range(2):
+            measured.statuses[(await connection.send(b"POST / HTTP/1.1\r\n\r\n"))[0]] += 1
+            assert connection._streams is not None
+            await asyncio.wait_for(connection._streams[0].read(), 120)
+        server.close()
+        return measured, len(opened)
+
+    measured, connections = asyncio.run(run())
+    assert measured.statuses == {200: 2}
+    assert connections == 2
+
+
+def test_what_was_neither_answered_nor_shed_in_an_overload_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def overload(*_: Any) -> Measured:
+        failures = Counter({"ConnectionResetError": 2, "no connection free": 1})
+        return Measured(10.0, Counter({200: 90, 503: 400, 429: 5, 504: 3}), [0.1] * 90, failures)
+
+    async def after(*_: Any, **__: Any) -> Measured:
+        return Measured(1.0, Counter({200: 20}), [0.01] * 20)
+
+    monkeypatch.setattr(serving_measured, "open_loop", overload)
+    monkeypatch.setattr(serving_measured, "closed_loop", after)
+    server: Any = SimpleNamespace(target=None)
+    found = asyncio.run(serving_measured._overloaded(server, [b""], 50.0))
+    assert found["overload_shed"] == 405
+    assert found["overload_other"] == 6
+    assert found["overload_other_kinds"] == {"ConnectionResetError": 2, "no connection free": 1, "504": 3}
+    assert found["overload_sent_per_second"] == pytest.approx(50.1)
 
 
 def test_of_two_servers_in_turns_the_ratios_are_those_of_neighbouring_windows(

@@ -263,3 +263,11 @@ def test_an_unknown_argument_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.argv", ["serve.py", "train"])
     with pytest.raises(SystemExit, match="serve"):
         serve.main()
+
+
+def test_an_idle_connection_is_kept_for_longer_than_those_who_send_keep_theirs() -> None:
+    """Closed under a request that is on its way it would be a reset to the sender. Proxies keep theirs for a
+    minute.
+    """
+    serving = service(None)
+    assert serve.Server(serving, serving._settings).config.timeout_keep_alive > 60
