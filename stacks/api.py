@@ -233,6 +233,8 @@ class ApiStack(Stack):
             ("Signature", kind.INVALID_SIGNATURE, "403", "Forbidden", f"The signature is wrong. {_SIGN}"),
             ("Expired", kind.EXPIRED_TOKEN, "403", "Forbidden", f"The signature has expired. {_SIGN}"),
             ("Denied", kind.ACCESS_DENIED, "403", "Forbidden", "You may not execute-api:Invoke this path."),
+            # Credentials that nobody has, or half a signature, have no type of their own.
+            ("Credentials", kind.DEFAULT_4_XX, None, "Forbidden", f"The credentials are unknown. {_SIGN}"),
         )
         unsigned = (("Unknown", kind.MISSING_AUTHENTICATION_TOKEN, "404", "NotFound", _KNOWN_PATHS),)
         firewall = (("Firewall", kind.WAF_FILTERED, "403", "Forbidden", "The firewall refused the request."),)

@@ -85,6 +85,12 @@ class Deployment:
         body: dict[str, Any] = json.loads(answer["Payload"].read())
         return body
 
+    def configure(self, settings: dict[str, Any]) -> None:
+        """What the next `up` deploys; on the local AWS only, a real account's settings are its owner's."""
+        path = self.home / "settings.json"
+        path.write_text(json.dumps(settings))
+        self.environment["CLASSIFIER_CONFIG"] = str(path)
+
     def refresh_outputs(self) -> dict[str, Any]:
         self.outputs = json.loads(self.cli("outputs", "--json").stdout)
         return self.outputs
@@ -95,12 +101,10 @@ def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]
     target = os.environ.get("CLASSIFIER_TARGET", "local")
     home = tmp_path_factory.mktemp("home")
     environment = {**os.environ, "CLASSIFIER_TARGET": target, "CLASSIFIER_HOME": str(home)}
+    deployed = Deployment(target, home, environment)
     if target == "local":
         environment["CLASSIFIER_PORT"] = str(free_port())
-        settings = home / "settings.json"
-        settings.write_text(json.dumps(LOCAL_SETTINGS))
-        environment["CLASSIFIER_CONFIG"] = str(settings)
-    deployed = Deployment(target, home, environment)
+        deployed.configure(LOCAL_SETTINGS)
     try:
         deployed.cli("up", "--yes")
         deployed.refresh_outputs()

@@ -9,17 +9,21 @@ import io
 import itertools
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
 from botocore.exceptions import ClientError
 from PIL import Image
 
-from tests.system.conftest import DATASET, PROJECT, Deployment
+from tests.system.conftest import DATASET, LOCAL_SETTINGS, PROJECT, Deployment
 from tests.system.eavesdropper import heard, listen
 from tests.system.inventory import inventory
 from tests.system.releases import Load, Registry, build_faulty_image, until
@@ -372,6 +376,64 @@ def test_what_a_rule_found_in_the_last_training_was_told_on_the_accounts_bus_onc
     (change,) = [each["change"] for each in told["findings"] if each["rule"] == "overtraining"]
     assert change.startswith("train for about")
     assert told["rules"] == [each["rule"] for each in told["findings"]]
+
+
+@contextmanager
+def a_user(deployment: Deployment) -> Iterator[tuple[Credentials, Callable[[str], object]]]:
+    """Credentials of somebody who may do nothing, and a function that allows an action."""
+    iam, user = deployment.client("iam"), {"UserName": f"{PROJECT}-caller"}
+    iam.create_user(**user)
+    key = iam.create_access_key(**user)["AccessKey"]
+    policy = {**user, "PolicyName": "call"}
+
+    def allow(action: str) -> None:
+        statement = {"Effect": "Allow", "Action": action, "Resource": "*"}
+        document = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+        iam.put_user_policy(**policy, PolicyDocument=document)
+
+    allow("sts:GetCallerIdentity")
+    try:
+        yield Credentials(key["AccessKeyId"], key["SecretAccessKey"]), allow
+    finally:
+        iam.delete_user_policy(**policy)
+        iam.delete_access_key(**user, AccessKeyId=key["AccessKeyId"])
+        iam.delete_user(**user)
+
+
+def test_an_api_with_iam_auth_answers_who_signs_and_may_and_nobody_else(
+    deployment: Deployment, api: httpx.Client, pictures: Path
+) -> None:
+    if deployment.target != "local":
+        pytest.skip("signatures are asked for by setting")
+    picture = a_test_picture(pictures, 3)
+    body, url = picture.read_bytes(), f"{api.base_url}classify"
+    deployment.configure({**LOCAL_SETTINGS, "api": {"iam_auth": True}})
+    try:
+        deployment.cli("up", "--yes")
+    finally:  # the next deployment opens it again
+        deployment.configure(LOCAL_SETTINGS)
+
+    def signed(credentials: Credentials) -> httpx.Response:
+        request = AWSRequest("POST", url, data=body, headers={"content-type": "image/png"})
+        SigV4Auth(credentials, "execute-api", deployment.client("sts").meta.region_name).add_auth(request)
+        return api.post("classify", content=body, headers=dict(request.headers.items()))
+
+    unsigned = api.post("classify", content=body, headers={"content-type": "image/png"})
+    unknown = signed(Credentials("AKIAIOSFODNN7EXAMPLE", "nobody's"))
+    for refused in (unsigned, unknown):
+        assert (refused.status_code, refused.json()["error"]["code"]) == (403, "Forbidden"), refused.text
+        assert "Sign the request" in refused.json()["error"]["message"]
+    assert api.get("model").status_code == 200, "only pictures need a signature"
+    assert "%" in deployment.cli("classify", str(picture)).stdout
+    with a_user(deployment) as (credentials, allow):
+        stranger = signed(credentials)
+        assert stranger.status_code == 403, stranger.text
+        assert "execute-api:Invoke" in stranger.text
+        allow("execute-api:Invoke")
+        answer = signed(credentials)
+        assert answer.status_code == 200, answer.text
+        forged = signed(Credentials(credentials.access_key, "another"))
+        assert (forged.status_code, forged.json()["error"]["code"]) == (403, "Forbidden"), forged.text
 
 
 def test_a_second_deployment_keeps_the_champion_and_its_endpoint(deployment: Deployment) -> None:
