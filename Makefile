@@ -43,7 +43,7 @@ infrastructure: install ## synthesised templates: claims, cdk-nag, cfn-lint, bas
 system: install ## the local AWS, the real CDK CLI, real training, real HTTP
 	pytest -q -n 2 --dist loadfile tests/system
 
-test-container: install ## build the serving image and run it for real (root, podman, runc, buildah, debootstrap)
+test-container: install ## build the serving image and run it for real, as root (GPU_IMAGE=1, ARM64_IMAGE=1: these too)
 	pytest -q tests/container
 
 test-page: install ## the page in headless Chromium (apt-get install chromium), screenshots in .local/page

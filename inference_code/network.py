@@ -13,6 +13,7 @@ CUDA graph.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +27,8 @@ from safetensors import SafetensorError, safe_open
 from together import BATCH, Together
 from torch import Tensor
 from torch.nn import functional
+
+log = logging.getLogger("network")
 
 Network = Callable[[NDArray[np.float32]], NDArray[np.float32]]
 Layer = Callable[[Tensor], Tensor]
@@ -108,6 +111,7 @@ def build(path: Path, arch: str, classes: int, precision: torch.dtype | None = N
         native = gpu and torch.cuda.is_bf16_supported(including_emulation=False)
         precision = torch.bfloat16 if native else torch.float32
     device = torch.device("cuda" if gpu else "cpu")
+    _tell(device, precision)
     place: dict[str, Any] = {"device": device, "dtype": precision}
     tensors = _read(path, arch, _shapes(stem, blocks, classes))
     first = _Folded(stem, tensors, place)
@@ -129,6 +133,20 @@ def build(path: Path, arch: str, classes: int, precision: torch.dtype | None = N
         return answer
 
     return scores
+
+
+def _tell(device: torch.device, precision: torch.dtype) -> None:
+    """Log where and in which precision it computes; a warning where a PyTorch made for CUDA finds no GPU."""
+    told = {"device": device.type, "precision": str(precision).removeprefix("torch.")}
+    if device.type == "cuda" or torch.version.cuda is None:
+        log.info("device", extra={"fields": told})
+        return
+    try:
+        torch.cuda.init()  # type: ignore[no-untyped-call]
+        reason = "the driver offers none"
+    except RuntimeError as error:  # no driver, or one too old for this CUDA
+        reason = str(error).partition("\n")[0]
+    log.warning("no GPU: computing on the CPU", extra={"fields": told | {"reason": reason}})
 
 
 class _Captured:

@@ -10,19 +10,16 @@ from __future__ import annotations
 import os
 import shutil
 import socket
-import subprocess
-import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import inference
 import pytest
 
+from tests.container import images
 from tests.container.container import Container
-
-ROOT = Path(__file__).resolve().parents[2]
-BASE = "localhost/classifier-test-base:bookworm"
-IMAGE = "localhost/classifier-test-cpu:latest"
-CERTIFICATES = "/etc/ssl/certs/ca-certificates.crt"
+from tests.unit.inference_code.artifacts import add_graph, write_artifact
+from tests.unit.inference_code.pictures import encoded, scene
 
 
 def _missing() -> str:
@@ -38,48 +35,21 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     here = [item for item in items if Path(item.path).parent == Path(__file__).parent]
     reason = _missing() if here else ""
     for item in here:
-        item.add_marker(pytest.mark.timeout(1200))
+        if item.get_closest_marker("timeout") is None:
+            item.add_marker(pytest.mark.timeout(1200))
         if reason:
             item.add_marker(pytest.mark.skip(reason=reason))
 
 
 @pytest.fixture(scope="session")
 def base_image(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """An image with Python and pip: the one that is named, or a minimal Debian, kept for the next run."""
-    if named := os.environ.get("CONTAINER_BASE_IMAGE"):
-        return named
-    if subprocess.run(["podman", "image", "exists", BASE]).returncode == 0:
-        return BASE
-    folder = tmp_path_factory.mktemp("base") / "root"
-    include = "--include=python3,python3-pip,ca-certificates"
-    subprocess.run(["debootstrap", "--variant=minbase", include, "bookworm", str(folder)], check=True)
-    for cache in ("var/cache/apt/archives", "var/lib/apt/lists"):
-        shutil.rmtree(folder / cache)
-    # As in the official Python images: the command is `python`, and pip may install into the system.
-    (folder / "usr/bin/python").symlink_to("python3")
-    for mark in folder.glob("usr/lib/python3*/EXTERNALLY-MANAGED"):
-        mark.unlink()
-    archive = folder.with_suffix(".tar")
-    subprocess.run(["tar", "-C", str(folder), "-cf", str(archive), "."], check=True)
-    subprocess.run(["podman", "import", str(archive), BASE], check=True)
-    shutil.rmtree(folder)
-    archive.unlink()
-    return BASE
+    return images.base(tmp_path_factory.mktemp("base"))
 
 
 @pytest.fixture(scope="session")
 def image(base_image: str) -> str:
     """The cpu target of inference_code/Dockerfile."""
-    index = os.environ.get("PIP_INDEX_URL", "")
-    arguments = [f"BASE_IMAGE={base_image}", *([f"PIP_INDEX_URL={index}"] if index else [])]
-    options = [part for argument in arguments for part in ("--build-arg", argument)]
-    if Path(CERTIFICATES).exists():
-        options += ["--volume", f"{CERTIFICATES}:{CERTIFICATES}:ro"]
-    # A chroot is enough to run pip in, and works where no other isolation does.
-    command = ["buildah", "bud", "--layers", "--isolation", "chroot", "--target", "cpu", *options]
-    folder = str(ROOT / "inference_code")
-    subprocess.run([*command, "--tag", IMAGE, folder], check=True, stdout=sys.stderr)
-    return IMAGE
+    return images.built("cpu", base_image)
 
 
 @pytest.fixture
@@ -96,3 +66,50 @@ def container(image: str, port: int) -> Iterator[Container]:
     made = Container(image, port)
     yield made
     made.remove()
+
+
+def readable(folder: Path) -> Path:
+    """Let everybody read it: the container runs as nobody in particular, and pytest's folders are private."""
+    for path in (folder, *folder.parents):
+        if path.stat().st_uid == os.getuid() and path != Path("/"):
+            path.chmod(path.stat().st_mode | 0o055)
+    for path in folder.iterdir():
+        path.chmod(0o644)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def model_in(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """Makes the folder of a model whose serving form has a precision."""
+    return lambda precision: readable(
+        add_graph(write_artifact(tmp_path_factory.mktemp("ml") / "model"), precision)
+    )
+
+
+@pytest.fixture(scope="session")
+def model(model_in: Callable[[str], Path]) -> Path:
+    return model_in("f32")
+
+
+def check_answers(container: Container, model: Path, tolerance: float) -> None:
+    """A running container finds the classes that PyTorch finds on this machine, with its probabilities."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(inference, "FORM", "pytorch")
+        reference = inference.model_fn(str(model))
+    for rotation in range(0, 360, 60):
+        jpeg = encoded(scene((500, 375)).rotate(rotation), "JPEG")
+        expected = inference.predict_fn(inference.input_fn(jpeg, "image/jpeg"), reference)
+        status, answer = container.classify(jpeg)
+        assert status == 200
+        assert answer["predicted_class"] == expected["predicted_class"]
+        assert answer["confidence"] == pytest.approx(expected["confidence"], abs=tolerance)
+
+
+def check_confinement(container: Container) -> None:
+    """A running container is nobody, finds all it runs compiled, and can write nowhere."""
+    assert container.inside("id", "-u").strip() == "10001"
+    for folder in ("/tmp", "/opt/program", "/var/tmp", "/home"):
+        written = ["sh", "-c", f"touch {folder}/x 2>/dev/null && echo written || echo refused"]
+        assert container.inside(*written).strip() == "refused", folder
+    # Everything is compiled: an image that cannot write would compile it again at each start.
+    assert "serve.cpython" in container.inside("ls", "/opt/program/__pycache__")

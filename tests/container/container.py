@@ -15,7 +15,6 @@ from typing import Any
 
 # crun, podman's default, fails on machines with both generations of cgroups.
 RUNTIME = ["podman", "--runtime", "runc"]
-PATIENCE_SECONDS = 120
 
 
 @dataclass
@@ -24,6 +23,9 @@ class Container:
 
     image: str
     port: int
+    patience: float = 120
+    """Seconds until it must have said what `wait` waits for, and answered a request."""
+    environment: dict[str, str] = field(default_factory=dict)
     name: str = field(default_factory=lambda: f"classifier-test-{uuid.uuid4().hex[:8]}")
 
     def start(self, model: Path) -> float:
@@ -33,6 +35,7 @@ class Container:
         limits = "--ulimit nofile=1024:1024 --ulimit nproc=1000:1000"
         listening = f"--network host --env SAGEMAKER_BIND_TO_PORT={self.port} --env SERVE_HOST=127.0.0.1"
         options = [*confined.split(), *limits.split(), *listening.split()]
+        options += [f"--env={name}={value}" for name, value in self.environment.items()]
         volume = ["--volume", f"{model}:/opt/ml/model:ro"]
         command = [*RUNTIME, "run", "--detach", "--name", self.name, *options, *volume, self.image, "serve"]
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
@@ -46,7 +49,7 @@ class Container:
             return 0, {}
 
     def ask(self, method: str, path: str, body: bytes = b"", **headers: str) -> tuple[int, dict[str, Any]]:
-        connection = HTTPConnection("127.0.0.1", self.port, timeout=60)
+        connection = HTTPConnection("127.0.0.1", self.port, timeout=self.patience)
         try:
             connection.request(
                 method, path, body, {name.replace("_", "-"): value for name, value in headers.items()}
@@ -61,7 +64,7 @@ class Container:
 
     def wait(self, state: str) -> list[int]:
         """Until /ping tells of `state`; all statuses it had on the way there."""
-        deadline, seen = time.monotonic() + PATIENCE_SECONDS, []
+        deadline, seen = time.monotonic() + self.patience, []
         while time.monotonic() < deadline:
             status, document = self.ping()
             seen.append(status)

@@ -49,6 +49,22 @@ def test_another_architecture_is_told(artifact_folder: Path, arch: str, classes:
         network.build(artifact_folder / "model.safetensors", arch, classes)
 
 
+@pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a GPU")
+@pytest.mark.parametrize(("cuda", "level"), [("13.0", "WARNING"), (None, "INFO")])
+def test_a_pytorch_made_for_cuda_warns_that_there_is_no_gpu(
+    artifact_folder: Path,
+    cuda: str | None,
+    level: str,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(torch.version, "cuda", cuda)
+    with caplog.at_level("INFO"):
+        network.build(artifact_folder / "model.safetensors", "resnet18", 3)
+    told = [(line.levelname, line.fields["device"], line.fields["precision"]) for line in caplog.records]
+    assert told == [(level, "cpu", "float32")]
+
+
 @pytest.mark.parametrize("keep", [0, 7, 100, 5000, 30_000_000, -1])
 def test_a_file_cut_short_is_told(artifact_folder: Path, tmp_path: Path, keep: int) -> None:
     whole = (artifact_folder / "model.safetensors").read_bytes()
