@@ -63,7 +63,7 @@ def _int8_graph() -> Any:
     torch.manual_seed(0)
     network, transform = resnet("resnet18", 10).eval(), Transform.of_size(224)
     names, observed = serving_graph.observed(network, transform)
-    noise = np.random.default_rng(0).integers(0, 256, (1, 224, 224, 3), np.uint8)
+    noise = np.random.default_rng(0).integers(0, 256, (1, 224, 224, 4), np.uint8)
     seen = [float(value) for value in openvino.compile_model(observed, "CPU")([noise]).to_tuple()]
     ranges = dict(zip(names, zip(seen[0::2], seen[1::2], strict=True), strict=True))
     graph = serving_graph.graph(network, transform, ranges)

@@ -85,7 +85,7 @@ def network_alone(model: Path, seconds: float) -> float:
     import inference
 
     classifier = inference.model_fn(str(model))
-    square = np.random.default_rng(0).integers(0, 256, (SIDE, SIDE, 3), np.uint8)
+    square = np.random.default_rng(0).integers(0, 256, (SIDE, SIDE, 4), np.uint8)
     end = time.perf_counter() + seconds
 
     def ask(_: int) -> int:

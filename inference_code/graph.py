@@ -22,9 +22,12 @@ from artifact import Artifact, BadArtifact, Graph
 from numpy.typing import NDArray
 from together import BATCH, Infer, Together
 
+RGB, RGBA = 3, 4
+
 Network = Callable[[NDArray[np.uint8], bool], NDArray[np.float32]]
-"""From the pixels of a square, uint8 (side, side, 3), to class scores, float32 (classes,); any thread may
-call. The second argument: whether no other request is being answered."""
+"""From the pixels of a square, uint8 RGBA (side, side, 4), to class scores, float32 (classes,).
+
+Any thread may call. The second argument: whether no other request is being answered."""
 
 
 def load(source: Artifact, graph: Graph) -> Network:
@@ -40,14 +43,14 @@ def load(source: Artifact, graph: Graph) -> Network:
     side = source.transform.crop
     try:
         model = core.read_model(graph.path)
-        _check(model, source, graph)
+        channels = _check(model, source, graph)
         cores = len(os.sched_getaffinity(0))
         one = _compiled(core, model, graph, streams=cores, threads=cores)
         alone_on_all = _compiled(core, model, graph, streams=1, threads=cores) if cores > 1 else one
-        model.reshape([BATCH, side, side, 3])
+        model.reshape([BATCH, side, side, channels])
         many = _compiled(core, model, graph, streams=cores, threads=cores)
         together = Together(
-            lambda squares: (one if len(squares) == 1 else many)(squares),
+            lambda squares: (one if len(squares) == 1 else many)(squares[..., :channels]),
             most=BATCH,
             threads=cores,
             side=side,
@@ -57,7 +60,7 @@ def load(source: Artifact, graph: Graph) -> Network:
         raise BadArtifact(f"{graph.path.name} cannot be compiled: {reason}") from error
 
     def scores(pixels: NDArray[np.uint8], alone: bool) -> NDArray[np.float32]:
-        return alone_on_all(pixels[None])[0] if alone else together.scores(pixels)
+        return alone_on_all(pixels[None, ..., :channels])[0] if alone else together.scores(pixels)
 
     return scores
 
@@ -71,14 +74,17 @@ def _bytes(path: Any) -> bytes:
         raise BadArtifact(f"{path.name} cannot be read: {error}.") from error
 
 
-def _check(model: Any, source: Artifact, graph: Graph) -> None:
+def _check(model: Any, source: Artifact, graph: Graph) -> int:
+    """How many channels it takes: RGBA, or RGB if it was trained before alpha had a use."""
     side, classes = source.transform.crop, len(source.classes)
     shapes = [list(port.partial_shape.to_shape()) for port in (*model.inputs, *model.outputs)]
-    if shapes != [[1, side, side, 3], [1, classes]]:
-        raise BadArtifact(
-            f"{graph.path.name} is not this model: from {side} pixels to {classes} classes its shapes would "
-            f"be [1, {side}, {side}, 3] and [1, {classes}], not {' and '.join(map(str, shapes))}."
-        )
+    for channels in (RGBA, RGB):
+        if shapes == [[1, side, side, channels], [1, classes]]:
+            return channels
+    raise BadArtifact(
+        f"{graph.path.name} is not this model: from {side} pixels to {classes} classes its shapes would "
+        f"be [1, {side}, {side}, {RGBA}] and [1, {classes}], not {' and '.join(map(str, shapes))}."
+    )
 
 
 def _compiled(core: Any, model: Any, graph: Graph, *, streams: int, threads: int) -> Infer:

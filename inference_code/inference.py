@@ -104,7 +104,7 @@ class Classifier:
         }
 
     def probabilities(self, pixels: NDArray[np.uint8], alone: bool) -> NDArray[np.float64]:
-        """Softmax of the scores of one square of pixels, shape (classes,)."""
+        """Softmax of the scores of one square, uint8 RGBA (side, side, 4), shape (classes,)."""
         scores = self._scores(pixels, alone).astype(np.float64)
         exponentials = np.exp(scores - scores.max())
         shares: NDArray[np.float64] = exponentials / exponentials.sum()
@@ -118,7 +118,7 @@ class Classifier:
         """
         side = self._transform.crop
         for alone in (True, False) * 2:
-            shares = self.probabilities(np.zeros((side, side, 3), np.uint8), alone)
+            shares = self.probabilities(np.zeros((side, side, 4), np.uint8), alone)
             if not np.isfinite(shares).all():
                 raise BadArtifact("The model answers with NaN: its weights are damaged or diverged.")
 

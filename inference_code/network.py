@@ -71,7 +71,7 @@ class Block:
 
 
 def load(source: Artifact) -> Callable[[NDArray[np.uint8], bool], NDArray[np.float32]]:
-    """The network of an artifact: from the pixels of a square, uint8 (side, side, 3), to scores (classes,).
+    """The network of an artifact: from a square, uint8 RGBA (side, side, 4), to scores (classes,).
 
     The second argument is for `graph.py`; any thread may call.
 

@@ -237,8 +237,13 @@ class Transform:
         return None if self.jpeg_draft is None else self.jpeg_draft * self.resize
 
     def pixels(self, picture: Image.Image) -> NDArray[np.uint8]:
-        """The square of an RGB picture that the network sees, uint8 of shape (crop, crop, 3)."""
-        return np.asarray(self._resized_crop(picture))
+        """The square of an RGB picture that the network sees, uint8 of shape (crop, crop, 4).
+
+        RGBA, and alpha is 255: the graph tells the square by it from the padding around it.
+        """
+        square = self._resized_crop(picture)
+        square.putalpha(255)
+        return np.asarray(square)
 
     def normalised(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
         """The square as a batch of one, float32 of shape (1, 3, crop, crop)."""

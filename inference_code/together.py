@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Infer = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
-"""From squares, uint8 (n, side, side, 3), to class scores, float32 (n, classes)."""
+"""From squares, uint8 RGBA (n, side, side, 4), to class scores, float32 (n, classes)."""
 
 
 BATCH = 4
@@ -40,7 +40,7 @@ class Together:
         self._infer, self._most = infer, most
         self._waiting: deque[tuple[NDArray[np.uint8], Future[NDArray[np.float32]]]] = deque()
         self._changed = threading.Condition()
-        blank = np.zeros((most, side, side, 3), np.uint8)
+        blank = np.zeros((most, side, side, 4), np.uint8)
         # One after the other: two threads that call OpenVINO's Python for the first time at once can wait for
         # each other for ever (one holds the interpreter's lock, the other that of a value made at first use).
         for _ in range(threads):

@@ -166,7 +166,7 @@ def _compiled(graph: Any, precision: str, threads: int) -> Any:
 
 
 def _calibration(train: Batches, stop: StopSignal) -> Iterator[NDArray[np.uint8]]:
-    """Squares (1, crop, crop, 3) of training pictures, evenly from all classes, as evaluation sees them."""
+    """Squares (1, crop, crop, 4) of training pictures, evenly from all classes, as evaluation sees them."""
     split, side = train.split, train.transform.crop
     count = min(CALIBRATION_PICTURES, len(split))
     margin = (split.squares.side - side) // 2
@@ -174,7 +174,13 @@ def _calibration(train: Batches, stop: StopSignal) -> Iterator[NDArray[np.uint8]
     for place in torch.linspace(0, len(split) - 1, count).round().long():
         stop.check()
         square = split.squares.picked(place[None])[:, margin : margin + side, margin : margin + side]
-        yield np.ascontiguousarray(square.numpy())
+        yield _opaque(square)
+
+
+def _opaque(squares: torch.Tensor) -> NDArray[np.uint8]:
+    """Squares, uint8 RGB (n, side, side, 3), as the graph takes them: RGBA, alpha 255."""
+    alpha = torch.full_like(squares[..., :1], 255)
+    return torch.cat([squares, alpha], 3).numpy()
 
 
 def _judged(
@@ -186,8 +192,8 @@ def _judged(
     start = time.perf_counter()
     for place in range(len(split)):
         stop.check()
-        square = split.squares.picked(torch.tensor([place]))
-        scores = request.infer([square.numpy()], share_inputs=True)[0]
+        square = _opaque(split.squares.picked(torch.tensor([place])))
+        scores = request.infer([square], share_inputs=True)[0]
         found[place] = scores[0].argmax()
     milliseconds = (time.perf_counter() - start) * 1000 / len(split)
     accuracy = float((found == reference.labels.numpy()).mean())

@@ -1,14 +1,18 @@
 """The network as an OpenVINO graph, written from its weights: what an endpoint without a GPU serves.
 
-The graph takes the pixels of one square as Pillow gives them (uint8, height, width, colour) and holds the
+The graph takes the pixels of one square as Pillow gives them (uint8, height, width, RGBA) and holds the
 normalisation, so that a server needs neither PyTorch nor float pictures. Each batch norm is folded into the
-convolution before it. It is written node by node because that takes a second; tracing the network through
-PyTorch's frontend takes ten and gives the same graph.
+convolution before it, and the normalisation into the first: alpha is 255 in the square and 0 in the padding
+around it, and its weights take the mean away where there is picture. That is exact, and the fourth channel is
+free, for 8-bit integers are multiplied in fours. It is written node by node because that takes a second;
+tracing the network through PyTorch's frontend takes ten and gives the same graph.
 
 Given `Ranges` it is quantised to 8 bits in the form in which OpenVINO's CPU plugin runs whole convolutions
 on integers: weights symmetric with one scale per output channel, activations with one scale per tensor,
-unsigned behind a ReLU (Krishnamoorthi 2018, arXiv 1806.08342). NNCF makes the same form; it would bring six
-packages along for the fifty lines that a ResNet needs.
+unsigned behind a ReLU (Krishnamoorthi 2018, arXiv 1806.08342). Where a block adds two branches one of them is
+rounded, too: then the convolution of the other adds it while it writes its 8-bit result, and no float goes
+through memory. NNCF makes the same form; it would bring six packages along for the fifty lines that a ResNet
+needs.
 """
 
 from __future__ import annotations
@@ -61,26 +65,47 @@ class _Writer:
         """A constant; as 8-bit integers with a scale per output channel if the graph is quantised."""
         if self.ranges is None:
             return op.constant(values)
-        greatest = np.abs(values).max(axis=tuple(range(1, values.ndim)), keepdims=True)
-        scale = np.maximum(greatest, np.finfo(np.float32).tiny) / np.float32(127)
-        steps = np.clip(np.rint(values / scale), -127, 127).astype(np.int8)
-        return op.multiply(op.convert(op.constant(steps), "f32"), op.constant(scale.astype(np.float32)))
+        steps, scale = _rounded(values)
+        return op.multiply(op.convert(op.constant(steps), "f32"), op.constant(scale))
 
     def convolution(self, x: Node, convolution: nn.Conv2d, norm: nn.BatchNorm2d) -> Node:
-        """The convolution with its norm folded in: y = w·x·g/√(v+ε) + (b − m·g/√(v+ε))."""
-        gamma, beta, mean, variance = (
-            _values(tensor, np.float64)
-            for tensor in (norm.weight, norm.bias, norm.running_mean, norm.running_var)
+        """The convolution with its norm folded in."""
+        weight, bias = _folded(convolution, norm)
+        return self._convolution(x, convolution, weight.astype(np.float32), bias)
+
+    def stem(self, pixels: Node, transform: Transform, convolution: nn.Conv2d, norm: nn.BatchNorm2d) -> Node:
+        """The first convolution, with its norm and the normalisation (p/255 − m)/s folded in.
+
+        Over the square, Σ w(p/255 − m)/s = Σ vp − Σ vm·255 with v = w/255s: the second sum is that of alpha,
+        255 there, with the weight −Σ vm over the colours.
+        """
+        weight, bias = _folded(convolution, norm)
+        mean, std = (
+            np.array(values, np.float64).reshape(1, 3, 1, 1) for values in (transform.mean, transform.std)
         )
-        scale = gamma / np.sqrt(variance + norm.eps)
-        weight = _values(convolution.weight, np.float64) * scale[:, None, None, None]
+        weight = weight / (255 * std)
+        weight = np.concatenate([weight, -(weight * mean).sum(1, keepdims=True)], 1).astype(np.float32)
+        x = op.transpose(op.convert(pixels, "f32"), np.array([0, 3, 1, 2]))
+        if self.ranges is not None:
+            x = op.fake_quantize(x, *map(np.float32, (0, 255, 0, 255)), 256)  # 8-bit numbers as they are
+            steps, scale = _rounded(weight)
+            # Rounded weights shall see the mean picture as the exact ones do: what they are off by adds up.
+            picture = 255 * np.concatenate([mean, np.ones((1, 1, 1, 1))], 1)
+            bias = bias - ((steps * scale - weight) * picture).sum((1, 2, 3))
+        return self._convolution(x, convolution, weight, bias)
+
+    def _convolution(
+        self, x: Node, convolution: nn.Conv2d, weight: NDArray[np.float32], bias: NDArray[np.float64]
+    ) -> Node:
         stride, padding = list(convolution.stride), [int(side) for side in convolution.padding]
-        product = op.convolution(x, self.weight(weight.astype(np.float32)), stride, padding, padding, [1, 1])
-        return op.add(product, (beta - mean * scale).astype(np.float32).reshape(1, -1, 1, 1))
+        product = op.convolution(x, self.weight(weight), stride, padding, padding, [1, 1])
+        return op.add(product, bias.astype(np.float32).reshape(1, -1, 1, 1))
 
 
 def graph(network: ResNet, transform: Transform, ranges: Ranges | None = None) -> ov.Model:
-    """From pixels, uint8 of shape (1, crop, crop, 3), to class scores, float32 of shape (1, classes).
+    """From pixels, uint8 of shape (1, crop, crop, 4), to class scores, float32 of shape (1, classes).
+
+    The pixels are RGBA, and alpha is 255 in all of them.
 
     Args:
         network: its weights are read, in evaluation mode; any device.
@@ -105,9 +130,8 @@ def _write(
     network: ResNet, transform: Transform, ranges: Ranges | None
 ) -> tuple[Node, Node, dict[str, Node]]:
     write = _Writer(ranges)
-    pixels = op.parameter([1, transform.crop, transform.crop, 3], np.uint8, name="pixels")
-    x = write.point("input", _normalised(pixels, transform))
-    x = write.point("stem", op.relu(write.convolution(x, network.conv1, network.bn1)))
+    pixels = op.parameter([1, transform.crop, transform.crop, 4], np.uint8, name="pixels")
+    x = write.point("stem", op.relu(write.stem(pixels, transform, network.conv1, network.bn1)))
     x = op.max_pool(x, [2, 2], [1, 1], [1, 1], [1, 1], [3, 3]).output(0)
     for name, block in _blocks(network):
         x = _block(write, name, block, x)
@@ -115,12 +139,6 @@ def _write(
     weight, bias = (_values(tensor, np.float32) for tensor in (network.fc.weight, network.fc.bias))
     scores = op.add(op.matmul(x, write.weight(weight), False, True), bias[None])
     return pixels, scores, write.points
-
-
-def _normalised(pixels: Node, transform: Transform) -> Node:
-    mean, std = (np.array(values, np.float32) for values in (transform.mean, transform.std))
-    scaled = op.divide(op.convert(pixels, "f32"), np.float32(255))
-    return op.transpose(op.divide(op.subtract(scaled, mean), std), np.array([0, 3, 1, 2]))
 
 
 def _blocks(network: ResNet) -> Iterator[tuple[str, nn.Module]]:
@@ -139,8 +157,28 @@ def _block(write: _Writer, name: str, block: Any, x: Node) -> Node:
         y = write.convolution(y, convolution, norm)
         if number < len(pairs):
             y = write.point(f"{name}.{number}", op.relu(y))
-    shortcut = x if block.downsample is None else write.convolution(x, *block.downsample)
+    if block.downsample is None:
+        y, shortcut = write.point(f"{name}.{len(pairs)}", y), x
+    else:
+        shortcut = write.point(f"{name}.shortcut", write.convolution(x, *block.downsample))
     return write.point(name, op.relu(op.add(y, shortcut)))
+
+
+def _folded(convolution: nn.Conv2d, norm: nn.BatchNorm2d) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Weight and bias of a convolution and its norm in one: w·g/√(v+ε) and b − m·g/√(v+ε)."""
+    gamma, beta, mean, variance = (
+        _values(tensor, np.float64)
+        for tensor in (norm.weight, norm.bias, norm.running_mean, norm.running_var)
+    )
+    scale = gamma / np.sqrt(variance + norm.eps)
+    return _values(convolution.weight, np.float64) * scale[:, None, None, None], beta - mean * scale
+
+
+def _rounded(values: NDArray[np.float32]) -> tuple[NDArray[np.int8], NDArray[np.float32]]:
+    """Steps from -127 to 127, and the size of a step for each output channel."""
+    greatest = np.abs(values).max(axis=tuple(range(1, values.ndim)), keepdims=True)
+    scale = np.maximum(greatest, np.finfo(np.float32).tiny) / np.float32(127)
+    return np.clip(np.rint(values / scale), -127, 127).astype(np.int8), scale.astype(np.float32)
 
 
 def _values(tensor: Any, kind: type[np.floating[Any]]) -> NDArray[Any]:

@@ -55,8 +55,6 @@ def write_artifact(folder: Path, **changes: Any) -> Path:
 
 def add_graph(folder: Path, precision: str) -> Path:
     """Add the serving form to an artifact, as training's export does, by ranges of a few random pictures."""
-    import openvino
-
     from training_code import export, serving_graph
     from training_code.pictures import Transform
     from training_code.resnet import resnet
@@ -72,12 +70,22 @@ def add_graph(folder: Path, precision: str) -> Path:
         names, observed = serving_graph.observed(network, transform)
         compiled = export._compiled(observed, "f32", 1)
         squares = np.random.default_rng(2).integers(
-            0, 256, (8, 1, transform.crop, transform.crop, 3), np.uint8
+            0, 256, (8, 1, transform.crop, transform.crop, 4), np.uint8
         )
+        squares[..., 3] = 255
         seen = np.array([[float(value) for value in compiled([each]).to_tuple()] for each in squares])
         ranges = dict(zip(names, zip(seen[:, 0::2].min(0), seen[:, 1::2].max(0), strict=True), strict=True))
-    graph = serving_graph.graph(network, transform, ranges)
+    return write_graph(folder, serving_graph.graph(network, transform, ranges), precision)
+
+
+def write_graph(folder: Path, graph: Any, precision: str) -> Path:
+    """Write an openvino.Model as the serving form of an artifact."""
+    import openvino
+
+    from training_code import export
+
     openvino.save_model(graph, folder / "model.xml", compress_to_fp16=precision == "bf16")
+    description = json.loads((folder / "model.json").read_text())
     files = {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in export.FILES}
     description["serving"] = {"form": "openvino", "precision": precision, "files": files}
     (folder / "model.json").write_text(json.dumps(description))

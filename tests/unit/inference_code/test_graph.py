@@ -17,11 +17,13 @@ import graph
 import inference
 import network
 import numpy as np
+import openvino
+import openvino.opset13 as op
 import pytest
 from artifact import BadArtifact
 from inference import Classifier
 
-from tests.unit.inference_code.artifacts import add_graph, write_artifact
+from tests.unit.inference_code.artifacts import add_graph, write_artifact, write_graph
 from tests.unit.inference_code.pictures import encoded, query, scene
 
 FOLDER = Path(graph.__file__).parent
@@ -60,9 +62,30 @@ def test_it_finds_pytorchs_class_with_pytorchs_probability(
             assert answer["confidence"] == pytest.approx(expected["confidence"], abs=TOLERANCE[precision])
 
 
+def test_a_model_from_before_alpha_had_a_use_is_served_as_it_was(
+    folders: dict[str, Path], tmp_path: Path
+) -> None:
+    graph = openvino.Core().read_model(folders["int8"] / "model.xml")
+    (pixels,) = graph.get_parameters()
+    readers = pixels.output(0).get_target_inputs()
+    colours = op.parameter([1, 32, 32, 3], np.uint8, name="colours")
+    one = op.slice(colours, *(np.array([number]) for number in (0, 1, 1, 3)))
+    opaque = op.concat([colours, op.maximum(one, np.uint8(255))], 3)
+    for reader in readers:
+        reader.replace_source_output(opaque.output(0))
+    graph.add_parameters([colours])
+    graph.remove_parameter(pixels)
+    folder = write_graph(write_artifact(tmp_path / "model"), graph, "int8")
+    old, new = (inference.model_fn(str(each)) for each in (folder, folders["int8"]))
+    for alone in (True, False):
+        answers = [model.answer(query(scene((80, 60)), 3), alone) for model in (old, new)]
+        assert answers[0]["confidence"] == pytest.approx(answers[1]["confidence"], abs=1e-3)
+
+
 def test_threads_do_not_mix_their_answers_up(folders: dict[str, Path]) -> None:
     model = inference.model_fn(str(folders["int8"]))
-    squares = np.random.default_rng(4).integers(0, 256, (8, 32, 32, 3), np.uint8)
+    squares = np.random.default_rng(4).integers(0, 256, (8, 32, 32, 4), np.uint8)
+    squares[..., 3] = 255
     expected = [model.probabilities(square, alone=False) for square in squares]
     wrong: list[int] = []
 

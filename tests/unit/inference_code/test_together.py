@@ -32,7 +32,7 @@ class Network:
 
 
 def square(value: int) -> NDArray[np.uint8]:
-    return np.full((2, 2, 3), value, np.uint8)
+    return np.full((2, 2, 4), value, np.uint8)
 
 
 def waiting(together: Together) -> int:
@@ -55,7 +55,7 @@ def test_who_waits_is_computed_in_full_batches_and_the_rest_one_by_one() -> None
     network = Network()
     together = Together(network, most=4, threads=1, side=2)
     assert network.sizes == [1, 4]
-    assert asked(network, together, 6) == [12.0 * value for value in range(7)]
+    assert asked(network, together, 6) == [16.0 * value for value in range(7)]
     assert network.sizes == [1, 4, 1, 4, 1, 1]
 
 
@@ -66,7 +66,7 @@ def test_an_error_reaches_all_of_its_batch_and_the_next_is_computed() -> None:
     with pytest.raises(RuntimeError, match="no kernel image"):
         asked(network, together, 4)
     network.broken = False
-    assert together.scores(square(3)).tolist() == [36.0]
+    assert together.scores(square(3)).tolist() == [48.0]
 
 
 def test_a_network_that_cannot_be_computed_is_told_at_once() -> None:

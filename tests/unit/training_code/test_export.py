@@ -43,13 +43,16 @@ def random_network(arch: str, classes: int = 5) -> ResNet:
 
 
 def squares(count: int = 4) -> np.ndarray[Any, np.dtype[np.uint8]]:
-    return np.random.default_rng(1).integers(0, 256, (count, 1, 64, 64, 3), np.uint8)
+    """RGBA, alpha 255, each as a batch of one."""
+    pixels = np.random.default_rng(1).integers(0, 256, (count, 1, 64, 64, 4), np.uint8)
+    pixels[..., 3] = 255
+    return pixels
 
 
 def by_torch(network: ResNet, pixels: np.ndarray[Any, np.dtype[np.uint8]]) -> np.ndarray[Any, Any]:
     mean, std = (torch.tensor(values).view(1, 3, 1, 1) for values in (TRANSFORM.mean, TRANSFORM.std))
     with torch.inference_mode():
-        scores = network((torch.from_numpy(pixels).permute(0, 3, 1, 2).float() / 255 - mean) / std)
+        scores = network((torch.from_numpy(pixels[..., :3]).permute(0, 3, 1, 2).float() / 255 - mean) / std)
     return scores.numpy()  # type: ignore[no-any-return]
 
 
@@ -73,13 +76,13 @@ def test_the_quantised_graph_runs_on_integers_and_answers_nearly_as_the_network_
     for pixels in squares():
         expected = by_torch(network, pixels)
         assert np.abs(quantised([pixels])[0] - expected).max() < 0.1 * np.abs(expected).max()
-    kinds = [
-        node.get_rt_info()["runtimePrecision"].astype(str)
-        for node in quantised.get_runtime_model().get_ordered_ops()
-        if node.get_rt_info()["layerType"].astype(str) == "Convolution"
-    ]
-    assert kinds
-    assert set(kinds) <= {"i8", "u8"}
+    told = [node.get_rt_info() for node in quantised.get_runtime_model().get_ordered_ops()]
+    convolutions = [each for each in told if each["layerType"].astype(str) == "Convolution"]
+    assert len(convolutions) == sum(isinstance(each, torch.nn.Conv2d) for each in network.modules())
+    for kind in ("runtimePrecision", "outputPrecisions"):
+        assert {each[kind].astype(str) for each in convolutions} <= {"i8", "u8"}
+    # Normalisation, activations and additions are done inside the convolutions.
+    assert not {each["layerType"].astype(str) for each in told} & {"Subgraph", "Eltwise", "FakeQuantize"}
 
 
 def test_a_dead_channel_and_a_dead_layer_do_no_harm() -> None:
@@ -132,7 +135,7 @@ def test_int8_is_written_and_its_numbers_are_told(result: Result, tmp_path: Path
         assert hashlib.sha256(path.read_bytes()).hexdigest() == digest
         assert path.stat().st_mode & 0o044 == 0o044
     read = openvino.Core().read_model(tmp_path / "model" / "model.xml")
-    assert [list(port.shape) for port in (*read.inputs, *read.outputs)] == [[1, 16, 16, 3], [1, 2]]
+    assert [list(port.shape) for port in (*read.inputs, *read.outputs)] == [[1, 16, 16, 4], [1, 2]]
 
 
 def test_a_form_that_costs_more_than_half_a_point_is_not_taken(
