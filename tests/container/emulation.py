@@ -28,14 +28,17 @@ def missing() -> str:
 
 @contextmanager
 def of_arm64() -> Iterator[None]:
-    """While this lasts, programs for arm64 run here; a rule that was there before stays."""
+    """While this lasts, programs for arm64 run here; what was set up before stays."""
     if platform.machine() == "aarch64" or (KERNEL / NAME).exists():
         yield
         return
-    if not (KERNEL / "register").exists():
+    mounted = (KERNEL / "register").exists()
+    if not mounted:
         subprocess.run(["mount", "-t", "binfmt_misc", "binfmt_misc", str(KERNEL)], check=True)
     (KERNEL / "register").write_text(RULE.read_text().strip())
     try:
         yield
     finally:
         (KERNEL / NAME).write_text("-1")
+        if not mounted:
+            subprocess.run(["umount", str(KERNEL)], check=True)
