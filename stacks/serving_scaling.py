@@ -19,8 +19,8 @@ from stacks.names import VARIANT
 from stacks.serving_hosting import OnlyWithChampion, metric_dimensions
 
 # A scale-out that is under way counts for a minute before the next one. Giving instances up at most every
-# half hour refuses fewer requests and even costs less than every five minutes, for none is given up only to
-# be asked for again (benchmarks/autoscaling.py). A component that nobody asks shall go to zero sooner.
+# half hour costs no more than every five minutes, and fewer are given up only to be asked for again
+# (benchmarks/autoscaling.py). A component that nobody asks shall go to zero sooner.
 OUT_COOLDOWN_SECONDS = 60
 IN_COOLDOWN_SECONDS = 1800
 COPY_IN_COOLDOWN_SECONDS = 300

@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+import serve
 
+from benchmarks import autoscaling
 from benchmarks.autoscaling_model import INVOCATIONS, LAUNCH_SECONDS, Instance, Scaling, simulate
 
 INSTANCE = Instance(workers=2, seconds=0.02, queue=64)  # a hundred requests a second
@@ -43,3 +45,15 @@ def test_what_is_no_longer_needed_is_given_up() -> None:
     calm = simulate(INSTANCE, replace(SCALED, least=1, in_cooldown=60), [250] * 1800 + [10] * 7200)
     busy = simulate(INSTANCE, replace(SCALED, target=None, least=6), [250] * 1800 + [10] * 7200)
     assert calm.instance_seconds < 0.6 * busy.instance_seconds
+
+
+def test_the_instance_lets_as_many_wait_as_the_real_server(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("SERVE_QUEUE", raising=False)
+    monkeypatch.setattr(serve.os, "sched_getaffinity", lambda _: range(autoscaling.CORES))
+    settings = serve.Settings.from_environment()
+    assert settings.workers + settings.queue == autoscaling.CORES + autoscaling.QUEUE
+
+
+def test_the_service_time_of_another_machine_can_be_given(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SERVICE_MS", "20")
+    assert autoscaling.measured_instance().capacity == pytest.approx(100)
