@@ -96,7 +96,7 @@ def _with_last(rows: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], dict[s
     last = json.loads(path.read_text()) if path.exists() else {"rows": [], "summary": {}}
     anew = {(row["system"], row["arch"]) for row in rows}
     kept = [row for row in last["rows"] if (row["system"], row["arch"]) not in anew]
-    kinds = ("p50_vs_", "throughput_vs_", "network_", "fraction_", "soak_", "overload_")
+    kinds = ("p50_vs_", "throughput_vs_", "network_", "functions_", "fraction_", "soak_", "overload_")
     return kept + rows, {key: value for key, value in last["summary"].items() if key.startswith(kinds)}
 
 

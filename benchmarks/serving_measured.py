@@ -8,8 +8,9 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -39,15 +40,17 @@ def measured(server: Running, pictures: Sequence[Picture], seconds: float) -> di
 def in_turns(
     systems: Sequence[System], model: Path, pictures: Sequence[Picture], seconds: float
 ) -> dict[str, Any]:
-    """Two servers of one model, both up, that take windows in turns.
+    """Two servers of one model, both up, and the first's work without HTTP, that take windows in turns.
 
-    A machine that is slower for a while is so for both: the medians of the ratios of neighbouring windows.
+    A machine that is slower for a while is so for all: the medians of the ratios of neighbouring windows.
 
     Returns:
-        `p50_vs_<second>`, `throughput_vs_<second>` and the least and the largest of the latter's ratios; and
-        what part the first's throughput is of that of its network alone.
+        `p50_vs_<second>`, `throughput_vs_<second>` and the least and the largest of the latter's ratios; what
+        the first's network alone and SageMaker's functions alone answer a second (see `_alone`), what part of
+        that the first answers, and how many times the second's throughput the functions alone would be.
     """
     print(f"{systems[0].name} and {systems[1].name} in turns ...", flush=True)
+    bodies = _bodies(pictures)
     with contextlib.ExitStack() as stack:
         servers = []
         for system in systems:
@@ -55,14 +58,17 @@ def in_turns(
             server = stack.enter_context(Running(system, model, scratch))
             server.wait(pictures[0][2])
             servers.append(server)
-        p50, throughput, per_second = uvloop.run(_in_turns(servers, _bodies(pictures), seconds))
-    name, limit = systems[1].name, network_alone(model, seconds)
+        turns = uvloop.run(_in_turns(servers, bodies, seconds, _alone(model, bodies)))
+    name, throughput = systems[1].name, [turn.mine / turn.its for turn in turns]
     return {
-        f"p50_vs_{name}": statistics.median(p50),
+        f"p50_vs_{name}": statistics.median(turn.p50 for turn in turns),
         f"throughput_vs_{name}": statistics.median(throughput),
         f"throughput_vs_{name}_range": f"{min(throughput):.2f} to {max(throughput):.2f}",
-        "network_alone_per_second": limit,
-        "fraction_of_network_limit": statistics.median(per_second) / limit,
+        "network_alone_per_second": statistics.median(turn.network for turn in turns),
+        "fraction_of_network_limit": statistics.median(turn.mine / turn.network for turn in turns),
+        "functions_alone_per_second": statistics.median(turn.functions for turn in turns),
+        "fraction_of_functions_alone": statistics.median(turn.mine / turn.functions for turn in turns),
+        f"functions_alone_vs_{name}": statistics.median(turn.functions / turn.its for turn in turns),
     }
 
 
@@ -76,27 +82,45 @@ def under_load(
     return soaked | uvloop.run(_overloaded(server, bodies, OVERLOAD * capacity))
 
 
-def network_alone(model: Path, seconds: float) -> float:
-    """Squares a second that our form of the network computes where nothing is received, decoded or answered.
+Alone = Callable[[str, float], float]
 
-    No server of this model on these cores can answer more requests a second.
+
+def _alone(model: Path, bodies: Sequence[bytes]) -> Alone:
+    """What our form of the model answers a second where nothing is received or sent.
+
+    No server of this model on these cores can answer more.
+
+    Returns:
+        A function of `network` (squares, nothing decoded) or `functions` (SageMaker's, from the bytes of a
+        picture to an answer) and of how many seconds to try.
     """
     sys.path.insert(0, str(ROOT / "inference_code"))
     import inference
 
     classifier = inference.model_fn(str(model))
     square = np.random.default_rng(0).integers(0, 256, (SIDE, SIDE, 4), np.uint8)
-    end = time.perf_counter() + seconds
+    work: dict[str, Callable[[bytes], object]] = {
+        "network": lambda _: classifier.probabilities(square, alone=False),
+        "functions": lambda body: inference.output_fn(
+            inference.predict_fn(inference.input_fn(body, "image/jpeg"), classifier), inference.JSON
+        ),
+    }
 
-    def ask(_: int) -> int:
-        answered = 0
-        while time.perf_counter() < end:
-            classifier.probabilities(square, alone=False)
-            answered += 1
-        return answered
+    def per_second(what: str, seconds: float) -> float:
+        start = time.perf_counter()
 
-    with ThreadPoolExecutor(CLIENTS) as clients:
-        return sum(clients.map(ask, range(CLIENTS))) / seconds
+        def ask(client: int) -> int:
+            answered = 0
+            while time.perf_counter() < start + seconds:
+                work[what](bodies[(client + answered) % len(bodies)])
+                answered += 1
+            return answered
+
+        with ThreadPoolExecutor(CLIENTS) as clients:
+            answered = sum(clients.map(ask, range(CLIENTS)))
+        return answered / (time.perf_counter() - start)
+
+    return per_second
 
 
 def _bodies(pictures: Sequence[Picture]) -> list[bytes]:
@@ -139,21 +163,32 @@ def _figures(windows: Sequence[Measured], clients: int) -> dict[str, float]:
     }
 
 
+@dataclass(frozen=True)
+class Turn:
+    """Neighbouring windows: how many times as long the second takes for a request of one client, and what is
+    answered a second: by both for sixteen clients, by the network and by the functions alone.
+    """
+
+    p50: float
+    mine: float
+    its: float
+    network: float
+    functions: float
+
+
 async def _in_turns(
-    servers: Sequence[Running], bodies: Sequence[bytes], seconds: float
-) -> tuple[list[float], list[float], list[float]]:
-    """By turn: how many times as long the second takes for a request of one client, how many times as many
-    the first answers of sixteen clients, and how many that is a second."""
+    servers: Sequence[Running], bodies: Sequence[bytes], seconds: float, alone: Alone
+) -> list[Turn]:
     for server in servers:
         await closed_loop(server.target, bodies, 4, seconds=SETTLE_SECONDS)
-    p50, throughput, per_second = [], [], []
+    turns = []
     for _ in range(TURNS):
         mine, its = [await closed_loop(server.target, bodies, 1, seconds=seconds) for server in servers]
-        p50.append(its.milliseconds(50) / mine.milliseconds(50))
+        p50 = its.milliseconds(50) / mine.milliseconds(50)
         mine, its = [await closed_loop(server.target, bodies, CLIENTS, seconds=seconds) for server in servers]
-        throughput.append(mine.per_second / its.per_second)
-        per_second.append(mine.per_second)
-    return p50, throughput, per_second
+        limits = [alone(what, seconds / 2) for what in ("network", "functions")]
+        turns.append(Turn(p50, mine.per_second, its.per_second, *limits))
+    return turns
 
 
 async def _soaked(server: Running, bodies: Sequence[bytes], requests: int) -> dict[str, Any]:

@@ -110,10 +110,12 @@ def test_of_two_servers_in_turns_the_ratios_are_those_of_neighbouring_windows(
 
     monkeypatch.setattr(serving_measured, "closed_loop", window)
     servers: Any = [SimpleNamespace(target=name) for name in ("ours", "toolkit")]
-    p50, throughput, per_second = asyncio.run(serving_measured._in_turns(servers, [b""], 100.0))
-    assert p50 == pytest.approx([5.5] * serving_measured.TURNS)
-    assert throughput == pytest.approx([5.5] * serving_measured.TURNS, rel=1e-3)
-    assert sorted({round(each) for each in per_second}) == [800, 1600]
+    turns = asyncio.run(serving_measured._in_turns(servers, [b""], 100.0, lambda what, _: float(len(what))))
+    assert [turn.p50 for turn in turns] == pytest.approx([5.5] * serving_measured.TURNS)
+    ratios = [turn.mine / turn.its for turn in turns]
+    assert ratios == pytest.approx([5.5] * serving_measured.TURNS, rel=1e-3)
+    assert sorted({round(turn.mine) for turn in turns}) == [800, 1600]
+    assert (turns[0].network, turns[0].functions) == (7.0, 9.0)
 
 
 def row(system: str, **figures: Any) -> dict[str, Any]:
