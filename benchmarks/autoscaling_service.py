@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import io
 import json
-import os
 import statistics
 import subprocess
-import sys
 import tempfile
 from pathlib import Path
 
@@ -15,13 +13,14 @@ import numpy as np
 import uvloop
 from PIL import Image
 
-from benchmarks import harness
+from benchmarks.serving_artifact import trained
 from benchmarks.serving_load import Target, closed_loop
+from benchmarks.serving_measured import CLIENTS, WINDOWS
 from benchmarks.serving_running import Running
 from benchmarks.serving_systems import OURS
 
 SIZE = (500, 375)
-CLIENTS, WINDOWS, WINDOW_SECONDS, SETTLE_SECONDS = 16, 3, 4.0, 2.0
+WINDOW_SECONDS, SETTLE_SECONDS = 4.0, 2.0
 
 
 def seconds_per_picture(cores: int) -> float:
@@ -50,18 +49,12 @@ def _model(base: Path) -> Path:
     """An artifact by the real training code. Weights change nothing in the time: it learns two colours."""
     for split, count in (("train", 8), ("valid", 4), ("test", 4)):
         for label, colour in (("red", (200, 40, 40)), ("blue", (40, 40, 200))):
-            folder = base / "input" / "data" / split / label
+            folder = base / "pictures" / split / label
             folder.mkdir(parents=True)
             for number in range(count):
                 shade = tuple(max(0, each - 5 * number) for each in colour)
                 Image.new("RGB", (256, 256), shade).save(folder / f"{number}.png")
-    (base / "input" / "config").mkdir()
-    hyperparameters = {"arch": "resnet18", "epochs": "2", "batch_size": "8", "image_size": "224"}
-    (base / "input" / "config" / "hyperparameters.json").write_text(json.dumps(hyperparameters))
-    environment = os.environ | {"SAGEMAKER_BASE_DIR": str(base), "TRAINING_JOB_NAME": "bench-autoscaling"}
-    command = [sys.executable, "-m", "training_code"]
-    subprocess.run(command, cwd=harness.ROOT, env=environment, check=True, stdout=subprocess.DEVNULL)
-    model = base / "model"
+    model = trained(base, base / "pictures", "resnet18", epochs=2, output=subprocess.DEVNULL)
     precision = json.loads((model / "model.json").read_text())["serving"].get("precision")
     if precision != "int8":
         raise RuntimeError(f"training chose {precision} as the serving form and not int8")

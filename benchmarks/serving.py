@@ -26,6 +26,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.harness import RESULTS, ROOT, publish
+from benchmarks.serving_artifact import trained
 from benchmarks.serving_measured import Picture, in_turns, measured, under_load
 from benchmarks.serving_running import Running
 from benchmarks.serving_systems import OURS, REFERENCE, SYSTEMS, TOOLKIT, CannotRun, System
@@ -33,7 +34,7 @@ from benchmarks.serving_systems import OURS, REFERENCE, SYSTEMS, TOOLKIT, Cannot
 LOADED = "resnet18"
 """What the turns, the soak and the overload are done with."""
 MODELS = ROOT / ".local" / "bench" / "serving"
-EPOCHS = {"resnet18": "6", "resnet50": "2"}
+EPOCHS = {"resnet18": 6, "resnet50": 2}
 SOAK_REQUESTS = 20_000
 
 COMPARED = (
@@ -114,17 +115,7 @@ def _model(arch: str, data: Path) -> Path:
     model = base / "model"
     if not (model / "state_dict.pt").exists():
         print(f"training {arch} for a few epochs ...", flush=True)
-        channels = base / "input" / "data"
-        (base / "input" / "config").mkdir(parents=True, exist_ok=True)
-        channels.mkdir(exist_ok=True)
-        for split in ("train", "valid", "test"):
-            if not (channels / split).exists():
-                (channels / split).symlink_to(data.resolve() / split)
-        hyperparameters = {"arch": arch, "epochs": EPOCHS[arch], "batch_size": "8", "image_size": "224"}
-        (base / "input" / "config" / "hyperparameters.json").write_text(json.dumps(hyperparameters))
-        environment = os.environ | {"SAGEMAKER_BASE_DIR": str(base), "TRAINING_JOB_NAME": f"bench-{arch}"}
-        command = [sys.executable, "-m", "training_code"]
-        subprocess.run(command, cwd=ROOT, env=environment, check=True)
+        trained(base, data, arch, EPOCHS[arch])
         convert = (
             "import sys, torch; from safetensors.torch import load_file;"
             "torch.save(load_file(sys.argv[1] + '/model.safetensors'), sys.argv[1] + '/state_dict.pt')"
