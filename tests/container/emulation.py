@@ -17,7 +17,7 @@ RULE = Path("/usr/lib/binfmt.d") / f"{NAME}.conf"
 
 def missing() -> str:
     """Why no program for arm64 can run here; empty if it can."""
-    if platform.machine() == "aarch64" or (KERNEL / NAME).exists():
+    if _run_already():
         return ""
     if not RULE.exists():
         return "qemu-user-static missing: apt-get install qemu-user-static"
@@ -29,7 +29,7 @@ def missing() -> str:
 @contextmanager
 def of_arm64() -> Iterator[None]:
     """While this lasts, programs for arm64 run here; what was set up before stays."""
-    if platform.machine() == "aarch64" or (KERNEL / NAME).exists():
+    if _run_already():
         yield
         return
     mounted = (KERNEL / "register").exists()
@@ -42,3 +42,7 @@ def of_arm64() -> Iterator[None]:
         (KERNEL / NAME).write_text("-1")
         if not mounted:
             subprocess.run(["umount", str(KERNEL)], check=True)
+
+
+def _run_already() -> bool:
+    return platform.machine() == "aarch64" or (KERNEL / NAME).exists()

@@ -60,8 +60,13 @@ def built(target: str, on: str, architecture: str = NATIVE) -> str:
 
 def megabytes(name: str) -> float:
     """What an image takes unpacked."""
-    run = ["podman", "image", "inspect", "--format", "{{.Size}}", name]
-    return int(subprocess.run(run, check=True, capture_output=True, text=True).stdout) / 1e6
+    return int(told(name, "{{.Size}}")) / 1e6
+
+
+def told(name: str, what: str) -> str:
+    """What podman tells of an image; `what` is a Go template."""
+    run = ["podman", "image", "inspect", "--format", what, name]
+    return subprocess.run(run, check=True, capture_output=True, text=True).stdout
 
 
 def _option(architecture: str) -> list[str]:

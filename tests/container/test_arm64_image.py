@@ -15,13 +15,12 @@ import pytest
 from tests.container import emulation, images
 from tests.container.conftest import check_answers, check_confinement
 from tests.container.container import Container
+from tests.unit.inference_code.artifacts import TOLERANCE
 
 ARM64 = "arm64"
 LACKING = emulation.missing() if "ARM64_IMAGE" in os.environ else "ARM64_IMAGE=1 builds the image for arm64"
 pytestmark = [pytest.mark.skipif(bool(LACKING), reason=LACKING), pytest.mark.timeout(7200)]
 PATIENCE_SECONDS = 1200
-# As in the unit tests of the serving form.
-TOLERANCE = {"int8": 0.02, "bf16": 0.01, "f32": 1e-5}
 # Each has kernels of its own: for vectors of 128 bits, SVE of 256 and SVE of 128. QEMU's own choice has SME
 # as well, which none of them has; with it the answers are wrong (QEMU 7.2).
 PROCESSORS = {

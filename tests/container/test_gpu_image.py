@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 import time
 from pathlib import Path
 
@@ -60,8 +59,7 @@ def test_all_that_pytorch_wants_of_cuda_is_in_it(container: Container, model: Pa
     assert "libcudart" in linked
     assert {line.split()[0] for line in linked.splitlines() if "not found" in line} <= DRIVER
     # Without these NVIDIA's runtime would give it no GPU at all.
-    run = ["podman", "image", "inspect", "--format", "{{json .Config.Env}}", image]
-    environment = json.loads(subprocess.run(run, check=True, capture_output=True, text=True).stdout)
+    environment = json.loads(images.told(image, "{{json .Config.Env}}"))
     assert {"NVIDIA_VISIBLE_DEVICES=all", "NVIDIA_DRIVER_CAPABILITIES=compute,utility"} <= set(environment)
 
 

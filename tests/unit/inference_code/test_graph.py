@@ -23,13 +23,10 @@ import pytest
 from artifact import BadArtifact
 from inference import Classifier
 
-from tests.unit.inference_code.artifacts import add_graph, write_artifact, write_graph
+from tests.unit.inference_code.artifacts import TOLERANCE, add_graph, write_artifact, write_graph
 from tests.unit.inference_code.pictures import encoded, query, scene
 
 FOLDER = Path(graph.__file__).parent
-# How far the most probable class's probability may be from PyTorch's, per precision. Random weights; what a
-# trained model loses is measured by training (model.json) and held to half a point of accuracy there.
-TOLERANCE = {"int8": 0.02, "bf16": 0.01, "f32": 1e-5}
 
 
 @pytest.fixture(scope="module")
