@@ -20,11 +20,11 @@ import numpy as np
 import openvino
 from artifact import Artifact, BadArtifact, Graph
 from numpy.typing import NDArray
-from together import BATCH, Infer, Together
+from together import BATCH, Infer, Scores, Together
 
 RGB, RGBA = 3, 4
 
-Network = Callable[[NDArray[np.uint8], bool], NDArray[np.float32]]
+Network = Callable[[NDArray[np.uint8], bool], Scores]
 """From the pixels of a square, uint8 RGBA (side, side, 4), to class scores, float32 (classes,).
 
 Any thread may call. The second argument: whether no other request is being answered."""
@@ -59,8 +59,12 @@ def load(source: Artifact, graph: Graph) -> Network:
         reason = str(error).strip().splitlines()[-1]
         raise BadArtifact(f"{graph.path.name} cannot be compiled: {reason}") from error
 
-    def scores(pixels: NDArray[np.uint8], alone: bool) -> NDArray[np.float32]:
-        return alone_on_all(pixels[None, ..., :channels])[0] if alone else together.scores(pixels)
+    def scores(pixels: NDArray[np.uint8], alone: bool) -> Scores:
+        if not alone:
+            return together.scores(pixels)
+        answer = Scores()
+        answer.set_result(alone_on_all(pixels[None, ..., :channels])[0])
+        return answer
 
     return scores
 

@@ -1,7 +1,8 @@
 """SageMaker's four functions: load the model, read a request, predict, write the answer.
 
-`serve.py` runs them in this order, and AWS's own inference toolkit runs them unchanged when this folder is
-`code/` of a model archive. Both hand in a `context` with the request's headers, where `top_k` comes from.
+AWS's own inference toolkit runs them in this order when this folder is `code/` of a model archive. So does
+`serve.py`, but with the two halves of `predict_fn` apart, so that none of its threads waits for the network.
+Both hand in a `context` with the request's headers, where `top_k` comes from.
 https://github.com/aws/sagemaker-inference-toolkit
 """
 
@@ -12,7 +13,6 @@ import json
 import logging
 import os
 import re
-import threading
 import time
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -29,6 +29,7 @@ from refusal import Refusal
 
 if TYPE_CHECKING:
     import graph
+    from together import Scores
 
 log = logging.getLogger("inference")
 
@@ -44,10 +45,7 @@ FORM = os.environ.get("SERVE_FORM", "")
 
 
 class Context(Protocol):
-    """What the toolkit hands in beside the request; of all of it only the headers are read here.
-
-    `serve.py` adds the attribute `alone`: no other request is being answered.
-    """
+    """What the toolkit hands in beside the request; of all of it only the headers are read here."""
 
     def get_request_header(self, index: int, key: str) -> str | None:
         """The header `key` of the request at `index` of the batch (always 0: no batching)."""
@@ -71,21 +69,23 @@ class Classifier:
     def __init__(self, source: Artifact, name: str, version: str) -> None:
         self._classes = source.classes
         self._transform = source.transform
-        self._scores = _network(source)
+        self._network = _network(source)
         self._identity = {"name": name, "version": version}
-        # One per core: more at a time are no quicker, and each may take 120 MB.
-        self._decoding = threading.BoundedSemaphore(len(os.sched_getaffinity(0)))
 
-    def answer(self, query: Query, alone: bool = False) -> dict[str, Any]:
-        """The prediction as docs/api.md describes it; a request that is `alone` may use all cores.
+    def scores(self, query: Query, alone: bool = False) -> Scores:
+        """The picture decoded and handed to the network: the class scores, float32 (classes,), once it has
+        them. A request that is `alone` may use all cores.
 
         Raises:
             Refusal: the picture cannot be decoded.
         """
-        with self._decoding:
-            pixels = self._transform.pixels(query.picture.decoded(self._transform.enough))
+        pixels = self._transform.pixels(query.picture.decoded(self._transform.enough))
         query.decoded_at = time.perf_counter()
-        probabilities = self.probabilities(pixels, alone)
+        return self._network(pixels, alone)
+
+    def prediction(self, query: Query, scores: NDArray[np.float32]) -> dict[str, Any]:
+        """What these class scores, shape (classes,), say, in the form that docs/api.md describes."""
+        probabilities = softmax(scores)
         best = np.argsort(-probabilities, kind="stable")[: query.top_k]
         predictions = [
             {
@@ -103,13 +103,6 @@ class Classifier:
             "model": self._identity,
         }
 
-    def probabilities(self, pixels: NDArray[np.uint8], alone: bool) -> NDArray[np.float64]:
-        """Softmax of the scores of one square, uint8 RGBA (side, side, 4), shape (classes,)."""
-        scores = self._scores(pixels, alone).astype(np.float64)
-        exponentials = np.exp(scores - scores.max())
-        shares: NDArray[np.float64] = exponentials / exponentials.sum()
-        return shares
-
     def warm_up(self) -> None:
         """Answer each way twice, so that no client pays for first-time work.
 
@@ -118,9 +111,16 @@ class Classifier:
         """
         side = self._transform.crop
         for alone in (True, False) * 2:
-            shares = self.probabilities(np.zeros((side, side, 4), np.uint8), alone)
-            if not np.isfinite(shares).all():
+            scores = self._network(np.zeros((side, side, 4), np.uint8), alone).result()
+            if not np.isfinite(softmax(scores)).all():
                 raise BadArtifact("The model answers with NaN: its weights are damaged or diverged.")
+
+
+def softmax(scores: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Class scores as probabilities, both of shape (classes,)."""
+    exponentials = np.exp(scores.astype(np.float64) - scores.max())
+    shares: NDArray[np.float64] = exponentials / exponentials.sum()
+    return shares
 
 
 def _network(source: Artifact) -> graph.Network:
@@ -189,7 +189,7 @@ def predict_fn(query: Query, model: Classifier, context: Context | None = None) 
     Raises:
         Refusal: the picture cannot be decoded.
     """
-    return model.answer(query, alone=getattr(context, "alone", False))
+    return model.prediction(query, model.scores(query).result())
 
 
 def output_fn(

@@ -24,7 +24,7 @@ import torch
 from artifact import Artifact, BadArtifact
 from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
-from together import BATCH, Together
+from together import BATCH, Scores, Together
 from torch import Tensor
 from torch.nn import functional
 
@@ -70,7 +70,7 @@ class Block:
     shortcut: Convolution | None
 
 
-def load(source: Artifact) -> Callable[[NDArray[np.uint8], bool], NDArray[np.float32]]:
+def load(source: Artifact) -> Callable[[NDArray[np.uint8], bool], Scores]:
     """The network of an artifact: from a square, uint8 RGBA (side, side, 4), to scores (classes,).
 
     The second argument is for `graph.py`; any thread may call.

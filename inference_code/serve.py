@@ -2,8 +2,9 @@
 
 The way through this file is the life of a container. `main` opens the port at once and loads the model
 beside it, so that /ping can say 503 until the model has answered a first picture. A request to
-/invocations is admitted (or told to come back), its body is read up to the limit, and one of a few worker
-threads runs SageMaker's functions of `inference.py` on it, while the event loop stays free for /ping. On
+/invocations is admitted (or told to come back), its body is read up to the limit, a worker thread decodes its
+picture and a thread of the network finishes its answer (`_answer`: SageMaker's functions of `inference.py`),
+while the event loop stays free for /ping. On
 SIGTERM the container goes on answering for a moment, says no to /ping, lets what is in flight end, and
 leaves.
 https://docs.aws.amazon.com/sagemaker/latest/dg/your-algorithms-inference-code.html
@@ -22,7 +23,9 @@ import sys
 import threading
 import time
 import warnings
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
@@ -42,14 +45,17 @@ from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
-from together import BATCH
+from together import BATCH, Scores
 
 log = logging.getLogger("serve")
+
+Reply = Future[tuple[str, dict[str, Any]]]
+"""The body of an answer, and a report for the log."""
 
 # SageMaker sends SIGKILL 30 s after SIGTERM: what is in flight has ended or timed out by then.
 DRAIN_SECONDS = 25
 # One is decoding, a batch is in the network, and one is next.
-WORKERS_PER_CORE = 2 + BATCH
+IN_WORK_PER_CORE = 2 + BATCH
 # After SIGTERM the port stays open this long: connections already on their way are served, and every client
 # that keeps its connection is told to close it.
 FAREWELL_SECONDS = 0.5
@@ -66,9 +72,9 @@ class Settings:
         host: address to listen on.
         port: SageMaker may ask for another than 8080.
         model_dir: where SageMaker unpacks model.tar.gz.
-        workers: requests worked on at the same time. A core each to be decoded; behind them, for every core,
-            those that wait for the network together.
-        queue: requests that may wait for a worker; one more is told to come back.
+        workers: threads that decode. One per core: more are no quicker, and each may take 120 MB.
+        in_work: requests that all cores together can work on.
+        queue: requests that may wait beside them; one more is told to come back.
         request_seconds: from the arrival of a request to its answer.
     """
 
@@ -76,6 +82,7 @@ class Settings:
     port: int
     model_dir: Path
     workers: int
+    in_work: int
     queue: int
     request_seconds: float
 
@@ -83,11 +90,13 @@ class Settings:
     def from_environment() -> Settings:
         """Read SAGEMAKER_BIND_TO_PORT, SAGEMAKER_BASE_DIR, SERVE_HOST, SERVE_QUEUE, SERVE_REQUEST_SECONDS."""
         env = os.environ
+        cores = len(os.sched_getaffinity(0))
         return Settings(
             host=env.get("SERVE_HOST", "0.0.0.0"),  # noqa: S104  (a container is reached from outside)
             port=int(env.get("SAGEMAKER_BIND_TO_PORT", "8080")),
             model_dir=Path(env.get("SAGEMAKER_BASE_DIR", "/opt/ml")) / "model",
-            workers=WORKERS_PER_CORE * len(os.sched_getaffinity(0)),
+            workers=cores,
+            in_work=IN_WORK_PER_CORE * cores,
             queue=int(env.get("SERVE_QUEUE", "64")),
             request_seconds=float(env.get("SERVE_REQUEST_SECONDS", "20")),
         )
@@ -122,7 +131,7 @@ class Service:
         self._failure: str | None = None
         self.draining = False
         self._workers = ThreadPoolExecutor(settings.workers, "worker")
-        self._most_admitted = settings.workers + settings.queue
+        self._most_admitted = settings.in_work + settings.queue
         self.admitted = 0
         """Requests between their admission and the end of their work."""
         self._counting = threading.Lock()
@@ -151,7 +160,9 @@ class Service:
             model = inference.model_fn(str(self._settings.model_dir))
             picture = io.BytesIO()
             Image.new("RGB", (640, 480)).save(picture, "JPEG")
-            _answer(model, picture.getvalue(), RequestContext(Headers(), self), started)
+            reply = Reply()
+            _answer(model, picture.getvalue(), RequestContext(Headers(), self), started, reply)
+            reply.result()
         except Exception as error:
             expected = isinstance(error, BadArtifact)
             self._failure = str(error) if expected else f"{type(error).__name__}: {error}"
@@ -208,13 +219,14 @@ class Service:
             picture = await body.read(inference.MAX_IMAGE_BYTES)
             arrived = time.perf_counter()
             context = RequestContext(request.headers, self)
-            work = self._workers.submit(_answer, self._model, picture, context, arrived)
+            reply = Reply()
+            self._workers.submit(_answer, self._model, picture, context, arrived, reply)
         except BaseException:
             self._leave()
             raise
-        # The place stays taken until the worker is done, also when the client left or the time is over.
-        work.add_done_callback(lambda _: self._leave())
-        return await asyncio.wrap_future(work)
+        # The place stays taken until the work is done, also when the client left or the time is over.
+        reply.add_done_callback(lambda _: self._leave())
+        return await asyncio.wrap_future(reply)
 
     def _admit(self) -> bool:
         with self._counting:
@@ -238,24 +250,44 @@ async def _log_request(fields: dict[str, Any]) -> None:
     log.log(logging.INFO if fields["status"] < 500 else logging.ERROR, "request", extra={"fields": fields})
 
 
-def _answer(
-    model: Classifier, body: bytes, context: RequestContext, arrived: float
-) -> tuple[str, dict[str, Any]]:
-    """What a worker does with one request: SageMaker's functions in their order, and a report for the log."""
+def _answer(model: Classifier, body: bytes, context: RequestContext, arrived: float, reply: Reply) -> None:
+    """What is done with one request: SageMaker's functions in their order, and a report for the log.
+
+    A worker decodes the picture and goes on to the next; the thread that computed its scores takes it from
+    there. Were the worker to wait for them, each request would cost two more hand-overs between threads.
+    """
+    if not reply.set_running_or_notify_cancel():
+        return  # the client left or its time was over, and nothing is begun yet
     started = time.perf_counter()
     headers = context.headers
-    query = inference.input_fn(body, headers.get("Content-Type"), context)
-    prediction = inference.predict_fn(query, model, context)
-    answer, _ = inference.output_fn(prediction, headers.get("Accept"), context)
-    return answer, {
-        "width": query.picture.width,
-        "height": query.picture.height,
-        "predicted_class": prediction["predicted_class"],
-        "confidence": prediction["confidence"],
-        "queue_ms": round((started - arrived) * 1000, 2),
-        "decode_ms": round((query.decoded_at - started) * 1000, 2),
-        "predict_ms": round((time.perf_counter() - query.decoded_at) * 1000, 2),
-    }
+
+    def finish(scores: Scores) -> None:
+        with _failing(reply):
+            prediction = model.prediction(query, scores.result())
+            answer, _ = inference.output_fn(prediction, headers.get("Accept"), context)
+            report = {
+                "width": query.picture.width,
+                "height": query.picture.height,
+                "predicted_class": prediction["predicted_class"],
+                "confidence": prediction["confidence"],
+                "queue_ms": round((started - arrived) * 1000, 2),
+                "decode_ms": round((query.decoded_at - started) * 1000, 2),
+                "predict_ms": round((time.perf_counter() - query.decoded_at) * 1000, 2),
+            }
+            reply.set_result((answer, report))
+
+    with _failing(reply):
+        query = inference.input_fn(body, headers.get("Content-Type"), context)
+        model.scores(query, context.alone).add_done_callback(finish)
+
+
+@contextmanager
+def _failing(reply: Reply) -> Iterator[None]:
+    """What is raised is what the reply fails with: in these threads nobody else would hear of it."""
+    try:
+        yield
+    except BaseException as error:
+        reply.set_exception(error)
 
 
 @dataclass(frozen=True)

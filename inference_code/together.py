@@ -1,8 +1,9 @@
 """Squares that wait for the network at the same time are computed together.
 
 A network takes less time for four pictures at once than for four one after the other: on a processor with
-OpenVINO's int8 a tenth to a fifth less, on a GPU most of it. Nobody waits for company: a free thread takes
-what is there, a full batch if there is one and a single picture otherwise.
+OpenVINO's int8 a tenth to a fifth less, on a GPU most of it. No square waits for company: a free thread takes
+what is there, a full batch if there is one and a single picture otherwise. And no caller waits for scores:
+they come as futures, whose callbacks are called by the thread that computed them.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ from numpy.typing import NDArray
 Infer = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
 """From squares, uint8 RGBA (n, side, side, 4), to class scores, float32 (n, classes)."""
 
+Scores = Future[NDArray[np.float32]]
+"""The class scores of one square, float32 (classes,), once they are computed."""
 
 BATCH = 4
 """Squares of a full batch; eight are no quicker."""
@@ -38,7 +41,7 @@ class Together:
 
     def __init__(self, infer: Infer, *, most: int, threads: int, side: int) -> None:
         self._infer, self._most = infer, most
-        self._waiting: deque[tuple[NDArray[np.uint8], Future[NDArray[np.float32]]]] = deque()
+        self._waiting: deque[tuple[NDArray[np.uint8], Scores]] = deque()
         self._changed = threading.Condition()
         blank = np.zeros((most, side, side, 4), np.uint8)
         # One after the other: two threads that call OpenVINO's Python for the first time at once can wait for
@@ -48,13 +51,13 @@ class Together:
             threading.Thread(target=self._work, args=(blank, tried), name="network", daemon=True).start()
             tried.result()
 
-    def scores(self, square: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """The scores (classes,) of one square; any thread may call."""
-        answer = Future[NDArray[np.float32]]()
+    def scores(self, square: NDArray[np.uint8]) -> Scores:
+        """The scores of one square; any thread may call."""
+        answer = Scores()
         with self._changed:
             self._waiting.append((square, answer))
             self._changed.notify()
-        return answer.result()
+        return answer
 
     def _work(self, blank: NDArray[np.uint8], tried: Future[None]) -> None:
         try:
@@ -75,7 +78,7 @@ class Together:
                 for (_, answer), one in zip(taken, scores, strict=True):
                     answer.set_result(one)
 
-    def _take(self) -> list[tuple[NDArray[np.uint8], Future[NDArray[np.float32]]]]:
+    def _take(self) -> list[tuple[NDArray[np.uint8], Scores]]:
         with self._changed:
             self._changed.wait_for(lambda: self._waiting)
             count = self._most if len(self._waiting) >= self._most else 1

@@ -24,9 +24,12 @@ def encoded(picture: Image.Image, image_format: str, **options: Any) -> bytes:
     return target.getvalue()
 
 
-def query(picture: Image.Image, top_k: int) -> inference.Query:
-    """The request for the classes of a picture; it can be answered once."""
-    return inference.Query(read(encoded(picture, "PNG"), picture.width * picture.height), top_k)
+def answered(
+    model: inference.Classifier, picture: Image.Image, top_k: int, alone: bool = False
+) -> dict[str, Any]:
+    """The model's answer for a picture."""
+    query = inference.Query(read(encoded(picture, "PNG"), picture.width * picture.height), top_k)
+    return model.prediction(query, model.scores(query, alone).result(120))
 
 
 def scene(size: tuple[int, int] = SIZE) -> Image.Image:

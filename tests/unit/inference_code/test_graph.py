@@ -22,9 +22,10 @@ import openvino.opset13 as op
 import pytest
 from artifact import BadArtifact
 from inference import Classifier
+from together import Scores
 
 from tests.unit.inference_code.artifacts import TOLERANCE, add_graph, write_artifact, write_graph
-from tests.unit.inference_code.pictures import encoded, query, scene
+from tests.unit.inference_code.pictures import answered, encoded, scene
 
 FOLDER = Path(graph.__file__).parent
 
@@ -52,9 +53,9 @@ def test_it_finds_pytorchs_class_with_pytorchs_probability(
     reference = inference.model_fn(str(folders[precision]))
     for rotation in range(0, 360, 45):
         picture = scene((80, 60)).rotate(rotation)
-        expected = reference.answer(query(picture, 3))
+        expected = answered(reference, picture, 3)
         for alone in (True, False):
-            answer = fast.answer(query(picture, 3), alone)
+            answer = answered(fast, picture, 3, alone)
             assert answer["predicted_class"] == expected["predicted_class"]
             assert answer["confidence"] == pytest.approx(expected["confidence"], abs=TOLERANCE[precision])
 
@@ -75,7 +76,7 @@ def test_a_model_from_before_alpha_had_a_use_is_served_as_it_was(
     folder = write_graph(write_artifact(tmp_path / "model"), graph, "int8")
     old, new = (inference.model_fn(str(each)) for each in (folder, folders["int8"]))
     for alone in (True, False):
-        answers = [model.answer(query(scene((80, 60)), 3), alone) for model in (old, new)]
+        answers = [answered(model, scene((80, 60)), 3, alone) for model in (old, new)]
         assert answers[0]["confidence"] == pytest.approx(answers[1]["confidence"], abs=1e-3)
 
 
@@ -83,12 +84,12 @@ def test_threads_do_not_mix_their_answers_up(folders: dict[str, Path]) -> None:
     model = inference.model_fn(str(folders["int8"]))
     squares = np.random.default_rng(4).integers(0, 256, (8, 32, 32, 4), np.uint8)
     squares[..., 3] = 255
-    expected = [model.probabilities(square, alone=False) for square in squares]
+    expected = [model._network(square, False).result() for square in squares]
     wrong: list[int] = []
 
     def ask(number: int) -> None:
         for alone in (False, True) * 20:
-            if not np.allclose(model.probabilities(squares[number], alone), expected[number], atol=1e-3):
+            if not np.allclose(model._network(squares[number], alone).result(), expected[number], atol=1e-3):
                 wrong.append(number)
 
     threads = [threading.Thread(target=ask, args=(number,)) for number in range(len(squares))]
@@ -129,7 +130,9 @@ def test_without_a_serving_form_pytorch_answers(
 
 
 def _even(pixels: Any, alone: bool) -> Any:
-    return np.zeros(3, np.float32)
+    scores = Scores()
+    scores.set_result(np.zeros(3, np.float32))
+    return scores
 
 
 def test_with_neither_the_way_out_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

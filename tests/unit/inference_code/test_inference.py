@@ -18,7 +18,7 @@ from refusal import Refusal
 from safetensors.torch import load_file, save_file
 
 from tests.unit.inference_code.artifacts import CLASSES, DESCRIPTION
-from tests.unit.inference_code.pictures import encoded, query, scene
+from tests.unit.inference_code.pictures import answered, encoded, scene
 
 JPEG = encoded(scene(), "JPEG")
 
@@ -65,7 +65,7 @@ def test_the_class_is_the_one_that_torchvisions_network_finds(model: Classifier)
     batch = by_torchvision(picture, model._transform)
     with torch.inference_mode():
         shares = trained_looking("resnet18", 3)(torch.from_numpy(batch)).softmax(1)[0]
-    answer = model.answer(query(picture, 3))
+    answer = answered(model, picture, 3)
     assert answer["class_index"] == int(shares.argmax())
     assert answer["confidence"] == pytest.approx(float(shares.max()), abs=1e-4)
 
@@ -75,7 +75,7 @@ def test_a_registered_model_is_told_by_its_package_and_version(
 ) -> None:
     arn = "arn:aws-cn:sagemaker:cn-north-1:123456789012:model-package/classifier/12"
     monkeypatch.setenv("MODEL_PACKAGE_ARN", arn)
-    answer = inference.model_fn(str(artifact_folder)).answer(query(scene(), 1))
+    answer = answered(inference.model_fn(str(artifact_folder)), scene(), 1)
     assert answer["model"] == {"name": "classifier", "version": "12"}
 
 
@@ -98,7 +98,7 @@ def test_a_number_of_classes_that_is_none_is_refused(value: str) -> None:
 
 
 def test_more_classes_than_there_are_are_all_of_them(model: Classifier) -> None:
-    assert len(model.answer(query(scene(), 1000))["predictions"]) == len(CLASSES)
+    assert len(answered(model, scene(), 1000)["predictions"]) == len(CLASSES)
 
 
 @pytest.mark.parametrize(
@@ -168,4 +168,4 @@ def test_under_the_toolkit_a_refusal_is_the_toolkits_own_error(monkeypatch: pyte
 
 
 def test_a_one_colour_picture_is_answered(model: Classifier) -> None:
-    assert model.answer(query(Image.new("RGB", (1, 1), "red"), 1))["predicted_class"] in CLASSES
+    assert answered(model, Image.new("RGB", (1, 1), "red"), 1)["predicted_class"] in CLASSES

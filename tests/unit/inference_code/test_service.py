@@ -11,9 +11,12 @@ from typing import Any
 
 import httpx
 import inference
+import numpy as np
 import pytest
 import serve
+from numpy.typing import NDArray
 from serve import Service, Settings
+from together import Scores
 
 from tests.unit.inference_code.pictures import encoded, scene
 
@@ -22,24 +25,37 @@ PICTURE = {"content": JPEG, "headers": {"Content-Type": "image/jpeg"}}
 
 
 class StubModel:
-    """A model whose answer a test holds back, or replaces by an error."""
+    """A model whose decoding a test holds back, or replaces by an error: its own or the network's."""
 
-    def __init__(self, error: Exception | None = None) -> None:
+    def __init__(self, error: Exception | None = None, of_network: Exception | None = None) -> None:
         self.go = threading.Event()
         self.started = threading.Semaphore(0)
-        self._error = error
+        self.coming: list[Scores] = []
+        """What the network has been asked for and has not computed yet, if it is `slow`."""
+        self.slow = False
+        self._error, self._of_network = error, of_network
 
-    def answer(self, query: inference.Query, alone: bool = False) -> dict[str, Any]:
+    def scores(self, query: inference.Query, alone: bool) -> Scores:
         self.started.release()
         assert self.go.wait(30)
         if self._error:
             raise self._error
+        scores = Scores()
+        if self.slow:
+            self.coming.append(scores)
+        elif self._of_network:
+            scores.set_exception(self._of_network)
+        else:
+            scores.set_result(np.zeros(3, np.float32))
+        return scores
+
+    def prediction(self, query: inference.Query, scores: NDArray[np.float32]) -> dict[str, Any]:
         return {"predicted_class": "ant", "confidence": 1.0, "top_k": query.top_k}
 
 
 def service(model: StubModel | None, folder: Path = Path("/none"), **changes: Any) -> Service:
-    chosen = {"host": "", "port": 0, "model_dir": folder, "workers": 1, "queue": 1, "request_seconds": 20.0}
-    made = Service(Settings(**chosen | changes))
+    chosen = {"host": "", "port": 0, "model_dir": folder, "workers": 1, "in_work": 1, "queue": 1}
+    made = Service(Settings(**{"request_seconds": 20.0} | chosen | changes))
     made._model = model  # type: ignore[assignment]
     return made
 
@@ -96,7 +112,7 @@ def test_a_model_that_loads_but_cannot_answer_keeps_ping_failing(
     def broken(*_: Any) -> None:
         raise RuntimeError("no kernel image")
 
-    monkeypatch.setattr(inference, "predict_fn", broken)
+    monkeypatch.setattr(inference.Classifier, "prediction", broken)
     serving = service(None, artifact_folder)
     serving.load_model()
 
@@ -110,7 +126,7 @@ def test_a_model_that_loads_but_cannot_answer_keeps_ping_failing(
 
 def test_one_request_more_than_can_wait_is_told_to_come_back_and_the_others_are_answered() -> None:
     model = StubModel()
-    serving = service(model, workers=1, queue=2)
+    serving = service(model, queue=2)
 
     async def conversation(client: httpx.AsyncClient) -> None:
         waiting = [asyncio.create_task(client.post("/invocations", **PICTURE)) for _ in range(3)]
@@ -127,7 +143,7 @@ def test_one_request_more_than_can_wait_is_told_to_come_back_and_the_others_are_
 
 def test_a_request_whose_time_is_over_gives_its_place_back_when_its_worker_is_done() -> None:
     model = StubModel()
-    serving = service(model, workers=1, queue=0, request_seconds=0.2)
+    serving = service(model, queue=0, request_seconds=0.2)
 
     async def conversation(client: httpx.AsyncClient) -> None:
         assert error(await client.post("/invocations", **PICTURE)) == (504, "Timeout")
@@ -143,7 +159,7 @@ def test_a_request_whose_time_is_over_gives_its_place_back_when_its_worker_is_do
 def test_a_body_that_never_ends_is_given_up_and_its_place_given_back() -> None:
     model = StubModel()
     model.go.set()
-    serving = service(model, workers=1, queue=0, request_seconds=0.2)
+    serving = service(model, queue=0, request_seconds=0.2)
 
     async def forever() -> AsyncIterator[bytes]:
         yield JPEG[:100]
@@ -181,14 +197,51 @@ def test_a_body_above_the_limit_is_refused_without_being_kept(
     talk(serving, conversation)
 
 
+def test_nobody_waits_for_the_network_and_what_waits_for_it_keeps_its_place() -> None:
+    model = StubModel()
+    model.go.set()
+    model.slow = True
+    serving = service(model, in_work=3, queue=0)
+
+    async def conversation(client: httpx.AsyncClient) -> None:
+        waiting = [asyncio.create_task(client.post("/invocations", **PICTURE)) for _ in range(3)]
+        async with asyncio.timeout(30):
+            while len(model.coming) < 3:  # the one worker has decoded all three
+                await asyncio.sleep(0.01)
+        assert error(await client.post("/invocations", **PICTURE)) == (503, "Overloaded")
+        for scores in model.coming:
+            scores.set_result(np.zeros(3, np.float32))
+        assert [answer.status_code for answer in await asyncio.gather(*waiting)] == [200, 200, 200]
+        assert serving.admitted == 0
+
+    talk(serving, conversation)
+
+
+def test_a_request_whose_time_is_over_before_its_turn_is_not_begun() -> None:
+    model = StubModel()
+    serving = service(model, queue=1, request_seconds=0.2)
+
+    async def conversation(client: httpx.AsyncClient) -> None:
+        both = [asyncio.create_task(client.post("/invocations", **PICTURE)) for _ in range(2)]
+        assert [error(answer) for answer in await asyncio.gather(*both)] == [(504, "Timeout")] * 2
+        model.go.set()
+        while serving.admitted:
+            await asyncio.sleep(0.01)
+        assert (await client.post("/invocations", **PICTURE)).status_code == 200
+
+    talk(serving, conversation)
+    assert model.started._value == 2
+
+
+@pytest.mark.parametrize("where", ["decoding", "network"])
 @pytest.mark.parametrize(
     ("fault", "expected"),
     [(ZeroDivisionError("ours"), (500, "InternalError")), (MemoryError(), (503, "Overloaded"))],
 )
 def test_a_fault_of_ours_is_logged_with_its_traceback_and_the_next_request_is_served(
-    fault: Exception, expected: tuple[int, str], caplog: pytest.LogCaptureFixture
+    where: str, fault: Exception, expected: tuple[int, str], caplog: pytest.LogCaptureFixture
 ) -> None:
-    model = StubModel(fault)
+    model = StubModel(fault) if where == "decoding" else StubModel(of_network=fault)
     model.go.set()
 
     async def conversation(client: httpx.AsyncClient) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -35,20 +34,13 @@ def square(value: int) -> NDArray[np.uint8]:
     return np.full((2, 2, 4), value, np.uint8)
 
 
-def waiting(together: Together) -> int:
-    return len(together._waiting)
-
-
 def asked(network: Network, together: Together, count: int) -> list[float]:
-    """The answers to one caller, in whose time `count` others come."""
-    with ThreadPoolExecutor(count + 1) as callers:
-        first = callers.submit(together.scores, square(0))
-        network.began.acquire()
-        others = [callers.submit(together.scores, square(value)) for value in range(1, count + 1)]
-        while waiting(together) < count:
-            pass
-        network.go.set()
-        return [float(each.result(120)[0]) for each in (first, *others)]
+    """The scores of one square, in whose time `count` others come. One thread asks: it never waits."""
+    first = together.scores(square(0))
+    network.began.acquire()
+    others = [together.scores(square(value)) for value in range(1, count + 1)]
+    network.go.set()
+    return [float(each.result(120)[0]) for each in (first, *others)]
 
 
 def test_who_waits_is_computed_in_full_batches_and_the_rest_one_by_one() -> None:
@@ -66,7 +58,7 @@ def test_an_error_reaches_all_of_its_batch_and_the_next_is_computed() -> None:
     with pytest.raises(RuntimeError, match="no kernel image"):
         asked(network, together, 4)
     network.broken = False
-    assert together.scores(square(3)).tolist() == [48.0]
+    assert together.scores(square(3)).result(120).tolist() == [48.0]
 
 
 def test_a_network_that_cannot_be_computed_is_told_at_once() -> None:
