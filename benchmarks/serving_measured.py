@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
+import os
 import statistics
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -99,26 +102,38 @@ def _alone(model: Path, bodies: Sequence[bytes]) -> Alone:
 
     classifier = inference.model_fn(str(model))
     square = np.random.default_rng(0).integers(0, 256, (SIDE, SIDE, 4), np.uint8)
-    work: dict[str, Callable[[bytes], object]] = {
-        "network": lambda _: classifier.probabilities(square, alone=False),
-        "functions": lambda body: inference.output_fn(
-            inference.predict_fn(inference.input_fn(body, "image/jpeg"), classifier), inference.JSON
-        ),
-    }
+    cores = len(os.sched_getaffinity(0))
+
+    def network(_: bytes, done: Callable[[], None]) -> None:
+        classifier.network(square, False).add_done_callback(lambda _: done())
+
+    def functions(body: bytes, done: Callable[[], None]) -> None:
+        query = inference.input_fn(body, "image/jpeg")
+
+        def finish(scores: Future[Any]) -> None:
+            inference.output_fn(classifier.prediction(query, scores.result()), inference.JSON)
+            done()
+
+        classifier.scores(query).add_done_callback(finish)
 
     def per_second(what: str, seconds: float) -> float:
+        begin = {"network": network, "functions": functions}[what]
+        numbers, places = itertools.count(), threading.Semaphore(CLIENTS)
         start = time.perf_counter()
 
-        def ask(client: int) -> int:
-            answered = 0
+        def work() -> int:
+            begun = 0
             while time.perf_counter() < start + seconds:
-                work[what](bodies[(client + answered) % len(bodies)])
-                answered += 1
-            return answered
+                places.acquire()
+                begin(bodies[next(numbers) % len(bodies)], places.release)
+                begun += 1
+            return begun
 
-        with ThreadPoolExecutor(CLIENTS) as clients:
-            answered = sum(clients.map(ask, range(CLIENTS)))
-        return answered / (time.perf_counter() - start)
+        with ThreadPoolExecutor(cores) as threads:
+            begun = sum(each.result() for each in [threads.submit(work) for _ in range(cores)])
+        for _ in range(CLIENTS):  # until all are answered
+            places.acquire()
+        return begun / (time.perf_counter() - start)
 
     return per_second
 

@@ -64,12 +64,16 @@ class Query:
 
 
 class Classifier:
-    """A model that answers. Any number of threads may call it."""
+    """A model that answers. Any number of threads may call it.
+
+    Attributes:
+        network: from a square to its class scores, in the form that `_network` chose.
+    """
 
     def __init__(self, source: Artifact, name: str, version: str) -> None:
         self._classes = source.classes
         self._transform = source.transform
-        self._network = _network(source)
+        self.network = _network(source)
         self._identity = {"name": name, "version": version}
 
     def scores(self, query: Query, alone: bool = False) -> Scores:
@@ -81,7 +85,7 @@ class Classifier:
         """
         pixels = self._transform.pixels(query.picture.decoded(self._transform.enough))
         query.decoded_at = time.perf_counter()
-        return self._network(pixels, alone)
+        return self.network(pixels, alone)
 
     def prediction(self, query: Query, scores: NDArray[np.float32]) -> dict[str, Any]:
         """What these class scores, shape (classes,), say, in the form that docs/api.md describes."""
@@ -111,7 +115,7 @@ class Classifier:
         """
         side = self._transform.crop
         for alone in (True, False) * 2:
-            scores = self._network(np.zeros((side, side, 4), np.uint8), alone).result()
+            scores = self.network(np.zeros((side, side, 4), np.uint8), alone).result()
             if not np.isfinite(softmax(scores)).all():
                 raise BadArtifact("The model answers with NaN: its weights are damaged or diverged.")
 

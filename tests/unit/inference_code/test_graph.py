@@ -84,12 +84,12 @@ def test_threads_do_not_mix_their_answers_up(folders: dict[str, Path]) -> None:
     model = inference.model_fn(str(folders["int8"]))
     squares = np.random.default_rng(4).integers(0, 256, (8, 32, 32, 4), np.uint8)
     squares[..., 3] = 255
-    expected = [model._network(square, False).result() for square in squares]
+    expected = [model.network(square, False).result() for square in squares]
     wrong: list[int] = []
 
     def ask(number: int) -> None:
         for alone in (False, True) * 20:
-            if not np.allclose(model._network(squares[number], alone).result(), expected[number], atol=1e-3):
+            if not np.allclose(model.network(squares[number], alone).result(), expected[number], atol=1e-3):
                 wrong.append(number)
 
     threads = [threading.Thread(target=ask, args=(number,)) for number in range(len(squares))]
