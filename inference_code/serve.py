@@ -2,11 +2,10 @@
 
 The way through this file is the life of a container. `main` opens the port at once and loads the model
 beside it, so that /ping can say 503 until the model has answered a first picture. A request to
-/invocations is admitted (or told to come back), its body is read up to the limit, a worker thread decodes its
-picture and a thread of the network finishes its answer (`_answer`: SageMaker's functions of `inference.py`),
-while the event loop stays free for /ping. On
-SIGTERM the container goes on answering for a moment, says no to /ping, lets what is in flight end, and
-leaves.
+/invocations is admitted (or told to come back), its body is read up to the limit, and `_answer` runs
+SageMaker's functions of `inference.py` on it: a worker thread decodes the picture, and the thread that
+computed its scores writes the answer, while the event loop stays free for /ping. On SIGTERM the container
+goes on answering for a moment, says no to /ping, lets what is in flight end, and leaves.
 https://docs.aws.amazon.com/sagemaker/latest/dg/your-algorithms-inference-code.html
 """
 
@@ -201,6 +200,7 @@ class Service:
             return Response(status_code=HTTPStatus.BAD_REQUEST)
         except Exception as error:
             refusal = _refusal(error, body)
+            _forget_traceback(error)
             await body.discard_rest()
             status, answer = refusal.status, refusal.as_json()
             report = {"code": refusal.code, "reason": refusal.message}
@@ -321,6 +321,17 @@ def _refusal(error: Exception, body: Body) -> Refusal:
     if isinstance(error, MemoryError):
         return _unavailable("Overloaded", "Out of memory: try again in a second.")
     return Refusal(HTTPStatus.INTERNAL_SERVER_ERROR, "InternalError", "The picture could not be classified.")
+
+
+def _forget_traceback(error: BaseException | None) -> None:
+    """Let go of the frames that an error went through, and those before it.
+
+    They hold the body and its pixels, and the error: megabytes that only the garbage collector would free,
+    which comes seldom.
+    """
+    while error is not None:
+        error.__traceback__ = None
+        error = error.__context__
 
 
 def _unavailable(code: str, message: str) -> Refusal:

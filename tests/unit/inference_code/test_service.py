@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import threading
 from collections.abc import AsyncIterator, Callable, Coroutine
+from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,8 @@ import numpy as np
 import pytest
 import serve
 from numpy.typing import NDArray
+from picture import Encoded
+from refusal import Refusal
 from serve import Service, Settings
 from together import Scores
 
@@ -250,6 +254,33 @@ def test_a_fault_of_ours_is_logged_with_its_traceback_and_the_next_request_is_se
 
     talk(service(model), conversation)
     assert any(record.exc_info and record.exc_info[1] is fault for record in caplog.records)
+
+
+@pytest.mark.parametrize("damage", ["header", "pixels", "fault"])
+def test_a_failed_request_leaves_nothing_to_the_garbage_collector(
+    damage: str, artifact_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It runs seldom, and each such request holds its body and perhaps its pixels: megabytes."""
+    serving = service(None, artifact_folder, queue=5)
+    serving.load_model()
+    body = {"header": b"no picture", "pixels": JPEG[: len(JPEG) // 2], "fault": JPEG}[damage]
+    if damage == "fault":
+        monkeypatch.setattr(inference.Classifier, "scores", lambda *_: 1 / 0)
+
+    async def conversation(client: httpx.AsyncClient) -> None:
+        for _ in range(5):
+            answer = await client.post("/invocations", content=body, headers={"Content-Type": "image/jpeg"})
+            assert answer.status_code == (500 if damage == "fault" else 400)
+
+    monkeypatch.setattr(serve.log, "error", lambda *_, **__: None)  # pytest keeps what is logged
+    kinds = (Future, inference.Query, Encoded, Refusal)
+    gc.collect()
+    gc.disable()
+    try:
+        talk(serving, conversation)
+        assert [each for each in gc.get_objects() if isinstance(each, kinds)] == []
+    finally:
+        gc.enable()
 
 
 def test_the_custom_attributes_reach_the_model() -> None:
