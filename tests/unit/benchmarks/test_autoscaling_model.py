@@ -51,7 +51,7 @@ def test_the_instance_lets_as_many_wait_as_the_real_server(monkeypatch: pytest.M
     monkeypatch.delenv("SERVE_QUEUE", raising=False)
     monkeypatch.setattr(serve.os, "sched_getaffinity", lambda _: range(autoscaling.CORES))
     settings = serve.Settings.from_environment()
-    assert settings.workers + settings.queue == autoscaling.CORES + autoscaling.QUEUE
+    assert settings.in_work + settings.queue == autoscaling.CORES + autoscaling.QUEUE
 
 
 def test_the_service_time_of_another_machine_can_be_given(monkeypatch: pytest.MonkeyPatch) -> None:
