@@ -160,7 +160,7 @@ class Service:
             picture = io.BytesIO()
             Image.new("RGB", (640, 480)).save(picture, "JPEG")
             reply = Reply()
-            _answer(model, picture.getvalue(), RequestContext(Headers(), self), started, reply)
+            self._answer(model, picture.getvalue(), Headers(), started, reply)
             reply.result()
         except Exception as error:
             expected = isinstance(error, BadArtifact)
@@ -218,15 +218,46 @@ class Service:
         try:
             picture = await body.read(inference.MAX_IMAGE_BYTES)
             arrived = time.perf_counter()
-            context = RequestContext(request.headers, self)
             reply = Reply()
-            self._workers.submit(_answer, self._model, picture, context, arrived, reply)
+            self._workers.submit(self._answer, self._model, picture, request.headers, arrived, reply)
         except BaseException:
             self._leave()
             raise
         # The place stays taken until the work is done, also when the client left or the time is over.
         reply.add_done_callback(lambda _: self._leave())
         return await asyncio.wrap_future(reply)
+
+    def _answer(self, model: Classifier, body: bytes, headers: Headers, arrived: float, reply: Reply) -> None:
+        """What is done with one request: SageMaker's functions in their order, and a report for the log.
+
+        A worker decodes the picture and goes on to the next; the thread that computed its scores takes it
+        from there. Were the worker to wait for them, each request would cost two more hand-overs between
+        threads.
+        """
+        if not reply.set_running_or_notify_cancel():
+            return  # the client left or its time was over, and nothing is begun yet
+        started = time.perf_counter()
+        context = RequestContext(headers)
+
+        def finish(scores: Scores) -> None:
+            with _failing(reply):
+                prediction = model.prediction(query, scores.result())
+                answer, _ = inference.output_fn(prediction, headers.get("Accept"), context)
+                report = {
+                    "width": query.picture.width,
+                    "height": query.picture.height,
+                    "predicted_class": prediction["predicted_class"],
+                    "confidence": prediction["confidence"],
+                    "queue_ms": round((started - arrived) * 1000, 2),
+                    "decode_ms": round((query.decoded_at - started) * 1000, 2),
+                    "predict_ms": round((time.perf_counter() - query.decoded_at) * 1000, 2),
+                }
+                reply.set_result((answer, report))
+
+        with _failing(reply):
+            query = inference.input_fn(body, headers.get("Content-Type"), context)
+            alone = self.admitted <= 1
+            model.scores(query, alone).add_done_callback(finish)
 
     def _admit(self) -> bool:
         with self._counting:
@@ -250,37 +281,6 @@ async def _log_request(fields: dict[str, Any]) -> None:
     log.log(logging.INFO if fields["status"] < 500 else logging.ERROR, "request", extra={"fields": fields})
 
 
-def _answer(model: Classifier, body: bytes, context: RequestContext, arrived: float, reply: Reply) -> None:
-    """What is done with one request: SageMaker's functions in their order, and a report for the log.
-
-    A worker decodes the picture and goes on to the next; the thread that computed its scores takes it from
-    there. Were the worker to wait for them, each request would cost two more hand-overs between threads.
-    """
-    if not reply.set_running_or_notify_cancel():
-        return  # the client left or its time was over, and nothing is begun yet
-    started = time.perf_counter()
-    headers = context.headers
-
-    def finish(scores: Scores) -> None:
-        with _failing(reply):
-            prediction = model.prediction(query, scores.result())
-            answer, _ = inference.output_fn(prediction, headers.get("Accept"), context)
-            report = {
-                "width": query.picture.width,
-                "height": query.picture.height,
-                "predicted_class": prediction["predicted_class"],
-                "confidence": prediction["confidence"],
-                "queue_ms": round((started - arrived) * 1000, 2),
-                "decode_ms": round((query.decoded_at - started) * 1000, 2),
-                "predict_ms": round((time.perf_counter() - query.decoded_at) * 1000, 2),
-            }
-            reply.set_result((answer, report))
-
-    with _failing(reply):
-        query = inference.input_fn(body, headers.get("Content-Type"), context)
-        model.scores(query, context.alone).add_done_callback(finish)
-
-
 @contextmanager
 def _failing(reply: Reply) -> Iterator[None]:
     """What is raised is what the reply fails with: in these threads nobody else would hear of it."""
@@ -295,12 +295,6 @@ class RequestContext:
     """The headers of a request in the form in which AWS's toolkit hands them to the functions."""
 
     headers: Headers
-    service: Service
-
-    @property
-    def alone(self) -> bool:
-        """Whether no other request is being answered now."""
-        return self.service.admitted <= 1
 
     def get_request_header(self, index: int, key: str) -> str | None:
         """The header `key`; `index` counts the requests of a batch, here always one."""
