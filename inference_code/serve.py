@@ -230,9 +230,8 @@ class Service:
     def _answer(self, model: Classifier, body: bytes, headers: Headers, arrived: float, reply: Reply) -> None:
         """What is done with one request: SageMaker's functions in their order, and a report for the log.
 
-        A worker decodes the picture and goes on to the next; the thread that computed its scores takes it
-        from there. Were the worker to wait for them, each request would cost two more hand-overs between
-        threads.
+        A worker decodes the picture and goes on to the next; the thread that computed its scores does the
+        rest. Were the worker to wait for them, each request would cost two more hand-overs between threads.
         """
         if not reply.set_running_or_notify_cancel():
             return  # the client left or its time was over, and nothing is begun yet
