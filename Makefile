@@ -65,8 +65,8 @@ lock: install ## renew all that is pinned, packages to newer versions with UPGRA
 sbom: install ## list what is installed as CycloneDX in .local/sbom (IMAGE=name: what is in that image)
 	@python -m tools.bom $(if $(IMAGE),--image "$(IMAGE)")
 
-audit: install ## ask the advisory services about all that is pinned (ARGS="--service osv": another one)
-	@python -m tools.audit $(ARGS)
+audit: install ## ask for known faults in all that is pinned (IMAGE=name: in that image too)
+	@python -m tools.audit $(if $(IMAGE),--image "$(IMAGE)") $(ARGS)
 
 clean: ## remove the local AWS's state and all that was installed
 	@if [ -x $(BIN)/classifier ]; then $(BIN)/classifier down --wipe; fi; rm -rf .local .venv cdk.out

@@ -191,9 +191,8 @@ def _torch_cpu() -> list[Path]:
     """Step 3: the wheels for the image's Python, on both of its architectures."""
     dockerfile = DOCKERFILES[0].read_text()
     version = next(pin.version for pin in pins.read(pins.LAPTOP) if pin.name == "torch")
-    index, python = _only(_TORCH_INDEX, dockerfile), _only(_BASE, dockerfile)
-    tag = "cp" + "".join(registry.Reference.parse(python).tag.split("-")[0].split(".")[:2])
-    page_url = f"{index}/torch/"
+    page_url = f"{_only(_TORCH_INDEX, dockerfile)}/torch/"
+    tag = "cp" + "".join(base_image().tag.split("-")[0].split(".")[:2])
     try:
         with urlopen(page_url, timeout=20) as answer:  # noqa: S310 - the Dockerfile's address
             page = answer.read().decode()
@@ -217,6 +216,11 @@ def _wheels(page: str, version: str, tag: str) -> Pin:
     if set(found) != {"x86_64", "aarch64"}:
         raise ValueError(f"it has torch {version} for {tag} on {', '.join(found) or 'no architecture'}")
     return Pin("torch", version, "", tuple(sorted(f"sha256:{each}" for each in found.values())))
+
+
+def base_image() -> registry.Reference:
+    """What the images are built on."""
+    return registry.Reference.parse(_only(_BASE, DOCKERFILES[0].read_text()))
 
 
 def _base_image() -> list[Path]:

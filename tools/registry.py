@@ -59,11 +59,11 @@ def digest(image: Reference) -> str:
     """
     try:
         body, kind = _manifest(image)
-    except (OSError, ValueError) as error:  # HTTPError and URLError are OSErrors
+        platforms = [each.get("platform", {}) for each in json.loads(body).get("manifests", [])]
+    except (OSError, ValueError, KeyError) as error:  # HTTPError and URLError are OSErrors
         raise NoDigest(f"{image.registry} did not answer for {image.tag}: {error}") from error
     if kind not in _INDEXES:
         raise NoDigest(f"{image.tag} is an image of one architecture ({kind}), not an index of several")
-    platforms = [each.get("platform", {}) for each in json.loads(body)["manifests"]]
     missing = _ARCHITECTURES - {each.get("architecture") for each in platforms if each.get("os") == "linux"}
     if missing:
         raise NoDigest(f"{image.tag} has no image for {', '.join(sorted(missing))}")

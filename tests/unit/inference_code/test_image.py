@@ -5,30 +5,27 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-ROOT = Path(__file__).parents[3]
-FOLDER = ROOT / "inference_code"
+from tools import pins
+
+FOLDER = pins.SERVING
 
 
-def pins(path: Path) -> set[str]:
-    lines = (line.partition("#")[0].strip() for line in path.read_text().splitlines())
-    return {line for line in lines if "==" in line}
+def versions(path: Path) -> set[str]:
+    return {f"{pin.name}=={pin.version}" for pin in pins.read(path)}
 
 
 def test_the_images_install_the_versions_of_the_lock_file() -> None:
-    lock = pins(ROOT / "requirements.txt")
     for path in FOLDER.glob("requirements*.txt"):
-        assert pins(path) - lock == set(), path.name
+        assert versions(path) - versions(pins.LAPTOP) == set(), path.name
 
 
 def test_both_flavours_have_the_same_torch() -> None:
-    version = re.search(r"ARG TORCH_VERSION=(\S+)", (FOLDER / "Dockerfile").read_text())
-    assert version
-    assert f"torch=={version[1]}" in pins(FOLDER / "requirements-gpu.txt")
+    assert versions(pins.TORCH_CPU) <= versions(FOLDER / "requirements-gpu.txt")
 
 
 def test_all_that_the_code_imports_is_installed() -> None:
     files = FOLDER.glob("requirements*.txt")
-    installed = {pin.partition("==")[0] for path in files for pin in pins(path)}
+    installed = {pin.name for path in files for pin in pins.read(path)}
     distributions = {
         "PIL": "pillow",
         "sagemaker_inference": "",
@@ -47,7 +44,7 @@ def test_all_that_the_code_imports_is_installed() -> None:
 
 def test_nothing_the_cpu_image_installs_brings_pytorch_or_cuda() -> None:
     names = ("requirements.txt", "requirements-cpu.txt")
-    installed = {pin.partition("==")[0] for name in names for pin in pins(FOLDER / name)}
+    installed = {pin.name for name in names for pin in pins.read(FOLDER / name)}
     assert not {name for name in installed if name.startswith(("torch", "nvidia", "cuda", "triton"))}
 
 

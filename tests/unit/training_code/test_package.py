@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from common.recipe import parse as parse_recipe
+from tools import pins
 from training_code import config
 
 ROOT = Path(config.__file__).parents[1]
-PIN = re.compile(r"^([a-z0-9][a-z0-9._-]*)==([^ ;\n]+)", re.MULTILINE)
 
 
 def definitions() -> dict[str, str]:
@@ -40,8 +40,9 @@ def test_each_metric_is_found_once_in_the_lines_that_tell_it_and_nowhere_else() 
 
 
 def test_the_image_installs_the_versions_that_are_tested_here() -> None:
-    ours = set(PIN.findall((ROOT / "training_code" / "requirements.txt").read_text()))
-    locked = set(PIN.findall((ROOT / "requirements.txt").read_text()))
+    ours, locked = (
+        {(pin.name, pin.version) for pin in pins.read(path)} for path in (pins.TRAINING, pins.LAPTOP)
+    )
     assert {name for name, _ in ours} >= {"torch", "torchvision", "safetensors", "numpy", "pillow"}
     assert ours <= locked
 
