@@ -8,6 +8,10 @@ python=${1:-python3}
 started=$(date +%s)
 
 fail() { printf 'install: %s\n' "$1" >&2; exit 1; }
+refuse() {
+  fail "$1: not installed; what $2 says above is why. Either the index did not answer, or it sent another file than the one
+that was locked (a hash differs): then find out why before you go on."
+}
 "$python" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null ||
   fail "'$python' is not a Python 3.11, 3.12 or 3.13. Name one: make $(printf %q "${MAKECMDGOALS:-demo}") PYTHON=python3.11"
 free=$(df -Pm . | awk 'NR == 2 {print $4}')
@@ -20,18 +24,19 @@ if [ ! -x .venv/bin/uv ]; then
   "$python" -m venv .venv || fail "this Python has no venv module (on Debian: apt install python3-venv)."
   .venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: \
     --requirement tools/requirements-uv.txt ||
-    fail "uv was not installed: pip says above whether the package index did not answer or sent another file than the locked one."
+    refuse "uv" pip
 fi
 echo "Installing the locked packages (about 5 GB on disk, most of it PyTorch) ..."
 export UV_LINK_MODE=${UV_LINK_MODE:-hardlink}
 .venv/bin/uv pip sync --quiet --python .venv --require-hashes --no-build requirements.txt ||
-  fail "the locked packages were not installed: uv says above which and why. One whose hash differs is not the locked one: do not go round it."
+  refuse "The locked packages" uv
 # Built by the hatchling that was just installed, so nothing is fetched for it.
 .venv/bin/uv pip install --quiet --python .venv --no-deps --no-build-isolation --editable .
 
-# Until it is there whole, the old one is left alone; `make clean` or another lock file brings it anew.
-if ! { [ -x .local/cdk/node_modules/.bin/cdk ] && cmp -s tools/cdk/package-lock.json .local/cdk/package-lock.json; }; then
+if [ ! -x .local/cdk/node_modules/.bin/cdk ] || ! cmp -s tools/cdk/package-lock.json .local/cdk/package-lock.json; then
   echo "Installing the CDK CLI ..."
+  # Made beside the old one, so that there is never half of one.
+  trap 'rm -rf .local/cdk.new' EXIT
   rm -rf .local/cdk.new
   mkdir -p .local/cdk.new
   cp tools/cdk/package.json tools/cdk/package-lock.json .local/cdk.new
@@ -39,7 +44,7 @@ if ! { [ -x .local/cdk/node_modules/.bin/cdk ] && cmp -s tools/cdk/package-lock.
   # The wheel's bin/npm is a copy of a link and finds nothing beside it; npm's own entry point does.
   PATH="$node/bin:$PATH" node "$node/lib/node_modules/npm/bin/npm-cli.js" \
     ci --loglevel error --ignore-scripts --no-audit --no-fund --prefix .local/cdk.new >/dev/null ||
-    fail "the CDK CLI was not installed: npm says above whether the registry did not answer or sent another file than the locked one."
+    refuse "The CDK CLI" npm
   rm -rf .local/cdk
   mv .local/cdk.new .local/cdk
 fi
