@@ -74,6 +74,19 @@ def test_the_command_of_an_image_runs_with_its_files_and_environment(
     assert done.stdout == "good day serve\n"
 
 
+@pytest.mark.parametrize(
+    ("folder", "target"), [("inference_code", "cpu"), ("inference_code", "gpu"), ("training_code", "")]
+)
+def test_this_projects_images_are_built_on_a_base_named_by_its_digest(
+    images: ImageStore, folder: str, target: str
+) -> None:
+    source = Path(__file__).parents[3] / folder
+    image = images.build(source, uri="here:latest", target=target)
+    assert "@sha256:" in (source / "Dockerfile").read_text()
+    assert image.entrypoint[0] == sys.executable
+    assert Path(image.entrypoint[1]).is_file()
+
+
 def test_copy_places_files_folders_and_patterns_as_docker_does(images: ImageStore, source: Path) -> None:
     image = build(
         images,
