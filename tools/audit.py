@@ -40,7 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if failed:
         reasons = f"{', '.join(failed)}: see above what was found or could not be asked"
         remedy = (
-            f"`make lock UPGRADE=name` takes a newer version, {ACCEPTED.relative_to(ROOT)} says why one stays"
+            f"`make lock UPGRADE=name` takes a newer one, {ACCEPTED.relative_to(ROOT)} says why one stays"
         )
         print(f"audit: {reasons}. {remedy}.", file=sys.stderr)
     return int(bool(failed))
@@ -52,7 +52,8 @@ def accepted() -> list[str]:
 
 
 def _python(more: Sequence[str]) -> bool:
-    _install()
+    if not _install():
+        return False
     ignored = [part for each in accepted() for part in ("--ignore-vuln", each)]
     # Without --strict a package that the service does not know is skipped, and all is said to be well.
     options = ["--strict", "--require-hashes", "--disable-pip", "--progress-spinner", "off", *ignored, *more]
@@ -83,12 +84,14 @@ def _all_pins() -> list[Pin]:
     return [pin for path in files for pin in pins.read(path)]
 
 
-def _install() -> None:
+def _install() -> bool:
+    """pip-audit in an environment of its own: what it needs would bind what is audited."""
     uv = [sys.executable, "-m", "uv"]
-    if not (ENVIRONMENT / "bin" / "python").exists():
-        subprocess.run([*uv, "venv", "--quiet", "--python", sys.executable, str(ENVIRONMENT)], check=True)
-    only = ["--require-hashes", "--no-build", "--python", str(ENVIRONMENT)]
-    subprocess.run([*uv, "pip", "sync", "--quiet", *only, str(pins.AUDIT)], check=True)
+    made = [*uv, "venv", "--quiet", "--allow-existing", "--python", sys.executable, str(ENVIRONMENT)]
+    only = ["--quiet", "--require-hashes", "--no-build", "--python", str(ENVIRONMENT)]
+    return all(
+        subprocess.run(each).returncode == 0 for each in (made, [*uv, "pip", "sync", *only, str(pins.AUDIT)])
+    )
 
 
 def _cdk_cli() -> bool:

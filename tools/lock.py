@@ -20,6 +20,7 @@ import subprocess
 import sys
 import tempfile
 import textwrap
+import tomllib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -31,20 +32,8 @@ from tools.pins import ROOT, SERVING, Pin
 
 CDK: Final = ROOT / "tools" / "cdk"
 DOCKERFILES: Final = (SERVING / "Dockerfile", ROOT / "training_code" / "Dockerfile")
-PYTHON: Final = "3.11"
-"""The oldest that is installed for; what newer ones need else stands behind a marker."""
-
-_UV: Final = (
-    sys.executable,
-    "-m",
-    "uv",
-    "pip",
-    "compile",
-    "--quiet",
-    "--universal",
-    "--generate-hashes",
-    "--no-emit-index-url",
-)
+_UV: Final = (sys.executable, "-m", "uv", "pip", "compile")
+_FIXED: Final = ("--quiet", "--universal", "--generate-hashes", "--no-emit-index-url")
 _BASE = re.compile(r"^ARG BASE_IMAGE=(\S+)$", re.MULTILINE)
 _TORCH_INDEX = re.compile(r"^ARG TORCH_INDEX_URL=(\S+)$", re.MULTILINE)
 
@@ -121,7 +110,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _packages(upgraded: Sequence[str]) -> list[Path]:
-    """Steps 1, 2 and 4; the files that changed."""
+    """Steps 1 to 3; the files that changed."""
     upgrades = [part for name in upgraded for part in ("--upgrade-package", name)]
     if "all" in upgraded:
         upgrades = ["--upgrade"]
@@ -154,12 +143,17 @@ def _compiled(folder: Path, path: Path, groups: Iterable[str], *options: str) ->
 def _compile(groups: Iterable[str], to: Path, *options: str) -> None:
     """Write `to`; what stands in it already is kept where the groups allow."""
     named = [part for group in groups for part in ("--group", group)]
-    fixed = ("--python-version", PYTHON, "--custom-compile-command", "make lock")
-    done = subprocess.run(
-        [*_UV, *fixed, *named, *options, "--output-file", str(to)], cwd=ROOT, capture_output=True, text=True
-    )
+    fixed = (*_FIXED, "--python-version", _oldest_python(), "--custom-compile-command", "make lock")
+    command = [*_UV, *fixed, *named, *options, "--output-file", str(to)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     if done.returncode:
         raise LockError(f"`uv pip compile` failed for {to.name}:\n{done.stderr.strip()}")
+
+
+def _oldest_python() -> str:
+    """The first that is installed for: what newer ones need else stands behind a marker."""
+    supported = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["requires-python"]
+    return _only(re.compile(r">=\s*([\d.]+)"), supported)
 
 
 def _derived(folder: Path, each: Derived) -> Path:
@@ -188,7 +182,7 @@ def _package_lock(folder: Path) -> Path:
 
 
 def _torch_cpu() -> list[Path]:
-    """Step 3: the wheels for the image's Python, on both of its architectures."""
+    """Step 4: the wheels for the image's Python, on both of its architectures."""
     dockerfile = DOCKERFILES[0].read_text()
     version = next(pin.version for pin in pins.read(pins.LAPTOP) if pin.name == "torch")
     page_url = f"{_only(_TORCH_INDEX, dockerfile)}/torch/"
@@ -244,7 +238,7 @@ def _base_image() -> list[Path]:
 def _only(pattern: re.Pattern[str], text: str) -> str:
     found = pattern.search(text)
     if found is None:
-        raise LockError(f"{DOCKERFILES[0].relative_to(ROOT)} has no line {pattern.pattern}")
+        raise LockError(f"nothing fits {pattern.pattern} in {text!r}")
     return found[1]
 
 

@@ -37,7 +37,7 @@ def asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     )
     program.chmod(0o755)
     monkeypatch.setattr(audit, "ENVIRONMENT", tmp_path)
-    monkeypatch.setattr(audit, "_install", lambda: None)
+    monkeypatch.setattr(audit, "_install", lambda: True)
     monkeypatch.setattr(npm, "run", lambda *_: CompletedProcess([], 0, "found 0 vulnerabilities", ""))
     return note
 
