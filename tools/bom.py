@@ -76,7 +76,9 @@ def of_image(name: str) -> dict[str, Any]:
     ]
     if not engine[0]:
         raise NoBom("neither docker nor podman is on the PATH; ENGINE=... names another one")
-    confined = ["--rm", "--network", "none", "--read-only", "--entrypoint", "python"]
+    # Small limits, for an engine cannot raise those that it has itself.
+    limits = ["--ulimit", "nofile=1024:1024", "--ulimit", "nproc=1000:1000"]
+    confined = ["--rm", "--network", "none", "--read-only", *limits, "--entrypoint", "python"]
     return document(name, _installed(_told([*engine, "run", *confined, name, "-c", INSIDE.read_text()])))
 
 

@@ -88,9 +88,8 @@ def test_an_image_is_asked_by_its_own_python(tmp_path: Path, monkeypatch: pytest
         "pkg:deb/debian/libc6@2.41-12?arch=amd64&distro=debian-13&upstream=glibc",
     }
     asked = (tmp_path / "asked").read_text()
-    assert asked.startswith(
-        "--runtime runc run --rm --network none --read-only --entrypoint python classifier:cpu -c"
-    )
+    assert asked.startswith("--runtime runc run --rm --network none --read-only ")
+    assert " --entrypoint python classifier:cpu -c " in asked
 
 
 def test_an_image_that_cannot_be_asked_leaves_no_bill(
