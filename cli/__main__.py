@@ -8,6 +8,7 @@ chain_reader, render_chain), `api`, `outputs`, `weights`, `tuning_report`, `remo
 
 from __future__ import annotations
 
+import os
 import sys
 
 import click
@@ -31,6 +32,7 @@ from cli.commands.upload import upload
 from cli.commands.weights import weights
 from cli.errors import CliError, explain
 from cli.interrupt import Interrupted, treat_as_interrupt
+from cli.proxies import spare_loopback
 
 INTERRUPTED = 130
 
@@ -59,6 +61,7 @@ for command in (
 def main(arguments: list[str] | None = None) -> None:
     """Runs the command line; every foreseen error becomes one message on stderr and exit 1 (usage: 2)."""
     treat_as_interrupt()
+    spare_loopback(os.environ)
     try:
         with cli.make_context("classifier", sys.argv[1:] if arguments is None else arguments) as context:
             sys.exit(_run(context))

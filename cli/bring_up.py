@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from typing import Any
 
-from cli import cdk, local_code, local_server
+from cli import cdk, local_code, local_server, server_lock
 from cli.cdk_output import Deployment
 from cli.console import console, say
 from cli.errors import CliError, bucket_gone
+from cli.files import private_folder
 from cli.interrupt import Interrupted, uninterrupted
+from cli.locks import alone
 from cli.outputs import read, save
 from cli.render_deployment import DeploymentView
 from cli.target import Target
@@ -18,21 +21,31 @@ def bring_up(target: Target) -> dict[str, Any]:
     """Starts the local AWS (for local), deploys, and saves the addresses; returns them.
 
     On Ctrl-C a local AWS started here is stopped again: nobody asked to keep half a deployment running.
+    Of two at once the second waits, before it starts anything that the first would stop on its Ctrl-C.
     """
-    started = False
+    with _turn(target) as turn:
+        return _bring_up(target, turn)
+
+
+def _bring_up(target: Target, turn: int) -> dict[str, Any]:
+    was_up = _is_up(target)
     try:
         if target.is_local:
-            started = start_local_aws(target)
+            start_local_aws(target)
         with DeploymentView(target) as view:
-            cdk.deploy(target, view.show)
+            cdk.deploy(target, view.show, turn)
         found = save(target, read(target))
         check_buckets(target, found)
         return found
     except KeyboardInterrupt:
         with uninterrupted():
-            if started:
+            if target.is_local and not was_up:
                 local_server.stop(target)
-        raise Interrupted(_what_stays(target, started)) from None
+        raise Interrupted(_what_stays(target)) from None
+
+
+def _is_up(target: Target) -> bool:
+    return target.is_local and server_lock.holder(target.home) is not None
 
 
 def start_local_aws(target: Target) -> bool:
@@ -41,8 +54,7 @@ def start_local_aws(target: Target) -> bool:
         outdated = local_server.outdated(target)
         working = local_code.work(target) if outdated else []
         if outdated and not working:
-            local_server.stop(target)
-            local_server.start(target)
+            local_server.restart(target)
     word = "already up"
     if started:
         word = "started"
@@ -73,17 +85,27 @@ def check_buckets(target: Target, found: dict[str, Any]) -> None:
                 raise CliError(bucket_gone(name, target)) from None
 
 
-def _what_stays(target: Target, stopped: bool) -> str:
+def _what_stays(target: Target) -> str:
     if not target.is_local:
         return (
             "Stopped. AWS may still be working on the last stack; run `classifier up --target aws` to go on."
         )
-    if stopped:
-        return "Stopped. The local AWS is down again, nothing is running; run the same command to go on."
-    return "Stopped. The local AWS keeps running; run the same command to go on, or `make down` to stop it."
+    if _is_up(target):
+        return (
+            "Stopped. The local AWS keeps running; run the same command to go on, or `make down` to stop it."
+        )
+    return "Stopped. The local AWS is down again, nothing is running; run the same command to go on."
 
 
 def tear_down_stacks(target: Target) -> Deployment:
     """`cdk destroy` of every stack, shown as it goes."""
-    with DeploymentView(target) as view:
-        return cdk.destroy(target, view.show)
+    with _turn(target) as turn, DeploymentView(target) as view:
+        return cdk.destroy(target, view.show, turn)
+
+
+def _turn(target: Target) -> AbstractContextManager[int]:
+    """Nobody else deploys or destroys from this checkout meanwhile; yields what the CDK CLI inherits."""
+    return alone(
+        private_folder(target.home) / f"stacks.{target.kind}.turn",
+        lambda: say("Another command is deploying or destroying from this checkout: waiting for it."),
+    )

@@ -9,14 +9,19 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from cli.cdk_output import Deployment
 from cli.errors import CdkFailed
+from cli.files import open_private, private_folder
+from cli.interrupt import held_back, uninterrupted
+from cli.locks import alone
 from cli.stacks import mend, status_of
 from cli.target import Target, node_bin
 
@@ -28,17 +33,20 @@ LOCAL_DEFAULTS = {"serving": {"bake_seconds": 10, "alarm_latency_ms": 10000}}
 OnChange = Callable[[Deployment], None]
 
 
-def deploy(target: Target, on_change: OnChange) -> Deployment:
+def deploy(target: Target, on_change: OnChange, turn: int) -> Deployment:
     """Deploys every stack; returns what was done.
+
+    Args:
+        turn: the descriptor of the lock under which this runs. The CDK CLI inherits it: should this process
+            be killed, the lock lasts until the CDK CLI has ended as well.
 
     Raises:
         CdkFailed: with the reason CloudFormation or the app gave and the last lines of the log.
     """
-    log_path(target).parent.mkdir(parents=True, exist_ok=True)
-    log_path(target).write_text("")
+    open_private(log_path(target), "w").close()
     install_cli(target)
     if status_of(target, BOOTSTRAP_STACK) is None:
-        _run(target, ["bootstrap", f"aws://{target.account()}/{target.region}"], on_change)
+        _run(target, ["bootstrap", f"aws://{target.account()}/{target.region}"], on_change, turn)
     mend(target, lambda what: on_change(Deployment(command="wait", phase=what)))
     arguments = [
         "deploy",
@@ -53,52 +61,60 @@ def deploy(target: Target, on_change: OnChange) -> Deployment:
         target.is_local
     ):  # spares the CLI's five seconds of waiting for each change set; on AWS it is worth them
         arguments += ["--method", "direct"]
-    return _run(target, [*arguments, "--progress", "events"], on_change)
+    return _run(target, [*arguments, "--progress", "events"], on_change, turn)
 
 
-def destroy(target: Target, on_change: OnChange) -> Deployment:
-    """Deletes every stack."""
-    log_path(target).parent.mkdir(parents=True, exist_ok=True)
-    log_path(target).write_text("")
+def destroy(target: Target, on_change: OnChange, turn: int) -> Deployment:
+    """Deletes every stack; `turn` is as in `deploy`."""
+    open_private(log_path(target), "w").close()
     install_cli(target)
     mend(target, lambda what: on_change(Deployment(command="wait", phase=what)))
-    return _run(target, ["destroy", "--all", "--force"], on_change)
+    return _run(target, ["destroy", "--all", "--force"], on_change, turn)
 
 
 def install_cli(target: Target) -> Path:
     """The pinned CDK CLI's program, installed with the Node from PyPI if it is not there."""
     folder = target.root / ".local" / "cdk"
-    program = folder / "node_modules" / "aws-cdk" / "bin" / "cdk"
+    program = Path("node_modules", "aws-cdk", "bin", "cdk")
+    if not _is_installed(folder):
+        with alone(private_folder(folder.parent) / "cdk.turn"):
+            if not _is_installed(folder):
+                _install_cli(target, folder)
+    return folder / program
+
+
+def _is_installed(folder: Path) -> bool:
     package = folder / "node_modules" / "aws-cdk" / "package.json"
     try:
-        if json.loads(package.read_text())["version"] == CLI_VERSION:
-            return program
+        return bool(json.loads(package.read_text())["version"] == CLI_VERSION)
     except (OSError, ValueError, KeyError):
-        pass
-    folder.mkdir(parents=True, exist_ok=True)
+        return False
+
+
+def _install_cli(target: Target, folder: Path) -> None:
+    """Beside its place and then moved there whole: what a kill leaves is not taken for the CLI."""
     npm = node_bin().parent / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
-    command = [
-        str(node_bin() / "node"),
-        str(npm),
-        "install",
-        "--no-audit",
-        "--no-fund",
-        "--prefix",
-        str(folder),
-    ]
-    done = subprocess.run(
-        [*command, f"aws-cdk@{CLI_VERSION}"], env=target.environment(), capture_output=True, text=True
-    )
-    if done.returncode != 0:
-        raise CdkFailed(f"npm could not install aws-cdk@{CLI_VERSION}: {done.stderr.strip()[-600:]}")
-    return program
+    command = [str(node_bin() / "node"), str(npm), "install", "--no-audit", "--no-fund", "--prefix"]
+    with tempfile.TemporaryDirectory(dir=folder.parent, prefix="cdk-") as scratch:
+        part = Path(scratch) / "cdk"
+        part.mkdir()
+        done = subprocess.run(
+            [*command, str(part), f"aws-cdk@{CLI_VERSION}"],
+            env=target.environment(),
+            capture_output=True,
+            text=True,
+        )
+        if done.returncode != 0:
+            raise CdkFailed(f"npm could not install aws-cdk@{CLI_VERSION}: {done.stderr.strip()[-600:]}")
+        shutil.rmtree(folder, ignore_errors=True)
+        part.rename(folder)
 
 
 def log_path(target: Target) -> Path:
     return target.home / "cdk.log"
 
 
-def _run(target: Target, arguments: list[str], on_change: OnChange) -> Deployment:
+def _run(target: Target, arguments: list[str], on_change: OnChange, turn: int) -> Deployment:
     program = [str(node_bin() / "node"), str(install_cli(target)), *arguments]
     program += ["--output", str(target.home / f"cdk.out.{target.kind}"), "--no-color", "--ci"]
     if target.is_local:
@@ -107,7 +123,7 @@ def _run(target: Target, arguments: list[str], on_change: OnChange) -> Deploymen
         program += ["--context", f"config={config}"]
     deployment = Deployment(command=arguments[0])
     on_change(deployment)
-    with log_path(target).open("a") as log, _process(target, program) as process:
+    with open_private(log_path(target), "a") as log, _process(target, program, turn) as process:
         for line in process.stdout or ():
             log.write(line)
             log.flush()
@@ -124,24 +140,28 @@ def _run(target: Target, arguments: list[str], on_change: OnChange) -> Deploymen
 
 
 @contextmanager
-def _process(target: Target, command: list[str]) -> Iterator[subprocess.Popen[str]]:
+def _process(target: Target, command: list[str], turn: int) -> Iterator[subprocess.Popen[str]]:
     """The CDK CLI in a process group of its own, which never outlives the block (Ctrl-C included)."""
-    process = subprocess.Popen(
-        command,
-        cwd=target.root,
-        env=target.environment(),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        errors="replace",
-        start_new_session=True,
-    )
+    process: subprocess.Popen[str] | None = None
     try:
+        with held_back():
+            process = subprocess.Popen(
+                command,
+                cwd=target.root,
+                env=target.environment(),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                errors="replace",
+                start_new_session=True,
+                pass_fds=(turn,),
+            )
         yield process
     finally:
-        if process.poll() is None:
-            _end(process)
+        if process is not None and process.poll() is None:
+            with uninterrupted():
+                _end(process)
 
 
 def _end(process: subprocess.Popen[str]) -> None:

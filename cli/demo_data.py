@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from cli.errors import CliError
+from cli.files import replacing
 from cli.splits import SPLITS, fill
 
 ENLARGE = 4
@@ -42,7 +43,6 @@ def write_digits(folder: Path, on_written: Callable[[int, int], None] = lambda d
         path = folder / chosen[key] / key[0] / key[1]
         if not path.exists():
             pixels = numpy.kron(grey * (255 / 16), numpy.ones((ENLARGE, ENLARGE))).round().astype(numpy.uint8)
-            partial = path.with_suffix(".partial")
-            Image.fromarray(pixels).save(partial, format="PNG")
-            partial.rename(path)
+            with replacing(path) as part:
+                Image.fromarray(pixels).save(part, format="PNG")
         on_written(number + 1, len(names))

@@ -26,6 +26,10 @@ class LocalAwsFailed(CliError):
     """The local AWS stopped or never became ready."""
 
 
+class NotUp(CliError):
+    """The local AWS of this checkout is not up."""
+
+
 class CdkFailed(CliError):
     """The CDK CLI ended with an error."""
 
@@ -75,8 +79,7 @@ def _explain_botocore(error: BaseException, target: Target | None) -> str:
     if isinstance(error, connection):
         if target is not None and target.is_local:
             return (
-                f"The local AWS is not up at {target.endpoint_url}. Run `make up` (or `classifier up`), "
-                "or set CLASSIFIER_PORT to the port it has."
+                f"The local AWS does not answer at {target.endpoint_url}. Run `make up` (or `classifier up`)."
             )
         return f"AWS did not answer: {error}. Check the network and run again."
     credentials = (

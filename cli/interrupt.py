@@ -7,28 +7,54 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
+_NUMBERS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
 
 class Interrupted(Exception):
     """The user stopped a command; the message says what keeps running and how to go on."""
 
 
 def treat_as_interrupt() -> None:
-    """SIGTERM and SIGHUP end a command the way Ctrl-C does."""
+    """SIGTERM and SIGHUP end a command the way Ctrl-C does, and so does the first of several.
+
+    The second comes while the command cleans up after the first, which it must not cut short. The third is
+    meant.
+    """
+    count = 0
 
     def stop(number: int, frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
+        nonlocal count
+        count += 1
+        if count != 2:
+            raise KeyboardInterrupt
 
-    signal.signal(signal.SIGTERM, stop)
-    signal.signal(signal.SIGHUP, stop)
+    for number in _NUMBERS:
+        signal.signal(number, stop)
 
 
 @contextmanager
 def uninterrupted() -> Iterator[None]:
     """A block which a second Ctrl-C does not cut short."""
-    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-    before = [signal.signal(number, signal.SIG_IGN) for number in numbers]
+    before = [signal.signal(number, signal.SIG_IGN) for number in _NUMBERS]
     try:
         yield
     finally:
-        for number, handler in zip(numbers, before, strict=True):
+        for number, handler in zip(_NUMBERS, before, strict=True):
             signal.signal(number, handler)
+
+
+@contextmanager
+def held_back() -> Iterator[None]:
+    """A short block at whose end a Ctrl-C takes effect: what it starts is known before it can be cut short.
+
+    Unlike ignored signals, held back ones are not inherited by a process that the block starts.
+    """
+    came: list[int] = []
+    before = [signal.signal(number, lambda number, _: came.append(number)) for number in _NUMBERS]
+    try:
+        yield
+    finally:
+        for number, handler in zip(_NUMBERS, before, strict=True):
+            signal.signal(number, handler)
+        if came:
+            signal.raise_signal(came[0])

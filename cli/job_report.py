@@ -18,6 +18,7 @@ from typing import Any
 from urllib.parse import urlparse
 
 from cli.errors import CliError
+from cli.files import replacing
 from cli.target import ROOT, Target
 
 
@@ -42,19 +43,19 @@ def write_page(target: Target, jobs: Sequence[str], page: Path) -> None:
         NothingLeft: a job has no output, or none that says anything.
     """
     page.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory() as scratch:
+    with tempfile.TemporaryDirectory() as scratch, replacing(page) as part:
         folders = [_folder(target, job, Path(scratch) / str(number)) for number, job in enumerate(jobs)]
         drawn = subprocess.run(
-            [sys.executable, "-m", "training_code.report", str(page.resolve()), *map(str, folders)],
+            [sys.executable, "-m", "training_code.report", str(part.resolve()), *map(str, folders)],
             cwd=ROOT,
             env=os.environ | {"OMP_NUM_THREADS": "1"},
             capture_output=True,
             text=True,
             check=False,
         )
-    if drawn.returncode:
-        lines = drawn.stderr.strip().splitlines() or ["the page could not be drawn"]
-        raise NothingLeft(lines[-1].removeprefix("error: "))
+        if drawn.returncode:
+            lines = drawn.stderr.strip().splitlines() or ["the page could not be drawn"]
+            raise NothingLeft(lines[-1].removeprefix("error: "))
 
 
 def _folder(target: Target, job: str, scratch: Path) -> Path:

@@ -1,182 +1,130 @@
 """Starting and stopping the local AWS: a background process of its own session which outlives the command.
 
-`up` starts `python -m local_aws` once and records its process in `.local/aws.json`; the record names the
-process by id and start time, so a recycled process id is never taken for ours. `stop` ends it and everything
-it started.
+`start` runs `python -m local_aws` once, however many commands ask for it at the same time; `stop` ends it and
+everything it started. Which process it is, its lock tells (`server_lock`).
 """
 
 from __future__ import annotations
 
-import contextlib
-import json
-import os
+import enum
+import shutil
 import signal
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
+from cli import server_lock
+from cli.console import say
 from cli.errors import LocalAwsFailed, PortTaken
+from cli.files import open_private, private_folder
+from cli.interrupt import held_back, uninterrupted
 from cli.local_code import fingerprint
+from cli.locks import alone, nothing
 from cli.target import LOCAL_ACCOUNT, Target
+
+if TYPE_CHECKING:
+    import psutil
 
 READY_SECONDS = 90
 STOP_SECONDS = 40
 
 
-@dataclass(frozen=True)
-class Record:
-    """The server `up` started: process id, its start time (seconds since the epoch), its port, and what code
-    it runs (`fingerprint`).
+class Listener(enum.Enum):
+    """Who answers on a target's port."""
+
+    US = "this checkout's local AWS"
+    ANOTHER = "another checkout's local AWS"
+    OTHER_PROGRAM = "another program"
+    NOBODY = "nobody"
+
+
+def who_listens(target: Target) -> Listener:
+    """Who answers on the target's port.
+
+    What tells our installation from another's is the key in which the question is signed, and the lock: the
+    process that holds ours said that it serves this port.
     """
-
-    pid: int
-    started: float
-    port: int
-    code: str = ""
-
-
-def who_listens(target: Target) -> str:
-    """`us` when the local AWS answers on the target's port, `nobody`, or `other` for something else."""
     with socket.socket() as probe:
         probe.settimeout(2)
         try:
             probe.connect(("127.0.0.1", target.port))
         except OSError:
-            return "nobody"
+            return Listener.NOBODY
+    known = _takes_our_key(target)
+    if known is None:
+        return Listener.OTHER_PROGRAM
+    server = server_lock.holder(target.home)
+    return Listener.US if known and server is not None and server.port == target.port else Listener.ANOTHER
+
+
+def _takes_our_key(target: Target) -> bool | None:
+    """Whether what answers there takes our key for its root user's; None if it is no local AWS at all."""
+    from botocore.exceptions import ClientError
+
     try:
-        sts = target.client("sts", read_timeout=5, retries={"total_max_attempts": 1})
-        return "us" if sts.get_caller_identity()["Account"] == LOCAL_ACCOUNT else "other"
+        sts = target.any_client("sts", read_timeout=5, retries={"total_max_attempts": 1})
+        return bool(sts.get_caller_identity()["Account"] == LOCAL_ACCOUNT) or None
+    except ClientError as error:
+        return False if error.response["ResponseMetadata"]["HTTPStatusCode"] == 403 else None
     except Exception:  # anything at all may answer there, in any protocol
-        return "other"
+        return None
 
 
-def start(target: Target, tick: Callable[[], None] = lambda: None) -> bool:
+def start(target: Target, tick: Callable[[], None] = nothing) -> bool:
     """Starts the local AWS and returns when it answers; False when it was up already.
 
     Raises:
         PortTaken: something else has the port, or our server runs on another one.
         LocalAwsFailed: it ended or did not answer in time; carries the last lines of its log.
     """
-    running = read_record(target)
-    if running is not None and running.port != target.port:
-        raise PortTaken(
-            f"The local AWS is already up on port {running.port}. Use it with "
-            f"CLASSIFIER_PORT={running.port}, or stop it with `make down` first."
-        )
-    if running is not None and _came_up(target, running.pid, tick):
+    with _turn(target):
+        return _start(target, tick)
+
+
+def stop(target: Target) -> bool:
+    """Stops the local AWS and every process it started; False when none of ours is running.
+
+    Raises:
+        LocalAwsFailed: it cannot be stopped.
+    """
+    if not target.home.is_dir():
         return False
-    listener = who_listens(target)
-    if listener == "us":
-        return False
-    if listener == "other":
-        raise PortTaken(
-            f"Port {target.port} is taken by another program. Stop it, or choose another port: "
-            f"CLASSIFIER_PORT={target.port + 1} make up."
-        )
-    process = _launch(target)
-    try:
-        wait_ready(target, process.pid, tick)
-    except BaseException:  # Ctrl-C too: a server nobody asked to keep must not stay
-        stop(target)
-        raise
-    return True
+    with _turn(target), uninterrupted():
+        return _stop(target)
+
+
+def restart(target: Target, tick: Callable[[], None] = nothing) -> None:
+    """Stops the local AWS and starts it anew; raises as both do."""
+    with _turn(target):
+        with uninterrupted():
+            _stop(target)
+        _start(target, tick)
+
+
+def wipe(target: Target) -> None:
+    """Removes the local AWS's state and everything said about it.
+
+    Raises:
+        LocalAwsFailed: it runs; nothing was removed.
+    """
+    if not target.home.is_dir():
+        return
+    with _turn(target), uninterrupted():
+        _refuse_if_up(target)
+        _take_away(target)
+        log_path(target).unlink(missing_ok=True)
+        target.outputs_path.unlink(missing_ok=True)
 
 
 def outdated(target: Target) -> bool:
     """Whether the server that `up` started runs other code than the checkout has now."""
-    running = read_record(target)
-    return running is not None and running.code != fingerprint(target.root)
-
-
-def _launch(target: Target) -> subprocess.Popen[bytes]:
-    target.home.mkdir(parents=True, exist_ok=True)
-    command = [
-        sys.executable,
-        "-m",
-        "local_aws",
-        "--port",
-        str(target.port),
-        "--state",
-        str(state_dir(target)),
-    ]
-    # Taken before the start: a file that changes in between makes it outdated, not the reverse.
-    code = fingerprint(target.root)
-    with log_path(target).open("ab") as log:
-        process = subprocess.Popen(
-            command, cwd=target.root, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
-        )
-    started = _start_time(process.pid) or time.time()
-    record = Record(pid=process.pid, started=started, port=target.port, code=code)
-    _record_path(target).write_text(json.dumps(asdict(record)))
-    return process
-
-
-def wait_ready(target: Target, pid: int, tick: Callable[[], None] = lambda: None) -> None:
-    """Returns when the local AWS answers; `tick` is called a few times a second meanwhile."""
-    if not _came_up(target, pid, tick):
-        raise LocalAwsFailed(
-            f"The local AWS stopped while starting. Log ({log_path(target)}):\n{log_tail(target)}"
-        )
-
-
-def _came_up(target: Target, pid: int, tick: Callable[[], None]) -> bool:
-    """True when the local AWS answers, False when its process is gone before it does."""
-    deadline = time.monotonic() + READY_SECONDS
-    while time.monotonic() < deadline:
-        if who_listens(target) == "us":
-            return True
-        if _gone(pid):
-            return False
-        tick()
-        time.sleep(0.2)
-    raise LocalAwsFailed(
-        f"The local AWS did not answer on {target.endpoint_url} within {READY_SECONDS} s. "
-        f"Its last words ({log_path(target)}):\n{log_tail(target)}"
-    )
-
-
-def stop(target: Target) -> bool:
-    """Stops the local AWS and every process it started; False when none of ours is running."""
-    record = read_record(target)
-    if record is None:
-        _record_path(target).unlink(missing_ok=True)
-        return False
-    family = _family(record.pid)
-    _signal(record.pid, signal.SIGTERM)
-    _wait_gone([record.pid], STOP_SECONDS)
-    for pid, started in family:  # whatever the server did not take down with it
-        if _start_time(pid) == started:
-            _signal(pid, signal.SIGKILL)
-    _wait_gone([pid for pid, _ in family], 5)
-    _record_path(target).unlink(missing_ok=True)
-    return True
-
-
-def wipe(target: Target) -> None:
-    """Removes the local AWS's state and everything said about it."""
-    import shutil
-
-    shutil.rmtree(state_dir(target), ignore_errors=True)
-    log_path(target).unlink(missing_ok=True)
-    target.outputs_path.unlink(missing_ok=True)
-
-
-def read_record(target: Target) -> Record | None:
-    """The running server that `up` started, or None when it started none or that one is gone."""
-    try:
-        record = Record(**json.loads(_record_path(target).read_text()))
-    except (OSError, ValueError, TypeError):
-        return None
-    return record if _start_time(record.pid) == record.started else None
-
-
-def state_dir(target: Target) -> Path:
-    return target.home / "aws"
+    running = server_lock.holder(target.home)
+    return running is not None and running.label not in ("", fingerprint(target.root))
 
 
 def log_path(target: Target) -> Path:
@@ -190,11 +138,138 @@ def log_tail(target: Target, lines: int = 8) -> str:
         return "(no log)"
 
 
-def _record_path(target: Target) -> Path:
-    return target.home / "aws.json"
+def _turn(target: Target) -> AbstractContextManager[int]:
+    """Nobody else starts, stops or wipes meanwhile."""
+    return alone(
+        private_folder(target.home) / "server.turn",
+        lambda: say(
+            "Another command is starting or stopping the local AWS of this checkout: waiting for it."
+        ),
+    )
 
 
-def _process(pid: int) -> Any:
+def _start(target: Target, tick: Callable[[], None]) -> bool:
+    running = server_lock.holder(target.home)
+    if running is not None and running.port != target.port:
+        raise PortTaken(
+            f"The local AWS is already up on port {running.port}. Use it with "
+            f"CLASSIFIER_PORT={running.port}, or stop it with `make down` first."
+        )
+    if running is not None and _came_up(target, running.pid, tick):
+        return False
+    listener = who_listens(target)
+    if listener is not Listener.NOBODY:
+        raise PortTaken(
+            f"Port {target.port} is taken by {listener.value}. Stop it, or choose another port: "
+            f"CLASSIFIER_PORT={target.port + 1} make up."
+        )
+    process: subprocess.Popen[bytes] | None = None
+    try:
+        with held_back():
+            process = _launch(target)
+        wait_ready(target, process.pid, tick)
+    except BaseException:  # Ctrl-C too: a server nobody asked to keep must not stay
+        with uninterrupted():
+            if process is not None:
+                _end(process.pid)
+                process.wait()
+        raise
+    return True
+
+
+def _launch(target: Target) -> subprocess.Popen[bytes]:
+    # Taken before the start: a file that changes in between makes it outdated, not the reverse.
+    code = fingerprint(target.root)
+    state = server_lock.state_dir(target.home)
+    options = ["--port", str(target.port), "--state", str(state), "--label", code]
+    try:
+        log = open_private(log_path(target), "a")
+    except OSError as error:
+        raise LocalAwsFailed(
+            f"The log {log_path(target)} cannot be written ({error.strerror}), so nothing was started."
+        ) from None
+    with log:
+        return subprocess.Popen(
+            [sys.executable, "-m", "local_aws", *options],
+            cwd=target.root,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
+
+
+def wait_ready(target: Target, pid: int, tick: Callable[[], None] = nothing) -> None:
+    """Returns when the local AWS answers; `tick` is called a few times a second meanwhile."""
+    if not _came_up(target, pid, tick):
+        raise LocalAwsFailed(
+            f"The local AWS stopped while starting. Log ({log_path(target)}):\n{log_tail(target)}"
+        )
+
+
+def _came_up(target: Target, pid: int, tick: Callable[[], None]) -> bool:
+    """True when the local AWS answers, False when its process is gone before it does."""
+    deadline = time.monotonic() + READY_SECONDS
+    while time.monotonic() < deadline:
+        if who_listens(target) is Listener.US:
+            return True
+        if _process(pid) is None:
+            return False
+        tick()
+        time.sleep(0.2)
+    raise LocalAwsFailed(
+        f"The local AWS did not answer on {target.endpoint_url} within {READY_SECONDS} s. "
+        f"Its last words ({log_path(target)}):\n{log_tail(target)}"
+    )
+
+
+def _stop(target: Target) -> bool:
+    server = _found(target.home)
+    if server is None:
+        return False
+    _end(server.pid)
+    if (still := server_lock.holder(target.home)) is not None:
+        raise LocalAwsFailed(
+            f"The local AWS (process {still.pid}) could not be stopped. If it is another user's, that user "
+            "has to do it."
+        )
+    return True
+
+
+def _found(home: Path) -> server_lock.Server | None:
+    """The server, if it is surely the process that its lock names."""
+    for _attempt in range(20):
+        server = server_lock.holder(home)
+        if server is None or server_lock.has_it_open(server.pid, home):
+            return server
+        time.sleep(0.05)
+    raise LocalAwsFailed(
+        f"{server_lock.path(home)} names the process {server.pid if server else ''}, which does not have it."
+        " Run `lsof` on that file to see which process has, and end it."
+    )
+
+
+def _refuse_if_up(target: Target) -> None:
+    server = server_lock.holder(target.home)
+    if server is not None or who_listens(target) is Listener.US:
+        who = f"process {server.pid}" if server else f"port {target.port}"
+        raise LocalAwsFailed(
+            f"The local AWS is up ({who}), so its state was not removed. Run `classifier down --wipe`."
+        )
+
+
+def _take_away(target: Target) -> None:
+    """Moves the state aside in one step, while nobody can have its lock, and then removes it."""
+    state = server_lock.state_dir(target.home)
+    if state.exists():
+        aside = state.with_name(f"{state.name}.removed-{time.time_ns()}")
+        with alone(server_lock.path(target.home), on_wait=lambda: _refuse_if_up(target)):
+            state.rename(aside)
+    for left in target.home.glob(f"{state.name}.removed-*"):
+        shutil.rmtree(left)
+
+
+def _process(pid: int) -> psutil.Process | None:
     import psutil
 
     try:
@@ -204,35 +279,31 @@ def _process(pid: int) -> Any:
         return None
 
 
-def _start_time(pid: int) -> float | None:
-    process = _process(pid)
-    return None if process is None else float(process.create_time())
+def _end(pid: int) -> None:
+    """Ends the process and all its descendants, which it is given time to do itself.
 
-
-def _gone(pid: int) -> bool:
-    return _process(pid) is None
-
-
-def _family(pid: int) -> list[tuple[int, float]]:
-    """The process and all its descendants, each with its start time."""
+    psutil compares processes by what a clock that is set does not change, so a recycled id is no member.
+    """
     import psutil
 
     process = _process(pid)
     if process is None:
-        return []
+        return
+    family = _family(process)
+    with suppress(psutil.Error):
+        process.send_signal(signal.SIGTERM)
+    psutil.wait_procs([process], STOP_SECONDS)
+    family |= _family(process)
+    for member in family:  # whatever the server did not take down with it
+        with suppress(psutil.Error):
+            member.kill()
+    psutil.wait_procs(list(family), 5)
+
+
+def _family(process: psutil.Process) -> set[psutil.Process]:
+    import psutil
+
     try:
-        members = [process, *process.children(recursive=True)]
-        return [(member.pid, float(member.create_time())) for member in members]
+        return {process, *process.children(recursive=True)}
     except psutil.Error:
-        return []
-
-
-def _wait_gone(pids: list[int], seconds: float) -> None:
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline and not all(_gone(pid) for pid in pids):
-        time.sleep(0.1)
-
-
-def _signal(pid: int, number: signal.Signals) -> None:
-    with contextlib.suppress(ProcessLookupError):
-        os.kill(pid, number)
+        return {process}

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import tempfile
-from pathlib import Path
 from typing import Any
 
+from cli.files import private_folder, replacing
+from cli.locks import alone
 from cli.stacks import outputs
 from cli.target import Target
 
@@ -54,19 +53,14 @@ def reachable(target: Target, url: str) -> str:
 
 def save(target: Target, news: dict[str, Any]) -> dict[str, Any]:
     """Merges `news` into the outputs file and returns the whole. `seconds` is merged key by key."""
-    merged = load(target)
-    seconds = {**merged.get("seconds", {}), **news.get("seconds", {})}
-    merged |= news
-    if seconds:
-        merged["seconds"] = seconds
-    target.home.mkdir(parents=True, exist_ok=True)
-    # Written beside and renamed, so that an interruption never leaves half a file; readable by its owner
-    # only, as it holds the key.
-    handle, name = tempfile.mkstemp(dir=target.home, prefix=".outputs-")
-    with os.fdopen(handle, "w") as file:
-        json.dump(merged, file, indent=2)
-        file.write("\n")
-    Path(name).replace(target.outputs_path)
+    with alone(private_folder(target.home) / "outputs.turn"):  # what another command saves meanwhile stays
+        merged = load(target)
+        seconds = {**merged.get("seconds", {}), **news.get("seconds", {})}
+        merged |= news
+        if seconds:
+            merged["seconds"] = seconds
+        with replacing(target.outputs_path, private=True) as part:  # it holds the key
+            part.write_text(f"{json.dumps(merged, indent=2)}\n")
     return merged
 
 

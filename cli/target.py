@@ -17,11 +17,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from cli.errors import CliError
+from cli import server_lock
+from cli.errors import CliError, NotUp
 
 ROOT = Path(__file__).resolve().parent.parent
 LOCAL_ACCOUNT = "000000000000"
 LOCAL_REGION = "us-east-1"
+DEFAULT_PORT = 4566
 PROJECT_PATTERN = re.compile(r"^[a-z][a-z0-9]{1,11}$")
 STACKS = ("storage", "training", "serving", "api", "monitoring")
 
@@ -99,7 +101,17 @@ class Target:
         return str(self._session.region_name)
 
     def client(self, service: str, **config: Any) -> Any:
-        """A boto3 client for `service`; `config` goes to botocore's Config (timeouts, retries, pool size)."""
+        """A boto3 client for `service`; `config` goes to botocore's Config (timeouts, retries, pool size).
+
+        Raises:
+            NotUp: the local AWS of this checkout is not up; another checkout's may answer on its port.
+        """
+        if self.is_local and server_lock.holder(self.home) is None:
+            raise NotUp("The local AWS of this checkout is not up. Run `make up` (or `classifier up`).")
+        return self.any_client(service, **config)
+
+    def any_client(self, service: str, **config: Any) -> Any:
+        """As `client`, for whoever answers on the port: only to ask who that is."""
         from botocore.config import Config
 
         if not self.is_local:
@@ -147,25 +159,39 @@ class Target:
             "CDK_DEFAULT_ACCOUNT": LOCAL_ACCOUNT,
             "CDK_DEFAULT_REGION": LOCAL_REGION,
         }
-        no_proxy = ",".join(
-            filter(None, [env.get("NO_PROXY") or env.get("no_proxy"), "127.0.0.1", "localhost"])
-        )
-        return env | local | {"NO_PROXY": no_proxy, "no_proxy": no_proxy}
+        return env | local
 
 
 def resolve(kind: str, root: Path = ROOT) -> Target:
     """The target for `kind` (`local` or `aws`), with port and project from the environment and cdk.json.
 
     Raises:
-        BadTarget: CLASSIFIER_PORT is no port, or cdk.json's project is no usable name.
+        BadTarget: CLASSIFIER_PORT is no port, or not that of the local AWS that runs here, or cdk.json's
+            project is no usable name.
     """
-    text = os.environ.get("CLASSIFIER_PORT", "4566")
-    if not text.isdigit() or not 1 <= int(text) <= 65535:
-        raise BadTarget(
-            f"CLASSIFIER_PORT={text!r} is not a port. Give a number from 1 to 65535, or unset it for 4566."
-        )
     home = Path(os.environ.get("CLASSIFIER_HOME") or root / ".local").resolve()
-    return Target(kind=kind, project=_project(root), root=root, home=home, port=int(text))
+    port = _port(home if kind == "local" else None)
+    return Target(kind=kind, project=_project(root), root=root, home=home, port=port)
+
+
+def _port(home: Path | None) -> int:
+    """The port that the running server has, and only if none runs (on AWS none does) the one asked for."""
+    asked = os.environ.get("CLASSIFIER_PORT")
+    if asked is not None and not (re.fullmatch(r"[0-9]{1,5}", asked) and 1 <= int(asked) <= 65535):
+        raise BadTarget(
+            f"CLASSIFIER_PORT={asked!r} is not a port. Give a number from 1 to 65535, or unset it for "
+            f"{DEFAULT_PORT}."
+        )
+    running = server_lock.holder(home) if home else None
+    if running is None:
+        return int(asked) if asked else DEFAULT_PORT
+    if asked and int(asked) != running.port:
+        raise BadTarget(
+            f"The local AWS of this checkout runs on port {running.port} (process {running.pid}), and "
+            f"CLASSIFIER_PORT says {int(asked)}. Unset CLASSIFIER_PORT to use it; to move it, stop it first: "
+            f"CLASSIFIER_PORT={running.port} make down."
+        )
+    return running.port
 
 
 def _project(root: Path) -> str:

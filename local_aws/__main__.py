@@ -15,8 +15,11 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="local_aws", description="The laptop's AWS.")
     parser.add_argument("--port", type=int, default=4566, help="port on 127.0.0.1 (default: %(default)s)")
     parser.add_argument("--state", type=Path, required=True, help="folder that keeps everything between runs")
+    parser.add_argument(
+        "--label", default="", help="kept in the state folder's lock file beside the process id"
+    )
     options = parser.parse_args(arguments)
-    return run(Settings(port=options.port, state=options.state.resolve()))
+    return run(Settings(port=options.port, state=options.state.resolve(), label=options.label))
 
 
 if __name__ == "__main__":

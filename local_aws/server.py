@@ -10,13 +10,16 @@ from __future__ import annotations
 import asyncio
 import errno
 import fcntl
+import json
 import logging
 import os
 import shutil
 import signal
 import socket
+import stat
 import sys
 import threading
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
@@ -26,6 +29,7 @@ import psutil
 from local_aws import ministack_adapter
 from local_aws.core import process
 from local_aws.core.context import LocalAws
+from local_aws.core.proxies import spare_loopback
 from local_aws.core.store import Store
 from local_aws.images import ImageStore
 
@@ -41,6 +45,10 @@ REGION = "us-east-1"
 MIN_FREE_BYTES = 1 << 30
 # How long jobs and endpoints may take to stop before they are killed.
 STOP_SECONDS = 15
+# For how long a lock that is held is asked for again.
+LOCK_SECONDS = 1.0
+# How often is looked whether the state folder is still there.
+LOOK_SECONDS = 2.0
 
 
 class CannotStartError(Exception):
@@ -53,6 +61,8 @@ class Settings:
 
     port: int
     state: Path
+    label: str = ""
+    """Kept in the lock file for whoever started the server: what it runs, say."""
 
     @property
     def endpoint_url(self) -> str:
@@ -62,6 +72,8 @@ class Settings:
 
 def run(settings: Settings) -> int:
     """Serve until told to stop; the process's exit code."""
+    os.umask(0o077)  # what is kept here, secrets too, is its owner's alone
+    spare_loopback(os.environ)
     try:
         lock = claim(settings)
     except CannotStartError as problem:
@@ -78,46 +90,104 @@ def run(settings: Settings) -> int:
     try:
         # Not asyncio.run: at the end that would wait for every stack operation under way, and one that
         # waits for a Lambda may never end. The next start rolls them back.
-        loop.run_until_complete(_serve(settings, Services(_context(settings, store, root))))
+        services = Services(_context(settings, store, root))
+        threading.Thread(target=_end_without_state, args=(lock, settings.state), daemon=True).start()
+        loop.run_until_complete(_serve(settings, services))
     finally:
         process.end()
         _end_children()
-        lock.close()
+        # The lock is left to the kernel: whoever finds it free can be sure that this process is gone.
     return 0
 
 
 def claim(settings: Settings) -> IO[str]:
-    """The state folder's lock, held until the process ends.
+    """The state folder's lock, held until the process ends; in it, as JSON, stands who holds it.
 
     Raises CannotStartError for whatever stands in the way.
     """
     state = settings.state
     try:
-        state.mkdir(parents=True, exist_ok=True)
+        lock = _lock(state)
         (state / "local_aws").mkdir(exist_ok=True)
-        lock = (state / "server.lock").open("a+")
     except OSError as error:
         raise CannotStartError(
             f"the state folder {state} cannot be used ({error.strerror}); choose another with --state"
         ) from error
     try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        lock.seek(0)
-        owner = lock.read().strip() or "unknown"
-        lock.close()
-        raise CannotStartError(
-            f"the state folder {state} is in use by another server (process {owner}); stop that one first"
-        ) from error
-    try:
         _check_disk(state)
         _check_port(settings.port)
         lock.truncate(0)
-        lock.write(f"{os.getpid()}\n")
+        lock.write(json.dumps({"pid": os.getpid(), "port": settings.port, "label": settings.label}) + "\n")
         lock.flush()
+    except CannotStartError:
+        lock.close()
+        raise
     except OSError as error:
+        lock.close()
         raise CannotStartError(f"the state folder {state} cannot be written ({error.strerror})") from error
     return lock
+
+
+def _lock(state: Path) -> IO[str]:
+    """The lock file of the state folder, locked; made with the folder if they are not there.
+
+    Who only looks whether the lock is held has it for a moment: it is asked for more than once.
+    """
+    deadline = time.monotonic() + LOCK_SECONDS
+    while True:
+        state.mkdir(parents=True, exist_ok=True, mode=0o700)
+        _make_private(state)
+        path = state / "server.lock"
+        lock = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600), "a+")
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            owner = _owner(lock)
+            lock.close()
+            if time.monotonic() > deadline:
+                raise CannotStartError(
+                    f"the state folder {state} is in use by another server (process {owner}); "
+                    "stop that one first"
+                ) from error
+        else:
+            if _is_in_place(lock, path):
+                return lock
+            lock.close()  # the folder was taken away between opening and locking
+        time.sleep(0.05)
+
+
+def _owner(lock: IO[str]) -> str:
+    lock.seek(0)
+    try:
+        return str(json.loads(lock.read())["pid"])
+    except (ValueError, TypeError, KeyError):
+        return "unknown"
+
+
+def _make_private(folder: Path) -> None:
+    """Close a folder of ours that others could read; one that many share is not ours."""
+    found = folder.stat()
+    if found.st_uid == os.geteuid() and found.st_mode & 0o077 and not found.st_mode & stat.S_ISVTX:
+        folder.chmod(0o700)
+
+
+def _is_in_place(lock: IO[str], path: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(lock.fileno()), path.stat())
+    except FileNotFoundError:
+        return False
+
+
+def _end_without_state(lock: IO[str], state: Path) -> None:
+    """End at once when the state folder is taken away: nothing could be kept any more, and who looks for a
+    server finds it by the lock that lay there.
+    """
+    while _is_in_place(lock, state / "server.lock"):
+        time.sleep(LOOK_SECONDS)
+    print(f"local AWS: the state folder {state} was taken away, so the server ends", file=sys.stderr)
+    process.end()
+    _end_children()
+    os._exit(1)
 
 
 def _check_disk(state: Path) -> None:

@@ -16,13 +16,12 @@ def down(target: Target, wipe: bool) -> None:
     from cli import local_server
     from cli.console import console, say
     from cli.errors import CliError
-    from cli.interrupt import uninterrupted
 
     if not target.is_local:
         raise CliError(
             "`down` stops the local AWS. To remove what is on AWS: `classifier destroy --target aws`."
         )
-    with console().status("Stopping the local AWS"), uninterrupted():
+    with console().status("Stopping the local AWS"):
         stopped = local_server.stop(target)
         if wipe:
             local_server.wipe(target)

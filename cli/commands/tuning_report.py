@@ -22,12 +22,14 @@ def tuning_report(target: Target, run: str | None, output: Path | None) -> None:
 
     from cli.chain_reader import latest_run
     from cli.console import say
+    from cli.files import replacing
     from cli.tuning_report.page import render
     from cli.tuning_report.read import read
 
     search = read(target, run or latest_run(target))
     path = output or target.home / "reports" / f"{search.name}.html"
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(render(search, datetime.now(UTC)), encoding="utf-8")
+    with replacing(path) as part:
+        part.write_text(render(search, datetime.now(UTC)), encoding="utf-8")
     best = f", the best {search.metric} {search.ranked[0].objective:.4g}" if search.ranked else ""
     say(f"{search.name}: {len(search.trials)} trials{best}. The page is {path}")

@@ -33,7 +33,10 @@ ROOT_CREDENTIALS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"
 # By this the server knows its own clients, whom it answers already while it starts and still while it stops.
 USER_AGENT = "local-aws-itself"
 _CONFIG = Config(
-    s3={"addressing_style": "path"}, retries={"total_max_attempts": 2}, user_agent_extra=USER_AGENT
+    s3={"addressing_style": "path"},
+    retries={"total_max_attempts": 2},
+    user_agent_extra=USER_AGENT,
+    proxies={},
 )
 # One session for all clients: it keeps the service models it has read (SageMaker's alone takes a second).
 # Sessions are not thread-safe while they make a client; the clients are.

@@ -27,6 +27,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO, Protocol
 
+from local_aws.core.proxies import spare_loopback
+
 # CloudWatch Logs' limit for one event is 256 KiB of UTF-8; a longer line is cut into pieces.
 MAX_LINE_CHARACTERS = 60_000
 # How long output may still flow after a process has ended (something that left its group holds the pipe).
@@ -268,7 +270,9 @@ def _environment(image: ImageLike, env: Mapping[str, str], base_dir: Path) -> di
     inherited["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), inherited.get("PATH", os.defpath)])
     # Output must arrive line by line; image folders are shared, so no bytecode is written into them.
     defaults = {"PYTHONUNBUFFERED": "1", "PYTHONDONTWRITEBYTECODE": "1"}
-    return {**inherited, **defaults, **image.env, **env, "SAGEMAKER_BASE_DIR": str(base_dir)}
+    given = {**inherited, **defaults, **image.env, **env, "SAGEMAKER_BASE_DIR": str(base_dir)}
+    spare_loopback(given)  # a proxy that a job is given is for elsewhere; the local AWS is here
+    return given
 
 
 def _sweep(directory: Path) -> None:

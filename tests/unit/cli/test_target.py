@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import fcntl
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
+from cli import server_lock
+from cli.errors import LocalAwsFailed, NotUp
 from cli.target import BadTarget, resolve
 
 
@@ -27,7 +34,6 @@ def test_local_children_get_the_local_aws_whatever_the_user_s_credentials(
     assert (env["AWS_ACCESS_KEY_ID"], env["CDK_DEFAULT_ACCOUNT"]) == ("test", "000000000000")
     assert "AWS_PROFILE" not in env
     assert "AWS_SESSION_TOKEN" not in env
-    assert "127.0.0.1" in env["NO_PROXY"]
 
 
 def test_aws_children_keep_the_user_s_credentials_and_no_local_address(
@@ -49,6 +55,53 @@ def test_a_port_that_is_none_is_named(port: str, tmp_path: Path, monkeypatch: py
     monkeypatch.setenv("CLASSIFIER_PORT", port)
     with pytest.raises(BadTarget, match="CLASSIFIER_PORT"):
         resolve("local", tmp_path)
+
+
+@contextmanager
+def server_on(home: Path, port: int) -> Iterator[None]:
+    """A local AWS of `home` runs on that port, as its lock tells it."""
+    server_lock.path(home).parent.mkdir(parents=True)
+    with server_lock.path(home).open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        json.dump({"pid": os.getpid(), "port": port, "label": ""}, lock)
+        lock.flush()
+        yield
+
+
+def test_the_port_is_that_of_the_server_that_runs_here(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with server_on(tmp_path / ".local", 4577):
+        assert resolve("local", tmp_path).port == 4577
+        monkeypatch.setenv("CLASSIFIER_PORT", "4577")
+        assert resolve("local", tmp_path).port == 4577
+        monkeypatch.setenv("CLASSIFIER_PORT", "4566")
+        with pytest.raises(BadTarget, match=r"runs on port 4577 .* CLASSIFIER_PORT says 4566"):
+            resolve("local", tmp_path)
+        assert resolve("aws", tmp_path).port == 4566
+    assert resolve("local", tmp_path).port == 4566
+
+
+def test_nobody_is_asked_in_place_of_a_server_that_does_not_run(tmp_path: Path) -> None:
+    target = resolve("local", tmp_path)
+    with pytest.raises(NotUp, match="make up"):
+        target.client("s3")
+    with server_on(tmp_path / ".local", 4566):
+        assert target.client("s3").meta.endpoint_url == "http://127.0.0.1:4566"
+
+
+def test_a_server_that_does_not_say_who_it_is_is_named_and_not_passed_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server_lock, "_PATIENCE_SECONDS", 0)
+    lock = server_lock.path(tmp_path / ".local")
+    lock.parent.mkdir(parents=True)
+    lock.write_text("4711\n")  # as an earlier version wrote it
+    assert resolve("local", tmp_path).port == 4566
+    with lock.open() as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        with pytest.raises(LocalAwsFailed, match="process 4711"):
+            resolve("local", tmp_path)
 
 
 def test_the_project_is_the_setting_of_cdk_json(tmp_path: Path) -> None:

@@ -1,0 +1,82 @@
+"""Files that are whole or not there, and folders that are nobody else's."""
+
+from __future__ import annotations
+
+import os
+import stat
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Literal
+
+from cli.errors import CliError
+
+PRIVATE_FOLDER = 0o700
+PRIVATE_FILE = 0o600
+
+
+class HomeUnusable(CliError):
+    """The folder that keeps everything local cannot be made or written."""
+
+
+def private_folder(folder: Path) -> Path:
+    """Makes `folder`, or closes the one that is there to everybody but its owner: keys and logs lie in it.
+
+    A folder that many share, or the user's own home, is left as it is; the files in it are private each.
+
+    Raises:
+        HomeUnusable: it cannot be made or written.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=PRIVATE_FOLDER)
+        found = folder.stat()
+        shared = found.st_mode & stat.S_ISVTX or folder == Path.home()
+        if found.st_uid == os.geteuid() and not shared and found.st_mode & 0o077:
+            folder.chmod(PRIVATE_FOLDER)
+    except OSError as error:
+        raise HomeUnusable(
+            f"The folder {folder} cannot be used ({error.strerror}). Put that right, or choose another with "
+            "CLASSIFIER_HOME."
+        ) from None
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise HomeUnusable(
+            f"The folder {folder} is not writable for you. Make it so, or choose another with "
+            "CLASSIFIER_HOME."
+        )
+    return folder
+
+
+def open_private(path: Path, mode: Literal["w", "a"]) -> IO[str]:
+    """Opens a file to write or append which only its owner may read, also if it was there before."""
+    flags = os.O_WRONLY | os.O_CREAT | (os.O_APPEND if mode == "a" else os.O_TRUNC)
+    descriptor = os.open(path, flags, PRIVATE_FILE)
+    os.fchmod(descriptor, PRIVATE_FILE)
+    return os.fdopen(descriptor, mode, encoding="utf-8")
+
+
+@contextmanager
+def replacing(path: Path, private: bool = False) -> Iterator[Path]:
+    """A file beside `path` to write, which takes its place when the block ends well, and else is gone.
+
+    Its name is its own and hidden: two commands at once do not write into each other's, and what a kill
+    leaves is not taken for a picture.
+    """
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem[:40]}-", suffix=path.suffix)
+    part = Path(name)
+    try:
+        if not private:
+            os.fchmod(handle, 0o666 & ~_umask())
+        os.close(handle)
+        yield part
+        part.replace(path)
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise
+
+
+def _umask() -> int:
+    """The process's umask, which can only be read by setting it."""
+    mask = os.umask(0o077)
+    os.umask(mask)
+    return mask
