@@ -6,7 +6,7 @@ import json
 import mimetypes
 import urllib.error
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -35,6 +35,14 @@ class Prediction:
     @property
     def ranking(self) -> list[tuple[str, float]]:
         return [(str(item["class"]), float(item["confidence"])) for item in self.answer["predictions"]]
+
+
+def must_be_files(pictures: Iterable[Path]) -> None:
+    """Raises RequestFailed naming the first that is no file, before anybody is asked about the others."""
+    for picture in pictures:
+        if not picture.is_file():
+            what = "is no file" if picture.exists() else "No such file"
+            raise RequestFailed(f"{picture}: {what}. Name picture files. Nothing was asked.")
 
 
 def classify(

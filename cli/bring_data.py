@@ -6,7 +6,7 @@ from pathlib import Path
 
 from cli import dataset as datasets
 from cli.console import console, say
-from cli.dataset import Dataset
+from cli.dataset import Dataset, Examined
 from cli.interrupt import Interrupted
 from cli.progress import counting
 from cli.render import dataset_table, finding_lines
@@ -15,8 +15,13 @@ from cli.target import Target
 from cli.upload import Uploaded, check_name, look, send
 
 
-def bring_data(target: Target, folder: Path, name: str | None) -> tuple[str, Dataset]:
+def bring_data(
+    target: Target, folder: Path, name: str | None, examined: Examined | None = None
+) -> tuple[str, Dataset]:
     """Uploads `folder` as a dataset; returns its name and what is in it.
+
+    Args:
+        examined: what `look_through` found, if that was done before.
 
     Raises:
         BadDataset: it cannot become a dataset; nothing was uploaded.
@@ -26,13 +31,9 @@ def bring_data(target: Target, folder: Path, name: str | None) -> tuple[str, Dat
     name = check_name(name or datasets.dataset_name(folder))
     bucket = outputs(target, "storage")["DataBucket"]
     remote = look(target, bucket, name)
-    with counting("Checking pictures") as count:
-        try:
-            dataset = datasets.examine(folder, remote.assigned(), count.to)
-        except datasets.BadDataset as error:
-            _show_findings(error.findings)
-            raise
-    _show_findings(dataset.findings)
+    examined = examined or look_through(folder)
+    _show_findings(examined.findings)
+    dataset = datasets.assign(examined, remote.assigned())
     console().print(dataset_table(dataset))
     if dataset.made_splits:
         say(f"* made here: {', '.join(dataset.made_splits)} (stratified, seeded, 70/15/15).")
@@ -46,6 +47,22 @@ def bring_data(target: Target, folder: Path, name: str | None) -> tuple[str, Dat
         ) from None
     _show_result(bucket, name, done)
     return name, dataset
+
+
+def look_through(folder: Path) -> Examined:
+    """Checks every picture of a folder.
+
+    Raises:
+        BadDataset: it cannot become a dataset, whatever was uploaded before; what was found is shown.
+    """
+    with counting("Checking pictures") as count:
+        try:
+            examined = datasets.examine(folder, count.to)
+            datasets.assign(examined)
+        except datasets.BadDataset as error:
+            _show_findings(error.findings)
+            raise
+    return examined
 
 
 def _show_findings(findings: tuple[datasets.Finding, ...]) -> None:

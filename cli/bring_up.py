@@ -2,45 +2,52 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Any
 
 from cli import cdk, local_code, local_server, server_lock
 from cli.cdk_output import Deployment
 from cli.console import console, say
-from cli.errors import CliError, bucket_gone
+from cli.errors import CliError, WouldFail, bucket_gone
 from cli.files import private_folder
 from cli.interrupt import Interrupted, uninterrupted
-from cli.locks import alone
+from cli.locks import alone, nothing
 from cli.outputs import read, save
 from cli.render_deployment import DeploymentView
 from cli.target import Target
 
 
-def bring_up(target: Target) -> dict[str, Any]:
+def bring_up(target: Target, check: Callable[[], None] = nothing) -> dict[str, Any]:
     """Starts the local AWS (for local), deploys, and saves the addresses; returns them.
+
+    Args:
+        check: called before anything is deployed, when the target can be asked; may raise WouldFail.
 
     On Ctrl-C a local AWS started here is stopped again: nobody asked to keep half a deployment running.
     Of two at once the second waits, before it starts anything that the first would stop on its Ctrl-C.
     """
     with _turn(target) as turn:
-        return _bring_up(target, turn)
+        return _bring_up(target, turn, check)
 
 
-def _bring_up(target: Target, turn: int) -> dict[str, Any]:
+def _bring_up(target: Target, turn: int, check: Callable[[], None]) -> dict[str, Any]:
     was_up = _is_up(target)
     try:
         if target.is_local:
             start_local_aws(target)
+        check()
         with DeploymentView(target) as view:
             cdk.deploy(target, view.show, turn)
         found = save(target, read(target))
         check_buckets(target, found)
         return found
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, WouldFail) as why:
         with uninterrupted():
             if target.is_local and not was_up:
                 local_server.stop(target)
+        if isinstance(why, WouldFail):
+            raise
         raise Interrupted(_what_stays(target)) from None
 
 

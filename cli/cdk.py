@@ -110,6 +110,14 @@ def _install_cli(target: Target, folder: Path) -> None:
         part.rename(folder)
 
 
+def context_arguments(target: Target) -> list[str]:
+    """Where the app finds its settings, beside cdk.json."""
+    arguments = ["--context", f"defaults={json.dumps(LOCAL_DEFAULTS)}"] if target.is_local else []
+    if config := os.environ.get("CLASSIFIER_CONFIG"):  # settings from another file than cdk.json
+        arguments += ["--context", f"config={config}"]
+    return arguments
+
+
 def log_path(target: Target) -> Path:
     return target.home / "cdk.log"
 
@@ -117,10 +125,7 @@ def log_path(target: Target) -> Path:
 def _run(target: Target, arguments: list[str], on_change: OnChange, turn: int) -> Deployment:
     program = [str(node_bin() / "node"), str(install_cli(target)), *arguments]
     program += ["--output", str(target.home / f"cdk.out.{target.kind}"), "--no-color", "--ci"]
-    if target.is_local:
-        program += ["--context", f"defaults={json.dumps(LOCAL_DEFAULTS)}"]
-    if config := os.environ.get("CLASSIFIER_CONFIG"):  # settings from another file than cdk.json
-        program += ["--context", f"config={config}"]
+    program += context_arguments(target)
     deployment = Deployment(command=arguments[0])
     on_change(deployment)
     with open_private(log_path(target), "a") as log, _process(target, program, turn) as process:

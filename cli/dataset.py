@@ -1,14 +1,15 @@
 """A picture folder becomes a dataset: look at every picture, say what is wrong, give each its split.
 
-`examine(folder, assigned)` is the whole way: find classes and splits, check all pictures in parallel, set
-aside what must not be learned from, fill missing splits, and refuse what cannot work. Its result, `Dataset`,
-lists what to upload and every finding; nothing has been copied or changed by then.
+`examine(folder)` finds classes and splits, checks all pictures in parallel and sets aside what must not be
+learned from; it needs nothing but the folder. `assign(examined, assigned)` fills missing splits, as far as
+what was uploaded before does not decide them, and refuses what cannot work. Its result, `Dataset`, lists what
+to upload and every finding; nothing has been copied or changed by then.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -76,21 +77,24 @@ class _File:
     label: str
 
 
-def examine(
-    folder: Path,
-    assigned: Mapping[tuple[str, str], str] | None = None,
-    on_checked: Callable[[int, int], None] = lambda done, total: None,
-) -> Dataset:
-    """Checks `folder` and decides every picture's split.
+@dataclass(frozen=True)
+class Examined:
+    """A folder's usable pictures with what was seen in them, and every finding."""
+
+    folder: Path
+    usable: tuple[tuple[_File, Checked], ...]
+    findings: tuple[Finding, ...]
+
+
+def examine(folder: Path, on_checked: Callable[[int, int], None] = lambda done, total: None) -> Examined:
+    """Looks at every picture of `folder`.
 
     Args:
         folder: `<class>/<picture>`, or `{train,valid,test}/<class>/<picture>` (also `val`, `validation`).
-        assigned: split by (class, file name) of what was uploaded before; pictures in chosen splits keep
-            theirs, so that adding pictures never moves one from test to train.
         on_checked: called with (pictures checked, pictures in all).
 
     Raises:
-        BadDataset: it cannot become a dataset; says why and what to do.
+        BadDataset: there are no pictures in it where they should be; says why and what to do.
     """
     findings: list[Finding] = []
     files = _find(folder, findings)
@@ -111,8 +115,22 @@ def examine(
     usable = _without_duplicates(checked, folder, findings)
     for label in sorted({file.label for file in files} - {file.label for file, _ in usable}):
         findings.append(Finding("class", label, "has no usable picture left and is left out"))
-    pictures, made = _with_splits(usable, assigned or {})
-    dataset = Dataset(folder, tuple(pictures), tuple(findings), made)
+    return Examined(folder, tuple(usable), tuple(findings))
+
+
+def assign(examined: Examined, assigned: Mapping[tuple[str, str], str] | None = None) -> Dataset:
+    """Decides every picture's split.
+
+    Args:
+        examined: what `examine` found.
+        assigned: split by (class, file name) of what was uploaded before; pictures in chosen splits keep
+            theirs, so that adding pictures never moves one from test to train.
+
+    Raises:
+        BadDataset: it cannot become a dataset; says why and what to do.
+    """
+    pictures, made = _with_splits(examined.usable, assigned or {})
+    dataset = Dataset(examined.folder, tuple(pictures), examined.findings, made)
     _refuse_what_cannot_work(dataset)
     return dataset
 
@@ -216,7 +234,7 @@ def _without_duplicates(
 
 
 def _with_splits(
-    usable: list[tuple[_File, Checked]], assigned: Mapping[tuple[str, str], str]
+    usable: Sequence[tuple[_File, Checked]], assigned: Mapping[tuple[str, str], str]
 ) -> tuple[list[Picture], tuple[str, ...]]:
     fixed = {file.split for file, _ in usable if file.split}
     missing = tuple(split for split in SPLITS if split not in fixed)

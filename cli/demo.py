@@ -8,24 +8,28 @@ from __future__ import annotations
 
 import os
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cli import api, render
-from cli.bring_data import bring_data
+from cli import api, preflight, render
+from cli.bring_data import bring_data, look_through
 from cli.bring_up import bring_up
 from cli.chain import Chain
 from cli.console import console, say
-from cli.dataset import Dataset, Picture
+from cli.dataset import Dataset, Examined, Picture, dataset_name, must_be_folder
 from cli.demo_data import write_digits
 from cli.errors import RequestFailed
+from cli.files import private_folder
 from cli.follow import follow
 from cli.launch import launch, payload
 from cli.outputs import save
 from cli.progress import counting
 from cli.render_chain import seconds as seconds_between
 from cli.target import Target
+from cli.upload import check_name
 
+DIGITS = "digits"
 DIGITS_RECIPE = "digits"
 FOLDER_RECIPE = "finetune"
 
@@ -56,20 +60,49 @@ class Asking:
             return ""
 
 
-def demo(target: Target, data: Path | None, recipe: str | None) -> None:
+@dataclass(frozen=True)
+class Plan:
+    """What the main job works on; `recipe` is None where the bucket has to say whether there is one of the
+    dataset's name.
+    """
+
+    folder: Path
+    name: str
+    examined: Examined
+    recipe: str | None
+
+
+def prepare(target: Target, data: Path | None, recipe: str | None) -> Plan:
+    """Checks all that can be checked before anything is started.
+
+    Raises:
+        BadDataset: the folder cannot become a dataset.
+        WouldFail: settings, recipe or disk would not do.
+    """
+    if data is not None:
+        must_be_folder(data)
+    name = check_name(dataset_name(data)) if data else DIGITS
+    wanted = recipe or (None if data else DIGITS_RECIPE)
+    preflight.check_launch(target, wanted, name)
+    folder = data or _demo_folder(target)
+    examined = look_through(folder)
+    preflight.check_room(target, examined)
+    return Plan(folder, name, examined, wanted)
+
+
+def demo(target: Target, plan: Plan) -> None:
     """Runs the main job and prints what to go on with; see `classifier demo --help`."""
     _say(1, "Deploying")
     begun = time.monotonic()
-    outputs = bring_up(target)
+    outputs = bring_up(target, lambda: preflight.check_launch(target, plan.recipe, plan.name))
     timings: dict[str, float | None] = {
         "install": _install_seconds(target),
         "deploy": time.monotonic() - begun,
     }
 
     _say(2, "Uploading the pictures")
-    folder = data or _demo_folder(target)
-    name, dataset = bring_data(target, folder, None)
-    chosen = recipe or (_recipe_for(target, outputs, name) if data else DIGITS_RECIPE)
+    name, dataset = bring_data(target, plan.folder, plan.name, plan.examined)
+    chosen = plan.recipe or _recipe_for(target, outputs, name)
     asking = Asking(target, outputs, _test_picture(dataset))
 
     _say(3, f"Tuning with the recipe {chosen}, training, registering and promoting the best")
@@ -132,7 +165,7 @@ def _say_outcome(chain: Chain) -> None:
 
 
 def _demo_folder(target: Target) -> Path:
-    folder = target.home / "data" / "digits"
+    folder = private_folder(target.home) / "data" / DIGITS
     with counting("Writing digits") as count:
         write_digits(folder, count.to)
     return folder

@@ -26,6 +26,10 @@ class LocalAwsFailed(CliError):
     """The local AWS stopped or never became ready."""
 
 
+class WouldFail(CliError):
+    """Something that would have failed later; nothing was started or deployed."""
+
+
 class NotUp(CliError):
     """The local AWS of this checkout is not up."""
 

@@ -52,6 +52,7 @@ def stage(target: Target, source: str | None, arch: str | None, name: str | None
     """
     if name is not None and not _NAME.fullmatch(name):
         raise BadWeights(f"{name!r} cannot be a name: letters, digits, dots, dashes and underscores.")
+    _check(source, arch)
     bucket = outputs(target, "storage")["ArtifactsBucket"]
     with tempfile.TemporaryDirectory() as folder:
         found, state = _state(target, source, arch, Path(folder))
@@ -65,6 +66,22 @@ def stage(target: Target, source: str | None, arch: str | None, name: str | None
         return Staged(f"s3://{bucket}/{key}", found, staged.stat().st_size, sha256)
 
 
+def _check(source: str | None, arch: str | None) -> None:
+    """Raises BadWeights for what needs no bucket and no download to be seen."""
+    if source is None:
+        _named(arch)
+    elif Path(source).suffix not in SUFFIXES:
+        raise BadWeights(f"{source} does not end in {', '.join(SUFFIXES)}; name it after what it is.")
+    elif not source.startswith("s3://") and not Path(source).is_file():
+        raise BadWeights(f"There is no file {source}.")
+
+
+def _named(arch: str | None) -> str:
+    if arch is None:
+        raise BadWeights(f"Say which network's ImageNet weights: --arch {' | '.join(ARCHS)}.")
+    return arch
+
+
 def _state(
     target: Target, source: str | None, arch: str | None, folder: Path
 ) -> tuple[str, dict[str, Tensor]]:
@@ -73,9 +90,7 @@ def _state(
 
     try:
         if source is None:
-            if arch is None:
-                raise BadWeights(f"Say which network's ImageNet weights: --arch {' | '.join(ARCHS)}.")
-            return arch, weights.imagenet(arch)
+            return _named(arch), weights.imagenet(_named(arch))
         return weights.from_file(_here(target, source, folder), arch)
     except UnusableWeights as error:
         raise BadWeights(f"{error}. Nothing was uploaded.") from None
@@ -83,14 +98,11 @@ def _state(
 
 def _here(target: Target, source: str, folder: Path) -> Path:
     """The file on this machine, fetched if it is in S3."""
-    path = folder / Path(source).name if source.startswith("s3://") else Path(source)
-    if path.suffix not in SUFFIXES:
-        raise BadWeights(f"{source} does not end in {', '.join(SUFFIXES)}; name it after what it is.")
-    if source.startswith("s3://"):
-        bucket, _, key = source.removeprefix("s3://").partition("/")
-        target.client("s3").download_file(bucket, key, str(path))
-    elif not path.is_file():
-        raise BadWeights(f"There is no file {source}.")
+    if not source.startswith("s3://"):
+        return Path(source)
+    path = folder / Path(source).name
+    bucket, _, key = source.removeprefix("s3://").partition("/")
+    target.client("s3").download_file(bucket, key, str(path))
     return path
 
 

@@ -18,6 +18,16 @@ free=$(df -Pm . | awk 'NR == 2 {print $4}')
 [ -d .venv ] || [ "$free" -ge 8000 ] ||
   fail "$free MB are free here and 8000 are needed (PyTorch alone takes 5000). Free some space and run again."
 
+# One at a time; the lock goes with this shell, however it ends. `flock` itself is not on every machine.
+mkdir -p .local && chmod 700 .local
+exec 9>>.local/install.turn
+turn='import fcntl, sys; fcntl.flock(9, fcntl.LOCK_EX | int(sys.argv[1]) * fcntl.LOCK_NB)'
+if ! "$python" -c "$turn" 1 2>/dev/null; then
+  echo "Another install is at work in this checkout: waiting for it ..."
+  "$python" -c "$turn" 0
+  [ .venv/ready -nt requirements.txt ] && [ .venv/ready -nt pyproject.toml ] && exit 0
+fi
+
 if [ ! -x .venv/bin/uv ]; then
   echo "Making .venv ..."
   rm -rf .venv

@@ -21,6 +21,7 @@ def classify(target: Target, pictures: tuple[Path, ...], top_k: int | None) -> N
     from cli.errors import RequestFailed
     from cli.outputs import read
 
+    api.must_be_files(pictures)
     outputs = read(target)
     refused = 0
     for picture in pictures:

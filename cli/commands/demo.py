@@ -22,6 +22,8 @@ def demo(target: Target, data: Path | None, recipe: str | None, yes: bool) -> No
     from cli.commands.launch import JOB_COST
     from cli.commands.up import AWS_COST
     from cli.demo import demo as run
+    from cli.demo import prepare
 
+    plan = prepare(target, data, recipe)
     confirm_cost(target, f"{AWS_COST}\n{JOB_COST}", yes)
-    run(target, data, recipe)
+    run(target, plan)

@@ -21,8 +21,10 @@ def up(target: Target, yes: bool) -> None:
     """Deploy all stacks; locally start the local AWS first."""
     from cli.bring_up import bring_up
     from cli.console import say
+    from cli.preflight import check_settings
     from cli.render import address_lines
 
+    check_settings(target)
     confirm_cost(target, AWS_COST, yes)
     outputs = bring_up(target)
     say("\n".join(address_lines(outputs)))

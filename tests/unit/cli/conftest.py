@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
+from cli.dataset import Dataset, assign, examine
 from cli.target import Target
 
 
@@ -38,6 +39,15 @@ def folder(tmp_path: Path) -> Callable[[dict[str, int]], Path]:
         return root
 
     return make
+
+
+def dataset_of(
+    folder: Path,
+    assigned: Mapping[tuple[str, str], str] | None = None,
+    on_checked: Callable[[int, int], None] = lambda done, total: None,
+) -> Dataset:
+    """The dataset that a folder becomes."""
+    return assign(examine(folder, on_checked), assigned)
 
 
 class FakeTarget(Target):

@@ -72,7 +72,7 @@ def test_a_usage_mistake_exits_2(arguments: list[str], capsys: pytest.CaptureFix
     [
         ["status"],
         ["outputs"],
-        ["classify", "a.jpg"],
+        ["classify", __file__],
         ["destroy"],
         ["tune", "--recipe", "r", "--dataset", "d"],
     ],

@@ -11,9 +11,10 @@ from typing import Any
 
 import pytest
 
-from cli.dataset import BadDataset, examine
+from cli.dataset import BadDataset
 from cli.target import Target
 from cli.upload import check_name, key_of, look, send
+from tests.unit.cli.conftest import dataset_of
 
 Make = Callable[[dict[str, int]], Path]
 Targets = Callable[..., Target]
@@ -53,7 +54,7 @@ class Bucket:
 
 def test_a_second_upload_sends_nothing(folder: Make, target: Targets) -> None:
     s3 = Bucket()
-    aws, dataset = target(s3=s3), examine(folder({"ant": 20, "bee": 20}))
+    aws, dataset = target(s3=s3), dataset_of(folder({"ant": 20, "bee": 20}))
     assert send(aws, dataset, look(aws, "b", "insects")).sent == 40
     assert set(s3.objects) == {f"insects/{key_of(picture)}" for picture in dataset.pictures}
     again = send(aws, dataset, look(aws, "b", "insects"))
@@ -63,7 +64,7 @@ def test_a_second_upload_sends_nothing(folder: Make, target: Targets) -> None:
 
 def test_an_interrupted_upload_goes_on_where_it_stopped(folder: Make, target: Targets) -> None:
     s3 = Bucket(fail_after=25)
-    aws, dataset = target(s3=s3), examine(folder({"ant": 50, "bee": 50}))
+    aws, dataset = target(s3=s3), dataset_of(folder({"ant": 50, "bee": 50}))
     with pytest.raises(KeyboardInterrupt):
         send(aws, dataset, look(aws, "b", "insects"))
     assert len(s3.objects) == 25
@@ -76,7 +77,7 @@ def test_an_interrupted_upload_goes_on_where_it_stopped(folder: Make, target: Ta
 def test_a_changed_picture_is_sent_again(folder: Make, target: Targets) -> None:
     s3 = Bucket()
     root = folder({"ant": 5, "bee": 5})
-    aws, dataset = target(s3=s3), examine(root)
+    aws, dataset = target(s3=s3), dataset_of(root)
     send(aws, dataset, look(aws, "b", "d"))
     key = next(iter(s3.objects))
     s3.objects[key] = s3.objects[key][::-1]
@@ -87,7 +88,7 @@ def test_pictures_the_folder_lacks_are_told_and_kept(folder: Make, target: Targe
     s3 = Bucket()
     s3.objects["d/train/ant/old.png"] = b"x"
     s3.objects["other/train/ant/old.png"] = b"x"
-    aws, dataset = target(s3=s3), examine(folder({"ant": 5, "bee": 5}))
+    aws, dataset = target(s3=s3), dataset_of(folder({"ant": 5, "bee": 5}))
     assert send(aws, dataset, look(aws, "b", "d")).extra == ("train/ant/old.png",)
     assert "d/train/ant/old.png" in s3.objects
 
@@ -96,20 +97,20 @@ def test_adding_pictures_never_moves_one_from_test_to_train(folder: Make, target
     s3 = Bucket()
     root = folder({"ant": 20, "bee": 20})
     aws = target(s3=s3)
-    send(aws, examine(root), look(aws, "b", "d"))
+    send(aws, dataset_of(root), look(aws, "b", "d"))
     before = look(aws, "b", "d").assigned()
     for number in range(15):
         (root / "ant" / f"new{number}.png").write_bytes(
             (root / "ant" / "0.png").read_bytes() + bytes([number])
         )
     remote = look(aws, "b", "d")
-    assert send(aws, examine(root, remote.assigned()), remote).extra == ()
+    assert send(aws, dataset_of(root, remote.assigned()), remote).extra == ()
     after = look(aws, "b", "d").assigned()
     assert {key: after[key] for key in before} == before
 
 
 def test_progress_counts_what_was_there_too(folder: Make, target: Targets) -> None:
-    aws, dataset = target(s3=Bucket()), examine(folder({"ant": 20, "bee": 20}))
+    aws, dataset = target(s3=Bucket()), dataset_of(folder({"ant": 20, "bee": 20}))
     steps: list[int] = []
     send(aws, dataset, look(aws, "b", "d"), steps.append)
     assert sum(steps) == 40

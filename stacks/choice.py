@@ -1,0 +1,48 @@
+"""Which settings the user chose: those of cdk.json, or of a file named with `-c config=`.
+
+`minimal` and `comprehensive` are in stacks/samples/, anything else is a path to a JSON file of the same form.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from stacks.settings import CONTEXT_KEY, Settings, SettingsError, load
+
+ROOT = Path(__file__).resolve().parents[1]
+SAMPLES = ROOT / "stacks" / "samples"
+
+
+def chosen(context: Callable[[str], Any]) -> Settings:
+    """The settings for this synth; `context` answers a context key's value, or None.
+
+    `-c defaults=` takes a JSON object with other defaults: the command line gives those of the local AWS.
+
+    Raises:
+        SettingsError: the file cannot be read, or a setting cannot be used.
+    """
+    defaults = json.loads(context("defaults") or "{}")
+    config = context("config")
+    if config is None:
+        return load(_over(defaults, context(CONTEXT_KEY) or {}), "cdk.json")
+    path = Path(config) if config.endswith(".json") else SAMPLES / f"{config}.json"
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        samples = ", ".join(sorted(sample.stem for sample in SAMPLES.glob("*.json")))
+        raise SettingsError(
+            f"config={config}: there is no file {path}; give one of {samples}, or the path of a .json file."
+        ) from None
+    except (OSError, ValueError) as error:
+        raise SettingsError(f"config={config}: {path} cannot be read as JSON: {error}") from None
+    return load(_over(defaults, values), str(path.relative_to(ROOT) if path.is_relative_to(ROOT) else path))
+
+
+def _over(defaults: object, values: object) -> object:
+    """`values` with what they leave out taken from `defaults`, object by object."""
+    if not (isinstance(defaults, dict) and isinstance(values, dict)):
+        return values
+    return {**defaults, **{key: _over(defaults.get(key), value) for key, value in values.items()}}
