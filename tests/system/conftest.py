@@ -29,6 +29,8 @@ LOCAL_SETTINGS = {
     "drift": {"capture_percent": 100},
 }
 
+PROXIES = ("http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY")
+
 
 def free_port() -> int:
     with socket.socket() as probe:
@@ -104,6 +106,10 @@ def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]
     deployed = Deployment(target, home, environment)
     if target == "local":
         environment["CLASSIFIER_PORT"] = str(free_port())
+        # A proxy that nobody answers at: whatever on this machine asked this machine through it would fail.
+        environment |= dict.fromkeys(PROXIES, "http://127.0.0.1:9")
+        for name in ("NO_PROXY", "no_proxy"):
+            environment.pop(name, None)
         deployed.configure(LOCAL_SETTINGS)
     try:
         deployed.cli("up", "--yes")

@@ -20,6 +20,7 @@ import pytest
 from botocore.config import Config
 
 REPOSITORY = Path(__file__).resolve().parents[3]
+_direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 ACCOUNT, REGION = "000000000000", "us-east-1"
 
 
@@ -80,7 +81,7 @@ class LocalServer:
             if process.poll() is not None:
                 raise AssertionError(f"the server ended with {process.returncode}:\n{self.log()}")
             try:
-                urllib.request.urlopen(f"{self.url}/_ministack/health", timeout=5).close()
+                _direct.open(f"{self.url}/_ministack/health", timeout=5).close()
                 return self
             except OSError:
                 time.sleep(0.1)
@@ -126,6 +127,9 @@ class LocalServer:
             aws_secret_access_key=keys["SecretAccessKey"],
             aws_session_token=keys.get("SessionToken"),
             config=Config(
-                s3={"addressing_style": "path"}, retries={"total_max_attempts": 1}, max_pool_connections=40
+                s3={"addressing_style": "path"},
+                retries={"total_max_attempts": 1},
+                max_pool_connections=40,
+                proxies={},
             ),
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import shutil
 import socket
 import subprocess
 import time
@@ -105,6 +106,47 @@ def test_two_servers_never_share_one_state_folder(running: LocalServer) -> None:
     assert process.returncode != 0
     assert running.process is not None
     assert f"in use by another server (process {running.process.pid})" in process.stderr
+
+
+ASKS_BACK = """
+import os, urllib.request, boto3
+
+def handler(event, context):
+    urllib.request.urlopen(os.environ["AWS_ENDPOINT_URL"] + "/_ministack/health").close()
+    return boto3.client("sts").get_caller_identity()["Arn"]
+"""
+
+
+def test_under_a_proxy_it_and_its_functions_reach_it_directly(
+    server: LocalServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")  # nobody is there
+    for name in ("NO_PROXY", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    server.start()
+    make_function(server, "asks", ASKS_BACK)
+    assert "asks-role" in invoke(server, "asks")
+
+
+def test_a_server_whose_state_is_taken_away_ends(server: LocalServer) -> None:
+    server.start()
+    make_function(server, "asks", ASKS_BACK)
+    invoke(server, "asks")
+    children = server.children()
+    shutil.rmtree(server.state, ignore_errors=True)
+    assert server.process is not None
+    assert server.process.wait(timeout=60) == 1
+    assert "was taken away" in server.log()
+    assert psutil.wait_procs(children, timeout=10)[1] == []
+    assert not server.state.exists()
+
+
+def test_no_file_of_the_state_is_for_others_to_read(running: LocalServer) -> None:
+    running.client("s3").create_bucket(Bucket="private")
+    running.client("s3").put_object(Bucket="private", Key="a", Body=b"secret")
+    modes = {path: path.stat().st_mode & 0o077 for path in (running.state, *running.state.rglob("*"))}
+    assert {path: mode for path, mode in modes.items() if mode} == {}
 
 
 def test_it_answers_on_loopback_only(running: LocalServer) -> None:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 from PIL import Image
 from sklearn.datasets import load_digits
 
+from cli.dataset import examine
 from cli.demo_data import write_digits
 
 
@@ -50,3 +53,39 @@ def test_writing_again_changes_nothing_and_mends_what_is_missing(digits: Path) -
     (digits / next(iter(before))).unlink()
     write_digits(digits)
     assert contents(digits) == before
+
+
+def test_two_that_write_at_once_give_whole_pictures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    save, met = Image.Image.save, threading.Barrier(2)
+    turns = threading.local()
+
+    def slow(self: Image.Image, path: Path, **options: str) -> None:
+        save(self, path, **options)  # type: ignore[arg-type]
+        turns.count = getattr(turns, "count", 0) + 1
+        if turns.count <= 20:  # both have written the same picture, neither has put it in its place
+            met.wait(20)
+
+    monkeypatch.setattr(Image.Image, "save", slow)
+    with ThreadPoolExecutor(2) as pool:
+        for done in [pool.submit(write_digits, tmp_path) for _ in range(2)]:
+            done.result()
+    assert len([path for path in tmp_path.rglob("*") if path.is_file()]) == 1797
+
+
+def test_what_a_writer_cut_short_leaves_is_no_picture(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Path, "unlink", lambda self, **_: None)  # a kill runs no cleaning up
+
+    def cut(self: Image.Image, path: Path, **_: str) -> None:
+        path.write_bytes(b"\x89PNG")
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Image.Image, "save", cut)
+        with pytest.raises(KeyboardInterrupt):
+            write_digits(tmp_path)
+    write_digits(tmp_path)
+    examined = examine(tmp_path)
+    assert examined.findings == ()
+    assert len(examined.usable) > 1700

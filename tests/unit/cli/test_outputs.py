@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import json
+import stat
+import threading
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from cli import outputs
 from cli.errors import NotDeployed
+from cli.files import private_folder
 from cli.outputs import load, reachable, read, save
 from tests.unit.cli.conftest import client_error
 
@@ -84,3 +89,60 @@ def test_a_damaged_file_is_started_over(target: Any) -> None:
 
 def test_aws_and_local_addresses_are_kept_apart(target: Any) -> None:
     assert target("aws").outputs_path != target("local").outputs_path
+
+
+def test_of_two_that_save_at_once_neither_loses_what_the_other_said(
+    target: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    there = target()
+    save(there, {"api_url": "u"})
+    second = threading.Thread(target=save, args=(there, {"tuning_job": "t", "seconds": {"tune": 2.0}}))
+    whole = outputs.load
+
+    def slow(where: Any) -> dict[str, Any]:
+        known = whole(where)
+        if not second.ident:  # the first has read and not yet written: now comes the second
+            second.start()
+            second.join(1)
+        return known
+
+    monkeypatch.setattr(outputs, "load", slow)
+    save(there, {"prediction": 1, "seconds": {"deploy": 1.0}})
+    second.join()
+    assert whole(there) == {
+        "api_url": "u",
+        "prediction": 1,
+        "tuning_job": "t",
+        "seconds": {"deploy": 1.0, "tune": 2.0},
+    }
+
+
+def test_a_save_cut_short_leaves_the_former_file_and_no_other(
+    target: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    there = target()
+    save(there, {"a": 1})
+    before = sorted(there.home.iterdir())
+
+    def interrupted(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Path, "replace", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        save(there, {"b": 2})
+    assert load(there) == {"a": 1}
+    assert sorted(there.home.iterdir()) == before
+
+
+def test_the_home_made_for_the_key_is_its_owner_s_alone(target: Any) -> None:
+    there = target()
+    there.home.mkdir(mode=0o755)
+    save(there, {"api_key": "k"})
+    assert stat.S_IMODE(there.home.stat().st_mode) == 0o700
+
+
+def test_a_folder_that_many_share_is_not_closed_to_them(tmp_path: Path) -> None:
+    shared = tmp_path / "shared"
+    shared.mkdir()
+    shared.chmod(0o1777)
+    assert stat.S_IMODE(private_folder(shared).stat().st_mode) & 0o777 == 0o777

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import fcntl
+import json
+import os
 import shutil
+import stat
+import threading
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -35,6 +40,55 @@ def test_a_claimed_state_folder_is_free_again_when_the_lock_is_closed(tmp_path: 
         claim(settings)
     lock.close()
     claim(settings).close()
+
+
+def test_the_lock_says_who_holds_it(tmp_path: Path) -> None:
+    settings = Settings(free_port(), tmp_path / "state", "what it runs")
+    (tmp_path / "state").mkdir()
+    (tmp_path / "state" / "server.lock").write_text("what a former server left, however long that was " * 9)
+    with claim(settings):
+        said = json.loads((tmp_path / "state" / "server.lock").read_text())
+        assert said == {"pid": os.getpid(), "port": settings.port, "label": "what it runs"}
+
+
+def test_who_only_looks_at_the_lock_stops_no_server_from_starting(tmp_path: Path) -> None:
+    settings = Settings(free_port(), tmp_path / "state")
+    claim(settings).close()
+    with (tmp_path / "state" / "server.lock").open() as look:
+        fcntl.flock(look, fcntl.LOCK_SH)
+        threading.Timer(0.2, fcntl.flock, (look, fcntl.LOCK_UN)).start()
+        claim(settings).close()
+
+
+def test_a_state_folder_moved_away_while_it_is_claimed_is_made_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings, flock = Settings(free_port(), tmp_path / "state"), fcntl.flock
+    away = iter([tmp_path / "away"])
+
+    def moved(lock: Any, how: int) -> None:
+        for place in away:
+            settings.state.rename(place)
+        flock(lock, how)
+
+    monkeypatch.setattr(fcntl, "flock", moved)
+    with claim(settings) as lock:
+        assert os.path.samestat(os.fstat(lock.fileno()), (settings.state / "server.lock").stat())
+
+
+@pytest.mark.parametrize("there", [False, True])
+def test_the_state_is_its_owner_s_alone(there: bool, tmp_path: Path) -> None:
+    if there:
+        (tmp_path / "state").mkdir(mode=0o755)
+    with claim(Settings(free_port(), tmp_path / "state")):
+        assert stat.S_IMODE((tmp_path / "state").stat().st_mode) == 0o700
+        assert stat.S_IMODE((tmp_path / "state" / "server.lock").stat().st_mode) == 0o600
+
+
+def test_a_lock_that_cannot_be_written_is_no_start(tmp_path: Path) -> None:
+    (tmp_path / "state" / "server.lock").mkdir(parents=True)
+    with pytest.raises(CannotStartError, match="cannot be used"):
+        claim(Settings(free_port(), tmp_path / "state"))
 
 
 def test_a_state_folder_must_be_given(capsys: pytest.CaptureFixture[str]) -> None:

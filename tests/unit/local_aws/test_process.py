@@ -83,6 +83,15 @@ def test_a_process_does_not_see_the_credentials_of_the_server(
     assert lines == ["None"]
 
 
+def test_a_process_that_is_given_a_proxy_reaches_this_machine_past_it(tmp_path: Path) -> None:
+    code = (
+        "import urllib.request as r; print(*map(r.proxy_bypass, ('127.0.0.1:4566', 'a.example', 'pypi.org')))"
+    )
+    given = {"http_proxy": "http://127.0.0.1:9", "no_proxy": "a.example"}
+    _, lines = run(Program(tmp_path, code), env=given)
+    assert [bool(eval(each)) for each in lines[0].split()] == [True, True, False]
+
+
 def test_without_arguments_the_images_own_command_is_run(tmp_path: Path) -> None:
     _, lines = run(Program(tmp_path, "import sys; print(sys.argv[1:])", cmd=("serve",)))
     assert lines == ["['serve']"]
