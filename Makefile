@@ -69,4 +69,4 @@ audit: install ## ask for known faults in all that is pinned (IMAGE=name: in tha
 	@python -m tools.audit $(if $(IMAGE),--image "$(IMAGE)") $(ARGS)
 
 clean: ## remove the local AWS's state and all that was installed
-	@if [ -x $(BIN)/classifier ]; then $(BIN)/classifier down --wipe; fi; rm -rf .local .venv cdk.out
+	@if [ -x $(BIN)/classifier ]; then $(BIN)/classifier down --wipe || exit 1; fi; rm -rf .local .venv cdk.out

@@ -25,7 +25,6 @@ from cli.locks import alone
 from cli.stacks import mend, status_of
 from cli.target import Target, node_bin
 
-CLI_VERSION = "2.1148.1"  # npm's newest does not read what aws-cdk-lib 2.275 writes
 BOOTSTRAP_STACK = "CDKToolkit"
 # Five minutes in which nothing can be deployed again are well spent on AWS, and only in the way here; and
 # what takes long on a machine that does other work besides is not the model.
@@ -76,36 +75,39 @@ def install_cli(target: Target) -> Path:
     """The pinned CDK CLI's program, installed with the Node from PyPI if it is not there."""
     folder = target.root / ".local" / "cdk"
     program = Path("node_modules", "aws-cdk", "bin", "cdk")
-    if not _is_installed(folder):
+    if not _is_installed(target, folder):
         with alone(private_folder(folder.parent) / "cdk.turn"):
-            if not _is_installed(folder):
+            if not _is_installed(target, folder):
                 _install_cli(target, folder)
     return folder / program
 
 
-def _is_installed(folder: Path) -> bool:
-    package = folder / "node_modules" / "aws-cdk" / "package.json"
+def _is_installed(target: Target, folder: Path) -> bool:
     try:
-        return bool(json.loads(package.read_text())["version"] == CLI_VERSION)
+        wanted = json.loads((_locked(target) / "package.json").read_text())["dependencies"]["aws-cdk"]
+        found = json.loads((folder / "node_modules" / "aws-cdk" / "package.json").read_text())["version"]
+        return bool(wanted == found)
     except (OSError, ValueError, KeyError):
         return False
+
+
+def _locked(target: Target) -> Path:
+    """What `make lock` wrote down for the CDK CLI, as the installer takes it."""
+    return target.root / "tools" / "cdk"
 
 
 def _install_cli(target: Target, folder: Path) -> None:
     """Beside its place and then moved there whole: what a kill leaves is not taken for the CLI."""
     npm = node_bin().parent / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
-    command = [str(node_bin() / "node"), str(npm), "install", "--no-audit", "--no-fund", "--prefix"]
+    command = [str(node_bin() / "node"), str(npm), "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix="cdk-") as scratch:
         part = Path(scratch) / "cdk"
-        part.mkdir()
+        shutil.copytree(_locked(target), part)
         done = subprocess.run(
-            [*command, str(part), f"aws-cdk@{CLI_VERSION}"],
-            env=target.environment(),
-            capture_output=True,
-            text=True,
+            [*command, "--prefix", str(part)], env=target.environment(), capture_output=True, text=True
         )
         if done.returncode != 0:
-            raise CdkFailed(f"npm could not install aws-cdk@{CLI_VERSION}: {done.stderr.strip()[-600:]}")
+            raise CdkFailed(f"npm could not install the CDK CLI: {done.stderr.strip()[-600:]}")
         shutil.rmtree(folder, ignore_errors=True)
         part.rename(folder)
 
