@@ -176,7 +176,7 @@ def read_record(target: Target) -> Record | None:
 
 
 def state_dir(target: Target) -> Path:
-    return target.home / "aws"
+    return target.state_dir
 
 
 def log_path(target: Target) -> Path:

@@ -23,11 +23,12 @@ from typing import IO, TYPE_CHECKING
 
 import psutil
 
-from local_aws import ministack_adapter
+from local_aws import ministack_adapter, root_key
 from local_aws.core import process
 from local_aws.core.context import LocalAws
 from local_aws.core.store import Store
 from local_aws.images import ImageStore
+from local_aws.root_key import RootKey
 
 if TYPE_CHECKING:
     from local_aws.services import Services
@@ -62,12 +63,15 @@ class Settings:
 
 def run(settings: Settings) -> int:
     """Serve until told to stop; the process's exit code."""
+    # What is kept here is its owner's: keys, pictures, models. Jobs and endpoints inherit it.
+    os.umask(0o077)
     try:
         lock = claim(settings)
+        key = _root_key(settings)
     except CannotStartError as problem:
         print(f"local AWS: {problem}", file=sys.stderr)
         return 1
-    ministack_adapter.configure(settings.port, settings.state, ACCOUNT, REGION)
+    ministack_adapter.configure(settings.port, settings.state, ACCOUNT, REGION, key)
     # Only now: ministack reads its environment when it is imported.
     from local_aws.services import Services
 
@@ -78,7 +82,8 @@ def run(settings: Settings) -> int:
     try:
         # Not asyncio.run: at the end that would wait for every stack operation under way, and one that
         # waits for a Lambda may never end. The next start rolls them back.
-        loop.run_until_complete(_serve(settings, Services(_context(settings, store, root))))
+        services = Services(_context(settings, store, root, key), settings.port)
+        loop.run_until_complete(_serve(settings, services))
     finally:
         process.end()
         _end_children()
@@ -94,6 +99,7 @@ def claim(settings: Settings) -> IO[str]:
     state = settings.state
     try:
         state.mkdir(parents=True, exist_ok=True)
+        state.chmod(0o700)  # also one that was made before, and for all to read
         (state / "local_aws").mkdir(exist_ok=True)
         lock = (state / "server.lock").open("a+")
     except OSError as error:
@@ -118,6 +124,17 @@ def claim(settings: Settings) -> IO[str]:
     except OSError as error:
         raise CannotStartError(f"the state folder {state} cannot be written ({error.strerror})") from error
     return lock
+
+
+def _root_key(settings: Settings) -> RootKey:
+    try:
+        return root_key.of(settings.state)
+    except root_key.UnusableRootKeyError as error:
+        raise CannotStartError(str(error)) from error
+    except OSError as error:
+        raise CannotStartError(
+            f"the state folder {settings.state} cannot be written ({error.strerror})"
+        ) from error
 
 
 def _check_disk(state: Path) -> None:
@@ -145,7 +162,7 @@ def _check_port(port: int) -> None:
             ) from error
 
 
-def _context(settings: Settings, store: Store, root: Path) -> LocalAws:
+def _context(settings: Settings, store: Store, root: Path, key: RootKey) -> LocalAws:
     from local_aws.ministack_adapter.backend import MinistackBackend
 
     return LocalAws(
@@ -154,6 +171,7 @@ def _context(settings: Settings, store: Store, root: Path) -> LocalAws:
         endpoint_url=settings.endpoint_url,
         account=ACCOUNT,
         region=REGION,
+        root_key=key,
         images=ImageStore(store, root / "images"),
         backend=MinistackBackend(),
     )
@@ -170,7 +188,7 @@ async def _serve(settings: Settings, services: Services) -> None:
 
     def start() -> None:
         try:
-            services.start(settings.port, loop)
+            services.start(loop)
             print(f"local AWS ready on {settings.endpoint_url}, state in {settings.state}", flush=True)
         except Exception:
             log.exception("the local AWS could not start")
