@@ -18,11 +18,10 @@ _CALLBACK = re.compile(r"/_ministack/cfn-response/[0-9a-f-]{36}")
 # /_aws/execute-api/<api>/<stage>/...: with less, ministack takes "_aws" for a bucket.
 _API = re.compile(r"/_aws/execute-api/[^/]+/[^/]+(/.*)?", re.DOTALL)
 _CLOSED = re.compile(
-    r"/(_ministack|_localstack|_aws|_alb|oauth2|v4|iceberg)(/.*)?"
-    r"|/(health|login|logout|graphql|event|WriteGetObjectResponse)"
-    r"|/v2(/|/_catalog|/.*/(blobs|manifests|tags|referrers)(/.*)?)?"
-    r"|/restapis/[^/]+/[^/]+/_user_request_(/.*)?"
-    r"|.*/\.well-known/(jwks\.json|openid-configuration)",
+    r"/(_ministack|_localstack|_aws|_alb|oauth2|v4)(/.*)?"
+    r"|/(health|login|logout)"
+    r"|/v2(/|/_catalog|/.*/(blobs|manifests|tags)/.*)?"
+    r"|/restapis/[^/]+/[^/]+/_user_request_(/.*)?",
     re.DOTALL,
 )
 

@@ -29,6 +29,7 @@ port, state = int(sys.argv[2]), pathlib.Path(sys.argv[4])
 state.mkdir(parents=True, exist_ok=True)
 if (state / "broken").exists():
     sys.exit("the state cannot be read")
+(state / "root-credentials.json").write_text('{"AccessKeyId": "LOCALAWS", "SecretAccessKey": "secret"}')
 child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"], start_new_session=True)
 (state / "child").write_text(str(child.pid))
 ANSWER = b"""<GetCallerIdentityResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><GetCallerIdentityResult>
