@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+# A large body is hashed beside the event loop while more of it comes: 5 MB would hold it up for 8 ms.
+_HASHED_BESIDE_BYTES = 1 << 20
+_hashing = ThreadPoolExecutor(2, thread_name_prefix="body hash")
 # So much of a body nobody wants is still taken in, so that its sender comes to read the answer.
 _DRAINED_BYTES = 8 << 20
 
@@ -23,11 +28,22 @@ class Incoming:
 
     async def read(self) -> tuple[bytes, str]:
         """The whole body and its SHA-256. Raises GoneError."""
-        parts, hashed = [], hashlib.sha256()
+        loop, hashed = asyncio.get_running_loop(), hashlib.sha256()
+        parts: list[bytes] = []
+        fresh: list[bytes] = []
+        size, beside = 0, None
         while not self._ended:
             part = await self._next()
-            parts.append(part)
-            hashed.update(part)
+            fresh.append(part)
+            size += len(part)
+            if size >= _HASHED_BESIDE_BYTES and (beside is None or beside.done()):
+                parts.append(b"".join(fresh))
+                beside = loop.run_in_executor(_hashing, hashed.update, parts[-1])
+                fresh, size = [], 0
+        if beside is not None:
+            await beside
+        parts.append(b"".join(fresh))
+        hashed.update(parts[-1])
         self._body = b"".join(parts)
         return self._body, hashed.hexdigest()
 

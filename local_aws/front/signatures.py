@@ -12,7 +12,7 @@ import hashlib
 import hmac
 import re
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from urllib.parse import quote
 
 from local_aws.front.refusal import Refused, incomplete, mismatch
@@ -152,7 +152,7 @@ def _made(
 def check_time(signature: Signature, now: datetime) -> None:
     """Refused if the signature was made too far from now, or its link has run out."""
     try:
-        made = datetime.strptime(signature.time, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
+        made = datetime.fromisoformat(signature.time)
     except ValueError as error:
         raise incomplete(f"{signature.time} is no time.") from error
     if made > now + _SKEW:

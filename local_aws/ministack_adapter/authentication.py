@@ -45,7 +45,9 @@ def answer(refused: Refused, request: Request, service: str | None) -> Answer:
     """A refusal in the form of the service that the request is for."""
     headers, query = request.headers, parse_qs(request.query_string)
     if service is None:
-        service = detect_service(request.method, request.path, headers, query)
+        # Services that are asked by forms answer alike, and which one it is stands in the form only.
+        is_form = headers.get("content-type", "").startswith("application/x-www-form-urlencoded")
+        service = "sts" if is_form else detect_service(request.method, request.path, headers, query)
     if service == "s3" and refused.code == "MissingAuthenticationToken":
         refused = Refused("AccessDenied", "Access Denied")
     status, lines, body = iam_actions.access_denied_response(
