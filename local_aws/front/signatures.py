@@ -92,6 +92,8 @@ def read(request: Request) -> Signature:
     if queried:
         raise Refused("InvalidArgument", "Only one auth mechanism allowed", 400)
     found = _HEADER.fullmatch(request.headers["authorization"])
+    if found is None and not request.headers["authorization"].startswith(f"{ALGORITHM} "):
+        raise _unsupported()
     if found is None:
         raise incomplete(
             f"The Authorization header is not one signature of {ALGORITHM}, complete and in order."
@@ -106,6 +108,8 @@ def read(request: Request) -> Signature:
 
 
 def _from_query(request: Request) -> Signature:
+    if any(name.lower() == "awsaccesskeyid" for name, _ in request.query):
+        raise _unsupported()
     given: dict[str, str] = {}
     for name, value in request.query:
         if name.lower() in given or (is_mark(name) and name not in _spelled()):
@@ -124,6 +128,12 @@ def _from_query(request: Request) -> Signature:
     signed = tuple(parts["SignedHeaders"].split(";"))
     token = given.get("x-amz-security-token", "")
     return _made(found, signed, parts["Signature"], parts["Date"], token, int(parts["Expires"]))
+
+
+def _unsupported() -> Refused:
+    """As S3 answers Signature Version 2, which boto3 still makes links by unless it is told `s3v4`."""
+    message = f"The authorization mechanism you have provided is not supported. Please use {ALGORITHM}."
+    return Refused("InvalidRequest", message, 400)
 
 
 def _spelled() -> set[str]:
