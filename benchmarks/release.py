@@ -69,12 +69,13 @@ class Deployment:
         return done.stdout
 
     def client(self, service: str) -> Any:
+        key = json.loads((HOME / "aws" / "root-credentials.json").read_text())
         return boto3.client(
             service,
             endpoint_url=f"http://127.0.0.1:{PORT}",
             region_name="us-east-1",
-            aws_access_key_id="test",
-            aws_secret_access_key="test",
+            aws_access_key_id=key["AccessKeyId"],
+            aws_secret_access_key=key["SecretAccessKey"],
             config=Config(retries={"total_max_attempts": 2}, read_timeout=120),
         )
 

@@ -112,6 +112,11 @@ def _explain_client_error(error: BaseException, target: Target | None) -> str:
         "InvalidClientTokenId",
         "UnrecognizedClientException",
     ):
+        if target is not None and target.is_local:
+            return (
+                f"At {target.endpoint_url} is not the local AWS of {target.home}: it refused its "
+                "key. Set CLASSIFIER_PORT to the port yours has, or choose another port and run `make up`."
+            )
         return f"AWS refused the credentials ({code}). Run `aws sso login` or `aws configure` and try again."
     if code == "ValidationError" and "does not exist" in message and "Stack" in message:
         return f"{message}. Deploy first: `classifier up{_option(target)}`."

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 from typing import Any
 
+from cli.errors import CliError
 from cli.files import private_folder, replacing
 from cli.locks import alone
 from cli.stacks import outputs
@@ -32,6 +34,7 @@ def read(target: Target) -> dict[str, Any]:
     key = target.client("apigateway").get_api_key(apiKey=api["ApiKeyId"], includeValue=True)["value"]
     return {
         "endpoint_url": target.endpoint_url if target.is_local else "",
+        "credentials": target.root_key if target.is_local else {},
         "api_url": reachable(target, api["ApiUrl"]),
         "api_key": key,
         # Where callers have to sign there is no page: a browser cannot.
@@ -41,6 +44,26 @@ def read(target: Target) -> dict[str, Any]:
         "artifacts_bucket": storage["ArtifactsBucket"],
         "functions": {name: found[stack][output] for name, (stack, output) in _FUNCTION_OUTPUTS.items()},
     }
+
+
+def exports(target: Target) -> list[str]:
+    """Lines for a shell, after which every AWS client in it works on the local AWS.
+
+    Raises:
+        CliError: the target is an account, whose credentials are the user's own matter.
+    """
+    if not target.is_local:
+        raise CliError("--export is for the local AWS: for an account, the AWS CLI has what you configured.")
+    variables = {
+        "AWS_ENDPOINT_URL": target.endpoint_url,
+        **target.root_key,
+        "AWS_REGION": target.region,
+        "AWS_DEFAULT_REGION": target.region,
+    }
+    return [
+        "unset AWS_PROFILE AWS_SESSION_TOKEN",
+        *(f"export {name}={shlex.quote(value)}" for name, value in variables.items()),
+    ]
 
 
 def reachable(target: Target, url: str) -> str:

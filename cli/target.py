@@ -13,7 +13,7 @@ import re
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,10 @@ STACKS = ("storage", "training", "serving", "api", "monitoring")
 
 class BadTarget(CliError):
     """The target, its port or its region cannot be used as given."""
+
+
+class NeverStarted(NotUp):
+    """This checkout's local AWS has no key yet: it makes one when it is first started."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +63,36 @@ class Target:
         return f"http://127.0.0.1:{self.port}"
 
     @property
+    def state_dir(self) -> Path:
+        """Where the local AWS keeps everything, its key included."""
+        return server_lock.state_dir(self.home)
+
+    @property
+    def root_key(self) -> dict[str, str]:
+        """The local AWS's own key, as the variables every AWS client takes it from.
+
+        Read anew each time: whoever wipes the state and starts again has another one.
+
+        Raises:
+            NeverStarted: there is none.
+        """
+        path = self.state_dir / "root-credentials.json"
+        try:
+            key = json.loads(path.read_text())
+            return {
+                "AWS_ACCESS_KEY_ID": key["AccessKeyId"],
+                "AWS_SECRET_ACCESS_KEY": key["SecretAccessKey"],
+            }
+        except FileNotFoundError:
+            raise NeverStarted(
+                f"The local AWS of {self.home} is not up yet. Run `make up` (or `classifier up`)."
+            ) from None
+        except (ValueError, KeyError, TypeError):
+            raise NeverStarted(
+                f"{path} holds no access key. Run `make down`, remove it, and run `make up`."
+            ) from None
+
+    @property
     def option(self) -> str:
         """What a suggested command line must carry to reach this target again."""
         return "" if self.is_local else " --target aws"
@@ -79,16 +113,16 @@ class Target:
     def stack(self, name: str) -> str:
         return f"{self.project}-{name}"
 
-    @cached_property
+    @property
     def _session(self) -> Any:
+        if self.is_local:
+            return _local_session(*self.root_key.values())
+        return self._account_session
+
+    @cached_property
+    def _account_session(self) -> Any:
         import boto3
 
-        if self.is_local:
-            return boto3.Session(
-                aws_access_key_id="test",
-                aws_secret_access_key="test",  # noqa: S106 - opens the local AWS only
-                region_name=LOCAL_REGION,
-            )
         session = boto3.Session()
         if not session.region_name:
             raise BadTarget(
@@ -98,7 +132,7 @@ class Target:
 
     @property
     def region(self) -> str:
-        return str(self._session.region_name)
+        return LOCAL_REGION if self.is_local else str(self._session.region_name)
 
     def client(self, service: str, **config: Any) -> Any:
         """A boto3 client for `service`; `config` goes to botocore's Config (timeouts, retries, pool size).
@@ -116,10 +150,14 @@ class Target:
 
         if not self.is_local:
             return self._session.client(service, config=Config(**config))
+        try:
+            session = self._session
+        except NeverStarted:
+            session = _local_session("LOCALAWSHASNOKEY", "none")
         # No proxy stands between us, and one that does not answer now will not answer at the fifth try.
         local = {"proxies": {}, "s3": {"addressing_style": "path"}, "retries": {"total_max_attempts": 2}}
         settings: dict[str, Any] = {**local, "connect_timeout": 5, **config}
-        return self._session.client(service, endpoint_url=self.endpoint_url, config=Config(**settings))
+        return session.client(service, endpoint_url=self.endpoint_url, config=Config(**settings))
 
     def signed(
         self, service: str, method: str, url: str, headers: Mapping[str, str], body: bytes
@@ -151,8 +189,7 @@ class Target:
         local = {
             "AWS_ENDPOINT_URL": self.endpoint_url,
             "AWS_ENDPOINT_URL_S3": self.endpoint_url,
-            "AWS_ACCESS_KEY_ID": "test",
-            "AWS_SECRET_ACCESS_KEY": "test",
+            **self.root_key,
             "AWS_REGION": LOCAL_REGION,
             "AWS_DEFAULT_REGION": LOCAL_REGION,
             "AWS_EC2_METADATA_DISABLED": "true",
@@ -160,6 +197,13 @@ class Target:
             "CDK_DEFAULT_REGION": LOCAL_REGION,
         }
         return env | local
+
+
+@lru_cache(maxsize=4)
+def _local_session(access_key_id: str, secret_access_key: str) -> Any:
+    import boto3
+
+    return boto3.Session(access_key_id, secret_access_key, region_name=LOCAL_REGION)
 
 
 def resolve(kind: str, root: Path = ROOT) -> Target:

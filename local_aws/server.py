@@ -26,12 +26,13 @@ from typing import IO, TYPE_CHECKING
 
 import psutil
 
-from local_aws import ministack_adapter
+from local_aws import ministack_adapter, root_key
 from local_aws.core import process
 from local_aws.core.context import LocalAws
 from local_aws.core.proxies import spare_loopback
 from local_aws.core.store import Store
 from local_aws.images import ImageStore
+from local_aws.root_key import RootKey
 
 if TYPE_CHECKING:
     from local_aws.services import Services
@@ -76,10 +77,11 @@ def run(settings: Settings) -> int:
     spare_loopback(os.environ)
     try:
         lock = claim(settings)
+        key = _root_key(settings)
     except CannotStartError as problem:
         print(f"local AWS: {problem}", file=sys.stderr)
         return 1
-    ministack_adapter.configure(settings.port, settings.state, ACCOUNT, REGION)
+    ministack_adapter.configure(settings.port, settings.state, ACCOUNT, REGION, key)
     # Only now: ministack reads its environment when it is imported.
     from local_aws.services import Services
 
@@ -90,7 +92,7 @@ def run(settings: Settings) -> int:
     try:
         # Not asyncio.run: at the end that would wait for every stack operation under way, and one that
         # waits for a Lambda may never end. The next start rolls them back.
-        services = Services(_context(settings, store, root))
+        services = Services(_context(settings, store, root, key), settings.port)
         threading.Thread(target=_end_without_state, args=(lock, settings.state), daemon=True).start()
         loop.run_until_complete(_serve(settings, services))
     finally:
@@ -190,6 +192,17 @@ def _end_without_state(lock: IO[str], state: Path) -> None:
     os._exit(1)
 
 
+def _root_key(settings: Settings) -> RootKey:
+    try:
+        return root_key.of(settings.state)
+    except root_key.UnusableRootKeyError as error:
+        raise CannotStartError(str(error)) from error
+    except OSError as error:
+        raise CannotStartError(
+            f"the state folder {settings.state} cannot be written ({error.strerror})"
+        ) from error
+
+
 def _check_disk(state: Path) -> None:
     free = shutil.disk_usage(state).free
     if free < MIN_FREE_BYTES:
@@ -215,7 +228,7 @@ def _check_port(port: int) -> None:
             ) from error
 
 
-def _context(settings: Settings, store: Store, root: Path) -> LocalAws:
+def _context(settings: Settings, store: Store, root: Path, key: RootKey) -> LocalAws:
     from local_aws.ministack_adapter.backend import MinistackBackend
 
     return LocalAws(
@@ -224,6 +237,7 @@ def _context(settings: Settings, store: Store, root: Path) -> LocalAws:
         endpoint_url=settings.endpoint_url,
         account=ACCOUNT,
         region=REGION,
+        root_key=key,
         images=ImageStore(store, root / "images"),
         backend=MinistackBackend(),
     )
@@ -240,7 +254,7 @@ async def _serve(settings: Settings, services: Services) -> None:
 
     def start() -> None:
         try:
-            services.start(settings.port, loop)
+            services.start(loop)
             print(f"local AWS ready on {settings.endpoint_url}, state in {settings.state}", flush=True)
         except Exception:
             log.exception("the local AWS could not start")

@@ -10,13 +10,21 @@ import urllib.error
 import urllib.request
 from typing import Any
 
-from local_aws import authorisation, autoscaling, cloudformation, sagemaker
+from local_aws import authorisation, autoscaling, cloudformation, front, sagemaker
 from local_aws.cloudformation.stack import Stack
 from local_aws.core import process
 from local_aws.core.api import HttpAnswer, JsonService, error_reply
 from local_aws.core.context import LocalAws
 from local_aws.core.errors import AwsError
-from local_aws.ministack_adapter import patches, permissions, services, stack_requests, stacks
+from local_aws.ministack_adapter import (
+    authentication,
+    patches,
+    permissions,
+    routes,
+    services,
+    stack_requests,
+    stacks,
+)
 from local_aws.ministack_adapter.journal import Journal
 from local_aws.ministack_adapter.snapshots import Snapshots
 
@@ -26,8 +34,8 @@ log = logging.getLogger(__name__)
 class Services:
     """The services of the local AWS, ready to be served as one ASGI application."""
 
-    def __init__(self, aws: LocalAws) -> None:
-        self._aws = aws
+    def __init__(self, aws: LocalAws, port: int) -> None:
+        self._aws, self._port = aws, port
         self._ready = threading.Event()
         self._snapshots = Snapshots()
         self._services: list[JsonService] = [sagemaker.service(aws), autoscaling.service(aws)]
@@ -37,11 +45,15 @@ class Services:
         stack_requests.install()
         cloudformation.install(aws, stack, stacks.register_resource)
         patches.install(aws)
-        self.application = services.application(self._ready.is_set, self._snapshots.touch)
+        authentication.install()
+        behind = services.application(self._ready.is_set, self._snapshots.touch)
+        self.application = front.guard(
+            front.Behind(behind, routes.place, authentication.key, authentication.answer), port
+        )
 
-    def start(self, port: int, loop: asyncio.AbstractEventLoop) -> None:
+    def start(self, loop: asyncio.AbstractEventLoop) -> None:
         """Take up what a former server left, then be ready. Must run beside the event loop."""
-        _until_open(port)
+        _until_open(self._port)
         for service in self._services:
             service.start()
         self._snapshots.start()

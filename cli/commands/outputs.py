@@ -13,12 +13,21 @@ from cli.target import Target
 @click.command()
 @with_target
 @click.option("--json", "as_json", is_flag=True, help="All of it, for scripts.")
-def outputs(target: Target, as_json: bool) -> None:
+@click.option(
+    "--export",
+    "as_exports",
+    is_flag=True,
+    help='The local AWS\'s address and key as shell variables: eval "$(classifier outputs --export)".',
+)
+def outputs(target: Target, as_json: bool, as_exports: bool) -> None:
     """Show the URLs, the API key, the buckets and the functions; keep them in .local/outputs.json."""
     from cli.console import say
-    from cli.outputs import read, save
+    from cli.outputs import exports, read, save
     from cli.render import address_lines
 
+    if as_exports:
+        click.echo("\n".join(exports(target)))
+        return
     known = save(target, read(target))
     if as_json:
         click.echo(json.dumps(known, indent=2))

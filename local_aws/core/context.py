@@ -21,14 +21,12 @@ from botocore.config import Config
 
 from local_aws.core.logs import LogWriter
 from local_aws.core.store import Store, waiting_for_room
+from local_aws.root_key import RootKey
 
 if TYPE_CHECKING:
     from local_aws.images import ImageStore
 
 log = logging.getLogger(__name__)
-
-# The root user of the one account here (ministack takes these two words for it).
-ROOT_CREDENTIALS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
 
 # By this the server knows its own clients, whom it answers already while it starts and still while it stops.
 USER_AGENT = "local-aws-itself"
@@ -69,6 +67,7 @@ class LocalAws:
     endpoint_url: str
     account: str
     region: str
+    root_key: RootKey
     images: ImageStore
     backend: Backend
 
@@ -90,7 +89,7 @@ class LocalAws:
 
         Raises AwsError if the role does not exist or does not trust the service.
         """
-        keys = ROOT_CREDENTIALS
+        keys = self.root_key.environment
         if role_arn is not None:
             keys = self.backend.role_credentials(role_arn, service, session)
         return {

@@ -2,9 +2,10 @@
 
 ministack is pinned exactly; what is used of it here is asserted by
 `tests/unit/local_aws/test_ministack_contract.py`, so an upgrade fails there by name and not somewhere in a
-deployment. `services` puts our services and the HTTP front into ministack, `permissions` asks its IAM
-evaluator, `stacks` teaches its CloudFormation roles, events and recovery, `snapshots` writes its memory to
-disk while it runs, `patches` corrects it where our stacks found it wrong.
+deployment. `services` puts our services into ministack, `routes` and `authentication` tell the front where
+its paths lead and who holds which key, `permissions` asks its IAM evaluator, `stacks` teaches its
+CloudFormation roles, events and recovery, `snapshots` writes its memory to disk while it runs, `patches`
+corrects it where our stacks found it wrong.
 
 ministack reads its settings from the environment when it is imported, so `configure` comes first.
 """
@@ -14,6 +15,8 @@ from __future__ import annotations
 import importlib.metadata
 import os
 from pathlib import Path
+
+from local_aws.root_key import RootKey
 
 VERSION = "1.5.33"
 
@@ -27,7 +30,7 @@ class WrongMinistackError(RuntimeError):
         )
 
 
-def configure(port: int, state: Path, account: str, region: str) -> None:
+def configure(port: int, state: Path, account: str, region: str, root_key: RootKey) -> None:
     """Set ministack's environment. Must run before anything of ministack is imported."""
     found = importlib.metadata.version("ministack")
     if found != VERSION:
@@ -57,9 +60,8 @@ def configure(port: int, state: Path, account: str, region: str) -> None:
             # Listeners of services nobody here uses.
             "SFTP_ENABLED": "0",
             "IOT_MTLS_ENABLED": "0",
-            # ministack runs Lambdas with these, and takes this key for the root user.
-            "AWS_ACCESS_KEY_ID": "test",
-            "AWS_SECRET_ACCESS_KEY": "test",
+            # ministack takes this key for the root user's.
+            **root_key.environment,
             "AWS_DEFAULT_REGION": region,
             "AWS_REGION": region,
             "AWS_ENDPOINT_URL": endpoint,

@@ -1,7 +1,7 @@
-"""Our services inside ministack, and the HTTP front before both.
+"""Our services inside ministack, and what ministack's own application needs around it.
 
 ministack routes a request by its signature's scope to a handler found in module-level tables; a service is
-added by filling in those tables. The front is an ASGI application around ministack's own.
+added by filling in those tables.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from ministack.core.router import extract_access_key_id
 
 from local_aws.core.api import HttpAnswer
 from local_aws.core.context import USER_AGENT
+from local_aws.front.application import Asgi
 from local_aws.ministack_adapter import permissions
 
 Handle = Callable[[str, str, dict[str, str], bytes, dict[str, Any]], Awaitable[HttpAnswer]]
-Asgi = Callable[[Any, Any, Any], Awaitable[None]]
 
 _STARTING = b'{"__type": "ServiceUnavailable", "message": "the local AWS is starting or stopping"}'
 

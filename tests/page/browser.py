@@ -28,7 +28,7 @@ def executable() -> str | None:
 class Browser:
     """A browser process and what it tells; `page` opens a page in it."""
 
-    def __init__(self, profile: Path) -> None:
+    def __init__(self, profile: Path, *arguments: str) -> None:
         # The browser reads from its descriptor 3 and writes to 4.
         from_us, self._to = os.pipe()
         self._from, to_us = os.pipe()
@@ -40,6 +40,7 @@ class Browser:
             "--disable-background-networking",
             "--disable-component-update",
             "--disable-dev-shm-usage",
+            *arguments,
         ]
         shell = f'exec "$@" 3<&{from_us} 4>&{to_us}'
         self._process = subprocess.Popen(

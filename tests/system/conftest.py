@@ -71,11 +71,12 @@ class Deployment:
             **credentials,
         }
         if self.target == "local":
+            key = json.loads((self.home / "aws" / "root-credentials.json").read_text())
             options = {
                 "endpoint_url": f"http://127.0.0.1:{self.environment['CLASSIFIER_PORT']}",
                 "region_name": "us-east-1",
-                "aws_access_key_id": "test",
-                "aws_secret_access_key": "test",
+                "aws_access_key_id": key["AccessKeyId"],
+                "aws_secret_access_key": key["SecretAccessKey"],
                 **options,
             }
         return boto3.client(service, **options)

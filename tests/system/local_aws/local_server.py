@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import json
 import os
 import signal
 import socket
@@ -34,8 +35,7 @@ def sagemaker_sdk(server: LocalServer, monkeypatch: pytest.MonkeyPatch) -> Any:
     """`sagemaker.core.resources` against this server: it takes everything from the environment, and keeps the
     client it made first in the process.
     """
-    keys = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_DEFAULT_REGION": REGION}
-    for name, value in {**keys, "AWS_REGION": REGION, "AWS_ENDPOINT_URL": server.url}.items():
+    for name, value in {**server.keys, "AWS_REGION": REGION, "AWS_ENDPOINT_URL": server.url}.items():
         monkeypatch.setenv(name, value)
     for stale in ("AWS_PROFILE", "AWS_SESSION_TOKEN"):
         monkeypatch.delenv(stale, raising=False)
@@ -56,11 +56,23 @@ class LocalServer:
         return f"http://127.0.0.1:{self.port}"
 
     @property
+    def root_key(self) -> dict[str, str]:
+        """The installation's own key, as an AssumeRole answer spells one."""
+        key: dict[str, str] = json.loads((self.state / "root-credentials.json").read_text())
+        return key
+
+    @property
+    def keys(self) -> dict[str, str]:
+        """The same as a client process wants it."""
+        key = self.root_key
+        names = {"AWS_ACCESS_KEY_ID": key["AccessKeyId"], "AWS_SECRET_ACCESS_KEY": key["SecretAccessKey"]}
+        return {**names, "AWS_DEFAULT_REGION": REGION}
+
+    @property
     def environment(self) -> dict[str, str]:
         """What a client process needs to talk to this server and to nothing else."""
         inherited = {key: value for key, value in os.environ.items() if not key.startswith("AWS_")}
-        keys = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_DEFAULT_REGION": REGION}
-        return {**inherited, **keys, "AWS_ENDPOINT_URL": self.url, "AWS_ENDPOINT_URL_S3": self.url}
+        return {**inherited, **self.keys, "AWS_ENDPOINT_URL": self.url, "AWS_ENDPOINT_URL_S3": self.url}
 
     def command(self) -> list[str]:
         """The command line that starts it."""
@@ -118,7 +130,7 @@ class LocalServer:
 
     def client(self, service: str, credentials: dict[str, str] | None = None) -> Any:
         """A boto3 client as root, or with the `Credentials` of an AssumeRole answer."""
-        keys = credentials or {"AccessKeyId": "test", "SecretAccessKey": "test"}
+        keys = credentials or self.root_key
         return boto3.session.Session().client(
             service,
             endpoint_url=self.url,

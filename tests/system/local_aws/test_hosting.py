@@ -31,7 +31,6 @@ from tests.system.local_aws.local_server import LocalServer, sagemaker_sdk
 from tests.unit.local_aws.hosting_support import IMAGE, archive, build_image, until
 
 ROLE = "arn:aws:iam::000000000000:role/endpoint"
-KEYS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_DEFAULT_REGION": "us-east-1"}
 SCALED = {
     "ServiceNamespace": "sagemaker",
     "ScalableDimension": "sagemaker:variant:DesiredInstanceCount",
@@ -157,7 +156,7 @@ def test_the_error_of_a_container_reaches_the_client_as_model_error(server: Serv
 def test_the_server_process_has_the_roles_credentials_and_its_output_is_in_cloudwatch_logs(
     server: Server, shop: str
 ) -> None:
-    assert server.invoke()["env"]["AWS_ACCESS_KEY_ID"] not in (None, "test")
+    assert server.invoke()["env"]["AWS_ACCESS_KEY_ID"] not in (None, server.root_key["AccessKeyId"])
     logs = server.client("logs")
     group = "/aws/sagemaker/Endpoints/shop"
     streams = until(lambda: logs.describe_log_streams(logGroupName=group)["logStreams"])
@@ -494,7 +493,7 @@ def test_sagemakers_own_sdk_deploys_a_model(server: Server, monkeypatch: pytest.
 
 def test_the_aws_cli_reads_and_invokes_an_endpoint(server: Server, shop: str, tmp_path: Path) -> None:
     (tmp_path / "in").write_bytes(b"12345")
-    environment = {**os.environ, **KEYS, "AWS_ENDPOINT_URL": server.url}
+    environment = {**os.environ, **server.keys, "AWS_ENDPOINT_URL": server.url}
 
     def aws(*arguments: str) -> dict[str, Any]:
         command = [str(Path(sys.executable).with_name("aws")), *arguments, "--output", "json"]

@@ -27,7 +27,6 @@ from local_aws.images import ImageStore
 from tests.system.local_aws.local_server import LocalServer, sagemaker_sdk
 
 IMAGE = "trainer:latest"
-KEYS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_DEFAULT_REGION": "us-east-1"}
 TRAINER = """
     import json, os, pathlib, signal, sys, time
     base = pathlib.Path(os.environ["SAGEMAKER_BASE_DIR"])
@@ -353,7 +352,7 @@ def trainers(server: LocalServer) -> list[int]:
 def aws_cli(server: LocalServer, *arguments: str) -> Any:
     done = subprocess.run(
         [sys.executable, "-m", "awscli", "--endpoint-url", server.url, "sagemaker", *arguments],
-        env={**os.environ, **KEYS, "AWS_PAGER": ""},
+        env={**os.environ, **server.keys, "AWS_PAGER": ""},
         capture_output=True,
         text=True,
         check=False,

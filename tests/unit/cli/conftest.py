@@ -59,6 +59,10 @@ class FakeTarget(Target):
     def account(self) -> str:
         return "000000000000"
 
+    @property
+    def root_key(self) -> dict[str, str]:
+        return {"AWS_ACCESS_KEY_ID": "LOCALAWSKEY", "AWS_SECRET_ACCESS_KEY": "the secret"}
+
 
 @pytest.fixture
 def target(tmp_path: Path) -> Callable[..., Target]:

@@ -97,7 +97,7 @@ def test_a_request_is_signed_where_the_api_asks_for_it(
         classify(target(), OUTPUTS | {"api_signed": signed}, tmp_path / "a.jpg")
     (headers,) = sent
     assert (headers["x-api-key"], headers["content-type"]) == ("k", "image/jpeg")
-    assert headers.get("authorization", "").startswith("AWS4-HMAC-SHA256 Credential=test/") == signed
+    assert headers.get("authorization", "").startswith("AWS4-HMAC-SHA256 Credential=LOCALAWSKEY/") == signed
 
 
 @given(st.floats(allow_nan=False))

@@ -43,6 +43,7 @@ except OSError:
 lock.truncate(0)
 lock.write(json.dumps({"pid": os.getpid(), "port": port, "label": options.get("--label", "")}))
 lock.flush()
+(state / "root-credentials.json").write_text('{"AccessKeyId": "LOCALAWS", "SecretAccessKey": "secret"}')
 child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"], start_new_session=True)
 (state / "child").write_text(str(child.pid))
 ANSWER = b"""<GetCallerIdentityResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><GetCallerIdentityResult>

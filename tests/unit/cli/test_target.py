@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from cli import server_lock
-from cli.errors import LocalAwsFailed, NotUp
+from cli.errors import CliError, LocalAwsFailed, NotUp
+from cli.outputs import exports
 from cli.target import BadTarget, resolve
 
 
@@ -22,6 +24,15 @@ def clean(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name, raising=False)
 
 
+KEY = {"AccessKeyId": "LOCALAWSABC", "SecretAccessKey": "o'clock & more"}
+
+
+def started(root: Path) -> None:
+    """What the local AWS leaves at its first start."""
+    (root / ".local" / "aws").mkdir(parents=True)
+    (root / ".local" / "aws" / "root-credentials.json").write_text(json.dumps(KEY))
+
+
 def test_local_children_get_the_local_aws_whatever_the_user_s_credentials(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -29,9 +40,11 @@ def test_local_children_get_the_local_aws_whatever_the_user_s_credentials(
     monkeypatch.setenv("AWS_SESSION_TOKEN", "real")
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIAREAL")
     monkeypatch.setenv("CLASSIFIER_PORT", "4741")
+    started(tmp_path)
     env = resolve("local", tmp_path).environment()
     assert env["AWS_ENDPOINT_URL"] == env["AWS_ENDPOINT_URL_S3"] == "http://127.0.0.1:4741"
-    assert (env["AWS_ACCESS_KEY_ID"], env["CDK_DEFAULT_ACCOUNT"]) == ("test", "000000000000")
+    assert (env["AWS_ACCESS_KEY_ID"], env["AWS_SECRET_ACCESS_KEY"]) == tuple(KEY.values())
+    assert env["CDK_DEFAULT_ACCOUNT"] == "000000000000"
     assert "AWS_PROFILE" not in env
     assert "AWS_SESSION_TOKEN" not in env
 
@@ -46,8 +59,41 @@ def test_aws_children_keep_the_user_s_credentials_and_no_local_address(
 
 
 def test_the_cdk_s_account_cache_is_one_per_target(tmp_path: Path) -> None:
+    started(tmp_path)
     homes = {resolve(kind, tmp_path).environment()["CDK_HOME"] for kind in ("local", "aws")}
     assert len(homes) == 2
+
+
+def test_a_local_aws_that_was_never_started_is_said_to_be_down(tmp_path: Path) -> None:
+    for ask in (lambda: resolve("local", tmp_path).client("s3"), resolve("local", tmp_path).environment):
+        with pytest.raises(NotUp, match="make up"):
+            ask()
+
+
+def test_a_key_that_was_made_anew_is_the_one_that_is_used(tmp_path: Path) -> None:
+    started(tmp_path)
+    target = resolve("local", tmp_path)
+
+    def used() -> str:
+        return str(target.any_client("s3")._request_signer._credentials.access_key)
+
+    assert used() == "LOCALAWSABC"
+    path = target.state_dir / "root-credentials.json"
+    path.write_text(json.dumps({**KEY, "AccessKeyId": "LOCALAWSNEW"}))
+    assert used() == "LOCALAWSNEW"
+
+
+def test_a_shell_gets_the_local_aws_by_what_outputs_exports(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started(tmp_path)
+    monkeypatch.setenv("AWS_PROFILE", "production")
+    lines = "\n".join(exports(resolve("local", tmp_path)))
+    script = f"{lines}\necho ${{AWS_PROFILE-none}} $AWS_ENDPOINT_URL $AWS_REGION $AWS_SECRET_ACCESS_KEY"
+    said = subprocess.run(["sh", "-c", script], capture_output=True, text=True, check=True).stdout
+    assert said == f"none http://127.0.0.1:4566 us-east-1 {KEY['SecretAccessKey']}\n"
+    with pytest.raises(CliError, match="local AWS"):
+        exports(resolve("aws", tmp_path))
 
 
 @pytest.mark.parametrize("port", ["", "x", "0", "65536", "-1", "4566.0"])

@@ -13,6 +13,7 @@ from local_aws.core import process
 from local_aws.core.context import LocalAws
 from local_aws.core.store import Store
 from local_aws.images import ImageStore
+from local_aws.root_key import RootKey
 
 IMAGE = "000000000000.dkr.ecr.us-east-1.amazonaws.com/echo:1"
 ROLE = "arn:aws:iam::000000000000:role/endpoint"
@@ -183,7 +184,9 @@ def offline_aws(folder: Path) -> OfflineAws:
     store = Store(folder / "state.db")
     images = ImageStore(store, folder / "images")
     build_image(images, folder)
-    aws = OfflineAws(store, folder, "http://127.0.0.1:9", "000000000000", "us-east-1", images, FakeBackend())
+    key = RootKey("LOCALAWSROOT", "secret")
+    address = "http://127.0.0.1:9"
+    aws = OfflineAws(store, folder, address, "000000000000", "us-east-1", key, images, FakeBackend())
     names = ("good", "better", "broken", "sick")
     objects = {f"s3://models/{name}.tar.gz": archive({"name.txt": name}) for name in names}
     for key, value in (("s3", FakeS3(objects)), ("cloudwatch", FakeCloudWatch()), ("logs", {})):

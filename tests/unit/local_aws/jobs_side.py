@@ -26,6 +26,7 @@ from local_aws.core.context import LocalAws
 from local_aws.core.errors import AwsError, ValidationException
 from local_aws.core.store import Store
 from local_aws.images import Image, ImageStore
+from local_aws.root_key import RootKey
 
 ROLE = "arn:aws:iam::000000000000:role/training"
 SCORE = {"Name": "score", "Regex": "score=([0-9.]+)"}
@@ -212,6 +213,7 @@ def make_jobs_side(folder: Path) -> JobsSide:
         endpoint_url="http://127.0.0.1:4566",
         account="000000000000",
         region="us-east-1",
+        root_key=RootKey("LOCALAWSROOT", "secret"),
         images=cast(ImageStore, images),
         backend=cast(Any, heard := Heard()),
         s3=MemoryS3(),

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from local_aws import ministack_adapter
+from local_aws.root_key import RootKey
 
 # module -> names that local_aws.ministack_adapter uses, with the parameters it relies on (None: no function).
 USED: dict[str, dict[str, tuple[str, ...] | None]] = {
@@ -30,10 +31,14 @@ USED: dict[str, dict[str, tuple[str, ...] | None]] = {
     },
     "ministack.core.iam_evaluator": {
         "AuthError": None,
+        "CredentialResolutionError": None,
         "EvalContext": None,
         "_action_matches": ("request_action", "actions", "not_actions"),
         "_conditions_met": ("conditions", "ctx"),
+        "_principal_matches": ("principal", "caller_arn"),
         "_service_principal_matches": ("principal", "service"),
+        "is_root_access_key": ("access_key_id",),
+        "resolve_credential": ("access_key_id", "account_id"),
         "enforce": ("access_key_id", "iam_action", "service", "region", "resource_arn", "service_context"),
     },
     "ministack.core.persistence": {
@@ -41,8 +46,16 @@ USED: dict[str, dict[str, tuple[str, ...] | None]] = {
         "_json_default": ("obj",),
         "_state_format_version": ("service",),
     },
-    "ministack.core.responses": {"get_account_id": (), "get_region": ()},
-    "ministack.core.router": {"extract_access_key_id": ("headers", "query_params")},
+    "ministack.core.lambda_runtime": {"execution_credentials": ("config",)},
+    "ministack.core.responses": {
+        "fix_error_content_type": ("service", "status", "headers"),
+        "get_account_id": (),
+        "get_region": (),
+    },
+    "ministack.core.router": {
+        "detect_service": ("method", "path", "headers", "query_params"),
+        "extract_access_key_id": ("headers", "query_params"),
+    },
     "ministack.services.cloudformation": {
         "_stacks": None,
         "handle_request": ("method", "path", "headers", "body", "query_params"),
@@ -95,6 +108,7 @@ USED: dict[str, dict[str, tuple[str, ...] | None]] = {
     "ministack.services.lambda_svc": {
         "_execution_record_for_config": ("func", "config"),
         "_get_func_record_for_ref": (),
+        "execution_credentials": ("config",),
         "invoke_async_with_retry": ("func", "event"),
     },
     "ministack.services.iam": {
@@ -113,6 +127,7 @@ USED: dict[str, dict[str, tuple[str, ...] | None]] = {
     "ministack.services.ssm": {"_param_arn": ("name",)},
     "ministack.services.sts": {
         "_assumed_role_arn": ("role_arn", "session_name"),
+        "is_root_access_key": ("access_key_id",),
         "register_session": ("access_key", "session"),
     },
 }
@@ -135,8 +150,9 @@ def test_the_pinned_version_is_the_installed_one() -> None:
 
 def test_another_version_is_refused_before_it_is_used(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
     monkeypatch.setattr(importlib.metadata, "version", lambda _name: "9.9.9")
+    key = RootKey("LOCALAWSROOT", "secret")
     with pytest.raises(ministack_adapter.WrongMinistackError, match=r"ministack 9\.9\.9 is installed"):
-        ministack_adapter.configure(4566, tmp_path, "000000000000", "us-east-1")
+        ministack_adapter.configure(4566, tmp_path, "000000000000", "us-east-1", key)
 
 
 def test_our_types_are_not_ministacks_own_yet() -> None:
