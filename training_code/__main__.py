@@ -16,6 +16,7 @@ from training_code.errors import TrainingError
 from training_code.evaluation import Evaluation, evaluate
 from training_code.feeds import Feeds
 from training_code.job import Job
+from training_code.log import say
 from training_code.machine import CoreWatch, Machine, memory_explained, why_killed
 from training_code.progress import Trained
 from training_code.stopping import Stopped, StopSignal
@@ -77,7 +78,8 @@ def _evaluate_best(
         tested = evaluate(trained.network, test, classes, stop)
     except Stopped:
         return {}
-    print(f"test_loss={tested.loss:.6f} test_accuracy={tested.accuracy:.6f}", flush=True)
+    count = len(tested.labels)
+    say(f"test_loss={tested.loss:.6f} test_accuracy={tested.accuracy:.6f} ({count} test pictures)")
     return {"valid": validated, "test": tested}
 
 
@@ -104,7 +106,7 @@ def main() -> int:
         print("stopped before the first epoch was done: there is no model", flush=True)
     except TrainingError as error:
         if job.fail(f"{type(error).__name__}: {error}"):
-            print(f"error: {error}", file=sys.stderr, flush=True)
+            say(f"error: {error}", sys.stderr)
         return 1
     except Exception as error:
         if processes.is_one_of_several() and World.is_lost(error):

@@ -88,7 +88,12 @@ def _asked(
     machine.place(network)
     split = _prepared(dataset.test, found, transform)
     result = evaluate(network, Batches(split, transform, config, machine), len(champion.classes), stop)
-    print(f"champion_test_loss={result.loss:.6f} champion_test_accuracy={result.accuracy:.6f}", flush=True)
+    # In words: the metrics of this job are its own model's.
+    print(
+        f"the champion has an accuracy of {result.accuracy:.6f} and a loss of {result.loss:.6f} on these "
+        f"{len(result.labels)} test pictures",
+        flush=True,
+    )
     listed = len(result.predicted) <= MAX_LISTED_PICTURES
     return {"accuracy": result.accuracy, "predicted": result.predicted.tolist() if listed else None}
 

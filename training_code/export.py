@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 
 from training_code.batches import Batches
 from training_code.evaluation import Evaluation
+from training_code.log import say
 from training_code.resnet import ResNet
 from training_code.stopping import Stopped, StopSignal
 
@@ -93,7 +94,7 @@ def write_serving_form(
             with contextlib.suppress(OSError):
                 (folder / name).unlink()
         reason = f"{type(error).__name__}: {error}".removesuffix(": ")
-        print(f"no serving form ({reason}): the endpoint will run PyTorch, slower", flush=True)
+        say(f"no serving form ({reason}): the endpoint will run PyTorch, slower")
         return none_written(reason)
     seconds = round(time.perf_counter() - start, 3)
     print(f"serving form {told['precision']} written in {seconds:.1f} s", flush=True)

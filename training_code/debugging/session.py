@@ -23,6 +23,7 @@ from training_code.config import Config
 from training_code.debugging.findings import FILE, Findings
 from training_code.debugging.settings import Settings
 from training_code.debugging.watcher import ORDERS
+from training_code.log import say
 from training_code.observer import Observer, Observers
 from training_code.profiling.files import DONE
 from training_code.progress import Trained
@@ -144,9 +145,7 @@ class Session(Observer):
         for each in findings.findings:
             if each.rule not in self._said:
                 self._said.add(each.rule)
-                print(
-                    f"debugger: rule={each.rule} step={each.step}: {each.message}; {each.change}", flush=True
-                )
+                say(f"debugger: rule={each.rule} step={each.step}: {each.message}; {each.change}")
 
     def end(self, *, hurry: bool = False) -> Findings:
         """Everything written, the side process's last look awaited: what was found.
