@@ -7,7 +7,7 @@ import sys
 import time
 from contextlib import nullcontext
 
-from training_code import artifact, champion, data, export, loop, model, processes
+from training_code import artifact, champion, data, evaluation_size, export, loop, model, processes
 from training_code.batches import Batches
 from training_code.checkpoints import Checkpoints
 from training_code.config import Config, parse
@@ -35,6 +35,7 @@ def run(job: Job, config: Config, world: World, stop: StopSignal) -> None:
     watch = CoreWatch()
     settings = Settings.of(config)
     found = data.find(job.splits(), config)
+    evaluation_size.check(found)
     # Sums split among other numbers of threads round otherwise: all take as many.
     threads = min(world.gathered(watch.free_cores()))
     machine = Machine.prepare(threads, config, world.local_rank)

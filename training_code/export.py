@@ -39,6 +39,9 @@ MAX_DROP: Final = 0.5
 CALIBRATION_PICTURES: Final = 128
 """More of them move the ranges of a ResNet by less than a rounding step (NNCF takes 300 for all networks)."""
 
+_REASON_CHARACTERS: Final = 2000
+"""Of what a library says when it fails; it goes into model.json and evaluation.json."""
+
 FILES: Final = ("model.xml", "model.bin")
 """The graph and its weights, in OpenVINO's intermediate representation."""
 
@@ -93,7 +96,7 @@ def write_serving_form(
         for name in FILES:
             with contextlib.suppress(OSError):
                 (folder / name).unlink()
-        reason = f"{type(error).__name__}: {error}".removesuffix(": ")
+        reason = f"{type(error).__name__}: {error}".removesuffix(": ")[:_REASON_CHARACTERS]
         say(f"no serving form ({reason}): the endpoint will run PyTorch, slower")
         return none_written(reason)
     seconds = round(time.perf_counter() - start, 3)

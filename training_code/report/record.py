@@ -11,7 +11,6 @@ import dataclasses
 import io
 import json
 import math
-from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -164,14 +163,8 @@ def _evaluation(result: Evaluation) -> Record:
         "loss": result.loss,
         "count": len(result.labels),
         "per_class": [list(each) for each in result.per_class()],
-        "confusion": _sparse(result),
+        "confusion": result.confusion().tolist(),
     }
-
-
-def _sparse(result: Evaluation) -> list[list[int]]:
-    """The confusion matrix as [true class, predicted class, count] where the count is not zero."""
-    cells = Counter(zip(result.labels.tolist(), result.predicted.tolist(), strict=True))
-    return [[truth, said, count] for (truth, said), count in sorted(cells.items())]
 
 
 def _confused(test: Evaluation, split: Split) -> list[Record]:
