@@ -85,7 +85,7 @@ def _told(finding: Mapping[str, Any]) -> dict[str, Any]:
 
 def _paragraph(finding: Mapping[str, Any]) -> str:
     how = f" ({finding['how']})" if finding.get("how") else ""
-    gain = f"\nWhat that should gain: {finding['gain']}{how}" if finding.get("gain") else ""
+    gain = f"\nWhat that could gain: {finding['gain']}{how}" if finding.get("gain") else ""
     return (
         f"{finding.get('rule')} at step {finding.get('step')}: {finding.get('message')}\n"
         f"What to change: {finding.get('change')}{gain}"

@@ -155,6 +155,23 @@ def test_a_model_no_better_than_guessing_is_called_that(facts: Facts) -> None:
     assert "do not use this model" in text
 
 
+def test_the_speed_that_is_told_is_the_median_epochs_with_its_spread_and_without_the_first(
+    facts: Facts,
+) -> None:
+    """The best epoch of a shared machine says what it may do once."""
+
+    def tile(speeds: list[float]) -> str:
+        epochs = [dataclasses.replace(facts.best, images_per_second=each, epoch=1) for each in speeds]
+        return page.tiles(told(dataclasses.replace(facts, history=tuple(epochs), best=epochs[0])))
+
+    assert "210 images/s in the median of 3 epochs, 200 to 289, the first left out" in tile(
+        [100, 289, 200, 210]
+    )
+    assert "150 images/s in the median of 2 epochs, 100 to 200<" in tile([100, 200])
+    assert "100 images/s in its one epoch" in tile([100])
+    assert "images/s" not in page.tiles(told(facts) | {"speed": None}), "of a record that knows none"
+
+
 def test_the_interval_is_wilsons() -> None:
     assert page.interval(0.5, 100) == pytest.approx((0.4038, 0.5962), abs=1e-4)
     assert page.interval(1.0, 10)[1] == pytest.approx(1.0)
