@@ -7,7 +7,7 @@ import sys
 import time
 from contextlib import nullcontext
 
-from training_code import artifact, champion, data, export, loop, model, processes
+from training_code import artifact, champion, data, evaluation_size, export, loop, model, processes
 from training_code.batches import Batches
 from training_code.checkpoints import Checkpoints
 from training_code.config import Config, parse
@@ -16,6 +16,7 @@ from training_code.errors import TrainingError
 from training_code.evaluation import Evaluation, evaluate
 from training_code.feeds import Feeds
 from training_code.job import Job
+from training_code.log import say
 from training_code.machine import CoreWatch, Machine, memory_explained, why_killed
 from training_code.progress import Trained
 from training_code.stopping import Stopped, StopSignal
@@ -34,6 +35,7 @@ def run(job: Job, config: Config, world: World, stop: StopSignal) -> None:
     watch = CoreWatch()
     settings = Settings.of(config)
     found = data.find(job.splits(), config)
+    evaluation_size.check(found)
     # Sums split among other numbers of threads round otherwise: all take as many.
     threads = min(world.gathered(watch.free_cores()))
     machine = Machine.prepare(threads, config, world.local_rank)
@@ -77,7 +79,8 @@ def _evaluate_best(
         tested = evaluate(trained.network, test, classes, stop)
     except Stopped:
         return {}
-    print(f"test_loss={tested.loss:.6f} test_accuracy={tested.accuracy:.6f}", flush=True)
+    count = len(tested.labels)
+    say(f"test_loss={tested.loss:.6f} test_accuracy={tested.accuracy:.6f} ({count} test pictures)")
     return {"valid": validated, "test": tested}
 
 
@@ -104,7 +107,7 @@ def main() -> int:
         print("stopped before the first epoch was done: there is no model", flush=True)
     except TrainingError as error:
         if job.fail(f"{type(error).__name__}: {error}"):
-            print(f"error: {error}", file=sys.stderr, flush=True)
+            say(f"error: {error}", sys.stderr)
         return 1
     except Exception as error:
         if processes.is_one_of_several() and World.is_lost(error):

@@ -30,6 +30,8 @@ from training_code.report.page import render
 from training_code.watching import FOLDER
 
 _FORMAT: Final = 1
+_EVALUATION_FORMAT: Final = 2
+"""1 named each class again beside its numbers, and held the confusion matrix, which report.json has."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -126,18 +128,19 @@ def model_card(facts: Facts) -> dict[str, Any]:
 
 
 def evaluation(facts: Facts, findings: Findings | None = None) -> dict[str, Any]:
-    """evaluation.json."""
+    """evaluation.json, which is never larger than `evaluation_size.bound` says."""
     classes, dataset = facts.dataset.classes, facts.dataset
     return {
-        "format": _FORMAT,
+        "format": _EVALUATION_FORMAT,
         "arch": facts.config.arch,
         "classes": list(classes),
         "image_size": facts.config.image_size,
         "test": {
-            **facts.evaluations["test"].describe(classes, dataset.test.fingerprint),
+            **facts.evaluations["test"].describe(dataset.test.fingerprint),
+            **facts.evaluations["test"].answers(),
             "misclassified": facts.evaluations["test"].misclassified(classes, dataset.test.files),
         },
-        "valid": facts.evaluations["valid"].describe(classes, dataset.valid.fingerprint),
+        "valid": facts.evaluations["valid"].describe(dataset.valid.fingerprint),
         "train": {"count": len(dataset.train), "fingerprint": dataset.train.fingerprint},
         "champion": dict(facts.champion) if facts.champion else None,
         "serving": dict(facts.serving),
@@ -174,4 +177,22 @@ def _hyperparameters(config: Config) -> dict[str, Any]:
 
 
 def _write_json(path: Path, content: Any) -> None:
-    path.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    path.write_text(as_lines(content) + "\n", encoding="utf-8")
+
+
+def as_lines(content: Any, indent: str = "") -> str:
+    """JSON for people and machines: a line for each key, one for a whole list of numbers or names."""
+    deeper = indent + " "
+    if isinstance(content, dict) and content:
+        rows = [f"{json.dumps(key, ensure_ascii=False)}: {as_lines(content[key], deeper)}" for key in content]
+        opened, closed = "{", "}"
+    elif isinstance(content, list) and any(isinstance(each, dict) for each in content):
+        rows, opened, closed = [_compact(each) for each in content], "[", "]"
+    else:
+        return _compact(content)
+    separator = f",\n{deeper}"
+    return f"{opened}\n{deeper}{separator.join(rows)}\n{indent}{closed}"
+
+
+def _compact(content: Any) -> str:
+    return json.dumps(content, ensure_ascii=False, separators=(",", ":"))

@@ -18,6 +18,7 @@ from training_code.config import Config
 from training_code.decoding import Decoder, Known
 from training_code.errors import UnusableDataset
 from training_code.files import Files
+from training_code.log import say
 from training_code.pictures import SUFFIXES, Transform
 from training_code.seeds import generator
 from training_code.split import Split, Squares
@@ -170,7 +171,7 @@ def announce(dataset: Dataset, most: int = 20) -> None:
     print(f"{counts} pictures in {len(dataset.classes)} classes", flush=True)
     skipped = [each for split in dataset.splits for each in split.skipped]
     for each in skipped[:most]:
-        print(f"skipped {each.file}: {each.reason}", flush=True)
+        say(f"skipped {each.file}: {each.reason}")
     if len(skipped) > most:
         print(f"skipped {len(skipped) - most} more", flush=True)
     if dataset.leaked:

@@ -13,8 +13,6 @@ from training_code.batches import Batches
 from training_code.resnet import ResNet
 from training_code.stopping import StopSignal
 
-MAX_MATRIX_CLASSES: Final = 1000
-"""Beyond, the confusion matrix is left out of the JSON: it grows with the square of the classes."""
 MAX_LISTED_PICTURES: Final = 200_000
 """Beyond, the single predictions are left out of the JSON."""
 
@@ -41,31 +39,40 @@ class Evaluation:
         """The share of pictures whose class was found, 0 to 1."""
         return int((self.labels == self.predicted).sum()) / len(self.labels)
 
+    def counts(self) -> dict[str, list[int]]:
+        """Of each class: `count` pictures there are, `predicted` taken for it, `right` of both."""
+        of_class = {
+            "count": self.labels,
+            "predicted": self.predicted,
+            "right": self.labels[self.labels == self.predicted],
+        }
+        return {
+            name: torch.bincount(indices, minlength=self.classes).tolist()
+            for name, indices in of_class.items()
+        }
+
     def per_class(self) -> list[tuple[float, float, int]]:
         """Precision, recall and picture count of each class; 0 where there is nothing to divide by."""
-        right = torch.bincount(self.labels[self.labels == self.predicted], minlength=self.classes).tolist()
-        told = torch.bincount(self.predicted, minlength=self.classes).tolist()
-        there = torch.bincount(self.labels, minlength=self.classes).tolist()
+        of_class = self.counts()
         return [
             (hit / said if said else 0.0, hit / count if count else 0.0, count)
-            for hit, said, count in zip(right, told, there, strict=True)
+            for count, said, hit in zip(
+                of_class["count"], of_class["predicted"], of_class["right"], strict=True
+            )
         ]
 
-    def confusion(self) -> list[list[int]]:
-        """Rows are true classes, columns predicted ones."""
-        pairs = self.labels * self.classes + self.predicted
-        return torch.bincount(pairs, minlength=self.classes**2).view(self.classes, self.classes).tolist()
+    def confusion(self) -> Tensor:
+        """The cells of the confusion matrix that are not zero, (cells, 3): true class, predicted class, how
+        often. The whole matrix grows with the square of the classes.
+        """
+        pairs, counts = torch.unique(self.labels * self.classes + self.predicted, return_counts=True)
+        return torch.stack([pairs // self.classes, pairs % self.classes, counts], dim=1)
 
     def confused(self, most: int) -> list[tuple[int, int, int]]:
         """The pairs mixed up most often: true class, predicted class, how often."""
-        wrong = self.labels != self.predicted
-        pairs, counts = torch.unique(
-            self.labels[wrong] * self.classes + self.predicted[wrong], return_counts=True
-        )
-        ranked = sorted(
-            zip(counts.tolist(), pairs.tolist(), strict=True), key=lambda each: (-each[0], each[1])
-        )
-        return [(pair // self.classes, pair % self.classes, count) for count, pair in ranked[:most]]
+        wrong = [cell for cell in self.confusion().tolist() if cell[0] != cell[1]]
+        ranked = sorted(wrong, key=lambda cell: -cell[2])
+        return [(truth, said, count) for truth, said, count in ranked[:most]]
 
     def mistakes(self, most: int) -> list[int]:
         """The pictures taken for another class, the surest mistake first."""
@@ -90,22 +97,23 @@ class Evaluation:
             for picture in self.mistakes(MAX_MISTAKES)
         ]
 
-    def describe(self, classes: tuple[str, ...], fingerprint: str) -> dict[str, Any]:
-        """The form of evaluation.json."""
+    def describe(self, fingerprint: str) -> dict[str, Any]:
+        """The form of evaluation.json; what is said of classes is in their order."""
         return {
             "accuracy": self.accuracy,
             "loss": self.loss,
             "count": len(self.labels),
             "fingerprint": fingerprint,
-            "per_class": [
-                {"class": name, "precision": precision, "recall": recall, "count": count}
-                for name, (precision, recall, count) in zip(classes, self.per_class(), strict=True)
-            ],
-            "confusion": self.confusion() if self.classes <= MAX_MATRIX_CLASSES else None,
+            "per_class": self.counts(),
             "confidence": self.confidences(),
-            # Picture by picture, in the order of file names: the quality gate pairs them with the champion's.
-            "labels": self.labels.tolist() if len(self.labels) <= MAX_LISTED_PICTURES else None,
-            "predicted": self.predicted.tolist() if len(self.labels) <= MAX_LISTED_PICTURES else None,
+        }
+
+    def answers(self) -> dict[str, list[int] | None]:
+        """Picture by picture, in the order of file names: the quality gate pairs them with the champion's."""
+        listed = len(self.labels) <= MAX_LISTED_PICTURES
+        return {
+            "labels": self.labels.tolist() if listed else None,
+            "predicted": self.predicted.tolist() if listed else None,
         }
 
 

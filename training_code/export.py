@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 
 from training_code.batches import Batches
 from training_code.evaluation import Evaluation
+from training_code.log import say
 from training_code.resnet import ResNet
 from training_code.stopping import Stopped, StopSignal
 
@@ -37,6 +38,9 @@ MAX_DROP: Final = 0.5
 
 CALIBRATION_PICTURES: Final = 128
 """More of them move the ranges of a ResNet by less than a rounding step (NNCF takes 300 for all networks)."""
+
+_REASON_CHARACTERS: Final = 2000
+"""Of what a library says when it fails; it goes into model.json and evaluation.json."""
 
 FILES: Final = ("model.xml", "model.bin")
 """The graph and its weights, in OpenVINO's intermediate representation."""
@@ -92,8 +96,8 @@ def write_serving_form(
         for name in FILES:
             with contextlib.suppress(OSError):
                 (folder / name).unlink()
-        reason = f"{type(error).__name__}: {error}".removesuffix(": ")
-        print(f"no serving form ({reason}): the endpoint will run PyTorch, slower", flush=True)
+        reason = f"{type(error).__name__}: {error}".removesuffix(": ")[:_REASON_CHARACTERS]
+        say(f"no serving form ({reason}): the endpoint will run PyTorch, slower")
         return none_written(reason)
     seconds = round(time.perf_counter() - start, 3)
     print(f"serving form {told['precision']} written in {seconds:.1f} s", flush=True)

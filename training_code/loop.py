@@ -266,7 +266,9 @@ class _Training:
         torch.set_num_threads(min(checkpoint.note["threads"], cores()))
         self.network.load_state_dict(checkpoint.tensors["network"], strict=False)
         self.optimizer.restore(checkpoint.tensors["optimizer"])
-        self.best = checkpoint.tensors.get("best", {})
+        self.best = {
+            name: value.to(self.device) for name, value in checkpoint.tensors.get("best", {}).items()
+        }
         self.losses.copy_(checkpoint.tensors["epoch"]["losses"])
         done = (self.progress.epoch - 1) * self.batches.steps + self.progress.step
         self._reporter = Reporter(self.config.epochs * self.batches.steps, done)

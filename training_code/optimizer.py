@@ -89,7 +89,10 @@ class Optimizer:
         for moment, values in self._moments.items():
             for name, value in zip(self._named, values, strict=True):
                 value.copy_(state[f"{moment}.{name}"])
-        self._taken = list(state["taken"].clone().unbind())
+        # In place: the fused kernels want the counters where the parameters are, and a checkpoint is read
+        # into the CPU's memory.
+        for taken, value in zip(self._taken, state["taken"].unbind(), strict=True):
+            taken.copy_(value)
 
 
 def schedule(config: Config, steps_per_epoch: int) -> Callable[[int], float]:

@@ -13,13 +13,14 @@ from typing import Any
 
 from check_drift import captured
 from check_drift.captured import Predictions
-from check_drift.psi import psi
+from check_drift.psi import BINS, psi
 from common import champion, launching, logs, notify
 from common.environment import DriftSettings
+from common.errors import EvaluationInvalid
+from common.evaluation import MAX_EVALUATION_BYTES, Evaluation, parse
 from common.storage import read_object
 
 HOURS = 24
-MAX_EVALUATION_BYTES = 8 * 1024 * 1024
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,11 @@ def check(settings: DriftSettings, clients: Clients) -> dict[str, Any]:
     raw = read_object(clients.s3, settings.artifacts_bucket, key, MAX_EVALUATION_BYTES)
     if raw is None:
         return _saw(f"s3://{settings.artifacts_bucket}/{key} is missing")
-    evaluation, now = json.loads(raw), datetime.now(UTC)
+    try:
+        evaluation = parse(raw, f"s3://{settings.artifacts_bucket}/{key}")
+    except EvaluationInvalid as error:
+        return _saw(str(error))
+    now = datetime.now(UTC)
     version = model.rpartition("/")[2]
     found = captured.read(clients.s3, settings.artifacts_bucket, settings.capture_folder, version, now, HOURS)
     if found.count < settings.min_predictions:
@@ -63,17 +68,13 @@ def check(settings: DriftSettings, clients: Clients) -> dict[str, Any]:
     }
 
 
-def measure(evaluation: dict[str, Any], found: Predictions) -> dict[str, float]:
-    """The index of the predicted classes and, where the evaluation has them, of the confidences."""
-    test, classes = evaluation["test"], [str(name) for name in evaluation["classes"]]
+def measure(evaluation: Evaluation, found: Predictions) -> dict[str, float]:
+    """The indices of the predicted classes and of the confidences, where the evaluation has them."""
     indices: dict[str, float] = {}
-    if test.get("predicted"):
-        expected = [0] * len(classes)
-        for index in test["predicted"]:
-            expected[index] += 1
-        indices["psi_classes"] = psi(expected, [found.classes[name] for name in classes])
-    if test.get("confidence"):
-        indices["psi_confidence"] = psi(test["confidence"], found.confidences)
+    if evaluation.told:
+        indices["psi_classes"] = psi(evaluation.told, [found.classes[name] for name in evaluation.classes])
+    if len(evaluation.confidences) == BINS:
+        indices["psi_confidence"] = psi(evaluation.confidences, found.confidences)
     return indices
 
 

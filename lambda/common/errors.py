@@ -92,6 +92,9 @@ def suggest(word: str, known: Iterable[str]) -> str:
     return f'; did you mean "{nearest[0]}"?' if nearest else ""
 
 
-def listed(names: Iterable[str]) -> str:
-    """The names as a reader wants them in a sentence: sorted, comma-separated, or `none`."""
-    return ", ".join(sorted(names)) or "none"
+def listed(names: Iterable[str], most: int | None = None) -> str:
+    """The names as a reader wants them in a sentence: sorted, comma-separated, or `none`; at most `most`."""
+    ranked = sorted(names)
+    if most is None or len(ranked) <= most:
+        return ", ".join(ranked) or "none"
+    return f"{', '.join(ranked[:most])} and {len(ranked) - most} more"

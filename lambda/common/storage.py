@@ -20,6 +20,8 @@ from common.errors import (
 
 SPLITS = ("train", "valid", "test")
 _MISSING = ("NoSuchKey", "404")
+_SHOWN = 20
+"""Of names that somebody else made, in a message: there can be thousands."""
 
 
 def read_object(s3: Any, bucket: str, key: str, limit: int) -> bytes | None:
@@ -47,7 +49,7 @@ def read_recipe(s3: Any, bucket: str, name: str) -> recipe.Recipe:
     if data is None:
         names = _recipe_names(s3, bucket)
         raise UnknownRecipe(
-            f'there is no recipe "{name}"{suggest(name, names) or ";"} there are: {listed(names)} '
+            f'there is no recipe "{name}"{suggest(name, names) or ";"} there are: {listed(names, _SHOWN)} '
             f"(add your own as s3://{bucket}/recipes/<name>.toml)"
         )
     if len(data) > recipe.MAX_RECIPE_BYTES:
@@ -81,7 +83,7 @@ def check_dataset(s3: Any, bucket: str, dataset: str) -> tuple[str, ...]:
         datasets = list(_folders(s3, bucket, ""))
         raise UnknownDataset(
             f'there is no data set "{dataset}" in s3://{bucket}{suggest(dataset, datasets) or ";"} '
-            f"there are: {listed(datasets)} (upload one: classifier upload DIR)"
+            f"there are: {listed(datasets, _SHOWN)} (upload one: classifier upload DIR)"
         )
     missing = [split for split in SPLITS if split not in splits]
     if missing:
@@ -98,7 +100,7 @@ def check_dataset(s3: Any, bucket: str, dataset: str) -> tuple[str, ...]:
     for split in ("valid", "test"):
         unknown = classes[split] - classes["train"]
         if unknown or not classes[split]:
-            what = f"classes that train lacks: {listed(unknown)}" if unknown else "no class folders"
+            what = f"classes that train lacks: {listed(unknown, _SHOWN)}" if unknown else "no class folders"
             raise InvalidDataset(f"{where}{split}/ has {what}; each split needs the same class folders")
     return tuple(sorted(classes["train"]))
 

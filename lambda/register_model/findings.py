@@ -63,7 +63,10 @@ def _put(job: Mapping[str, Any], detail: dict[str, Any], settings: RegisterSetti
         "Source": settings.project,
         "DetailType": DETAIL_TYPE,
         "Resources": [job["TrainingJobArn"]],
-        "Detail": json.dumps({**detail, "rules": [each.get("rule") for each in detail["findings"]]}),
+        # Not escaped to ASCII, which takes up to three times the bytes: an entry may have 256 KiB.
+        "Detail": json.dumps(
+            {**detail, "rules": [each.get("rule") for each in detail["findings"]]}, ensure_ascii=False
+        ),
     }
     answer = client("events").put_events(Entries=[entry])
     if answer["FailedEntryCount"]:  # it raises nothing
@@ -82,7 +85,7 @@ def _told(finding: Mapping[str, Any]) -> dict[str, Any]:
 
 def _paragraph(finding: Mapping[str, Any]) -> str:
     how = f" ({finding['how']})" if finding.get("how") else ""
-    gain = f"\nWhat that should gain: {finding['gain']}{how}" if finding.get("gain") else ""
+    gain = f"\nWhat that could gain: {finding['gain']}{how}" if finding.get("gain") else ""
     return (
         f"{finding.get('rule')} at step {finding.get('step')}: {finding.get('message')}\n"
         f"What to change: {finding.get('change')}{gain}"

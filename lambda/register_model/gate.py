@@ -13,8 +13,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from common.environment import RegisterSettings
+from common.evaluation import Evaluation
 from register_model import mcnemar
-from register_model.evaluation import Evaluation
 
 BETTER = "better"
 

@@ -14,12 +14,13 @@ from common import champion as decisions
 from common.clients import error_code
 from common.environment import RegisterSettings
 from common.errors import EvaluationInvalid
+from common.evaluation import MAX_EVALUATION_BYTES, Evaluation, parse
 from common.storage import read_object
-from register_model.evaluation import MAX_EVALUATION_BYTES, Evaluation, parse
 from register_model.gate import Champion, Verdict
 
 CONTENT_TYPES = ("image/jpeg", "image/png", "image/webp", "application/x-image", "application/octet-stream")
 _METADATA_LENGTH = 256
+_DESCRIPTION_LENGTH = 1024
 
 
 def find(sagemaker: Any, group: str, job: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -104,7 +105,7 @@ def request(
     }
     return {
         "ModelPackageGroupName": settings.model_package_group,
-        "ModelPackageDescription": f"{_prefix(name)}{verdict.reason}",
+        "ModelPackageDescription": _description(f"{_prefix(name)}{verdict.reason}"),
         "ModelApprovalStatus": approval(verdict, settings),
         "InferenceSpecification": {
             "Containers": [
@@ -172,6 +173,11 @@ def reason(description: str, training_job: str) -> str:
 
 def _prefix(training_job: str) -> str:
     return f"{training_job}: "
+
+
+def _description(text: str) -> str:
+    """The text in what a description may have: no control characters, at most 1024."""
+    return "".join(each if each.isprintable() else "-" for each in text)[:_DESCRIPTION_LENGTH]
 
 
 def _metadata_text(value: str) -> str:

@@ -13,7 +13,7 @@ from __future__ import annotations
 import errno
 import json
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -42,7 +42,11 @@ _COLLECTIONS: Final = {
     "relu_activations": "^relu/",
     "validation": "^valid/",
 }
-_MATRIX_CLASSES: Final = 1000
+MOST_BYTES: Final = 2 * 2**30
+MOST_SAVES: Final = 20_000
+"""Of all that is saved, a save being two files: register-model searches the job's output for the evaluation,
+and must get to its end.
+"""
 _LEFT_FREE: Final = 16 * 2**20
 _LEFT_FREE_FACTOR: Final = 8
 """Bytes left on the disk, and how many times the network's besides: a checkpoint holds it three times and is
@@ -67,6 +71,7 @@ class Capture(Observer):
         self._hook: Hook | None = None
         self._parameters: dict[str, nn.Parameter] = {}
         self._pending: dict[str, NDArray[Any]] = {}
+        self._bytes = self._saves = 0
 
     def training_begins(self, network: ResNet, config: Config, batches: Batches) -> None:
         self._network: nn.Module = network
@@ -125,7 +130,7 @@ class Capture(Observer):
             "gradient": reductions.root_mean_squares(self._gradients()),
             "before": self._sampler.sample(),
         }
-        if self._settings.raw:
+        if self._settings.raw and self._step % self._every == 0:  # not at the end of each epoch besides
             self._kept["raw"] = {
                 name: each.grad.clone() for name, each in self._parameters.items() if each.grad is not None
             }
@@ -193,9 +198,8 @@ class Capture(Observer):
             "train/loss": array(epoch.train_loss),
             "valid/loss": array(epoch.valid_loss),
             "valid/accuracy": array(epoch.valid_accuracy),
+            "valid/confusion_cells": validation.confusion().numpy().astype(np.int32),
         }
-        if validation.classes <= _MATRIX_CLASSES:
-            self._pending["valid/confusion"] = np.asarray(validation.confusion(), dtype=np.int64)
         self._write()
 
     def end(self) -> None:
@@ -217,6 +221,7 @@ class Capture(Observer):
 
         def save() -> None:
             self._look_for_room()
+            self._count(pending)
             hook.save_step(self._step, pending)
 
         self._guarded(save)
@@ -228,6 +233,17 @@ class Capture(Observer):
             raise OSError(
                 errno.ENOSPC,
                 f"{free // 2**20} MiB are left on the disk, {least // 2**20} are for checkpoint and model",
+            )
+
+    def _count(self, tensors: Mapping[str, NDArray[Any]]) -> None:
+        """Raises OSError when this save would make the job's output larger than its reader takes."""
+        self._bytes += sum(each.nbytes for each in tensors.values())
+        self._saves += 1
+        if self._bytes > MOST_BYTES or self._saves > MOST_SAVES:
+            raise OSError(
+                errno.EFBIG,
+                f"{self._saves} saves of {self._bytes // 2**20} MiB in all are more than a job's output may "
+                f"have, {MOST_SAVES} and {MOST_BYTES // 2**20} MiB; choose a larger debug_every",
             )
 
     def _guarded(self, work: Callable[[], None]) -> None:

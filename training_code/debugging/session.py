@@ -23,6 +23,7 @@ from training_code.config import Config
 from training_code.debugging.findings import FILE, Findings
 from training_code.debugging.settings import Settings
 from training_code.debugging.watcher import ORDERS
+from training_code.log import say
 from training_code.observer import Observer, Observers
 from training_code.profiling.files import DONE
 from training_code.progress import Trained
@@ -132,21 +133,21 @@ class Session(Observer):
             return
         self._seen = changed
         findings = Findings.read(self.folder)
-        self._tell(findings)
+        self._tell(findings, over=False)
         cause = next((each for each in findings.findings if each.kind == "debug"), None)
         if self.settings.on_trigger == "stop" and cause is not None:
             self.stopped_by = cause.rule
             print(f"debugger: {cause.rule} ends the training (on_trigger=stop)", flush=True)
             raise Stopped
 
-    def _tell(self, findings: Findings) -> None:
-        """Each finding once, as one line of the log."""
+    def _tell(self, findings: Findings, *, over: bool) -> None:
+        """Each finding once, as one line of the log; the profiler's, which the rest of the training may
+        refute, when it is over.
+        """
         for each in findings.findings:
-            if each.rule not in self._said:
+            if each.rule not in self._said and (over or each.kind == "debug"):
                 self._said.add(each.rule)
-                print(
-                    f"debugger: rule={each.rule} step={each.step}: {each.message}; {each.change}", flush=True
-                )
+                say(f"debugger: rule={each.rule} step={each.step}: {each.message}; {each.change}")
 
     def end(self, *, hurry: bool = False) -> Findings:
         """Everything written, the side process's last look awaited: what was found.
@@ -163,7 +164,7 @@ class Session(Observer):
         findings.stopped_by = self.stopped_by
         if not (hurry or self._told_to_stop):
             self._probe(findings)
-        self._tell(findings)
+        self._tell(findings, over=True)
         try:
             for left in (DONE, ORDERS):
                 (self.folder / left).unlink(missing_ok=True)

@@ -19,8 +19,8 @@ from typing import Any, Final
 
 from training_code.debugging.findings import Findings
 from training_code.profiling import operators
+from training_code.profiling.evaluation import ProfileRules
 from training_code.profiling.files import DONE
-from training_code.profiling.rules import ProfileRules
 
 ORDERS: Final = "watch.json"
 _SECONDS_BETWEEN_LOOKS: Final = 1.0

@@ -1,4 +1,8 @@
-"""Trying out what a finding proposes, for a few batches: a measured gain instead of a computed one."""
+"""Trying out what a finding proposes, for a few batches: a measured gain instead of a computed one.
+
+Both ways are measured in turn, several times: a machine that others use as well is now faster, now slower,
+and one measurement would say as much about them.
+"""
 
 from __future__ import annotations
 
@@ -10,16 +14,18 @@ from pathlib import Path
 from typing import Final
 
 import torch
-from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from training_code.batches import Batches
 from training_code.debugging.findings import Findings
 from training_code.profiling.data import Profile
 from training_code.profiling.rules import shares
+from training_code.profiling.spread import Spread, of_values
 from training_code.resnet import ResNet
 
-_BATCHES: Final = 8
+_TRIES: Final = 5
+_BATCHES: Final = 2
+"""Batches, or steps, of one try."""
 _WORKERS: Final = 2
 
 Clock = Callable[[], float]
@@ -45,7 +51,7 @@ def measure(findings: Findings, folder: Path, network: ResNet, batches: Batches)
         batch_size.how = _measured("steps")
 
 
-def faster_with_workers(prepare: Callable[[int], object], clock: Clock = time.perf_counter) -> float:
+def faster_with_workers(prepare: Callable[[int], object], clock: Clock = time.perf_counter) -> Spread:
     """How many times as fast two threads prepare batches as one does.
 
     Args:
@@ -53,36 +59,35 @@ def faster_with_workers(prepare: Callable[[int], object], clock: Clock = time.pe
         clock: seconds.
     """
     prepare(0)
-    begun = clock()
-    for number in range(_BATCHES):
-        prepare(number)
-    alone = clock() - begun
+    ratios = []
     with ThreadPoolExecutor(_WORKERS) as pool:
-        begun = clock()
-        list(pool.map(prepare, range(_BATCHES)))
-        together = clock() - begun
-    return alone / max(1e-9, together)
+        for _ in range(_TRIES):
+            begun = clock()
+            for number in range(_BATCHES):
+                prepare(number)
+            alone = clock() - begun
+            begun = clock()
+            list(pool.map(prepare, range(_BATCHES)))
+            ratios.append(alone / max(1e-9, clock() - begun))
+    return of_values(ratios)
 
 
-def gain_of_workers(share: float, faster: float) -> str:
+def gain_of_workers(share: float, faster: Spread) -> str:
     """What that would bring, in words.
 
     Args:
         share: of the step that waits for data, 0 to 1.
         faster: what `faster_with_workers` measured.
     """
-    if faster < 1.1:
-        return f"nothing from a second thread that prepares batches: {faster:.1f}× as fast"
-    step = 1 / (1 - share + share / faster)
-    return (
-        f"steps {step:.2f}× as fast with a second thread that prepares batches ({faster:.1f}×), more when "
-        "they are prepared ahead"
-    )
+    if faster.low < 1.1:
+        return f"nothing sure from a second thread that prepares batches: {faster.told('.1f', '× as fast')}"
+    step = faster.map(lambda times: 1 / (1 - share + share / times))
+    return f"steps {step.told('.2f', '× as fast')} with a second thread that prepares batches"
 
 
 def faster_with_twice_the_batch(
     network: ResNet, batches: Batches, clock: Clock = time.perf_counter
-) -> float | None:
+) -> Spread | None:
     """How many times as many pictures a second steps of twice the batch take; None when they do not fit.
 
     The steps run on a copy of the network, with the recipe's batch and then with that batch twice; waiting
@@ -94,8 +99,11 @@ def faster_with_twice_the_batch(
     shown, labels = batches.training(1, 0)
     pictures, labels = batches.input(shown), batches.machine.put(labels)
 
-    def steps(pictures: Tensor, labels: Tensor, count: int) -> None:
-        for _ in range(count):
+    def seconds(times: int) -> float:
+        """Of some steps of so many times the batch."""
+        pictures, labels = both[times]
+        begun = clock()
+        for _ in range(_BATCHES):
             with batches.machine.autocast():
                 scores = tried(pictures, from_cut=batches.from_cut)
             cross_entropy(scores.float(), labels).backward()  # type: ignore[no-untyped-call]
@@ -103,28 +111,23 @@ def faster_with_twice_the_batch(
             optimizer.zero_grad()
         if pictures.is_cuda:
             torch.cuda.synchronize()
+        return clock() - begun
 
-    seconds = []
     try:
-        for times in (1, 2):
-            both = torch.cat([pictures] * times), torch.cat([labels] * times)
-            steps(*both, 2)  # first allocations
-            begun = clock()
-            steps(*both, _BATCHES)
-            seconds.append(clock() - begun)
+        both = {times: (torch.cat([pictures] * times), torch.cat([labels] * times)) for times in (1, 2)}
+        seconds(1), seconds(2)  # first allocations
+        return of_values([2 * seconds(1) / max(1e-9, seconds(2)) for _ in range(_TRIES)])
     except torch.OutOfMemoryError:
         return None
-    return 2 * seconds[0] / max(1e-9, seconds[1])
 
 
-def gain_of_twice_the_batch(faster: float | None) -> str:
+def gain_of_twice_the_batch(faster: Spread | None) -> str:
     """What that would bring, in words; `faster` is what `faster_with_twice_the_batch` measured."""
     if faster is None:
         return "nothing: a step of twice the batch does not fit into the memory"
-    if faster < 1.05:
-        return f"nothing: {faster:.2f}× as many pictures a second"
-    return f"{faster:.2f}× as many pictures a second"
+    told = faster.told(".2f", "× as many pictures a second")
+    return f"nothing sure: {told}" if faster.low < 1.05 else told
 
 
 def _measured(what: str) -> str:
-    return f"measured on a probe of {_BATCHES} {what}"
+    return f"measured on a probe: the median and the extremes of {_TRIES} tries of {_BATCHES} {what}"

@@ -2,26 +2,22 @@
 
 Names follow AWS's ("List of Debugger profiler rules", docs.aws.amazon.com/sagemaker/latest/dg/
 debugger-built-in-profiler-rules.html). Parameters and their defaults are in `debugging.catalogue`; shares and
-utilisations are percent. The first steps are left out.
+utilisations are percent. The first steps are left out, and each figure is told with how far the quarters of
+the training lie apart in it.
 """
 
 from __future__ import annotations
 
 import itertools
-import time
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Final, NamedTuple
 
 import numpy as np
 
-from training_code.debugging.findings import Finding, Findings, RuleState
 from training_code.observer import PHASES
 from training_code.profiling.data import Column, Profile
+from training_code.profiling.spread import PARTED, Spread, by_quarter
 
-_SECONDS_BETWEEN_LOOKS: Final = 10.0
-_LOOKED_AT: Final = 512 * 1024
-"""Bytes at the end of each file that are judged while the training runs."""
 _LEAST_STEPS: Final = 8
 _LEAST_SAMPLES: Final = 6
 
@@ -37,60 +33,6 @@ class Seen(NamedTuple):
     how: str
 
 
-CAUSES: Final[Mapping[str, tuple[str, ...]]] = {
-    "dataloader": ("io_bottleneck",),
-    "low_gpu_utilization": ("io_bottleneck", "dataloader", "cpu_bottleneck", "batch_size"),
-    "batch_size": ("io_bottleneck", "dataloader", "cpu_bottleneck"),
-    "cpu_bottleneck": ("io_bottleneck", "dataloader"),
-}
-"""By rule, those whose finding explains what it finds."""
-
-
-class ProfileRules:
-    """Puts the profile in `folder` to the rules, now and then."""
-
-    def __init__(self, folder: Path, rules: Mapping[str, Values], findings: Findings) -> None:
-        self._folder, self._rules, self._findings = folder, rules, findings
-        self._states = {name: RuleState(rule=name, kind="profile") for name in rules}
-        findings.rules.extend(self._states.values())
-        self._looked = 0.0
-
-    def evaluate(self, *, final: bool = False) -> None:
-        """Look, if the last look is long enough ago or this is the last one, which sees everything."""
-        now = time.monotonic()
-        if not self._rules or (not final and now - self._looked < _SECONDS_BETWEEN_LOOKS):
-            return
-        self._looked = now
-        profile = Profile.read(self._folder, None if final else _LOOKED_AT)
-        for name in sorted(self._rules, key=lambda each: len(CAUSES.get(each, ()))):
-            self._put(name, profile)
-
-    def _put(self, name: str, profile: Profile) -> None:
-        state = self._states[name]
-        if name in _OF_GPUS and not profile.gpus:
-            state.note = "no GPU"
-            return
-        if name == "load_balancing" and profile.gpus < 2:
-            state.note = "one GPU"
-            return
-        state.evaluated += 1
-        seen = _RULES[name](profile, self._rules[name])
-        if seen is None:
-            return
-        step = int(profile.steps["step"][-1]) if len(profile.steps.get("step", ())) else 0
-        state.triggered += 1
-        state.last_step = step
-        if state.first_step is not None:
-            return
-        state.first_step = step
-        cause = next((found for each in CAUSES.get(name, ()) if (found := self._findings.of(each))), None)
-        if cause is not None:
-            state.explained_by = cause.rule
-            cause.consequences.append(name)
-            return
-        self._findings.findings.append(Finding(rule=name, kind="profile", step=step, **seen._asdict()))
-
-
 def shares(steps: Mapping[str, Column]) -> dict[str, float]:
     """Each part's share of the time of the steps themselves, percent; what is between them left out."""
     total = sum(float(steps[name].sum()) for name in (*PHASES, "rest"))
@@ -103,14 +45,14 @@ def dataloader(profile: Profile, values: Values) -> Seen | None:
     AWS: compares the number of loader workers with that of cores; here the wait itself is measured.
     """
     waited = _data_share(profile)
-    if waited <= values["threshold"]:
+    if waited.middle <= values["threshold"]:
         return None
     return Seen(
-        f"waiting for data is {waited:.0f}% of the step",
+        f"waiting for data is {waited.told('.0f', '% of the step')}% {PARTED}",
         "make less of each picture while training: cached or smaller pictures, augment without crops, "
         "or more cores for the loader",
-        f"at most {100 / (100 - min(99.0, waited)):.1f} times faster steps",
-        "from the parts of the steps",
+        _at_most(waited, "faster steps"),
+        _steps_seen(profile),
     )
 
 
@@ -121,14 +63,17 @@ def io_bottleneck(profile: Profile, values: Values) -> Seen | None:
     """
     waits = profile.system.get("io_wait", np.zeros(0))
     waited = _data_share(profile)
-    if len(waits) < _LEAST_SAMPLES or waited <= values["threshold"] or waits.mean() <= values["io_threshold"]:
+    if len(waits) < _LEAST_SAMPLES or waits.mean() <= values["io_threshold"]:
         return None
+    if waited.middle <= values["threshold"]:
+        return None
+    disk = by_quarter(len(waits), lambda part: float(waits[part].mean()))
     return Seen(
-        f"waiting for data is {waited:.0f}% of the step, and the cores wait for the disk {waits.mean():.0f}% "
-        "of the time",
+        f"waiting for data is {waited.told('.0f', '% of the step')}% {PARTED}, and the cores wait for the "
+        f"disk {disk.told('.0f', '% of the time')}%",
         "an instance with more memory, so that the decoded pictures fit into it; or a faster volume",
-        f"at most {100 / (100 - min(99.0, waited)):.1f} times faster steps",
-        "from the parts of the steps",
+        _at_most(waited, "faster steps"),
+        _steps_seen(profile),
     )
 
 
@@ -139,14 +84,15 @@ def cpu_bottleneck(profile: Profile, values: Values) -> Seen | None:
     if len(profile.cores) < _LEAST_SAMPLES:
         return None
     busy = profile.gpu("busy").mean(0)
-    both = 100 * np.mean((profile.cores > values["cpu_threshold"]) & (busy < values["gpu_threshold"]))
-    if both <= values["threshold"]:
+    waits = (profile.cores > values["cpu_threshold"]) & (busy < values["gpu_threshold"])
+    both = by_quarter(len(waits), lambda part: 100 * float(np.mean(waits[part])))
+    if both.middle <= values["threshold"]:
         return None
     return Seen(
-        f"in {both:.0f}% of the time the cores are full and the GPU is not",
+        f"in {both.told('.0f', '% of the time')}% {PARTED}, the cores are full and the GPU is not",
         "an instance with more cores per GPU, or less work for them: cheaper augmentation, smaller pictures",
-        f"at most {100 / max(1.0, float(busy.mean())):.1f} times faster",
-        "from the GPU's use",
+        _at_most(_idle(busy), "faster"),
+        _samples_seen(profile),
     )
 
 
@@ -155,13 +101,12 @@ def low_gpu_utilization(profile: Profile, values: Values) -> Seen | None:
     busy = profile.gpu("busy")
     if busy.shape[1] < _LEAST_SAMPLES or np.percentile(busy.mean(0), 95) >= values["threshold"]:
         return None
-    mean = float(busy.mean())
+    idle = _idle(busy.mean(0))
     return Seen(
-        f"the GPU is busy {mean:.0f}% of the time",
+        f"the GPU is busy {idle.map(_rest).told('.0f', '% of the time')}% {PARTED}",
         "a smaller and cheaper GPU does the same work; or a larger batch_size or image_size uses this one",
-        f"the same work on a GPU of {max(1.0, mean):.0f}% of the speed, or {100 / max(1.0, mean):.1f} times "
-        "as much on this one",
-        "from the GPU's use",
+        f"the same work on a slower GPU, or on this one {_at_most(idle, 'as much')}",
+        _samples_seen(profile),
     )
 
 
@@ -199,11 +144,13 @@ def batch_size(profile: Profile, values: Values) -> Seen | None:
     full = 100 * float((used / np.maximum(1, profile.gpu("total_mb"))).max())
     if np.percentile(busy.mean(0), 95) >= values["gpu_threshold"] or full >= values["memory_threshold"]:
         return None
+    idle = _idle(busy.mean(0))
     return Seen(
-        f"the GPU is busy {busy.mean():.0f}% of the time with {full:.0f}% of its memory",
+        f"the GPU is busy {idle.map(_rest).told('.0f', '% of the time')}% {PARTED}, with {full:.0f}% of its "
+        "memory at most",
         "double batch_size, and raise learning_rate by about 1.4 (its square root) to two with it",
-        f"up to {100 / max(1.0, float(busy.mean())):.1f} times faster",
-        "from the GPU's use",
+        _at_most(idle, "faster"),
+        _samples_seen(profile),
     )
 
 
@@ -221,42 +168,81 @@ def step_outlier(profile: Profile, values: Values) -> Seen | None:
     median = float(np.median(spent))
     deviation = 1.4826 * float(np.median(np.abs(spent - median)))
     slow = (spent > median + values["deviations"] * deviation) & (spent > 3 * median)
-    lost = float((spent[slow] - median).sum())
-    share = 100 * lost / max(1e-9, float(spent.sum()))
-    if not slow.any() or share <= values["least_share"]:
+    lost = np.where(slow, spent - median, 0)
+    share = by_quarter(
+        len(spent), lambda part: 100 * float(lost[part].sum()) / max(1e-9, float(spent[part].sum()))
+    )
+    if not slow.any() or share.middle <= values["least_share"]:
         return None
     worst = int(np.argmax(spent))
+    slowest = int(steady["step"][worst])
     part = max((*PHASES, "rest"), key=lambda name: float(steady[name][worst]))
     return Seen(
         f"{int(slow.sum())} of {len(spent)} steps take up to {spent.max() / median:.0f} times the median "
-        f"({median * 1000:.0f} ms), most of it in {part!r}; the slowest is step {int(steady['step'][worst])}",
+        f"({median * 1000:.0f} ms), most of it in {part!r}; the slowest is step {slowest}. "
+        f"They lose {share.told('.0f', '% of the time')}% {PARTED}",
         f"look at what else happens in {part!r} at these steps: other jobs on the machine, a disk that "
         "stalls, memory that is short",
-        f"{100 / (100 - share):.2f} times faster",
-        "from the time of each step",
+        f"{_at_most(share, 'faster steps')}, if what stalls them is this training's own",
+        _steps_seen(profile),
     )
 
 
 def load_balancing(profile: Profile, values: Values) -> Seen | None:
     """GPUs that are not equally busy: `threshold` (20) points apart or more. AWS: differing histograms."""
-    busy = profile.gpu("busy").mean(1)
+    every = profile.gpu("busy")
+    busy = every.mean(1)
     if busy.max() - busy.min() < values["threshold"]:
         return None
+    most, least = int(busy.argmax()), int(busy.argmin())
+    ahead = by_quarter(
+        every.shape[1], lambda part: float(every[most, part].mean() / max(1.0, every[:, part].mean()))
+    )
     return Seen(
-        f"GPU {int(busy.argmax())} is busy {busy.max():.0f}% of the time, GPU {int(busy.argmin())} "
-        f"{busy.min():.0f}%",
+        f"GPU {most} is busy {busy[most]:.0f}% of the time, GPU {least} {busy[least]:.0f}%",
         "batches of the same size for each; nothing else on the busy one (validation, saving)",
-        f"up to {busy.max() / max(1.0, float(busy.mean())):.1f} times faster",
-        "from the GPUs' use",
+        f"at most {ahead.told('.1f', ' times faster')} {PARTED}",
+        _samples_seen(profile),
     )
 
 
-def _data_share(profile: Profile) -> float:
+def _data_share(profile: Profile) -> Spread:
+    """What waiting for data is of the steps, percent."""
     steady = profile.steady
-    return shares(steady)["data"] if len(steady.get("step", ())) >= _LEAST_STEPS else 0.0
+    if len(steady.get("step", ())) < _LEAST_STEPS:
+        return Spread(0.0, 0.0, 0.0)
+
+    def share(part: slice) -> float:
+        return shares({name: values[part] for name, values in steady.items()})["data"]
+
+    return by_quarter(len(steady["step"]), share)
 
 
-_RULES: Final[Mapping[str, Callable[[Profile, Values], Seen | None]]] = {
+def _idle(busy: Column) -> Spread:
+    """How much of the time a GPU has left, percent."""
+    return by_quarter(len(busy), lambda part: 100 - float(busy[part].mean()))
+
+
+def _rest(share: float) -> float:
+    return 100 - share
+
+
+def _at_most(lost: Spread, what: str) -> str:
+    """What it would bring to win back a lost share of the time, percent: in no case more than this."""
+    faster = lost.map(lambda share: 100 / (100 - min(99.0, share)))
+    return f"at most {faster.told('.1f', f' times {what}')} {PARTED}"
+
+
+def _steps_seen(profile: Profile) -> str:
+    everything, steady = len(profile.steps["step"]), len(profile.steady["step"])
+    return f"from the parts of {steady} steps, the first {everything - steady} left out as warm-up"
+
+
+def _samples_seen(profile: Profile) -> str:
+    return f"from the GPU's use in {len(profile.system['seconds'])} samples"
+
+
+RULES: Final[Mapping[str, Callable[[Profile, Values], Seen | None]]] = {
     "dataloader": dataloader,
     "io_bottleneck": io_bottleneck,
     "cpu_bottleneck": cpu_bottleneck,
@@ -266,4 +252,4 @@ _RULES: Final[Mapping[str, Callable[[Profile, Values], Seen | None]]] = {
     "step_outlier": step_outlier,
     "load_balancing": load_balancing,
 }
-_OF_GPUS: Final = frozenset({"cpu_bottleneck", "low_gpu_utilization", "batch_size", "load_balancing"})
+OF_GPUS: Final = frozenset({"cpu_bottleneck", "low_gpu_utilization", "batch_size", "load_balancing"})

@@ -17,6 +17,8 @@ _HEIGHT: Final = 240
 _LEFT, _RIGHT, _TOP, _BOTTOM = 52, 92, 14, 34
 _NARROW: Final = 16
 _LEVELS: Final = 10
+SPOTS: Final = 4000
+"""Of a confusion map; each is an element of the page."""
 
 
 @dataclass(frozen=True)
@@ -209,14 +211,14 @@ def heat_map(rows: Sequence[str], columns: Sequence[int], powers: Sequence[Seque
 
 
 def confusion_map(classes: Sequence[str], cells: Sequence[Sequence[int]]) -> str:
-    """A confusion matrix of many classes as spots: only those that are not zero are drawn."""
+    """A confusion matrix of many classes as spots: of those that are not zero, the most frequent."""
     totals = [0] * len(classes)
     for truth, _, count in cells:
         totals[truth] += count
     size = len(classes)
     parts = [f'<svg class="confusion" viewBox="0 0 {size} {size}" role="img">']
     parts.append(f'<rect class="ground" width="{size}" height="{size}"/>')
-    for truth, said, count in cells:
+    for truth, said, count in sorted(cells, key=lambda cell: -cell[2])[:SPOTS]:
         share = count / totals[truth]
         title = f"{count} of {totals[truth]} pictures of {classes[truth]} taken for {classes[said]}"
         parts.append(

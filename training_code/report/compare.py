@@ -8,8 +8,8 @@ from html import escape
 from typing import Any, Final
 
 from training_code.report.charts import Line, curves
-from training_code.report.insight import words
-from training_code.report.page import cost, document, duration, header, interval, shown
+from training_code.report.insight import usual, words
+from training_code.report.page import cost, document, duration, header, interval, shown, speed
 from training_code.report.record import Record
 
 _STYLES: Final = ("forward", "optimizer", "backward", "to_device", "data", "rest")
@@ -65,7 +65,8 @@ def _figures(records: Sequence[Record]) -> str:
         ("best epoch", lambda each: f"{each['best_epoch']} of {each['epochs']}" if "epochs" in each else ""),
         ("time", lambda each: duration(each["seconds"]) if "seconds" in each else ""),
         ("cost on AWS", lambda each: cost(each) or ""),
-        ("step, middle", lambda each: f"{each['steps']['median_ms']:.0f} ms" if "steps" in each else ""),
+        ("images/s in training", lambda each: speed(each.get("speed"))),
+        ("a step takes", lambda each: usual(each["steps"]) if "steps" in each else ""),
         ("rules that triggered", _triggered),
         ("quality gate", _gated),
         ("machine", lambda each: str(each.get("machine", ""))),
@@ -128,7 +129,7 @@ def _times(records: Sequence[Record]) -> str:
         cells = "".join(f"<td class='number'>{ms:.1f}</td>" for ms in (*spent, sum(spent)))
         body += f"<tr><th scope='row'>{_name(place, each)}</th>{cells}</tr>"
     return (
-        "<section><h2>Milliseconds of a step</h2><p class='note'>Means of all steps; the middle one, above, "
+        "<section><h2>Milliseconds of a step</h2><p class='note'>Means of all steps; the median, above, "
         "leaves out what happens seldom.</p><div class='scroll'><table class='plain'><thead><tr><th></th>"
         f"{head}</tr></thead><tbody>{body}</tbody></table></div></section>"
     )

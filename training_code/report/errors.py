@@ -5,7 +5,7 @@ from __future__ import annotations
 from html import escape
 from typing import Final
 
-from training_code.report.charts import confusion_map, matrix
+from training_code.report.charts import SPOTS, confusion_map, matrix
 from training_code.report.record import Record
 
 _TABLE_CLASSES: Final = 30
@@ -31,7 +31,7 @@ def confusions(record: Record) -> str:
     elif len(classes) <= _MAP_CLASSES:
         parts.append(
             "<p class='note'>Test pictures; a row is the true class, a column what it was taken for. Blue is "
-            "right, red is wrong, darker is more often; resting on a spot names it.</p>"
+            f"right, red is wrong, darker is more often; resting on a spot names it.{_left_out(test)}</p>"
             f"<div class='map'>{confusion_map(classes, test['confusion'])}</div>"
         )
     if record["confused"]:
@@ -39,6 +39,11 @@ def confusions(record: Record) -> str:
     else:
         parts.append("<p>Not one test picture is classified wrong.</p>")
     return "".join([*parts, "</section>"])
+
+
+def _left_out(test: Record) -> str:
+    more = len(test["confusion"]) - SPOTS
+    return f" The {SPOTS} most frequent are drawn, {more} more are not." if more > 0 else ""
 
 
 def _pairs(record: Record) -> str:

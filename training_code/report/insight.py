@@ -31,7 +31,7 @@ def findings(record: Record) -> str:
 def _finding(each: dict[str, Any]) -> str:
     where = "".join(f"<li><code>{escape(name)}</code></li>" for name in each["where"])
     how = f" <small>({escape(each['how'])})</small>" if each.get("how") else ""
-    gain = f"<p class='gain'>Expect: {escape(each['gain'])}{how}</p>" if each["gain"] else ""
+    gain = f"<p class='gain'>Could gain: {escape(each['gain'])}{how}</p>" if each["gain"] else ""
     also = ", ".join(escape(words(name)) for name in each["consequences"])
     explained = f"<p class='note'>This also explains: {also}.</p>" if also else ""
     return (
@@ -57,8 +57,10 @@ def rules(record: Record) -> str:
 def _rule(each: dict[str, Any], record: Record) -> str:
     if each["explained_by"]:
         state, mark = f"follows from {words(each['explained_by'])}", "follows"
-    elif each["triggered"]:
+    elif each["first_step"] is not None:
         state, mark = "found", "bad"
+    elif each["triggered"]:
+        state, mark = each["note"] or "found", "idle"
     elif each["evaluated"]:
         state, mark = "all well", "good"
     else:
@@ -88,8 +90,8 @@ def breakdown(record: Record) -> str:
     series = [Series(label, name, line[name]) for name, label in _PARTS.items()]
     return (
         "<section><h2>Where the time went</h2>"
-        f"<p class='note'>{steps['count']} steps in {wall:.1f} s, {steps['median_ms']:.0f} ms each in the "
-        f"middle.</p>{stack([(label, name, seconds / wall) for label, name, seconds in parts])}"
+        f"<p class='note'>{steps['count']} steps in {wall:.1f} s. A step takes {usual(steps)}.</p>"
+        f"{stack([(label, name, seconds / wall) for label, name, seconds in parts])}"
         f"<div class='pair'><table class='plain'><tbody>{rows}<tr class='sum'><td>all</td>"
         f"<td class='number'>{sum(each[2] for each in parts):.2f} s</td><td "
         "class='number'>100%</td></tr></tbody>"
@@ -97,6 +99,16 @@ def breakdown(record: Record) -> str:
         f"{timeline(line['step'], series, unit=' ms', stacked=True)}</figure></div>"
         f"{_operators(record)}</section>"
     )
+
+
+def usual(steps: Record) -> str:
+    """How long a step takes; older records have no more than the median."""
+    median = f"{steps['median_ms']:.0f} ms (median)"
+    if "usual_ms" not in steps:
+        return median
+    low, high = steps["usual_ms"]
+    first = f", the first {steps['left_out']} left out as warm-up" if steps["left_out"] else ""
+    return f"{median}, nine in ten {low:.0f} to {high:.0f} ms{first}"
 
 
 def _operators(record: Record) -> str:

@@ -141,8 +141,7 @@ def tiles(record: Record) -> str:
         wrong = sum(count for truth, said, count in test["confusion"] if truth != said)
         shown.insert(0, ("Test accuracy", f"{test['accuracy']:.1%}", f"{wrong} of {test['count']} wrong"))
         shown.append(("Test loss", f"{test['loss']:.3f}", "cross entropy"))
-    speed = max(epoch["images_per_second"] for epoch in record["history"])
-    shown.append(("Time", duration(record["seconds"]), f"{speed:.0f} images/s in training"))
+    shown.append(("Time", duration(record["seconds"]), speed(record.get("speed"))))
     usd = cost(record)
     if usd is not None:
         shown.append(("Cost", usd, f"on AWS, at ${record['hourly_usd']:.4g} an hour"))
@@ -154,6 +153,17 @@ def tiles(record: Record) -> str:
         )
         + "</section>"
     )
+
+
+def speed(told: Record | None) -> str:
+    """How many training pictures a second an epoch got through; older records do not tell."""
+    if not told:
+        return ""
+    middle, low, high = (f"{told[key]:.0f}" for key in ("middle", "low", "high"))
+    if told["epochs"] == 1:
+        return f"{middle} images/s in its one epoch"
+    first = ", the first left out" if told["left_out"] else ""
+    return f"{middle} images/s in the median of {told['epochs']} epochs, {low} to {high}{first}"
 
 
 def cost(record: Record) -> str | None:

@@ -11,8 +11,7 @@ import dataclasses
 import io
 import json
 import math
-from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -23,8 +22,9 @@ from training_code.debugging.findings import Findings
 from training_code.debugging.watcher import ORDERS
 from training_code.observer import PHASES
 from training_code.profiling.data import Column, Profile
+from training_code.profiling.evaluation import ProfileRules
 from training_code.profiling.files import OPERATORS, WALL
-from training_code.profiling.rules import ProfileRules
+from training_code.profiling.spread import of_values
 
 if TYPE_CHECKING:
     from training_code.artifact import Facts
@@ -41,6 +41,7 @@ _THUMBNAIL: Final = 96
 _POINTS: Final = 160
 """Points of a timeline; more cannot be told apart on a page."""
 _FLOW_STEPS: Final = 48
+_EPOCHS_WITH_A_WARM_UP: Final = 3
 
 
 def gather(facts: Facts, findings: Findings, debug: Path) -> Record:
@@ -62,6 +63,7 @@ def gather(facts: Facts, findings: Findings, debug: Path) -> Record:
         "classes": list(facts.dataset.classes),
         "epochs": config.epochs,
         "history": [dataclasses.asdict(epoch) for epoch in facts.history],
+        "speed": _speed([epoch.images_per_second for epoch in facts.history]),
         "best_epoch": facts.best.epoch,
         "schedule": config.schedule,
         "stopped": facts.stopped,
@@ -146,7 +148,7 @@ def watched(findings: Findings, debug: Path) -> Record:
         record["rules"] = [dataclasses.asdict(each) for each in findings.rules]
     profile = Profile.read(debug / "profile")
     if len(profile.steps.get("step", ())):
-        record["steps"] = _steps(profile.steps, _json(debug / "profile" / WALL))
+        record["steps"] = _steps(profile, _json(debug / "profile" / WALL))
     if len(profile.system.get("seconds", ())) > 1:
         record["system"] = _system(profile)
     operators = _json(debug / "profile" / OPERATORS)
@@ -164,14 +166,8 @@ def _evaluation(result: Evaluation) -> Record:
         "loss": result.loss,
         "count": len(result.labels),
         "per_class": [list(each) for each in result.per_class()],
-        "confusion": _sparse(result),
+        "confusion": result.confusion().tolist(),
     }
-
-
-def _sparse(result: Evaluation) -> list[list[int]]:
-    """The confusion matrix as [true class, predicted class, count] where the count is not zero."""
-    cells = Counter(zip(result.labels.tolist(), result.predicted.tolist(), strict=True))
-    return [[truth, said, count] for (truth, said), count in sorted(cells.items())]
 
 
 def _confused(test: Evaluation, split: Split) -> list[Record]:
@@ -195,18 +191,34 @@ def _thumbnail(pixels: Any) -> str:
     return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode()
 
 
-def _steps(steps: Mapping[str, Column], wall: Record | None) -> Record:
-    """Where the time went: seconds of each part over all steps, and the parts of the steps as a timeline."""
+def _speed(epochs: Sequence[float]) -> Record:
+    """Training pictures a second of an epoch with its validation: the median, and the extremes. The first one
+    warms up and is left out where there are others enough.
+    """
+    left_out = 1 if len(epochs) >= _EPOCHS_WITH_A_WARM_UP else 0
+    spread = of_values(epochs[left_out:])
+    return {"epochs": len(epochs) - left_out, "left_out": left_out, **dataclasses.asdict(spread)}
+
+
+def _steps(profile: Profile, wall: Record | None) -> Record:
+    """Where the time went: seconds of each part over all steps, and the parts of the steps as a timeline. How
+    long a step takes, and nine in ten of them, is told without the first ones.
+    """
+    steps = profile.steps
     parts = {name: float(steps[name].sum()) for name in (*PHASES, "rest")}
     measured = sum(parts.values()) + float(steps["between"].sum())
     total = max(measured, wall["seconds"]) if wall else measured
     groups = np.array_split(np.arange(len(steps["step"])), min(_POINTS, len(steps["step"])))
+    steady = np.sum([profile.steady[name] for name in parts], axis=0)
+    low, middle, high = (round(1000 * float(each), 3) for each in np.percentile(steady, (5, 50, 95)))
     return {
         "count": len(steps["step"]),
+        "left_out": len(steps["step"]) - len(steady),
         "wall_seconds": round(total, 4),
         "seconds": {name: round(value, 4) for name, value in parts.items()},
         "between_seconds": round(total - sum(parts.values()), 4),
-        "median_ms": round(1000 * float(np.median(np.sum([steps[name] for name in parts], axis=0))), 3),
+        "median_ms": middle,
+        "usual_ms": [low, high],
         "timeline": {
             "step": [int(steps["step"][group[0]]) for group in groups],
             **{name: [round(1000 * float(steps[name][g].mean()), 3) for g in groups] for name in parts},

@@ -48,6 +48,13 @@ def test_nothing_the_cpu_image_installs_brings_pytorch_or_cuda() -> None:
     assert not {name for name in installed if name.startswith(("torch", "nvidia", "cuda", "triton"))}
 
 
+def test_no_image_holds_smdebug_nor_the_old_protobuf_that_it_needs() -> None:
+    for path in FOLDER.glob("requirements*.txt"):
+        installed = {pin.partition("==")[0] for pin in pins(path)}
+        assert not installed & {"smdebug", "smdebug-rulesconfig", "protobuf"}, path.name
+    assert not re.search(r"smdebug|protobuf", (FOLDER / "Dockerfile").read_text())
+
+
 def test_the_images_do_not_run_as_root() -> None:
     _, gpu, cpu = (FOLDER / "Dockerfile").read_text().split("\nFROM ")[1:]
     assert all("\nUSER 10001:10001\n" in stage for stage in (gpu, cpu))

@@ -49,7 +49,7 @@ values = [16, 32]
 epochs = 8
 """
 
-METRICS = [{"Name": "valid_accuracy", "Regex": "valid_accuracy=([0-9.eE+-]+)"}]
+METRICS = [{"Name": "valid_accuracy", "Regex": "(?:^|\\n)valid_accuracy=([0-9.eE+-]+) "}]
 ENVIRONMENT = {
     "PROJECT": "demo",
     "DATA_BUCKET": "data",

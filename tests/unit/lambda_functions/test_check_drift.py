@@ -41,8 +41,16 @@ def drifting(world: World) -> World:
         "CreationTime": NOW,
     }
     world.ssm._put({"Name": "/demo/champion", "Value": arn, "Overwrite": True})
-    test = {"predicted": [0, 1] * 100, "confidence": [0, 0, 0, 0, 0, 0, 0, 0, 20, 180]}
-    body = json.dumps({"classes": ["0", "1"], "test": test})
+    half = [100, 100]
+    test = {
+        "accuracy": 1.0,
+        "loss": 0.1,
+        "count": 200,
+        "fingerprint": "f" * 64,
+        "per_class": {"count": half, "predicted": half, "right": half},
+        "confidence": [0, 0, 0, 0, 0, 0, 0, 0, 20, 180],
+    }
+    body = json.dumps({"arch": "resnet18", "classes": ["0", "1"], "test": test})
     world.s3.put("artifacts", "runs/demo-x-final/evaluation.json", body)
     world.others |= {"cloudwatch": FakeCloudWatch(), "lambda": FakeLambda()}
     return world

@@ -39,7 +39,7 @@ def test_findings_are_told_once_with_what_to_change(world: World, action: str) -
     (mail,) = world.sns.mails
     assert f"rules triggered in training job {job}" in mail["Subject"]
     assert "overfit at step 40: by heart" in mail["Message"]
-    assert "What to change: fewer epochs\nWhat that should gain: 0.2 (measured)" in mail["Message"]
+    assert "What to change: fewer epochs\nWhat that could gain: 0.2 (measured)" in mail["Message"]
 
 
 def test_an_event_that_was_not_taken_is_told_again_by_lambdas_retry(world: World) -> None:

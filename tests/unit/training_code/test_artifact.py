@@ -92,21 +92,17 @@ def test_model_json_says_how_to_use_the_model_and_where_it_comes_from(job: Job, 
 
 def test_evaluation_json_has_what_the_quality_gate_compares(job: Job, facts: Facts) -> None:
     content = json.loads((job.output_data / "evaluation.json").read_text())
-    assert content["format"] == 1
+    assert content["format"] == 2
     assert (content["arch"], content["classes"], content["image_size"]) == ("resnet18", ["dark", "light"], 16)
     for split in ("valid", "test"):
-        part = content[split]
-        own = {"accuracy", "loss", "count", "fingerprint", "per_class", "confusion", "labels", "predicted"}
-        assert own <= set(part)
-        assert part["labels"] == facts.evaluations[split].labels.tolist()
-        assert len(part["predicted"]) == part["count"]
-        assert part["count"] == 2 * COUNTS[split] == sum(map(sum, part["confusion"]))
-        assert [each["class"] for each in part["per_class"]] == ["dark", "light"]
-        assert set(part["per_class"][0]) == {"class", "precision", "recall", "count"}
-    wrong = sum(map(sum, content["test"]["confusion"])) - sum(
-        row[index] for index, row in enumerate(content["test"]["confusion"])
-    )
-    assert len(content["test"]["misclassified"]) == wrong
+        part, counts = content[split], content[split]["per_class"]
+        assert {"accuracy", "loss", "count", "fingerprint", "confidence"} <= set(part)
+        assert {name: len(each) for name, each in counts.items()} == {"count": 2, "predicted": 2, "right": 2}
+        assert part["count"] == 2 * COUNTS[split] == sum(counts["count"]) == sum(counts["predicted"])
+    test = content["test"]
+    assert test["labels"] == facts.evaluations["test"].labels.tolist()
+    assert len(test["predicted"]) == test["count"]
+    assert len(test["misclassified"]) == test["count"] - sum(test["per_class"]["right"])
     assert content["train"] == {"count": 12, "fingerprint": facts.dataset.train.fingerprint}
     assert content["seconds"] == 12.5
 
@@ -157,6 +153,23 @@ def test_a_model_no_better_than_guessing_is_called_that(facts: Facts) -> None:
     text = page.verdict(told(dataclasses.replace(facts, evaluations={"test": wrong})))
     assert "0.0% of 4 test pictures" in text
     assert "do not use this model" in text
+
+
+def test_the_speed_that_is_told_is_the_median_epochs_with_its_spread_and_without_the_first(
+    facts: Facts,
+) -> None:
+    """The best epoch of a shared machine says what it may do once."""
+
+    def tile(speeds: list[float]) -> str:
+        epochs = [dataclasses.replace(facts.best, images_per_second=each, epoch=1) for each in speeds]
+        return page.tiles(told(dataclasses.replace(facts, history=tuple(epochs), best=epochs[0])))
+
+    assert "210 images/s in the median of 3 epochs, 200 to 289, the first left out" in tile(
+        [100, 289, 200, 210]
+    )
+    assert "150 images/s in the median of 2 epochs, 100 to 200<" in tile([100, 200])
+    assert "100 images/s in its one epoch" in tile([100])
+    assert "images/s" not in page.tiles(told(facts) | {"speed": None}), "of a record that knows none"
 
 
 def test_the_interval_is_wilsons() -> None:

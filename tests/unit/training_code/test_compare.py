@@ -37,6 +37,17 @@ def section(page: str, title: str) -> str:
     return next(each for each in page.split("<section>") if f"<h2>{title}" in each)
 
 
+def test_speeds_are_compared_with_their_spread() -> None:
+    """Two jobs on a shared machine differ by chance too."""
+    records = [training("a", [0.5, 0.9]), training("b", [0.9, 0.9])]
+    records[0]["speed"] = {"middle": 210.4, "low": 200.0, "high": 289.0, "epochs": 3, "left_out": 1}
+    times = {"count": 112, "left_out": 12, "wall_seconds": 9.0, "seconds": {"data": 1.0}}
+    records[1]["steps"] = times | {"median_ms": 50.0, "usual_ms": [50.0, 110.0]}
+    figures = section(render(records), "Figures")
+    assert "210 images/s in the median of 3 epochs, 200 to 289, the first left out" in figures
+    assert "50 ms (median), nine in ten 50 to 110 ms, the first 12 left out as warm-up" in figures
+
+
 def test_the_better_one_is_named_and_only_what_differs_is_shown() -> None:
     page = render([training("a", [0.5, 0.9], epochs=2), training("b", [0.9, 0.9], learning_rate=0.1)])
     assert "b is ahead: 90.0% of 100 test pictures right, a 70.0%." in page

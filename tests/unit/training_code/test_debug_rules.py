@@ -145,12 +145,16 @@ def test_a_value_that_is_no_number_is_told_with_its_layer(tmp_path: Path) -> Non
 
 
 def test_a_class_taken_for_another_is_told_only_when_it_is_no_accident(tmp_path: Path) -> None:
-    sure = {step: {"valid/confusion": [[4, 26], [2, 28]]} for step in (29, 39)}
-    few = {step: {"valid/confusion": [[1, 2], [0, 3]]} for step in (29, 39)}
+    often = [[0, 0, 4], [0, 1, 26], [1, 0, 2], [1, 1, 28]]
+    sure = {step: {"valid/confusion_cells": often} for step in (29, 39)}
+    few = {step: {"valid/confusion_cells": [[0, 0, 1], [0, 1, 2], [1, 1, 3]]} for step in (29, 39)}
     findings = evaluate_folder(folder_with(tmp_path / "sure", sure, class_names=["ant", "bee"]), DEBUG_RULES)
     assert found(findings) == ["confusion"]
     assert findings.findings[0].message.startswith("26 of 30 validation pictures of 'ant'")
     assert judged(folder_with(tmp_path / "few", few)) == []
+    of_many = [*[[place, place, 5] for place in range(9_998)], [9_998, 9_999, 26], [9_998, 9_998, 4]]
+    many = {step: {"valid/confusion_cells": of_many} for step in (29, 39)}
+    assert judged(folder_with(tmp_path / "many", many, classes=10_000)) == ["confusion"]
 
 
 def test_parameters_of_a_rule_move_its_bounds(tmp_path: Path) -> None:

@@ -171,3 +171,32 @@ def test_a_whole_job_imports_neither_torchvision_nor_the_compiler(
         check=True,
     )
     assert said.stdout.splitlines()[-1] == "[]"
+
+
+@pytest.mark.parametrize("watched", [{}, {"profile": "on"}], ids=["plain", "profiled"])
+def test_neither_smdebug_nor_its_old_protobuf_is_imported_unless_debugging_is_on(
+    watched: dict[str, str], pictures: Path, tmp_path: Path
+) -> None:
+    """smdebug forbids every protobuf without known faults, so only who asks for its rules has it: not the
+    training process, nor one that it starts.
+    """
+    base = job_folder(tmp_path / "base", pictures, TINY | {"epochs": "1", "trainable_from": "fc"} | watched)
+    told = tmp_path / "imports"
+    (base / "input" / "data" / "code" / "sitecustomize.py").write_text(IMPORTS.format(told=str(told)))
+    code, log = run(base)
+    assert code == 0, log
+    imports = {tuple(line.split()) for line in told.read_text().splitlines()}
+    assert len({process for process, _ in imports}) == (3 if watched else 1), "the rules and the sampler too"
+    modules = {module for _, module in imports}
+    assert not {name for name in modules if name.startswith(("smdebug", "google"))}
+
+
+IMPORTS = """
+import os, sys
+class Tell:
+    def find_spec(name, path=None, target=None):
+        with open({told!r}, "a") as file:
+            file.write(f"{{os.getpid()}} {{name}}\\n")
+sys.meta_path.insert(0, Tell)
+"""
+"""Read by every Python process that finds it as `sitecustomize`: what it looks for to import."""

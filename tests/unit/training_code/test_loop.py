@@ -5,21 +5,25 @@ from __future__ import annotations
 import dataclasses
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 import torch
 from torch.nn import functional
 
-from tests.unit.training_code.samples import MACHINE, numbers, train
+from tests.unit.training_code.samples import MACHINE, TINY, load, numbers, train
 from training_code import evaluation, loop, machine
+from training_code.batches import Batches
+from training_code.checkpoints import Checkpoint, Checkpoints
 from training_code.config import parse
 from training_code.errors import OutOfMemory, TrainingDiverged, UnusableCheckpoint
 from training_code.evaluation import Evaluation
 from training_code.loss import Loss, balanced
 from training_code.machine import memory_explained
 from training_code.observer import Observer
+from training_code.pictures import Transform
 from training_code.progress import Trained
+from training_code.resnet import resnet
 from training_code.stopping import Stopped, StopSignal
 
 
@@ -99,6 +103,41 @@ def test_a_crash_costs_no_more_than_was_trained_since_the_last_checkpoint(
     assert f"resumed at {kept}" in capsys.readouterr().out
     assert numbers(resumed) == numbers(whole)
     assert torch.equal(resumed.network.fc.weight, whole.network.fc.weight)
+
+
+class Kept(Checkpoints):
+    """A folder's checkpoints that are written nowhere but into `held`."""
+
+    held: ClassVar[list[Checkpoint]] = []
+
+    def save(self, checkpoint: Checkpoint) -> None:
+        self.held.append(checkpoint)
+
+
+@pytest.mark.filterwarnings("ignore:for .* copying from a non-meta parameter")
+@pytest.mark.parametrize("kind", ["sgd", "adamw"])
+def test_all_that_a_checkpoint_restores_lies_on_the_device_that_trains(
+    pictures: Path, tmp_path: Path, kind: str
+) -> None:
+    """Shown with parameters on a device that is not the CPU: a fused step refuses a mixture, on a GPU."""
+    hyperparameters = TINY | {"optimizer": kind, "class_weights": "balanced"}
+    train(pictures, tmp_path, StopAfter(6), **hyperparameters)
+    config = parse(hyperparameters)
+    dataset = load(pictures, config)
+    there = dataclasses.replace(MACHINE, device=torch.device("meta"))
+    network = resnet(config.arch, len(dataset.classes))
+    there.place(network)
+    transform = Transform.of_size(config.image_size)
+    feeds = [Batches(split, transform, config, there) for split in (dataset.train, dataset.valid)]
+    kept = Kept(tmp_path, loop.identity(config, dataset))
+    training = loop._Training(network, *feeds, config, kept, StopSignal(), Observer())
+    training.resume()
+    assert (training.progress.epoch, training.progress.step) == (2, 2)
+    training.save()
+    groups = Kept.held.pop().tensors
+    assert set(groups) == {"network", "optimizer", "best", "epoch"}
+    places = {f"{group}/{name}": str(each.device) for group in groups for name, each in groups[group].items()}
+    assert places == dict.fromkeys(places, "meta")
 
 
 def test_only_what_is_trained_is_checkpointed_and_it_resumes_too(pictures: Path, tmp_path: Path) -> None:

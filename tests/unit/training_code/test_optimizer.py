@@ -68,6 +68,20 @@ def test_a_restored_optimizer_goes_on_as_if_nothing_had_happened(kind: str) -> N
     assert torch.equal(run(interrupted=True), run(interrupted=False))
 
 
+@pytest.mark.parametrize("kind", ["sgd", "adamw"])
+def test_what_is_restored_lies_where_the_parameters_are(kind: str) -> None:
+    """A checkpoint is read into the CPU's memory. The fused kernels want all they step on one device, the
+    counters of the steps taken too: torch.optim moves them itself when it loads a fused optimiser's state.
+    """
+    config = parse({"optimizer": kind})
+    saved = Optimizer(nn.Linear(5, 3), config).state()
+    elsewhere = Optimizer(nn.Linear(5, 3, device="meta"), config)
+    elsewhere.restore(saved)
+    restored = elsewhere.state()
+    assert restored.keys() == saved.keys()
+    assert {name: str(value.device) for name, value in restored.items()} == dict.fromkeys(saved, "meta")
+
+
 def test_what_is_frozen_is_not_stepped() -> None:
     network = nn.Linear(5, 3)
     network.bias.requires_grad_(False)

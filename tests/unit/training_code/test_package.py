@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from pathlib import Path
 
@@ -13,30 +12,6 @@ from tools import pins
 from training_code import config
 
 ROOT = Path(config.__file__).parents[1]
-
-
-def definitions() -> dict[str, str]:
-    content = json.loads((ROOT / "training_code" / "metric_definitions.json").read_text())
-    return {each["Name"]: each["Regex"] for each in content}
-
-
-def test_each_metric_is_found_once_in_the_lines_that_tell_it_and_nowhere_else() -> None:
-    told = (
-        "epoch=3 train_loss=0.25 valid_loss=1.5e-05 valid_accuracy=0.9 (5.9 s, 219 images/s)\n"
-        "test_loss=0.5 test_accuracy=1.000000\n"
-    )
-    progress = (
-        "step 71 of 120: loss 0.8168, 223 images/s, about 7 s left\n"
-        "stopped at epoch 2, step 3\nmodel of epoch 3 written, 22.1 s in all\n"
-    )
-    found = {name: re.findall(regex, told + progress) for name, regex in definitions().items()}
-    assert found == {
-        "train_loss": ["0.25"],
-        "valid_loss": ["1.5e-05"],
-        "valid_accuracy": ["0.9"],
-        "test_loss": ["0.5"],
-        "test_accuracy": ["1.000000"],
-    }
 
 
 def test_the_image_installs_the_versions_that_are_tested_here() -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import gzip
+import itertools
 import json
 import mmap
 import os
@@ -24,16 +26,19 @@ from training_code.batches import Batches
 from training_code.checkpoints import Checkpoints
 from training_code.config import Config, parse
 from training_code.debugging.catalogue import PROFILE_RULES
-from training_code.debugging.findings import Findings
+from training_code.debugging.findings import Finding, Findings
+from training_code.debugging.session import Session
+from training_code.debugging.settings import Settings
 from training_code.observer import PHASES, Observer, Observers
 from training_code.profiling import operators, probe
 from training_code.profiling.data import Profile
+from training_code.profiling.evaluation import ProfileRules
 from training_code.profiling.files import OPERATORS, STEPS, SYSTEM, TRACE
-from training_code.profiling.rules import ProfileRules
+from training_code.profiling.spread import Spread
 from training_code.profiling.steps import COLUMNS, StepTimer
 from training_code.profiling.system import Sampler
 from training_code.profiling.trace import Trace
-from training_code.report import record
+from training_code.report import insight, record
 from training_code.resnet import ResNet
 from training_code.stopping import StopSignal
 
@@ -107,6 +112,15 @@ def test_a_slow_loader_is_told_with_what_it_costs(pictures: Path, tmp_path: Path
     assert "waiting for data is 69% of the step" in findings.findings[0].message
 
 
+def ticking(seconds: list[tuple[int, int]]) -> Callable[[], float]:
+    """A clock for pairs of things that take so long, looked at before and after each."""
+    now, looks = 0.0, []
+    for each in itertools.chain.from_iterable(seconds):
+        looks += [now, now + each]
+        now += each
+    return iter(looks).__next__
+
+
 def test_a_probe_measures_what_two_threads_would_gain() -> None:
     together = threading.Barrier(2, timeout=120)
 
@@ -114,10 +128,11 @@ def test_a_probe_measures_what_two_threads_would_gain() -> None:
         if threading.current_thread() is not threading.main_thread():
             together.wait()  # two at once, or never
 
-    ticks = iter([0.0, 8.0, 8.0, 12.0])
-    assert probe.faster_with_workers(prepare, lambda: next(ticks)) == 2
-    assert probe.gain_of_workers(0.5, 2.0).startswith("steps 1.33× as fast with a second thread")
-    assert probe.gain_of_workers(0.5, 1.0).startswith("nothing")
+    seconds = [(8, 4), (8, 5), (8, 2), (9, 3), (7, 7)]
+    assert probe.faster_with_workers(prepare, ticking(seconds)) == Spread(2, 1, 4)
+    sure = probe.gain_of_workers(0.5, Spread(2.0, 1.5, 3.0))
+    assert sure == "steps 1.33× as fast, 1.20 to 1.50 with a second thread that prepares batches"
+    assert probe.gain_of_workers(0.5, Spread(2.0, 1.0, 4.0)).startswith("nothing sure")
 
 
 def test_a_probe_measures_what_twice_the_batch_would_gain_and_changes_nothing(pictures: Path) -> None:
@@ -128,9 +143,13 @@ def test_a_probe_measures_what_twice_the_batch_would_gain_and_changes_nothing(pi
     trained.eval()
     before = {name: value.clone() for name, value in trained.state_dict().items()}
     trained.conv1.register_forward_hook(lambda _module, inputs, _output: sizes.append(len(inputs[0])))
-    ticks = iter([0.0, 8.0, 8.0, 18.0])
-    assert probe.faster_with_twice_the_batch(trained, batches, lambda: next(ticks)) == 1.6
-    assert sizes == [4] * 10 + [8] * 10
+    seconds = [(99, 99), (8, 10), (8, 9), (8, 16), (4, 4), (8, 11)]  # the first are not looked at
+    measured = probe.faster_with_twice_the_batch(trained, batches, ticking(seconds))
+    assert measured == Spread(1.6, 1.0, 2.0)
+    assert sizes == ([4] * 2 + [8] * 2) * 6, "in turn: a machine that others use is now faster, now slower"
+    assert probe.gain_of_twice_the_batch(measured) == (
+        "nothing sure: 1.60× as many pictures a second, 1.00 to 2.00"
+    )
     assert not trained.training
     assert all(torch.equal(value, before[name]) for name, value in trained.state_dict().items())
     assert all(each.grad is None for each in trained.parameters())
@@ -160,11 +179,11 @@ def test_findings_that_can_be_tried_out_say_what_was_measured(pictures: Path, tm
     findings = written(tmp_path / "profile", {}, BUSY | {"gpu0_busy": 30, "gpu0_used_mb": 20})
     findings.findings += written(tmp_path / "slow", {"data": 0.1}, BUSY).findings
     assert found(findings) == ["batch_size", "dataloader"]
-    assert findings.findings[0].how == "from the GPU's use"
+    assert findings.findings[0].how == "from the GPU's use in 40 samples"
     probe.measure(findings, tmp_path / "slow", network(2), batches)
     assert [each.how for each in findings.findings] == [
-        "measured on a probe of 8 steps",
-        "measured on a probe of 8 batches",
+        "measured on a probe: the median and the extremes of 5 tries of 2 steps",
+        "measured on a probe: the median and the extremes of 5 tries of 2 batches",
     ]
     assert "×" in findings.findings[0].gain
 
@@ -342,6 +361,74 @@ def test_each_rule_of_the_machine_triggers_by_itself(
     steps: dict[str, object], system: dict[str, object], rules: list[str], tmp_path: Path
 ) -> None:
     assert found(written(tmp_path / "profile", steps, BUSY | system)) == rules
+
+
+def columns(folder: Path, waits: list[float]) -> None:
+    """A profile of as many steps of 40 ms as there are waits for data, each that much longer (s)."""
+    folder.mkdir(exist_ok=True)
+    lines = [",".join(COLUMNS)]
+    for number, wait in enumerate(waits):
+        step = dict.fromkeys(COLUMNS, 0.01) | {"step": number, "data": 0.01 + wait, "memory_mb": 500.0}
+        lines.append(",".join(f"{step[name]:g}" for name in COLUMNS))
+    (folder / STEPS).write_text("\n".join(lines) + "\n")
+
+
+def test_what_only_the_first_steps_show_is_taken_back(tmp_path: Path) -> None:
+    """On a machine that others use as well the first steps say as much about them."""
+    told = {"message": "m", "change": "c", "gain": "g", "how": "h"}
+    findings = Findings(findings=[Finding(rule="overfit", kind="debug", step=3, **told)])
+    rules = ProfileRules(tmp_path, PROFILE_RULES, findings)
+    slow = [0.2] * 30
+    columns(tmp_path, slow)
+    rules.evaluate()
+    assert found(findings) == ["overfit", "dataloader"]
+    columns(tmp_path, slow + [0.0] * 2000)
+    rules.evaluate(final=True)
+    assert found(findings) == ["overfit"]
+    [state] = [each for each in findings.rules if each.rule == "dataloader"]
+    assert (state.evaluated, state.triggered, state.first_step) == (2, 1, None)
+    assert state.note == "in a part of the training only"
+    assert "in a part of the training only" in insight.rules({"rules": [dataclasses.asdict(state)]})
+
+
+def test_what_is_told_in_the_end_is_the_whole_trainings_with_how_far_its_quarters_lie_apart(
+    tmp_path: Path,
+) -> None:
+    findings = Findings()
+    rules = ProfileRules(tmp_path, {"dataloader": PROFILE_RULES["dataloader"]}, findings)
+    columns(tmp_path, [0.4] * 30)
+    rules.evaluate()
+    assert "waiting for data is 89% of the step" in findings.findings[0].message
+    columns(tmp_path, [9.0] * 12 + [0.4] * 100 + [0.0] * 100 + [0.1] * 200)
+    rules.evaluate(final=True)
+    [finding] = findings.findings
+    assert finding.step == 29, "where it was first seen"
+    assert finding.message == "waiting for data is 76% of the step, 17 to 89% by quarter of the training"
+    assert finding.gain == "at most 4.2 times faster steps, 1.2 to 9.2 by quarter of the training"
+    assert finding.how == "from the parts of 400 steps, the first 12 left out as warm-up"
+
+
+def test_a_finding_of_the_profiler_is_no_line_of_the_log_until_the_training_is_over(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    session = Session(tmp_path, Settings.of(parse({"debug_rules": "none"})), ("a", "b"))
+    findings = Findings()
+    for rule, kind in (("dataloader", "profile"), ("overfit", "debug")):
+        findings.findings.append(Finding(rule=rule, kind=kind, step=1, message="m", change="c"))
+    session._tell(findings, over=False)
+    assert capsys.readouterr().out == "debugger: rule=overfit step=1: m; c\n"
+    session._tell(findings, over=True)
+    assert capsys.readouterr().out == "debugger: rule=dataloader step=1: m; c\n"
+
+
+def test_how_long_a_step_takes_is_told_with_its_spread_and_without_the_warm_up(tmp_path: Path) -> None:
+    columns(tmp_path / "profile", [5.0] * 12 + [0.0] * 90 + [0.06] * 10)
+    steps = record.watched(Findings(), tmp_path)["steps"]
+    assert (steps["count"], steps["left_out"]) == (112, 12)
+    assert insight.usual(steps) == (
+        "60 ms (median), nine in ten 60 to 120 ms, the first 12 left out as warm-up"
+    )
+    assert insight.usual({"median_ms": 50.0}) == "50 ms (median)", "of a record that knows no more"
 
 
 def test_rules_of_gpus_say_why_they_did_not_look(tmp_path: Path) -> None:

@@ -130,6 +130,41 @@ def test_debugging_ends_while_there_is_room_for_checkpoint_and_model(
     assert len(evaluation.open_trial(tmp_path / "tensors").steps()) == 1
 
 
+@pytest.mark.parametrize("bound", ["MOST_SAVES", "MOST_BYTES"])
+def test_debugging_ends_before_it_hides_the_evaluation_from_its_reader(
+    bound: str,
+    uneven: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Who registers the model searches so much of a job's output and no more."""
+    config = parse(SHORT | {"epochs": "1"})
+    dataset = load(uneven, config)
+    train, valid, _ = (Batches(split, dataset.transform, config, MACHINE) for split in dataset.splits)
+    monkeypatch.setattr(capture, bound, 2 if bound == "MOST_SAVES" else 40_000)
+    looking = capture.Capture(tmp_path, Settings.of(config), dataset.classes)
+    loop.train(network(2), train, valid, config, Checkpoints(None, {}), StopSignal(), looking)
+    looking.end()
+    assert "debugging stops here, training goes on: [Errno 27]" in capsys.readouterr().out
+    assert 1 <= len(evaluation.open_trial(tmp_path / "tensors").steps()) <= 2
+
+
+def test_whole_tensors_are_saved_at_the_steps_asked_for_and_not_at_each_epochs_end(
+    uneven: Path, tmp_path: Path
+) -> None:
+    config = parse(SHORT | {"epochs": "3", "debug_save": "tensors", "debug_every": "10"})
+    dataset = load(uneven, config)
+    train, valid, _ = (Batches(split, dataset.transform, config, MACHINE) for split in dataset.splits)
+    looking = capture.Capture(tmp_path, Settings.of(config), dataset.classes)
+    loop.train(network(2), train, valid, config, Checkpoints(None, {}), StopSignal(), looking)
+    looking.end()
+    trial = evaluation.open_trial(tmp_path / "tensors")
+    assert train.steps == 6
+    assert trial.steps() == [0, 5, 10, 11, 17]
+    assert trial.tensor("gradient/fc.weight").steps() == [0, 10]
+
+
 def test_a_record_that_finds_no_room_costs_a_warning(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

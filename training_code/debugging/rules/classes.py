@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from training_code.debugging.rules.rule import Seen, TrainingRule, listed
 
-Matrix = NDArray[np.float64]
+Numbers = NDArray[np.float64]
 
 
 class ClassImbalance(TrainingRule):
@@ -47,31 +47,30 @@ class Confusion(TrainingRule):
     """
 
     def look(self, step: int) -> Seen | None:
-        matrix = self.vector("valid/confusion", step).astype(float)
+        truths, saids, counts = self.vector("valid/confusion_cells", step).astype(int).T
         if (step + 1) * 2 <= self.names["epochs"] * self.names["steps_per_epoch"]:
             return None
-        totals = matrix.sum(1, keepdims=True)
-        lower = _wilson_lower(matrix / np.maximum(1, totals), np.maximum(1, totals))
-        np.fill_diagonal(lower, 0)
-        if lower.max() <= self.parameters["max_off_diag"]:
+        totals = np.bincount(truths, counts)[truths]
+        lower = np.where(truths == saids, 0, _wilson_lower(counts / totals, totals))
+        often = np.argsort(-lower, kind="stable")
+        often = often[lower[often] > self.parameters["max_off_diag"]]
+        if not len(often):
             return None
-        names = self.names.get("class_names") or [str(index) for index in range(len(matrix))]
-        pairs = np.argwhere(lower > self.parameters["max_off_diag"])
-        pairs = pairs[np.argsort(-lower[tuple(pairs.T)])]
-        told = [f"{names[truth]} taken for {names[said]}" for truth, said in pairs]
-        truth, said = pairs[0]
+        names = self.names.get("class_names") or [str(index) for index in range(self.names["classes"])]
+        told = [f"{names[truths[each]]} taken for {names[saids[each]]}" for each in often]
+        worst = often[0]
         return Seen(
-            message=f"{int(matrix[truth, said])} of {int(totals[truth, 0])} validation pictures of "
-            f"{names[truth]!r} are taken for {names[said]!r}",
+            message=f"{counts[worst]} of {int(totals[worst])} validation pictures of "
+            f"{names[truths[worst]]!r} are taken for {names[saids[worst]]!r}",
             change="look at the pictures of both: labels mixed up, or one class in two folders? If they are "
             "truly alike, a larger image_size or more pictures of both; or make them one class",
-            gain=f"at most {100 * matrix[tuple(pairs.T)].sum() / matrix.sum():.1f} points of accuracy",
+            gain=f"at most {100 * counts[often].sum() / counts.sum():.1f} points of accuracy",
             how="counted in the validation split",
             where=told,
         )
 
 
-def _wilson_lower(share: Matrix, count: Matrix, z: float = 1.96) -> Matrix:
+def _wilson_lower(share: Numbers, count: Numbers, z: float = 1.96) -> Numbers:
     middle = share + z * z / (2 * count)
     spread = z * np.sqrt(share * (1 - share) / count + z * z / (4 * count * count))
     return (middle - spread) / (1 + z * z / count)
