@@ -148,13 +148,15 @@ def _check_port(port: int) -> None:
 def _context(settings: Settings, store: Store, root: Path) -> LocalAws:
     from local_aws.ministack_adapter.backend import MinistackBackend
 
+    images = ImageStore(store, root / "images")
+    images.sweep()
     return LocalAws(
         store=store,
         root=root,
         endpoint_url=settings.endpoint_url,
         account=ACCOUNT,
         region=REGION,
-        images=ImageStore(store, root / "images"),
+        images=images,
         backend=MinistackBackend(),
     )
 
