@@ -16,7 +16,16 @@ from local_aws.core import process
 from local_aws.core.api import HttpAnswer, JsonService, error_reply
 from local_aws.core.context import LocalAws
 from local_aws.core.errors import AwsError
-from local_aws.ministack_adapter import patches, permissions, services, stack_requests, stacks
+from local_aws.ministack_adapter import (
+    durable,
+    layers,
+    patches,
+    permissions,
+    services,
+    stack_requests,
+    stacks,
+)
+from local_aws.ministack_adapter.deliveries import Deliveries
 from local_aws.ministack_adapter.journal import Journal
 from local_aws.ministack_adapter.snapshots import Snapshots
 
@@ -33,10 +42,14 @@ class Services:
         self._services: list[JsonService] = [sagemaker.service(aws), autoscaling.service(aws)]
         self._register(*self._services)
         stack = Stack(aws, role=lambda: stacks.current().role_arn, announce=stacks.announce)
-        stacks.install(self._announce_stack, Journal(aws.store), self._snapshots.save)
+        stacks.install(self._announce_stack, Journal(aws.store), self._snapshots.commit)
         stack_requests.install()
         cloudformation.install(aws, stack, stacks.register_resource)
         patches.install(aws)
+        layers.install()
+        self._deliveries = Deliveries(aws.store, self._snapshots)
+        self._deliveries.install()
+        durable.install(self._snapshots, stacks.ended)
         self.application = services.application(self._ready.is_set, self._snapshots.touch)
 
     def start(self, port: int, loop: asyncio.AbstractEventLoop) -> None:
@@ -47,6 +60,8 @@ class Services:
         self._snapshots.start()
         loop.call_soon_threadsafe(_recover_stacks)
         self._ready.set()
+        self._aws.deliver_events()
+        self._deliveries.resume()
 
     def stop(self) -> None:
         """Stop jobs and endpoints; clients get 503 from now on."""

@@ -15,6 +15,8 @@ import importlib.metadata
 import os
 from pathlib import Path
 
+from local_aws.ministack_adapter import object_files
+
 VERSION = "1.5.33"
 
 
@@ -28,7 +30,9 @@ class WrongMinistackError(RuntimeError):
 
 
 def configure(port: int, state: Path, account: str, region: str) -> None:
-    """Set ministack's environment. Must run before anything of ministack is imported."""
+    """Set ministack's environment, and bring the state folder in order. Must run before anything of ministack
+    is imported: it reads both then.
+    """
     found = importlib.metadata.version("ministack")
     if found != VERSION:
         raise WrongMinistackError(found)
@@ -41,6 +45,7 @@ def configure(port: int, state: Path, account: str, region: str) -> None:
         "LAMBDA_EXECUTOR",
     ):
         os.environ.pop(name, None)
+    object_files.recover(state / "s3")
     endpoint = f"http://127.0.0.1:{port}"
     os.environ.update(
         {
