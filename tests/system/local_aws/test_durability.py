@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from tests.system.local_aws.local_server import LocalServer
+from tests.system.local_aws.small_disk import NoSmallDiskError, SmallDisk
 from tests.system.local_aws.test_server import make_function, until
 
 MIB = 2**20
@@ -162,36 +162,12 @@ def test_an_event_whose_function_was_killed_with_the_server_is_delivered_again(s
     until(lambda: s3.list_objects_v2(Bucket="bucket", Prefix="done")["KeyCount"])
 
 
-class SmallDisk:
-    """A file system in memory whose size can be changed while it is used."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        folder.mkdir()
-        done = subprocess.run(
-            ["mount", "-t", "tmpfs", "-o", "size=2g", "tmpfs", str(folder)], capture_output=True, text=True
-        )
-        if done.returncode:
-            pytest.skip(f"no file system may be mounted here: {done.stderr.strip()}")
-
-    def full(self, room: int = 0) -> None:
-        """Leave `room` bytes."""
-        used = int(subprocess.check_output(["du", "-s", "-B1", str(self.folder)]).split()[0])
-        self._resize(used + room)
-
-    def roomy(self) -> None:
-        self._resize(2 * 2**30)
-
-    def _resize(self, size: int) -> None:
-        subprocess.run(["mount", "-o", f"remount,size={size}", str(self.folder)], check=True)
-
-    def gone(self) -> None:
-        subprocess.run(["umount", "-l", str(self.folder)], check=True)
-
-
 @pytest.fixture
 def disk(tmp_path: Path) -> Iterator[SmallDisk]:
-    made = SmallDisk(tmp_path / "disk")
+    try:
+        made = SmallDisk(tmp_path / "disk")
+    except NoSmallDiskError as error:
+        pytest.skip(str(error))
     yield made
     made.gone()
 
