@@ -73,6 +73,7 @@ def full_disk(home: Path, port: int, chance: random.Random) -> list[dict[str, An
                 time.sleep(1)
                 disk.full(room=chance.randrange(300_000))
                 time.sleep(chance.uniform(2, 5))
+            disk.full()
             if writer.once():
                 found.add("wrong_outcomes", ["writes to a full disk are acknowledged"])
             found.add("lost_writes", writer.lost())

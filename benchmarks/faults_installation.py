@@ -87,6 +87,8 @@ class Installation:
     def start(self) -> None:
         """Start the server, as `up` does, if it does not run."""
         local_server.start(self.target)
+        if self.server is None:
+            raise NeverHappenedError(f"another server answers on port {self.port}; choose one with --port")
 
     @property
     def server(self) -> int | None:

@@ -27,7 +27,7 @@ class SmallDisk:
     def full(self, room: int = 0) -> None:
         """Leave `room` bytes."""
         used = int(subprocess.check_output(["du", "-s", "-B1", str(self.folder)]).split()[0])
-        self._resize(used + room)
+        self._resize(max(used + room, 4096))  # 0 would mean: without a bound
 
     def roomy(self) -> None:
         self._resize(ROOMY_BYTES)
