@@ -55,7 +55,7 @@ class _Saving:
     def __init__(self) -> None:
         self.names: set[str] = set()
         self.done = False
-        self.error: NotSaved | None = None
+        self.errors: dict[str, NotSaved] = {}
 
 
 @dataclass(frozen=True)
@@ -103,42 +103,40 @@ class Snapshots:
         ------
         NotSaved : it is not.
         """
+        wanted = set(_states() if services is None else services)
         with self._joining:
             saving = self._next
-            saving.names.update(_states() if services is None else services)
+            saving.names |= wanted
         with self._writing:
             if not saving.done:
                 with self._joining:  # whoever comes from now on may have changed what is being read
                     self._next = _Saving()
-                try:
-                    self._write(saving.names)
-                except NotSaved as error:
-                    saving.error = error
+                saving.errors = self._write(saving.names)
                 saving.done = True
-        if saving.error is not None:
-            raise saving.error
+        for service, error in saving.errors.items():
+            if service in wanted:
+                raise error
 
-    def _write(self, names: set[str]) -> None:
-        """Write the services whose state changed since it was written last.
+    def _write(self, names: set[str]) -> dict[str, NotSaved]:
+        """Write the services whose state changed since it was written last; what went wrong with which.
 
         CloudFormation is read last and replaced first: its record may be ahead of the services, whose
         resources it then finds gone already, but never behind them, with resources it knows nothing of.
         """
         states = _states()
         drafts: list[_Draft] = []
-        errors: list[NotSaved] = []
+        errors: dict[str, NotSaved] = {}
         for name in sorted(names & states.keys(), key=lambda name: name == _STACKS):
             try:
                 drafts.append(self._draft(name, states[name]))
             except Exception as error:
-                errors.append(NotSaved(name, error))
+                errors[name] = NotSaved(name, error)
         for draft in reversed(drafts):
             try:
                 self._take(draft)
             except OSError as error:
-                errors.append(NotSaved(draft.service, error))
-        if errors:
-            raise errors[0]
+                errors[draft.service] = NotSaved(draft.service, error)
+        return errors
 
     def _draft(self, name: str, get_state: Callable[[], Any]) -> _Draft:
         """The service's state in a file beside its own, unless it has none or has not changed."""
