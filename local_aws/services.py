@@ -22,6 +22,7 @@ from local_aws.ministack_adapter import (
     patches,
     permissions,
     services,
+    stack_events,
     stack_requests,
     stacks,
 )
@@ -42,14 +43,15 @@ class Services:
         self._services: list[JsonService] = [sagemaker.service(aws), autoscaling.service(aws)]
         self._register(*self._services)
         stack = Stack(aws, role=lambda: stacks.current().role_arn, announce=stacks.announce)
-        stacks.install(self._announce_stack, Journal(aws.store), self._snapshots.commit)
+        stacks.install(Journal(aws.store), self._snapshots.commit)
+        stack_events.install(self._announce_stack)
         stack_requests.install()
         cloudformation.install(aws, stack, stacks.register_resource)
         patches.install(aws)
         layers.install()
         self._deliveries = Deliveries(aws.store, self._snapshots)
         self._deliveries.install()
-        durable.install(self._snapshots, stacks.ended)
+        durable.install(self._snapshots, stack_events.ended)
         self.application = services.application(self._ready.is_set, self._snapshots.touch)
 
     def start(self, port: int, loop: asyncio.AbstractEventLoop) -> None:
@@ -103,6 +105,7 @@ class Services:
 
 
 def _recover_stacks() -> None:
+    stack_events.tell_again()
     for name in stacks.recover():
         log.warning("stack %s was busy when the local AWS was stopped; it is rolled back now", name)
 

@@ -3,8 +3,9 @@
 ministack is pinned exactly; what is used of it here is asserted by
 `tests/unit/local_aws/test_ministack_contract.py`, so an upgrade fails there by name and not somewhere in a
 deployment. `services` puts our services and the HTTP front into ministack, `permissions` asks its IAM
-evaluator, `stacks` teaches its CloudFormation roles, events and recovery, `snapshots` writes its memory to
-disk while it runs, `patches` corrects it where our stacks found it wrong.
+evaluator, `stacks` teaches its CloudFormation roles, events and recovery, `patches` corrects it where our
+stacks found it wrong. What it acknowledges is on the disk: its memory by `durable` and `snapshots`, S3's
+objects by `objects` and `uploads`, events on their way to functions by `deliveries`.
 
 ministack reads its settings from the environment when it is imported, so `configure` comes first.
 """

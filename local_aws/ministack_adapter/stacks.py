@@ -2,7 +2,6 @@
 
 * Resource types of our own (`register_resource`); they run on worker threads, because they call this server.
 * The stack at work, and its service role, for the handlers (`current`).
-* "CloudFormation Stack Status Change" events, told at least once: also of an end just before a `kill -9`.
 * Stacks that were busy when the server was killed are rolled back when it starts again (`recover`).
 """
 
@@ -10,7 +9,6 @@ from __future__ import annotations
 
 import contextvars
 import logging
-import queue
 import threading
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
@@ -19,7 +17,6 @@ from typing import Any
 import ministack.services.cloudformation as cloudformation
 from ministack.services.cloudformation import changesets, handlers, provisioners, stacks
 
-from local_aws.core.store import waiting_for_room
 from local_aws.ministack_adapter.journal import Journal, Made
 
 log = logging.getLogger(__name__)
@@ -27,14 +24,10 @@ log = logging.getLogger(__name__)
 SERVICE = "cloudformation.amazonaws.com"
 SESSION = "AWSCloudFormation"
 STOPPED = "The local AWS was stopped during this operation."
-_STACK = "AWS::CloudFormation::Stack"
+STACK = "AWS::CloudFormation::Stack"
 # What a stack was before the update that runs, kept on its record so that a new server can roll it back.
 _BEFORE = "_before_update"
-# On its record while nobody has been told of the stack's last status.
-_UNTOLD = "_untold"
 ROLE = "RoleARN"
-
-EmitStatus = Callable[[str, str, str], None]
 
 
 @dataclass(frozen=True)
@@ -69,10 +62,6 @@ _making: contextvars.ContextVar[Making | None] = contextvars.ContextVar("local_a
 _own_types: set[str] = set()
 _journal: Journal | None = None
 _save: Callable[[], None] = lambda: None  # noqa: E731 (replaced by `install`)
-# Set when an operation ends: what it made has to be on the disk before anybody is told.
-ended = threading.Event()
-_Announcement = tuple[contextvars.Context, str, str, str]
-_pending: queue.Queue[_Announcement] = queue.Queue()
 
 
 def current() -> CurrentStack:
@@ -153,18 +142,16 @@ def existing_handler(resource_type: str) -> dict[str, Any]:
     return dict(provisioners._RESOURCE_HANDLERS[resource_type])
 
 
-def install(emit: EmitStatus, journal: Journal, save: Callable[[], None]) -> None:
+def install(journal: Journal, save: Callable[[], None]) -> None:
     """Teach ministack's CloudFormation.
 
     Parameters
     ----------
-    emit : called with stack id, status and reason, in the events' order.
     journal : where the resources of operations under way are noted.
     save : brings ministack's state to disk, or raises OSError.
     """
     global _journal, _save
     _journal, _save = journal, save
-    _announce_status(emit)
     _run_own_types_on_threads()
     _follow_operations()
 
@@ -180,10 +167,6 @@ def recover() -> list[str]:
         if stack["StackStatus"].endswith("_IN_PROGRESS") and stack["StackStatus"] != "REVIEW_IN_PROGRESS"
     }
     _adopt_or_delete(busy)
-    for stack in cloudformation._stacks._data.values():
-        if stack["StackId"] not in busy and stack.get(_UNTOLD):
-            reason = stack.get("StackStatusReason", "")
-            _pending.put((contextvars.copy_context(), stack["StackId"], stack["StackStatus"], reason))
     for stack in busy.values():
         before = stack.get(_BEFORE)
         if stack["StackStatus"] == "DELETE_IN_PROGRESS":
@@ -242,7 +225,7 @@ def _delete_orphans(orphans: list[Made]) -> None:
 
 def _settle(stack: dict[str, Any], status: str) -> None:
     stack["StackStatus"], stack["StackStatusReason"] = status, STOPPED
-    stacks._add_event(stack["StackId"], stack["StackName"], stack["StackName"], _STACK, status, STOPPED)
+    stacks._add_event(stack["StackId"], stack["StackName"], stack["StackName"], STACK, status, STOPPED)
 
 
 def _interrupted(stack: dict[str, Any], before: dict[str, Any] | None) -> dict[str, Any]:
@@ -274,38 +257,6 @@ def everywhere(name: str, replacement: Any) -> None:
     for module in (stacks, handlers, changesets):
         if hasattr(module, name):
             setattr(module, name, replacement)
-
-
-def _announce_status(emit: EmitStatus) -> None:
-    add_event = stacks._add_event
-
-    def with_announcement(stack_id: str, stack_name: str, logical_id: str, resource_type: str, status: str,
-                          *args: Any, **kwargs: Any) -> None:  # fmt: skip
-        add_event(stack_id, stack_name, logical_id, resource_type, status, *args, **kwargs)
-        if resource_type == _STACK and logical_id == stack_name:
-            reason = kwargs.get("reason") or (args[0] if args else "")
-            (handlers._resolve_stack(stack_id) or {})[_UNTOLD] = True
-            if not status.endswith("_IN_PROGRESS"):
-                ended.set()
-            _pending.put((contextvars.copy_context(), stack_id, status, reason))
-
-    def tell(stack_id: str, status: str, reason: str) -> None:
-        with waiting_for_room():
-            emit(stack_id, status, reason)
-        stack = handlers._resolve_stack(stack_id) or {}
-        if stack.get("StackStatus") == status:
-            stack.pop(_UNTOLD, None)
-
-    def send() -> None:
-        while True:
-            context, stack_id, status, reason = _pending.get()
-            try:
-                context.run(tell, stack_id, status, reason)
-            except Exception:
-                log.exception("the status %s of %s was not announced", status, stack_id)
-
-    everywhere("_add_event", with_announcement)
-    threading.Thread(target=send, name="stack events", daemon=True).start()
 
 
 def _run_own_types_on_threads() -> None:
