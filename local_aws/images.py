@@ -9,11 +9,13 @@ gives back an image a process can be started from: absolute paths point below th
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import shutil
 import sys
 import tarfile
+import threading
 import uuid
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -26,6 +28,7 @@ from local_aws.core.store import Store
 from local_aws.dockerfile import DockerfileError, Instruction
 
 _KIND = "image"
+_BUILD, _REMOVED = "build-", "removed-"
 _PYTHONS = {"python", "python3", f"python3.{sys.version_info.minor}"}
 _DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 # Instructions that change what runs inside, which here is this machine's Python.
@@ -85,7 +88,14 @@ class ImageStore:
     def __init__(self, store: Store, folder: Path) -> None:
         self._store = store
         self._folder = folder
+        # A folder is registered and removed as one step with its record.
+        self._lock = threading.Lock()
         folder.mkdir(parents=True, exist_ok=True)
+
+    def sweep(self) -> None:
+        """Delete what builds and removals of a killed server left; nobody else may be at work."""
+        for leftover in (*self._folder.glob(f"{_BUILD}*"), *self._folder.glob(f"{_REMOVED}*")):
+            shutil.rmtree(leftover, ignore_errors=True)
 
     def build(
         self,
@@ -102,7 +112,7 @@ class ImageStore:
         path = source / dockerfile_name
         if not path.is_file():
             raise DockerfileError(f"no {dockerfile_name} in the build folder; it holds {listing(source)}")
-        work = self._folder / f"build-{uuid.uuid4().hex}"
+        work = self._folder / f"{_BUILD}{uuid.uuid4().hex}"
         try:
             stage = _Builder(self, source, work, dict(build_args or {})).run(
                 dockerfile.parse(path.read_text()), target
@@ -138,11 +148,19 @@ class ImageStore:
         """Forget all images of a repository, as when it is deleted; folders no image needs any
         more go too.
         """
-        for record in self._store.list(_KIND):
-            if record["uri"].rpartition(":")[0] == repository_uri or record["uri"] == repository_uri:
-                self._store.delete(_KIND, record["uri"])
-                if not any(other["digest"] == record["digest"] for other in self._store.list(_KIND)):
-                    shutil.rmtree(self._folder / record["digest"], ignore_errors=True)
+        with self._lock:
+            for record in self._store.list(_KIND):
+                if record["uri"].rpartition(":")[0] == repository_uri or record["uri"] == repository_uri:
+                    self._store.delete(_KIND, record["uri"])
+                    if not any(other["digest"] == record["digest"] for other in self._store.list(_KIND)):
+                        self._remove(self._folder / record["digest"])
+
+    def _remove(self, home: Path) -> None:
+        """Half a folder must never stand under its digest, so it loses that name before it is deleted."""
+        doomed = self._folder / f"{_REMOVED}{uuid.uuid4().hex}"
+        with contextlib.suppress(FileNotFoundError):
+            home.replace(doomed)
+        shutil.rmtree(doomed, ignore_errors=True)
 
     def _register(self, uri: str, stage: _Stage) -> Image:
         description = {
@@ -153,11 +171,14 @@ class ImageStore:
             "not_executed": stage.not_executed,
         }
         digest = _digest(stage.root, repr(description))
-        home = self._folder / digest
-        if not home.exists():
-            home.mkdir()
-            stage.root.replace(home / "root")
-        self._store.put(_KIND, uri, {"uri": uri, "digest": digest, **description})
+        whole = stage.root.with_name("image")
+        whole.mkdir()
+        stage.root.replace(whole / "root")
+        with self._lock:
+            home = self._folder / digest
+            if not (home / "root").exists():
+                whole.replace(home)  # all of it at once; an empty folder there is what a killed build left
+            self._store.put(_KIND, uri, {"uri": uri, "digest": digest, **description})
         return self.resolve(uri)
 
 

@@ -231,6 +231,8 @@ def _check_port(port: int) -> None:
 def _context(settings: Settings, store: Store, root: Path, key: RootKey) -> LocalAws:
     from local_aws.ministack_adapter.backend import MinistackBackend
 
+    images = ImageStore(store, root / "images")
+    images.sweep()
     return LocalAws(
         store=store,
         root=root,
@@ -238,7 +240,7 @@ def _context(settings: Settings, store: Store, root: Path, key: RootKey) -> Loca
         account=ACCOUNT,
         region=REGION,
         root_key=key,
-        images=ImageStore(store, root / "images"),
+        images=images,
         backend=MinistackBackend(),
     )
 

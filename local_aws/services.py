@@ -18,13 +18,17 @@ from local_aws.core.context import LocalAws
 from local_aws.core.errors import AwsError
 from local_aws.ministack_adapter import (
     authentication,
+    durable,
+    layers,
     patches,
     permissions,
     routes,
     services,
+    stack_events,
     stack_requests,
     stacks,
 )
+from local_aws.ministack_adapter.deliveries import Deliveries
 from local_aws.ministack_adapter.journal import Journal
 from local_aws.ministack_adapter.snapshots import Snapshots
 
@@ -41,10 +45,15 @@ class Services:
         self._services: list[JsonService] = [sagemaker.service(aws), autoscaling.service(aws)]
         self._register(*self._services)
         stack = Stack(aws, role=lambda: stacks.current().role_arn, announce=stacks.announce)
-        stacks.install(self._announce_stack, Journal(aws.store), self._snapshots.save)
+        stacks.install(Journal(aws.store), self._snapshots.commit)
+        stack_events.install(self._announce_stack)
         stack_requests.install()
         cloudformation.install(aws, stack, stacks.register_resource)
         patches.install(aws)
+        layers.install()
+        self._deliveries = Deliveries(aws.store, self._snapshots)
+        self._deliveries.install()
+        durable.install(self._snapshots, stack_events.ended)
         authentication.install()
         behind = services.application(self._ready.is_set, self._snapshots.touch)
         self.application = front.guard(
@@ -59,6 +68,8 @@ class Services:
         self._snapshots.start()
         loop.call_soon_threadsafe(_recover_stacks)
         self._ready.set()
+        self._aws.deliver_events()
+        self._deliveries.resume()
 
     def stop(self) -> None:
         """Stop jobs and endpoints; clients get 503 from now on."""
@@ -100,6 +111,7 @@ class Services:
 
 
 def _recover_stacks() -> None:
+    stack_events.tell_again()
     for name in stacks.recover():
         log.warning("stack %s was busy when the local AWS was stopped; it is rolled back now", name)
 

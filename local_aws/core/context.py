@@ -10,17 +10,18 @@ from __future__ import annotations
 import contextvars
 import logging
 import threading
+import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import boto3
 from botocore.config import Config
 
 from local_aws.core.logs import LogWriter
-from local_aws.core.store import Store, waiting_for_room
+from local_aws.core.store import DiskFull, Store, waiting_for_room
 from local_aws.root_key import RootKey
 
 if TYPE_CHECKING:
@@ -40,6 +41,10 @@ _CONFIG = Config(
 # Sessions are not thread-safe while they make a client; the clients are.
 _session = boto3.session.Session()
 _making_client = threading.Lock()
+_EVENT = "event"
+# One thread at a time puts events on the bus, which keeps them in order.
+_delivering = threading.Lock()
+_T = TypeVar("_T")
 
 
 class Backend(Protocol):
@@ -131,8 +136,35 @@ class LocalAws:
         resources: Sequence[str] = (),
         source: str = "aws.sagemaker",
     ) -> None:
-        """Put an event on the default event bus as AWS itself would."""
-        self.backend.put_event(source, detail_type, detail, resources)
+        """Put an event on the default event bus as AWS itself would.
+
+        It is stored first and forgotten when the bus has it. In `atomically` it so becomes true together with
+        the change that it tells of, and a `kill -9` between the two leaves no change that nobody heard of.
+        """
+        key = uuid.uuid4().hex
+        event = {"source": source, "detail_type": detail_type, "detail": detail, "resources": list(resources)}
+        self.store.put(_EVENT, key, {"key": key, "event": event})
+        if not self.store.in_transaction:
+            self.deliver_events()
+
+    def atomically(self, work: Callable[[], _T]) -> _T:
+        """Do all that `work` stores and emits, or nothing of it; the events go out afterwards."""
+        result = self.store.atomically(work)
+        self.deliver_events()
+        return result
+
+    def deliver_events(self) -> None:
+        """Put the stored events on the bus, in their order; also those that a former server left."""
+        with _delivering:
+            for stored in self.store.list(_EVENT):
+                try:
+                    self.backend.put_event(**stored["event"])
+                except Exception:
+                    log.exception("an event of %s is lost", stored["event"]["source"])
+                try:
+                    self.store.delete(_EVENT, stored["key"])
+                except DiskFull as error:
+                    log.error("an event will be told twice: %s", error)
 
     def spawn(self, work: Callable[[], object], name: str = "local-aws-work") -> threading.Thread:
         """Run `work` in a daemon thread with the current account and region; what it raises is logged.

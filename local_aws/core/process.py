@@ -212,7 +212,9 @@ class _State:
                 os.close(write)
             self._tell_guardian(f"+{popen.pid}")
             file = self.directory / f"{uuid.uuid4().hex}.json"
-            file.write_text(json.dumps({"pid": popen.pid, "started": _start_time(popen.pid)}))
+            # The last of three nets: on a full disk the guardian alone has to do.
+            with contextlib.suppress(OSError):
+                file.write_text(json.dumps({"pid": popen.pid, "started": _start_time(popen.pid)}))
             process = ContainerProcess(popen, output, log)
             self._running[file] = process
         threading.Thread(target=self._watch, args=(file, process), daemon=True).start()

@@ -39,6 +39,8 @@ INSERT INTO documents (kind, key, body) VALUES (?, ?, ?)
 ON CONFLICT (kind, key) DO UPDATE SET body = excluded.body
 """
 _DATETIME = "$datetime"
+# https://www.sqlite.org/rescode.html: the low byte of an extended code.
+_PRIMARY_CODE = 0xFF
 _RETRY_SECONDS = 1.0
 _SAY_EVERY = 30
 _waits: contextvars.ContextVar[bool] = contextvars.ContextVar("store_waits", default=False)
@@ -46,7 +48,7 @@ _T = TypeVar("_T")
 
 
 class DiskFull(OSError):
-    """Nothing could be written because the disk is full; what was stored before is still there."""
+    """Nothing could be written, as the disk is full or fails; what was stored before is still there."""
 
 
 @contextmanager
@@ -154,8 +156,18 @@ class Store:
             except BaseException as error:
                 self._roll_back()
                 if _is_full(error):
-                    raise DiskFull(f"the disk of {self.path} is full") from error
+                    raise DiskFull(f"{self.path} cannot be written: {error}") from error
                 raise
+
+    @property
+    def in_transaction(self) -> bool:
+        """Whether this thread is in a transaction."""
+        with self._lock:  # another thread's has ended when we have the lock
+            return self._db.in_transaction
+
+    def atomically(self, work: Callable[[], _T]) -> _T:
+        """Do all that `work` writes, or nothing of it. Where it may wait for room it is tried again then."""
+        return self._write(work)
 
     def _roll_back(self) -> None:
         if self._db.in_transaction:  # after some errors SQLite has rolled back by itself
@@ -185,7 +197,10 @@ class Store:
 
 
 def _is_full(error: BaseException) -> bool:
-    return isinstance(error, sqlite3.OperationalError) and error.sqlite_errorcode == sqlite3.SQLITE_FULL
+    """Whether there was no room: SQLite calls a used-up quota or file size an I/O error."""
+    if not isinstance(error, sqlite3.OperationalError):
+        return False
+    return error.sqlite_errorcode & _PRIMARY_CODE in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR)
 
 
 def _dump(document: Document) -> str:

@@ -4,8 +4,9 @@ ministack is pinned exactly; what is used of it here is asserted by
 `tests/unit/local_aws/test_ministack_contract.py`, so an upgrade fails there by name and not somewhere in a
 deployment. `services` puts our services into ministack, `routes` and `authentication` tell the front where
 its paths lead and who holds which key, `permissions` asks its IAM evaluator, `stacks` teaches its
-CloudFormation roles, events and recovery, `snapshots` writes its memory to disk while it runs, `patches`
-corrects it where our stacks found it wrong.
+CloudFormation roles, events and recovery, `patches` corrects it where our stacks found it wrong. What it
+acknowledges is on the disk: its memory by `durable` and `snapshots`, S3's objects by `objects` and `uploads`,
+events on their way to functions by `deliveries`.
 
 ministack reads its settings from the environment when it is imported, so `configure` comes first.
 """
@@ -16,6 +17,7 @@ import importlib.metadata
 import os
 from pathlib import Path
 
+from local_aws.ministack_adapter import object_files
 from local_aws.root_key import RootKey
 
 VERSION = "1.5.33"
@@ -31,7 +33,9 @@ class WrongMinistackError(RuntimeError):
 
 
 def configure(port: int, state: Path, account: str, region: str, root_key: RootKey) -> None:
-    """Set ministack's environment. Must run before anything of ministack is imported."""
+    """Set ministack's environment, and bring the state folder in order. Must run before anything of ministack
+    is imported: it reads both then.
+    """
     found = importlib.metadata.version("ministack")
     if found != VERSION:
         raise WrongMinistackError(found)
@@ -44,6 +48,7 @@ def configure(port: int, state: Path, account: str, region: str, root_key: RootK
         "LAMBDA_EXECUTOR",
     ):
         os.environ.pop(name, None)
+    object_files.recover(state / "s3")
     endpoint = f"http://127.0.0.1:{port}"
     os.environ.update(
         {

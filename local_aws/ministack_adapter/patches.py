@@ -2,9 +2,8 @@
 
 * AWS::S3::Bucket: tags, encryption, lifecycle and ownership are kept, and a bucket with objects cannot be
   deleted.
-* A versioned object lies on the disk only, not in memory besides: datasets are larger than memories.
+* S3's writes are on the disk when they are answered, or are errors (objects.py, uploads.py).
 * `aws:kms` without a key means the account's aws/s3 key, as it does for the CDK's own staging bucket.
-* EventBridge invokes a function as Lambda's asynchronous calls go: two retries, then its dead-letter queue.
 * Alarms are evaluated by dimensions and periods (alarms.py), and policies on one namespace of metrics are
   understood (conditions.py).
 * FilterLogEvents knows logStreamNamePrefix.
@@ -15,20 +14,16 @@
 
 from __future__ import annotations
 
-import json
-import logging
 from collections.abc import Callable
 from typing import Any
 
 from botocore.exceptions import ClientError
-from ministack.services import cloudwatch_logs, eventbridge, lambda_svc
+from ministack.services import cloudwatch_logs
 from ministack.services import s3 as ministack_s3
 
 from local_aws.cloudformation.stack import Properties, Provisioned
 from local_aws.core.context import LocalAws
-from local_aws.ministack_adapter import alarms, conditions, permissions, stacks
-
-log = logging.getLogger(__name__)
+from local_aws.ministack_adapter import alarms, conditions, objects, permissions, stacks, uploads
 
 _ALARM = "alarm:{name}"
 # type -> (service of the ARN, resource with {name}, property with the name, actions to create or update, to
@@ -47,8 +42,8 @@ _CHECKED = {
 def install(aws: LocalAws) -> None:
     """Put the changed types in ministack's table."""
     _default_kms_key(aws)
-    _versions_on_disk()
-    _retried_events()
+    objects.install()
+    uploads.install(aws.root / "s3-uploads")
     _filtered_streams()
     alarms.install()
     conditions.install()
@@ -68,33 +63,6 @@ def _default_kms_key(aws: LocalAws) -> None:
         return resolve(headers, bucket_name)
 
     ministack_s3._resolve_sse_write_headers = resolve_with_key
-
-
-def _versions_on_disk() -> None:
-    persist = ministack_s3._persist_object
-
-    def persist_and_forget(bucket: str, key: str, obj: Any) -> None:
-        persist(bucket, key, obj)
-        if not isinstance(obj, dict) or obj.get("body") is not None:
-            return  # it could not be written
-        current = obj.get("version_id") or "null"
-        for version in ministack_s3._object_versions.get((bucket, key), []):
-            if version["version_id"] == current:
-                version["data"] = None  # `_version_body` reads the object's file, or the version's
-
-    ministack_s3._persist_object = persist_and_forget
-
-
-def _retried_events() -> None:
-    def dispatch(arn: str, payload: str) -> None:
-        function, config, name = lambda_svc._get_func_record_for_ref(arn)
-        if not function or not config:
-            log.warning("an event for the function %s, which does not exist, is lost", name)
-            return
-        record = lambda_svc._execution_record_for_config(function, config)
-        lambda_svc.invoke_async_with_retry(record, json.loads(payload))
-
-    eventbridge._dispatch_to_lambda = dispatch
 
 
 def _filtered_streams() -> None:

@@ -2,7 +2,6 @@
 
 * Resource types of our own (`register_resource`); they run on worker threads, because they call this server.
 * The stack at work, and its service role, for the handlers (`current`).
-* "CloudFormation Stack Status Change" events.
 * Stacks that were busy when the server was killed are rolled back when it starts again (`recover`).
 """
 
@@ -10,7 +9,6 @@ from __future__ import annotations
 
 import contextvars
 import logging
-import queue
 import threading
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
@@ -26,12 +24,10 @@ log = logging.getLogger(__name__)
 SERVICE = "cloudformation.amazonaws.com"
 SESSION = "AWSCloudFormation"
 STOPPED = "The local AWS was stopped during this operation."
-_STACK = "AWS::CloudFormation::Stack"
+STACK = "AWS::CloudFormation::Stack"
 # What a stack was before the update that runs, kept on its record so that a new server can roll it back.
 _BEFORE = "_before_update"
 ROLE = "RoleARN"
-
-EmitStatus = Callable[[str, str, str], None]
 
 
 @dataclass(frozen=True)
@@ -146,18 +142,16 @@ def existing_handler(resource_type: str) -> dict[str, Any]:
     return dict(provisioners._RESOURCE_HANDLERS[resource_type])
 
 
-def install(emit: EmitStatus, journal: Journal, save: Callable[[], None]) -> None:
+def install(journal: Journal, save: Callable[[], None]) -> None:
     """Teach ministack's CloudFormation.
 
     Parameters
     ----------
-    emit : called with stack id, status and reason, in the events' order.
     journal : where the resources of operations under way are noted.
-    save : brings ministack's state to disk.
+    save : brings ministack's state to disk, or raises OSError.
     """
     global _journal, _save
     _journal, _save = journal, save
-    _announce_status(emit)
     _run_own_types_on_threads()
     _follow_operations()
 
@@ -231,7 +225,7 @@ def _delete_orphans(orphans: list[Made]) -> None:
 
 def _settle(stack: dict[str, Any], status: str) -> None:
     stack["StackStatus"], stack["StackStatusReason"] = status, STOPPED
-    stacks._add_event(stack["StackId"], stack["StackName"], stack["StackName"], _STACK, status, STOPPED)
+    stacks._add_event(stack["StackId"], stack["StackName"], stack["StackName"], STACK, status, STOPPED)
 
 
 def _interrupted(stack: dict[str, Any], before: dict[str, Any] | None) -> dict[str, Any]:
@@ -265,29 +259,6 @@ def everywhere(name: str, replacement: Any) -> None:
             setattr(module, name, replacement)
 
 
-def _announce_status(emit: EmitStatus) -> None:
-    pending: queue.Queue[tuple[contextvars.Context, str, str, str]] = queue.Queue()
-    add_event = stacks._add_event
-
-    def with_announcement(stack_id: str, stack_name: str, logical_id: str, resource_type: str, status: str,
-                          *args: Any, **kwargs: Any) -> None:  # fmt: skip
-        add_event(stack_id, stack_name, logical_id, resource_type, status, *args, **kwargs)
-        if resource_type == _STACK and logical_id == stack_name:
-            reason = kwargs.get("reason") or (args[0] if args else "")
-            pending.put((contextvars.copy_context(), stack_id, status, reason))
-
-    def send() -> None:
-        while True:
-            context, stack_id, status, reason = pending.get()
-            try:
-                context.run(emit, stack_id, status, reason)
-            except Exception:
-                log.exception("the status %s of %s was not announced", status, stack_id)
-
-    everywhere("_add_event", with_announcement)
-    threading.Thread(target=send, name="stack events", daemon=True).start()
-
-
 def _run_own_types_on_threads() -> None:
     on_thread = stacks._runs_on_worker_thread
     everywhere("_runs_on_worker_thread", lambda type_: type_ in _own_types or on_thread(type_))
@@ -317,6 +288,10 @@ def _follow_operations() -> None:
 
 def _close(stack_id: str) -> None:
     """An operation has ended: when that is on disk, its notes are of no use any more."""
-    _save()
+    try:
+        _save()
+    except OSError as error:
+        log.error("the notes of an operation of %s are kept: %s", stack_id, error)
+        return
     if _journal is not None:
         _journal.clear(stack_id)

@@ -26,6 +26,7 @@ from local_aws.sagemaker.s3_files import PARALLEL, S3Uri, inside, list_objects
 Channel = dict[str, Any]
 # What the cache may hold when the server starts; the longest unused files go first.
 CACHE_BYTES = 10 * 2**30
+_PART = ".part"
 
 
 class ChannelError(Exception):
@@ -94,7 +95,7 @@ class ChannelCache:
 
         Downloads cut short are deleted too, so nothing may be downloading.
         """
-        for part in self.folder.rglob("*.part"):
+        for part in self.folder.rglob(f"*{_PART}"):
             part.unlink()
         # Linking sets a file's change time, so it tells when the file was last used.
         files = sorted(
@@ -134,24 +135,45 @@ class ChannelCache:
 
     def _link(self, s3: Any, source: Source, target: Path) -> None:
         cached = self._cached(source)
-        if not _intact(cached, source):
-            # A hard link shares its bytes: whoever wrote into an input file wrote here as well.
-            part = cached.with_name(f"{uuid.uuid4().hex}.part")
-            part.parent.mkdir(parents=True, exist_ok=True)
-            body = s3.get_object(Bucket=source.bucket, Key=source.key)["Body"]
-            with closing(body), part.open("wb") as file:
-                for chunk in body.iter_chunks(2**20):
-                    file.write(chunk)
-            os.utime(part, (source.modified, source.modified))
-            part.chmod(0o444)
-            part.replace(cached)
         target.parent.mkdir(parents=True, exist_ok=True)
-        os.link(cached, target)
+        # A hard link shares its bytes: whoever wrote into an input file wrote into the cache as well.
+        if _intact(cached, source) and _linked(cached, target):
+            return
+        part = cached.with_name(f"{uuid.uuid4().hex}{_PART}")
+        part.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            _download(s3, source, part)
+            # Linked under its own name, which no other job knows; under the cache's, another job that brings
+            # the same object may replace it between any two calls of ours.
+            os.link(part, target)
+            part.replace(cached)
+        finally:
+            part.unlink(missing_ok=True)  # half a file must not fill the disk
 
     def _cached(self, source: Source) -> Path:
         identity = json.dumps([source.bucket, source.key, source.etag, source.size, source.modified])
         digest = hashlib.sha256(identity.encode()).hexdigest()
         return self.folder / digest[:2] / digest[2:]
+
+
+def _download(s3: Any, source: Source, part: Path) -> None:
+    body = s3.get_object(Bucket=source.bucket, Key=source.key)["Body"]
+    with closing(body), part.open("wb") as file:
+        for chunk in body.iter_chunks(2**20):
+            file.write(chunk)
+    os.utime(part, (source.modified, source.modified))
+    part.chmod(0o444)
+
+
+def _linked(cached: Path, target: Path) -> bool:
+    """Link a file of the cache; False where it vanished before it could be (link(2) says ENOENT, too, for a
+    name that is replaced at this very moment).
+    """
+    try:
+        os.link(cached, target)
+    except FileNotFoundError:
+        return False
+    return True
 
 
 def _intact(path: Path, source: Source) -> bool:

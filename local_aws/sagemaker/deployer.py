@@ -229,7 +229,9 @@ class Deployer:
         """Give the endpoint its new status and tell the event bus (unless the server is being stopped)."""
         if process.ending():
             return
-        announce(self._aws, self._write(record["EndpointName"], status, changes))
+        self._aws.atomically(
+            lambda: announce(self._aws, self._write(record["EndpointName"], status, changes))
+        )
 
     def _write(self, name: str, status: str, changes: Record) -> Record:
         def change(record: Record) -> Record:

@@ -84,10 +84,10 @@ class Fleet:
 
         Raises FleetFailedError after everything that had come up is down again.
         """
-        for leftover in self._folder.glob(
-            "*/i-*"
-        ):  # of a server that was killed; the artifacts beside them are good
-            shutil.rmtree(leftover, ignore_errors=True)
+        # Of a server that was killed; the artifacts beside them are good.
+        for pattern in ("*/i-*", f"*/*{model_data.PARTIAL}"):
+            for leftover in self._folder.glob(pattern):
+                model_data.discard(leftover)
         try:
             for variant in self._variants.values():
                 variant.artifact = self._fetch(variant.plan)

@@ -72,9 +72,15 @@ class JobState:
                 _bill(job)
             return job
 
-        job = self._aws.store.update(KIND, self.name, change)
-        if told:
-            events.state_change(self._aws, "Training Job", "DescribeTrainingJob", job, job["TrainingJobArn"])
+        def change_and_tell() -> None:
+            told.clear()
+            job = self._aws.store.update(KIND, self.name, change)
+            if told:
+                events.state_change(
+                    self._aws, "Training Job", "DescribeTrainingJob", job, job["TrainingJobArn"]
+                )
+
+        self._aws.atomically(change_and_tell)
 
 
 def _bill(job: Document) -> None:

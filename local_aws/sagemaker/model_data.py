@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import shutil
 import tarfile
+import uuid
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,9 @@ from urllib.parse import unquote, urlsplit
 from botocore.exceptions import BotoCoreError, ClientError
 
 from local_aws.core.errors import AwsError
+
+# What the name of a download in progress ends in.
+PARTIAL = ".partial"
 
 
 class ModelDataError(Exception):
@@ -63,22 +67,41 @@ def fetch(client: Callable[[], Any], url: str, target: Path, *, archive: bool) -
     """Download an archive to the file `target`, or all objects below a prefix into the folder `target`.
 
     `client` makes the S3 client of the model's role. A download that was cut short leaves nothing at
-    `target`. Raises ModelDataError.
+    `target`, and two at once do not meet: each has a name of its own until it is whole. Raises
+    ModelDataError.
     """
     bucket, key = locate(url)
-    partial = target.with_name(f"{target.name}.partial")
+    partial = target.with_name(f"{target.name}.{uuid.uuid4().hex}{PARTIAL}")
     target.parent.mkdir(parents=True, exist_ok=True)
     try:
         s3 = client()
         if archive:
             s3.download_file(bucket, key, str(partial))
         else:
-            shutil.rmtree(partial, ignore_errors=True)
             partial.mkdir()
             _fetch_prefix(s3, bucket, key, partial)
+        _take_place(partial, target)
     except (AwsError, ClientError, BotoCoreError, OSError) as error:
         raise ModelDataError(f"{url}: {error}") from error
-    partial.rename(target)
+    finally:
+        discard(partial)
+
+
+def _take_place(partial: Path, target: Path) -> None:
+    """Give a whole download its name; where another one has brought the same meanwhile, that one stays."""
+    try:
+        partial.rename(target)
+    except OSError:
+        if not target.is_dir():
+            raise
+
+
+def discard(leftover: Path) -> None:
+    """Remove a file or a folder, if it is there."""
+    if leftover.is_dir():
+        shutil.rmtree(leftover, ignore_errors=True)
+    else:
+        leftover.unlink(missing_ok=True)
 
 
 def _fetch_prefix(s3: Any, bucket: str, prefix: str, folder: Path) -> None:

@@ -45,18 +45,18 @@ def register(svc: JsonService, aws: LocalAws) -> None:
 
     @svc.operation("CreateModelPackage")
     def create(request: Request) -> Response:
-        with aws.store.transaction():
-            earlier = _of_token(aws, request)
-            if earlier is not None:
-                return {"ModelPackageArn": earlier["ModelPackageArn"]}
-            record = _new(aws, request)
-            if not aws.store.create(KIND, record["ModelPackageArn"], record):
-                raise AwsError(
-                    "ConflictException", f"Model Package already exists: {record['ModelPackageArn']}"
-                )
-            tags.put(aws, record["ModelPackageArn"], request.get("Tags", []))
-        _announce(aws, record)
-        return {"ModelPackageArn": record["ModelPackageArn"]}
+        def create_and_tell() -> str:
+            record = _of_token(aws, request)
+            if record is None:
+                record = _new(aws, request)
+                arn = record["ModelPackageArn"]
+                if not aws.store.create(KIND, arn, record):
+                    raise AwsError("ConflictException", f"Model Package already exists: {arn}")
+                tags.put(aws, arn, request.get("Tags", []))
+                _announce(aws, record)
+            return str(record["ModelPackageArn"])
+
+        return {"ModelPackageArn": aws.atomically(create_and_tell)}
 
     @svc.operation("UpdateModelPackage")
     def update(request: Request) -> Response:
@@ -69,8 +69,11 @@ def register(svc: JsonService, aws: LocalAws) -> None:
             changed.extend(key for key in record if key not in after)
             return {**after, "LastModifiedTime": aws.now(), "LastModifiedBy": {}}
 
-        record = aws.store.update(KIND, arn, change)
-        _announce(aws, {**record, "UpdatedModelPackageFields": changed})
+        def change_and_tell() -> None:
+            record = aws.store.update(KIND, arn, change)
+            _announce(aws, {**record, "UpdatedModelPackageFields": changed})
+
+        aws.atomically(change_and_tell)
         return {"ModelPackageArn": arn}
 
     @svc.operation("DeleteModelPackage")

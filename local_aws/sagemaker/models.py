@@ -48,11 +48,14 @@ def register(svc: JsonService, aws: LocalAws) -> None:
         container = resolve(aws, definition)
         _check(aws, container, role)
         record = {**request, "ModelArn": arn, "CreationTime": aws.now(), RESOLVED: asdict(container)}
-        with aws.store.transaction():
+
+        def create_and_tell() -> None:
             if not aws.store.create(KIND, name, record):
                 raise ValidationException(f'Cannot create already existing model "{arn}".')
             tags.put(aws, arn, request.get("Tags", []))
-        _announce(aws, record)
+            _announce(aws, record)
+
+        aws.atomically(create_and_tell)
         return {"ModelArn": arn}
 
     @svc.operation("DescribeModel")
@@ -66,9 +69,13 @@ def register(svc: JsonService, aws: LocalAws) -> None:
     @svc.operation("DeleteModel")
     def delete(request: Request) -> Response:
         record = find(aws, request["ModelName"])
-        aws.store.delete(KIND, request["ModelName"])
-        tags.forget(aws, record["ModelArn"])
-        _announce(aws, record)
+
+        def delete_and_tell() -> None:
+            aws.store.delete(KIND, request["ModelName"])
+            tags.forget(aws, record["ModelArn"])
+            _announce(aws, record)
+
+        aws.atomically(delete_and_tell)
         return {}
 
 

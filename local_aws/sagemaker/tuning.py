@@ -211,9 +211,13 @@ class TuningJobs:
             changed.append(True)
             return {**tuning, **members, "LastModifiedTime": self.aws.now()}
 
-        self.aws.store.update(KIND, name, change)
-        if changed:
-            self.tell(name)
+        def change_and_tell() -> None:
+            changed.clear()
+            self.aws.store.update(KIND, name, change)
+            if changed:
+                self.tell(name)
+
+        self.aws.atomically(change_and_tell)
 
     def _parents(self, request: Document) -> dict[str, Document | None]:
         entries = request.get("WarmStartConfig", {}).get("ParentHyperParameterTuningJobs", [])

@@ -139,7 +139,7 @@ LARGE = {"size": "large" * 10_000}
 
 def test_a_write_on_a_full_disk_fails_and_leaves_the_store_as_it_was(store: Store) -> None:
     fill(store)
-    with pytest.raises(DiskFull, match=r"store\.db is full"):
+    with pytest.raises(DiskFull, match=r"store\.db cannot be written: .*full"):
         store.put("kind", "key", LARGE)
 
     def two_writes() -> None:
@@ -170,3 +170,21 @@ def test_background_work_waits_for_room_on_a_full_disk(store: Store, monkeypatch
         store.update("kind", "key", lambda _: LARGE)
     assert len(pauses) == 3
     assert Store(store.path).get("kind", "key") == LARGE
+
+
+def test_a_file_that_may_not_grow_is_a_full_disk_too(tmp_path: Path) -> None:
+    """A used-up quota or a bound on files: SQLite calls it an I/O error, and background work must wait."""
+    program = (
+        "import resource, sys; from pathlib import Path; from local_aws.core.store import DiskFull, Store\n"
+        "store = Store(Path(sys.argv[1])); resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))\n"
+        "try: store.put('job', 'a', {'text': 'x' * 200_000})\n"
+        "except DiskFull: print('full')\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(tmp_path / "store.db")],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=Path(__file__).parents[3],
+    )
+    assert done.stdout == "full\n"

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import shutil
 import subprocess
 import sys
 import tarfile
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -243,3 +247,60 @@ def test_whatever_a_dockerfile_holds_it_is_read_or_refused(text: str) -> None:
 def test_an_open_quote_is_refused_with_its_line(images: ImageStore, source: Path) -> None:
     with pytest.raises(DockerfileError, match="line 2: ENV"):
         build(images, source, 'FROM scratch\nENV A="open\n')
+
+
+def test_a_build_cut_short_does_not_break_the_image_for_ever(
+    images: ImageStore, source: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever call the server dies in, the next build of the same files is whole."""
+    text = "FROM scratch\nCOPY package /package\n"
+    moves = ("rename", "replace", "mkdir")
+    originals = {name: getattr(Path, name) for name in moves}
+    for at in range(1, 12):
+        calls = 0
+
+        def dying(name: str, at: int = at) -> Callable[..., Any]:
+            def call(self: Path, *arguments: Any, **options: Any) -> Any:
+                nonlocal calls
+                calls += 1
+                if calls == at:
+                    raise KeyboardInterrupt
+                return originals[name](self, *arguments, **options)
+
+            return call
+
+        for name in moves:
+            monkeypatch.setattr(Path, name, dying(name))
+        with contextlib.suppress(KeyboardInterrupt):
+            build(images, source, text)
+        for name in moves:
+            monkeypatch.setattr(Path, name, originals[name])
+        assert files(build(images, source, text)) == {"package/a.py": "a", "package/inner/b.txt": "b"}
+        images.remove_repository("repository")
+
+
+def test_an_image_that_an_older_server_left_half_is_built_whole(images: ImageStore, source: Path) -> None:
+    text = "FROM scratch\nCOPY main.py /\n"
+    image = build(images, source, text)
+    shutil.rmtree(image.root)  # the folder of its digest stands, and is empty
+    assert "main.py" in files(build(images, source, text))
+
+
+def test_a_removal_cut_short_leaves_no_half_image_under_its_digest(
+    images: ImageStore, source: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = "FROM scratch\nCOPY package /package\n"
+    image = build(images, source, text)
+
+    def dies_halfway(folder: Path, **_: object) -> None:
+        next(path for path in folder.rglob("b.txt")).unlink()
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as killed:
+        killed.setattr(shutil, "rmtree", dies_halfway)
+        with pytest.raises(KeyboardInterrupt):
+            images.remove_repository("repository")
+    assert not image.root.exists()
+    assert files(build(images, source, text)) == {"package/a.py": "a", "package/inner/b.txt": "b"}
+    images.sweep()
+    assert [path.name for path in image.root.parent.parent.iterdir()] == [image.digest]

@@ -18,14 +18,17 @@ USED: dict[str, dict[str, tuple[str, ...] | None]] = {
         "app": ("scope", "receive", "send"),
         "AUTH": None,
         "SERVICE_HANDLERS": None,
+        "SERVICE_NAME_ALIASES": None,
         "SERVICE_REGISTRY": None,
         "_HEALTH_PATHS": None,
         "_build_persistence_save_dict": (),
         "_lazy_handler": ("module_name",),
         "_loaded_modules": None,
+        "_state_map": None,
     },
     "ministack.core.iam_actions": {
         "identity_denial_message": ("action", "principal_arn", "resource", "explicit_deny"),
+        "extract_iam_action": ("service", "method", "path", "headers", "body", "query_params"),
         "access_denied_response": ("service", "error_code", "resource_arn"),
         "request_tag_context": ("service", "iam_action", "body", "params"),
     },
@@ -106,10 +109,21 @@ USED: dict[str, dict[str, tuple[str, ...] | None]] = {
         "_put_events": ("data", "allow_aws_source"),
     },
     "ministack.services.lambda_svc": {
+        "_BLOB_REF_KEY": None,
+        "_LAMBDA_ASYNC_RETRY_BASE_SECONDS": None,
+        "_LAMBDA_ASYNC_RETRY_MAX_SECONDS": None,
+        "_execute_function_with_config_scope": ("func", "event"),
         "_execution_record_for_config": ("func", "config"),
         "_get_func_record_for_ref": (),
+        "_prune_orphan_code_blobs": ("referenced",),
+        "_read_code_blob": ("sha",),
+        "_route_async_failure": (),
+        "_run_with_function_config_scope": ("func_or_config", "callback"),
+        "_write_code_blob": ("code_zip",),
         "execution_credentials": ("config",),
+        "get_state": (),
         "invoke_async_with_retry": ("func", "event"),
+        "load_persisted_state": ("data",),
     },
     "ministack.services.iam": {
         "_gen_secret": (),
@@ -119,9 +133,40 @@ USED: dict[str, dict[str, tuple[str, ...] | None]] = {
     },
     "ministack.services.s3": {
         "_buckets": None,
+        "DATA_DIR": None,
+        "_PERSISTED_BUCKET_DICTS": None,
+        "_abort_multipart_upload": ("bucket_name", "key", "query_params"),
+        "_complete_multipart_upload": ("bucket_name", "key", "body", "query_params", "headers"),
+        "_create_multipart_upload": ("bucket_name", "key", "headers"),
+        "_delete_persisted_object": ("bucket_name", "key"),
+        "_delete_version_file": ("bucket_name", "key", "version_id"),
+        "_dispatch": ("method", "bucket", "key", "headers", "body", "query_params"),
+        "_error": ("code", "message", "status"),
+        "_key_history_meta": ("bucket_name", "key"),
+        "_load_persisted_bucket": ("account_id", "bucket_name", "bucket_path"),
+        "_multipart_uploads": None,
         "_no_such_bucket": ("name",),
+        "_object_acl": None,
+        "_object_annotations": None,
+        "_object_disk_path": ("bucket", "key"),
+        "_object_legal_hold": None,
+        "_object_meta_from_record": ("obj",),
+        "_object_retention": None,
+        "_object_tags": None,
         "_object_versions": None,
+        "_other_key_disk_path": ("base", "key", "fpath"),
+        "_parse_bucket_key": ("path", "headers"),
+        "_persist_delete_marker": ("bucket_name", "key", "marker"),
+        "_persist_displaced_version": ("bucket_name", "key", "prior_obj", "versioning"),
         "_persist_object": ("bucket", "key", "obj"),
+        "_persisted_key_files": ("bucket_path", "sidecars"),
+        "_qp": ("params", "key", "default"),
+        "_read_body": ("bucket_name", "key", "obj"),
+        "_remove_key_files": ("fpath",),
+        "_upload_part": ("bucket_name", "key", "body", "query_params", "headers"),
+        "_upload_part_copy": ("bucket_name", "dest_key", "query_params", "headers"),
+        "_version_disk_path": ("bucket", "key", "version_id"),
+        "get_account_id": (),
         "_resolve_sse_write_headers": ("headers", "bucket_name"),
     },
     "ministack.services.ssm": {"_param_arn": ("name",)},
@@ -180,3 +225,12 @@ def test_requests_signed_for_our_services_are_routed_by_their_scope() -> None:
         assert router.detect_service("POST", "/", headers, {}) == scope
         path = "/endpoints/x/invocations"
         assert router.detect_service("POST", path, headers, {}) == scope
+
+
+def test_the_names_of_objects_files_are_ministacks_own() -> None:
+    """`object_files` reads the folder before ministack may be imported, and so has them a second time."""
+    object_files = importlib.import_module("local_aws.ministack_adapter.object_files")
+    s3 = importlib.import_module("ministack.services.s3")
+    assert s3._VERSIONS_DIR == object_files.VERSIONS
+    for end in (object_files.NEW, object_files.SIDECAR):
+        assert not s3._plain_path_key(f"a/name{end}"), "a key of that end must lie elsewhere"

@@ -1,8 +1,11 @@
 """Claims about what jobs read and write: channels, the cache, checkpoints, metrics in log lines."""
 
+import errno
 import json
 import os
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -63,6 +66,102 @@ def test_a_role_that_may_not_read_fails_although_the_cache_has_the_file(tmp_path
     s3.denied.add("set/1.jpg")
     with pytest.raises(ChannelError, match=r"channel train: .*Forbidden"):
         fill(cache, s3, tmp_path / "two", "s3://b/set")
+
+
+def vanishing(monkeypatch: pytest.MonkeyPatch, cache: ChannelCache) -> list[Path]:
+    """From now on linking from the cache's own names fails once each, as Linux answers when another job
+    replaces the name while it looks at the inode; which names were asked.
+    """
+    link, asked = os.link, []
+
+    def link_or_vanish(source: Path, target: Path) -> None:
+        if source.is_relative_to(cache.folder) and not source.name.endswith(".part"):
+            asked.append(source)
+            if asked.count(source) == 1:
+                raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(source))
+        link(source, target)
+
+    monkeypatch.setattr(os, "link", link_or_vanish)
+    return asked
+
+
+def test_a_job_that_brings_an_object_while_another_does_loses_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    s3, cache = MemoryS3(), ChannelCache(tmp_path / "cache")
+    s3.put("s3://b/set/1.jpg", b"picture")
+    vanishing(monkeypatch, cache)
+    assert fill(cache, s3, tmp_path / "one", "s3://b/set") == ["1.jpg"]
+    assert (tmp_path / "one/1.jpg").read_bytes() == b"picture"
+
+
+def test_a_cached_file_that_vanishes_before_it_is_linked_is_fetched_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    s3, cache = MemoryS3(), ChannelCache(tmp_path / "cache")
+    s3.put("s3://b/set/1.jpg", b"picture")
+    fill(cache, s3, tmp_path / "one", "s3://b/set")
+    asked = vanishing(monkeypatch, cache)
+    assert fill(cache, s3, tmp_path / "two", "s3://b/set") == ["1.jpg"]
+    assert len(asked) == 1
+    assert (tmp_path / "two/1.jpg").read_bytes() == b"picture"
+    assert s3.reads == ["set/1.jpg"] * 2
+
+
+def test_two_jobs_on_fresh_data_at_the_same_moment_get_all_their_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One job replaces the cached file between the two steps of the other's link(2): to look at the name's
+    inode, and to refuse it (ENOENT) when no name is left to it.
+    """
+    s3, cache = MemoryS3(), ChannelCache(tmp_path / "cache")
+    s3.put("s3://b/set/1.jpg", b"picture")
+    both_missed, looked, replaced = threading.Barrier(2), threading.Event(), threading.Event()
+    turn = iter((1, 2))
+    replace, link = Path.replace, os.link
+
+    def replace_in_turn(self: Path, target: Path) -> Path:
+        both_missed.wait(10)
+        second = next(turn) == 2
+        if second:
+            looked.wait(1)
+        done = replace(self, target)
+        if second:
+            replaced.set()
+        return done
+
+    def link_in_two_steps(source: Path, target: Path) -> None:
+        if source.name.endswith(".part"):
+            return link(source, target)
+        with source.open() as inode:
+            looked.set()
+            replaced.wait(10)
+            if os.fstat(inode.fileno()).st_nlink == 0:
+                raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(source))
+        return link(source, target)
+
+    monkeypatch.setattr(Path, "replace", replace_in_turn)
+    monkeypatch.setattr(os, "link", link_in_two_steps)
+    with ThreadPoolExecutor(2) as pool:
+        found = pool.map(lambda job: fill(cache, s3, tmp_path / job, "s3://b/set"), ("one", "two"))
+        assert list(found) == [["1.jpg"], ["1.jpg"]]
+    for job in ("one", "two"):
+        assert (tmp_path / job / "1.jpg").read_bytes() == b"picture"
+
+
+def test_a_download_cut_short_leaves_no_half_file_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    s3, cache = MemoryS3(), ChannelCache(tmp_path / "cache")
+    s3.put("s3://b/set/1.jpg", b"picture")
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "utime", full)
+    with pytest.raises(ChannelError, match="No space left on device"):
+        fill(cache, s3, tmp_path / "one", "s3://b/set")
+    assert [path for path in cache.folder.rglob("*") if path.is_file()] == []
 
 
 def test_the_longest_unused_files_leave_the_cache_first(tmp_path: Path) -> None:
