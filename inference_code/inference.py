@@ -37,9 +37,8 @@ JSON = "application/json"
 RAW_BYTES = ("application/x-image", "application/octet-stream")
 CUSTOM_ATTRIBUTES = "X-Amzn-SageMaker-Custom-Attributes"
 TOP_K, MOST_TOP_K = 5, 1000
-# 6 MiB is what SageMaker's InvokeEndpoint safely carries; 40 megapixels decode to 120 MB.
+# 6 MiB is what SageMaker's InvokeEndpoint safely carries.
 MAX_IMAGE_BYTES = int(os.environ.get("MAX_IMAGE_BYTES", 6 * 1024 * 1024))
-MAX_IMAGE_PIXELS = int(os.environ.get("MAX_IMAGE_PIXELS", 40_000_000))
 # `pytorch` serves the weights although there is a serving form: to tell what the form changes.
 FORM = os.environ.get("SERVE_FORM", "")
 
@@ -184,7 +183,7 @@ def input_fn(body: bytes, content_type: str | None, context: Context | None = No
     if len(body) > MAX_IMAGE_BYTES:
         raise too_large(len(body))
     top_k = _top_k(context.get_request_header(0, CUSTOM_ATTRIBUTES) if context else None)
-    return Query(picture.read(body, MAX_IMAGE_PIXELS), top_k)
+    return Query(picture.read(body), top_k)
 
 
 def predict_fn(query: Query, model: Classifier, context: Context | None = None) -> dict[str, Any]:

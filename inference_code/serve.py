@@ -71,7 +71,7 @@ class Settings:
         host: address to listen on.
         port: SageMaker may ask for another than 8080.
         model_dir: where SageMaker unpacks model.tar.gz.
-        workers: threads that decode. One per core: more are no quicker, and each may take 120 MB.
+        workers: threads that decode. One per core: more are no quicker, and each may take 830 MB.
         in_work: requests that all cores together can work on.
         queue: requests that may wait beside them; one more is told to come back.
         request_seconds: from the arrival of a request to its answer.

@@ -16,8 +16,8 @@ from typing import Final, NamedTuple
 import torch
 
 from training_code.files import Files
+from training_code.image_parts import UndecodablePicture
 from training_code.machine import cores
-from training_code.pictures import UndecodablePicture
 from training_code.split import Skipped, Split, Squares
 from training_code.stopping import StopSignal
 from training_code.table import Table

@@ -10,8 +10,9 @@ import torch
 from torch import Tensor
 
 from training_code.files import Files
+from training_code.image_file import decode
 from training_code.machine import cores
-from training_code.pictures import Pixels, Transform, decode
+from training_code.pictures import Pixels, Transform
 from training_code.table import Table
 
 
@@ -58,7 +59,7 @@ class Squares:
         """The square of the picture in a file of this content.
 
         Raises:
-            UndecodablePicture: see `decode`.
+            UndecodablePicture: see `image_file.read`.
         """
         return self._cut(decode(content, self._enough))
 

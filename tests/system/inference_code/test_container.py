@@ -18,9 +18,11 @@ from http.client import HTTPConnection, HTTPResponse
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from tests.unit.inference_code.artifacts import CLASSES, add_graph, write_artifact
+from tests.unit.inference_code.odd_pictures import made_slow
 from tests.unit.inference_code.pictures import encoded, no_pictures, scene, sound_pictures
 
 SERVE = Path(__file__).parents[3] / "inference_code" / "serve.py"
@@ -142,6 +144,17 @@ def test_everything_that_people_send_gets_an_answer_or_its_reason(running: Conta
         assert (status, answer["error"]["code"]) == (400, code), name
     assert running.classify(JPEG, "text/plain")[0] == 415
     assert running.get("/ping")[0] == 200
+
+
+def test_files_made_to_be_slow_are_refused_and_leave_no_memory_behind(running: Container) -> None:
+    memory = psutil.Process(running.process.pid)
+    bodies = {name: make() for name, make in made_slow().items()}
+    before = memory.memory_info().rss
+    for name, body in bodies.items():
+        status, answer = running.classify(body)
+        assert (status, answer["error"]["code"]) == (400, "UnsupportedImage"), name
+    assert memory.memory_info().rss - before < 30_000_000
+    assert running.classify(JPEG)[0] == 200
 
 
 @pytest.mark.skipif("ODD_IMAGES" not in os.environ, reason="ODD_IMAGES names no folder of awkward pictures")

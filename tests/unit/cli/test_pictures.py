@@ -11,9 +11,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from cli import pictures
 from cli.pictures import check
 from tests.unit.cli.conftest import png
+from training_code import image_parts
 
 
 def test_a_good_picture_has_its_size_and_md5(tmp_path: Path) -> None:
@@ -42,7 +42,7 @@ def test_every_mode_a_camera_or_scanner_writes_is_usable(tmp_path: Path, mode: s
 def test_a_picture_with_too_many_pixels_is_not_decoded(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pictures, "MAX_PIXELS", 99)
+    monkeypatch.setattr(image_parts, "MAX_PIXELS", 99)
     out = io.BytesIO()
     Image.new("L", (10, 10)).save(out, "PNG")
     (tmp_path / "a.png").write_bytes(out.getvalue())

@@ -28,7 +28,7 @@ def answered(
     model: inference.Classifier, picture: Image.Image, top_k: int, alone: bool = False
 ) -> dict[str, Any]:
     """The model's answer for a picture."""
-    query = inference.Query(read(encoded(picture, "PNG"), picture.width * picture.height), top_k)
+    query = inference.Query(read(encoded(picture, "PNG")), top_k)
     return model.prediction(query, model.scores(query, alone).result(120))
 
 

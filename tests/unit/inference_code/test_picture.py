@@ -6,6 +6,7 @@ import os
 import random
 from pathlib import Path
 
+import image_parts
 import numpy as np
 import picture as pictures
 import pytest
@@ -19,7 +20,6 @@ from tests.unit.inference_code.pictures import encoded, no_pictures, png_claimin
 # Pillow warns about every damage it sees; `serve.py` silences that.
 pytestmark = pytest.mark.filterwarnings("ignore")
 
-LIMIT = 40_000_000
 SOUND = sound_pictures()
 NONE = no_pictures()
 
@@ -31,7 +31,7 @@ def close(a: Image.Image, b: Image.Image, tolerance: float = 12) -> bool:
 
 @pytest.mark.parametrize("name", SOUND)
 def test_every_kind_of_picture_becomes_rgb(name: str) -> None:
-    assert pictures.read(SOUND[name], LIMIT).decoded().mode == "RGB"
+    assert pictures.read(SOUND[name]).decoded().mode == "RGB"
 
 
 @pytest.mark.parametrize(
@@ -50,14 +50,14 @@ def test_every_kind_of_picture_becomes_rgb(name: str) -> None:
     ],
 )
 def test_colours_survive_decoding(name: str) -> None:
-    assert close(pictures.read(SOUND[name], LIMIT).decoded(), scene())
+    assert close(pictures.read(SOUND[name]).decoded(), scene())
 
 
 @pytest.mark.parametrize("name", NONE)
 def test_what_is_no_picture_is_refused_with_its_own_code(name: str) -> None:
     body, code = NONE[name]
     with pytest.raises(Refusal) as refused:
-        pictures.read(body, LIMIT).decoded()
+        pictures.read(body).decoded()
     assert (refused.value.status, refused.value.code) == (400, code)
     assert "BytesIO" not in refused.value.message
 
@@ -76,7 +76,7 @@ def test_what_is_no_picture_is_refused_with_its_own_code(name: str) -> None:
 )
 def test_a_common_mistake_is_told_by_its_name(name: str, advice: str) -> None:
     with pytest.raises(Refusal, match=advice):
-        pictures.read(NONE[name][0], LIMIT).decoded()
+        pictures.read(NONE[name][0]).decoded()
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
@@ -91,11 +91,11 @@ def test_a_picture_is_turned_upright(image_format: str, orientation: int) -> Non
     exif = Image.Exif()
     exif[0x0112] = orientation
     tag = {"tiffinfo": {0x0112: orientation}} if image_format == "TIFF" else {"exif": exif}
-    assert close(pictures.read(encoded(lying, image_format, **tag), LIMIT).decoded(), scene())
+    assert close(pictures.read(encoded(lying, image_format, **tag)).decoded(), scene())
 
 
 def test_metadata_that_cannot_be_read_leaves_the_picture_as_it_is() -> None:
-    assert close(pictures.read(SOUND["jpeg with broken exif"], LIMIT).decoded(), scene())
+    assert close(pictures.read(SOUND["jpeg with broken exif"]).decoded(), scene())
 
 
 @pytest.mark.parametrize("mode", ["RGBA", "LA"])
@@ -103,7 +103,7 @@ def test_transparency_is_seen_on_white(mode: str) -> None:
     black = Image.new("RGBA", (4, 2), (0, 0, 0, 255))
     black.putpixel((0, 0), (0, 0, 0, 0))
     black.putpixel((1, 0), (0, 0, 0, 128))
-    seen = pictures.read(encoded(black.convert(mode), "PNG"), LIMIT).decoded()
+    seen = pictures.read(encoded(black.convert(mode), "PNG")).decoded()
     assert [seen.getpixel((x, 0))[0] for x in range(3)] == [255, 127, 0]  # type: ignore[index]
 
 
@@ -112,7 +112,7 @@ def test_the_transparent_colour_of_a_palette_is_seen_as_white() -> None:
     palette.putpalette([10, 20, 30, 40, 50, 60])
     palette.putpixel((0, 0), 0)
     for image_format in ("PNG", "GIF"):
-        seen = pictures.read(encoded(palette, image_format, transparency=0), LIMIT).decoded()
+        seen = pictures.read(encoded(palette, image_format, transparency=0)).decoded()
         assert seen.getpixel((0, 0)) == (255, 255, 255)
         assert seen.getpixel((1, 0)) == (40, 50, 60)
 
@@ -120,33 +120,35 @@ def test_the_transparent_colour_of_a_palette_is_seen_as_white() -> None:
 @pytest.mark.parametrize("image_format", ["PNG", "TIFF"])
 def test_sixteen_bit_grey_keeps_its_brightness(image_format: str) -> None:
     samples = np.array([[0, 0x7FFF, 0xFFFF]], np.uint16)
-    seen = pictures.read(encoded(Image.fromarray(samples), image_format), LIMIT).decoded()
+    seen = pictures.read(encoded(Image.fromarray(samples), image_format)).decoded()
     assert np.asarray(seen)[0, :, 0].tolist() == [0, 127, 255]
 
 
 def test_big_endian_sixteen_bit_grey_keeps_its_brightness() -> None:
     body = bytearray(encoded(Image.frombytes("I;16B", (2, 1), b"\xff\x00\x10\xff"), "TIFF"))
-    assert np.asarray(pictures.read(bytes(body), LIMIT).decoded())[0, :, 0].tolist() == [255, 16]
+    assert np.asarray(pictures.read(bytes(body)).decoded())[0, :, 0].tolist() == [255, 16]
 
 
 def test_the_transparent_value_of_sixteen_bit_grey_is_seen_as_white() -> None:
     samples = Image.fromarray(np.array([[5, 6]], np.uint16))
-    seen = pictures.read(encoded(samples, "PNG", transparency=5), LIMIT).decoded()
+    seen = pictures.read(encoded(samples, "PNG", transparency=5)).decoded()
     assert [seen.getpixel((x, 0)) for x in (0, 1)] == [(255, 255, 255), (0, 0, 0)]
 
 
 @pytest.mark.parametrize("name", ["animated gif", "animated png", "animated webp", "mpo"])
 def test_of_several_frames_the_first_is_seen(name: str) -> None:
-    red, green, blue = pictures.read(SOUND[name], LIMIT).decoded().getpixel((30, 20))  # type: ignore[misc]
+    red, green, blue = pictures.read(SOUND[name]).decoded().getpixel((30, 20))  # type: ignore[misc]
     assert blue > 200
     assert max(red, green) < 60
 
 
-def test_the_pixel_limit_counts_the_pixels() -> None:
+def test_the_pixel_limit_counts_the_pixels(monkeypatch: pytest.MonkeyPatch) -> None:
     body = encoded(scene((30, 10)), "PNG")
-    assert pictures.read(body, 300).decoded().size == (30, 10)
+    monkeypatch.setattr(image_parts, "MAX_PIXELS", 300)
+    assert pictures.read(body).decoded().size == (30, 10)
+    monkeypatch.setattr(image_parts, "MAX_PIXELS", 299)
     with pytest.raises(Refusal, match="TooManyPixels"):
-        pictures.read(body, 299).decoded()
+        pictures.read(body).decoded()
 
 
 def test_a_picture_that_is_too_large_is_refused_before_its_pixels_are_touched(
@@ -155,7 +157,7 @@ def test_a_picture_that_is_too_large_is_refused_before_its_pixels_are_touched(
     monkeypatch.setattr(Image.Image, "load", lambda self: pytest.fail("decoded"))
     monkeypatch.setattr("PIL.PngImagePlugin.PngImageFile.load", lambda self: pytest.fail("decoded"))
     with pytest.raises(Refusal, match="TooManyPixels"):
-        pictures.read(png_claiming(20_000, 10_000), LIMIT).decoded()
+        pictures.read(png_claiming(20_000, 10_000)).decoded()
 
 
 def test_a_picture_cut_anywhere_is_a_refusal_or_a_picture() -> None:
@@ -169,7 +171,7 @@ def test_a_picture_cut_anywhere_is_a_refusal_or_a_picture() -> None:
 @given(st.binary(max_size=300))
 def test_random_bytes_are_a_refusal(body: bytes) -> None:
     with pytest.raises(Refusal) as refused:
-        pictures.read(body, LIMIT).decoded()
+        pictures.read(body).decoded()
     assert refused.value.status == 400
 
 
@@ -206,11 +208,11 @@ def test_a_folder_of_awkward_pictures_gets_pictures_or_refusals() -> None:
 
 def _picture_or_refusal(body: bytes) -> None:
     try:
-        seen = pictures.read(body, 4_000_000).decoded()
+        seen = pictures.read(body).decoded(64)
     except Refusal as refusal:
         answer = refusal.status.value, refusal.code
     else:
-        answer = seen.mode, seen.width * seen.height <= 4_000_000
+        answer = seen.mode, seen.width * seen.height <= image_parts.MAX_PIXELS
     assert answer in {
         ("RGB", True),
         (400, "EmptyBody"),
