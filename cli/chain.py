@@ -10,6 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from cli.decisions import BY_HAND, FAILED_UPDATE, ROLLED_BACK
+
 STEP_PATIENCE = timedelta(minutes=5)  # asynchronous Lambda retries alone take three
 GOOD_STACK = {"CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS"}
 
@@ -63,13 +65,16 @@ class Training:
 
 @dataclass(frozen=True)
 class Package:
-    """The registered model; `verdict` is what the quality gate noted."""
+    """The registered model; `verdict` is what the quality gate noted, `code` tells who decided over its
+    approval (cli/decisions.py), and `why` says why.
+    """
 
     arn: str
     approval: str
     why: str
     verdict: str
     created: datetime
+    code: str = BY_HAND
 
     @property
     def version(self) -> str:
@@ -145,9 +150,9 @@ class Chain:
 
     def _judge_package(self, package: Package) -> tuple[str, str]:
         if package.approval == "Rejected":
-            if package.why.startswith("taken back to "):
+            if package.code == ROLLED_BACK:
                 return "superseded", package.why
-            if "rollback" in package.why.lower() or "rolled back" in package.why.lower():
+            if package.code == FAILED_UPDATE:
                 return "failed", f"the promotion of version {package.version} failed: {package.why}"
             return "refused", package.why or package.verdict
         if package.approval == "PendingManualApproval":

@@ -13,7 +13,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from cli import champion
+from cli import champion, decisions
 from cli.chain import Chain, Package, Serving, Training, Trial, Tuning
 from cli.errors import CliError
 from cli.stacks import describe
@@ -187,12 +187,14 @@ class ChainReader:
         if package is None:
             return None
         metadata = package.get("CustomerMetadataProperties", {})
+        code, why = decisions.of_package(package.get("ApprovalDescription", ""))
         return Package(
             arn=self._package_arn,
             approval=package.get("ModelApprovalStatus", ""),
-            why=package.get("ApprovalDescription", ""),
+            why=why,
             verdict=metadata.get("verdict", ""),
             created=package["CreationTime"],
+            code=code,
         )
 
     def _find_package(self, training: Training) -> str | None:

@@ -36,9 +36,28 @@ from tests.unit.cli.chains import BEFORE, GROUP, PACKAGE, SERVING, TRAINING, TUN
         ),
         (chain(package=replace(PACKAGE, approval="Rejected", why="0.90 < 0.97")), "refused", "0.90 < 0.97"),
         (
-            chain(package=replace(PACKAGE, approval="Rejected", why="rolled back: the alarm rang")),
+            chain(
+                package=replace(
+                    PACKAGE, approval="Rejected", why="the alarm rang", code="went-back:failed-update"
+                )
+            ),
             "failed",
-            "version 3 failed: rolled back",
+            "version 3 failed: the alarm rang",
+        ),
+        (
+            chain(package=replace(PACKAGE, approval="Rejected", why="complaints", code="rolled-back")),
+            "superseded",
+            "complaints",
+        ),
+        (
+            chain(package=replace(PACKAGE, approval="Rejected", why="no rollback plan yet")),
+            "refused",
+            "no rollback plan yet",
+        ),
+        (
+            chain(package=replace(PACKAGE, approval="Rejected", why="taken back to the drawing board")),
+            "refused",
+            "drawing board",
         ),
         (
             chain(package=replace(PACKAGE, approval="PendingManualApproval")),
