@@ -19,7 +19,8 @@ MAX_LENGTH = 1024
 
 _TIME = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ"
 _OLD_CHAMPION = re.compile(
-    rf"(?P<time>{_TIME})(?: asleep (?P<asleep>arn:\S+))?(?: since {_TIME})? ?(?P<back>went back: )?(?P<why>.*)",
+    rf"(?P<time>{_TIME})(?: asleep (?P<asleep>arn:\S+))?(?: since {_TIME})? ?"
+    r"(?P<back>went back: )?(?P<why>.*)",
     re.DOTALL,
 )
 _OLD_PACKAGE = {

@@ -32,4 +32,4 @@ def tuning_report(target: Target, run: str | None, output: Path | None) -> None:
     with replacing(path) as part:
         part.write_text(render(search, datetime.now(UTC)), encoding="utf-8")
     best = f", the best {search.metric} {search.ranked[0].objective:.4g}" if search.ranked else ""
-    say(f"{search.name}: {len(search.trials)} trials{best}. The page is {path}")
+    say(f"{search.name}: {search.counted}{best}. The page is {path}")

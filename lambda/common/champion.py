@@ -21,6 +21,7 @@ from common import decisions
 from common.decisions import Code, Reason, Stated
 
 NONE = "none"
+BY_HAND = Reason(Code.BY_HAND)
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ class Decision:
     """The package that sleeps and is woken by the next request; empty when none does."""
     since: str = ""
     """When this model was chosen."""
-    reason: Reason = Reason(Code.BY_HAND)
+    reason: Reason = BY_HAND
 
     @property
     def model(self) -> str:

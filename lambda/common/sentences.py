@@ -56,7 +56,7 @@ def endpoint_not_found(error: Exception) -> bool:
 
 
 def no_capacity(error: Exception) -> bool:
-    """InvokeEndpoint of an inference component with no copy: a ValidationError that says it "has no capacity".
+    """InvokeEndpoint of an inference component without a copy: a ValidationError that tells of no capacity.
 
     Source: https://docs.aws.amazon.com/sagemaker/latest/dg/endpoint-auto-scaling-zero-instances.html
     """

@@ -75,7 +75,11 @@ from tests.unit.cli.chains import BEFORE, GROUP, PACKAGE, SERVING, TRAINING, TUN
             "all trials failed",
         ),
         (chain(tuning=replace(TUNING, status="Stopped"), training=None), "failed", "it was stopped"),
-        (chain(training=replace(TRAINING, status="Failed", reason="no space")), "failed", "no space"),
+        (
+            chain(training=replace(TRAINING, status="Failed", reason="no space")),
+            "failed",
+            "no space (log group /aws/sagemaker/TrainingJobs, streams classifier-d-1-final/)",
+        ),
     ],
 )
 def test_a_run_s_outcome(run: Chain, outcome: str, words: str) -> None:

@@ -822,8 +822,14 @@ def test_rejecting_the_only_champion_takes_the_endpoint_away(world: World, stack
 
 @pytest.mark.parametrize(
     "payload",
-    [[], {"action": "explode"}, {"action": "sleep", "when": "now"}, {"action": 1}]
-    + [{"action": "sleep", "code": "approved"}, {"action": "wake", "code": "idle"}],
+    [
+        [],
+        {"action": "explode"},
+        {"action": "sleep", "when": "now"},
+        {"action": 1},
+        {"action": "sleep", "code": "approved"},
+        {"action": "wake", "code": "idle"},
+    ],
 )
 def test_a_request_that_nobody_understands_is_refused_by_name(
     world: World, stack: FakeServing, payload: Any
