@@ -17,8 +17,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from common import decisions
-from common.decisions import Code, Reason, Stated
+from common.decisions import Code, Reason, Stated, champion_text, of_champion
 
 NONE = "none"
 BY_HAND = Reason(Code.BY_HAND)
@@ -99,7 +98,7 @@ def _put(ssm: Any, parameter: str, decision: Decision) -> None:
         Value=decision.package,
         Type="String",
         Overwrite=True,
-        Description=decisions.champion_text(stated),
+        Description=champion_text(stated),
     )
 
 
@@ -108,7 +107,7 @@ def _decision(entry: dict[str, Any]) -> Decision:
     version before, which is of another package: then it counts from when it was written.
     """
     version, package = int(entry["Version"]), entry["Value"]
-    stated = decisions.of_champion(entry.get("Description", ""))
+    stated = of_champion(entry.get("Description", ""))
     if stated is None or (stated.serves and stated.serves != package):
         written = entry["LastModifiedDate"].astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         return Decision(version, package, written, since=written)

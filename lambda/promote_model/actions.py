@@ -89,13 +89,13 @@ def parse(payload: object) -> Request | None:
 
 
 def _code(action: str, given: str | None) -> Code:
-    if action != SLEEP and given is None:
+    if given is None:
         return _CODES[action]
-    if action != SLEEP or (given or Code.ASKED_TO_SLEEP) not in _SLEEP_CODES:
+    if action != SLEEP or given not in _SLEEP_CODES:
         raise InvalidPayload(
-            f"code = {shown(given)}; allowed is with the action {SLEEP} only: {listed(_SLEEP_CODES)}"
+            f"code = {shown(given)}; allowed are, with the action {SLEEP} only: {listed(_SLEEP_CODES)}"
         )
-    return Code(given or Code.ASKED_TO_SLEEP)
+    return Code(given)
 
 
 def decide(request: Request, settings: PromoteSettings, clients: Clients) -> str:
@@ -206,4 +206,4 @@ def _replace(
 
 
 _DO = {SLEEP: _sleep, "wake": _wake, "rollback": _roll_back}
-_CODES = {"wake": Code.WOKEN, "rollback": Code.ROLLED_BACK}
+_CODES = {SLEEP: Code.ASKED_TO_SLEEP, "wake": Code.WOKEN, "rollback": Code.ROLLED_BACK}

@@ -126,8 +126,7 @@ def _failed(
             Reason(Code.FAILED_UPDATE, f"rolled back to {serving.serving}: {reason}")
         ),
     )
-    failed = Reason(Code.FAILED_UPDATE, f"the update failed: {reason}")
-    did = _go_back(decision, serving, failed, settings, clients)
+    did = _go_back(decision, serving, Reason(Code.FAILED_UPDATE, reason), settings, clients)
     notify.send(
         settings.notification_topic_arn,
         f"[{settings.project}] a promotion was rolled back",
@@ -143,9 +142,7 @@ def _did_not_wake(
     decision: Decision, serving: Stack, reason: str, settings: PromoteSettings, clients: Clients
 ) -> str:
     """A champion that served before is not to blame at once (AWS may have no instance left): it sleeps on."""
-    did = _go_back(
-        decision, serving, Reason(Code.DID_NOT_WAKE, f"it did not wake: {reason}"), settings, clients
-    )
+    did = _go_back(decision, serving, Reason(Code.DID_NOT_WAKE, reason), settings, clients)
     notify.send(
         settings.notification_topic_arn,
         f"[{settings.project}] the endpoint did not wake up",
@@ -161,9 +158,7 @@ def _did_not_sleep(
     decision: Decision, serving: Stack, reason: str, settings: PromoteSettings, clients: Clients
 ) -> str:
     """An endpoint that could not be removed is the one surprise on a bill that has to be told of."""
-    did = _go_back(
-        decision, serving, Reason(Code.NOT_REMOVED, f"it could not be removed: {reason}"), settings, clients
-    )
+    did = _go_back(decision, serving, Reason(Code.NOT_REMOVED, reason), settings, clients)
     notify.send(
         settings.notification_topic_arn,
         f"[{settings.project}] the endpoint could not be put to sleep and is still billed",
