@@ -23,10 +23,6 @@ sys.path.append(str(harness.ROOT / "lambda"))
 
 from common import prices
 
-FREE_ALARMS, FREE_DASHBOARDS = 10, 3
-ALARM_USD_PER_MONTH, DASHBOARD_USD_PER_MONTH = 0.10, 3.00
-"""Beyond the free tier, us-east-1. Source: aws.amazon.com/cloudwatch/pricing."""
-
 
 def hourly(config: str = "minimal") -> list[dict[str, Any]]:
     """One row per resource type that is there while the champion is `none`: how many, and USD per hour."""
@@ -39,8 +35,8 @@ def hourly(config: str = "minimal") -> list[dict[str, Any]]:
             counted[resource["Type"]] += 1
             usd[resource["Type"]] += _instances(resource)
     for kind, free, month in (
-        ("AWS::CloudWatch::Alarm", FREE_ALARMS, ALARM_USD_PER_MONTH),
-        ("AWS::CloudWatch::Dashboard", FREE_DASHBOARDS, DASHBOARD_USD_PER_MONTH),
+        ("AWS::CloudWatch::Alarm", prices.FREE_ALARMS, prices.ALARM_USD_PER_MONTH),
+        ("AWS::CloudWatch::Dashboard", prices.FREE_DASHBOARDS, prices.DASHBOARD_USD_PER_MONTH),
     ):
         usd[kind] += max(0, counted[kind] - free) * month / prices.HOURS_PER_MONTH
     return [

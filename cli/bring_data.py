@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from cli import dataset as datasets
@@ -12,16 +13,22 @@ from cli.progress import counting
 from cli.render import dataset_table, finding_lines
 from cli.stacks import outputs
 from cli.target import Target
-from cli.upload import Uploaded, check_name, look, send
+from cli.upload import Uploaded, check_name, look, missing, send
 
 
 def bring_data(
-    target: Target, folder: Path, name: str | None, examined: Examined | None = None
+    target: Target,
+    folder: Path,
+    name: str | None,
+    examined: Examined | None = None,
+    agree: Callable[[str], None] = lambda cost: None,
 ) -> tuple[str, Dataset]:
     """Uploads `folder` as a dataset; returns its name and what is in it.
 
     Args:
         examined: what `look_through` found, if that was done before.
+        agree: is told what the upload costs before anything is sent, and raises if that is too much; not
+            asked where nothing is to be sent.
 
     Raises:
         BadDataset: it cannot become a dataset; nothing was uploaded.
@@ -37,6 +44,9 @@ def bring_data(
     console().print(dataset_table(dataset))
     if dataset.made_splits:
         say(f"* made here: {', '.join(dataset.made_splits)} (stratified, seeded, 70/15/15).")
+    todo = missing(dataset, remote)
+    if todo.pictures:
+        agree(todo.cost)
     try:
         with counting("Uploading", len(dataset.pictures)) as count:
             done = send(target, dataset, remote, count.add)

@@ -10,18 +10,26 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from cli.decisions import BY_HAND, FAILED_UPDATE, ROLLED_BACK
+from cli.trials import counted, log_of
+
 STEP_PATIENCE = timedelta(minutes=5)  # asynchronous Lambda retries alone take three
 GOOD_STACK = {"CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS"}
 
 
 @dataclass(frozen=True)
 class Trial:
-    """One training job of the search; `objective` is None until it has one."""
+    """One training job of the search; `objective` is None until it has one, `reason` why it failed."""
 
     name: str
     status: str
     hyperparameters: dict[str, str]
     objective: float | None
+    reason: str = ""
+
+    @property
+    def failed(self) -> bool:
+        return self.status == "Failed"
 
 
 @dataclass(frozen=True)
@@ -37,6 +45,11 @@ class Tuning:
     created: datetime
     ended: datetime | None
     trials: tuple[Trial, ...]
+
+    @property
+    def counted(self) -> str:
+        """How many trials completed, failed, were stopped and run, in words."""
+        return counted((trial.status for trial in self.trials), self.max_jobs)
 
     @property
     def best(self) -> Trial | None:
@@ -63,13 +76,17 @@ class Training:
 
 @dataclass(frozen=True)
 class Package:
-    """The registered model; `verdict` is what the quality gate noted."""
+    """The registered model; `verdict` is what the quality gate noted, `code` tells who decided over its
+    approval (cli/decisions.py), and `why` says why.
+    """
 
     arn: str
     approval: str
     why: str
     verdict: str
     created: datetime
+    code: str = BY_HAND
+    test_accuracy: float | None = None
 
     @property
     def version(self) -> str:
@@ -123,6 +140,15 @@ class Chain:
         return self._judge()[1]
 
     @property
+    def test_accuracy(self) -> float | None:
+        """Of this run's model, as the gate read it from the job's own evaluation; before there is a package,
+        what SageMaker found in the job's log.
+        """
+        if self.package is not None and self.package.test_accuracy is not None:
+            return self.package.test_accuracy
+        return self.training.metrics.get("test_accuracy") if self.training else None
+
+    @property
     def baking(self) -> bool:
         """The new model answers, and the update still keeps the old one for its bake time."""
         return self.outcome == "serving" and not self.serving.settled
@@ -134,7 +160,8 @@ class Chain:
     def _judge(self) -> tuple[str, str]:
         for job in (self.tuning, self.training):
             if job is not None and job.status in ("Failed", "Stopped"):
-                return "failed", f"{job.name} is {job.status}: {job.reason or 'it was stopped'}"
+                place = f" ({log_of(job.name)})" if job is self.training else ""
+                return "failed", f"{job.name} is {job.status}: {job.reason or 'it was stopped'}{place}"
         if self.training is None:
             return self._waiting(
                 self.tuning.ended if self.tuning else None, "launch-training", "the final training"
@@ -145,9 +172,9 @@ class Chain:
 
     def _judge_package(self, package: Package) -> tuple[str, str]:
         if package.approval == "Rejected":
-            if package.why.startswith("taken back to "):
+            if package.code == ROLLED_BACK:
                 return "superseded", package.why
-            if "rollback" in package.why.lower() or "rolled back" in package.why.lower():
+            if package.code == FAILED_UPDATE:
                 return "failed", f"the promotion of version {package.version} failed: {package.why}"
             return "refused", package.why or package.verdict
         if package.approval == "PendingManualApproval":

@@ -13,16 +13,19 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from cli import champion
+from cli import champion, decisions
 from cli.chain import Chain, Package, Serving, Training, Trial, Tuning
 from cli.errors import CliError
 from cli.stacks import describe
 from cli.target import Target
+from cli.trials import LOG_GROUP, log_of
 
-LOG_GROUP = "/aws/sagemaker/TrainingJobs"
 _FINISHED = {"Completed", "Failed", "Stopped"}
 _TRIAL_NAME = re.compile(r"-\d{3}-[0-9a-f]{8}$")
-_PAIR = re.compile(r"\b(\w+)=([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?|nan|inf|-inf)(?=\s|$)")
+_NUMBER = r"(?:[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?|nan|-?inf)"
+_PAIR = re.compile(rf"(\w+)=({_NUMBER})")
+_EPOCH_LINE = re.compile(rf"epoch=\d+(?: \w+={_NUMBER})+(?: \([^()]*\))?\s*")
+"""The whole of the line that a training prints for an epoch (training_code/loop.py); no other line is one."""
 
 
 class NoSuchRun(CliError):
@@ -31,8 +34,9 @@ class NoSuchRun(CliError):
 
 def parse_epoch(line: str) -> dict[str, float] | None:
     """The numbers of one `epoch=3 train_loss=... valid_accuracy=...` line, or None for any other line."""
-    numbers = {name: float(value) for name, value in _PAIR.findall(line)}
-    return numbers if "epoch" in numbers and len(numbers) > 1 else None
+    if not _EPOCH_LINE.fullmatch(line):
+        return None
+    return {name: float(value) for name, value in _PAIR.findall(line)}
 
 
 def latest_run(target: Target) -> str:
@@ -122,12 +126,10 @@ class ChainReader:
         )
         config = job["HyperParameterTuningJobConfig"]
         objective = config.get("HyperParameterTuningJobObjective", {})
-        trials = [item for page in pages for item in page["TrainingJobSummaries"]]
+        items = [item for page in pages for item in page["TrainingJobSummaries"]]
         # AWS's own reason only says that none succeeded; what the first one said is why.
-        said = [
-            item for item in trials if item["TrainingJobStatus"] == "Failed" and item.get("FailureReason")
-        ]
-        first = f" {said[0]['TrainingJobName']} said: {said[0]['FailureReason']}" if said else ""
+        said = next((trial for trial in map(_trial, items) if trial.failed and trial.reason), None)
+        first = f" {said.name} said: {said.reason} ({log_of(said.name)})" if said else ""
         self._tuning = Tuning(
             name=self._run,
             status=job["HyperParameterTuningJobStatus"],
@@ -137,7 +139,7 @@ class ChainReader:
             max_jobs=config.get("ResourceLimits", {}).get("MaxNumberOfTrainingJobs", 0),
             created=job["CreationTime"],
             ended=job.get("HyperParameterTuningEndTime"),
-            trials=tuple(_trial(item) for item in trials),
+            trials=tuple(_trial(item) for item in items),
         )
         return self._tuning
 
@@ -187,12 +189,15 @@ class ChainReader:
         if package is None:
             return None
         metadata = package.get("CustomerMetadataProperties", {})
+        code, why = decisions.of_package(package.get("ApprovalDescription", ""))
         return Package(
             arn=self._package_arn,
             approval=package.get("ModelApprovalStatus", ""),
-            why=package.get("ApprovalDescription", ""),
+            why=why,
             verdict=metadata.get("verdict", ""),
             created=package["CreationTime"],
+            code=code,
+            test_accuracy=_number(metadata.get("test_accuracy", "")),
         )
 
     def _find_package(self, training: Training) -> str | None:
@@ -254,7 +259,20 @@ def _complaint(line: str) -> str:
         return ""
 
 
+def _number(text: str) -> float | None:
+    try:
+        return float(text)
+    except ValueError:
+        return None
+
+
 def _trial(item: dict[str, Any]) -> Trial:
     metric = item.get("FinalHyperParameterTuningJobObjectiveMetric", {})
     tuned = {key: value.strip('"') for key, value in item.get("TunedHyperParameters", {}).items()}
-    return Trial(item["TrainingJobName"], item["TrainingJobStatus"], tuned, metric.get("Value"))
+    return Trial(
+        item["TrainingJobName"],
+        item["TrainingJobStatus"],
+        tuned,
+        metric.get("Value"),
+        item.get("FailureReason", ""),
+    )

@@ -1,23 +1,25 @@
 """What this project has spent this month, spends now by the hour, and costs while nothing runs.
 
-Worked out from what SageMaker says of the jobs and the endpoint, at the dated price table's on-demand prices:
-a Cost Explorer request would be exact a day later, and is itself billed. Not in it: requests, logs, stored
-container images, taxes and discounts.
+Worked out from what AWS says of the jobs, the champion and the stacks, at the dated price table's on-demand
+prices: a Cost Explorer request would be exact a day later, and is itself billed. Not in it: requests, logs,
+stored container images, taxes and discounts.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from cli import champion, prices
+from cli import champion, prices, serving_hours
+from cli.serving_hours import Fleet, Period, Served
 from cli.stacks import describe, outputs
 from cli.target import Target
 
-S3_USD_PER_GB_MONTH = 0.023
-"""S3 Standard, first 50 TB, us-east-1. Source: aws.amazon.com/s3/pricing."""
 GB = 1e9
+SERVERLESS = "serverless"
+ALARM, DASHBOARD, FIREWALL = "AWS::CloudWatch::Alarm", "AWS::CloudWatch::Dashboard", "AWS::WAFv2::WebACL"
 
 
 @dataclass(frozen=True)
@@ -42,9 +44,36 @@ class Endpoint:
 
     instance: str
     count: int
-    hours: float
-    """Since it was made, or since the month began."""
+    began: datetime
     usd_per_hour: float | None
+
+
+@dataclass(frozen=True)
+class Watching:
+    """What the stacks have that is billed by the month, used or not, where an account has more than the free
+    number of them. Parameters, API keys, rules of EventBridge and the keys that AWS manages cost nothing.
+    """
+
+    alarms: int = 0
+    dashboards: int = 0
+    firewalls: int = 0
+
+    @property
+    def most_usd(self) -> float:
+        """A month's alarms and dashboards, in an account whose free ones are used up."""
+        return self.alarms * prices.ALARM_USD_PER_MONTH + self.dashboards * prices.DASHBOARD_USD_PER_MONTH
+
+    def __str__(self) -> str:
+        text = (
+            f"{_some(self.alarms, 'alarm')} and {_some(self.dashboards, 'dashboard')} are free among an "
+            f"account's first {prices.FREE_ALARMS} and {prices.FREE_DASHBOARDS}, else {self.most_usd:.2f} "
+            "USD a month"
+        )
+        if self.firewalls:
+            usd = self.firewalls * prices.FIREWALL_USD_PER_MONTH
+            rule = prices.FIREWALL_RULE_USD_PER_MONTH
+            text += f"; the firewall is {usd:.2f} USD a month and {rule:.2f} for each of its rules"
+        return text
 
 
 @dataclass(frozen=True)
@@ -54,17 +83,16 @@ class Cost:
     month: datetime
     jobs: tuple[Job, ...]
     endpoint: Endpoint | None
+    served: Served | None
     sleeper: str
     """The version that sleeps; empty when none does."""
     stored_gb: float
+    watching: Watching = Watching()
 
     @property
     def spent_usd(self) -> float:
-        """On jobs this month, and on the endpoint that is there now; of endpoints that are gone nothing is
-        known.
-        """
-        endpoint = self.endpoint
-        serving = endpoint.hours * (endpoint.usd_per_hour or 0.0) if endpoint else 0.0
+        """On jobs this month, and on every endpoint that there was, as far as prices are known."""
+        serving = (self.served.usd or 0.0) if self.served else 0.0
         return sum(job.usd or 0.0 for job in self.jobs) + serving
 
     @property
@@ -78,12 +106,16 @@ def look(target: Target) -> Cost:
     """Everything of the project that is billed, now."""
     now = datetime.now(UTC)
     month = now.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+    endpoint = _endpoint(target)
+    served = serving_hours.look(target, endpoint.began if endpoint else None, month, now)
     return Cost(
         month=month,
         jobs=tuple(_jobs(target, month, now)),
-        endpoint=_endpoint(target, month, now),
+        endpoint=endpoint,
+        served=served or (_present(endpoint, month, now) if endpoint else None),
         sleeper=_sleeper(target),
         stored_gb=_stored(target) / GB,
+        watching=_watching(target),
     )
 
 
@@ -94,27 +126,59 @@ def lines(target: Target, cost: Cost) -> list[str]:
     running = [job for job in cost.jobs if job.running]
     out = [f"{head} (at {table}):", ""]
     out.append(
-        f"spent    {cost.spent_usd:10.2f} USD since {cost.month:%Y-%m-%d}: {len(cost.jobs)} training jobs "
-        f"with {sum(job.seconds for job in cost.jobs) / 3600:.2f} billed hours, and the present endpoint"
+        f"spent    {cost.spent_usd:10.2f} USD since {cost.month:%Y-%m-%d}: "
+        f"{_some(len(cost.jobs), 'training job')} with {sum(job.seconds for job in cost.jobs) / 3600:.2f} "
+        f"billed hours{_serving(cost.served)}"
     )
+    out += [f"           {line}" for line in _estimated(cost)]
     out.append(f"running  {cost.hourly_usd:10.3f} USD an hour")
     if cost.endpoint:
         each = _usd(cost.endpoint.usd_per_hour)
         out.append(f"           endpoint: {cost.endpoint.count} × {cost.endpoint.instance}, {each} an hour")
     out += [f"           {job.name}: {job.instance}, {_usd(job.usd_per_hour)} an hour" for job in running]
-    stored = cost.stored_gb * S3_USD_PER_GB_MONTH
+    stored = cost.stored_gb * prices.S3_USD_PER_GB_MONTH
     out.append(
         f"idle     {0:10.3f} USD an hour when no job runs and the endpoint sleeps; {cost.stored_gb:.2f} GB "
-        f"in S3 are {stored:.2f} USD a month"
+        f"in S3 are {stored:.2f} USD a month; {cost.watching}"
     )
     if cost.sleeper:
         out.append(f"Version {cost.sleeper} sleeps: a picture or `classifier wake{target.option}` wakes it.")
     elif cost.endpoint:
         out.append(f"To take the endpoint away until it is needed: classifier sleep{target.option}")
-    unknown = sorted({job.instance for job in cost.jobs if job.usd is None})
+    unknown = {job.instance for job in cost.jobs if job.usd is None}
+    if cost.served and cost.served.usd is None:
+        unknown.add(cost.served.fleet.instance)
     if unknown:
-        out.append(f"The price table does not know {', '.join(unknown)}: those are left out.")
+        out.append(f"The price table does not know {', '.join(sorted(unknown))}: those are left out.")
     return out
+
+
+def _serving(served: Served | None) -> str:
+    if served is None or not served.periods:
+        return ", and no endpoint"
+    if not served.fleet.instance:
+        return f", and a serverless endpoint in {_some(len(served.periods), 'period')}"
+    return (
+        f", and {served.instance_hours:.2f} hours of {served.fleet.instance} for the endpoint in "
+        f"{_some(len(served.periods), 'period')}"
+    )
+
+
+def _estimated(cost: Cost) -> list[str]:
+    """What the endpoint's hours are worked out from, and what they leave out."""
+    served = cost.served
+    if served is None or not served.periods:
+        return []
+    since = (
+        f"known since {served.known_since:%Y-%m-%d %H:%M} UTC; " if served.known_since > cost.month else ""
+    )
+    if not served.fleet.instance:
+        return [f"({since}a serverless endpoint is billed by the milliseconds it answers: not in it)"]
+    return [
+        f"(the endpoint's hours are an estimate: {since}from the champion's decisions and the stack's "
+        f"events, with as many instances as each hour's requests show, and {served.fleet.least} in hours "
+        "without; a release's second fleet is not in it)"
+    ]
 
 
 def _jobs(target: Target, month: datetime, now: datetime) -> list[Job]:
@@ -124,30 +188,47 @@ def _jobs(target: Target, month: datetime, now: datetime) -> list[Job]:
     )
     names = [each["TrainingJobName"] for page in pages for each in page["TrainingJobSummaries"]]
     ours = [name for name in names if name.startswith(f"{target.project}-")]
-    return [_job(sagemaker.describe_training_job(TrainingJobName=name), now) for name in ours]
+    return [of_job(sagemaker.describe_training_job(TrainingJobName=name), now) for name in ours]
 
 
-def _job(job: dict[str, Any], now: datetime) -> Job:
+def of_job(job: dict[str, Any], now: datetime) -> Job:
+    """What a training job is billed, from its description.
+
+    The billable seconds are of one instance, each of which is billed for them. Source:
+    https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_DescribeTrainingJob.html
+    """
     machine = job["ResourceConfig"]
     instance, count = machine.get("InstanceType", "?"), machine.get("InstanceCount", 1)
     seconds = job.get("BillableTimeInSeconds")
     if seconds is None:
         began = job.get("TrainingStartTime")
         seconds = ((job.get("TrainingEndTime") or now) - began).total_seconds() if began else 0.0
-    each = _hourly(instance, prices.TRAINING)
-    hours = seconds * count / 3600
-    disk = prices.volume_usd(machine.get("VolumeSizeInGB", 0), hours)
+    hourly = _as_set(job.get("HyperParameters", {})) or _times(count, instance, prices.TRAINING)
+    disk = prices.volume_usd(machine.get("VolumeSizeInGB", 0), seconds * count / 3600)
     return Job(
         name=job["TrainingJobName"],
         status=job["TrainingJobStatus"],
         instance=f"{count} × {instance}",
         seconds=seconds * count,
-        usd_per_hour=None if each is None else each * count,
-        usd=None if each is None else hours * each + disk,
+        usd_per_hour=hourly,
+        usd=None if hourly is None else seconds / 3600 * hourly + disk,
     )
 
 
-def _endpoint(target: Target, month: datetime, now: datetime) -> Endpoint | None:
+def _as_set(hyperparameters: dict[str, str]) -> float | None:
+    """The price by the hour of all instances that a last training was started with: its recipe may set it."""
+    try:
+        return float(hyperparameters.get("hourly_usd", "").strip('"'))
+    except ValueError:
+        return None
+
+
+def _times(count: int, instance: str, kind: str) -> float | None:
+    each = prices.hourly_or_none(instance, kind)
+    return None if each is None else each * count
+
+
+def _endpoint(target: Target) -> Endpoint | None:
     from botocore.exceptions import ClientError
 
     sagemaker = target.client("sagemaker")
@@ -159,12 +240,31 @@ def _endpoint(target: Target, month: datetime, now: datetime) -> Endpoint | None
             raise
         return None
     variant = config["ProductionVariants"][0]
-    instance = variant.get("InstanceType", "serverless")
+    instance = variant.get("InstanceType", SERVERLESS)
     summaries = endpoint.get("ProductionVariants", [{}])
     count = summaries[0].get("CurrentInstanceCount", variant.get("InitialInstanceCount", 0))
-    each = _hourly(instance, prices.HOSTING) if count else 0.0
-    hours = (now - max(endpoint["CreationTime"], month)).total_seconds() / 3600
-    return Endpoint(instance, count, hours, None if each is None else each * count)
+    usd = _times(count, instance, prices.HOSTING) if count else 0.0
+    return Endpoint(instance, count, endpoint["CreationTime"].astimezone(UTC), usd)
+
+
+def _present(endpoint: Endpoint, month: datetime, now: datetime) -> Served:
+    """Of the endpoint that is there alone, where neither the champion nor the stack tell of any."""
+    period = Period(max(endpoint.began, month), now)
+    hours = (period.end - period.start).total_seconds() / 3600
+    usd = None if endpoint.usd_per_hour is None else endpoint.usd_per_hour * hours
+    fleet = Fleet("", "" if endpoint.instance == SERVERLESS else endpoint.instance, endpoint.count)
+    return Served(fleet, (period,), hours * endpoint.count, usd, period.start)
+
+
+def _watching(target: Target) -> Watching:
+    """Counted in the stacks as they are deployed, without what comes and goes with the endpoint."""
+    counted: Counter[str] = Counter()
+    pages = target.client("cloudformation").get_paginator("list_stack_resources")
+    for name in ("storage", "training", "api", "monitoring"):
+        if describe(target, target.stack(name)) is not None:
+            for page in pages.paginate(StackName=target.stack(name)):
+                counted.update(each["ResourceType"] for each in page["StackResourceSummaries"])
+    return Watching(counted[ALARM], counted[DASHBOARD], counted[FIREWALL])
 
 
 def _sleeper(target: Target) -> str:
@@ -187,11 +287,8 @@ def _stored(target: Target) -> int:
     return total
 
 
-def _hourly(instance: str, kind: str) -> float | None:
-    try:
-        return prices.hourly_usd(instance, kind)
-    except prices.UnknownPrice:
-        return None
+def _some(count: int, what: str) -> str:
+    return f"{count} {what}{'' if count == 1 else 's'}"
 
 
 def _usd(value: float | None) -> str:

@@ -130,9 +130,10 @@ def demo(target: Target, plan: Plan) -> None:
 def _summary(known: dict[str, Any], result: api.Prediction, dataset: Dataset, chain: Chain) -> list[str]:
     expected = known["prediction"]["expected_class"]
     lines = [f"predicted class  {result.predicted_class} ({result.confidence:.1%}), really {expected}"]
-    accuracy = chain.training.metrics.get("test_accuracy") if chain.training else None
-    if accuracy is not None:
-        lines.append(f"test accuracy    {accuracy:.4f} on {dataset.count('test')} pictures never trained on")
+    if chain.test_accuracy is not None:
+        lines.append(
+            f"test accuracy    {chain.test_accuracy:.4f} on {dataset.count('test')} pictures never trained on"
+        )
     taken = ", ".join(f"{step} {took:.1f}" for step, took in known["seconds"].items() if took is not None)
     return [*lines, *render.address_lines(known)[:3], f"seconds          {taken}"]
 

@@ -118,11 +118,20 @@ def _explain_client_error(error: BaseException, target: Target | None) -> str:
                 "key. Set CLASSIFIER_PORT to the port yours has, or choose another port and run `make up`."
             )
         return f"AWS refused the credentials ({code}). Run `aws sso login` or `aws configure` and try again."
-    if code == "ValidationError" and "does not exist" in message and "Stack" in message:
+    if _no_such_stack(code, message):
         return f"{message}. Deploy first: `classifier up{_option(target)}`."
     if code == "NoSuchBucket":
         return bucket_gone(response["Error"].get("BucketName", ""), target)
     return f"{getattr(error, 'operation_name', 'AWS')}: {message} ({code})"
+
+
+def _no_such_stack(code: str, message: str) -> bool:
+    """CloudFormation has one code for every request it refuses, so a missing stack is told by its words only:
+    "Stack with id … does not exist".
+
+    Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_DescribeStacks.html
+    """
+    return code == "ValidationError" and "Stack" in message and "does not exist" in message
 
 
 def bucket_gone(name: str, target: Target | None) -> str:

@@ -1,22 +1,25 @@
 """The page of a training job, or of several beside each other, from what they left in S3 or in a folder.
 
 A job's own report.html is in its model; this draws it again from the job's output, which a failed or stopped
-job leaves as well, together with the quality gate's word. The drawing is the training code's, run in a
-process of its own: the command line knows only where things lie.
+job leaves as well, together with the quality gate's word and the seconds that are billed. The drawing is the
+training code's, run in a process of its own: the command line knows only where things lie.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
 import tarfile
 import tempfile
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlparse
 
+from cli import cost
 from cli.errors import CliError
 from cli.files import replacing
 from cli.target import ROOT, Target
@@ -82,6 +85,11 @@ def _folder(target: Target, job: str, scratch: Path) -> Path:
         packed.extractall(folder, filter="data")
     archive.unlink()
     _download(s3, place.netloc, f"runs/{name}/verdict.json", folder / "verdict.json")
+    billed = cost.of_job(described, datetime.now(UTC))
+    if billed.usd is not None:
+        each = billed.seconds / described["ResourceConfig"].get("InstanceCount", 1)
+        told = {"seconds": each, "usd": billed.usd, "hourly_usd": billed.usd_per_hour}
+        (folder / "billed.json").write_text(json.dumps(told), encoding="utf-8")
     return folder
 
 

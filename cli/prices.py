@@ -12,9 +12,17 @@ from cli.target import ROOT
 sys.path.append(str(ROOT / "lambda"))
 
 from common.prices import (
+    ALARM_USD_PER_MONTH,
+    DASHBOARD_USD_PER_MONTH,
+    FIREWALL_RULE_USD_PER_MONTH,
+    FIREWALL_USD_PER_MONTH,
+    FREE_ALARMS,
+    FREE_DASHBOARDS,
     HOSTING,
     PRICES_DATE,
     PRICES_REGION,
+    S3_USD_PER_1000_PUTS,
+    S3_USD_PER_GB_MONTH,
     TRAINING,
     UnknownPrice,
     hourly_usd,
@@ -22,12 +30,30 @@ from common.prices import (
     volume_usd,
 )
 
+
+def hourly_or_none(instance_type: str, kind: str) -> float | None:
+    """USD an hour, or None for an instance that the table does not know."""
+    try:
+        return hourly_usd(instance_type, kind)
+    except UnknownPrice:
+        return None
+
+
 __all__ = [
+    "ALARM_USD_PER_MONTH",
+    "DASHBOARD_USD_PER_MONTH",
+    "FIREWALL_RULE_USD_PER_MONTH",
+    "FIREWALL_USD_PER_MONTH",
+    "FREE_ALARMS",
+    "FREE_DASHBOARDS",
     "HOSTING",
     "PRICES_DATE",
     "PRICES_REGION",
+    "S3_USD_PER_1000_PUTS",
+    "S3_USD_PER_GB_MONTH",
     "TRAINING",
     "UnknownPrice",
+    "hourly_or_none",
     "hourly_usd",
     "price_of",
     "volume_usd",

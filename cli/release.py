@@ -13,7 +13,7 @@ from collections.abc import Callable
 from datetime import UTC
 from typing import Any
 
-from cli import champion
+from cli import champion, decisions
 from cli.errors import CdkFailed, CliError
 from cli.functions import call
 from cli.stacks import describe
@@ -69,9 +69,8 @@ def approve(target: Target, which: str, why: str, anyway: bool) -> str:
     arn, status = package["ModelPackageArn"], package["ModelApprovalStatus"]
     version = arn.rpartition("/")[2]
     if status == "Rejected" and not anyway:
-        reason = package.get("ApprovalDescription") or "no reason was given"
         raise NotPossible(
-            f"Version {version} was rejected: {reason}. To promote it all the same: "
+            f"Version {version} was rejected: {_why(package)}. To promote it all the same: "
             f"classifier approve {version} --anyway{target.option}"
         )
     if now.model == arn:
@@ -98,7 +97,7 @@ def reject(target: Target, which: str, why: str) -> str:
             f"{target.option}; to take the endpoint away: classifier sleep{target.option}"
         )
     if package["ModelApprovalStatus"] == "Rejected":
-        raise NotPossible(f"Version {version} was rejected before: {package.get('ApprovalDescription', '')}")
+        raise NotPossible(f"Version {version} was rejected before: {_why(package)}")
     _write(target, arn, "Rejected", why)
     return f"Version {version} is rejected."
 
@@ -146,8 +145,7 @@ def must_serve(target: Target, arn: str) -> None:
     now, package = champion.read(target), find(target, arn)
     version = arn.rpartition("/")[2]
     if package["ModelApprovalStatus"] == "Rejected":
-        why = package.get("ApprovalDescription") or "no reason was given"
-        raise NotPossible(f"Version {version} was taken back: {why}. {_standing(target, now)}")
+        raise NotPossible(f"Version {version} was taken back: {_why(package)}. {_standing(target, now)}")
     if now.value != arn:
         raise NotPossible(f"Version {version} was overtaken by a newer decision. {_standing(target, now)}")
 
@@ -215,8 +213,13 @@ def _must_be_updatable(target: Target) -> None:
 
 def _write(target: Target, arn: str, status: str, why: str) -> None:
     target.client("sagemaker").update_model_package(
-        ModelPackageArn=arn, ModelApprovalStatus=status, ApprovalDescription=why[:1024]
+        ModelPackageArn=arn, ModelApprovalStatus=status, ApprovalDescription=decisions.in_words(why)
     )
+
+
+def _why(package: dict[str, Any]) -> str:
+    _, why = decisions.of_package(package.get("ApprovalDescription", ""))
+    return why or "no reason was given"
 
 
 def _arn(target: Target, version: str) -> str:

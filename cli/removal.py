@@ -12,8 +12,8 @@ from cli.console import say
 from cli.errors import CdkFailed
 from cli.stacks import status_of
 from cli.target import Target
+from cli.trials import LOG_GROUP
 
-JOB_LOGS = "/aws/sagemaker/TrainingJobs"
 STOP_SECONDS = 600  # SageMaker gives a job two minutes to save itself, and then uploads what it left
 
 
@@ -123,15 +123,15 @@ def _forget_job_logs(target: Target) -> None:
     try:
         ours = _streams(logs, logStreamNamePrefix=f"{target.project}-")
         for name in ours:
-            logs.delete_log_stream(logGroupName=JOB_LOGS, logStreamName=name)
+            logs.delete_log_stream(logGroupName=LOG_GROUP, logStreamName=name)
         if not _streams(logs):
-            logs.delete_log_group(logGroupName=JOB_LOGS)
+            logs.delete_log_group(logGroupName=LOG_GROUP)
     except logs.exceptions.ResourceNotFoundException:
         return
 
 
 def _streams(logs: Any, **chosen: str) -> list[str]:
-    pages = logs.get_paginator("describe_log_streams").paginate(logGroupName=JOB_LOGS, **chosen)
+    pages = logs.get_paginator("describe_log_streams").paginate(logGroupName=LOG_GROUP, **chosen)
     return [each["logStreamName"] for page in pages for each in page["logStreams"]]
 
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cli.chain import Chain, Training, Trial, Tuning
+from cli.trials import log_of
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
 MAX_TRIALS = 12
 MAX_EPOCHS = 8
+WHY_WIDTH = 60
 _COLOURS = {
     "Completed": "green",
     "InProgress": "cyan",
@@ -49,7 +51,7 @@ def screen(chain: Chain) -> RenderableType:
     if chain.training is not None:
         parts += [Text(), _training(chain.training)]
     if chain.package is not None:
-        accuracy = chain.training.metrics.get("test_accuracy") if chain.training else None
+        accuracy = chain.test_accuracy
         noted = f"  test accuracy {accuracy:.4f}" if accuracy is not None else ""
         line = _line("Package", f"version {chain.package.version}", chain.package.approval, noted)
         serving = chain.serving
@@ -79,10 +81,12 @@ def seconds(start: object, end: object) -> float | None:
 def _facts(chain: Chain) -> list[str]:
     facts = []
     if tuning := chain.tuning:
-        facts.append(f"tuning {tuning.name}: {tuning.status}")
+        ended = "" if tuning.status == "InProgress" else f", {tuning.counted}"
+        facts.append(f"tuning {tuning.name}: {tuning.status}{ended}")
         for trial in tuning.trials:
             score = "" if trial.objective is None else f" {tuning.objective}={trial.objective:.4f}"
-            facts.append(f"  trial {trial.name}: {trial.status}{score} ({_values(trial)})")
+            why = f": {_why(trial)}" if trial.failed else ""
+            facts.append(f"  trial {trial.name}: {trial.status}{score} ({_values(trial)}){why}")
         if tuning.status == "Completed" and tuning.best:
             facts.append(f"best: {tuning.best.name} ({_values(tuning.best)})")
     if training := chain.training:
@@ -103,6 +107,10 @@ def _facts(chain: Chain) -> list[str]:
 
 def _values(trial: Trial) -> str:
     return ", ".join(f"{name} {_short(value)}" for name, value in sorted(trial.hyperparameters.items()))
+
+
+def _why(trial: Trial) -> str:
+    return f"{trial.reason or 'no reason was given'} ({log_of(trial.name)})"
 
 
 def _short(value: str) -> str:
@@ -139,9 +147,8 @@ def _tuning(tuning: Tuning) -> RenderableType:
     from rich.table import Table
     from rich.text import Text
 
-    ended = sum(trial.status in ("Completed", "Failed", "Stopped") for trial in tuning.trials)
     took = seconds(tuning.created, tuning.ended)
-    rest = f"  {ended} of {tuning.max_jobs} trials" + (f", {took:.0f} s" if took is not None else "")
+    rest = f"  {tuning.counted}" + (f", {took:.0f} s" if took is not None else "")
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
     names = sorted({name for trial in tuning.trials for name in trial.hyperparameters})
     table.add_column("  trial")
@@ -151,6 +158,9 @@ def _tuning(tuning: Tuning) -> RenderableType:
     table.add_column(f"{tuning.objective} {arrow}", justify="right")
     table.add_column("status")
     shown = _worth_showing(tuning)
+    failed = [trial for trial in shown if trial.failed]
+    if failed:
+        table.add_column("why", overflow="fold", max_width=WHY_WIDTH)
     for trial in shown:
         best = trial == tuning.best
         score = "" if trial.objective is None else f"{trial.objective:.4f}"
@@ -159,6 +169,7 @@ def _tuning(tuning: Tuning) -> RenderableType:
             *(_short(trial.hyperparameters.get(name, "")) for name in names),
             score,
             Text(trial.status, style=_COLOURS.get(trial.status, "")),
+            *((Text(trial.reason),) if failed else ()),
             style="bold" if best else "",
         )
     parts: list[RenderableType] = [_line("Tuning", "", tuning.status, rest)]
@@ -166,18 +177,26 @@ def _tuning(tuning: Tuning) -> RenderableType:
         parts.append(table)
     if len(shown) < len(tuning.trials):
         parts.append(Text(f"  ... and {len(tuning.trials) - len(shown)} more", style="dim"))
+    parts += [Text(f"  {trial.name} failed: {log_of(trial.name)}", style="red") for trial in failed]
     return Group(*parts)
 
 
 def _worth_showing(tuning: Tuning) -> list[Trial]:
-    """All trials if they fit, else the best, those running and the newest."""
+    """All trials if they fit, else the best, those running, those that failed and the newest."""
     chosen = [trial for trial in tuning.trials if trial == tuning.best or trial.status == "InProgress"]
+    chosen += [trial for trial in tuning.trials if trial.failed]
     for trial in reversed(tuning.trials):
         if len(chosen) >= MAX_TRIALS:
             break
         if trial not in chosen:
             chosen.append(trial)
     return sorted(chosen[:MAX_TRIALS], key=lambda trial: trial.name)
+
+
+def _cell(name: str, value: float | None) -> str:
+    if value is None:
+        return ""
+    return f"{value:.0f}" if name == "epoch" else f"{value:.4f}"
 
 
 def _training(training: Training) -> RenderableType:
@@ -196,8 +215,5 @@ def _training(training: Training) -> RenderableType:
     for name in names:
         table.add_column(f"  {name}" if name == names[0] else name, justify="right")
     for row in rows[-MAX_EPOCHS:]:
-        cells = [
-            f"{row[name]:.0f}" if name == "epoch" else f"{row[name]:.4f}" for name in names if name in row
-        ]
-        table.add_row(*cells)
+        table.add_row(*(_cell(name, row.get(name)) for name in names))
     return Group(head, table)

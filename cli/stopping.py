@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime
 
-from cli import champion
+from cli import champion, decisions
 from cli.chain import Chain
 from cli.chain_reader import ChainReader
 from cli.stacks import outputs
@@ -67,6 +67,8 @@ def _stop_package(target: Target, chain: Chain, why: str) -> list[str]:
     if package.approval != "PendingManualApproval":
         return []
     target.client("sagemaker").update_model_package(
-        ModelPackageArn=package.arn, ModelApprovalStatus="Rejected", ApprovalDescription=f"stopped: {why}"
+        ModelPackageArn=package.arn,
+        ModelApprovalStatus="Rejected",
+        ApprovalDescription=decisions.in_words(f"stopped: {why}"),
     )
     return [f"Version {package.version} waited for approval and is rejected."]

@@ -12,6 +12,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from typing import Any
 
+from cli import prices
 from cli.dataset import NAME_PATTERN, BadDataset, Dataset, Picture
 from cli.splits import SPLITS
 from cli.target import Target
@@ -39,6 +40,29 @@ class Remote:
 
     def holds(self, picture: Picture) -> bool:
         return self.objects.get(key_of(picture)) == (picture.md5, picture.size)
+
+
+@dataclass(frozen=True)
+class Todo:
+    """What an upload will send."""
+
+    pictures: tuple[Picture, ...]
+
+    @property
+    def gigabytes(self) -> float:
+        return sum(picture.size for picture in self.pictures) / 1e9
+
+    @property
+    def cost(self) -> str:
+        """What S3 bills for it, in words."""
+        count = len(self.pictures)
+        sent = count / 1000 * prices.S3_USD_PER_1000_PUTS
+        kept = self.gigabytes * prices.S3_USD_PER_GB_MONTH
+        return (
+            f"This uploads {count} pictures, {self.gigabytes:.3f} GB, to S3: {_usd(sent)} once for the "
+            f"requests, and {_usd(kept)} a month for as long as they are stored ({prices.PRICES_REGION}, "
+            f"table of {prices.PRICES_DATE})."
+        )
 
 
 @dataclass(frozen=True)
@@ -76,11 +100,16 @@ def look(target: Target, bucket: str, dataset: str) -> Remote:
     return Remote(bucket, dataset, objects)
 
 
+def missing(dataset: Dataset, remote: Remote) -> Todo:
+    """What is not there yet."""
+    return Todo(tuple(picture for picture in dataset.pictures if not remote.holds(picture)))
+
+
 def send(
     target: Target, dataset: Dataset, remote: Remote, on_sent: Callable[[int], None] = lambda count: None
 ) -> Uploaded:
     """Uploads what is not there; `on_sent` is called with the number of pictures just done."""
-    todo = [picture for picture in dataset.pictures if not remote.holds(picture)]
+    todo = missing(dataset, remote).pictures
     present = len(dataset.pictures) - len(todo)
     on_sent(present)
     s3 = target.client("s3", max_pool_connections=WORKERS)
@@ -115,3 +144,8 @@ def _put(s3: Any, remote: Remote, picture: Picture) -> None:
         Body=picture.path.read_bytes(),
         ContentType=content_type,
     )
+
+
+def _usd(usd: float) -> str:
+    """A sum that may be far below a cent."""
+    return f"{usd:.2f} USD" if usd >= 0.01 or not usd else "less than 0.01 USD"

@@ -221,14 +221,17 @@ class Pipeline(Construct):
             self._schedule(
                 "LookForIdleness", "Is anybody using the endpoint?", "rate(5 minutes)", guard, None
             )
-        for action, when in (("sleep", serving.sleep_at), ("wake", serving.wake_at)):
+        for action, when, code in (
+            ("sleep", serving.sleep_at, {"code": "scheduled"}),
+            ("wake", serving.wake_at, {}),
+        ):
             if when:
                 self._schedule(
                     f"{action.capitalize()}Time",
                     f"The hour at which the endpoint is to {action}.",
                     when,
                     self.functions["PromoteModel"],
-                    {"action": action, "why": f"the hour of {action}_at"},
+                    {"action": action, "why": f"the hour of {action}_at", **code},
                 )
 
     def _watch_drift(self) -> None:

@@ -27,9 +27,10 @@ def tuning_report(target: Target, run: str | None, output: Path | None) -> None:
     from cli.tuning_report.read import read
 
     search = read(target, run or latest_run(target))
-    path = output or target.home / "reports" / f"{search.name}.html"
+    # Not the run's name alone, which `classifier report` gives the page of its last training.
+    path = output or target.home / "reports" / f"{search.name}-search.html"
     path.parent.mkdir(parents=True, exist_ok=True)
     with replacing(path) as part:
         part.write_text(render(search, datetime.now(UTC)), encoding="utf-8")
     best = f", the best {search.metric} {search.ranked[0].objective:.4g}" if search.ranked else ""
-    say(f"{search.name}: {len(search.trials)} trials{best}. The page is {path}")
+    say(f"{search.name}: {search.counted}{best}. The page is {path}")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from cli.commands.options import with_target
+from cli.commands.options import confirm_cost, with_target, yes_option
 from cli.target import Target
 
 
@@ -14,8 +14,12 @@ from cli.target import Target
 @with_target
 @click.argument("folder", type=click.Path(path_type=Path))
 @click.option("--dataset", help="Its name in the bucket (default: the folder's).")
-def upload(target: Target, folder: Path, dataset: str | None) -> None:
-    """Check every picture of FOLDER, make missing splits, and upload what is not there yet."""
+@yes_option
+def upload(target: Target, folder: Path, dataset: str | None, yes: bool) -> None:
+    """Check every picture of FOLDER, make missing splits, and upload what is not there yet.
+
+    On AWS it says before what that costs, and asks.
+    """
     from cli.bring_data import bring_data
 
-    bring_data(target, folder, dataset)
+    bring_data(target, folder, dataset, agree=lambda cost: confirm_cost(target, cost, yes))

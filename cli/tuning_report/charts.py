@@ -55,9 +55,7 @@ def coordinates(search: Search) -> str:
 
 def progress(search: Search) -> str:
     """The objective of each trial in the order they were started, and the best so far."""
-    measured = [
-        (number, trial) for number, trial in enumerate(search.trials, 1) if trial.objective is not None
-    ]
+    measured = [(number, trial) for number, trial in enumerate(search.trials, 1) if trial.measured]
     width, height, left, right = 560, 240, 62, 20
     low, high = _spread([trial.objective or 0.0 for _, trial in measured])
     last = max(len(search.trials), 2)

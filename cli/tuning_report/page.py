@@ -6,6 +6,7 @@ from datetime import datetime
 from html import escape
 from pathlib import Path
 
+from cli.trials import log_of
 from cli.tuning_report import charts
 from cli.tuning_report.importance import FEW_TRIALS, LEAST_TRIALS, importance
 from cli.tuning_report.read import Search, Trial
@@ -21,7 +22,7 @@ def render(search: Search, now: datetime) -> str:
         sections += [_leaderboard(search), _coordinates(search), _pair(search)]
     else:
         sections.append("<section><h2>No trial has reported its objective yet</h2></section>")
-    failed = [trial for trial in search.trials if trial.objective is None and trial.status == "Failed"]
+    failed = [trial for trial in search.trials if trial.failed]
     if failed:
         sections.append(_failures(failed))
     return (
@@ -54,7 +55,7 @@ def _tiles(search: Search) -> str:
     seconds = [trial.seconds for trial in search.trials if trial.seconds is not None]
     tiles = [
         ("Best " + search.metric, charts.number_text(ranked[0].objective or 0.0) if ranked else "none", ""),
-        ("Trials", str(len(search.trials)), f"{len(ranked)} with a result"),
+        ("Trials", str(len(search.trials)), search.counted),
         ("Training time", _duration(sum(seconds)), "all trials together"),
     ]
     if search.ended is not None:
@@ -68,7 +69,7 @@ def _tiles(search: Search) -> str:
 
 def _leaderboard(search: Search) -> str:
     head = "".join(f'<th scope="col" class="number">{escape(axis.name)}</th>' for axis in search.axes)
-    rest = [trial for trial in search.trials if trial.objective is None]
+    rest = [trial for trial in search.trials if not trial.measured]
     rows = "".join(_row(search, trial, str(rank)) for rank, trial in enumerate(search.ranked, 1))
     rows += "".join(_row(search, trial, "–") for trial in rest)
     return (
@@ -93,7 +94,7 @@ def _row(search: Search, trial: Trial, rank: str) -> str:
         f'<tr{first}><td>{rank}</td><td title="{escape(trial.name)}">{escape(name)}</td>'
         f'<td class="number">{result}</td>{"".join(cells)}'
         f'<td class="number">{_duration(trial.seconds) if trial.seconds is not None else ""}</td>'
-        f"<td>{escape(trial.status)}</td></tr>"
+        f"<td>{escape(trial.status)}{f': {escape(trial.reason)}' if trial.reason else ''}</td></tr>"
     )
 
 
@@ -135,7 +136,8 @@ def _importance(search: Search) -> str:
 
 def _failures(failed: list[Trial]) -> str:
     items = "".join(
-        f"<dt>{escape(trial.name)}</dt><dd>{escape(trial.reason or 'no reason was given')}</dd>"
+        f"<dt>{escape(trial.name)}</dt><dd>{escape(trial.reason or 'no reason was given')} "
+        f"({escape(log_of(trial.name))})</dd>"
         for trial in failed
     )
     return f"<section><h2>Failed trials</h2><dl>{items}</dl></section>"

@@ -9,6 +9,7 @@ from typing import Any
 
 from cli.chain_reader import NoSuchRun
 from cli.target import Target
+from cli.trials import counted
 
 Value = float | str
 
@@ -36,6 +37,15 @@ class Trial:
     seconds: float | None
     reason: str = ""
 
+    @property
+    def failed(self) -> bool:
+        return self.status == "Failed"
+
+    @property
+    def measured(self) -> bool:
+        """Whether its objective counts: what a trial reported before it failed does not."""
+        return self.objective is not None and not self.failed
+
 
 @dataclass(frozen=True)
 class Search:
@@ -53,9 +63,14 @@ class Search:
     parents: tuple[str, ...]
 
     @property
+    def counted(self) -> str:
+        """How many trials completed, failed, were stopped and run, in words."""
+        return counted((trial.status for trial in self.trials), 0)
+
+    @property
     def ranked(self) -> list[Trial]:
-        """The trials with an objective, the best first."""
-        measured = [trial for trial in self.trials if trial.objective is not None]
+        """The trials with an objective that did not fail, the best first."""
+        measured = [trial for trial in self.trials if trial.measured]
         return sorted(measured, key=lambda trial: trial.objective or 0.0, reverse=self.maximize)
 
 

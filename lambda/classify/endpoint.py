@@ -22,7 +22,7 @@ from botocore.exceptions import (
 from classify.absence import why_absent
 from classify.proxy import Picture
 from classify.refusal import Refusal, broken, busy, slow_down, starting, timeout, waking
-from common import logs
+from common import logs, sentences
 from common.clients import client, error_code, error_message
 from common.environment import ClassifySettings
 
@@ -81,17 +81,16 @@ def _invoke(request: dict[str, Any]) -> dict[str, Any]:
 
 def _meaning(error: ClientError, settings: ClassifySettings) -> Exception:
     """The refusal that a failed call means, or the error itself when the deployment is at fault."""
-    code, message = error_code(error), error_message(error)
+    code = error_code(error)
     if code == "ModelError":
         return _of_container(error.response)
     if code in _CODES:
         return _CODES[code]()
-    if code in ("ValidationError", "ValidationException"):
+    if sentences.no_capacity(error):
         # With scale_to_zero. The refusal itself is what wakes the model: CloudWatch counts it.
-        if "no capacity" in message.lower():
-            return waking()
-        if "not found" in message.lower():
-            return _not_serving(settings)
+        return waking()
+    if sentences.endpoint_not_found(error):
+        return _not_serving(settings)
     return cast(Exception, error)
 
 

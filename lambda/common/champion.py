@@ -1,28 +1,26 @@
 """The champion parameter, and its history as the log of decisions.
 
 Each version of the SSM parameter is one decision: its value is the package that should serve, or `none`; its
-description says since when and why (`2026-11-20T12:00:00Z approved`). **The newest decision wins**, by the
-time of what caused it, not by the time it was written. So an approval that is delivered again, or late, or
-beside a newer one, changes nothing, whichever handler writes last. Remembering this on the model package
-instead would not do: a change of a package's metadata sends another approval event.
+description (decisions.py) says since when and why. **The newest decision wins**, by the time of what caused
+it, not by the time it was written. So an approval that is delivered again, or late, or beside a newer one,
+changes nothing, whichever handler writes last. Remembering this on the model package instead would not do: a
+change of a package's metadata sends another approval event.
 
-A champion that sleeps is the value `none`, which takes the endpoint away, with its package in the description
-(`2026-11-20T13:00:00Z asleep <arn> since 2026-11-20T12:00:00Z no request for 60 minutes`). `since` is when
-the model was chosen: sleeping and waking are no choice of a model, so they make no approval older.
+A champion that sleeps is the value `none`, which takes the endpoint away, with its package in the
+description. `since` is when the model was chosen: sleeping and waking are no choice of a model, so they make
+no approval older.
 """
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from common.decisions import Code, Reason, Stated, champion_text, of_champion
+
 NONE = "none"
-_TIME = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ"
-_DESCRIPTION = re.compile(
-    rf"(?P<time>{_TIME})(?: asleep (?P<asleep>arn:\S+))?(?: since (?P<since>{_TIME}))?(?P<why>.*)", re.DOTALL
-)
+BY_HAND = Reason(Code.BY_HAND)
 
 
 @dataclass(frozen=True)
@@ -38,7 +36,7 @@ class Decision:
     """The package that sleeps and is woken by the next request; empty when none does."""
     since: str = ""
     """When this model was chosen."""
-    why: str = ""
+    reason: Reason = BY_HAND
 
     @property
     def model(self) -> str:
@@ -82,36 +80,37 @@ def settle(ssm: Any, parameter: str) -> Decision:
 
 
 def decide(
-    ssm: Any, parameter: str, package: str, time: str, why: str, *, asleep: str = "", since: str = ""
+    ssm: Any, parameter: str, package: str, time: str, reason: Reason, *, asleep: str = "", since: str = ""
 ) -> Decision:
     """Write a decision; returns the one that counts then, which is another when a newer one was written.
 
     Two handlers may write at once; each looks at the history after its own write, so the last of them to look
     puts the newest decision on top.
     """
-    _put(ssm, parameter, Decision(0, package, time, asleep, since or time, why))
+    _put(ssm, parameter, Decision(0, package, time, asleep, since or time, reason))
     return settle(ssm, parameter)
 
 
 def _put(ssm: Any, parameter: str, decision: Decision) -> None:
-    asleep = f" asleep {decision.asleep}" if decision.asleep else ""
-    since = f" since {decision.since}" if decision.since != decision.time else ""
-    text = f"{decision.time}{asleep}{since} {decision.why}"
+    stated = Stated(decision.time, decision.package, decision.asleep, decision.since, decision.reason)
     ssm.put_parameter(
-        Name=parameter, Value=decision.package, Type="String", Overwrite=True, Description=text[:1024]
+        Name=parameter,
+        Value=decision.package,
+        Type="String",
+        Overwrite=True,
+        Description=champion_text(stated),
     )
 
 
 def _decision(entry: dict[str, Any]) -> Decision:
-    """One entry of the history. A person's own put-parameter states no time: then it counts from when it was
-    written.
+    """One entry of the history. A person's own put-parameter states no time, or keeps the description of the
+    version before, which is of another package: then it counts from when it was written.
     """
     version, package = int(entry["Version"]), entry["Value"]
-    stated = _DESCRIPTION.match(entry.get("Description", ""))
-    if stated is None:
+    stated = of_champion(entry.get("Description", ""))
+    if stated is None or (stated.serves and stated.serves != package):
         written = entry["LastModifiedDate"].astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-        return Decision(version, package, written, since=written, why="by hand")
-    time = stated["time"]
-    # Only `none` sleeps: a person who put a package's ARN by hand may have kept the description.
-    asleep = (stated["asleep"] or "") if package == NONE else ""
-    return Decision(version, package, time, asleep, stated["since"] or time, stated["why"].strip())
+        return Decision(version, package, written, since=written)
+    # The form before JSON does not say of which package it is, and only `none` sleeps.
+    asleep = stated.asleep if package == NONE else ""
+    return Decision(version, package, stated.time, asleep, stated.since, stated.reason)

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from common import answers, costs, jobs, logs, names, requests, runs, storage, weights
+from common import answers, costs, jobs, logs, names, requests, runs, sentences, storage, weights
 from common.clients import error_code, error_message
 from common.costs import CostBound
 from common.environment import LaunchSettings
@@ -195,15 +195,11 @@ def in_words(record: runs.RunRecord, settings: LaunchSettings) -> str:
 
 
 def describe(operation: Callable[..., Any], **name: str) -> dict[str, Any] | None:
-    """A job's description, or None when there is none of that name.
-
-    SageMaker says so as a ValidationException ("Requested resource not found.") or a ResourceNotFound.
-    """
+    """A job's description, or None when there is none of that name."""
     try:
         answer: dict[str, Any] = operation(**name)
     except Exception as error:
-        missing = error_code(error) in ("ResourceNotFound", "ResourceNotFoundException")
-        if missing or (error_code(error) == "ValidationException" and _says_missing(error_message(error))):
+        if sentences.missing(error):
             return None
         raise
     return answer
@@ -211,8 +207,3 @@ def describe(operation: Callable[..., Any], **name: str) -> dict[str, Any] | Non
 
 class AlreadyStarted(ClassifierError):
     """Two requests of one name met; the caller decides whether they are the same."""
-
-
-def _says_missing(message: str) -> bool:
-    text = message.lower()
-    return "not found" in text or "could not find" in text or "does not exist" in text

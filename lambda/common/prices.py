@@ -41,6 +41,21 @@ figure for us-east-1 as remembered; no reading of it could be had.
 """
 HOURS_PER_MONTH = 730
 
+# Of us-east-1, as the services' pricing pages have had them for years and as remembered on PRICES_DATE: no
+# reading of the pages could be had.
+S3_USD_PER_GB_MONTH = 0.023
+"""S3 Standard, the first 50 TB. Source: https://aws.amazon.com/s3/pricing/"""
+S3_USD_PER_1000_PUTS = 0.005
+"""PUT, COPY, POST and LIST requests of S3 Standard; bytes sent to S3 cost nothing. Source: as above."""
+FREE_ALARMS, FREE_DASHBOARDS = 10, 3
+"""Of an account, always; dashboards of up to 50 metrics. Source: https://aws.amazon.com/cloudwatch/pricing/"""
+ALARM_USD_PER_MONTH = 0.10
+"""Each metric that an alarm of standard resolution watches, beyond the free ones. Source: as above."""
+DASHBOARD_USD_PER_MONTH = 3.00
+"""Beyond the free ones. Source: as above."""
+FIREWALL_USD_PER_MONTH, FIREWALL_RULE_USD_PER_MONTH = 5.00, 1.00
+"""A web ACL, and each rule or rule group in it. Source: https://aws.amazon.com/waf/pricing/"""
+
 # A family whose price grows with its size in proportion, by the price of its `large`.
 _FAMILIES: Mapping[str, tuple[float, str]] = {
     "m5": (0.1152, "price-list"),

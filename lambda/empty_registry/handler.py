@@ -6,8 +6,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from common import custom_resource, logs
-from common.clients import client, error_code, error_message
+from common import custom_resource, logs, sentences
+from common.clients import client
 
 
 def handler(event: dict[str, Any], context: Any) -> None:
@@ -31,7 +31,7 @@ def _empty(group: str) -> None:
         for page in sagemaker.get_paginator("list_model_packages").paginate(ModelPackageGroupName=group):
             packages += [each["ModelPackageArn"] for each in page["ModelPackageSummaryList"]]
     except sagemaker.exceptions.ClientError as error:
-        if error_code(error) == "ValidationException" and "not exist" in error_message(error):
+        if sentences.missing(error):
             return
         raise
     for arn in packages:

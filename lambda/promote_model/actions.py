@@ -13,13 +13,15 @@ from typing import Any
 
 from common import champion, launching, logs
 from common.champion import NONE, Decision
+from common.decisions import Code, Reason, package_text
 from common.environment import PromoteSettings
 from common.errors import InvalidPayload, UserError, listed
 from common.recipe_keys import shown
 
 APPROVED, REJECTED = "Approved", "Rejected"
-WOKEN = "woken"
-_KEYS = ("action", "why", "model")
+SLEEP = "sleep"
+_KEYS = ("action", "why", "model", "code")
+_SLEEP_CODES = (Code.ASKED_TO_SLEEP, Code.IDLE, Code.SCHEDULED)
 
 
 class NoModel(UserError):
@@ -57,10 +59,12 @@ class Clients:
 
 @dataclass(frozen=True)
 class Request:
-    """`{"action": "sleep" | "wake" | "rollback", "why"?, "model"?}`."""
+    """`{"action": "sleep" | "wake" | "rollback", "why"?, "model"?}`; to sleep also
+    `"code"?: "asked-to-sleep" | "idle" | "scheduled"`, for who asks.
+    """
 
     action: str
-    why: str
+    reason: Reason
     model: str
 
 
@@ -80,7 +84,18 @@ def parse(payload: object) -> Request | None:
     action = payload.get("action")
     if action not in _DO:
         raise InvalidPayload(f"action = {shown(action)}; allowed are {listed(_DO)}")
-    return Request(str(action), payload.get("why", "asked for"), payload.get("model", ""))
+    reason = Reason(_code(str(action), payload.get("code")), payload.get("why", "asked for"))
+    return Request(str(action), reason, payload.get("model", ""))
+
+
+def _code(action: str, given: str | None) -> Code:
+    if given is None:
+        return _CODES[action]
+    if action != SLEEP or given not in _SLEEP_CODES:
+        raise InvalidPayload(
+            f"code = {shown(given)}; allowed are, with the action {SLEEP} only: {listed(_SLEEP_CODES)}"
+        )
+    return Code(given)
 
 
 def decide(request: Request, settings: PromoteSettings, clients: Clients) -> str:
@@ -94,15 +109,23 @@ def decide(request: Request, settings: PromoteSettings, clients: Clients) -> str
         raise OtherChampion(f"{request.model} is not the champion any more; {now.model} is")
     if now.model == NONE:
         raise NoModel("there is no model yet; tune or train one, and approve it")
-    did = _DO[request.action](now, request.why, settings, clients)
-    logs.info("asked", action=request.action, why=request.why, did=did, champion=now.model)
+    did = _DO[request.action](now, request.reason, settings, clients)
+    logs.info(
+        "asked",
+        action=request.action,
+        code=request.reason.code,
+        why=request.reason.why,
+        did=did,
+        champion=now.model,
+    )
     return did
 
 
 def leave_rejected(now: Decision, time: str, settings: PromoteSettings, clients: Clients) -> str:
     """Leave a champion that was rejected while it served: the one before it, or none, takes its place."""
     before = predecessor(now, settings, clients) or NONE
-    _replace(now, before, max(time, now.time), "the champion was rejected", settings, clients)
+    reason = Reason(Code.REJECTED, "the champion was rejected")
+    _replace(now, before, max(time, now.time), reason, settings, clients)
     return f"the champion was rejected; back to {before}"
 
 
@@ -128,15 +151,15 @@ def package(arn: str, settings: PromoteSettings, clients: Clients) -> Mapping[st
     return launching.describe(clients.sagemaker.describe_model_package, ModelPackageName=arn)
 
 
-def _sleep(now: Decision, why: str, settings: PromoteSettings, clients: Clients) -> str:
+def _sleep(now: Decision, reason: Reason, settings: PromoteSettings, clients: Clients) -> str:
     if now.asleep:
         return "it sleeps already"
     parameter, time = settings.champion_parameter, max(champion.now(), now.time)
-    champion.decide(clients.ssm, parameter, NONE, time, why, asleep=now.model, since=now.since)
+    champion.decide(clients.ssm, parameter, NONE, time, reason, asleep=now.model, since=now.since)
     return f"{now.model} goes to sleep"
 
 
-def _wake(now: Decision, why: str, settings: PromoteSettings, clients: Clients) -> str:
+def _wake(now: Decision, reason: Reason, settings: PromoteSettings, clients: Clients) -> str:
     if not now.asleep:
         return "it is awake already"
     found = package(now.model, settings, clients)
@@ -146,29 +169,29 @@ def _wake(now: Decision, why: str, settings: PromoteSettings, clients: Clients) 
             f"the model that sleeps, {now.model}, is {status} by now; approve it again, or another version"
         )
     parameter, time = settings.champion_parameter, max(champion.now(), now.time)
-    champion.decide(clients.ssm, parameter, now.model, time, f"{WOKEN}: {why}", since=now.since)
+    champion.decide(clients.ssm, parameter, now.model, time, reason, since=now.since)
     return f"{now.model} wakes up"
 
 
-def _roll_back(now: Decision, why: str, settings: PromoteSettings, clients: Clients) -> str:
+def _roll_back(now: Decision, reason: Reason, settings: PromoteSettings, clients: Clients) -> str:
     before = predecessor(now, settings, clients)
     if before is None:
         raise NoPredecessor(
             f"{now.model} has no predecessor that is still Approved in the registry, so there is nothing to "
             "go back to; approve another version, or let it sleep"
         )
-    _replace(now, before, max(champion.now(), now.time), f"rolled back: {why}", settings, clients)
+    _replace(now, before, max(champion.now(), now.time), reason, settings, clients)
     # Only now, so that a crash in between leaves a champion that is approved. Its event changes nothing more.
     clients.sagemaker.update_model_package(
         ModelPackageArn=now.model,
         ModelApprovalStatus=REJECTED,
-        ApprovalDescription=f"taken back to {before}: {why}"[:1024],
+        ApprovalDescription=package_text(Reason(reason.code, f"taken back to {before}: {reason.why}")),
     )
     return f"back from {now.model} to {before}"
 
 
 def _replace(
-    now: Decision, before: str, time: str, why: str, settings: PromoteSettings, clients: Clients
+    now: Decision, before: str, time: str, reason: Reason, settings: PromoteSettings, clients: Clients
 ) -> None:
     """Another model in the champion's place, asleep when the champion sleeps."""
     sleeps = now.asleep and before != NONE
@@ -177,9 +200,10 @@ def _replace(
         settings.champion_parameter,
         NONE if sleeps else before,
         time,
-        why,
+        reason,
         asleep=before if sleeps else "",
     )
 
 
-_DO = {"sleep": _sleep, "wake": _wake, "rollback": _roll_back}
+_DO = {SLEEP: _sleep, "wake": _wake, "rollback": _roll_back}
+_CODES = {SLEEP: Code.ASKED_TO_SLEEP, "wake": Code.WOKEN, "rollback": Code.ROLLED_BACK}

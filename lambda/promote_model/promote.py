@@ -13,6 +13,7 @@ from typing import Any
 
 from common import champion, logs, notify
 from common.champion import Decision
+from common.decisions import Code, Reason, package_text
 from common.environment import PromoteSettings
 from common.events import MODEL_PACKAGE, STACK_STATUS, Event
 from promote_model import actions, stack
@@ -73,7 +74,9 @@ def _consider(event: Event, settings: PromoteSettings, clients: Clients) -> str:
         return "ignored: it is the champion already"
     # Sleeping and waking are newer than the model they were about, but no reason to lose an approval.
     time = max(event.time, newest.time)
-    champion.decide(clients.ssm, settings.champion_parameter, arn, time, "approved", since=event.time)
+    champion.decide(
+        clients.ssm, settings.champion_parameter, arn, time, Reason(Code.APPROVED), since=event.time
+    )
     return "champion"
 
 
@@ -98,7 +101,8 @@ def _reconcile(
         package = actions.package(decision.package, settings, clients)
         status = package["ModelApprovalStatus"] if package else "no package of this project"
         if status != APPROVED:
-            return _go_back(decision, serving, f"{decision.package} is {status}", settings, clients)
+            reason = Reason(Code.NOT_APPROVED, f"{decision.package} is {status}")
+            return _go_back(decision, serving, reason, settings, clients)
     if serving.rolled_back:
         last = stack.last_update(clients.cloudformation, serving)
         if last.token == stack.token_of(decision):
@@ -111,15 +115,18 @@ def _failed(
     decision: Decision, serving: Stack, reason: str, settings: PromoteSettings, clients: Clients
 ) -> str:
     """The stack rolled this decision's update back: package, champion and endpoint have to agree again."""
-    if decision.why.startswith(actions.WOKEN):
-        return _did_not_wake(decision, serving, reason, settings, clients)
     if decision.package == champion.NONE:
         return _did_not_sleep(decision, serving, reason, settings, clients)
-    text = " ".join(f"rolled back to {serving.serving}: {reason}".split())[:1024]
+    if decision.reason.code is Code.WOKEN:
+        return _did_not_wake(decision, serving, reason, settings, clients)
     clients.sagemaker.update_model_package(
-        ModelPackageArn=decision.package, ModelApprovalStatus=REJECTED, ApprovalDescription=text
+        ModelPackageArn=decision.package,
+        ModelApprovalStatus=REJECTED,
+        ApprovalDescription=package_text(
+            Reason(Code.FAILED_UPDATE, f"rolled back to {serving.serving}: {reason}")
+        ),
     )
-    did = _go_back(decision, serving, f"the update failed: {reason}", settings, clients)
+    did = _go_back(decision, serving, Reason(Code.FAILED_UPDATE, reason), settings, clients)
     notify.send(
         settings.notification_topic_arn,
         f"[{settings.project}] a promotion was rolled back",
@@ -135,7 +142,7 @@ def _did_not_wake(
     decision: Decision, serving: Stack, reason: str, settings: PromoteSettings, clients: Clients
 ) -> str:
     """A champion that served before is not to blame at once (AWS may have no instance left): it sleeps on."""
-    did = _go_back(decision, serving, f"it did not wake: {reason}", settings, clients)
+    did = _go_back(decision, serving, Reason(Code.DID_NOT_WAKE, reason), settings, clients)
     notify.send(
         settings.notification_topic_arn,
         f"[{settings.project}] the endpoint did not wake up",
@@ -151,7 +158,7 @@ def _did_not_sleep(
     decision: Decision, serving: Stack, reason: str, settings: PromoteSettings, clients: Clients
 ) -> str:
     """An endpoint that could not be removed is the one surprise on a bill that has to be told of."""
-    did = _go_back(decision, serving, f"it could not be removed: {reason}", settings, clients)
+    did = _go_back(decision, serving, Reason(Code.NOT_REMOVED, reason), settings, clients)
     notify.send(
         settings.notification_topic_arn,
         f"[{settings.project}] the endpoint could not be put to sleep and is still billed",
@@ -180,7 +187,7 @@ def _tell_left_behind(
 
 
 def _go_back(
-    decision: Decision, serving: Stack, why: str, settings: PromoteSettings, clients: Clients
+    decision: Decision, serving: Stack, reason: Reason, settings: PromoteSettings, clients: Clients
 ) -> str:
     """Make what is served the champion again; if nothing is served because the last one slept, it sleeps on.
 
@@ -194,11 +201,11 @@ def _go_back(
         parameter,
         serving.serving,
         decision.time,
-        f"went back: {why}",
+        reason,
         asleep=before.asleep if before else "",
         since=decision.since,
     )
-    return f"champion goes back to {serving.serving}: {why}"
+    return f"champion goes back to {serving.serving}: {reason.why}"
 
 
 def _stuck(event: Event | None, serving: Stack, settings: PromoteSettings) -> str:

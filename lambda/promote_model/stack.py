@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
 
+from common import sentences
 from common.champion import Decision
-from common.clients import error_code, error_message
+from common.clients import error_code
 
 OUTPUT = "Champion"
 """The stack's output with the package it was last deployed with, or `none`."""
@@ -56,7 +57,7 @@ def describe(cloudformation: Any, name: str) -> Stack | None:
     try:
         found = cloudformation.describe_stacks(StackName=name)["Stacks"][0]
     except cloudformation.exceptions.ClientError as error:
-        if "does not exist" in error_message(error):
+        if sentences.no_such_stack(error):
             return None
         raise
     outputs = {each["OutputKey"]: each["OutputValue"] for each in found.get("Outputs", [])}
@@ -90,10 +91,9 @@ def update(cloudformation: Any, stack: Stack, token: str) -> str:
             ClientRequestToken=token,
         )
     except cloudformation.exceptions.ClientError as error:
-        message = error_message(error)
-        if "No updates are to be performed" in message:
+        if sentences.no_updates(error):
             return "unchanged"
-        if "_IN_PROGRESS" in message or error_code(error) == "TokenAlreadyExistsException":
+        if sentences.stack_is_busy(error) or error_code(error) == "TokenAlreadyExistsException":
             return "busy"
         raise
     return "started"
@@ -124,6 +124,6 @@ def last_update(cloudformation: Any, stack: Stack) -> LastUpdate:
                 return LastUpdate(token=event.get("ClientRequestToken", ""), reason=reason)
             failed = event["ResourceStatus"].endswith("_FAILED")
             why = event.get("ResourceStatusReason", "")
-            if failed and not of_stack and why and "cancelled" not in why:
+            if failed and not of_stack and why and not sentences.was_cancelled(why):
                 reason = f"{event['LogicalResourceId']}: {why}"
     return LastUpdate(token="", reason=reason)

@@ -11,7 +11,7 @@ from hashlib import sha256
 from typing import Any
 
 from common import champion as decisions
-from common.clients import error_code
+from common import launching
 from common.environment import RegisterSettings
 from common.errors import EvaluationInvalid
 from common.evaluation import MAX_EVALUATION_BYTES, Evaluation, parse
@@ -44,12 +44,8 @@ def champion(sagemaker: Any, ssm: Any, s3: Any, settings: RegisterSettings) -> C
     arn = decisions.current(ssm, settings.champion_parameter).model
     if arn == decisions.NONE:
         return None
-    try:
-        package = sagemaker.describe_model_package(ModelPackageName=arn)
-    except sagemaker.exceptions.ClientError as error:
-        if error_code(error) != "ValidationException":
-            raise
-        package = {}  # it was deleted from the registry, but may still be serving
+    # Deleted from the registry it may still be serving.
+    package = launching.describe(sagemaker.describe_model_package, ModelPackageName=arn) or {}
     metadata = package.get("CustomerMetadataProperties", {})
     try:
         accuracy = float(metadata["test_accuracy"])

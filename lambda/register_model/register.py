@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from common import launching, logs, notify, runs
+from common.decisions import Code, Reason, package_text
 from common.environment import RegisterSettings
 from common.errors import RunRecordMissing
 from common.events import Event
@@ -131,7 +132,9 @@ def _tell_not_approved(
     if status == "Rejected":
         # CreateModelPackage takes no approval description; the reason belongs where people look for it.
         clients.sagemaker.update_model_package(
-            ModelPackageArn=arn, ModelApprovalStatus=status, ApprovalDescription=reason
+            ModelPackageArn=arn,
+            ModelApprovalStatus=status,
+            ApprovalDescription=package_text(Reason(Code.GATE, reason)),
         )
         subject, what = "a model did not pass the quality gate", "To let it serve all the same:"
     else:

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from tests.infrastructure.conftest import Synthesised
+from cli.cost import Watching
+from tests.infrastructure.conftest import ROOT, Synthesised
 
 # Free while they lie idle: billed per request, per build minute, per gigabyte stored, or not at all.
 FREE_WHEN_IDLE = {
@@ -85,6 +86,21 @@ def test_all_alarms_and_dashboards_together_stay_within_the_free_tier(sample: Sy
     assert all(alarm["Properties"]["Period"] >= 60 for alarm in alarms), "high resolution is never free"
     assert len(alarms) <= 10
     assert len(sample.resources("AWS::CloudWatch::Dashboard")) <= 3
+
+
+def test_what_idles_beyond_the_free_tier_is_counted_and_priced_where_readers_look(
+    sample: Synthesised,
+) -> None:
+    """By the same words as `classifier cost`, which counts what is deployed."""
+    idle = [r["Type"] for r in sample.resources().values() if not _is_conditional(r)]
+    watching = Watching(idle.count("AWS::CloudWatch::Alarm"), idle.count("AWS::CloudWatch::Dashboard"))
+    counted = f"{watching.alarms} alarms and {watching.dashboards} dashboard"
+    for page in ("README.md", "docs/costs.md"):
+        text = " ".join((ROOT / page).read_text(encoding="utf-8").split())
+        assert counted in text
+        assert f"{watching.most_usd:.2f} USD" in text
+    with_endpoint = [r["Type"] for r in sample.resources().values() if _is_conditional(r)]
+    assert with_endpoint.count("AWS::CloudWatch::Alarm") in (3, 4)
 
 
 def test_no_lambda_and_no_trace_is_paid_for_in_advance(sample: Synthesised) -> None:

@@ -7,6 +7,7 @@ import re
 from typing import Any
 
 import pytest
+from promote_model import actions
 
 from tests.infrastructure.conftest import ROOT, Synthesised
 
@@ -129,6 +130,9 @@ def test_idleness_is_looked_for_and_the_hours_of_sleep_are_kept(
         if "Input" in target
     }
     assert said == {"cron(0 19 ? * MON-FRI *)": "sleep", "cron(0 5 ? * MON-FRI *)": "wake"}
+    for target in _schedules(comprehensive).values():
+        if "Input" in target:
+            assert actions.parse(json.loads(target["Input"])) is not None, "promote-model takes it"
 
 
 def test_answers_are_captured_by_setting_and_the_pictures_never(

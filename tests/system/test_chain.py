@@ -104,10 +104,10 @@ def test_a_wrong_request_is_refused_by_name_and_starts_nothing(
 
 
 def test_an_upload_is_complete_and_a_second_one_sends_nothing(deployment: Deployment, pictures: Path) -> None:
-    deployment.cli("upload", str(pictures), "--dataset", DATASET)
+    deployment.cli("upload", str(pictures), "--dataset", DATASET, "--yes")
     before = uploaded(deployment)
     assert len(before) == 1797
-    deployment.cli("upload", str(pictures), "--dataset", DATASET)
+    deployment.cli("upload", str(pictures), "--dataset", DATASET, "--yes")
     assert uploaded(deployment) == before
 
 
@@ -558,7 +558,9 @@ def test_the_bill_is_explained(deployment: Deployment) -> None:
     said = deployment.cli("cost").stdout
     assert "spent" in said
     assert "running" in said
-    assert "ml.c7i.large" in said
+    assert "hours of ml.c7i.large for the endpoint in 2 periods" in said, (
+        "also of the one that was put to sleep"
+    )
 
 
 def test_destroying_leaves_nothing(deployment: Deployment) -> None:

@@ -144,7 +144,7 @@ def tiles(record: Record) -> str:
     shown.append(("Time", duration(record["seconds"]), speed(record.get("speed"))))
     usd = cost(record)
     if usd is not None:
-        shown.append(("Cost", usd, f"on AWS, at ${record['hourly_usd']:.4g} an hour"))
+        shown.append(("Cost", usd, _cost_note(record)))
     return (
         "<section class='tiles'>"
         + "".join(
@@ -167,10 +167,32 @@ def speed(told: Record | None) -> str:
 
 
 def cost(record: Record) -> str | None:
-    """What the job's time costs at its machine's price; nothing when the price is not known."""
+    """What the job costs; nothing when the price is not known.
+
+    A job cannot know from inside for how long it is billed: its own time is the least. The billed figure is
+    there when the page is drawn after the job has ended, by `classifier report`.
+    """
+    billed = record.get("billed")
+    if billed:
+        return _usd(billed["usd"])
     if not record.get("hourly_usd"):
         return None
-    usd = record["seconds"] / 3600 * record["hourly_usd"]
+    return f"over {_usd(record['seconds'] / 3600 * record['hourly_usd'])}"
+
+
+def _cost_note(record: Record) -> str:
+    billed = record.get("billed")
+    if billed:
+        return (
+            f"on AWS: {billed['seconds']:.0f} s billed at {billed['hourly_usd']:.4g} USD an hour, with disks"
+        )
+    return (
+        f"on AWS, for the training code's time alone, at {record['hourly_usd']:.4g} USD an hour; what is "
+        "billed shows classifier report"
+    )
+
+
+def _usd(usd: float) -> str:
     return f"${usd:.2f}" if usd >= 0.1 else f"${usd:.4f}"
 
 

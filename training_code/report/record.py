@@ -103,8 +103,9 @@ def of_folder(folder: Path) -> Record:
         record |= watched(_judged(debug), debug)
         if names is None and "steps" not in record and not record.get("rules"):
             raise FileNotFoundError(f"{folder} holds neither report.json nor the debug folder of a job")
-    verdict = _json(folder / "verdict.json")
-    return {**record, "verdict": verdict} if verdict else record
+    # What is known only after the job has ended lies beside what it left: the gate's word, and the bill's.
+    later = {name: _json(folder / f"{name}.json") for name in ("verdict", "billed")}
+    return record | {name: known for name, known in later.items() if known}
 
 
 def _judged(debug: Path) -> Findings:

@@ -19,7 +19,13 @@ def at(seconds: float) -> datetime:
 TRIALS = (
     Trial("classifier-d-1-001-aa", "Completed", {"learning_rate": "0.01", "batch_size": "32"}, 0.91),
     Trial("classifier-d-1-002-bb", "Completed", {"learning_rate": "0.1", "batch_size": "16"}, 0.97),
-    Trial("classifier-d-1-003-cc", "Failed", {"learning_rate": "5", "batch_size": "16"}, 0.99),
+    Trial(
+        "classifier-d-1-003-cc",
+        "Failed",
+        {"learning_rate": "5", "batch_size": "16"},
+        0.99,
+        "AlgorithmError: the loss is nan",
+    ),
 )
 TUNING = Tuning("classifier-d-1", "Completed", "", "valid_accuracy", "Maximize", 3, at(0), at(30), TRIALS)
 EPOCHS = (

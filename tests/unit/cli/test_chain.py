@@ -36,9 +36,28 @@ from tests.unit.cli.chains import BEFORE, GROUP, PACKAGE, SERVING, TRAINING, TUN
         ),
         (chain(package=replace(PACKAGE, approval="Rejected", why="0.90 < 0.97")), "refused", "0.90 < 0.97"),
         (
-            chain(package=replace(PACKAGE, approval="Rejected", why="rolled back: the alarm rang")),
+            chain(
+                package=replace(
+                    PACKAGE, approval="Rejected", why="the alarm rang", code="went-back:failed-update"
+                )
+            ),
             "failed",
-            "version 3 failed: rolled back",
+            "version 3 failed: the alarm rang",
+        ),
+        (
+            chain(package=replace(PACKAGE, approval="Rejected", why="complaints", code="rolled-back")),
+            "superseded",
+            "complaints",
+        ),
+        (
+            chain(package=replace(PACKAGE, approval="Rejected", why="no rollback plan yet")),
+            "refused",
+            "no rollback plan yet",
+        ),
+        (
+            chain(package=replace(PACKAGE, approval="Rejected", why="taken back to the drawing board")),
+            "refused",
+            "drawing board",
         ),
         (
             chain(package=replace(PACKAGE, approval="PendingManualApproval")),
@@ -56,7 +75,11 @@ from tests.unit.cli.chains import BEFORE, GROUP, PACKAGE, SERVING, TRAINING, TUN
             "all trials failed",
         ),
         (chain(tuning=replace(TUNING, status="Stopped"), training=None), "failed", "it was stopped"),
-        (chain(training=replace(TRAINING, status="Failed", reason="no space")), "failed", "no space"),
+        (
+            chain(training=replace(TRAINING, status="Failed", reason="no space")),
+            "failed",
+            "no space (log group /aws/sagemaker/TrainingJobs, streams classifier-d-1-final/)",
+        ),
     ],
 )
 def test_a_run_s_outcome(run: Chain, outcome: str, words: str) -> None:

@@ -71,8 +71,14 @@ class SageMaker:
         return {
             "ModelApprovalStatus": "Approved",
             "CreationTime": NOW,
-            "CustomerMetadataProperties": {"training_job": f"{RUN}-final", "verdict": "first model"},
+            "CustomerMetadataProperties": {
+                "training_job": f"{RUN}-final",
+                "verdict": "first model",
+                **({"test_accuracy": self.accuracy} if self.accuracy else {}),
+            },
         }
+
+    accuracy = ""
 
     def describe_endpoint(self, EndpointName: str) -> dict[str, Any]:
         return {"EndpointStatus": "InService"}
@@ -179,6 +185,43 @@ def test_an_epoch_s_line_is_parsed_and_others_are_not() -> None:
     }
     assert parse_epoch("test_loss=0.1 test_accuracy=0.9") is None
     assert parse_epoch("epoch=3") is None
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "champion_test_loss=0.02 champion_test_accuracy=0.99 (of the same pictures)",
+        "warning: epoch=3 train_loss=0.5 was not finite",
+        "best_epoch=3 train_loss=0.5",
+        "epoch=3 train_loss=0.5 and more words",
+        "the best is epoch=3 train_loss=0.5",
+        "epoch=3 train_loss=0.5, valid_loss=0.4",
+        "epoch=x train_loss=0.5",
+    ],
+)
+def test_no_other_line_is_taken_for_an_epoch_s(line: str) -> None:
+    assert parse_epoch(line) is None
+
+
+def test_the_line_that_a_training_prints_is_an_epoch_s() -> None:
+    line = "epoch=3 train_loss=0.500000 valid_loss=nan valid_accuracy=0.970000 (1.2 s, 834 images/s)\n"
+    found = parse_epoch(line)
+    assert found is not None
+    assert list(found) == ["epoch", "train_loss", "valid_loss", "valid_accuracy"]
+
+
+def test_the_test_accuracy_is_the_new_model_s_and_not_the_champion_s(aws: Any) -> None:
+    # SageMaker took the last number that its pattern found in the log, which was the champion's.
+    aws.client("sagemaker").accuracy = "0.871"
+    chain = ChainReader(aws, RUN).read()
+    assert chain.training is not None
+    assert chain.training.metrics["test_accuracy"] == 0.96
+    assert chain.test_accuracy == 0.871
+
+
+def test_a_package_without_a_usable_accuracy_leaves_the_job_s(aws: Any) -> None:
+    for aws.client("sagemaker").accuracy in ("", "unknown"):
+        assert ChainReader(aws, RUN).read().test_accuracy == 0.96
 
 
 @given(st.integers(0, 10**6), st.floats(allow_nan=True))

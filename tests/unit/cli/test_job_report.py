@@ -57,6 +57,8 @@ def record(job: str, accuracy: float) -> dict[str, Any]:
 class Jobs:
     """SageMaker and S3 with one training job in each state."""
 
+    instance = "ml.c7i.2xlarge"
+
     def __init__(self, records: dict[str, dict[str, Any]]) -> None:
         self.records = records
 
@@ -68,6 +70,8 @@ class Jobs:
             "TrainingJobName": TrainingJobName,
             "TrainingJobStatus": "Failed",
             "FailureReason": "it broke",
+            "ResourceConfig": {"InstanceType": self.instance, "InstanceCount": 1, "VolumeSizeInGB": 0},
+            "BillableTimeInSeconds": 180,
             "OutputDataConfig": {"S3OutputPath": "s3://artifacts/jobs"},
         }
 
@@ -103,7 +107,18 @@ def test_the_report_of_a_search_is_that_of_its_last_training_with_the_gates_word
     assert "90.0% of 200 test pictures are classified right" in text
     assert "The quality gate let it pass." in text
     assert "Better than the champion." in text
-    assert "$0.0012" in text
+    assert "$0.0214" in text, "what is billed, and not what the training code saw of it"
+    assert "180 s billed at 0.4284 USD an hour" in text
+
+
+def test_where_nobody_knows_what_is_billed_the_job_s_own_time_is_said_to_be_the_least(
+    there: Target, tmp_path: Path
+) -> None:
+    there.client("sagemaker").instance = "ml.unheard.of"
+    write_page(there, ["c-one"], tmp_path / "page.html")
+    text = (tmp_path / "page.html").read_text()
+    assert "over $0.0012" in text
+    assert "the training code&#x27;s time alone" in text
 
 
 def test_a_comparison_names_the_best_and_what_differs(there: Target, tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from cli import champion, cost, release, stopping
+from cli import champion, release, stopping
 from cli.errors import LaunchRefused
 from cli.target import Target
 from tests.unit.cli.chains import DONE, SERVING, chain
@@ -184,19 +184,6 @@ def test_a_run_whose_model_serves_is_left_serving(where: Target, monkeypatch: py
 def test_a_run_whose_model_sleeps_is_no_failure() -> None:
     asleep = SERVING.__class__("UPDATE_COMPLETE", "none", "none", "", f"{GROUP}/3")
     assert chain(serving=asleep).outcome == "asleep"
-
-
-def test_spent_running_and_idle_are_told_apart() -> None:
-    from datetime import UTC, datetime
-
-    done = cost.Job("a", "Completed", "1 x ml.c7i.2xlarge", 1800, 0.4284, 0.2142)
-    busy = cost.Job("b", "InProgress", "1 x ml.c7i.2xlarge", 3600, 0.4284, 0.4284)
-    endpoint = cost.Endpoint("ml.c7i.large", 2, 10, 0.2142)
-    look = cost.Cost(datetime(2026, 11, 1, tzinfo=UTC), (done, busy), endpoint, "", 2.0)
-    assert look.spent_usd == pytest.approx(0.2142 + 0.4284 + 2.142)
-    assert look.hourly_usd == pytest.approx(0.4284 + 0.2142)
-    asleep = cost.Cost(look.month, (done,), None, "3", 2.0)
-    assert (asleep.hourly_usd, asleep.spent_usd) == (0, pytest.approx(0.2142))
 
 
 def test_an_approval_that_another_decision_overtook_says_which(aws: Aws, where: Target) -> None:

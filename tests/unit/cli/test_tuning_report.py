@@ -141,6 +141,22 @@ def test_a_search_without_any_result_has_a_page_that_says_why() -> None:
     assert "AlgorithmError: no pictures" in text
 
 
+def test_a_trial_that_failed_is_counted_told_and_never_the_best() -> None:
+    trials = (
+        Trial("t-1", "Completed", {"x": 1.0}, 0.5, 1.0),
+        Trial("t-2", "Failed", {"x": 2.0}, 0.9, 1.0, "AlgorithmError: <no> space"),
+        Trial("t-3", "Stopped", {"x": 3.0}, 0.4, 1.0),
+    )
+    found = Search("s", "Completed", "Random", "m", True, (Axis("x", 0, 9),), trials, NOW, NOW, ())
+    assert [trial.name for trial in found.ranked] == ["t-1", "t-3"]
+    html = render(found, NOW)
+    text = Page(html).text
+    assert "1 of 3 trials completed, 1 failed, 1 stopped" in text
+    assert text.count("AlgorithmError: <no> space") == 2
+    assert "log group /aws/sagemaker/TrainingJobs, streams t-2/" in text
+    assert html.count("<circle") == 2
+
+
 def test_trials_that_all_came_out_alike_are_drawn_too() -> None:
     same = tuple(Trial(f"t-{number}", "Completed", {"x": float(number)}, 0.5, 1.0) for number in range(1, 7))
     found = Search("s", "Completed", "Random", "m", True, (Axis("x", 0, 9),), same, NOW, NOW, ())

@@ -10,10 +10,13 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
-from cli.dataset import BadDataset
+from cli.commands.options import NotConfirmed
+from cli.commands.upload import upload
+from cli.dataset import BadDataset, Picture
 from cli.target import Target
-from cli.upload import check_name, key_of, look, send
+from cli.upload import Todo, check_name, key_of, look, send
 from tests.unit.cli.conftest import dataset_of
 
 Make = Callable[[dict[str, int]], Path]
@@ -120,3 +123,45 @@ def test_progress_counts_what_was_there_too(folder: Make, target: Targets) -> No
 def test_a_name_no_key_or_payload_carries_is_refused(name: str) -> None:
     with pytest.raises(BadDataset, match="cannot be a dataset's name"):
         check_name(name)
+
+
+@pytest.fixture
+def aws(target: Targets, monkeypatch: pytest.MonkeyPatch) -> Callable[[Bucket], Target]:
+    """An account with a deployed data bucket."""
+    from cli import bring_data
+
+    def make(s3: Bucket) -> Target:
+        where = target("aws", s3=s3)
+        monkeypatch.setattr(type(where), "region", "us-east-1")
+        monkeypatch.setattr(bring_data, "outputs", lambda *_: {"DataBucket": "b"})
+        monkeypatch.setattr("cli.commands.options.resolve", lambda _: where)
+        return where
+
+    return make
+
+
+def test_on_aws_nothing_is_sent_before_somebody_agreed_to_what_it_costs(
+    folder: Make, aws: Callable[[Bucket], Target]
+) -> None:
+    s3 = Bucket()
+    aws(s3)
+    place = str(folder({"ant": 20, "bee": 20}))
+    refused = CliRunner().invoke(upload, [place, "--target", "aws"], input="n\n")
+    assert isinstance(refused.exception, NotConfirmed)
+    assert "This uploads 40 pictures" in refused.output
+    assert "USD once for the requests" in refused.output
+    assert "a month for as long as they are stored" in refused.output
+    assert s3.puts == []
+    assert CliRunner().invoke(upload, [place, "--target", "aws", "--yes"]).exit_code == 0
+    assert len(s3.puts) == 40
+    again = CliRunner().invoke(upload, [place, "--target", "aws"])  # nothing is sent, so nothing is asked
+    assert (again.exit_code, len(s3.puts)) == (0, 40)
+
+
+def test_what_an_upload_costs_is_its_requests_and_its_bytes() -> None:
+    picture = Picture(Path("a.png"), "ant", "a.png", 2_000_000, "0" * 32, "train")
+    cost = Todo((picture,) * 10_000).cost
+    assert "10000 pictures, 20.000 GB" in cost
+    assert "0.05 USD once" in cost
+    assert "0.46 USD a month" in cost
+    assert "less than 0.01 USD once" in Todo((picture,)).cost

@@ -70,6 +70,7 @@ def test_an_hour_without_a_request_is_the_end_of_the_day(world: World, promote: 
     assert call["FunctionName"] == "demo-promote-model"
     assert json.loads(call["Payload"]) == {
         "action": "sleep",
+        "code": "idle",
         "why": "no request for 60 minutes",
         "model": package_arn(3),
     }

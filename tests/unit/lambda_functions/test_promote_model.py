@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import itertools
+import json
 import random
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -558,6 +560,130 @@ def test_an_endpoint_that_could_not_be_removed_is_told_of_because_it_is_billed(
     assert "still billed" in world.sns.mails[0]["Subject"]
 
 
+@pytest.mark.parametrize("why", ["woken up by mistake", "went back: no", "rolled back: never"])
+def test_a_sleep_is_a_sleep_whatever_words_its_reason_begins_with(
+    world: World, stack: FakeServing, why: str
+) -> None:
+    promoted(stack, ONE, 0)
+    ask("sleep", why=why)
+    stack.roll_back("AccessDenied")
+    settled()
+    (mail,) = world.sns.mails
+    assert "still billed" in mail["Subject"]
+    assert world.sagemaker.packages[ONE]["ModelApprovalStatus"] == "Approved"
+
+
+def stated(world: World) -> dict[str, str]:
+    """What the newest version of the parameter says of itself."""
+    found: dict[str, str] = json.loads(world.ssm.history["/demo/champion"][-1]["Description"])
+    return found
+
+
+def test_every_decision_carries_its_code(world: World, stack: FakeServing) -> None:
+    promoted(stack, ONE, 0)
+    assert stated(world) == {"time": "2026-11-20T12:00:00Z", "code": "approved", "serves": ONE, "why": ""}
+    ask("sleep", code="idle", why="no request")
+    done(stack)
+    assert (stated(world)["code"], stated(world)["asleep"], stated(world)["serves"]) == ("idle", ONE, "none")
+    ask("wake")
+    stack.roll_back("InsufficientInstanceCapacity")
+    settled()
+    assert (stated(world)["code"], stated(world)["asleep"]) == ("went-back:did-not-wake", ONE)
+    ask("wake")
+    done(stack)
+    assert stated(world)["code"] == "woken"
+    approve(TWO, 1)
+    stack.roll_back("no ping")
+    settled()
+    assert stated(world)["code"] == "went-back:failed-update"
+    put(world, TWO)
+    promoted(stack, TWO, 2)
+    ask("rollback", why="complaints")
+    done(stack)
+    assert (stated(world)["code"], stated(world)["serves"]) == ("rolled-back", ONE)
+    left = json.loads(world.sagemaker.packages[TWO]["ApprovalDescription"])
+    assert (left["code"], "complaints" in left["why"]) == ("rolled-back", True)
+    ask("sleep")
+    stack.roll_back("AccessDenied")
+    settled()
+    assert stated(world)["code"] == "went-back:not-removed"
+
+
+@pytest.mark.parametrize(
+    "why",
+    [
+        'he said "no"\nand\r\nleft \\ ' * 80,
+        "ü€😀" * 700,
+        "\x00\x01\x1f" * 700,
+        "\ud800" * 2000,
+        "a\u2028b\u0085" * 500,
+    ],
+    ids=["quotes and lines", "unicode", "control", "half a character", "separators"],
+)
+def test_a_long_reason_is_shortened_and_the_decision_stays_whole(
+    world: World, stack: FakeServing, why: str
+) -> None:
+    promoted(stack, ONE, 0)
+    ask("sleep", why=why)
+    text = world.ssm.history["/demo/champion"][-1]["Description"]
+    assert len(text.encode()) <= 1024
+    assert text.isprintable()
+    found = json.loads(text)
+    assert (found["asleep"], found["serves"], found["since"]) == (ONE, "none", "2026-11-20T12:00:00Z")
+    assert found["why"].endswith("…")
+    assert len(text.encode()) > 1000
+    done(stack)
+    ask("wake")
+    done(stack)
+    promoted(stack, TWO, 59)
+    ask("rollback", why=why)
+    left = world.sagemaker.packages[TWO]["ApprovalDescription"]
+    assert json.loads(left)["code"] == "rolled-back"
+    assert len(left.encode()) <= 1024
+
+
+def test_decisions_that_were_written_before_there_was_a_code_are_followed(
+    world: World, stack: FakeServing
+) -> None:
+    def put_old(value: str, description: str) -> None:
+        world.ssm._put(
+            {"Name": "/demo/champion", "Value": value, "Description": description, "Overwrite": True}
+        )
+
+    put_old(ONE, "2026-11-20T12:00:00Z approved")
+    put_old(
+        "none", f"2026-11-20T13:00:00Z asleep {ONE} since 2026-11-20T12:00:00Z woken by nobody for an hour"
+    )
+    answer = handler({}, Context())
+    assert (answer["champion"], answer["asleep"]) == (ONE, True)
+    assert ask("sleep")["action"] == "it sleeps already"
+    put_old(ONE, "2026-11-20T14:00:00Z since 2026-11-20T12:00:00Z woken: a request came")
+    handler({}, Context())
+    stack.roll_back("InsufficientInstanceCapacity")
+    settled()
+    assert "did not wake up" in world.sns.mails[0]["Subject"]
+    assert world.sagemaker.packages[ONE]["ModelApprovalStatus"] == "Approved"
+    assert stated(world)["asleep"] == ONE
+
+
+def test_a_package_put_by_hand_is_not_taken_for_what_the_kept_description_tells(
+    world: World, stack: FakeServing
+) -> None:
+    promoted(stack, ONE, 0)
+    promoted(stack, TWO, 1)
+    ask("sleep")
+    done(stack)
+    ask("wake")
+    done(stack)
+    kept = world.ssm.history["/demo/champion"][-1]["Description"]  # put-parameter without a description
+    world.ssm._put({"Name": "/demo/champion", "Value": ONE, "Description": kept, "Overwrite": True})
+    world.ssm.history["/demo/champion"][-1]["LastModifiedDate"] = datetime(2099, 1, 1, tzinfo=UTC)
+    handler({}, Context())
+    stack.roll_back("no ping")
+    settled()
+    assert world.sagemaker.packages[ONE]["ModelApprovalStatus"] == "Rejected", "it was no waking"
+
+
 def test_what_cloudformation_left_behind_when_it_went_to_sleep_is_told_of(
     world: World, stack: FakeServing
 ) -> None:
@@ -695,7 +821,15 @@ def test_rejecting_the_only_champion_takes_the_endpoint_away(world: World, stack
 
 
 @pytest.mark.parametrize(
-    "payload", [[], {"action": "explode"}, {"action": "sleep", "when": "now"}, {"action": 1}]
+    "payload",
+    [
+        [],
+        {"action": "explode"},
+        {"action": "sleep", "when": "now"},
+        {"action": 1},
+        {"action": "sleep", "code": "approved"},
+        {"action": "wake", "code": "idle"},
+    ],
 )
 def test_a_request_that_nobody_understands_is_refused_by_name(
     world: World, stack: FakeServing, payload: Any

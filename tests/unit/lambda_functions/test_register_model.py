@@ -172,7 +172,9 @@ def test_a_model_that_is_worse_than_the_champion_on_the_same_pictures_is_rejecte
     made = world.sagemaker.packages[answer["model_package"]]
     where = "champion version 1 on the same pictures"
     reason = f"test accuracy 0.9700 is below 0.9800 of {where} - without a paired test"
-    assert made["ApprovalDescription"] == made["CustomerMetadataProperties"]["verdict"] == reason
+    said = json.loads(made["ApprovalDescription"])
+    assert said == {"code": "below-the-gate", "why": reason}
+    assert made["CustomerMetadataProperties"]["verdict"] == reason
     (mail,) = world.sns.mails
     assert reason in mail["Message"]
 
