@@ -82,8 +82,8 @@ def start(target: Target, tick: Callable[[], None] = nothing) -> bool:
         PortTaken: something else has the port, or our server runs on another one.
         LocalAwsFailed: it ended or did not answer in time; carries the last lines of its log.
     """
-    with _turn(target):
-        return _start(target, tick)
+    with _turn(target) as turn:
+        return _start(target, tick, turn)
 
 
 def stop(target: Target) -> bool:
@@ -100,10 +100,10 @@ def stop(target: Target) -> bool:
 
 def restart(target: Target, tick: Callable[[], None] = nothing) -> None:
     """Stops the local AWS and starts it anew; raises as both do."""
-    with _turn(target):
+    with _turn(target) as turn:
         with uninterrupted():
             _stop(target)
-        _start(target, tick)
+        _start(target, tick, turn)
 
 
 def wipe(target: Target) -> None:
@@ -148,7 +148,7 @@ def _turn(target: Target) -> AbstractContextManager[int]:
     )
 
 
-def _start(target: Target, tick: Callable[[], None]) -> bool:
+def _start(target: Target, tick: Callable[[], None], turn: int) -> bool:
     running = server_lock.holder(target.home)
     if running is not None and running.port != target.port:
         raise PortTaken(
@@ -166,7 +166,7 @@ def _start(target: Target, tick: Callable[[], None]) -> bool:
     process: subprocess.Popen[bytes] | None = None
     try:
         with held_back():
-            process = _launch(target)
+            process = _launch(target, turn)
         wait_ready(target, process.pid, tick)
     except BaseException:  # Ctrl-C too: a server nobody asked to keep must not stay
         with uninterrupted():
@@ -177,11 +177,15 @@ def _start(target: Target, tick: Callable[[], None]) -> bool:
     return True
 
 
-def _launch(target: Target) -> subprocess.Popen[bytes]:
+def _launch(target: Target, turn: int) -> subprocess.Popen[bytes]:
+    """The server's process. It keeps the turn until it has its own lock: should this command be killed
+    before, the next one waits, and then finds it.
+    """
     # Taken before the start: a file that changes in between makes it outdated, not the reverse.
     code = fingerprint(target.root)
     state = server_lock.state_dir(target.home)
     options = ["--port", str(target.port), "--state", str(state), "--label", code]
+    options += ["--release", str(turn)]
     try:
         log = open_private(log_path(target), "a")
     except OSError as error:
@@ -196,6 +200,7 @@ def _launch(target: Target) -> subprocess.Popen[bytes]:
             stdout=log,
             stderr=log,
             start_new_session=True,
+            pass_fds=(turn,),
         )
 
 

@@ -18,8 +18,16 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "--label", default="", help="kept in the state folder's lock file beside the process id"
     )
+    parser.add_argument(
+        "--release",
+        type=int,
+        metavar="FD",
+        help="an inherited file descriptor, closed as soon as the state folder is locked: a lock that whoever "
+        "starts the server holds by it lasts until then",
+    )
     options = parser.parse_args(arguments)
-    return run(Settings(port=options.port, state=options.state.resolve(), label=options.label))
+    settings = Settings(options.port, options.state.resolve(), options.label, options.release)
+    return run(settings)
 
 
 if __name__ == "__main__":

@@ -64,6 +64,8 @@ class Settings:
     state: Path
     label: str = ""
     """Kept in the lock file for whoever started the server: what it runs, say."""
+    release: int | None = None
+    """A file descriptor to close when the state folder is locked."""
 
     @property
     def endpoint_url(self) -> str:
@@ -81,6 +83,8 @@ def run(settings: Settings) -> int:
     except CannotStartError as problem:
         print(f"local AWS: {problem}", file=sys.stderr)
         return 1
+    if settings.release is not None:
+        os.close(settings.release)
     ministack_adapter.configure(settings.port, settings.state, ACCOUNT, REGION, key)
     # Only now: ministack reads its environment when it is imported.
     from local_aws.services import Services
