@@ -171,7 +171,7 @@ def _owner(lock: IO[str]) -> str:
 
 
 def _make_private(folder: Path) -> None:
-    """Close a folder that others could read, or fail where it is somebody else's; one that many share stays."""
+    """Close a folder that others could read, or fail where it is somebody else's; a shared one stays open."""
     found = folder.stat()
     if found.st_mode & 0o077 and not found.st_mode & stat.S_ISVTX:
         folder.chmod(0o700)
