@@ -1,8 +1,8 @@
 """Coverage-guided fuzzing of our own parsers, by atheris.
 
 `python -m benchmarks.hostile_fuzz TARGET SECONDS FOLDER` is the process that fuzzes one of them. Each target
-takes bytes, hands them to one parser, and lets through what that parser says it raises. Anything else ends the
-run with an error, and leaves the bytes in FOLDER.
+takes bytes, hands them to one parser, and lets through what that parser says it raises. Anything else ends
+the run with an error, and leaves the bytes in FOLDER.
 """
 
 from __future__ import annotations
