@@ -127,7 +127,7 @@ def test_a_comparison_names_the_best_and_what_differs(there: Target, tmp_path: P
     assert "c-one-final is ahead: 90.0% of 200 test pictures right, c-two 70.0%." in text
     assert "learning_rate" in text
     assert "passed: better than the champion" in text
-    assert "<th scope='row'>seed</th>" not in text
+    assert '<th scope="row">seed</th>' not in text
 
 
 def test_a_job_that_left_nothing_and_one_that_is_not_there_are_told_apart(
