@@ -12,8 +12,8 @@ from botocore.exceptions import ClientError
 from local_aws.core.context import LocalAws
 from local_aws.core.errors import ValidationException
 
-_VARIANT = re.compile(r"endpoint/([^/]+)/variant/([^/]+)")
-_COMPONENT = re.compile(r"inference-component/([^/]+)")
+_VARIANT = re.compile(r"endpoint/([^/\s]+)/variant/([^/\s]+)")
+_COMPONENT = re.compile(r"inference-component/([^/\s]+)")
 DIMENSIONS = {
     "endpoint": "sagemaker:variant:DesiredInstanceCount",
     "inference-component": "sagemaker:inference-component:DesiredCopyCount",

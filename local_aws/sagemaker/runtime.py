@@ -32,7 +32,7 @@ from local_aws.sagemaker.router import (
 from local_aws.sagemaker.traffic_metrics import TrafficMetrics
 from local_aws.sagemaker.upstream import Answer, UpstreamError
 
-_PATH = re.compile(r"/endpoints/([^/]+)/invocations")
+_PATH = re.compile(r"/endpoints/([^/\s]+)/invocations")
 # "payload sizes up to 25 MB, and processing times of up to 60 seconds":
 # https://docs.aws.amazon.com/sagemaker/latest/dg/hosting-faqs.html
 MAX_BODY = 25 * 2**20
