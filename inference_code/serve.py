@@ -36,6 +36,7 @@ import logs
 import uvicorn
 from artifact import BadArtifact
 from body import Arrivals, Body
+from environment import positive, whole
 from inference import Classifier
 from PIL import Image
 from protocol import Protocol
@@ -93,12 +94,12 @@ class Settings:
         cores = len(os.sched_getaffinity(0))
         return Settings(
             host=env.get("SERVE_HOST", "0.0.0.0"),  # noqa: S104  (a container is reached from outside)
-            port=int(env.get("SAGEMAKER_BIND_TO_PORT", "8080")),
+            port=whole("SAGEMAKER_BIND_TO_PORT", 8080, 0, 65535),
             model_dir=Path(env.get("SAGEMAKER_BASE_DIR", "/opt/ml")) / "model",
             workers=cores,
             in_work=IN_WORK_PER_CORE * cores,
-            queue=int(env.get("SERVE_QUEUE", "64")),
-            request_seconds=float(env.get("SERVE_REQUEST_SECONDS", "20")),
+            queue=whole("SERVE_QUEUE", 64, 0, 100_000),
+            request_seconds=positive("SERVE_REQUEST_SECONDS", 20.0),
         )
 
 
