@@ -18,7 +18,7 @@ import httpx
 import psutil
 
 from benchmarks import harness
-from cli import local_server
+from cli import local_server, server_lock
 from cli.target import Target, resolve
 
 _T = TypeVar("_T")
@@ -45,7 +45,9 @@ class Installation:
     @property
     def environment(self) -> dict[str, str]:
         own = {"CLASSIFIER_HOME": str(self.home), "CLASSIFIER_PORT": str(self.port)}
-        return {**os.environ, **own, "CLASSIFIER_CONFIG": str(self.settings)}
+        if self.settings.exists():
+            own["CLASSIFIER_CONFIG"] = str(self.settings)
+        return {**os.environ, **own}
 
     @property
     def settings(self) -> Path:
@@ -93,11 +95,8 @@ class Installation:
     @property
     def server(self) -> int | None:
         """The process id of the server that has the state's lock."""
-        with suppress(OSError, ValueError, IndexError, psutil.Error):
-            pid = int((self.home / "aws" / "server.lock").read_text().split()[0])
-            if psutil.Process(pid).status() != psutil.STATUS_ZOMBIE:
-                return pid
-        return None
+        held = server_lock.holder(self.home)
+        return None if held is None else held.pid
 
     def kill_server(self) -> None:
         pid = self.server
