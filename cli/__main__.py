@@ -53,23 +53,8 @@ def cli(kind: str) -> None:
 
 
 for command in (
-    *(
-        up,
-        check,
-        down,
-        upload,
-        weights,
-        tune,
-        train,
-        tuning_report,
-        status,
-        stop,
-        classify,
-        outputs,
-        cost,
-        destroy,
-    ),
-    *(report, compare, approve, reject, rollback, sleep, wake, demo_data, demo),
+    *(up, down, upload, weights, tune, train, tuning_report, status, stop, classify, outputs, cost, destroy),
+    *(check, report, compare, approve, reject, rollback, sleep, wake, demo_data, demo),
 ):
     cli.add_command(command)
 

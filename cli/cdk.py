@@ -120,14 +120,6 @@ def context_arguments(target: Target) -> list[str]:
     return arguments
 
 
-def context_arguments(target: Target) -> list[str]:
-    """Where the app finds its settings, beside cdk.json."""
-    arguments = ["--context", f"defaults={json.dumps(LOCAL_DEFAULTS)}"] if target.is_local else []
-    if config := os.environ.get("CLASSIFIER_CONFIG"):  # settings from another file than cdk.json
-        arguments += ["--context", f"config={config}"]
-    return arguments
-
-
 def log_path(target: Target) -> Path:
     return target.home / "cdk.log"
 

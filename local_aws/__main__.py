@@ -23,8 +23,8 @@ def main(arguments: list[str] | None = None) -> int:
         "--release",
         type=int,
         metavar="FD",
-        help="an inherited file descriptor, closed as soon as the state folder is locked: a lock that whoever "
-        "starts the server holds by it lasts until then",
+        help="an inherited file descriptor, closed as soon as the state folder is locked: a lock that "
+        "whoever starts the server holds by it lasts until then",
     )
     options = parser.parse_args(arguments)
     try:

@@ -23,11 +23,10 @@ def demo(target: Target, data: Path | None, recipe: str | None, yes: bool, anywa
     """The main job whole: deploy, upload, tune, train, register, promote, classify."""
     from cli.commands.launch import JOB_COST
     from cli.commands.up import AWS_COST
-    from cli.demo import DIGITS_RECIPE
     from cli.demo import demo as run
     from cli.demo import prepare
 
     plan = prepare(target, data, recipe)
-    before_deploying(target, None if data else recipe or DIGITS_RECIPE, anyway)
+    before_deploying(target, plan.recipe, anyway)
     confirm_cost(target, f"{AWS_COST}\n{JOB_COST}", yes)
     run(target, plan)
