@@ -11,8 +11,10 @@ from pathlib import Path
 from benchmarks.harness import ROOT
 
 
-def trained(base: Path, data: Path, arch: str, epochs: int, output: int | None = None) -> Path:
-    """Train for a few epochs at 224 pixels, in the layout of SageMaker's containers.
+def trained(
+    base: Path, data: Path, arch: str, epochs: int, output: int | None = None, image_size: int = 224
+) -> Path:
+    """Train for a few epochs, in the layout of SageMaker's containers.
 
     Args:
         base: a folder for the job, which may have begun here before.
@@ -20,6 +22,7 @@ def trained(base: Path, data: Path, arch: str, epochs: int, output: int | None =
         arch: as `training_code` names it.
         epochs: of the training.
         output: where the job writes its lines, as `subprocess` names it; None shows them.
+        image_size: side of the network's input, in pixels.
 
     Returns:
         The model folder.
@@ -30,7 +33,7 @@ def trained(base: Path, data: Path, arch: str, epochs: int, output: int | None =
     for split in ("train", "valid", "test"):
         if not (channels / split).exists():
             (channels / split).symlink_to(data.resolve() / split)
-    hyperparameters = {"arch": arch, "epochs": str(epochs), "batch_size": "8", "image_size": "224"}
+    hyperparameters = {"arch": arch, "epochs": str(epochs), "batch_size": "8", "image_size": str(image_size)}
     (config / "hyperparameters.json").write_text(json.dumps(hyperparameters))
     environment = os.environ | {"SAGEMAKER_BASE_DIR": str(base), "TRAINING_JOB_NAME": f"bench-{arch}"}
     command = [sys.executable, "-m", "training_code"]

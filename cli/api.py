@@ -93,7 +93,7 @@ def read_answer(body: bytes) -> dict[str, Any]:
             raise TypeError
         float(answer["confidence"])
         [(item["class"], float(item["confidence"])) for item in answer["predictions"]]
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, LookupError, TypeError, OverflowError, RecursionError):
         raise RequestFailed(f"The API gave an answer nobody here understands: {body[:200]!r}.") from None
     return dict(answer)
 
@@ -102,7 +102,7 @@ def say_refusal(status: int, body: bytes) -> str:
     """An error answer in plain words; API Gateway's own errors have no code, ours do."""
     try:
         answer = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         answer = {}
     error = answer.get("error") if isinstance(answer, dict) else None
     if isinstance(error, dict) and error.get("message"):

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 _BEGIN = re.compile(r"^(?P<stack>[\w-]+): (?:start: )?(?P<what>deploying|destroying)\b")
 _EVENT = re.compile(
-    r"^(?P<stack>[\w-]+)\s*\|\s*(?:(?P<done>\d+)(?:/(?P<total>\d+))?\s*\|)?[^|]*\|\s*(?P<status>[A-Z_]+)\s*"
+    r"^(?P<stack>[\w-]+)\s*\|\s*(?:(?P<done>\d{1,9})(?:/(?P<total>\d{1,9}))?\s*\|)?[^|]*\|\s*(?P<status>[A-Z_]+)\s*"
     r"\|\s*(?P<type>[\w:]+)\s*\|\s*(?P<rest>.*)$"
 )
 _DONE = re.compile(r"^\s*✅\s+(?P<stack>[\w/:.-]+?):?(?P<note> \(no changes\)| destroyed)?\s*$")

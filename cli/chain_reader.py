@@ -21,7 +21,7 @@ from cli.target import Target
 from cli.trials import LOG_GROUP, log_of
 
 _FINISHED = {"Completed", "Failed", "Stopped"}
-_TRIAL_NAME = re.compile(r"-\d{3}-[0-9a-f]{8}$")
+_TRIAL_NAME = re.compile(r"-\d{3}-[0-9a-f]{8}\Z")
 _NUMBER = r"(?:[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?|nan|-?inf)"
 _PAIR = re.compile(rf"(\w+)=({_NUMBER})")
 _EPOCH_LINE = re.compile(rf"epoch=\d+(?: \w+={_NUMBER})+(?: \([^()]*\))?\s*")
@@ -255,7 +255,7 @@ def _complaint(line: str) -> str:
     """The errorMessage of a Lambda's JSON log line, or nothing."""
     try:
         return str(json.loads(line).get("errorMessage", ""))
-    except (ValueError, AttributeError):
+    except (ValueError, AttributeError, RecursionError):
         return ""
 
 

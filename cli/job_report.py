@@ -11,7 +11,6 @@ import json
 import os
 import subprocess
 import sys
-import tarfile
 import tempfile
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -20,9 +19,12 @@ from typing import Any
 from urllib.parse import urlparse
 
 from cli import cost
+from cli.archives import UnsafeArchive, unpack
 from cli.errors import CliError
 from cli.files import replacing
 from cli.target import ROOT, Target
+
+_VERDICT, _BILLED = "verdict.json", "billed.json"
 
 
 class NoSuchJob(CliError):
@@ -44,6 +46,7 @@ def write_page(target: Target, jobs: Sequence[str], page: Path) -> None:
     Raises:
         NoSuchJob: one of them is neither a job nor a folder.
         NothingLeft: a job has no output, or none that says anything.
+        UnsafeArchive: its output is damaged, or holds what no job of this project leaves.
     """
     page.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as scratch, replacing(page) as part:
@@ -67,12 +70,11 @@ def _folder(target: Target, job: str, scratch: Path) -> Path:
         return Path(job).resolve()
     described = _described(target, job)
     name = str(described["TrainingJobName"])
-    folder = scratch / name
-    folder.mkdir(parents=True)
+    scratch.mkdir()
     place = urlparse(
         f"{described['OutputDataConfig']['S3OutputPath'].rstrip('/')}/{name}/output/output.tar.gz"
     )
-    archive = folder / "output.tar.gz"
+    archive, folder = scratch / "output.tar.gz", scratch / name
     s3 = target.client("s3")
     if not _download(s3, place.netloc, place.path.lstrip("/"), archive):
         status = described.get("TrainingJobStatus", "")
@@ -81,15 +83,16 @@ def _folder(target: Target, job: str, scratch: Path) -> Path:
             f"The training job {name} ({status}) has left no output at {place.geturl()}."
             + (f" It failed: {reason}" if reason else " A job writes it when it ends.")
         )
-    with tarfile.open(archive) as packed:
-        packed.extractall(folder, filter="data")
-    archive.unlink()
-    _download(s3, place.netloc, f"runs/{name}/verdict.json", folder / "verdict.json")
+    unpack(archive, folder)
+    for name_of_ours in (_VERDICT, _BILLED):
+        if (folder / name_of_ours).exists():
+            raise UnsafeArchive(f"{place.geturl()} holds a {name_of_ours}, which no job writes.")
+    _download(s3, place.netloc, f"runs/{name}/{_VERDICT}", folder / _VERDICT)
     billed = cost.of_job(described, datetime.now(UTC))
     if billed.usd is not None:
         each = billed.seconds / described["ResourceConfig"].get("InstanceCount", 1)
         told = {"seconds": each, "usd": billed.usd, "hourly_usd": billed.usd_per_hour}
-        (folder / "billed.json").write_text(json.dumps(told), encoding="utf-8")
+        (folder / _BILLED).write_text(json.dumps(told), encoding="utf-8")
     return folder
 
 

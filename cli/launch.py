@@ -12,6 +12,9 @@ from cli.errors import CliError
 from cli.functions import call
 from cli.target import Target
 
+_MOST_PARTS = 8
+"""Of an override's path; a recipe has four at most (tuning.ranges.learning_rate.min)."""
+
 
 class BadOverride(CliError):
     """A --set option that is not `table.key=value`."""
@@ -59,6 +62,8 @@ def payload(
             raise BadOverride(
                 f"--set {override!r} is not of the form table.key=value, as in training.epochs=2."
             )
+        if len(parts) > _MOST_PARTS:
+            raise BadOverride(f"--set {override[:60]!r}... goes deeper than any recipe does.")
         table = request
         for part in parts[:-1]:
             table = table.setdefault(part, {})
@@ -71,11 +76,11 @@ def payload(
 def _value(text: str) -> Any:
     """A TOML value, or the text itself where quotes were left out (the shell eats them)."""
     try:
-        value = tomllib.loads(f"value = {text}")["value"]
-        json.dumps(value)
-    except (tomllib.TOMLDecodeError, TypeError):
+        tables = tomllib.loads(f"value = {text}")
+        json.dumps(tables)
+    except (ValueError, TypeError, RecursionError):
         return text
-    return value
+    return tables["value"] if len(tables) == 1 else text
 
 
 def launch(target: Target, function: str, request: dict[str, Any]) -> Launched:

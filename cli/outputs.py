@@ -20,7 +20,7 @@ _FUNCTION_OUTPUTS = {
     "promote-model": ("training", "PromoteModelFunction"),
     "classify": ("api", "ClassifyFunction"),
 }
-_AWS_API = re.compile(r"^https://(?P<api>[a-z0-9]+)\.execute-api\.[^/]+/(?P<rest>.*)$")
+_AWS_API = re.compile(r"https://(?P<api>[a-z0-9]+)\.execute-api\.[^/]+/(?P<rest>.*)")
 
 
 def read(target: Target) -> dict[str, Any]:
@@ -68,7 +68,7 @@ def exports(target: Target) -> list[str]:
 
 def reachable(target: Target, url: str) -> str:
     """An API Gateway URL as this machine can reach it: no host has the local AWS's API names."""
-    match = _AWS_API.match(url)
+    match = _AWS_API.fullmatch(url)
     if not target.is_local or match is None:
         return url
     return f"{target.endpoint_url}/_aws/execute-api/{match['api']}/{match['rest']}"
@@ -91,6 +91,6 @@ def load(target: Target) -> dict[str, Any]:
     """What the outputs file holds; empty if there is none or it is no JSON object."""
     try:
         known = json.loads(target.outputs_path.read_text())
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}
     return known if isinstance(known, dict) else {}

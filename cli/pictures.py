@@ -60,17 +60,13 @@ def _decode(path: Path, content: bytes) -> Checked:
     warnings.filterwarnings("ignore", module="PIL")
     try:
         picture = image_file.read(content)
-        picture.decoded(
-            enough=1
-        )  # the smaller it is decoded the quicker, and a JPEG is read to its end anyway
+        # A JPEG at an eighth of its size is quicker, and read to its end all the same.
+        picture.decoded(enough=1)
     except UndecodablePicture as error:
         kind = "too large" if error.problem is Problem.TOO_LARGE else "corrupt"
         return Checked(problem=str(error), problem_kind=kind)
-    remark = (
-        ""
-        if path.suffix.lower() in FORMATS[picture.kind]
-        else f"is {picture.kind} inside, whatever its name says"
-    )
+    named = path.suffix.lower() in FORMATS[picture.kind]
+    remark = "" if named else f"is {picture.kind} inside, whatever its name says"
     return Checked(
         size=len(content), md5=hashlib.md5(content, usedforsecurity=False).hexdigest(), remark=remark
     )

@@ -80,7 +80,7 @@ def _parse(text: str) -> Server | None:
     try:
         said = json.loads(text)
         return Server(pid=int(said["pid"]), port=int(said["port"]), label=str(said["label"]))
-    except (ValueError, TypeError, KeyError):
+    except (ValueError, TypeError, LookupError, ArithmeticError, RecursionError):
         return None
 
 

@@ -24,7 +24,7 @@ ROOT = Path(__file__).resolve().parent.parent
 LOCAL_ACCOUNT = "000000000000"
 LOCAL_REGION = "us-east-1"
 DEFAULT_PORT = 4566
-PROJECT_PATTERN = re.compile(r"^[a-z][a-z0-9]{1,11}$")
+PROJECT_PATTERN = re.compile(r"[a-z][a-z0-9]{1,11}")
 STACKS = ("storage", "training", "serving", "api", "monitoring")
 
 
@@ -87,7 +87,7 @@ class Target:
             raise NeverStarted(
                 f"The local AWS of {self.home} is not up yet. Run `make up` (or `classifier up`)."
             ) from None
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, RecursionError):
             raise NeverStarted(
                 f"{path} holds no access key. Run `make down`, remove it, and run `make up`."
             ) from None
@@ -245,11 +245,11 @@ def _project(root: Path) -> str:
     try:
         settings = json.loads(path.read_text()).get("context", {}).get("classifier", {})
         project = settings.get("project", "classifier")
-    except (ValueError, AttributeError) as error:
+    except (ValueError, AttributeError, RecursionError) as error:
         raise BadTarget(
             f"{path} is not readable as JSON settings: {error}. Mend it and run again."
         ) from error
-    if not isinstance(project, str) or not PROJECT_PATTERN.match(project):
+    if not isinstance(project, str) or not PROJECT_PATTERN.fullmatch(project):
         raise BadTarget(
             f"The project name {project!r} in {path} cannot be used: 2 to 12 lower-case letters and digits, "
             "beginning with a letter."

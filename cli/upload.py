@@ -81,7 +81,7 @@ def key_of(picture: Picture) -> str:
 
 def check_name(name: str) -> str:
     """The dataset name, if a bucket key, a job's tag and a Lambda payload can all carry it."""
-    if not NAME_PATTERN.match(name):
+    if not NAME_PATTERN.fullmatch(name):
         raise BadDataset(
             f"{name!r} cannot be a dataset's name: letters, digits, dots, dashes and underscores, at most "
             "63, beginning with a letter or digit. Choose one with --dataset."

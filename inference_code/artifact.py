@@ -19,6 +19,7 @@ from picture import Transform
 FORMAT = 1
 ARCHITECTURES = ("resnet18", "resnet34", "resnet50")
 LARGEST_SIDE = 2048
+_LARGEST_CHANNEL = 1e6
 GRAPH_FILES = ("model.xml", "model.bin")
 
 
@@ -75,18 +76,19 @@ def read(folder: Path) -> Artifact:
         raise BadArtifact("model.json must hold an object.")
     if description.get("format") != FORMAT:
         raise BadArtifact(
-            f"model.json has format {description.get('format')!r}; this container reads format {FORMAT}. "
-            "Serve it with the image that was built beside its training code."
+            f"model.json has format {_shown(description.get('format'))}; this container reads format "
+            f"{FORMAT}. Serve it with the image that was built beside its training code."
         )
     arch = description.get("arch")
-    if arch not in ARCHITECTURES:
+    if not isinstance(arch, str) or arch not in ARCHITECTURES:
         raise BadArtifact(
-            f"model.json names the architecture {arch!r}; known are {', '.join(ARCHITECTURES)}."
+            f"model.json names the architecture {_shown(arch)}; known are {', '.join(ARCHITECTURES)}."
         )
     classes = _classes(_json(folder / "classes.json"))
     if description.get("num_classes") != len(classes):
         raise BadArtifact(
-            f"model.json says {description.get('num_classes')!r} classes, classes.json names {len(classes)}."
+            f"model.json says {_shown(description.get('num_classes'))} classes, classes.json names "
+            f"{len(classes)}."
         )
     weights = folder / "model.safetensors"
     if not weights.is_file():
@@ -137,14 +139,16 @@ def _transform(value: Any) -> Transform:
         raise BadArtifact("model.json has no object `transform`.")
     if value.get("interpolation") != "bilinear":
         raise BadArtifact(
-            f"model.json: transform.interpolation is {value.get('interpolation')!r}, not 'bilinear'."
+            f"model.json: transform.interpolation is {_shown(value.get('interpolation'))}, not 'bilinear'."
         )
     mode: Literal["shorter", "exact"]
     match value.get("resize_mode"):
         case "shorter" | "exact" as mode:
             pass
         case other:
-            raise BadArtifact(f"model.json: transform.resize_mode is {other!r}, not 'shorter' or 'exact'.")
+            raise BadArtifact(
+                f"model.json: transform.resize_mode is {_shown(other)}, not 'shorter' or 'exact'."
+            )
     resize, crop = _side(value, "resize"), _side(value, "crop")
     if crop > resize:
         raise BadArtifact(f"model.json: transform.crop {crop} is larger than transform.resize {resize}.")
@@ -153,7 +157,9 @@ def _transform(value: Any) -> Transform:
         raise BadArtifact("model.json: transform.std must be above zero.")
     draft = value.get("jpeg_draft")
     if draft is not None and (not isinstance(draft, int) or draft < 1):
-        raise BadArtifact(f"model.json: transform.jpeg_draft is {draft!r}, not a whole number above zero.")
+        raise BadArtifact(
+            f"model.json: transform.jpeg_draft is {_shown(draft)}, not a whole number above zero."
+        )
     return Transform(resize=resize, resize_mode=mode, crop=crop, mean=mean, std=std, jpeg_draft=draft)
 
 
@@ -167,7 +173,9 @@ def _graph(folder: Path, told: Any) -> Graph | None:
         case _:
             digests = {}
     if {path.name for path in digests} != set(GRAPH_FILES) or any(p.parent != folder for p in digests):
-        raise BadArtifact(f"model.json: `serving` describes no form that this container knows: {told!r:.200}")
+        raise BadArtifact(
+            f"model.json: `serving` describes no form that this container knows: {_shown(told)}"
+        )
     return Graph(folder / GRAPH_FILES[0], precision, digests)
 
 
@@ -175,14 +183,24 @@ def _side(value: dict[str, Any], key: str) -> int:
     side = value.get(key)
     if not isinstance(side, int) or isinstance(side, bool) or not 1 <= side <= LARGEST_SIDE:
         raise BadArtifact(
-            f"model.json: transform.{key} is {side!r}, not a number of pixels (1-{LARGEST_SIDE})."
+            f"model.json: transform.{key} is {_shown(side)}, not a number of pixels (1-{LARGEST_SIDE})."
         )
     return side
 
 
 def _channels(value: dict[str, Any], key: str) -> tuple[float, float, float]:
     match value.get(key):
-        case [(int() | float()) as red, (int() | float()) as green, (int() | float()) as blue]:
+        case [(int() | float()) as red, (int() | float()) as green, (int() | float()) as blue] if all(
+            abs(each) < _LARGEST_CHANNEL for each in (red, green, blue)
+        ):
             return float(red), float(green), float(blue)
         case other:
-            raise BadArtifact(f"model.json: transform.{key} is {other!r}, not three numbers.")
+            raise BadArtifact(f"model.json: transform.{key} is {_shown(other)}, not three numbers.")
+
+
+def _shown(value: Any) -> str:
+    """A value for a message, never long."""
+    try:
+        return f"{value!r:.200}"
+    except (ValueError, RecursionError):  # an int of thousands of digits, or brackets in brackets
+        return f"{type(value).__name__} of a size that nobody wrote by hand"

@@ -23,6 +23,7 @@ import artifact
 import numpy as np
 import picture
 from artifact import Artifact, BadArtifact
+from environment import whole
 from numpy.typing import NDArray
 from picture import Encoded
 from refusal import Refusal
@@ -38,7 +39,7 @@ RAW_BYTES = ("application/x-image", "application/octet-stream")
 CUSTOM_ATTRIBUTES = "X-Amzn-SageMaker-Custom-Attributes"
 TOP_K, MOST_TOP_K = 5, 1000
 # 6 MiB is what SageMaker's InvokeEndpoint safely carries.
-MAX_IMAGE_BYTES = int(os.environ.get("MAX_IMAGE_BYTES", 6 * 1024 * 1024))
+MAX_IMAGE_BYTES = whole("MAX_IMAGE_BYTES", 6 * 1024 * 1024, 1, 100 * 1024 * 1024)
 # `pytorch` serves the weights although there is a serving form: to tell what the form changes.
 FORM = os.environ.get("SERVE_FORM", "")
 

@@ -1,8 +1,8 @@
 """The endpoint's server: `python serve.py serve` answers GET /ping and POST /invocations as SageMaker asks.
 
 The way through this file is the life of a container. `main` opens the port at once and loads the model
-beside it, so that /ping can say 503 until the model has answered a first picture. A request to
-/invocations is admitted (or told to come back), its body is read up to the limit, and `_answer` runs
+beside it, so that /ping can say 503 until the model has answered a first picture. The body of a request
+to /invocations is read up to the limit, it is admitted (or told to come back), and `_answer` runs
 SageMaker's functions of `inference.py` on it: a worker thread decodes the picture, and the thread that
 computed its scores writes the answer, while the event loop stays free for /ping. On SIGTERM the container
 goes on answering for a moment, says no to /ping, lets what is in flight end, and leaves.
@@ -35,9 +35,11 @@ import inference
 import logs
 import uvicorn
 from artifact import BadArtifact
-from body import Body
+from body import Arrivals, Body
+from environment import positive, whole
 from inference import Classifier
 from PIL import Image
+from protocol import Protocol
 from refusal import Refusal
 from starlette.background import BackgroundTask
 from starlette.datastructures import Headers
@@ -92,12 +94,12 @@ class Settings:
         cores = len(os.sched_getaffinity(0))
         return Settings(
             host=env.get("SERVE_HOST", "0.0.0.0"),  # noqa: S104  (a container is reached from outside)
-            port=int(env.get("SAGEMAKER_BIND_TO_PORT", "8080")),
+            port=whole("SAGEMAKER_BIND_TO_PORT", 8080, 0, 65535),
             model_dir=Path(env.get("SAGEMAKER_BASE_DIR", "/opt/ml")) / "model",
             workers=cores,
             in_work=IN_WORK_PER_CORE * cores,
-            queue=int(env.get("SERVE_QUEUE", "64")),
-            request_seconds=float(env.get("SERVE_REQUEST_SECONDS", "20")),
+            queue=whole("SERVE_QUEUE", 64, 0, 100_000),
+            request_seconds=positive("SERVE_REQUEST_SECONDS", 20.0),
         )
 
 
@@ -132,8 +134,9 @@ class Service:
         self._workers = ThreadPoolExecutor(settings.workers, "worker")
         self._most_admitted = settings.in_work + settings.queue
         self.admitted = 0
-        """Requests between their admission and the end of their work."""
+        """Requests between their admission, when their body is here, and the end of their work."""
         self._counting = threading.Lock()
+        self._arrivals = Arrivals()
         self._routes = {"/ping": ("GET", self.ping), "/invocations": ("POST", self.invocations)}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -141,9 +144,12 @@ class Service:
         request = Request(scope, receive)
         method, answer = self._routes.get(request.scope["path"], ("", None))
         if answer is None:
-            response = Response(status_code=HTTPStatus.NOT_FOUND)
+            why = "There is GET /ping and POST /invocations here."
+            response = self._refuse(Refusal(HTTPStatus.NOT_FOUND, "NotFound", why))
         elif request.method != method:
-            response = Response(status_code=HTTPStatus.METHOD_NOT_ALLOWED, headers={"Allow": method})
+            why = f"{request.scope['path']} takes {method} only."
+            response = self._refuse(Refusal(HTTPStatus.METHOD_NOT_ALLOWED, "MethodNotAllowed", why))
+            response.headers["Allow"] = method
         else:
             response = await answer(request)
         await response(scope, receive, send)
@@ -193,8 +199,8 @@ class Service:
         body = Body(request)
         status = HTTPStatus.OK
         try:
-            async with asyncio.timeout(self._settings.request_seconds):
-                answer, report = await self._predict(request, body)
+            async with asyncio.timeout(self._settings.request_seconds) as deadline:
+                answer, report = await self._predict(request, body, deadline)
         except ClientDisconnect:
             log.info("client left", extra={"fields": {"bytes": body.size}})
             return Response(status_code=HTTPStatus.BAD_REQUEST)
@@ -207,16 +213,26 @@ class Service:
         milliseconds = round((time.perf_counter() - started) * 1000, 2)
         fields = {"status": status.value, "bytes": body.size, "milliseconds": milliseconds, **report}
         # Behind the answer, which need not wait for it.
-        return self._respond(status, answer, BackgroundTask(_log_request, fields))
+        response = self._respond(status, answer, BackgroundTask(_log_request, fields))
+        if not body.asked_for:  # what comes next on this connection may be the body or another request
+            response.headers["Connection"] = "close"
+        return response
 
-    async def _predict(self, request: Request, body: Body) -> tuple[str, dict[str, Any]]:
-        """Admit the request, read its body, and let a worker answer it."""
+    async def _predict(
+        self, request: Request, body: Body, deadline: asyncio.Timeout
+    ) -> tuple[str, dict[str, Any]]:
+        """Read the request's body, admit it, and let a worker answer it.
+
+        A place is for a request that can be worked on: while a body arrives it takes none.
+        """
         if self._model is None:
             raise _unavailable("ModelNotReady", "The model is not loaded; /ping says why.")
+        if self.admitted >= self._most_admitted:
+            raise _overloaded()
+        picture = await body.read(inference.MAX_IMAGE_BYTES, self._arrivals, deadline)
         if not self._admit():
-            raise _unavailable("Overloaded", "Too many requests are waiting: try again in a second.")
+            raise _overloaded()
         try:
-            picture = await body.read(inference.MAX_IMAGE_BYTES)
             arrived = time.perf_counter()
             reply = Reply()
             self._workers.submit(self._answer, self._model, picture, request.headers, arrived, reply)
@@ -267,6 +283,9 @@ class Service:
     def _leave(self) -> None:
         with self._counting:
             self.admitted -= 1
+
+    def _refuse(self, refusal: Refusal) -> Response:
+        return self._respond(refusal.status, refusal.as_json())
 
     def _respond(self, status: HTTPStatus, body: str, after: BackgroundTask | None = None) -> Response:
         headers = {"Connection": "close"} if self.draining else {}
@@ -327,6 +346,10 @@ def _forget_traceback(error: BaseException | None) -> None:
         error = error.__context__
 
 
+def _overloaded() -> Refusal:
+    return _unavailable("Overloaded", "Too many requests are waiting: try again in a second.")
+
+
 def _unavailable(code: str, message: str) -> Refusal:
     return Refusal(HTTPStatus.SERVICE_UNAVAILABLE, code, message)
 
@@ -340,6 +363,8 @@ class Server(uvicorn.Server):
             service,
             host=settings.host,
             port=settings.port,
+            http=Protocol,
+            ws="none",
             log_config=None,
             access_log=False,
             lifespan="off",

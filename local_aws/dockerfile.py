@@ -94,7 +94,7 @@ def words(rest: str) -> list[str]:
     if rest.startswith("["):
         try:
             parsed = json.loads(rest)
-        except ValueError:
+        except (ValueError, RecursionError):
             parsed = None
         if isinstance(parsed, list) and all(isinstance(item, str) for item in parsed):
             return parsed
@@ -106,7 +106,7 @@ def command(rest: str) -> tuple[str, ...]:
     if rest.startswith("["):
         try:
             parsed = json.loads(rest)
-        except ValueError:
+        except (ValueError, RecursionError):
             parsed = None
         if isinstance(parsed, list) and all(isinstance(item, str) for item in parsed):
             return tuple(parsed)

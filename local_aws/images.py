@@ -14,7 +14,6 @@ import hashlib
 import os
 import shutil
 import sys
-import tarfile
 import threading
 import uuid
 from collections.abc import Iterable, Mapping
@@ -23,6 +22,7 @@ from pathlib import Path, PurePosixPath
 
 from local_aws import dockerfile
 from local_aws.build_context import copy_tree, is_ignored, listing, read_dockerignore, sources
+from local_aws.core.archives import UnsafeArchiveError, is_tar, unpack_tar
 from local_aws.core.errors import ValidationException
 from local_aws.core.store import Store
 from local_aws.dockerfile import DockerfileError, Instruction
@@ -283,14 +283,21 @@ class _Builder:
         for source in found:
             if source.is_dir():
                 copy_tree(source, target, origin, ignored)
-            elif instruction.keyword == "ADD" and tarfile.is_tarfile(source):
-                target.mkdir(parents=True, exist_ok=True)
-                with tarfile.open(source) as archive:
-                    archive.extractall(target, filter="data")
+            elif instruction.keyword == "ADD" and is_tar(source):
+                self._add(source, target)
             elif not is_ignored(source.relative_to(origin), ignored):
                 place = target / source.name if into_folder else target
                 place.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy2(source, place)
+
+    def _add(self, archive: Path, target: Path) -> None:
+        fresh = self._work / "added"
+        try:
+            unpack_tar(archive, fresh)
+        except UnsafeArchiveError as error:
+            raise DockerfileError(f"{archive.name} cannot be unpacked: {error}") from None
+        copy_tree(fresh, target, fresh, [])
+        shutil.rmtree(fresh)
 
     def _other_root(self, name: str) -> Path:
         stage = self._stage_named(name)

@@ -50,7 +50,7 @@ def of(state: Path) -> RootKey:
     try:
         document = json.loads(path.read_text())
         key = RootKey(document["AccessKeyId"], document["SecretAccessKey"])
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise UnusableRootKeyError(f"{path} holds no access key; remove it, and a new one is made") from error
     return key
 

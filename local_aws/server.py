@@ -171,9 +171,9 @@ def _owner(lock: IO[str]) -> str:
 
 
 def _make_private(folder: Path) -> None:
-    """Close a folder of ours that others could read; one that many share is not ours."""
+    """Close a folder that others could read, or fail where it is somebody else's; a shared one stays open."""
     found = folder.stat()
-    if found.st_uid == os.geteuid() and found.st_mode & 0o077 and not found.st_mode & stat.S_ISVTX:
+    if found.st_mode & 0o077 and not found.st_mode & stat.S_ISVTX:
         folder.chmod(0o700)
 
 

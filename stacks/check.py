@@ -48,7 +48,7 @@ def _context() -> dict[str, object]:
     """The context of cdk.json."""
     try:
         found = json.loads((ROOT / "cdk.json").read_text(encoding="utf-8")).get("context", {})
-    except (OSError, ValueError, AttributeError) as error:
+    except (OSError, ValueError, AttributeError, RecursionError) as error:
         raise _Wrong(f"cdk.json cannot be read as JSON: {error}") from None
     if not isinstance(found, dict):
         raise _Wrong('cdk.json: "context" has to be an object')

@@ -24,7 +24,10 @@ def chosen(context: Callable[[str], Any]) -> Settings:
     Raises:
         SettingsError: the file cannot be read, or a setting cannot be used.
     """
-    defaults = json.loads(context("defaults") or "{}")
+    try:
+        defaults = json.loads(context("defaults") or "{}")
+    except (ValueError, TypeError, RecursionError) as error:
+        raise SettingsError(f"-c defaults= is not JSON: {error}") from None
     config = context("config")
     if config is None:
         return load(_over(defaults, context(CONTEXT_KEY) or {}), "cdk.json")
@@ -36,7 +39,7 @@ def chosen(context: Callable[[str], Any]) -> Settings:
         raise SettingsError(
             f"config={config}: there is no file {path}; give one of {samples}, or the path of a .json file."
         ) from None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise SettingsError(f"config={config}: {path} cannot be read as JSON: {error}") from None
     return load(_over(defaults, values), str(path.relative_to(ROOT) if path.is_relative_to(ROOT) else path))
 

@@ -66,7 +66,7 @@ def switch() -> Rule:
 
 
 def text(pattern: str, allowed: str) -> Rule:
-    compiled = re.compile(pattern)
+    compiled = re.compile(pattern, re.ASCII)
     return Rule(allowed, lambda value: isinstance(value, str) and compiled.fullmatch(value) is not None)
 
 
@@ -301,7 +301,7 @@ def _read(kind: type[Any], values: object, path: str, source: str) -> Any:
             close = get_close_matches(str(key), known, n=1)
             guess = f' Did you mean "{close[0]}"?' if close else ""
             raise SettingsError(
-                f"{source}: {path}.{key} is not a setting.{guess} Known here: {', '.join(known)}."
+                f"{source}: {path}.{str(key)[:60]} is not a setting.{guess} Known here: {', '.join(known)}."
             )
     read: dict[str, Any] = {}
     for key, value in values.items():
@@ -379,5 +379,8 @@ def _family(instance_type: str) -> str:
 def _shown(value: object) -> str:
     """The value as it stands in the JSON file, short enough for a message."""
     words: Mapping[Any, str] = {True: "true", False: "false", None: "null"}
-    shown = words[value] if value is None or isinstance(value, bool) else repr(value).replace("'", '"')
+    try:
+        shown = words[value] if value is None or isinstance(value, bool) else repr(value).replace("'", '"')
+    except (ValueError, RecursionError):  # an int of thousands of digits, or brackets in brackets
+        shown = f"{type(value).__name__} of a size that nobody wrote by hand"
     return shown if len(shown) <= 80 else shown[:77] + "..."

@@ -7,10 +7,10 @@ champion that cannot be compared is told of, with the reason.
 
 from __future__ import annotations
 
+import gzip
 import json
-import tarfile
-import zlib
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,9 +19,11 @@ import torch
 from safetensors import SafetensorError
 from torch import Tensor
 
+from training_code import archives
 from training_code.batches import Batches
-from training_code.config import Config
+from training_code.config import Config, parse
 from training_code.data import Dataset, Found
+from training_code.errors import InvalidHyperparameter
 from training_code.evaluation import evaluate
 from training_code.machine import Machine
 from training_code.pictures import Transform
@@ -31,6 +33,13 @@ from training_code.stopping import Stopped, StopSignal
 
 _MAX_JSON_BYTES: Final = 16 * 1024 * 1024
 _MAX_WEIGHTS_BYTES: Final = 2 * 1024**3
+_MAX_UNPACKED_BYTES: Final = 8 * 1024**3
+_CHUNK: Final = 1024 * 1024
+_WANTED: Final = {
+    "model.json": _MAX_JSON_BYTES,
+    "classes.json": _MAX_JSON_BYTES,
+    "model.safetensors": _MAX_WEIGHTS_BYTES,
+}
 
 
 class _Incomparable(Exception):
@@ -83,7 +92,7 @@ def _asked(
     try:
         network = resnet(card["arch"], len(champion.classes))
         network.load_state_dict(champion.weights)
-    except (KeyError, ValueError, RuntimeError):
+    except (KeyError, ValueError, TypeError, RuntimeError):
         raise _Incomparable("has weights that fit no network of this training code") from None
     machine.place(network)
     split = _prepared(dataset.test, found, transform)
@@ -114,8 +123,8 @@ def _tested_on(card: dict[str, Any]) -> str:
 
 def _transform(card: dict[str, Any]) -> Transform:
     try:
-        transform = Transform.of_size(int(card["image_size"]))
-    except (KeyError, TypeError, ValueError):
+        transform = Transform.of_size(parse({"image_size": card["image_size"]}).image_size)
+    except (KeyError, InvalidHyperparameter):
         raise _Incomparable("does not say how its pictures are prepared") from None
     if transform.describe() != card.get("transform"):
         raise _Incomparable("prepares its pictures in another way than this training code")
@@ -124,27 +133,24 @@ def _transform(card: dict[str, Any]) -> Transform:
 
 def _read(archive: Path) -> _Champion:
     """The parts of the artifact that are needed, read without unpacking anything to the disk."""
-    wanted = {
-        "model.json": _MAX_JSON_BYTES,
-        "classes.json": _MAX_JSON_BYTES,
-        "model.safetensors": _MAX_WEIGHTS_BYTES,
-    }
-    parts: dict[str, bytes] = {}
     try:
-        with tarfile.open(archive) as tar:
-            for member in tar:
-                name = member.name.removeprefix("./")
-                file = (
-                    tar.extractfile(member)
-                    if member.isreg() and member.size <= wanted.get(name, -1)
-                    else None
-                )
-                if file is not None:
-                    parts[name] = file.read()
+        with gzip.open(archive) as packed:
+            parts = _parts(packed)
         card, classes = json.loads(parts["model.json"]), json.loads(parts["classes.json"])
         weights = safetensors.torch.load(parts["model.safetensors"])
-    except (tarfile.TarError, zlib.error, EOFError, OSError, ValueError, KeyError, SafetensorError):
+    except (*archives.DAMAGED, SafetensorError):
         raise _Incomparable("cannot be read as a model of this project") from None
     if not isinstance(card, dict) or not isinstance(classes, list):
         raise _Incomparable("cannot be read as a model of this project")
     return _Champion(card, tuple(str(each) for each in classes), weights)
+
+
+def _parts(packed: gzip.GzipFile) -> dict[str, bytes]:
+    parts: dict[str, bytes] = {}
+    for member, file in archives.files(packed, _MAX_UNPACKED_BYTES):
+        name = member.name.removeprefix("./")
+        if member.size <= _WANTED.get(name, -1):
+            parts[name] = b"".join(iter(partial(file.read, _CHUNK), b""))
+        if len(parts) == len(_WANTED):
+            break
+    return parts

@@ -8,11 +8,11 @@ mode each small file is a request of its own. Pictures are read out of it by pos
 from __future__ import annotations
 
 import os
-import tarfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from training_code import archives
 from training_code.errors import UnusableDataset
 from training_code.pictures import SUFFIXES
 
@@ -81,17 +81,17 @@ def _in_tar(path: Path) -> Files:
     by_class: dict[str, list[str]] = {}
     packed: dict[str, _Place] = {}
     try:
-        with tarfile.open(path, "r:") as tar:
-            for member in tar:
+        with path.open("rb") as tar:
+            for member, _ in archives.files(tar):
                 parts = PurePosixPath(member.name).parts
                 inner = [part for part in parts if part != "."]
-                if not member.isreg() or len(inner) < 2 or inner[0].startswith("."):
+                if len(inner) < 2 or inner[0].startswith("."):
                     continue
                 if _is_picture(inner[-1]):
                     label, rest = inner[0], "/".join(inner[1:])
                     by_class.setdefault(label, []).append(rest)
                     packed[f"{label}/{rest}"] = (member.offset_data, member.size)
-    except (tarfile.TarError, OSError) as error:
+    except archives.DAMAGED as error:
         raise UnusableDataset(
             f"{path.parent.name}/{path.name} cannot be read as an uncompressed tar ({error}); make it with "
             f"`tar -cf {path.name} -C <folder of the split> .`"

@@ -11,6 +11,7 @@ import re
 import struct
 from collections.abc import Iterator
 from enum import Enum
+from itertools import islice
 from typing import Final, NamedTuple
 
 MAX_PIXELS: Final = 52_000_000
@@ -23,6 +24,8 @@ _MOST_SEGMENTS: Final = 5_000
 _MOST_SCANS: Final = 1_000
 _MOST_CHUNKS: Final = 200
 """Of a PNG, beside those with pixels: each may take a millisecond to unpack."""
+_MOST_TAGS: Final = 2_000
+"""Of a TIFF, which has a few dozen."""
 _MOST_VALUES: Final = 1_000
 """In a tag of a TIFF; a palette has 768. Places of strips and tiles have a bound of their own."""
 
@@ -85,9 +88,8 @@ def orientation(exif: bytes, xmp: bytes) -> int:
     EXIF is asked first. Its tag should be of the type SHORT; any number counts, whatever the type, if it is a
     whole one. https://www.cipa.jp/std/documents/e/DC-008-2012_E.pdf
     """
-    while exif.startswith(b"Exif\0\0"):
-        exif = exif[6:]
-    for tag in _tags(exif):
+    prefix = b"Exif\0\0"  # a WebP may have it once too often
+    for tag in islice(_tags(exif.removeprefix(prefix).removeprefix(prefix)), _MOST_TAGS):
         if tag.number == _ORIENTATION:
             return _one_to_eight(tag.first())
     found = re.search(rb"tiff:Orientation(?:=\"|>)([1-8])", xmp)
@@ -256,7 +258,9 @@ def _tiff(content: bytes) -> Parts:
     if content[2:4] not in (b"*\0", b"\0*", b"+\0"):  # a big-endian BigTIFF is misread by Pillow
         raise UndecodablePicture(Problem.UNKNOWN, "is no TIFF that can be read")
     drawing, tags = bytearray(content), dict[int, _Tag]()
-    for tag in _tags(content):
+    for number, tag in enumerate(_tags(content)):
+        if number == _MOST_TAGS:
+            raise made_slow(f"has more than {_MOST_TAGS:,} tags")
         if tag.number in tags or tag.number not in _DRAWING:
             drawing[tag.at + 2 : tag.at + 4] = _TYPE_OF_NONE
         tags.setdefault(tag.number, tag)

@@ -111,7 +111,7 @@ class Job:
             return {}
         try:
             values = json.loads(path.read_text(encoding="utf-8"))
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise InvalidHyperparameter(f"{path} is not JSON: {error}") from None
         if not isinstance(values, dict):
             raise InvalidHyperparameter(f"{path} must hold one JSON object of names and values")

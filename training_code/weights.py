@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import pickle
 import re
+import struct
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -23,6 +24,11 @@ from training_code.resnet import resnet
 
 ARCHS: Final = ("resnet18", "resnet34", "resnet50")
 _SUFFIXES: Final = (".safetensors", ".pth", ".pt")
+# A damaged or hostile file makes the readers fail with whatever their code happens to raise.
+_UNREADABLE: Final = (
+    *(SafetensorError, pickle.PickleError, RuntimeError, EOFError, OSError, struct.error, AssertionError),
+    *(ValueError, TypeError, LookupError, ArithmeticError, AttributeError, MemoryError),
+)
 _HEAD: Final = ("fc.weight", "fc.bias")
 _WRAPPERS: Final = ("state_dict", "model_state_dict", "model", "net")
 _BLOCKS: Final = {
@@ -102,7 +108,7 @@ def read(path: Path) -> dict[str, Tensor]:
             content: Any = safetensors.torch.load_file(path)
         else:
             content = torch.load(path, map_location="cpu", weights_only=True)
-    except (SafetensorError, pickle.UnpicklingError, RuntimeError, EOFError, ValueError, OSError) as error:
+    except _UNREADABLE as error:
         raise UnusableWeights(_why_unreadable(path, error)) from None
     return _tensors(path, content)
 

@@ -1,18 +1,20 @@
 """The page's drawings, as inline SVG: no script, no font, no address outside the page.
 
-Colours are the page's CSS variables, so a drawing follows the reader's light or dark setting. Every mark has
-a title that a pointer resting on it shows.
+Here is where things lie; templates/charts.html draws them. Colours are the page's CSS variables, so a drawing
+follows the reader's light or dark setting. Every mark has a title that a pointer resting on it shows.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from html import escape
-from typing import Final
+from typing import Any, Final
+
+from markupsafe import Markup
 
 from cli.tuning_report.importance import logarithmic
 from cli.tuning_report.read import Axis, Search, Trial
+from cli.tuning_report.templates import chart
 
 _TOP: Final = 40
 _HEIGHT: Final = 320
@@ -20,60 +22,56 @@ _STEP: Final = 150
 _SIDE: Final = 70
 
 
-def coordinates(search: Search) -> str:
+def coordinates(search: Search) -> Markup:
     """Parallel coordinates: an axis per hyperparameter and one for the objective, a line per trial.
 
     The better a trial, the stronger its line; the best is drawn last, in its own colour.
     """
-    ranked = search.ranked
-    columns = len(search.axes) + 1
-    width = 2 * _SIDE + _STEP * (columns - 1)
-    goal = _goal(search)
-    parts = [_opening(f"Parallel coordinates of {len(ranked)} trials", width, _HEIGHT + 2 * _TOP)]
-    for place in range(columns):
-        x = _SIDE + place * _STEP
-        parts.append(f'<line class="axis" x1="{x}" x2="{x}" y1="{_TOP}" y2="{_TOP + _HEIGHT}"/>')
+    ranked, axes = search.ranked, [*search.axes, _goal(search)]
+    lines = []
     for rank in range(len(ranked) - 1, -1, -1):
         trial = ranked[rank]
         values = [*(trial.values.get(axis.name) for axis in search.axes), trial.objective]
         points = [
             (_SIDE + place * _STEP, _y(axis, value))
-            for place, (axis, value) in enumerate(zip([*search.axes, goal], values, strict=True))
+            for place, (axis, value) in enumerate(zip(axes, values, strict=True))
             if value is not None
         ]
-        strength = 100 if len(ranked) == 1 else round(100 - 85 * rank / (len(ranked) - 1))
-        style = "trial first" if rank == 0 else "trial"
-        path = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
-        parts.append(
-            f'<polyline class="{style}" style="--strength:{strength}%" points="{path}">'
-            f"<title>{escape(said(search, trial))}</title></polyline>"
+        lines.append(
+            {
+                "style": "trial first" if rank == 0 else "trial",
+                "strength": 100 if len(ranked) == 1 else round(100 - 85 * rank / (len(ranked) - 1)),
+                "points": " ".join(f"{x:.1f},{y:.1f}" for x, y in points),
+                "says": said(search, trial),
+            }
         )
-    for place, axis in enumerate([*search.axes, goal]):
-        parts.append(_labels(axis, _SIDE + place * _STEP, last=place == columns - 1))
-    return "".join([*parts, "</svg>"])
+    return chart(
+        "coordinates",
+        f"Parallel coordinates of {len(ranked)} trials",
+        2 * _SIDE + _STEP * len(search.axes),
+        {"top": _TOP, "height": _HEIGHT},
+        [_SIDE + place * _STEP for place in range(len(axes))],
+        lines,
+        [
+            _labels(axis, _SIDE + place * _STEP, last=place == len(axes) - 1)
+            for place, axis in enumerate(axes)
+        ],
+    )
 
 
-def progress(search: Search) -> str:
+def progress(search: Search) -> Markup:
     """The objective of each trial in the order they were started, and the best so far."""
     measured = [(number, trial) for number, trial in enumerate(search.trials, 1) if trial.measured]
-    width, height, left, right = 560, 240, 62, 20
+    box = {"width": 560, "height": 240, "left": 62, "right": 20}
     low, high = _spread([trial.objective or 0.0 for _, trial in measured])
     last = max(len(search.trials), 2)
 
     def x(number: int) -> float:
-        return left + (number - 1) / (last - 1) * (width - left - right)
+        return box["left"] + (number - 1) / (last - 1) * (box["width"] - box["left"] - box["right"])
 
     def y(value: float) -> float:
-        return 14 + (high - value) / (high - low) * (height - 48)
+        return 14 + (high - value) / (high - low) * (box["height"] - 48)
 
-    parts = [_opening(f"{search.metric} by trial", width, height)]
-    for value in (low, (low + high) / 2, high):
-        parts.append(
-            f'<line class="grid" x1="{left}" x2="{width - right}" y1="{y(value):.1f}" y2="{y(value):.1f}"/>'
-            f'<text x="{left - 8}" y="{y(value) + 4:.1f}" text-anchor="end">{number_text(value)}</text>'
-        )
-    for number in sorted({1, (last + 1) // 2, last}):
-        parts.append(f'<text x="{x(number):.1f}" y="{height - 8}" text-anchor="middle">{number}</text>')
     best: list[str] = []
     so_far: float | None = None
     for number, trial in measured:
@@ -83,29 +81,25 @@ def progress(search: Search) -> str:
             value = max(so_far, value) if search.maximize else min(so_far, value)
         so_far = value
         best.append(f"{x(number):.1f},{y(so_far):.1f}")
-    parts.append(f'<polyline class="best" points="{" ".join(best)}"/>')
-    parts.extend(
-        f'<circle cx="{x(number):.1f}" cy="{y(trial.objective or 0.0):.1f}" r="5">'
-        f"<title>{escape(said(search, trial))}</title></circle>"
-        for number, trial in measured
+    return chart(
+        "progress",
+        f"{search.metric} by trial",
+        box,
+        [(y(value), number_text(value)) for value in (low, (low + high) / 2, high)],
+        [(x(number), number) for number in sorted({1, (last + 1) // 2, last})],
+        " ".join(best),
+        [(x(number), y(trial.objective or 0.0), said(search, trial)) for number, trial in measured],
     )
-    return "".join([*parts, "</svg>"])
 
 
-def bars(shares: Mapping[str, float]) -> str:
+def bars(shares: Mapping[str, float]) -> Markup:
     """Importances as bars with their percentages, the largest first."""
-    rows = [
-        f'<tr><th scope="row">{escape(name)}</th><td>'
-        f'<span class="bar" style="--share:{share * 100:.1f}%"></span></td>'
-        f'<td class="number">{share:.0%}</td></tr>'
-        for name, share in sorted(shares.items(), key=lambda item: -item[1])
-    ]
-    return f'<table class="bars"><tbody>{"".join(rows)}</tbody></table>'
+    return chart("bars", sorted(shares.items(), key=lambda item: -item[1]))
 
 
 def said(search: Search, trial: Trial) -> str:
     """A trial in one line: its objective and its values."""
-    values = ", ".join(f"{name} {_value_text(value)}" for name, value in trial.values.items())
+    values = ", ".join(f"{name} {value_text(value)}" for name, value in trial.values.items())
     result = number_text(trial.objective) if trial.objective is not None else trial.status
     return f"{trial.name}: {search.metric} {result} ({values})"
 
@@ -115,7 +109,8 @@ def number_text(value: float) -> str:
     return f"{value:.4g}"
 
 
-def _value_text(value: float | str) -> str:
+def value_text(value: float | str) -> str:
+    """A hyperparameter's value."""
     return value if isinstance(value, str) else number_text(value)
 
 
@@ -148,7 +143,7 @@ def _y(axis: Axis, value: float | str) -> float:
     return _TOP + (1 - _share(axis, value)) * _HEIGHT
 
 
-def _labels(axis: Axis, x: float, *, last: bool) -> str:
+def _labels(axis: Axis, x: float, *, last: bool) -> dict[str, Any]:
     """An axis's name and ends; drawn over the lines, beside the axis, of the last one outside."""
     ends: list[tuple[float, str]]
     if axis.choices:
@@ -159,17 +154,4 @@ def _labels(axis: Axis, x: float, *, last: bool) -> str:
             middle = math.sqrt(axis.low * axis.high)
             ends.append((_y(axis, middle), number_text(middle)))
     side, anchor = (8, "start") if last else (-8, "end")
-    labels = "".join(
-        f'<text class="tick" x="{x + side:.1f}" y="{y + 4:.1f}" text-anchor="{anchor}">{escape(text)}</text>'
-        for y, text in ends
-    )
-    return (
-        f'{labels}<text class="name" x="{x}" y="{_TOP - 18}" text-anchor="middle">{escape(axis.name)}</text>'
-    )
-
-
-def _opening(title: str, width: float, height: float) -> str:
-    return (
-        f'<svg class="chart" viewBox="0 0 {width} {height}" style="--width:{width}px" role="img" '
-        f'aria-label="{escape(title)}">'
-    )
+    return {"name": axis.name, "x": x, "side": x + side, "anchor": anchor, "ends": ends}

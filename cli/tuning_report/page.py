@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from datetime import datetime
-from html import escape
 from pathlib import Path
+from typing import Any
+
+from markupsafe import Markup
 
 from cli.trials import log_of
-from cli.tuning_report import charts
+from cli.tuning_report import charts, templates
 from cli.tuning_report.importance import FEW_TRIALS, LEAST_TRIALS, importance
 from cli.tuning_report.read import Search, Trial
 
@@ -15,42 +17,33 @@ from cli.tuning_report.read import Search, Trial
 def render(search: Search, now: datetime) -> str:
     """The whole page as HTML."""
     style = (Path(__file__).parent / "page.css").read_text(encoding="utf-8")
-    title = escape(f"Search {search.name}")
-    ranked = search.ranked
-    sections = [_tiles(search)]
-    if ranked:
-        sections += [_leaderboard(search), _coordinates(search), _pair(search)]
-    else:
-        sections.append("<section><h2>No trial has reported its objective yet</h2></section>")
-    failed = [trial for trial in search.trials if trial.failed]
-    if failed:
-        sections.append(_failures(failed))
-    return (
-        '<!doctype html><html lang="en"><head><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{title}</title><style>{style}</style></head><body><main><header>"
-        f'<p class="eyebrow">Hyperparameter search</p><h1>{escape(search.name)}</h1>'
-        f'<p class="verdict">{_verdict(search)}</p></header>{"".join(sections)}'
-        f'<p class="note">Written {now:%Y-%m-%d %H:%M} UTC from what SageMaker tells of the search.</p>'
-        "</main></body></html>\n"
+    shares = importance(search)
+    return templates.page(
+        search=search,
+        style=Markup(style),  # noqa: S704  (our own file)
+        verdict=_verdict(search),
+        tiles=_tiles(search),
+        rows=_leaderboard(search) if search.ranked else [],
+        coordinates=charts.coordinates(search) if search.ranked else "",
+        progress=charts.progress(search) if search.ranked else "",
+        depended=_depended(search, shares),
+        bars="" if shares is None else charts.bars(shares),
+        failed=[(trial, log_of(trial.name)) for trial in search.trials if trial.failed],
+        now=f"{now:%Y-%m-%d %H:%M}",
     )
 
 
 def _verdict(search: Search) -> str:
     better = "highest" if search.maximize else "lowest"
-    started = f"A {escape(search.strategy)} search for the {better} {escape(search.metric)}: {search.status}."
-    warm = f" It started warm from {escape(', '.join(search.parents))}." if search.parents else ""
+    started = f"A {search.strategy} search for the {better} {search.metric}: {search.status}."
+    warm = f" It started warm from {', '.join(search.parents)}." if search.parents else ""
     if not search.ranked:
         return started + warm
-    best = search.ranked[0]
-    found = ", ".join(
-        f"{escape(name)} {escape(value) if isinstance(value, str) else charts.number_text(value)}"
-        for name, value in best.values.items()
-    )
+    found = ", ".join(f"{name} {charts.value_text(value)}" for name, value in search.ranked[0].values.items())
     return f"{started}{warm} The best trial had {found}."
 
 
-def _tiles(search: Search) -> str:
+def _tiles(search: Search) -> list[tuple[str, str, str]]:
     ranked = search.ranked
     seconds = [trial.seconds for trial in search.trials if trial.seconds is not None]
     tiles = [
@@ -60,87 +53,41 @@ def _tiles(search: Search) -> str:
     ]
     if search.ended is not None:
         tiles.append(("From start to end", _duration((search.ended - search.created).total_seconds()), ""))
-    cells = "".join(
-        f"<div><span>{escape(name)}</span><strong>{escape(value)}</strong><small>{escape(more)}</small></div>"
-        for name, value, more in tiles
-    )
-    return f'<section class="tiles">{cells}</section>'
+    return tiles
 
 
-def _leaderboard(search: Search) -> str:
-    head = "".join(f'<th scope="col" class="number">{escape(axis.name)}</th>' for axis in search.axes)
+def _leaderboard(search: Search) -> list[dict[str, Any]]:
     rest = [trial for trial in search.trials if not trial.measured]
-    rows = "".join(_row(search, trial, str(rank)) for rank, trial in enumerate(search.ranked, 1))
-    rows += "".join(_row(search, trial, "–") for trial in rest)
-    return (
-        "<section><h2>Leaderboard</h2>"
-        '<div class="scroll"><table class="plain"><thead><tr><th scope="col">#</th><th scope="col">Trial</th>'
-        f'<th scope="col" class="number">{escape(search.metric)}</th>{head}'
-        '<th scope="col" class="number">Time</th><th scope="col">Ended as</th></tr></thead>'
-        f"<tbody>{rows}</tbody></table></div></section>"
-    )
+    return [
+        *(_row(search, trial, str(rank)) for rank, trial in enumerate(search.ranked, 1)),
+        *(_row(search, trial, "–") for trial in rest),
+    ]
 
 
-def _row(search: Search, trial: Trial, rank: str) -> str:
-    cells = []
-    for axis in search.axes:
-        value = trial.values.get(axis.name, "")
-        text = value if isinstance(value, str) else charts.number_text(value)
-        cells.append(f'<td class="number">{escape(text)}</td>')
-    result = charts.number_text(trial.objective) if trial.objective is not None else ""
-    first = ' class="first"' if rank == "1" else ""
-    name = trial.name.removeprefix(f"{search.name}-")
-    return (
-        f'<tr{first}><td>{rank}</td><td title="{escape(trial.name)}">{escape(name)}</td>'
-        f'<td class="number">{result}</td>{"".join(cells)}'
-        f'<td class="number">{_duration(trial.seconds) if trial.seconds is not None else ""}</td>'
-        f"<td>{escape(trial.status)}{f': {escape(trial.reason)}' if trial.reason else ''}</td></tr>"
-    )
+def _row(search: Search, trial: Trial, rank: str) -> dict[str, Any]:
+    return {
+        "rank": rank,
+        "trial": trial.name,
+        "name": trial.name.removeprefix(f"{search.name}-"),
+        "result": charts.number_text(trial.objective) if trial.objective is not None else "",
+        "cells": [charts.value_text(trial.values.get(axis.name, "")) for axis in search.axes],
+        "time": _duration(trial.seconds) if trial.seconds is not None else "",
+        "status": f"{trial.status}: {trial.reason}" if trial.reason else trial.status,
+    }
 
 
-def _coordinates(search: Search) -> str:
-    return (
-        "<section><h2>Every trial across the hyperparameters</h2>"
-        '<p class="note">One line per trial; the better, the stronger. '
-        '<span class="key"></span> is the best. Each axis has the scale it was searched on.</p>'
-        f'<div class="scroll wide">{charts.coordinates(search)}</div></section>'
-    )
-
-
-def _pair(search: Search) -> str:
-    return (
-        '<div class="pair"><section><h2>Trial by trial</h2>'
-        f'<p class="note">{escape(search.metric)} in the order the trials were started; the line is the best '
-        f'so far.</p><div class="scroll small">{charts.progress(search)}</div></section>'
-        f"<section><h2>What it depended on</h2>{_importance(search)}</section></div>"
-    )
-
-
-def _importance(search: Search) -> str:
-    shares = importance(search)
+def _depended(search: Search, shares: dict[str, float] | None) -> str:
     if shares is None:
-        return (
-            f'<p class="note">Too little to tell: it takes {LEAST_TRIALS} trials with different results at '
-            "least.</p>"
-        )
+        return f"Too little to tell: it takes {LEAST_TRIALS} trials with different results at least."
     few = (
         f" With fewer than {FEW_TRIALS} trials, take it as a hint only."
         if len(search.ranked) < FEW_TRIALS
         else ""
     )
     return (
-        f'<p class="note">The share of the differences in {escape(search.metric)} that each hyperparameter '
-        f"explains (functional analysis of variance).{few}</p>{charts.bars(shares)}"
+        f"The share of the differences in {search.metric} that each hyperparameter explains (functional "
+        f"analysis of variance).{few}"
     )
-
-
-def _failures(failed: list[Trial]) -> str:
-    items = "".join(
-        f"<dt>{escape(trial.name)}</dt><dd>{escape(trial.reason or 'no reason was given')} "
-        f"({escape(log_of(trial.name))})</dd>"
-        for trial in failed
-    )
-    return f"<section><h2>Failed trials</h2><dl>{items}</dl></section>"
 
 
 def _duration(seconds: float) -> str:

@@ -21,7 +21,7 @@ def handler(event: dict[str, Any], context: Any) -> None:
     The physical id is the parameter's name: with another name, CloudFormation deletes the old parameter.
     """
     logs.start("champion-parameter", context)
-    name = event["ResourceProperties"]["ParameterName"]
+    name = custom_resource.property_of(event, "ParameterName")
     if event["RequestType"] == "Delete":
         name = event["PhysicalResourceId"]
         # A Create that failed before it had a name: there is nothing of ours to delete.

@@ -42,7 +42,7 @@ def read(s3: Any, bucket: str, folder: str, version: str, now: datetime, hours: 
                 if str(answer["model"]["version"]) != version:
                     continue
                 label, confidence = str(answer["predicted_class"]), float(answer["confidence"])
-            except (KeyError, TypeError, ValueError):
+            except (LookupError, TypeError, ValueError, OverflowError):
                 continue
             if 0 <= confidence <= 1:
                 found.classes[label] += 1
@@ -59,5 +59,5 @@ def _answers(s3: Any, bucket: str, prefix: str) -> Iterator[Any]:
                     output = json.loads(line)["captureData"]["endpointOutput"]
                     data = output["data"]
                     yield json.loads(base64.b64decode(data) if output["encoding"] == "BASE64" else data)
-                except (ValueError, KeyError, TypeError):
+                except (ValueError, LookupError, TypeError, RecursionError):
                     continue

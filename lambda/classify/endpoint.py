@@ -101,7 +101,7 @@ def _of_container(response: Any) -> Refusal:
     try:
         given = json.loads(text)["error"]
         code, message = str(given["code"]), str(given["message"])
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, LookupError, TypeError, RecursionError):
         logs.warning("the container's error has no code", status=status, text=text[:500])
         return timeout() if status in (0, 504) else broken()
     if status not in _PASSED_ON:

@@ -15,7 +15,9 @@ from common.environment import ClassifySettings, read
 
 def handler(event: dict[str, Any], context: Any) -> proxy.Answer:
     """API Gateway's proxy answer: 200, or an error with code, message and the request's id."""
-    request_id = proxy.request_id(event, logs.start("classify", context))
+    began_id = logs.start("classify", context)
+    event = event if isinstance(event, dict) else {}  # API Gateway sends an object; a direct call may not
+    request_id = proxy.request_id(event, began_id)
     logs.bind(apiRequestId=request_id, route=proxy.route(event))
     began = time.monotonic()
     origin = ""

@@ -20,6 +20,7 @@ Answer = dict[str, Any]
 _IMAGE_TYPE = re.compile(r"image/[a-z0-9.+-]{1,40}")
 # No type at all, or what curl calls any --data-binary: the bytes will tell whether it is a picture.
 _UNTYPED = ("", "application/octet-stream", "application/x-image", "application/x-www-form-urlencoded")
+_MOST_SHOWN = 200
 _TOP_K = re.compile(r"[0-9]{1,4}")
 
 
@@ -35,14 +36,13 @@ class Picture:
 
 def route(event: Mapping[str, Any]) -> str:
     """`POST /classify` and the like: the method and the path without stage and slash at the end."""
-    path = str(event.get("resource") or event.get("path") or "/")
-    return f"{event.get('httpMethod', '')} {path.rstrip('/') or '/'}"
+    path = str(event.get("resource") or event.get("path") or "/")[:_MOST_SHOWN]
+    return f"{str(event.get('httpMethod', ''))[:_MOST_SHOWN]} {path.rstrip('/') or '/'}"
 
 
 def request_id(event: Mapping[str, Any], otherwise: str) -> str:
     """The id that API Gateway gave the request, which also stands in its own log and header."""
-    context = event.get("requestContext")
-    return str((context.get("requestId") if isinstance(context, Mapping) else None) or otherwise)
+    return str(_object(event, "requestContext").get("requestId") or otherwise)
 
 
 def picture(event: Mapping[str, Any], max_bytes: int) -> Picture:
@@ -52,7 +52,7 @@ def picture(event: Mapping[str, Any], max_bytes: int) -> Picture:
         Refusal: 400 EmptyBody, InvalidBody or InvalidTopK, 413 PayloadTooLarge, 415 UnsupportedMediaType.
     """
     content_type = _content_type(event)
-    top_k = str((event.get("queryStringParameters") or {}).get("top_k", ""))
+    top_k = str(_object(event, "queryStringParameters").get("top_k", ""))
     if top_k and not _TOP_K.fullmatch(top_k):
         raise Refusal(
             400, "InvalidTopK", f"top_k = {top_k[:20]!r} is not a whole number; leave it out to get 5."
@@ -76,6 +76,7 @@ def refused(refusal: Refusal, request: str) -> Answer:
 
 
 def _answer(status: int, body: str, content_type: str, headers: Mapping[str, str]) -> Answer:
+    body = body.encode(errors="replace").decode()  # half a surrogate pair cannot be sent
     return {
         "statusCode": status,
         "headers": {
@@ -89,8 +90,14 @@ def _answer(status: int, body: str, content_type: str, headers: Mapping[str, str
     }
 
 
+def _object(event: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+    """An object of the event; empty when it is missing or, in a direct call, something else."""
+    value = event.get(key)
+    return value if isinstance(value, Mapping) else {}
+
+
 def _content_type(event: Mapping[str, Any]) -> str:
-    headers = event.get("headers") or {}
+    headers = _object(event, "headers")
     given = next((str(value) for key, value in headers.items() if key.lower() == "content-type"), "")
     kind = given.split(";")[0].strip().lower()
     if _IMAGE_TYPE.fullmatch(kind):
@@ -107,14 +114,14 @@ def _content_type(event: Mapping[str, Any]) -> str:
 
 
 def _body(event: Mapping[str, Any], max_bytes: int) -> bytes:
-    text = event.get("body") or ""
+    text = str(event.get("body") or "")
     encoded = bool(event.get("isBase64Encoded"))
     # Judged by its length before it is decoded: four characters carry three bytes.
     size = len(text) * 3 // 4 if encoded else len(text)
     if size > max_bytes + 2:
         raise _too_large(size, max_bytes)
     if not encoded:
-        return str(text).encode()
+        return text.encode(errors="replace")
     try:
         body = base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError) as error:

@@ -13,8 +13,29 @@ from typing import Any
 from urllib.request import Request, urlopen
 
 from common import logs
+from common.errors import InvalidPayload, listed
 
 _REASON_LENGTH = 1000
+_REQUIRED = ("RequestType", "ResponseURL", "StackId", "RequestId", "LogicalResourceId")
+
+
+def property_of(event: object, name: str) -> str:
+    """A text among the resource's properties, of a request that can be answered.
+
+    Raises:
+        InvalidPayload: it is no request of CloudFormation's for this resource.
+    """
+    if not isinstance(event, Mapping) or not all(isinstance(event.get(key), str) for key in _REQUIRED):
+        raise InvalidPayload(f"a request of CloudFormation has the texts {listed(_REQUIRED)}")
+    if not event["ResponseURL"].startswith(("https://", "http://")):
+        raise InvalidPayload("ResponseURL is no address that can be answered")
+    if event["RequestType"] == "Delete" and not isinstance(event.get("PhysicalResourceId"), str):
+        raise InvalidPayload("a Delete names its PhysicalResourceId")
+    properties = event.get("ResourceProperties")
+    value = properties.get(name) if isinstance(properties, Mapping) else None
+    if not isinstance(value, str):
+        raise InvalidPayload(f"ResourceProperties lacks the text {name}")
+    return value
 
 
 def answer(event: Mapping[str, Any], physical_id: str, act: Callable[[], None]) -> None:

@@ -7,6 +7,7 @@ set.
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, dataclass, fields
@@ -156,9 +157,12 @@ def _whole(name: str, text: str) -> int:
 
 def _number(name: str, text: str) -> float:
     try:
-        return float(text)
+        number = float(text)
     except ValueError:
-        raise MissingSetting(f"environment variable {name}={text!r} is not a number") from None
+        number = math.nan
+    if not math.isfinite(number):
+        raise MissingSetting(f"environment variable {name}={text!r} is not a number")
+    return number
 
 
 _KINDS: Mapping[str, Callable[[str, str], Any]] = {"int": _whole, "float": _number}

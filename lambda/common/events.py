@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from common.errors import InvalidPayload
+from common.recipe_keys import shown
 
 TUNING_JOB = "SageMaker HyperParameter Tuning Job State Change"
 TRAINING_JOB = "SageMaker Training Job State Change"
@@ -28,6 +29,17 @@ class Event:
     time: str
     """When it happened, as `2026-11-20T12:00:00Z`: texts of this form sort as times."""
     detail: Mapping[str, Any]
+
+    def name(self, key: str) -> str:
+        """A name in the detail.
+
+        Raises:
+            InvalidPayload: there is none; AWS's own events always have theirs.
+        """
+        name = self.text(key)
+        if not name:
+            raise InvalidPayload(f"the event's detail lacks the name {key}")
+        return name
 
     def text(self, key: str) -> str:
         """A text of the detail, empty when it is missing or something else."""
@@ -56,6 +68,7 @@ def _utc(time: object) -> str:
     """
     try:
         parsed = datetime.fromisoformat(str(time))
-    except ValueError:
-        raise InvalidPayload(f"the event's time {time!r} is not an ISO 8601 time") from None
-    return parsed.replace(tzinfo=parsed.tzinfo or UTC).astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        utc = parsed.replace(tzinfo=parsed.tzinfo or UTC).astimezone(UTC)
+    except (ValueError, OverflowError, RecursionError):  # the first and last hours there are have no UTC
+        raise InvalidPayload(f"the event's time {shown(time)} is not an ISO 8601 time") from None
+    return utc.strftime("%Y-%m-%dT%H:%M:%SZ")

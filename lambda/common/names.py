@@ -9,6 +9,7 @@ import re
 from hashlib import sha256
 
 from common.errors import InvalidName
+from common.recipe_keys import shown
 
 TUNING_NAME_LENGTH = 32
 TRAINING_NAME_LENGTH = 63
@@ -39,12 +40,12 @@ def checked(name: str, project: str, limit: int) -> str:
     """
     if not name.startswith(f"{project}-"):
         raise InvalidName(
-            f'job name "{name}" has to start with "{project}-", as everything of this project does'
+            f'job name {shown(name)} has to start with "{project}-", as everything of this project does'
         )
     if len(name) > limit:
-        raise InvalidName(f'job name "{name}" has {len(name)} characters; at most {limit} are allowed')
+        raise InvalidName(f"job name {shown(name)} has {len(name)} characters; at most {limit} are allowed")
     if not _NAME.fullmatch(name):
         raise InvalidName(
-            f'job name "{name}" may have letters, digits and hyphens only, and no hyphen at its end'
+            f"job name {shown(name)} may have letters, digits and hyphens only, and no hyphen at its end"
         )
     return name

@@ -91,8 +91,10 @@ def parse(name: str, text: str, source: str) -> Recipe:
     """
     try:
         tables = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except ValueError as error:  # TOML's own, or Python's for a number of thousands of digits
         raise InvalidRecipe(f"{source} is not valid TOML: {error}") from None
+    except RecursionError:
+        raise InvalidRecipe(f"{source} is not valid TOML: it is nested too deeply") from None
     return from_tables(name, tables, source)
 
 
@@ -136,7 +138,8 @@ def _checked(tables: Mapping[str, object], source: str, *, whole: bool) -> dict[
     for name, table in tables.items():
         if name not in TABLES:
             raise InvalidRecipe(
-                f"{source} has no table [{name}]{suggest(name, TABLES) or ';'} there are: {listed(TABLES)}"
+                f"{source} has no table [{name[:60]}]{suggest(name, TABLES) or ';'} there are: "
+                f"{listed(TABLES)}"
             )
         known = {**TABLES[name], "ranges": None} if name == "tuning" else TABLES[name]
         checked[name] = _table(name, table, known, source)
@@ -152,7 +155,7 @@ def _table(name: str, table: object, keys: Mapping[str, Key | None], source: str
     for key, value in table.items():
         if key not in keys:
             raise InvalidRecipe(
-                f'{source}: [{name}] has no key "{key}"{suggest(key, keys) or ";"} '
+                f"{source}: [{name}] has no key {shown(key)}{suggest(key, keys) or ';'} "
                 f"allowed are: {listed(keys)}"
             )
         spec = keys[key]

@@ -40,7 +40,7 @@ class Number:
         Raises:
             InvalidRecipe: not a number (true is none), not whole where it has to be, or out of bounds.
         """
-        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        if isinstance(value, bool) or not isinstance(value, int | float) or not _finite(value):
             raise InvalidRecipe(f"{where} = {shown(value)} is not allowed; it has to be {self.allowed}")
         outside = not self.least <= value <= self.most
         at_open_bound = (self.above and value == self.least) or (self.below and value == self.most)
@@ -101,7 +101,7 @@ class Words:
         for word in words:
             if self.known and word not in self.known:
                 raise InvalidRecipe(
-                    f'{where} has no "{word}"{suggest(word, self.known) or ";"} there are: '
+                    f"{where} has no {shown(word)}{suggest(word, self.known) or ';'} there are: "
                     f"{listed(self.known)}"
                 )
         return words
@@ -128,12 +128,13 @@ class Nested:
         for name, table in value.items():
             if name not in self.keys:
                 raise InvalidRecipe(
-                    f'{where} has no "{name}"{suggest(name, self.keys) or ";"} there are: {listed(self.keys)}'
+                    f"{where} has no {shown(name)}{suggest(name, self.keys) or ';'} there are: "
+                    f"{listed(self.keys)}"
                 )
             for key, number in table.items():
                 if key not in self.keys[name]:
                     raise InvalidRecipe(
-                        f'{where}: {name} has no "{key}"{suggest(key, self.keys[name]) or ";"} '
+                        f"{where}: {name} has no {shown(key)}{suggest(key, self.keys[name]) or ';'} "
                         f"there are: {listed(self.keys[name])}"
                     )
                 Number(least=-1e12, most=1e12).check(number, f"{where}: {name}.{key}")
@@ -279,7 +280,14 @@ optional.
 """
 
 
+def _finite(value: float) -> bool:
+    return isinstance(value, int) or math.isfinite(value)  # a large enough int is no float
+
+
 def shown(value: object) -> str:
     """The value as a message shows it: text in double quotes, the rest as Python writes it, never long."""
-    text = f'"{value}"' if isinstance(value, str) else repr(value)
+    try:
+        text = f'"{value}"' if isinstance(value, str) else repr(value)
+    except (ValueError, RecursionError):  # an int of thousands of digits, or brackets in brackets
+        text = f"{type(value).__name__} of a size that nobody wrote by hand"
     return text if len(text) <= 80 else text[:77] + "..."

@@ -52,7 +52,7 @@ def read_ranges(ranges: Mapping[str, Mapping[str, object]], source: str) -> tupl
 
 
 def _range(name: str, table: Mapping[str, object], source: str) -> Range:
-    where = f"{source}: [tuning.ranges.{name}]"
+    where = f"{source}: [tuning.ranges.{name[:60]}]"
     spec = HYPERPARAMETERS.get(name)
     if spec is None:
         near = suggest(name, HYPERPARAMETERS) or ";"
@@ -62,7 +62,9 @@ def _range(name: str, table: Mapping[str, object], source: str) -> Range:
     for key in table:
         if key not in allowed:
             near = suggest(key, allowed) or ";"
-            raise InvalidRecipe(f'{where} has no key "{key}"{near} a {kind} range has: {listed(allowed)}')
+            raise InvalidRecipe(
+                f"{where} has no key {shown(key)}{near} a {kind} range has: {listed(allowed)}"
+            )
     if kind == "categorical":
         return Range(name=name, type=kind, values=_values(spec, table.get("values"), where))
     return _numeric(name, kind, spec, table, where)

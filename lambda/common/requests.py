@@ -60,7 +60,7 @@ def parse(payload: object, *, with_hyperparameters: bool) -> LaunchRequest:
         if key not in known:
             near = suggest(str(key), known) or ";"
             raise InvalidPayload(
-                f'the payload has the unknown key "{key}"{near} allowed are: {listed(known)}'
+                f"the payload has the unknown key {shown(str(key))}{near} allowed are: {listed(known)}"
             )
     hyperparameters = payload.get("hyperparameters", {})
     if not isinstance(hyperparameters, Mapping):

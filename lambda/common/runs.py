@@ -73,13 +73,18 @@ def read(s3: Any, bucket: str, run: str) -> RunRecord:
             f"s3://{bucket}/{key_of(run)} is missing: {run} was not started by launch-tuning or "
             "launch-training, or its record was deleted"
         )
-    body = json.loads(data)
-    return RunRecord(
-        run=body["run"],
-        kind=body["kind"],
-        request_id=body["request_id"],
-        dataset=body["dataset"],
-        code_prefix=body["code_prefix"],
-        recipe=recipe.from_tables(body["recipe"]["name"], body["recipe"]["tables"], key_of(run)),
-        hyperparameters=body["hyperparameters"],
-    )
+    try:
+        body = json.loads(data)
+        return RunRecord(
+            run=body["run"],
+            kind=body["kind"],
+            request_id=body["request_id"],
+            dataset=body["dataset"],
+            code_prefix=body["code_prefix"],
+            recipe=recipe.from_tables(body["recipe"]["name"], body["recipe"]["tables"], key_of(run)),
+            hyperparameters=body["hyperparameters"],
+        )
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
+        raise RunRecordMissing(
+            f"s3://{bucket}/{key_of(run)} is no record of a run: {type(error).__name__}: {error}"
+        ) from None

@@ -117,8 +117,13 @@ def read_metric_definitions(s3: Any, bucket: str, code_prefix: str) -> list[dict
         raise ClassifierError(
             f"s3://{bucket}/{key} is missing; deploy the training stack again to upload the code"
         )
-    definitions: list[dict[str, str]] = json.loads(data)
-    return [{"Name": each["Name"], "Regex": each["Regex"]} for each in definitions]
+    try:
+        return [{"Name": str(each["Name"]), "Regex": str(each["Regex"])} for each in json.loads(data)]
+    except (ValueError, LookupError, TypeError, RecursionError) as error:
+        raise ClassifierError(
+            f"s3://{bucket}/{key} holds no metric definitions ({type(error).__name__}); deploy the training "
+            "stack again to upload the code"
+        ) from None
 
 
 def _recipe_names(s3: Any, bucket: str) -> list[str]:

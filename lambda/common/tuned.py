@@ -6,11 +6,14 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from common.recipe_keys import HYPERPARAMETERS, Flag, Number
+from common.errors import InvalidRecipe
+from common.recipe_keys import HYPERPARAMETERS, Flag, Number, shown
 
 
 def typed(hyperparameters: Mapping[str, str]) -> dict[str, Any]:
     """A job's hyperparameters in the recipe's types.
+
+    Raises InvalidRecipe for a number that is none.
 
     SageMaker keeps them all as text, a tuning job's categorical values sometimes JSON-quoted (`"16"` with the
     quotes). What a recipe does not know (`run`, `_tuning_objective_metric`) is left out.
@@ -22,7 +25,7 @@ def typed(hyperparameters: Mapping[str, str]) -> dict[str, Any]:
             continue
         plain = _unquoted(text)
         if isinstance(spec, Number):
-            values[key] = _number(plain)
+            values[key] = _number(key, plain)
         else:
             values[key] = plain == "true" if isinstance(spec, Flag) else plain
     return values
@@ -37,8 +40,10 @@ def _unquoted(text: str) -> str:
     return text
 
 
-def _number(text: str) -> int | float:
-    try:
-        return int(text)
-    except ValueError:
-        return float(text)
+def _number(key: str, text: str) -> int | float:
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    raise InvalidRecipe(f"the search's {key} = {shown(text)} is no number")

@@ -16,7 +16,7 @@ def handler(event: dict[str, Any], context: Any) -> None:
     The physical id is the group's name: with another group, CloudFormation has the old one emptied.
     """
     logs.start("empty-registry", context)
-    group = event["ResourceProperties"]["ModelPackageGroupName"]
+    group = custom_resource.property_of(event, "ModelPackageGroupName")
     if event["RequestType"] == "Delete":
         group = event["PhysicalResourceId"]
         custom_resource.answer(event, group, lambda: _empty(group))

@@ -23,7 +23,7 @@ def on_tuning_ended(
     The event only says where to look: what counts is the job's state now, so a late or repeated event does
     no harm. Returns what was done.
     """
-    name = event.text("HyperParameterTuningJobName")
+    name = event.name("HyperParameterTuningJobName")
     logs.bind(run=name, event=event.id)
     description = launching.describe(
         sagemaker.describe_hyper_parameter_tuning_job, HyperParameterTuningJobName=name

@@ -76,7 +76,7 @@ def parse(payload: object) -> Request | None:
     """
     if not isinstance(payload, Mapping):
         raise InvalidPayload(f"the payload has to be a JSON object, not {shown(payload)}")
-    unknown = [str(key) for key in payload if key not in _KEYS]
+    unknown = [shown(str(key)) for key in payload if key not in _KEYS][:5]
     if unknown or not all(isinstance(value, str) for value in payload.values()):
         raise InvalidPayload(f"the payload has {listed(unknown)}; allowed are the texts {listed(_KEYS)}")
     if not payload:

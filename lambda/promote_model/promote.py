@@ -52,7 +52,7 @@ def _consider(event: Event, settings: PromoteSettings, clients: Clients) -> str:
     """
     arn = event.text("ModelPackageArn")
     changed = event.detail.get("UpdatedModelPackageFields")
-    if changed and "ModelApprovalStatus" not in changed:
+    if isinstance(changed, list | dict) and changed and "ModelApprovalStatus" not in changed:
         return "ignored: the event is of another change than an approval"
     package = actions.package(arn, settings, clients)
     if package is None:

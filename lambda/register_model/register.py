@@ -38,7 +38,7 @@ def on_training_ended(event: Event, settings: RegisterSettings, clients: Clients
     Raises:
         EvaluationInvalid: the job's output tells nothing that can be believed.
     """
-    name = event.text("TrainingJobName")
+    name = event.name("TrainingJobName")
     logs.bind(job=name, event=event.id)
     job = launching.describe(clients.sagemaker.describe_training_job, TrainingJobName=name)
     if job is None:

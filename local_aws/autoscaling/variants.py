@@ -12,8 +12,8 @@ from botocore.exceptions import ClientError
 from local_aws.core.context import LocalAws
 from local_aws.core.errors import ValidationException
 
-_VARIANT = re.compile(r"^endpoint/([^/]+)/variant/([^/]+)$")
-_COMPONENT = re.compile(r"^inference-component/([^/]+)$")
+_VARIANT = re.compile(r"endpoint/([^/\s]+)/variant/([^/\s]+)")
+_COMPONENT = re.compile(r"inference-component/([^/\s]+)")
 DIMENSIONS = {
     "endpoint": "sagemaker:variant:DesiredInstanceCount",
     "inference-component": "sagemaker:inference-component:DesiredCopyCount",
@@ -38,7 +38,7 @@ class State:
 
 def parse(resource_id: str) -> tuple[str, str]:
     """Endpoint and variant of ``endpoint/<name>/variant/<name>``. Raises ValidationException for all else."""
-    match = _VARIANT.match(resource_id)
+    match = _VARIANT.fullmatch(resource_id)
     if match is None:
         raise ValidationException(
             f"Unsupported service namespace, resource type or scalable dimension: {resource_id}; "
@@ -49,7 +49,7 @@ def parse(resource_id: str) -> tuple[str, str]:
 
 def component_of(resource_id: str) -> str | None:
     """The inference component of ``inference-component/<name>``; None for all else."""
-    match = _COMPONENT.match(resource_id)
+    match = _COMPONENT.fullmatch(resource_id)
     return match.group(1) if match else None
 
 

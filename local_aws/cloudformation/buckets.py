@@ -12,13 +12,13 @@ import hashlib
 import io
 import mimetypes
 import uuid
-import zipfile
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from botocore.exceptions import ClientError
 
 from local_aws.cloudformation.stack import Properties, Provisioned, Register, Stack
+from local_aws.core.archives import read_zip
 
 _OWNER_TAG = "aws-cdk:cr-owned"
 _AUTO_DELETE_TAG = "aws-cdk:auto-delete-objects"
@@ -111,10 +111,8 @@ def _source_files(s3: Any, properties: Properties) -> Iterator[tuple[str, bytes]
         if not _is(properties, "Extract", True):
             yield key, body
             continue
-        with zipfile.ZipFile(io.BytesIO(body)) as archive:
-            for name in archive.namelist():
-                if not name.endswith("/"):
-                    yield name, _without_markers(archive.read(name), replacements or {})
+        for name, content in read_zip(io.BytesIO(body)):
+            yield name, _without_markers(content, replacements or {})
 
 
 def _without_markers(body: bytes, replacements: Mapping[str, Any]) -> bytes:

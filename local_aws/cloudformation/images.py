@@ -13,12 +13,12 @@ import json
 import secrets
 import shlex
 import tempfile
-import zipfile
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from local_aws.cloudformation.stack import SESSION, Properties, Provisioned, Register, Stack
+from local_aws.core.archives import UnsafeArchiveError, unpack_zip
 from local_aws.core.context import LocalAws
 from local_aws.images import Image
 
@@ -63,8 +63,9 @@ def install(aws: LocalAws, stack: Stack, register: Register) -> None:
         role = _project_role(aws, properties["codeBuildProjectName"])
         command = parse_build_command(properties["buildCommand"])
         with tempfile.TemporaryDirectory(dir=aws.root) as folder:
-            _unpack(aws.client("s3", role, SESSION, _CODEBUILD), properties["sourceS3Url"], Path(folder))
-            source = Path(folder) / command.folder
+            asset = Path(folder) / "asset"
+            _unpack(aws.client("s3", role, SESSION, _CODEBUILD), properties["sourceS3Url"], asset)
+            source = asset / command.folder
             image = aws.images.build(
                 source, command.dockerfile, f"{repository}:{tag}", command.build_args, command.target
             )
@@ -123,8 +124,10 @@ def _project_role(aws: LocalAws, project: str) -> str:
 def _unpack(s3: Any, url: str, folder: Path) -> None:
     bucket, _, key = url.removeprefix("s3://").partition("/")
     body = s3.get_object(Bucket=bucket, Key=key)["Body"].read()
-    with zipfile.ZipFile(io.BytesIO(body)) as archive:
-        archive.extractall(folder)
+    try:
+        unpack_zip(io.BytesIO(body), folder)
+    except UnsafeArchiveError as error:
+        raise BuildCommandError(f"{url} cannot be unpacked: {error}") from None
 
 
 def _push(ecr: Any, repository_uri: str, tag: str, image: Image) -> None:

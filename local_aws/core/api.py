@@ -117,7 +117,7 @@ class JsonService:
         try:
             try:
                 request = json.loads(body or b"{}")
-            except ValueError as error:
+            except (ValueError, RecursionError) as error:
                 raise AwsError("SerializationException", f"the request body is not JSON: {error}") from error
             return _reply(200, self.call(operation, request))
         except AwsError as error:

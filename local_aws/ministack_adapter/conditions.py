@@ -54,5 +54,5 @@ def _namespace(body: bytes, params: dict[str, Any]) -> str:
         return str(form[0] if isinstance(form, list) else form)
     try:
         return str(json.loads(body)["Namespace"])
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         return ""

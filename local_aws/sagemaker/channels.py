@@ -196,9 +196,15 @@ def _manifest(s3: Any, uri: S3Uri) -> list[Source]:
 
     https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_S3DataSource.html
     """
-    manifest = json.loads(s3.get_object(Bucket=uri.bucket, Key=uri.key)["Body"].read())
-    if not (manifest and isinstance(manifest[0], dict) and "prefix" in manifest[0]):
-        raise ValueError(f"the manifest {uri} must be a list that starts with {{'prefix': 's3://...'}}")
+    try:
+        manifest = json.loads(s3.get_object(Bucket=uri.bucket, Key=uri.key)["Body"].read())
+    except RecursionError:
+        raise ValueError(f"the manifest {uri} is nested too deeply") from None
+    whole = isinstance(manifest, list) and manifest and all(isinstance(name, str) for name in manifest[1:])
+    if not (whole and isinstance(manifest[0], dict) and isinstance(manifest[0].get("prefix"), str)):
+        raise ValueError(
+            f"the manifest {uri} must be a list that starts with {{'prefix': 's3://...'}}, and then names"
+        )
     prefix, sources = S3Uri.parse(manifest[0]["prefix"]), []
     for name in manifest[1:]:
         key = prefix.key + name

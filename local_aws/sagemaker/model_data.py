@@ -2,14 +2,12 @@
 
 The artifact is fetched once per deployment, with the credentials of the model's role, and kept beside the
 servers: a server that is restarted (or brought back after a crash of the whole machine) needs S3 no more.
-Extraction trusts nothing in the archive: no member may leave the folder, and links, devices and set-uid bits
-do not come through.
+Extraction trusts nothing in the archive (see `core.archives`).
 """
 
 from __future__ import annotations
 
 import shutil
-import tarfile
 import uuid
 from collections.abc import Callable
 from pathlib import Path
@@ -18,6 +16,7 @@ from urllib.parse import unquote, urlsplit
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from local_aws.core.archives import UnsafeArchiveError, unpack_tar
 from local_aws.core.errors import AwsError
 
 # What the name of a download in progress ends in.
@@ -120,19 +119,16 @@ def _fetch_prefix(s3: Any, bucket: str, prefix: str, folder: Path) -> None:
 def unpack(source: Path | None, folder: Path) -> None:
     """Fill the fresh folder `folder` from a fetched archive or folder (None: a model without artifact).
 
-    Raises ModelDataError for what is no gzipped tar and for a member that would land outside `folder`.
+    Raises ModelDataError for what is no tar and for a member that is neither a file nor a folder inside.
     """
     shutil.rmtree(folder, ignore_errors=True)
     if source is not None and source.is_dir():
         shutil.copytree(source, folder)
         return
-    folder.mkdir(parents=True)
     if source is None:
+        folder.mkdir(parents=True)
         return
     try:
-        with tarfile.open(source, "r:gz") as archive:
-            # The "data" filter refuses absolute names, "..", links that point out, and device files (PEP
-            # 706).
-            archive.extractall(folder, filter="data")
-    except (tarfile.TarError, OSError, EOFError) as error:
+        unpack_tar(source, folder)
+    except UnsafeArchiveError as error:
         raise ModelDataError(f"the model archive cannot be unpacked: {error}") from error

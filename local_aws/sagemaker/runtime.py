@@ -32,7 +32,7 @@ from local_aws.sagemaker.router import (
 from local_aws.sagemaker.traffic_metrics import TrafficMetrics
 from local_aws.sagemaker.upstream import Answer, UpstreamError
 
-_PATH = re.compile(r"^/endpoints/([^/]+)/invocations$")
+_PATH = re.compile(r"/endpoints/([^/\s]+)/invocations")
 # "payload sizes up to 25 MB, and processing times of up to 60 seconds":
 # https://docs.aws.amazon.com/sagemaker/latest/dg/hosting-faqs.html
 MAX_BODY = 25 * 2**20
@@ -78,7 +78,7 @@ class InvocationService(JsonService):
         self, method: str, path: str, headers: dict[str, str], body: bytes, query: dict[str, Any]
     ) -> HttpAnswer:
         """Answer one HTTP request (`headers` in lower case), as `(status, headers, body)`."""
-        match = _PATH.match(path)
+        match = _PATH.fullmatch(path)
         if match is None or method != "POST":
             return await super().handle(method, path, headers, body, query)
         try:

@@ -15,6 +15,7 @@ from training_code.errors import InvalidHyperparameter
 
 _STEPS_BETWEEN_SAVES = 10
 _MOST_SAVES = 500
+_MOST = 1e12  # of a parameter
 _MOST_RAW_SAVES = 8  # each is twice the size of the network
 
 
@@ -91,7 +92,7 @@ def _parameters(text: str, names: list[str]) -> dict[str, dict[str, float]]:
         return {}
     try:
         content = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise InvalidHyperparameter(f"debug_parameters is not JSON: {error}") from None
     if not isinstance(content, dict) or not all(isinstance(each, dict) for each in content.values()):
         raise InvalidHyperparameter('debug_parameters has to be like {"overfit": {"patience": 3}}')
@@ -104,7 +105,7 @@ def _parameters(text: str, names: list[str]) -> dict[str, dict[str, float]]:
                     f"debug_parameters: the rule {rule!r} has no parameter {key!r}{_near(key, RULES[rule])}; "
                     f"it has: {', '.join(RULES[rule]) or 'none'}"
                 )
-            if isinstance(value, bool) or not isinstance(value, int | float):
+            if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) <= _MOST:
                 raise InvalidHyperparameter(f"debug_parameters: {rule}.{key}={value!r} is not a number")
     return {rule: dict(values) for rule, values in content.items() if rule in names}
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from training_code.report.compare import render as render_comparison
 from training_code.report.page import render
 from training_code.report.record import of_folder
+from training_code.report.templates import UNDRAWABLE
 
 
 def main(arguments: list[str]) -> int:
@@ -22,11 +23,18 @@ def main(arguments: list[str]) -> int:
     sys.modules.setdefault("torch", None)  # type: ignore[arg-type]  # smdebug would import it for nothing
     try:
         records = [of_folder(folder) for folder in told.folders]
-    except (OSError, ValueError) as error:
+        page = render(records[0]) if len(records) == 1 else render_comparison(records)
+    except FileNotFoundError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
-    page = render(records[0]) if len(records) == 1 else render_comparison(records)
-    told.page.write_text(page, encoding="utf-8")
+    except (OSError, *UNDRAWABLE) as error:
+        print(
+            "error: these reports cannot be drawn, they say what no training of this project writes "
+            f"({type(error).__name__}: {' '.join(str(error).split())[:200]})",
+            file=sys.stderr,
+        )
+        return 1
+    told.page.write_text(page, encoding="utf-8", errors="xmlcharrefreplace")
     return 0
 
 

@@ -1,7 +1,7 @@
 """Drawings for the report, as inline SVG and HTML: no script, no font, no address outside the page.
 
-Colours are the page's CSS variables, so a drawing follows the reader's light or dark setting. Every mark has
-a title that a pointer resting on it shows.
+Here is where things lie; templates/charts.html draws them. Colours are the page's CSS variables, so a drawing
+follows the reader's light or dark setting. Every mark has a title that a pointer resting on it shows.
 """
 
 from __future__ import annotations
@@ -9,16 +9,34 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from html import escape
-from typing import Final
+from typing import Any, Final
 
-_WIDTH: Final = 520
-_HEIGHT: Final = 240
-_LEFT, _RIGHT, _TOP, _BOTTOM = 52, 92, 14, 34
+from markupsafe import Markup
+
+from training_code.report.templates import draw
+
 _NARROW: Final = 16
 _LEVELS: Final = 10
 SPOTS: Final = 4000
 """Of a confusion map; each is an element of the page."""
+
+
+@dataclass(frozen=True)
+class _Box:
+    """A drawing's size, and how far its plot stays away from its edges."""
+
+    width: int = 520
+    height: int = 240
+    left: int = 52
+    right: int = 92
+    top: int = 14
+    bottom: int = 34
+
+    def x(self, share: float) -> float:
+        return self.left + share * (self.width - self.left - self.right)
+
+    def y(self, share: float) -> float:
+        return self.top + share * (self.height - self.top - self.bottom)
 
 
 @dataclass(frozen=True)
@@ -32,7 +50,7 @@ class Line:
 
 def curves(
     title: str, lines: Sequence[Line], best: int | None, *, percent: bool = False, named: bool = True
-) -> str:
+) -> Markup:
     """A line chart over epochs 1, 2, ...
 
     Args:
@@ -42,54 +60,39 @@ def curves(
         percent: values are shares to be shown as percentages.
         named: each name stands behind its curve, which is for short ones, of curves that end together.
     """
-    count, right = max(len(line.values) for line in lines), _RIGHT if named else _NARROW
+    count, box = max(len(line.values) for line in lines), _Box() if named else _Box(right=_NARROW)
     ticks = _ticks([value for line in lines for value in line.values], most=1.0 if percent else math.inf)
     low, high = ticks[0], ticks[-1]
 
     def x(epoch: float) -> float:
-        share = (epoch - 1) / (count - 1) if count > 1 else 0.5
-        return _LEFT + share * (_WIDTH - _LEFT - right)
+        return box.x((epoch - 1) / (count - 1) if count > 1 else 0.5)
 
     def y(value: float) -> float:
-        return _TOP + (high - value) / (high - low) * (_HEIGHT - _TOP - _BOTTOM)
+        return box.y((high - value) / (high - low))
 
     def said(value: float) -> str:
         return f"{value:.1%}" if percent else f"{value:.4g}"
 
-    parts = [f'<svg class="chart" viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" aria-label="{escape(title)}">']
-    for tick in ticks:
-        label = f"{tick * 100:.4g}%" if percent else f"{tick:.4g}"
-        parts.append(
-            f'<line class="grid" x1="{_LEFT}" x2="{_WIDTH - right}" y1="{y(tick):.1f}" y2="{y(tick):.1f}"/>'
-        )
-        parts.append(
-            f'<text class="tick" x="{_LEFT - 8}" y="{y(tick) + 4:.1f}" text-anchor="end">{label}</text>'
-        )
-    for epoch in _epochs_shown(count):
-        parts.append(
-            f'<text class="tick" x="{x(epoch):.1f}" y="{_HEIGHT - 14}" text-anchor="middle">{epoch}</text>'
-        )
-    if best is not None:
-        parts.append(
-            f'<line class="best" x1="{x(best):.1f}" x2="{x(best):.1f}" y1="{_TOP}" y2="{_HEIGHT - _BOTTOM}"/>'
-        )
-    for line in lines:
-        points = " ".join(f"{x(epoch):.1f},{y(value):.1f}" for epoch, value in enumerate(line.values, 1))
-        parts.append(f'<polyline class="{line.style}" points="{points}"/>')
-        parts.extend(
-            f'<circle class="{line.style}" cx="{x(epoch):.1f}" cy="{y(value):.1f}" r="4">'
-            f"<title>{escape(line.name)}, epoch {epoch}: {said(value)}</title></circle>"
-            for epoch, value in enumerate(line.values, 1)
-        )
-    if not named:
-        return "".join([*parts, "</svg>"])
-    ends = _apart([y(line.values[-1]) for line in lines], lowest=_HEIGHT - _BOTTOM)
-    for line, place in zip(lines, ends, strict=True):
-        parts.append(f'<circle class="{line.style}" cx="{x(count) + 14:.1f}" cy="{place:.1f}" r="4"/>')
-        parts.append(
-            f'<text class="name" x="{x(count) + 22:.1f}" y="{place + 4:.1f}">{escape(line.name)}</text>'
-        )
-    return "".join([*parts, "</svg>"])
+    ends = _apart([y(line.values[-1]) for line in lines], lowest=box.height - box.bottom) if named else []
+    return draw(
+        "charts.curves",
+        title,
+        box,
+        [(y(tick), f"{tick * 100:.4g}%" if percent else f"{tick:.4g}") for tick in ticks],
+        [(x(epoch), epoch) for epoch in _epochs_shown(count)],
+        None if best is None else x(best),
+        [
+            (
+                line.style,
+                [
+                    (x(epoch), y(value), f"{line.name}, epoch {epoch}: {said(value)}")
+                    for epoch, value in enumerate(line.values, 1)
+                ],
+            )
+            for line in lines
+        ],
+        [(line.style, x(count), place, line.name) for line, place in zip(lines, ends, strict=False)],
+    )
 
 
 @dataclass(frozen=True)
@@ -109,7 +112,7 @@ def timeline(
     along: str = "",
     most: float = math.inf,
     stacked: bool = False,
-) -> str:
+) -> Markup:
     """Lines, or areas on top of each other, over time or steps.
 
     Args:
@@ -120,6 +123,7 @@ def timeline(
         most: the highest value there can be.
         stacked: whether the values add up.
     """
+    box = _Box(right=_NARROW)
     levels = [0.0] * len(places)
     tops: list[list[float]] = []
     for each in series:
@@ -129,52 +133,38 @@ def timeline(
     high, first, last = ticks[-1], places[0], places[-1]
 
     def x(place: float) -> float:
-        return _LEFT + (place - first) / ((last - first) or 1) * (_WIDTH - _LEFT - _NARROW)
+        return box.x((place - first) / ((last - first) or 1))
 
     def y(value: float) -> float:
-        return _TOP + (1 - value / high) * (_HEIGHT - _TOP - _BOTTOM)
+        return box.y(1 - value / high)
 
-    parts = [f'<svg class="chart" viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img">']
-    for tick in ticks:
-        parts.append(
-            f'<line class="grid" x1="{_LEFT}" x2="{_WIDTH - _NARROW}" y1="{y(tick):.1f}" y2="{y(tick):.1f}"/>'
-            f'<text class="tick" x="{_LEFT - 8}" y="{y(tick) + 4:.1f}" text-anchor="end">{tick:.4g}</text>'
-        )
-    for place in _ticks([first, last], most=math.inf, parts=5):
-        if first <= place <= last:
-            parts.append(
-                f'<text class="tick" x="{x(place):.1f}" y="{_HEIGHT - 14}" '
-                f'text-anchor="middle">{place:.4g}{escape(along)}</text>'
-            )
+    shapes = []
     for number in reversed(range(len(series))):
-        each, top = series[number], tops[number]
-        line = " ".join(f"{x(place):.1f},{y(value):.1f}" for place, value in zip(places, top, strict=True))
-        title = f"<title>{escape(each.name)}: up to {max(each.values):.4g}{escape(unit)}</title>"
+        each = series[number]
+        dots = [(x(place), y(value)) for place, value in zip(places, tops[number], strict=True)]
         if stacked:
-            shape = f"{x(first):.1f},{y(0):.1f} {line} {x(last):.1f},{y(0):.1f}"
-            parts.append(f'<polygon class="area {each.style}" points="{shape}">{title}</polygon>')
-        else:
-            parts.append(f'<polyline class="{each.style}" points="{line}">{title}</polyline>')
-    legend = "".join(
-        f'<span><i class="key {each.style}"></i>{escape(each.name)}</span>' for each in series if not stacked
+            dots = [(x(first), y(0)), *dots, (x(last), y(0))]
+        shapes.append((each.style, dots, stacked, f"{each.name}: up to {max(each.values):.4g}{unit}"))
+    return draw(
+        "charts.timeline",
+        box,
+        [(y(tick), f"{tick:.4g}") for tick in ticks],
+        [
+            (x(place), f"{place:.4g}{along}")
+            for place in _ticks([first, last], most=math.inf, parts=5)
+            if first <= place <= last
+        ],
+        shapes,
+        [] if stacked else series,
     )
-    return "".join([*parts, "</svg>", f'<p class="legend">{legend}</p>' if legend else ""])
 
 
-def stack(parts: Sequence[tuple[str, str, float]]) -> str:
+def stack(parts: Sequence[tuple[str, str, float]]) -> Markup:
     """One bar of several parts: name, CSS class and share of each."""
-    return (
-        '<div class="stack">'
-        + "".join(
-            f'<span class="{style}" style="width:{100 * share:.2f}%" title="{escape(name)}: '
-            f'{share:.1%}"></span>'
-            for name, style, share in parts
-        )
-        + "</div>"
-    )
+    return draw("charts.stack", parts)
 
 
-def heat_map(rows: Sequence[str], columns: Sequence[int], powers: Sequence[Sequence[float | None]]) -> str:
+def heat_map(rows: Sequence[str], columns: Sequence[int], powers: Sequence[Sequence[float | None]]) -> Markup:
     """Values of rows over columns as spots, coloured by their power of ten; None is zero or no number.
 
     The spots of one colour are one path, which keeps thousands of them small.
@@ -189,77 +179,64 @@ def heat_map(rows: Sequence[str], columns: Sequence[int], powers: Sequence[Seque
             level = -1 if value is None else round((value - low) / (high - low) * (_LEVELS - 1))
             shape = f"M{150 + column * wide:.1f} {row * tall}h{wide:.2f}v{tall - 1}h-{wide:.2f}z"
             paths.setdefault(level, []).append(shape)
-    height = len(rows) * tall
-    drawn = [f'<svg class="chart heat" viewBox="0 0 520 {height + 44}" role="img">']
-    drawn += [
-        f'<path class="level{level}" d="{"".join(shapes)}"/>' for level, shapes in sorted(paths.items())
-    ]
-    drawn += [
-        f'<text x="144" y="{row * tall + 9}" text-anchor="end">{escape(name)}</text>'
-        for row, name in enumerate(rows)
-    ]
-    if columns:
-        drawn.append(f'<text x="150" y="{height + 12}">step {columns[0]}</text>')
-        drawn.append(f'<text x="510" y="{height + 12}" text-anchor="end">{columns[-1]}</text>')
-    for level in range(_LEVELS):
-        drawn.append(
-            f'<rect class="level{level}" x="{200 + level * 16}" y="{height + 24}" width="16" height="9"/>'
-        )
-    drawn.append(f'<text x="194" y="{height + 33}" text-anchor="end">10^{low}</text>')
-    drawn.append(f'<text x="{206 + 16 * _LEVELS}" y="{height + 33}">10^{high}</text>')
-    return "".join([*drawn, "</svg>"])
+    return draw(
+        "charts.heat_map",
+        len(rows) * tall,
+        [(row * tall + 9, name) for row, name in enumerate(rows)],
+        [(level, "".join(shapes)) for level, shapes in sorted(paths.items())],
+        columns[0] if columns else None,
+        columns[-1] if columns else None,
+        low,
+        high,
+        _LEVELS,
+    )
 
 
-def confusion_map(classes: Sequence[str], cells: Sequence[Sequence[int]]) -> str:
+def confusion_map(classes: Sequence[str], cells: Sequence[Sequence[int]]) -> Markup:
     """A confusion matrix of many classes as spots: of those that are not zero, the most frequent."""
     totals = [0] * len(classes)
     for truth, _, count in cells:
         totals[truth] += count
-    size = len(classes)
-    parts = [f'<svg class="confusion" viewBox="0 0 {size} {size}" role="img">']
-    parts.append(f'<rect class="ground" width="{size}" height="{size}"/>')
-    for truth, said, count in sorted(cells, key=lambda cell: -cell[2])[:SPOTS]:
-        share = count / totals[truth]
-        title = f"{count} of {totals[truth]} pictures of {classes[truth]} taken for {classes[said]}"
-        parts.append(
-            f'<rect class="{"right" if truth == said else "wrong"}" x="{said}" y="{truth}" width="1" '
-            'height="1" '
-            f'opacity="{max(0.25, share):.2f}"><title>{escape(title)}</title></rect>'
-        )
-    return "".join([*parts, "</svg>"])
+    spots = [
+        {
+            "x": said,
+            "y": truth,
+            "share": max(0.25, count / totals[truth]),
+            "says": f"{count} of {totals[truth]} pictures of {classes[truth]} taken for {classes[said]}",
+        }
+        for truth, said, count in sorted(cells, key=lambda cell: -cell[2])[:SPOTS]
+    ]
+    return draw("charts.confusion_map", len(classes), spots)
 
 
-def matrix(classes: Sequence[str], counts: Sequence[Sequence[int]]) -> str:
+def matrix(classes: Sequence[str], counts: Sequence[Sequence[int]]) -> Markup:
     """A confusion matrix as a table: rows are true classes, columns predicted ones, shaded by share."""
-    upright = ' class="upright"' if max(map(len, classes)) > 3 else ""
-    head = "".join(f'<th scope="col"><span{upright}>{escape(name)}</span></th>' for name in classes)
-    rows: list[str] = []
+    rows = []
     for truth, row in zip(classes, counts, strict=True):
         total = sum(row) or 1
-        cells = "".join(
-            _cell(truth, predicted, count, total, right=truth == predicted)
-            for predicted, count in zip(classes, row, strict=True)
-        )
-        rows.append(f'<tr><th scope="row">{escape(truth)}</th>{cells}</tr>')
-    return (
-        f'<table class="matrix"><thead><tr><td></td>{head}</tr></thead><tbody>{"".join(rows)}</tbody></table>'
-    )
+        cells = [_cell(truth, predicted, count, total) for predicted, count in zip(classes, row, strict=True)]
+        rows.append((truth, cells))
+    return draw("charts.matrix", classes, max(map(len, classes)) > 3, rows)
 
 
-def _cell(truth: str, predicted: str, count: int, total: int, *, right: bool) -> str:
+def _cell(truth: str, predicted: str, count: int, total: int) -> dict[str, Any] | None:
     if count == 0:
-        return "<td></td>"
+        return None
     share = round(100 * count / total)
-    title = f"{count} of {total} pictures of {truth} ({share}%) taken for {predicted}"
-    style = f"{'right' if right else 'wrong'}{' deep' if share >= 55 else ''}"
-    return f'<td class="{style}" style="--share:{max(8, share)}%" title="{escape(title)}">{count}</td>'
+    return {
+        "style": f"{'right' if truth == predicted else 'wrong'}{' deep' if share >= 55 else ''}",
+        "share": max(8, share),
+        "says": f"{count} of {total} pictures of {truth} ({share}%) taken for {predicted}",
+        "count": count,
+    }
 
 
 def _ticks(values: Sequence[float], most: float, parts: int = 3) -> list[float]:
     """Round numbers that span the values, with about `parts` steps between them."""
     low, high = min(values), max(values)
     if high - low < 1e-9:
-        low, high = low - 0.05, high + 0.05
+        room = max(0.05, abs(low) * 1e-9)  # else a very large number would have none
+        low, high = low - room, high + room
     rough = (high - low) / parts
     power = 10.0 ** math.floor(math.log10(rough))
     step = next(power * factor for factor in (1, 2, 2.5, 5, 10) if power * factor >= rough)

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from html import escape
 from typing import Any, Final
+
+from markupsafe import Markup
 
 from training_code.report.charts import Line, curves
 from training_code.report.insight import usual, words
 from training_code.report.page import cost, document, duration, header, interval, shown, speed
 from training_code.report.record import Record
+from training_code.report.templates import NOTHING, draw
 
 _STYLES: Final = ("forward", "optimizer", "backward", "to_device", "data", "rest")
 """Colours of the jobs, in turn."""
@@ -57,7 +59,7 @@ def verdict(records: Sequence[Record]) -> str:
     return said
 
 
-def _figures(records: Sequence[Record]) -> str:
+def _figures(records: Sequence[Record]) -> Markup:
     rows: list[tuple[str, Callable[[Record], str]]] = [
         ("test accuracy", lambda each: f"{_test(each)['accuracy']:.2%}" if _test(each) else "not tested"),
         ("95% interval", _interval),
@@ -72,74 +74,56 @@ def _figures(records: Sequence[Record]) -> str:
         ("machine", lambda each: str(each.get("machine", ""))),
     ]
     best = max((_test(each)["accuracy"] for each in records if _test(each)), default=None)
-    body = ""
+    shown = []
     for name, say in rows:
-        cells = [escape(say(each)) for each in records]
-        if name == "test accuracy":
-            ahead = [best is not None and _test(each).get("accuracy") == best for each in records]
-            cells = [f"<b>{cell}</b>" if first else cell for cell, first in zip(cells, ahead, strict=True)]
-        if any(cells):
-            body += f"<tr><th scope='row'>{name}</th>{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>"
-    return (
-        "<section><h2>Figures</h2><div class='scroll'><table class='plain beside'><thead><tr><th></th>"
-        f"{_head(records, records)}</tr></thead><tbody>{body}</tbody></table></div></section>"
-    )
+        ahead = name == "test accuracy" and best is not None
+        cells = [(say(each), ahead and _test(each).get("accuracy") == best) for each in records]
+        if any(text for text, _ in cells):
+            shown.append((name, cells))
+    return draw("compare.figures", _names(records, records), shown)
 
 
-def _name(place: int, record: Record) -> str:
-    """A job's name, with the colour it has on this page."""
-    style = _STYLES[place % len(_STYLES)]
-    return f"<i class='key {style}'></i>{escape(record.get('job', ''))}"
+def _names(records: Sequence[Record], those: Sequence[Record]) -> list[dict[str, str]]:
+    """The names of those of the records that a table shows, with the colours they have on this page."""
+    return [_name(place, each) for place, each in enumerate(records) if each in those]
 
 
-def _head(records: Sequence[Record], those: Sequence[Record]) -> str:
-    """The names of those of the records that a table shows."""
-    return "".join(f"<th>{_name(place, each)}</th>" for place, each in enumerate(records) if each in those)
+def _name(place: int, record: Record) -> dict[str, str]:
+    return {"name": record.get("job", ""), "style": _STYLES[place % len(_STYLES)]}
 
 
-def _curves(records: Sequence[Record]) -> str:
+def _curves(records: Sequence[Record]) -> Markup:
     """Each job's validation by epoch; a shorter training's curve ends earlier."""
-    known = [(place, each) for place, each in enumerate(records) if each.get("history")]
+    known = [(_name(place, each), each) for place, each in enumerate(records) if each.get("history")]
     if not known:
-        return ""
+        return NOTHING
     figures = []
     for key, title in (("valid_loss", "Validation loss"), ("valid_accuracy", "Validation accuracy")):
         lines = [
-            Line(each["job"], _STYLES[place % len(_STYLES)], [epoch[key] for epoch in each["history"]])
-            for place, each in known
+            Line(name["name"], name["style"], [epoch[key] for epoch in each["history"]])
+            for name, each in known
         ]
-        drawn = curves(title, lines, None, percent=key == "valid_accuracy", named=False)
-        figures.append(f"<figure><figcaption>{title} by epoch</figcaption>{drawn}</figure>")
-    legend = "".join(f"<span>{_name(place, each)}</span>" for place, each in known)
-    return (
-        f"<section><h2>Learning curves</h2><div class='pair'>{''.join(figures)}</div>"
-        f"<p class='legend'>{legend}</p></section>"
-    )
+        figures.append((title, curves(title, lines, None, percent=key == "valid_accuracy", named=False)))
+    return draw("compare.curves", [name for name, _ in known], figures)
 
 
-def _times(records: Sequence[Record]) -> str:
-    timed = [(place, each) for place, each in enumerate(records) if "steps" in each]
+def _times(records: Sequence[Record]) -> Markup:
+    timed = [(_name(place, each), each["steps"]) for place, each in enumerate(records) if "steps" in each]
     if not timed:
-        return ""
-    parts = list(timed[0][1]["steps"]["seconds"])
-    head = "".join(f"<th class='number'>{escape(part.replace('_', ' '))}</th>" for part in (*parts, "all"))
-    body = ""
-    for place, each in timed:
-        spent = [1000 * each["steps"]["seconds"][part] / each["steps"]["count"] for part in parts]
-        cells = "".join(f"<td class='number'>{ms:.1f}</td>" for ms in (*spent, sum(spent)))
-        body += f"<tr><th scope='row'>{_name(place, each)}</th>{cells}</tr>"
-    return (
-        "<section><h2>Milliseconds of a step</h2><p class='note'>Means of all steps; the median, above, "
-        "leaves out what happens seldom.</p><div class='scroll'><table class='plain'><thead><tr><th></th>"
-        f"{head}</tr></thead><tbody>{body}</tbody></table></div></section>"
-    )
+        return NOTHING
+    parts = list(timed[0][1]["seconds"])
+    rows = []
+    for name, steps in timed:
+        spent = [1000 * steps["seconds"][part] / steps["count"] for part in parts]
+        rows.append((name, [*spent, sum(spent)]))
+    return draw("compare.times", [part.replace("_", " ") for part in (*parts, "all")], rows)
 
 
-def _differences(records: Sequence[Record]) -> str:
+def _differences(records: Sequence[Record]) -> Markup:
     """Hyperparameters, versions and data that are not the same in all that have told theirs."""
     known = [each for each in records if each.get("hyperparameters")]
     if len(known) < 2:
-        return ""
+        return NOTHING
     flat = [
         {
             **each["hyperparameters"],
@@ -152,50 +136,20 @@ def _differences(records: Sequence[Record]) -> str:
     keys = [key for key in dict.fromkeys(key for each in flat for key in each) if key not in ("run",)]
     differing = [key for key in keys if len({str(each.get(key, "")) for each in flat}) > 1]
     silent = ", ".join(str(each.get("job", "")) for each in records if each not in known)
-    note = f"<p class='note'>Not known of {escape(silent)}.</p>" if silent else ""
-    if not differing:
-        return (
-            f"<section><h2>What differs</h2>{note}<p>Nothing: same hyperparameters, data and versions.</p>"
-            "</section>"
-        )
-    body = "".join(
-        f"<tr><th scope='row'>{escape(key)}</th>"
-        + "".join(f"<td>{escape(shown(each.get(key, '')))}</td>" for each in flat)
-        + "</tr>"
-        for key in differing
-    )
-    return (
-        f"<section><h2>What differs</h2>{note}<div class='scroll'><table class='plain beside'><thead><tr>"
-        f"<th></th>{_head(records, known)}</tr></thead><tbody>{body}</tbody></table></div></section>"
-    )
+    rows = [(key, [shown(each.get(key, "")) for each in flat]) for key in differing]
+    return draw("compare.differences", silent, _names(records, known), rows)
 
 
-def _classes(records: Sequence[Record]) -> str:
+def _classes(records: Sequence[Record]) -> Markup:
     """The classes whose recall differs most."""
     tested = [each for each in records if _test(each)]
     if len(tested) < 2 or any(each["classes"] != tested[0]["classes"] for each in tested):
-        return ""
+        return NOTHING
     recalls = [[recall for _, recall, _ in _test(each)["per_class"]] for each in tested]
     spread = [max(column) - min(column) for column in zip(*recalls, strict=True)]
     ranked = [place for place in sorted(range(len(spread)), key=lambda each: -spread[each]) if spread[place]]
-    title = "Recall by class"
-    if not ranked:
-        return f"<section><h2>{title}</h2><p>The same in every class.</p></section>"
-    body = "".join(
-        f"<tr><th scope='row'>{escape(tested[0]['classes'][place])}</th>"
-        + "".join(f"<td class='number'>{each[place]:.1%}</td>" for each in recalls)
-        + "</tr>"
-        for place in ranked[:_CLASSES]
-    )
-    same = len(spread) - len(ranked)
-    note = f"<p class='note'>The same in {same} of {len(spread)} classes.</p>" if same else ""
-    if len(ranked) > _CLASSES:
-        note += f"<p class='note'>The first {_CLASSES} of {len(ranked)} that differ.</p>"
-    return (
-        f"<section><h2>{title}, the most different first</h2><div class='scroll'><table class='plain beside'>"
-        f"<thead><tr><th></th>{_head(records, tested)}</tr></thead><tbody>{body}</tbody></table></div>{note}"
-        "</section>"
-    )
+    rows = [(tested[0]["classes"][place], [each[place] for each in recalls]) for place in ranked[:_CLASSES]]
+    return draw("compare.classes", _names(records, tested), rows, len(ranked), len(spread))
 
 
 def _test(record: Record) -> dict[str, Any]:

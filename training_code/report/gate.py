@@ -6,12 +6,14 @@ Figures that an older verdict does not have are left out.
 
 from __future__ import annotations
 
-from html import escape
 from typing import Any, Final
+
+from markupsafe import Markup
 
 from training_code.report.charts import stack
 from training_code.report.insight import sentence
 from training_code.report.record import Record
+from training_code.report.templates import NOTHING, draw
 
 _APPROVALS: Final = {
     "Approved": "approved: it goes into service",
@@ -21,23 +23,23 @@ _APPROVALS: Final = {
 _NAMED: Final = 8
 
 
-def gate(record: Record) -> str:
+def gate(record: Record) -> Markup:
     """The section; empty when the gate has not judged."""
     verdict = record.get("verdict")
     if not verdict or "passed" not in verdict:
-        return ""
-    passed = verdict["passed"]
-    mark = "<span class='mark good'>passed</span>" if passed else "<span class='mark bad'>not passed</span>"
-    approval = _APPROVALS.get(str(verdict.get("approval")), "")
-    said = f"<p class='note'>The model is {escape(approval)}.</p>" if approval else ""
-    return (
-        f"<section><h2>Quality gate {mark}</h2>"
-        f"<p>{escape(sentence(str(verdict.get('reason', ''))))}</p>{said}"
-        f"{_bounds(record, verdict)}{_champion(verdict)}</section>"
+        return NOTHING
+    return draw(
+        "gate.gate",
+        verdict["passed"],
+        sentence(str(verdict.get("reason", ""))),
+        _APPROVALS.get(str(verdict.get("approval")), ""),
+        _bounds(verdict),
+        _below(record, (verdict.get("floors") or {}).get("class_recall") or 0.0),
+        _champion(verdict),
     )
 
 
-def _bounds(record: Record, verdict: dict[str, Any]) -> str:
+def _bounds(verdict: dict[str, Any]) -> list[tuple[str, str, str, bool]]:
     """What was measured, against the floors and ceilings that are set."""
     floors, ceilings = verdict.get("floors") or {}, verdict.get("ceilings") or {}
     rows = []
@@ -61,17 +63,7 @@ def _bounds(record: Record, verdict: dict[str, Any]) -> str:
             measured = "not measured" if value is None else f"{value:.3g} {unit}"
             good = not ceiling or (value is not None and value <= ceiling)
             rows.append((what, measured, f"at most {ceiling:g} {unit}" if ceiling else "", good))
-    body = "".join(
-        f"<tr><td>{escape(what)}</td><td>{escape(measured)}</td><td>{escape(bound) or 'no bound set'}</td>"
-        f"<td>{_mark(good) if bound else ''}</td></tr>"
-        for what, measured, bound, good in rows
-    )
-    if not body:
-        return ""
-    return (
-        "<table class='plain'><thead><tr><th></th><th>this model</th><th>bound</th><th></th></tr></thead>"
-        f"<tbody>{body}</tbody></table>{_below(record, floors.get('class_recall') or 0.0)}"
-    )
+    return rows
 
 
 def _below(record: Record, floor: float) -> str:
@@ -85,54 +77,34 @@ def _below(record: Record, floor: float) -> str:
         if count and recall < floor
     )
     if not ranked:
-        return "<p class='note'>Every class reaches its floor.</p>"
+        return "Every class reaches its floor."
     named = ", ".join(f"{name} ({recall:.1%})" for recall, name in ranked[:_NAMED])
     more = f" and {len(ranked) - _NAMED} more" if len(ranked) > _NAMED else ""
-    return f"<p class='note'>Below the floor of {floor:.1%}: {escape(named)}{more}.</p>"
+    return f"Below the floor of {floor:.1%}: {named}{more}."
 
 
-def _champion(verdict: dict[str, Any]) -> str:
+def _champion(verdict: dict[str, Any]) -> Markup:
     """Beside the champion, on the same pictures."""
     if verdict.get("champion_accuracy") is None:
-        return ""
-    rows = "".join(
-        f"<tr><td>{name}</td><td><span class='bar' style='--share:{share * 100:.1f}%'></span>"
-        f"{share:.2%}</td></tr>"
-        for name, share in (
-            ("this model", verdict["test_accuracy"]),
-            (f"champion, version {escape(str(verdict['champion']))}", verdict["champion_accuracy"]),
-        )
-    )
-    return (
-        "<h3>Against the champion, on the same test pictures</h3><div class='pair'>"
-        f"<table class='plain'><tbody>{rows}</tbody></table>"
-        f"<div>{_mcnemar(verdict.get('mcnemar'))}</div></div>"
-    )
+        return NOTHING
+    shares = [
+        ("this model", verdict["test_accuracy"]),
+        (f"champion, version {verdict['champion']}", verdict["champion_accuracy"]),
+    ]
+    return draw("gate.champion", shares, _mcnemar(verdict.get("mcnemar")))
 
 
-def _mcnemar(test: dict[str, Any] | None) -> str:
+def _mcnemar(test: dict[str, Any] | None) -> Markup:
     """The pictures on which the two differ, and what that is worth."""
     if not test:
-        return (
-            "<p class='note'>The champion's answers are not known one by one, so chance was not tested.</p>"
-        )
+        why = "The champion's answers are not known one by one, so chance was not tested."
+        return draw("gate.note", why)
     ours, theirs = test["only_candidate_right"], test["only_champion_right"]
     if not ours + theirs:
-        return "<p class='note'>Both are right and wrong on the same pictures.</p>"
-    drawn = stack(
-        [
-            ("right by this model alone", "backward", ours / (ours + theirs)),
-            ("right by the champion alone", "data", theirs / (ours + theirs)),
-        ]
-    )
+        return draw("gate.note", "Both are right and wrong on the same pictures.")
+    parts = [
+        ("right by this model alone", "backward", ours / (ours + theirs)),
+        ("right by the champion alone", "data", theirs / (ours + theirs)),
+    ]
     more = "more than chance" if test["p"] < test["significance"] else "no more than chance makes"
-    return (
-        f"{drawn}<p class='legend'><span><i class='key backward'></i>right by this model alone: {ours}</span>"
-        f"<span><i class='key data'></i>right by the champion alone: {theirs}</span></p>"
-        f"<p class='note'>McNemar's exact test, two-sided: p = {test['p']:.2g}, which is {more} "
-        f"(bound {test['significance']:g}).</p>"
-    )
-
-
-def _mark(good: bool) -> str:
-    return f"<span class='mark {'good' if good else 'bad'}'>{'holds' if good else 'broken'}</span>"
+    return draw("gate.mcnemar", stack(parts), ours, theirs, test["p"], more, test["significance"])

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from html import escape
 from typing import Any, Final
+
+from markupsafe import Markup
 
 from training_code.report.charts import Series, heat_map, stack, timeline
 from training_code.report.record import Record
+from training_code.report.templates import NOTHING, draw
 
 _PARTS: Final = {
     "data": "waiting for data",
@@ -17,44 +19,37 @@ _PARTS: Final = {
     "rest": "rest of the step",
 }
 _BETWEEN: Final = "between steps (validation, saving, rules)"
+_FLOWS: Final = {
+    "gradient": "Gradients: root mean square, by layer and step",
+    "update": "Updates: how far a step moves a weight, relative to its size",
+}
 
 
-def findings(record: Record) -> str:
+def findings(record: Record) -> Markup:
     """What was found, and what to change."""
     found = record.get("findings")
-    if not found:
-        return ""
-    cards = "".join(_finding(each) for each in found)
-    return f"<section class='found'><h2>What to change</h2>{cards}</section>"
+    return draw("insight.findings", [_finding(each) for each in found]) if found else NOTHING
 
 
-def _finding(each: dict[str, Any]) -> str:
-    where = "".join(f"<li><code>{escape(name)}</code></li>" for name in each["where"])
-    how = f" <small>({escape(each['how'])})</small>" if each.get("how") else ""
-    gain = f"<p class='gain'>Could gain: {escape(each['gain'])}{how}</p>" if each["gain"] else ""
-    also = ", ".join(escape(words(name)) for name in each["consequences"])
-    explained = f"<p class='note'>This also explains: {also}.</p>" if also else ""
-    return (
-        f"<article><h3>{escape(words(each['rule']))}<small>step {each['step']}</small></h3>"
-        f"<p>{escape(sentence(each['message']))}</p><p class='do'>{escape(sentence(each['change']))}</p>"
-        f"{gain}{f'<details><summary>Where</summary><ul>{where}</ul></details>' if where else ''}{explained}"
-        "</article>"
-    )
+def _finding(each: dict[str, Any]) -> dict[str, Any]:
+    return {
+        **each,
+        "rule": words(each["rule"]),
+        "message": sentence(each["message"]),
+        "change": sentence(each["change"]),
+        "how": each.get("how"),
+        "consequences": ", ".join(words(name) for name in each["consequences"]),
+    }
 
 
-def rules(record: Record) -> str:
+def rules(record: Record) -> Markup:
     """Every rule: how often it looked, how often it triggered."""
-    if not record.get("rules"):
-        return ""
-    rows = "".join(_rule(each, record) for each in record["rules"])
-    return (
-        "<section><h2>Rules</h2><div class='scroll'><table class='plain'><thead><tr><th>rule</th>"
-        "<th class='number'>evaluated</th><th class='number'>triggered</th><th>first at</th><th></th></tr>"
-        f"</thead><tbody>{rows}</tbody></table></div></section>"
-    )
+    told = record.get("rules")
+    return draw("insight.rules", [_rule(each) for each in told]) if told else NOTHING
 
 
-def _rule(each: dict[str, Any], record: Record) -> str:
+def _rule(each: dict[str, Any]) -> tuple[dict[str, Any], str, str]:
+    """The rule, its state, and the mark that colours this."""
     if each["explained_by"]:
         state, mark = f"follows from {words(each['explained_by'])}", "follows"
     elif each["first_step"] is not None:
@@ -65,39 +60,27 @@ def _rule(each: dict[str, Any], record: Record) -> str:
         state, mark = "all well", "good"
     else:
         state, mark = each["note"] or "nothing to look at", "idle"
-    first = f"step {each['first_step']}" if each["first_step"] is not None else ""
-    return (
-        f"<tr><td>{escape(words(each['rule']))}</td><td class='number'>{each['evaluated']}</td>"
-        f"<td class='number'>{each['triggered']}</td><td>{first}</td>"
-        f"<td><span class='mark {mark}'>{escape(state)}</span></td></tr>"
-    )
+    return {**each, "rule": words(each["rule"])}, state, mark
 
 
-def breakdown(record: Record) -> str:
+def breakdown(record: Record) -> Markup:
     """Where the time of the steps went."""
     steps = record.get("steps")
     if not steps:
-        return ""
+        return NOTHING
     parts = [(label, name, steps["seconds"][name]) for name, label in _PARTS.items()]
     parts.append((_BETWEEN, "between", steps["between_seconds"]))
-    wall = steps["wall_seconds"] or 1.0
-    rows = "".join(
-        f"<tr><td><span class='key {name}'></span>{escape(label)}</td><td class='number'>{seconds:.2f} s</td>"
-        f"<td class='number'>{100 * seconds / wall:.1f}%</td></tr>"
-        for label, name, seconds in parts
-    )
-    line = steps["timeline"]
+    wall, line = steps["wall_seconds"] or 1.0, steps["timeline"]
     series = [Series(label, name, line[name]) for name, label in _PARTS.items()]
-    return (
-        "<section><h2>Where the time went</h2>"
-        f"<p class='note'>{steps['count']} steps in {wall:.1f} s. A step takes {usual(steps)}.</p>"
-        f"{stack([(label, name, seconds / wall) for label, name, seconds in parts])}"
-        f"<div class='pair'><table class='plain'><tbody>{rows}<tr class='sum'><td>all</td>"
-        f"<td class='number'>{sum(each[2] for each in parts):.2f} s</td><td "
-        "class='number'>100%</td></tr></tbody>"
-        "</table><figure><figcaption>Milliseconds of a step, over the steps</figcaption>"
-        f"{timeline(line['step'], series, unit=' ms', stacked=True)}</figure></div>"
-        f"{_operators(record)}</section>"
+    return draw(
+        "insight.breakdown",
+        steps,
+        wall,
+        usual(steps),
+        parts,
+        stack([(label, name, seconds / wall) for label, name, seconds in parts]),
+        timeline(line["step"], series, unit=" ms", stacked=True),
+        record.get("operators"),
     )
 
 
@@ -111,29 +94,11 @@ def usual(steps: Record) -> str:
     return f"{median}, nine in ten {low:.0f} to {high:.0f} ms{first}"
 
 
-def _operators(record: Record) -> str:
-    operators = record.get("operators")
-    if not operators:
-        return ""
-    rows = "".join(
-        f"<tr><td><code>{escape(each['operator'])}</code></td><td class='number'>{each['calls']}</td>"
-        f"<td class='number'>{each['ms']:.1f}</td></tr>"
-        for each in operators["top"][:12]
-    )
-    return (
-        f"<details><summary>Dearest operators of the first {operators['steps']} steps ({operators['device']})"
-        "</summary><table class='plain'><thead><tr><th>operator</th><th class='number'>calls</th>"
-        f"<th class='number'>ms</th></tr></thead><tbody>{rows}</tbody></table><p class='note'>The whole "
-        "trace is debug/profile/trace.json.gz in the job's output: open it in ui.perfetto.dev or chrome://tracing.</p>"
-        "</details>"
-    )
-
-
-def utilisation(record: Record) -> str:
+def utilisation(record: Record) -> Markup:
     """How busy the machine was."""
     system = record.get("system")
     if not system:
-        return ""
+        return NOTHING
     seconds = system["seconds"]
     busy = [Series("cores", "forward", system["cpu"]), Series("waiting for disk", "data", system["io_wait"])]
     if system["gpus"]:
@@ -143,41 +108,28 @@ def utilisation(record: Record) -> str:
     if system["gpus"]:
         memory.append(Series("GPU", "backward", [each / 1024 for each in system["gpu_mb"]]))
     traffic = [Series("disk", "data", system["disk"]), Series("network", "to_device", system["net"])]
-    cores = " · ".join(f"core {index}: {use:.0f}%" for index, use in enumerate(system["cores"][:64]))
-    return (
-        "<section><h2>Utilisation</h2><div class='trio'>"
-        + _figure("Busy, percent", timeline(seconds, busy, unit="%", along=" s", most=100))
-        + _figure("Memory, GiB", timeline(seconds, memory, unit=" GiB", along=" s"))
-        + _figure("Traffic, MB/s", timeline(seconds, traffic, unit=" MB/s", along=" s"))
-        + f"</div><p class='note'>Sampled every half second. On average {cores}.</p></section>"
+    return draw(
+        "insight.utilisation",
+        [
+            ("Busy, percent", timeline(seconds, busy, unit="%", along=" s", most=100)),
+            ("Memory, GiB", timeline(seconds, memory, unit=" GiB", along=" s")),
+            ("Traffic, MB/s", timeline(seconds, traffic, unit=" MB/s", along=" s")),
+        ],
+        " · ".join(f"core {index}: {use:.0f}%" for index, use in enumerate(system["cores"][:64])),
     )
 
 
-def _figure(caption: str, drawn: str) -> str:
-    return f"<figure><figcaption>{caption}</figcaption>{drawn}</figure>"
-
-
-def flow(record: Record) -> str:
+def flow(record: Record) -> Markup:
     """How gradients and updates run through the layers."""
     content = record.get("flow")
     if not content:
-        return ""
-    figures = []
-    for name, title in (
-        ("gradient", "Gradients: root mean square, by layer and step"),
-        ("update", "Updates: how far a step moves a weight, relative to its size"),
-    ):
-        if name in content:
-            drawn = heat_map(content["layers"], content["steps"], content[name])
-            figures.append(
-                f"<figure><figcaption>{title}</figcaption><div class='scroll'>{drawn}</div></figure>"
-            )
-    return (
-        "<section><h2>Gradient and weight flow</h2><p class='note'>One row per layer, the first at the top; "
-        "steps run from left to right. Colours are powers of ten. Rows that fade towards the top are "
-        "gradients that vanish; updates of about 10⁻³ are usual.</p>"
-        f"<div class='pair'>{''.join(figures)}</div></section>"
-    )
+        return NOTHING
+    figures = [
+        (title, heat_map(content["layers"], content["steps"], content[name]))
+        for name, title in _FLOWS.items()
+        if name in content
+    ]
+    return draw("insight.flow", figures)
 
 
 def words(rule: str) -> str:

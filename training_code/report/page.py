@@ -6,14 +6,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from html import escape
 from pathlib import Path
 from typing import Any, Final
+
+from markupsafe import Markup
 
 from training_code.report import errors, insight
 from training_code.report.charts import Line, curves
 from training_code.report.gate import gate
 from training_code.report.record import Record
+from training_code.report.templates import NOTHING, draw
 
 _STYLE: Final = Path(__file__).parent / "style.css"
 _ROWS: Final = 200
@@ -50,22 +52,15 @@ def render(record: Record) -> str:
     return document(title, sections)
 
 
-def document(title: str, sections: Iterable[str]) -> str:
+def document(title: str, sections: Iterable[Markup]) -> str:
     """A page of sections that needs nothing but a browser."""
-    return (
-        "<!doctype html><html lang='en'><head><meta charset='utf-8'>"
-        "<meta name='viewport' content='width=device-width, initial-scale=1'>"
-        f"<title>{escape(title)}</title><style>{_STYLE.read_text(encoding='utf-8')}</style></head>"
-        f"<body><main>{''.join(sections)}</main></body></html>\n"
-    )
+    style = Markup(_STYLE.read_text(encoding="utf-8"))  # noqa: S704  (our own file)
+    return str(draw("page.document", title, style, sections))
 
 
-def header(eyebrow: str, title: str, text: str) -> str:
+def header(eyebrow: str, title: str, text: str) -> Markup:
     """The head of the page."""
-    return (
-        f"<header><p class='eyebrow'>{escape(eyebrow)}</p><h1>{escape(title)}</h1>"
-        f"<p class='verdict'>{escape(text)}</p></header>"
-    )
+    return draw("page.header", eyebrow, title, text)
 
 
 def verdict(record: Record) -> str:
@@ -130,10 +125,10 @@ def interval(share: float, count: int, z: float = 1.96) -> tuple[float, float]:
     return (middle - spread) / scale, (middle + spread) / scale
 
 
-def tiles(record: Record) -> str:
+def tiles(record: Record) -> Markup:
     """The figures a reader looks for first."""
     if not record.get("history"):
-        return ""
+        return NOTHING
     best = record["history"][record["best_epoch"] - 1]
     shown = [("Validation accuracy", f"{best['valid_accuracy']:.1%}", f"best epoch, {record['best_epoch']}")]
     test = record["evaluations"].get("test")
@@ -145,14 +140,7 @@ def tiles(record: Record) -> str:
     usd = cost(record)
     if usd is not None:
         shown.append(("Cost", usd, _cost_note(record)))
-    return (
-        "<section class='tiles'>"
-        + "".join(
-            f"<div><span>{escape(name)}</span><strong>{escape(value)}</strong><small>{escape(note)}</small></div>"
-            for name, value, note in shown
-        )
-        + "</section>"
-    )
+    return draw("page.tiles", shown)
 
 
 def speed(told: Record | None) -> str:
@@ -196,56 +184,33 @@ def _usd(usd: float) -> str:
     return f"${usd:.2f}" if usd >= 0.1 else f"${usd:.4f}"
 
 
-def learning(record: Record) -> str:
+def learning(record: Record) -> Markup:
     """The learning curves."""
     history = record.get("history")
     if not history:
-        return ""
+        return NOTHING
     best = record["best_epoch"]
     loss = [
         Line("training", "train", [epoch["train_loss"] for epoch in history]),
         Line("validation", "valid", [epoch["valid_loss"] for epoch in history]),
     ]
     accuracy = [Line("validation", "valid", [epoch["valid_accuracy"] for epoch in history])]
-    return (
-        "<section><h2>Learning curves</h2><div class='pair'>"
-        f"<figure><figcaption>Loss by epoch</figcaption>{curves('Loss', loss, best)}</figure>"
-        "<figure><figcaption>Accuracy by epoch</figcaption>"
-        f"{curves('Accuracy', accuracy, best, percent=True)}</figure></div>"
-        f"<p class='note'>The dashed line marks epoch {best}, whose weights this model has.</p></section>"
+    return draw(
+        "page.learning", curves("Loss", loss, best), curves("Accuracy", accuracy, best, percent=True), best
     )
 
 
-def data(record: Record) -> str:
+def data(record: Record) -> Markup:
     """Counts and fingerprints of the splits, and what was skipped."""
     if not record.get("data"):
-        return ""
-    rows = "".join(
-        f"<tr><td>{escape(name)}</td><td class='number'>{split['count']}</td>"
-        f"<td class='number'>{split['skipped']}</td>"
-        f"<td><code>{escape(split['fingerprint'][:16])}</code></td></tr>"
-        for name, split in record["data"].items()
-    )
-    listed = "".join(
-        f"<li><code>{escape(file)}</code>: {escape(reason)}</li>"
-        for file, reason in record["skipped"][:_ROWS]
-    )
-    why = f"<details><summary>Skipped pictures</summary><ul>{listed}</ul></details>" if listed else ""
-    return (
-        "<section><h2>Data</h2><table class='plain'><thead><tr><th>split</th><th class='number'>pictures</th>"
-        "<th class='number'>skipped</th><th>fingerprint</th></tr></thead>"
-        f"<tbody>{rows}</tbody></table>{why}</section>"
-    )
+        return NOTHING
+    return draw("page.data", record["data"].items(), record["skipped"][:_ROWS])
 
 
-def table(title: str, rows: Iterable[tuple[str, Any]]) -> str:
+def table(title: str, rows: Iterable[tuple[str, Any]]) -> Markup:
     """Names and values; those without a value are left out."""
-    cells = "".join(
-        f"<div><dt>{escape(name)}</dt><dd>{escape(shown(value))}</dd></div>"
-        for name, value in rows
-        if value != ""
-    )
-    return f"<section><h2>{escape(title)}</h2><dl>{cells}</dl></section>" if cells else ""
+    there = [(name, shown(value)) for name, value in rows if value != ""]
+    return draw("page.table", title, there) if there else NOTHING
 
 
 def shown(value: Any) -> str:

@@ -6,12 +6,14 @@ import io
 import json
 import tarfile
 from collections.abc import Callable
+from html import unescape
 from pathlib import Path
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
+from cli.archives import UnsafeArchive
 from cli.job_report import NoSuchJob, NothingLeft, write_page
 from cli.target import Target
 
@@ -58,6 +60,7 @@ class Jobs:
     """SageMaker and S3 with one training job in each state."""
 
     instance = "ml.c7i.2xlarge"
+    files = ("report.json",)
 
     def __init__(self, records: dict[str, dict[str, Any]]) -> None:
         self.records = records
@@ -86,9 +89,10 @@ class Jobs:
             raise ClientError({"Error": {"Code": "404", "Message": "Not Found"}}, "HeadObject")
         content = json.dumps(self.records[name]).encode()
         with tarfile.open(path, "w:gz") as packed:
-            entry = tarfile.TarInfo("report.json")
-            entry.size = len(content)
-            packed.addfile(entry, io.BytesIO(content))
+            for name in self.files:
+                entry = tarfile.TarInfo(name)
+                entry.size = len(content)
+                packed.addfile(entry, io.BytesIO(content))
 
 
 @pytest.fixture
@@ -118,7 +122,7 @@ def test_where_nobody_knows_what_is_billed_the_job_s_own_time_is_said_to_be_the_
     write_page(there, ["c-one"], tmp_path / "page.html")
     text = (tmp_path / "page.html").read_text()
     assert "over $0.0012" in text
-    assert "the training code&#x27;s time alone" in text
+    assert "the training code's time alone" in unescape(text)
 
 
 def test_a_comparison_names_the_best_and_what_differs(there: Target, tmp_path: Path) -> None:
@@ -127,7 +131,17 @@ def test_a_comparison_names_the_best_and_what_differs(there: Target, tmp_path: P
     assert "c-one-final is ahead: 90.0% of 200 test pictures right, c-two 70.0%." in text
     assert "learning_rate" in text
     assert "passed: better than the champion" in text
-    assert "<th scope='row'>seed</th>" not in text
+    assert '<th scope="row">seed</th>' not in text
+
+
+@pytest.mark.parametrize("name", ["verdict.json", "billed.json", "../report.json", "/tmp/report.json"])
+def test_a_job_cannot_say_what_only_others_know_nor_write_elsewhere(
+    there: Target, tmp_path: Path, name: str
+) -> None:
+    there.client("sagemaker").files = ("report.json", name)
+    with pytest.raises(UnsafeArchive):
+        write_page(there, ["c-one"], tmp_path / "page.html")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_job_that_left_nothing_and_one_that_is_not_there_are_told_apart(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import random
 import re
@@ -17,6 +18,7 @@ from cli.tuning_report.importance import importance
 from cli.tuning_report.page import render
 from cli.tuning_report.read import Axis, Search, Trial, read
 from tests.unit.cli.conftest import client_error
+from tests.unit.markup import Skeleton
 
 NOW = datetime(2026, 11, 21, 14, 0, tzinfo=UTC)
 AXES = (
@@ -131,6 +133,43 @@ def test_names_are_text_and_never_markup() -> None:
     )
     Page(html)
     assert not re.search(r"<(script|i|u|x|parent)>", html)
+
+
+PAYLOAD = "\"'></title></style></svg><script>alert(1)</script><img src=x onerror=alert(1)><!--{{7*7}}"
+
+
+def replaced(value: Any, by: str) -> Any:
+    """A search, or a part of one, with `by` before every string."""
+    if isinstance(value, str):
+        return by + value
+    if isinstance(value, tuple):
+        return tuple(replaced(each, by) for each in value)
+    if isinstance(value, dict):
+        return {replaced(key, by): replaced(each, by) for key, each in value.items()}
+    if dataclasses.is_dataclass(value):
+        fields = {each.name: getattr(value, each.name) for each in dataclasses.fields(value)}
+        return type(value)(**{name: replaced(each, by) for name, each in fields.items()})
+    return value
+
+
+@pytest.mark.parametrize("payload", [PAYLOAD, "javascript:alert(1)", "0' onload='alert(1)"])
+def test_whatever_names_and_reasons_say_the_page_shows_it_as_text(payload: str) -> None:
+    failed = Trial("t-9", "Failed", {}, None, None, "it broke")
+    axes = (Axis("learning_rate", 1e-4, 1e-1, "Logarithmic"), Axis("batch_size", choices=("16", "32")))
+    clean = dataclasses.replace(search(), axes=axes, parents=("c-0",))
+    clean = dataclasses.replace(clean, trials=(*clean.trials, failed))
+    hostile = replaced(clean, payload)
+    hostile = dataclasses.replace(
+        hostile,
+        trials=tuple(
+            dataclasses.replace(each, status=told.status)
+            for each, told in zip(hostile.trials, clean.trials, strict=True)
+        ),
+    )
+    found = Skeleton(render(hostile, NOW))
+    assert found.shapes <= Skeleton(render(clean, NOW)).shapes
+    assert not found.harmful
+    assert payload in found.text
 
 
 def test_a_search_without_any_result_has_a_page_that_says_why() -> None:

@@ -102,11 +102,12 @@ def tiff(picture: Image.Image, *tags: Tag, compression: str = "raw") -> bytes:
     (start,) = struct.unpack_from("<I", body, 4)
     (count,) = struct.unpack_from("<H", body, start)
     own = [body[at : at + 12] for at in range(start + 2, start + 2 + 12 * count, 12)]
+    given = {number for number, *_ in tags}
+    own = [entry for entry in own if struct.unpack_from("<H", entry)[0] not in given]
     data = body + bytes(-len(body) % 2)
     for number, kind, values, value in tags:
         place = value.ljust(4, b"\0") if len(value) <= 4 else struct.pack("<I", len(data))
         data += value if len(value) > 4 else b""
-        own = [entry for entry in own if struct.unpack_from("<H", entry)[0] != number]
         own.append(struct.pack("<HHI", number, kind, values) + place)
     directory = struct.pack("<H", len(own)) + b"".join(sorted(own, key=lambda e: e[1::-1])) + bytes(4)
     return data[:4] + struct.pack("<I", len(data)) + data[8:] + directory
@@ -133,6 +134,7 @@ def in_every_format(stored: Image.Image) -> dict[str, bytes]:
         "png profile": png(stored, chunk(b"zTXt", profile)),
         "png xmp": encoded(stored, "PNG", pnginfo=pnginfo),
         "webp exif": encoded(stored, "WEBP", exif=b"Exif\0\0" + block, lossless=True),
+        "webp exif with two prefixes": encoded(stored, "WEBP", exif=b"Exif\0\0" * 2 + block, lossless=True),
         "webp xmp": encoded(stored, "WEBP", xmp=XMP, lossless=True),
         "mpo": encoded(
             stored, "MPO", quality=92, exif=b"Exif\0\0" + block, save_all=True, append_images=[scene()]
@@ -175,6 +177,7 @@ def made_slow() -> dict[str, Callable[[], bytes]]:
         "tiff of 750,000 strips": lambda: many_strips(750_000),
         "tiff whose strips are drawn again": lambda: tiff(Image.new("1", (columns, rows)), *drawn_again),
         "tiff of a million samples": lambda: tiff(small, (258, RATIONAL, 200_000, bytes(8) * 200_000)),
+        "tiff of many tags": lambda: tiff(small, *((1_000 + n, SHORT, 1, b"\1\0") for n in range(20_000))),
         "jpeg of many segments": lambda: jpeg(small, segment(0xE5, b"") * 100_000),
         "jpeg of many exif segments": lambda: jpeg(small, segment(0xE1, b"Exif\0\0a") * 100_000),
         "jpeg of many tables": lambda: jpeg(small, segment(0xDB, b"\0" + b"\1" * 64) * 20_000),

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import gzip
 import io
 import json
 import tarfile
+import tracemalloc
 from typing import Any
 
 import pytest
@@ -432,6 +434,37 @@ def test_an_archive_of_very_many_files_is_not_searched_to_its_end(monkeypatch: p
     monkeypatch.setattr(evaluation, "MAX_MEMBERS", 3)
     with pytest.raises(EvaluationInvalid, match="first 3 files"):
         found(archive({**{str(n): b"" for n in range(9)}, "evaluation.json": b"{}"}))
+
+
+def header(kind: bytes, size: int) -> bytes:
+    member = tarfile.TarInfo("x")
+    member.type, member.size = kind, size
+    return member.tobuf(tarfile.GNU_FORMAT)
+
+
+@pytest.mark.parametrize(
+    "plain",
+    [
+        header(tarfile.XHDTYPE, 2**31) + bytes(4096),
+        header(tarfile.GNUTYPE_LONGNAME, 2**31) + bytes(4096),
+        header(tarfile.GNUTYPE_LONGNAME, 0) * 5000,
+        header(b"0", -1024) * 2 + bytes(4096),
+    ],
+    ids=["a pax header of gigabytes", "a name of gigabytes", "headers without end", "a negative size"],
+)
+def test_a_header_that_leads_tarfile_astray_is_refused_by_name(plain: bytes) -> None:
+    with pytest.raises(EvaluationInvalid):
+        found(gzip.compress(plain))
+
+
+def test_of_a_header_that_claims_gigabytes_none_is_kept_in_memory() -> None:
+    bomb = gzip.compress(header(tarfile.XHDTYPE, 2**31) + bytes(200_000_000))
+    tracemalloc.start()
+    with pytest.raises(EvaluationInvalid):
+        found(bomb)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 50_000_000
 
 
 whole = archive({"evaluation.json": json.dumps(numbers()).encode()})

@@ -263,3 +263,17 @@ def test_noise_is_no_archive(tmp_path_factory: pytest.TempPathFactory, noise: by
     (folder / "model.tar.gz").write_bytes(noise)
     with pytest.raises(ModelDataError):
         model_data.unpack(folder / "model.tar.gz", folder / "model")
+
+
+def test_an_archive_whose_hard_link_leads_to_nothing_is_a_models_fault_and_leaves_nothing(
+    tmp_path: Path,
+) -> None:
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w:gz") as tar:
+        link = tarfile.TarInfo("link")
+        link.type, link.linkname = tarfile.LNKTYPE, "missing"
+        tar.addfile(link)
+    (tmp_path / "model.tar.gz").write_bytes(out.getvalue())
+    with pytest.raises(ModelDataError, match="neither a file nor a folder"):
+        model_data.unpack(tmp_path / "model.tar.gz", tmp_path / "model")
+    assert not (tmp_path / "model").exists()

@@ -61,6 +61,7 @@ def test_a_state_folder_of_somebody_else_is_refused(tmp_path: Path, monkeypatch:
     def refuse(*_: object) -> None:
         raise PermissionError(1, "Operation not permitted")
 
+    (tmp_path / "state").mkdir(mode=0o755)
     monkeypatch.setattr(Path, "chmod", refuse)
     with pytest.raises(CannotStartError, match="cannot be used"):
         claim(Settings(free_port(), tmp_path / "state"))

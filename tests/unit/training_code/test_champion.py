@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import gzip
+import io
 import json
+import math
 import tarfile
 from pathlib import Path
 from typing import Any
@@ -104,7 +107,11 @@ def test_nothing_is_asked_twice(tmp_path: Path, network: ResNet, asked: tuple[Fo
         ({"arch": "resnet50"}, "has weights that fit no network of this training code"),
         ({"arch": None}, "has weights that fit no network of this training code"),
         ({"transform": {"resize": 5}}, "prepares its pictures in another way than this training code"),
+        ({"arch": ["resnet18"]}, "has weights that fit no network of this training code"),
         ({"image_size": "large"}, "does not say how its pictures are prepared"),
+        ({"image_size": math.inf}, "does not say how its pictures are prepared"),
+        ({"image_size": 10**6}, "does not say how its pictures are prepared"),
+        ({"image_size": [[]]}, "does not say how its pictures are prepared"),
     ],
 )
 def test_one_that_cannot_be_asked_is_told_with_its_reason(
@@ -113,7 +120,37 @@ def test_one_that_cannot_be_asked_is_told_with_its_reason(
     assert score(artifact(tmp_path, network, **members), asked) == {"training_job": "p-old", "why": why}
 
 
-@pytest.mark.parametrize("content", [b"", b"no archive", None])
+def _header(kind: bytes, size: int) -> bytes:
+    member = tarfile.TarInfo("x")
+    member.type, member.size = kind, size
+    return member.tobuf(tarfile.GNU_FORMAT)
+
+
+def _model(**members: bytes) -> bytes:
+    parts = {"model.json": b"{}", "classes.json": b"[]", "model.safetensors": b"", **members}
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w:gz") as tar:
+        for name, content in parts.items():
+            member = tarfile.TarInfo(name)
+            member.size = len(content)
+            tar.addfile(member, io.BytesIO(content))
+    return out.getvalue()
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"no archive",
+        None,
+        gzip.compress(_header(tarfile.XHDTYPE, 2**31) + bytes(4096)),
+        gzip.compress(_header(tarfile.GNUTYPE_LONGNAME, 0) * 5000),
+        gzip.compress(_header(b"0", -1024) * 2 + bytes(4096)),
+        _model(**{"model.json": b"[" * 100_000}),
+        _model(**{"model.json": b"9" * 5000}),
+        _model(**{"model.safetensors": b"\xff" * 64}),
+    ],
+)
 def test_what_is_no_model_ends_no_job(
     content: bytes | None, tmp_path: Path, asked: tuple[Found, Dataset]
 ) -> None:

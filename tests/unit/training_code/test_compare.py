@@ -66,7 +66,7 @@ def test_each_job_has_one_colour_and_a_shorter_curve_ends_earlier() -> None:
     page = render([training("a", [0.5, 0.9], epochs=2), training("b", [0.9, 0.9])])
     points = re.findall(r'polyline class="(\w+)" points="([^"]+)"', section(page, "Learning curves"))
     assert [(style, len(line.split())) for style, line in points] == 2 * [("forward", 2), ("optimizer", 3)]
-    assert page.count("<i class='key forward'></i>a") == page.count("<i class='key optimizer'></i>b") == 3
+    assert page.count('<i class="key forward"></i>a') == page.count('<i class="key optimizer"></i>b') == 3
 
 
 @pytest.mark.parametrize(

@@ -164,6 +164,20 @@ def test_a_split_packed_as_one_tar_is_the_same_split(own: Path, tmp_path: Path) 
         assert torch.equal(ours.squares.picked(rows), theirs.squares.picked(rows))
 
 
+def test_a_packed_split_that_is_damaged_in_the_middle_is_not_taken_for_a_smaller_one(own: Path) -> None:
+    with tarfile.open(own / "train.tar", "w", format=tarfile.USTAR_FORMAT) as tar:
+        tar.add(own / "train", ".")
+    with tarfile.open(own / "train.tar") as tar:
+        last = tar.getmembers()[-1]
+    whole = bytearray((own / "train.tar").read_bytes())
+    whole[last.offset : last.offset + 16] = b"?" * 16
+    shutil.rmtree(own / "train")
+    (own / "train").mkdir()
+    (own / "train" / "all.tar").write_bytes(whole)
+    with pytest.raises(UnusableDataset, match="damaged"):
+        load(own, CONFIG)
+
+
 def test_a_packed_split_is_read_front_to_back_whatever_its_names(
     own: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
