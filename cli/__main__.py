@@ -1,6 +1,6 @@
 """The `classifier` command: deploy, upload, tune, watch, classify, remove. Read here what there is and where.
 
-Each command's options are in `commands/<name>.py`, its work in a module beside this one: `bring_up`
+Each command's options are in `commands/<name>.py`, its work in a module beside this one: `check`, `bring_up`
 (local_server, cdk, stacks), `bring_data` (dataset, pictures, splits, upload), `launch`, `watch` (chain,
 chain_reader, render_chain), `api`, `outputs`, `weights`, `tuning_report`, `removal`,
 `demo`. Everything talks to AWS's APIs only; `target` says which AWS.
@@ -13,6 +13,7 @@ import sys
 
 import click
 
+from cli.commands.check import check
 from cli.commands.classify import classify
 from cli.commands.cost import cost
 from cli.commands.demo import demo
@@ -53,7 +54,7 @@ def cli(kind: str) -> None:
 
 for command in (
     *(up, down, upload, weights, tune, train, tuning_report, status, stop, classify, outputs, cost, destroy),
-    *(report, compare, approve, reject, rollback, sleep, wake, demo_data, demo),
+    *(check, report, compare, approve, reject, rollback, sleep, wake, demo_data, demo),
 ):
     cli.add_command(command)
 

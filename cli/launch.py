@@ -32,6 +32,8 @@ class Launched:
     """The most it can cost on AWS; None where the launcher knows no price."""
     explained: str = ""
     """For what and at which price."""
+    machines: dict[str, Any] = field(default_factory=dict)
+    """Of a dry run, what the run would have at a time; empty from functions deployed before they said so."""
     watch: dict[str, str] = field(default_factory=dict)
     """Where to watch it: `command`, `console`, `log_group`, `log`."""
 
@@ -98,6 +100,7 @@ def launch(target: Target, function: str, request: dict[str, Any]) -> Launched:
         what=answer.get("started") or answer.get("would_start", ""),
         most_usd=cost.get("most_usd"),
         explained=cost.get("explained", ""),
+        machines=answer.get("machines", {}),
         watch=answer.get("watch", {}),
     )
 

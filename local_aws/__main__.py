@@ -7,6 +7,7 @@ import os
 import sys
 from pathlib import Path
 
+from local_aws.quotas import profiles
 from local_aws.server import Settings, run
 
 
@@ -22,10 +23,14 @@ def main(arguments: list[str] | None = None) -> int:
         "--release",
         type=int,
         metavar="FD",
-        help="an inherited file descriptor, closed when the state folder is locked: a lock that whoever "
-        "starts the server holds by it lasts until then",
+        help="an inherited file descriptor, closed as soon as the state folder is locked: a lock that "
+        "whoever starts the server holds by it lasts until then",
     )
     options = parser.parse_args(arguments)
+    try:
+        profiles.chosen()
+    except profiles.UnknownProfileError as problem:
+        parser.error(str(problem))
     settings = Settings(options.port, options.state.resolve(), options.label, options.release)
     return run(settings)
 

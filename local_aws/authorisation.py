@@ -92,6 +92,21 @@ def sagemaker(aws: LocalAws) -> Authorise:
     return authorise
 
 
+def service_quotas(aws: LocalAws) -> Authorise:
+    """The check for operations of Service Quotas; lists know no resource.
+
+    https://docs.aws.amazon.com/service-authorization/latest/reference/list_servicequotas.html
+    """
+
+    def authorise(operation: str, request: Request) -> None:
+        resource = "*"
+        if operation == "RequestServiceQuotaIncrease":
+            resource = aws.arn(f"{request['ServiceCode']}/{request['QuotaCode']}", "servicequotas")
+        permissions.check(f"servicequotas:{operation}", resource)
+
+    return authorise
+
+
 def application_autoscaling(aws: LocalAws) -> Authorise:
     """The check for operations of Application Auto Scaling."""
 

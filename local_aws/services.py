@@ -10,7 +10,7 @@ import urllib.error
 import urllib.request
 from typing import Any
 
-from local_aws import authorisation, autoscaling, cloudformation, front, sagemaker
+from local_aws import authorisation, autoscaling, cloudformation, front, quotas, sagemaker
 from local_aws.cloudformation.stack import Stack
 from local_aws.core import process
 from local_aws.core.api import HttpAnswer, JsonService, error_reply
@@ -44,6 +44,7 @@ class Services:
         self._snapshots = Snapshots()
         self._services: list[JsonService] = [sagemaker.service(aws), autoscaling.service(aws)]
         self._register(*self._services)
+        self._register_quotas()
         stack = Stack(aws, role=lambda: stacks.current().role_arn, announce=stacks.announce)
         stacks.install(Journal(aws.store), self._snapshots.commit)
         stack_events.install(self._announce_stack)
@@ -102,6 +103,11 @@ class Services:
             return await sagemaker_service.handle(method, path, headers, body, query)
 
         services.register("sagemaker", sagemaker_and_runtime)
+
+    def _register_quotas(self) -> None:
+        service = quotas.service(self._aws)
+        service.authorise = authorisation.service_quotas(self._aws)
+        services.register("servicequotas", service.handle)
 
     def _announce_stack(self, stack_id: str, status: str, reason: str) -> None:
         details = {"status": status, "status-reason": reason}

@@ -1,6 +1,7 @@
-"""What is known to be wrong before anything is deployed: `python -m stacks.check --help`.
+"""What is known to be wrong before anything is deployed, and what the settings ask of an account:
+`python -m stacks.check --help`.
 
-Reads the settings as `cdk synth` will, and a recipe as its launcher will. Costs a fraction of a synth; the
+Reads the settings as `cdk synth` will, and recipes as their launchers will. Costs a fraction of a synth; the
 command line asks it before it starts anything.
 """
 
@@ -9,26 +10,33 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 from stacks.choice import ROOT, chosen
-from stacks.settings import SettingsError
+from stacks.settings import Settings, SettingsError
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Print what is wrong, if anything; the exit code."""
     parser = argparse.ArgumentParser(prog="python -m stacks.check", description=__doc__)
     parser.add_argument("-c", "--context", action="append", default=[], metavar="KEY=VALUE")
-    parser.add_argument("--recipe", type=Path, help="a recipe's file")
+    parser.add_argument("--recipe", type=Path, action="append", default=[], help="a recipe's file")
+    parser.add_argument("--json", action="store_true", help="print what settings and recipes ask for")
+    parser.add_argument("--templates", type=Path, metavar="FOLDER", help="write what would be deployed there")
     told = parser.parse_args(arguments)
     try:
         context = _context() | dict(each.split("=", 1) for each in told.context)
-        chosen(context.get)
-        if told.recipe is not None:
-            _check_recipe(told.recipe)
+        settings = chosen(context.get)
+        recipes = [_recipe(path, settings) for path in told.recipe]
+        if told.templates is not None:
+            _synthesise(context, settings, told.templates)
     except (_Wrong, SettingsError) as error:
         print(error, file=sys.stderr)
         return 1
+    if told.json:
+        print(json.dumps(_asked(settings, recipes)))
     return 0
 
 
@@ -47,15 +55,69 @@ def _context() -> dict[str, object]:
     return found
 
 
-def _check_recipe(path: Path) -> None:
-    # The functions' own check; who starts this puts their folder on the path.
+def _asked(settings: Settings, recipes: Iterable[dict[str, Any]]) -> dict[str, Any]:
+    """What the settings want of an account, defaults included, with what each recipe wants."""
+    serving = settings.serving
+    own = serving.flavour != "serverless"
+    return {
+        "project": settings.project,
+        "training_instance_type": settings.training.instance_type,
+        "serving": {
+            "instance_type": serving.instance if own else "",
+            "min_instances": serving.min_instances if own else 0,
+            "max_instances": serving.max_instances if own else 0,
+            "serverless_concurrency": 0 if own else serving.serverless_concurrency,
+        },
+        "account_log_role": settings.api.account_log_role,
+        "recipes": list(recipes),
+    }
+
+
+def _synthesise(context: dict[str, object], settings: Settings, folder: Path) -> None:
+    # Only now: it takes some seconds to load.
+    from aws_cdk import App
+
+    from stacks.application import add_stacks
+    from stacks.folders import MissingFolderError
+
+    app = App(context=context, outdir=str(folder))
+    try:
+        add_stacks(app, settings, ROOT)
+    except MissingFolderError as error:
+        raise _Wrong(str(error)) from None
+    app.synth()
+
+
+def _recipe(path: Path, settings: Settings) -> dict[str, Any]:
+    """What a run of a recipe has at a time and can cost, as its launcher would answer it."""
+    # The functions' own check and reckoning; who starts this puts their folder on the path.
+    from common import launching, runs
+    from common.environment import LaunchSettings
     from common.errors import InvalidRecipe
     from common.recipe import parse
 
     try:
-        parse(path.stem, path.read_text(encoding="utf-8"), f"recipes/{path.name}")
+        recipe = parse(path.stem, path.read_text(encoding="utf-8"), f"recipes/{path.name}")
     except (OSError, UnicodeDecodeError, InvalidRecipe) as error:
         raise _Wrong(str(error)) from None
+    # Of what a launcher is told, only the machine counts here.
+    nowhere = {"data_bucket": "", "artifacts_bucket": "", "code_prefix": "", "champion_parameter": ""}
+    deployed = LaunchSettings(
+        project=settings.project,
+        training_instance_type=settings.training.instance_type,
+        training_volume_gb=settings.training.volume_gb,
+        max_runtime_minutes=settings.training.max_runtime_minutes,
+        training_image="",
+        training_role_arn="",
+        **nowhere,
+    )
+    kind = "tuning" if recipe.tuning is not None and recipe.tuning.ranges else "training"
+    record = runs.RunRecord(run="", kind=kind, request_id="", dataset="", code_prefix="", recipe=recipe)
+    return {
+        "recipe": recipe.name,
+        "machines": launching.machines_of(record, deployed),
+        "cost": launching.cost_of(record, deployed).answer,
+    }
 
 
 if __name__ == "__main__":

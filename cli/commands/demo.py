@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from cli.commands.check import anyway_option, before_deploying
 from cli.commands.options import confirm_cost, with_target, yes_option
 from cli.target import Target
 
@@ -17,7 +18,8 @@ from cli.target import Target
 )
 @click.option("--recipe", help="A recipe's name (default: the data's name, else finetune).")
 @yes_option
-def demo(target: Target, data: Path | None, recipe: str | None, yes: bool) -> None:
+@anyway_option
+def demo(target: Target, data: Path | None, recipe: str | None, yes: bool, anyway: bool) -> None:
     """The main job whole: deploy, upload, tune, train, register, promote, classify."""
     from cli.commands.launch import JOB_COST
     from cli.commands.up import AWS_COST
@@ -25,5 +27,6 @@ def demo(target: Target, data: Path | None, recipe: str | None, yes: bool) -> No
     from cli.demo import prepare
 
     plan = prepare(target, data, recipe)
+    before_deploying(target, plan.recipe, anyway)
     confirm_cost(target, f"{AWS_COST}\n{JOB_COST}", yes)
     run(target, plan)

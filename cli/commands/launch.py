@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from cli.commands.check import anyway_option, before_launching
 from cli.commands.options import confirm_cost, with_target, yes_option
 from cli.target import Target
 
@@ -38,6 +39,7 @@ def launch_options(command: Callable[..., None]) -> Callable[..., None]:
         ),
         click.option("--dry-run", is_flag=True, help="Check everything and say the cost; start nothing."),
         click.option("--watch", "--wait", is_flag=True, help="Follow the run to its end."),
+        anyway_option,
         yes_option,
         with_target,
     ]
@@ -70,6 +72,7 @@ def _launch(
     max_cost: float | None,
     dry_run: bool,
     watch: bool,
+    anyway: bool,
     yes: bool,
 ) -> None:
     from cli.console import say
@@ -79,6 +82,7 @@ def _launch(
     request = payload(recipe, dataset, overrides, name, max_cost)
     planned = estimate(target, function, request)
     say(f"{planned.what[:1].upper()}{planned.what[1:]}.\n{cost_line(target, planned)}")
+    before_launching(target, planned, anyway)
     if dry_run:
         return
     confirm_cost(target, SERVED, yes)

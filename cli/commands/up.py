@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from cli.commands.check import anyway_option, before_deploying
 from cli.commands.options import confirm_cost, with_target, yes_option
 from cli.target import Target
 
@@ -18,7 +19,8 @@ AWS_COST = (
 @click.command()
 @with_target
 @yes_option
-def up(target: Target, yes: bool) -> None:
+@anyway_option
+def up(target: Target, yes: bool, anyway: bool) -> None:
     """Deploy all stacks; locally start the local AWS first."""
     from cli.bring_up import bring_up
     from cli.console import say
@@ -26,6 +28,7 @@ def up(target: Target, yes: bool) -> None:
     from cli.render import address_lines
 
     check_settings(target)
+    before_deploying(target, None, anyway)
     confirm_cost(target, AWS_COST, yes)
     outputs = bring_up(target)
     say("\n".join(address_lines(outputs)))

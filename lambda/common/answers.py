@@ -33,7 +33,9 @@ def started(kind: str, name: str, arn: str, run: str, what: str, cost: CostBound
     }
 
 
-def planned(kind: str, name: str, run: str, what: str, cost: CostBound) -> dict[str, Any]:
+def planned(
+    kind: str, name: str, run: str, what: str, cost: CostBound, machines: dict[str, Any]
+) -> dict[str, Any]:
     """200: everything was checked, and nothing was started."""
     return {
         "statusCode": 200,
@@ -41,6 +43,7 @@ def planned(kind: str, name: str, run: str, what: str, cost: CostBound) -> dict[
         kind: name,
         "run": run,
         "would_start": what,
+        "machines": machines,
         "cost": cost.answer,
     }
 

@@ -94,7 +94,14 @@ class Launcher:
         cost = cost_of(planned.record, settings)
         costs.guard(cost, recipe.table("resources").get("max_cost_usd"))
         if request.dry_run:
-            return answers.planned(self.kind.key, name, name, in_words(planned.record, settings), cost)
+            return answers.planned(
+                self.kind.key,
+                name,
+                name,
+                in_words(planned.record, settings),
+                cost,
+                machines_of(planned.record, settings),
+            )
         runs.write(self.s3, settings.artifacts_bucket, planned.record)
         try:
             arn = self.create(name, planned.job)
@@ -177,6 +184,17 @@ def cost_of(record: runs.RunRecord, settings: LaunchSettings) -> CostBound:
         parallel_jobs=tuning.parallel_jobs,
         max_runtime_minutes=tuning.max_runtime_minutes,
     )
+
+
+def machines_of(record: runs.RunRecord, settings: LaunchSettings) -> dict[str, Any]:
+    """What a run has at a time, for whoever compares it with the account's quotas."""
+    on, tuning = jobs.machine(record.recipe, settings), record.recipe.tuning
+    return {
+        "instance_type": on.instance_type,
+        "instance_count": on.instance_count,
+        "spot": bool(record.recipe.table("resources").get("spot")),
+        "parallel_jobs": tuning.parallel_jobs if record.kind == "tuning" and tuning is not None else 1,
+    }
 
 
 def in_words(record: runs.RunRecord, settings: LaunchSettings) -> str:

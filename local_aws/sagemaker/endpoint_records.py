@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import os
 import uuid
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -106,9 +107,18 @@ def instances(plans: Sequence[VariantPlan]) -> int:
     return sum(plan.instance_count for plan in plans)
 
 
+def by_type(plans: Sequence[VariantPlan]) -> Counter[str]:
+    """How many instances of each type the variants have together; serverless ones have none."""
+    counted: Counter[str] = Counter()
+    for plan in plans:
+        if plan.serverless is None:
+            counted[plan.instance_type] += plan.instance_count
+    return counted
+
+
 def within_limit(aws: LocalAws, instance_type: str, more: int) -> None:
     """ResourceLimitExceeded if `more` server processes are more than this machine bears."""
-    used = sum(_in_use(record) for record in aws.store.list(KIND))
+    used = sum(_processes(record) for record in aws.store.list(KIND))
     if more > 0 and used + more > INSTANCE_LIMIT:
         raise ResourceLimitExceeded(
             f"The account-level service limit '{instance_type} for endpoint usage' is {INSTANCE_LIMIT} "
@@ -128,8 +138,22 @@ def announce(aws: LocalAws, record: Record) -> None:
     events.state_change(aws, "Endpoint", "DescribeEndpoint", detail, record["EndpointArn"])
 
 
-def _in_use(record: Mapping[str, Any]) -> int:
-    if record["EndpointStatus"] == "Failed":
-        return 0
-    variants = [*record["ProductionVariants"], *record.get(PENDING, {}).get("ProductionVariants", [])]
+def in_use(record: Mapping[str, Any]) -> Counter[str]:
+    """The instances an endpoint has by type, those of a fleet that comes up beside the old one included."""
+    counted: Counter[str] = Counter()
+    for stored in _fleets(record):
+        for plan, variant in zip(plans_of(stored), stored["ProductionVariants"], strict=True):
+            if plan.serverless is None:
+                counted[plan.instance_type] += variant["DesiredInstanceCount"]
+    return counted
+
+
+def _processes(record: Mapping[str, Any]) -> int:
+    variants = [variant for stored in _fleets(record) for variant in stored["ProductionVariants"]]
     return sum(variant.get("DesiredInstanceCount", 1) for variant in variants)
+
+
+def _fleets(record: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    if record["EndpointStatus"] == "Failed":
+        return []
+    return [record, record[PENDING]] if record.get(PENDING) else [record]

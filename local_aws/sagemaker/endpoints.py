@@ -13,12 +13,13 @@ from typing import Any
 from local_aws.core.api import JsonService, Request, Response
 from local_aws.core.context import LocalAws
 from local_aws.core.errors import ValidationException, could_not_find
-from local_aws.sagemaker import deployment, endpoint_configs, tags
+from local_aws.sagemaker import deployment, endpoint_configs, limits, tags
 from local_aws.sagemaker.deployer import Deployer
 from local_aws.sagemaker.endpoint_configs import VariantPlan
 from local_aws.sagemaker.endpoint_records import (
     KIND,
     PENDING,
+    by_type,
     instances,
     new_record,
     pending,
@@ -46,6 +47,7 @@ def register(svc: JsonService, aws: LocalAws, deployer: Deployer) -> None:
         deployment.steps(request.get("DeploymentConfig"), instances(plans))
         record = new_record(aws, request, plans)
         with aws.store.transaction():
+            limits.check_hosting(aws, by_type(plans), by_type(plans).total())
             within_limit(aws, plans[0].instance_type, instances(plans))
             if not aws.store.create(KIND, name, record):
                 raise ValidationException(
@@ -65,6 +67,7 @@ def register(svc: JsonService, aws: LocalAws, deployer: Deployer) -> None:
             kept = _retain(record, request, plans)
             way = _deployment_config(record, request)
             deployment.steps(way, instances(kept))
+            limits.check_hosting(aws, by_type(kept), by_type(kept).total())
             within_limit(aws, kept[0].instance_type, instances(kept))
             return {**record, "EndpointStatus": "Updating", PENDING: pending(aws, config, kept, way)}
 
@@ -77,8 +80,9 @@ def register(svc: JsonService, aws: LocalAws, deployer: Deployer) -> None:
         wanted = {item["VariantName"]: item for item in request["DesiredWeightsAndCapacities"]}
 
         def change(record: dict[str, Any]) -> dict[str, Any]:
-            plans = _resized(record, wanted)
-            within_limit(aws, plans[0].instance_type, instances(plans) - instances(plans_of(record)))
+            plans, before = _resized(record, wanted), plans_of(record)
+            limits.check_hosting(aws, by_type(plans) - by_type(before), by_type(plans).total())
+            within_limit(aws, plans[0].instance_type, instances(plans) - instances(before))
             pairs = zip(record["ProductionVariants"], plans, strict=True)
             variants = [_desired(variant, plan) for variant, plan in pairs]
             return {**record, "EndpointStatus": "Updating", "ProductionVariants": variants}

@@ -15,7 +15,7 @@ from local_aws.core.api import JsonService, Request, Response
 from local_aws.core.context import LocalAws
 from local_aws.core.errors import ResourceInUse, ValidationException
 from local_aws.core.store import NoSuchDocument
-from local_aws.sagemaker import channels, definition, tags
+from local_aws.sagemaker import channels, definition, limits, tags
 from local_aws.sagemaker.channels import ChannelCache
 from local_aws.sagemaker.job_state import KIND, STOPPED_WITH_SERVER, JobState
 from local_aws.sagemaker.listing import Listing
@@ -53,6 +53,7 @@ class TrainingJobs:
         Raises
         ------
         ResourceInUse : a job of this name exists.
+        ResourceLimitExceeded : the account's quotas do not allow it now.
         """
         name, arn, now = request["TrainingJobName"], self.arn(request["TrainingJobName"]), self.aws.now()
         job: Document = {
@@ -70,11 +71,13 @@ class TrainingJobs:
         job.setdefault("StoppingCondition", {}).setdefault(
             "MaxRuntimeInSeconds", definition.DEFAULT_RUNTIME_SECONDS
         )
-        if not self.aws.store.create(KIND, name, job):
-            raise ResourceInUse(
-                "Training job names must be unique within an AWS account and region, and a training job with "
-                f"this name already exists ({arn})"
-            )
+        with self.aws.store.transaction():
+            limits.check_training(self.aws, job)
+            if not self.aws.store.create(KIND, name, job):
+                raise ResourceInUse(
+                    "Training job names must be unique within an AWS account and region, and a training job "
+                    f"with this name already exists ({arn})"
+                )
         tags.put(self.aws, arn, request.get("Tags", []))
         state = JobState(self.aws, name)
         state.progress("Starting", "Starting the training job")

@@ -13,7 +13,7 @@ from typing import Any
 from local_aws.core.api import JsonService, Request, Response
 from local_aws.core.context import LocalAws
 from local_aws.core.errors import ResourceInUse, ResourceNotFound, ValidationException
-from local_aws.sagemaker import events, job_state, tags, tuning_checks
+from local_aws.sagemaker import events, job_state, limits, tags, tuning_checks
 from local_aws.sagemaker.early_stopping import completion_details, is_better
 from local_aws.sagemaker.listing import Listing
 from local_aws.sagemaker.search import OptunaSearch, make_search
@@ -60,6 +60,8 @@ class TuningJobs:
         self._training.check(request["TrainingJobDefinition"])
         parents = self._parents(request)
         tuning_checks.check_parents(request, parents)
+        parallel = request["HyperParameterTuningJobConfig"]["ResourceLimits"]["MaxParallelTrainingJobs"]
+        limits.check_training(self.aws, request["TrainingJobDefinition"], parallel)
         arn, now = self.aws.arn(f"hyper-parameter-tuning-job/{name.lower()}"), self.aws.now()
         tuning: Document = {
             **{member: value for member, value in request.items() if member != "Tags"},

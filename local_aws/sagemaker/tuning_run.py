@@ -16,7 +16,7 @@ from typing import Any
 
 from local_aws.core import process
 from local_aws.core.context import LocalAws
-from local_aws.core.errors import ValidationException
+from local_aws.core.errors import ResourceLimitExceeded, ValidationException
 from local_aws.sagemaker import early_stopping, tags
 from local_aws.sagemaker.s3_files import S3Uri
 from local_aws.sagemaker.search import Search, Trial
@@ -99,6 +99,9 @@ class TuningRun:
         """Run the tuning job to its end, whatever that is."""
         try:
             verdict = self._search_on()
+        except ResourceLimitExceeded as error:  # another job took what was free when this one was created
+            self._stop_children()
+            verdict = Verdict("Failed", str(error))
         except Exception as error:
             log.exception("tuning job %s", self._name)
             self._stop_children()

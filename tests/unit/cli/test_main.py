@@ -19,6 +19,7 @@ from cli.target import Target
 from tests.unit.cli.conftest import client_error
 
 COMMANDS = [
+    "check",
     "classify",
     "demo",
     "demo-data",

@@ -352,6 +352,8 @@ def test_a_dry_run_checks_everything_and_tells_the_cost_but_starts_nothing(world
     assert answer["statusCode"] == 200
     assert answer["cost"]["most_usd"] == 2.36
     assert "search of 4 trials" in answer["would_start"]
+    assert answer["machines"].keys() == {"instance_type", "instance_count", "spot", "parallel_jobs"}
+    assert answer["machines"]["parallel_jobs"] == 2
     assert nothing_started(world)
     assert launch({**PAYLOAD, "dry_run": True, "dataset": "x"})["error"]["code"] == "UnknownDataset"
 

@@ -217,7 +217,7 @@ def test_our_types_are_not_ministacks_own_yet() -> None:
 
 def test_requests_signed_for_our_services_are_routed_by_their_scope() -> None:
     router = importlib.import_module("ministack.core.router")
-    for scope in ("sagemaker", "application-autoscaling"):
+    for scope in ("sagemaker", "application-autoscaling", "servicequotas"):
         signed = (
             f"AWS4-HMAC-SHA256 Credential=test/20260101/us-east-1/{scope}/aws4_request, SignedHeaders=host"
         )

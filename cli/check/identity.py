@@ -1,0 +1,101 @@
+"""Whose account it is, where, and whether the services are there."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from cli.check.line import Code, Line, Status
+from cli.check.templates import IMAGE_BUILD, Place
+from cli.errors import explain
+from cli.target import BadTarget, Target
+
+if TYPE_CHECKING:
+    from cli.check.look import Look
+
+_EXPIRED = ("ExpiredToken", "ExpiredTokenException", "RequestExpired")
+_CONSOLES = {"aws-cn": "console.amazonaws.cn", "aws-us-gov": "console.amazonaws-us-gov.com"}
+
+
+@dataclass(frozen=True)
+class Identity:
+    """Who asks, and where."""
+
+    account: str
+    arn: str
+    region: str
+    partition: str
+
+    @property
+    def place(self) -> Place:
+        return Place(self.partition, self.region, self.account)
+
+    @property
+    def console(self) -> str:
+        """The address of AWS's console for this region."""
+        return f"https://{self.region}.{_CONSOLES.get(self.partition, 'console.aws.amazon.com')}"
+
+
+def whose(target: Target) -> tuple[Identity | None, Line]:
+    """Who asks; None where the credentials or the region are of no use."""
+    profile = os.environ.get("AWS_PROFILE") or os.environ.get("AWS_DEFAULT_PROFILE") or ""
+    shown = f"profile {profile}" if profile else "no profile chosen (AWS_PROFILE)"
+    try:
+        region = target.region
+        answer = target.client("sts").get_caller_identity()
+    except BadTarget as error:
+        return None, Line(Code.CREDENTIALS, Status.WRONG, shown, str(error), "export AWS_REGION=eu-west-1")
+    except Exception as error:
+        why = explain(error, target)
+        if why is None:
+            raise
+        return None, Line(Code.CREDENTIALS, Status.WRONG, shown, why, _renew(error, profile))
+    arn = str(answer["Arn"])
+    who = Identity(str(answer["Account"]), arn, region, arn.split(":")[1])
+    found = f"account {who.account}, region {region}, as {arn.split(':', 5)[5]}"
+    return who, Line(Code.CREDENTIALS, Status.OK, found if target.is_local else f"{found}, {shown}")
+
+
+def place(look: Look) -> Iterator[Line]:
+    """Whether this partition and region have what the stacks need."""
+    import boto3
+
+    who, session = look.who, boto3.Session()
+    found = f"partition {who.partition}, region {who.region}"
+    builds = [logical_id for _, logical_id, _ in look.wanted.templates.resources(IMAGE_BUILD)]
+    if who.partition != "aws" and builds:
+        yield Line(
+            Code.PARTITION,
+            Status.WRONG,
+            found,
+            "the images are built from public.ecr.aws, which only the partition aws has",
+            'build them elsewhere, and set "image_uri" under training and under serving in cdk.json',
+        )
+        return
+    missing = [
+        service
+        for service in ("sagemaker", "codebuild", "apigateway", "service-quotas")
+        if who.region not in session.get_available_regions(service, partition_name=who.partition)
+    ]
+    if missing:
+        yield Line(
+            Code.PARTITION,
+            Status.WRONG,
+            found,
+            f"{', '.join(missing)}: not in this region, as far as the installed botocore knows",
+            "export AWS_REGION=us-east-1 (or another that has them)",
+        )
+        return
+    yield Line(Code.PARTITION, Status.OK, found)
+
+
+def _renew(error: Exception, profile: str) -> str:
+    option = f" --profile {profile}" if profile else ""
+    code = getattr(error, "response", {}).get("Error", {}).get("Code", "")
+    if code in _EXPIRED or "SSO" in type(error).__name__ or "Token" in type(error).__name__:
+        return f"aws sso login{option}"
+    if type(error).__name__ == "ProfileNotFound":
+        return "aws configure list-profiles"
+    return f"aws configure{option}"

@@ -1,0 +1,163 @@
+"""Names that the stacks would give and that something else has already.
+
+Looked up are the names the templates fix; those that CloudFormation makes up cannot clash. A name of the
+project's own stacks is no clash. One left over from a former deployment is, and says how to be rid of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from cli.check.line import Code, Line, Status
+from cli.check.look import Look
+from cli.check.templates import text
+
+_RENAME = 'choose another "project" in cdk.json'
+# AWS has as many words for this as services.
+_ABSENT = (
+    *("NoSuchEntity", "ResourceNotFoundException", "ResourceNotFound", "NotFound", "NotFoundException"),
+    *("QueueDoesNotExist", "AWS.SimpleQueueService.NonExistentQueue", "ValidationException"),
+    "ValidationError",
+)
+
+
+@dataclass(frozen=True)
+class Probe:
+    """How to find out whether a name is taken."""
+
+    name: str
+    """The property that has it."""
+    service: str
+    taken: Callable[[Any, str, Look], bool]
+    remove: str
+    """The command that removes it, with {name}."""
+
+
+def _topic(client: Any, name: str, look: Look) -> bool:
+    place = look.who.place
+    arn = f"arn:{place.partition}:sns:{place.region}:{place.account}:{name}"
+    return bool(client.get_topic_attributes(TopicArn=arn))
+
+
+def _log_group(client: Any, name: str, look: Look) -> bool:
+    found = client.describe_log_groups(logGroupNamePrefix=name)["logGroups"]
+    return any(each["logGroupName"] == name for each in found)
+
+
+def _dashboard(client: Any, name: str, look: Look) -> bool:
+    found = client.list_dashboards(DashboardNamePrefix=name)["DashboardEntries"]
+    return any(each["DashboardName"] == name for each in found)
+
+
+def _budget(client: Any, name: str, look: Look) -> bool:
+    return bool(client.describe_budget(AccountId=look.who.account, BudgetName=name))
+
+
+PROBES = {
+    "AWS::IAM::Role": Probe(
+        "RoleName",
+        "iam",
+        lambda client, name, look: bool(client.get_role(RoleName=name)),
+        "aws iam delete-role --role-name {name}",
+    ),
+    "AWS::Lambda::Function": Probe(
+        "FunctionName",
+        "lambda",
+        lambda client, name, look: bool(client.get_function_configuration(FunctionName=name)),
+        "aws lambda delete-function --function-name {name}",
+    ),
+    "AWS::Logs::LogGroup": Probe(
+        "LogGroupName", "logs", _log_group, "aws logs delete-log-group --log-group-name {name}"
+    ),
+    "AWS::SageMaker::Endpoint": Probe(
+        "EndpointName",
+        "sagemaker",
+        lambda client, name, look: bool(client.describe_endpoint(EndpointName=name)),
+        "aws sagemaker delete-endpoint --endpoint-name {name}",
+    ),
+    "AWS::SageMaker::ModelPackageGroup": Probe(
+        "ModelPackageGroupName",
+        "sagemaker",
+        lambda client, name, look: bool(client.describe_model_package_group(ModelPackageGroupName=name)),
+        "aws sagemaker delete-model-package-group --model-package-group-name {name}",
+    ),
+    "AWS::SNS::Topic": Probe("TopicName", "sns", _topic, "aws sns list-topics, then delete-topic {name}"),
+    "AWS::SQS::Queue": Probe(
+        "QueueName",
+        "sqs",
+        lambda client, name, look: bool(client.get_queue_url(QueueName=name)),
+        "aws sqs get-queue-url --queue-name {name}, then delete-queue",
+    ),
+    "AWS::CloudWatch::Alarm": Probe(
+        "AlarmName",
+        "cloudwatch",
+        lambda client, name, look: bool(client.describe_alarms(AlarmNames=[name])["MetricAlarms"]),
+        "aws cloudwatch delete-alarms --alarm-names {name}",
+    ),
+    "AWS::CloudWatch::Dashboard": Probe(
+        "DashboardName",
+        "cloudwatch",
+        _dashboard,
+        "aws cloudwatch delete-dashboards --dashboard-names {name}",
+    ),
+    "AWS::Budgets::Budget": Probe(
+        "Budget.BudgetName", "budgets", _budget, "aws budgets delete-budget --budget-name {name}"
+    ),
+}
+
+
+def check(look: Look) -> Iterator[Line]:
+    foreign = [_foreign(stack) for stack, found in look.deployed.items() if not found.ours]
+    taken, unknown, looked = list[Line](), list[Line](), 0
+    for type_, probe in PROBES.items():
+        for name in _names(look, type_, probe):
+            looked += 1
+            try:
+                if not look.made(type_, name) and _is_taken(look, probe, name):
+                    taken.append(_taken(type_, name, probe))
+            except _Unanswered as why:
+                unknown.append(Line(Code.NAMES, Status.UNKNOWN, f"names of {type_}", str(why)))
+                break
+    yield from [*foreign, *taken, *unknown]
+    if not foreign and not taken:
+        yield Line(Code.NAMES, Status.OK, f"{looked} names: those looked up are free or the project's own")
+
+
+class _Unanswered(Exception):
+    """Nobody says whether a name is taken."""
+
+
+def _foreign(stack: str) -> Line:
+    why = "it has nothing of this project's template: it is somebody else's, and would be replaced"
+    return Line(Code.NAMES, Status.WRONG, f"the stack {stack} exists", why, _RENAME)
+
+
+def _names(look: Look, type_: str, probe: Probe) -> Iterator[str]:
+    for _, _, resource in look.wanted.templates.resources(type_):
+        value: Any = resource.get("Properties", {})
+        for key in probe.name.split("."):
+            value = value.get(key) if isinstance(value, dict) else None
+        if (name := text(value, look.who.place)) is not None:
+            yield name
+
+
+def _is_taken(look: Look, probe: Probe, name: str) -> bool:
+    from botocore.exceptions import ClientError
+
+    try:
+        return probe.taken(look.target.client(probe.service), name, look)
+    except ClientError as error:
+        code = error.response["Error"]["Code"]
+        if code in _ABSENT:
+            return False
+        raise _Unanswered(f"{error.response['Error'].get('Message') or error} ({code})") from None
+
+
+def _taken(type_: str, name: str, probe: Probe) -> Line:
+    kind = type_.removeprefix("AWS::").replace("::", " ")
+    why = "no stack of this project has it, so CloudFormation would say that it already exists"
+    remove = probe.remove.format(name=name)
+    mend = f"{_RENAME}, or, if it is a leftover: {remove}"
+    return Line(Code.NAMES, Status.WRONG, f"{kind} {name} exists", why, mend)

@@ -1,0 +1,116 @@
+"""Whether the caller may do what deploying and running asks of him, as IAM's simulation answers.
+
+After the bootstrap the CDK works as roles of its own, so the caller needs little more than to assume them.
+The simulation knows the caller's policies, his boundary and the organisation's; what a resource's own policy
+adds it does not know.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from cli.cdk import BOOTSTRAP_STACK
+from cli.check.line import Code, Line, Status
+from cli.check.look import Look
+from cli.stacks import status_of
+
+
+@dataclass(frozen=True)
+class Need:
+    """Actions on one resource, and what for."""
+
+    what: str
+    resource: str
+    actions: tuple[str, ...]
+    now: bool = True
+    """Whether deploying needs them; the rest is for what comes after it."""
+
+
+def needs(look: Look) -> list[Need]:
+    """What the caller himself has to be allowed."""
+    place, project = look.who.place, look.wanted.project
+    arn, here = f"arn:{place.partition}", f"{place.region}:{place.account}"
+    role = f"{arn}:iam::{place.account}:role/cdk-hnb659fds-deploy-role-{place.account}-{place.region}"
+    follow = tuple(f"cloudformation:{each}" for each in ("DescribeStacks", "DescribeStackEvents"))
+    found = [
+        Need("deploying", role, ("sts:AssumeRole",)),
+        Need("deploying", f"{arn}:cloudformation:{here}:stack/{project}-storage/0", follow),
+        Need(
+            "tuning",
+            f"{arn}:lambda:{here}:function:{project}-launch-tuning",
+            ("lambda:InvokeFunction",),
+            now=False,
+        ),
+        Need(
+            "following a run",
+            f"{arn}:sagemaker:{here}:training-job/{project}-run",
+            ("sagemaker:DescribeTrainingJob",),
+            now=False,
+        ),
+    ]
+    if status_of(look.target, BOOTSTRAP_STACK) is None:
+        found += _bootstrap(arn, here, role)
+    return found
+
+
+def _bootstrap(arn: str, here: str, role: str) -> list[Need]:
+    """Of what the bootstrap stack's template makes, one of each kind."""
+    region, account = here.split(":")
+    stack = f"{arn}:cloudformation:{here}:stack/{BOOTSTRAP_STACK}/0"
+    of_stack = ("cloudformation:CreateChangeSet", "cloudformation:ExecuteChangeSet")
+    bucket = f"{arn}:s3:::cdk-hnb659fds-assets-{account}-{region}"
+    images = f"{arn}:ecr:{here}:repository/cdk-hnb659fds-container-assets-{account}-{region}"
+    return [
+        Need("bootstrapping", stack, of_stack),
+        Need("bootstrapping", role, ("iam:CreateRole", "iam:PutRolePolicy", "iam:AttachRolePolicy")),
+        Need("bootstrapping", bucket, ("s3:CreateBucket",)),
+        Need("bootstrapping", images, ("ecr:CreateRepository",)),
+    ]
+
+
+def check(look: Look) -> Iterator[Line]:
+    source = _policy_source(look)
+    if source is None:
+        yield Line(Code.PERMISSIONS, Status.OK, "the root user may do everything")
+        return
+    wanted, denied = needs(look), list[tuple[Need, list[str]]]()
+    for need in wanted:
+        refused = _refused(look, source, need)
+        if refused:
+            denied.append((need, refused))
+    for need, actions in denied:
+        yield Line(
+            Code.PERMISSIONS,
+            Status.WRONG if need.now else Status.LATER,
+            f"{need.what}: {source.rpartition('/')[2]} may not {', '.join(actions)}",
+            f"on {need.resource}",
+            f"{look.who.console}/iam/home#/home: allow it in a policy of {source}",
+        )
+    if not denied:
+        count = sum(len(need.actions) for need in wanted)
+        yield Line(Code.PERMISSIONS, Status.OK, f"{count} actions of {source.rpartition('/')[2]} are allowed")
+
+
+def _refused(look: Look, source: str, need: Need) -> list[str]:
+    answer = look.target.client("iam").simulate_principal_policy(
+        PolicySourceArn=source, ActionNames=list(need.actions), ResourceArns=[need.resource]
+    )
+    return [
+        each["EvalActionName"] for each in answer["EvaluationResults"] if each["EvalDecision"] != "allowed"
+    ]
+
+
+def _policy_source(look: Look) -> str | None:
+    """The user or role whose policies count; None for the root user.
+
+    A session's ARN names its role without its path, which IAM knows.
+    """
+    arn = look.who.arn
+    resource = arn.split(":", 5)[5]
+    if resource == "root":
+        return None
+    if resource.startswith("assumed-role/"):
+        answer = look.target.client("iam").get_role(RoleName=resource.split("/")[1])
+        return str(answer["Role"]["Arn"])
+    return arn

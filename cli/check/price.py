@@ -1,0 +1,38 @@
+"""What it will cost: by the hour as it stands, and the first search at most."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from cli import prices
+from cli.check.line import Code, Line, Status
+from cli.check.look import Look
+
+
+def check(look: Look) -> Iterator[Line]:
+    yield Line(Code.COST, Status.OK, f"nothing by the hour until a model is promoted; then {_endpoint(look)}")
+    launches = [each for each in look.wanted.launches if each.asked_for] or look.wanted.launches
+    known = {each.name: each.most_usd for each in launches if each.most_usd is not None}
+    if known:
+        shown = ", ".join(
+            f"{name} {usd:.2f}" for name, usd in sorted(known.items(), key=lambda each: each[1])
+        )
+        table = f"on demand in {prices.PRICES_REGION}, table of {prices.PRICES_DATE}"
+        yield Line(Code.COST, Status.OK, f"a first search costs at most, in USD: {shown} ({table})")
+    unknown = [each.name for each in launches if each.most_usd is None]
+    if unknown:
+        why = "the price table does not have their instance types"
+        mend = "set [resources] usd_per_hour in the recipe (https://aws.amazon.com/sagemaker/ai/pricing/)"
+        yield Line(Code.COST, Status.UNKNOWN, f"what {', '.join(unknown)} cost", why, mend)
+
+
+def _endpoint(look: Look) -> str:
+    wanted = look.wanted
+    if not wanted.endpoint_type:
+        return "by the millisecond of a request (serverless)"
+    fleet = f"{wanted.min_instances} to {wanted.max_instances} × {wanted.endpoint_type}"
+    try:
+        each = prices.hourly_usd(wanted.endpoint_type, prices.HOSTING)
+    except prices.UnknownPrice:
+        return f"{fleet}, whose price the table does not have"
+    return f"{wanted.min_instances * each:.3f} to {wanted.max_instances * each:.3f} USD ({fleet})"

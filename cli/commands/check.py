@@ -1,0 +1,85 @@
+"""`classifier check`, and what `up`, `demo`, `tune` and `train` ask of it on AWS before they start."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import click
+
+from cli.commands.options import with_target
+from cli.target import Target
+
+if TYPE_CHECKING:
+    from cli.check.line import Line
+    from cli.launch import Launched
+
+anyway_option = click.option("--anyway", is_flag=True, help="On AWS: start also what the check finds wrong.")
+
+
+@click.command()
+@with_target
+@click.option("--recipe", "recipes", multiple=True, help="A recipe that will be run (may be repeated).")
+@click.option("--json", "as_json", is_flag=True, help="The lines as JSON, for programs.")
+def check(target: Target, recipes: tuple[str, ...], as_json: bool) -> None:
+    """Say what the account lacks, before anything is started: quotas, names, permissions, cost.
+
+    Ends with 1 if something would fail.
+    """
+    from cli.check import Status
+
+    lines = _look(target, recipes, shown=not as_json)
+    if as_json:
+        click.echo(json.dumps([line.as_json() for line in lines], indent=2))
+    if any(line.status is Status.WRONG for line in lines):
+        raise click.exceptions.Exit(1)
+
+
+def before_deploying(target: Target, recipe: str | None, anyway: bool) -> None:
+    """On AWS, shows the check of a deployment; with `recipe`, of what will be run after it too.
+
+    Raises:
+        NotReady: something is wrong, and it is not to be started anyway.
+    """
+    if not target.is_local:
+        # One of the user's own, in the bucket, is looked at when it is started.
+        known = recipe is not None and (target.root / "recipes" / f"{recipe}.toml").is_file()
+        _refuse(_look(target, (recipe,) if recipe and known else (), shown=True), anyway)
+
+
+def before_launching(target: Target, planned: Launched, anyway: bool) -> None:
+    """On AWS, shows what of the check is not ok for a run.
+
+    Raises:
+        NotReady: as `before_deploying`.
+    """
+    from cli.check import Status, launch
+    from cli.check.screen import table
+    from cli.console import console
+
+    if target.is_local:
+        return
+    lines = launch(target, planned)
+    if bad := [line for line in lines if line.status is not Status.OK]:
+        console().print(table(bad))
+    _refuse(lines, anyway)
+
+
+def _look(target: Target, recipes: tuple[str, ...], *, shown: bool) -> list[Line]:
+    from cli.check import deployment
+    from cli.check.screen import table
+    from cli.console import console, error_console
+
+    with error_console().status("Looking at the account") as status:
+        lines = deployment(target, recipes, lambda code: status.update(f"Looking at the account: {code}"))
+    if shown:
+        console().print(table(lines))
+    return lines
+
+
+def _refuse(lines: list[Line], anyway: bool) -> None:
+    from cli.check import refusal
+
+    error = refusal(lines)
+    if error is not None and not anyway:
+        raise error

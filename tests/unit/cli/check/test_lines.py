@@ -1,0 +1,337 @@
+"""Each check says what it looked at and found; what it may not look at is unknown, never wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from cli.check import bootstrap, builds, identity, log_role, names, permissions, price
+from cli.check.identity import Identity
+from cli.check.line import Status
+from cli.target import BadTarget, Target
+from tests.unit.cli.check.account import (
+    BUILD,
+    ENDPOINT_TYPE,
+    WHO,
+    by_status,
+    cloudformation,
+    launch,
+    look,
+    only,
+    project,
+    quotas,
+    raising,
+    saying,
+    templates,
+    wanted,
+)
+
+Make = Callable[..., Target]
+SMALL = "Concurrently running builds for Linux/Small environment"
+
+
+def test_who_asks_is_shown_with_account_region_and_profile(
+    target: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_PROFILE", "work")
+    here = target("aws", sts=saying(get_caller_identity={"Account": WHO.account, "Arn": WHO.arn}))
+    monkeypatch.setattr(Target, "region", property(lambda self: "eu-west-1"))
+    who, line = identity.whose(here)
+    assert who == Identity(WHO.account, WHO.arn, "eu-west-1", "aws")
+    assert all(word in line.looked_at for word in (WHO.account, "eu-west-1", "user/ann", "profile work"))
+
+
+@pytest.mark.parametrize(
+    ("error", "mend"),
+    [
+        (raising("ExpiredToken", "The security token is expired"), "aws sso login --profile work"),
+        (raising("InvalidClientTokenId"), "aws configure --profile work"),
+    ],
+)
+def test_credentials_of_no_use_are_wrong_with_the_command_that_renews_them(
+    target: Make, monkeypatch: pytest.MonkeyPatch, error: Any, mend: str
+) -> None:
+    monkeypatch.setenv("AWS_PROFILE", "work")
+    who, line = identity.whose(target(sts=saying(get_caller_identity=error)))
+    assert who is None
+    assert (line.status, line.mend) == (Status.WRONG, mend)
+
+
+def test_missing_credentials_are_wrong_too(target: Make) -> None:
+    from botocore.exceptions import NoCredentialsError
+
+    def nobody(**request: Any) -> Any:
+        raise NoCredentialsError
+
+    who, line = identity.whose(target(sts=saying(get_caller_identity=nobody)))
+    assert (who, line.status) == (None, Status.WRONG)
+
+
+def test_without_a_region_nothing_else_is_asked(target: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    def none(self: Target) -> str:
+        raise BadTarget("No AWS region is set.")
+
+    monkeypatch.setattr(Target, "region", property(none))
+    who, line = identity.whose(target("aws"))
+    assert (who, line.status, line.mend) == (None, Status.WRONG, "export AWS_REGION=eu-west-1")
+
+
+def place(target: Make, partition: str, region: str, **template: Any) -> Any:
+    who = Identity(WHO.account, WHO.arn, region, partition)
+    return only(identity.place(look(target("aws"), wanted(templates=templates(**template)), who)))
+
+
+def test_images_are_built_only_where_public_ecr_is(target: Make) -> None:
+    built = {"training": {"Image": {"Type": BUILD}}}
+    assert place(target, "aws", "eu-west-1", **built).status is Status.OK
+    assert place(target, "aws-cn", "cn-north-1", **built).status is Status.WRONG
+    assert "public.ecr.aws" not in place(target, "aws-cn", "cn-north-1").wrong
+
+
+def test_a_region_that_lacks_a_service_is_wrong(target: Make) -> None:
+    line = place(target, "aws", "mars-north-1")
+    assert (line.status, "sagemaker" in line.wrong) == (Status.WRONG, True)
+
+
+def bootstrapped(target: Make, stacks: dict[str, str], version: Any = None) -> Any:
+    ssm = saying(get_parameter=version or raising("ParameterNotFound"))
+    return only(bootstrap.check(look(target("aws", cloudformation=cloudformation(stacks), ssm=ssm))))
+
+
+def test_an_account_without_the_cdks_stack_is_fine_because_up_makes_it(target: Make) -> None:
+    assert bootstrapped(target, {}).status is Status.OK
+
+
+@pytest.mark.parametrize(
+    ("status", "version", "expected"),
+    [
+        ("CREATE_COMPLETE", 6, Status.OK),
+        ("UPDATE_ROLLBACK_COMPLETE", 21, Status.OK),
+        ("CREATE_COMPLETE", 5, Status.WRONG),
+        ("CREATE_COMPLETE", None, Status.WRONG),
+        ("ROLLBACK_COMPLETE", 6, Status.WRONG),
+        ("DELETE_FAILED", 6, Status.WRONG),
+    ],
+)
+def test_the_cdks_stack_has_to_be_whole_and_new_enough(
+    target: Make, status: str, version: int | None, expected: Status
+) -> None:
+    answer = None if version is None else {"Parameter": {"Value": str(version)}}
+    line = bootstrapped(target, {"CDKToolkit": status}, answer)
+    assert line.status is expected
+    assert ("cdk@2 bootstrap aws://111122223333/us-east-1" in line.mend) == (expected is Status.WRONG)
+
+
+def built(target: Make, resources: dict[str, Any], value: float) -> Any:
+    here = target("aws", service_quotas=quotas({SMALL: value}))
+    return only(builds.check(look(here, wanted(templates=templates(training=resources)))))
+
+
+TWO = {"Project": project(), "A": {"Type": BUILD}, "B": {"Type": BUILD}}
+IN_TURN = {**TWO, "B": {"Type": BUILD, "DependsOn": ["Project", "A"]}}
+
+
+@pytest.mark.parametrize(
+    ("resources", "value", "expected"),
+    [
+        (TWO, 2, Status.OK),
+        (TWO, 1, Status.WRONG),
+        (IN_TURN, 1, Status.OK),
+        (IN_TURN, 0, Status.WRONG),
+        ({}, 0, Status.OK),
+        ({**TWO, "Project": project("BUILD_GENERAL1_LARGE")}, 9, Status.UNKNOWN),
+    ],
+)
+def test_as_many_builds_are_allowed_as_run_at_a_time(
+    target: Make, resources: dict[str, Any], value: float, expected: Status
+) -> None:
+    assert built(target, resources, value).status is expected
+
+
+ACCOUNT = {"Account": {"Type": "AWS::ApiGateway::Account"}}
+API_ROLE = ("Role", "AWS::IAM::Role", "classifier-api-Role")
+
+
+@pytest.mark.parametrize(
+    ("template", "setting", "role", "expected"),
+    [
+        (ACCOUNT, "create", "", Status.OK),
+        (ACCOUNT, "create", "arn:aws:iam::1:role/theirs", Status.WRONG),
+        (ACCOUNT, "create", "arn:aws:iam::1:role/classifier-api-Role", Status.OK),
+        ({}, "existing", "arn:aws:iam::1:role/theirs", Status.OK),
+        ({}, "existing", "", Status.WRONG),
+        ({}, "create", "", Status.OK),
+    ],
+)
+def test_the_accounts_role_for_api_logs_is_neither_taken_over_nor_missed(
+    target: Make, template: dict[str, Any], setting: str, role: str, expected: Status
+) -> None:
+    here = target(
+        "aws",
+        apigateway=saying(get_account={"cloudwatchRoleArn": role} if role else {}),
+        cloudformation=cloudformation({"classifier-api": "CREATE_COMPLETE"}, {"classifier-api": [API_ROLE]}),
+    )
+    stacks = templates(api={**template, "Role": {"Type": "AWS::IAM::Role"}})
+    line = only(log_role.check(look(here, wanted(account_log_role=setting, templates=stacks))))
+    assert line.status is expected
+
+
+ROLE = {"Type": "AWS::IAM::Role", "Properties": {"RoleName": "classifier-endpoint"}}
+REGIONAL = {
+    "Type": "AWS::IAM::Role",
+    "Properties": {"RoleName": {"Fn::Join": ["-", ["classifier-endpoint", {"Ref": "AWS::Region"}]]}},
+}
+GENERATED = {"Type": "AWS::IAM::Role", "Properties": {"RoleName": {"Ref": "Other"}}}
+
+
+def existing_roles(*existing: str) -> Any:
+    def get_role(RoleName: str) -> Any:
+        return {"Role": {}} if RoleName in existing else raising("NoSuchEntity")()
+
+    return saying(get_role=get_role)
+
+
+def named(target: Make, template: dict[str, Any], iam: Any, stacks: Any = None) -> Any:
+    here = target("aws", iam=iam, cloudformation=stacks or cloudformation({}))
+    return by_status(names.check(look(here, wanted(templates=templates(training=template)))))
+
+
+def test_free_names_are_ok_and_names_made_up_later_are_not_looked_up(target: Make) -> None:
+    found = named(target, {"R": ROLE, "G": GENERATED}, existing_roles())
+    assert only(found[Status.OK]).looked_at.startswith("1 names")
+
+
+@pytest.mark.parametrize(
+    ("template", "name"),
+    [(ROLE, "classifier-endpoint"), (REGIONAL, "classifier-endpoint-us-east-1")],
+)
+def test_a_name_that_something_else_has_is_wrong_with_how_to_be_rid_of_a_leftover(
+    target: Make, template: dict[str, Any], name: str
+) -> None:
+    line = only(named(target, {"R": template}, existing_roles(name))[Status.WRONG])
+    assert (name in line.looked_at, f"aws iam delete-role --role-name {name}" in line.mend) == (True, True)
+
+
+def test_a_name_of_the_projects_own_stack_is_no_clash(target: Make) -> None:
+    mine = {"classifier-training": [("R", "AWS::IAM::Role", "classifier-endpoint")]}
+    stacks = cloudformation({"classifier-training": "UPDATE_COMPLETE"}, mine)
+    assert named(target, {"R": ROLE}, existing_roles("classifier-endpoint"), stacks).keys() == {Status.OK}
+    # An id that ends alike is the name of another thing when its type is another.
+    other = {"classifier-training": [("R", "AWS::Logs::LogGroup", "/aws/classifier-endpoint")]}
+    stacks = cloudformation({"classifier-training": "UPDATE_COMPLETE"}, other)
+    assert Status.WRONG in named(target, {"R": ROLE}, existing_roles("classifier-endpoint"), stacks)
+
+
+def test_a_stack_of_our_name_with_nothing_of_our_template_is_somebody_elses(target: Make) -> None:
+    theirs = {"classifier-training": [("Web", "AWS::EC2::Instance", "i-1")]}
+    stacks = cloudformation({"classifier-training": "CREATE_COMPLETE"}, theirs)
+    line = only(named(target, {"R": ROLE}, existing_roles(), stacks)[Status.WRONG])
+    assert ("classifier-training" in line.looked_at, '"project"' in line.mend) == (True, True)
+    empty = cloudformation({"classifier-training": "REVIEW_IN_PROGRESS"})
+    assert Status.WRONG not in named(target, {"R": ROLE}, existing_roles(), empty)
+
+
+def test_a_name_nobody_may_look_up_is_unknown(target: Make) -> None:
+    found = named(target, {"R": ROLE}, saying(get_role=raising("AccessDenied", "not authorized")))
+    assert Status.WRONG not in found
+    assert "not authorized" in only(found[Status.UNKNOWN]).wrong
+
+
+@pytest.mark.parametrize(
+    ("type_", "answers", "gone"),
+    [
+        ("AWS::Logs::LogGroup", {"describe_log_groups": {"logGroups": [{"logGroupName": "n"}]}}, None),
+        ("AWS::Logs::LogGroup", {"describe_log_groups": {"logGroups": [{"logGroupName": "n2"}]}}, True),
+        ("AWS::Lambda::Function", {"get_function_configuration": {"FunctionName": "n"}}, None),
+        ("AWS::Lambda::Function", {"get_function_configuration": raising("ResourceNotFoundException")}, True),
+        ("AWS::SageMaker::Endpoint", {"describe_endpoint": {"EndpointName": "n"}}, None),
+        ("AWS::SageMaker::Endpoint", {"describe_endpoint": raising("ValidationException")}, True),
+        ("AWS::SageMaker::ModelPackageGroup", {"describe_model_package_group": {"a": 1}}, None),
+        ("AWS::SNS::Topic", {"get_topic_attributes": {"Attributes": {}}}, None),
+        ("AWS::SNS::Topic", {"get_topic_attributes": raising("NotFound")}, True),
+        ("AWS::SQS::Queue", {"get_queue_url": {"QueueUrl": "u"}}, None),
+        ("AWS::SQS::Queue", {"get_queue_url": raising("AWS.SimpleQueueService.NonExistentQueue")}, True),
+        ("AWS::CloudWatch::Alarm", {"describe_alarms": {"MetricAlarms": [{"AlarmName": "n"}]}}, None),
+        ("AWS::CloudWatch::Alarm", {"describe_alarms": {"MetricAlarms": []}}, True),
+        ("AWS::CloudWatch::Dashboard", {"list_dashboards": {"DashboardEntries": []}}, True),
+        (
+            "AWS::CloudWatch::Dashboard",
+            {"list_dashboards": {"DashboardEntries": [{"DashboardName": "n"}]}},
+            None,
+        ),
+        ("AWS::Budgets::Budget", {"describe_budget": {"Budget": {}}}, None),
+        ("AWS::Budgets::Budget", {"describe_budget": raising("NotFoundException")}, True),
+    ],
+)
+def test_each_kind_of_thing_is_found_or_missed_as_its_service_says(
+    target: Make, type_: str, answers: dict[str, Any], gone: bool | None
+) -> None:
+    probe = names.PROBES[type_]
+    value: Any = "n"
+    for key in reversed(probe.name.split(".")):
+        value = {key: value}
+    here = target("aws", cloudformation=cloudformation({}), **{probe.service: saying(**answers)})
+    stacks = templates(training={"X": {"Type": type_, "Properties": value}})
+    found = by_status(names.check(look(here, wanted(templates=stacks))))
+    assert found.keys() == ({Status.OK} if gone else {Status.WRONG})
+
+
+def allowed(target: Make, denied: set[str], stacks: dict[str, str], who: Identity = WHO) -> Any:
+    asked: list[str] = []
+
+    def simulate(PolicySourceArn: str, ActionNames: list[str], ResourceArns: list[str]) -> Any:
+        asked.append(PolicySourceArn)
+        results = [
+            {"EvalActionName": name, "EvalDecision": "implicitDeny" if name in denied else "allowed"}
+            for name in ActionNames
+        ]
+        return {"EvaluationResults": results}
+
+    role = {"Role": {"Arn": "arn:aws:iam::111122223333:role/deep/path/dev"}}
+    iam = saying(simulate_principal_policy=simulate, get_role=role)
+    here = target("aws", iam=iam, cloudformation=cloudformation(stacks))
+    return by_status(permissions.check(look(here, who=who))), asked
+
+
+def test_a_caller_who_may_not_deploy_is_told_what_he_lacks(target: Make) -> None:
+    found, _ = allowed(target, {"sts:AssumeRole"}, {"CDKToolkit": "CREATE_COMPLETE"})
+    line = only(found[Status.WRONG])
+    assert ("sts:AssumeRole" in line.looked_at, "cdk-hnb659fds-deploy-role" in line.wrong) == (True, True)
+    found, _ = allowed(target, {"iam:CreateRole"}, {"CDKToolkit": "CREATE_COMPLETE"})
+    assert found.keys() == {Status.OK}, "who need not bootstrap needs none of it"
+    found, _ = allowed(target, {"iam:CreateRole"}, {})
+    assert "iam:CreateRole" in only(found[Status.WRONG]).looked_at
+
+
+def test_what_only_running_needs_stops_no_deployment(target: Make) -> None:
+    found, _ = allowed(target, {"lambda:InvokeFunction"}, {"CDKToolkit": "CREATE_COMPLETE"})
+    assert "tuning" in only(found[Status.LATER]).looked_at
+
+
+def test_a_session_is_asked_for_by_its_roles_whole_arn_and_root_not_at_all(target: Make) -> None:
+    session = Identity(
+        WHO.account, "arn:aws:sts::111122223333:assumed-role/dev/ann", WHO.region, WHO.partition
+    )
+    _, asked = allowed(target, set(), {}, session)
+    assert set(asked) == {"arn:aws:iam::111122223333:role/deep/path/dev"}
+    root = Identity(WHO.account, "arn:aws:iam::111122223333:root", WHO.region, WHO.partition)
+    found, asked = allowed(target, {"sts:AssumeRole"}, {}, root)
+    assert (found.keys(), asked) == ({Status.OK}, [])
+
+
+def test_the_cost_is_by_the_hour_and_for_the_first_search(target: Make) -> None:
+    launches = (launch("a", most_usd=4.5), launch("b", most_usd=None), launch("c", asked_for=False))
+    found = by_status(price.check(look(target("aws"), wanted(launches=launches))))
+    hourly, search = found[Status.OK]
+    assert ENDPOINT_TYPE in hourly.looked_at
+    assert "a 4.50" in search.looked_at
+    assert "c" not in search.looked_at.split("USD:")[1].split("(")[0]
+    assert "b" in only(found[Status.UNKNOWN]).looked_at
+
+
+@pytest.mark.parametrize(("type_", "words"), [("", "serverless"), ("ml.c9z.huge", "does not have")])
+def test_an_endpoint_without_a_price_is_said_to_have_none(target: Make, type_: str, words: str) -> None:
+    line = next(price.check(look(target("aws"), wanted(endpoint_type=type_))))
+    assert words in line.looked_at

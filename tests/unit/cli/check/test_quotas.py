@@ -1,0 +1,137 @@
+"""Quotas: found by name in both of AWS's lists, and held against what the settings and recipes want."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from cli.check import instances
+from cli.check.line import Line, Status
+from cli.check.quotas import Quotas
+from cli.check.wanted import Wanted
+from cli.target import Target
+from tests.unit.cli.check.account import (
+    ENDPOINT_TYPE,
+    ENOUGH,
+    TRAINING_TYPE,
+    WHO,
+    by_status,
+    launch,
+    look,
+    only,
+    quotas,
+    wanted,
+)
+
+ENDPOINT = f"{ENDPOINT_TYPE} for endpoint usage"
+TRAINING = f"{TRAINING_TYPE} for training job usage"
+
+Ask = Callable[..., dict[Status, list[Line]]]
+
+
+@pytest.fixture
+def ask(target: Callable[..., Target]) -> Ask:
+    """What a check says in an account with enough of everything but these."""
+
+    def asked(check: Any, wants: Wanted, **values: float) -> dict[Status, list[Line]]:
+        named = {name.replace("_", " "): value for name, value in values.items()}
+        here = target("aws", service_quotas=quotas(ENOUGH | named))
+        return by_status(check(look(here, wants)))
+
+    return asked
+
+
+def test_an_applied_value_counts_before_the_default_which_stands_in_where_there_is_none(
+    target: Callable[..., Target],
+) -> None:
+    client = quotas({ENDPOINT: 0, TRAINING: 7}, {ENDPOINT: 3})
+    found = Quotas.read(target("aws", service_quotas=client), WHO, "sagemaker")
+    assert {name: quota.value for name, quota in found.by_name.items()} == {ENDPOINT: 3, TRAINING: 7}
+    assert found.get("ml.c9z.huge for endpoint usage") is None
+
+
+def test_how_to_ask_for_more_is_a_command_and_a_page(target: Callable[..., Target]) -> None:
+    found = Quotas.read(target("aws", service_quotas=quotas({ENDPOINT: 0})), WHO, "sagemaker")
+    quota = found.get(ENDPOINT)
+    assert quota is not None
+    more = found.more(quota, 2)
+    assert f"--service-code sagemaker --quota-code {quota.code} --desired-value 2" in more
+    assert (
+        f"https://us-east-1.console.aws.amazon.com/servicequotas/home/services/sagemaker/quotas/{quota.code}"
+        in more
+    )
+
+
+@pytest.mark.parametrize(
+    ("value", "status"), [(0, Status.WRONG), (1, Status.WRONG), (2, Status.LATER), (4, Status.OK)]
+)
+def test_an_endpoint_needs_room_twice_for_its_update_and_twice_all_of_it_when_scaled_out(
+    ask: Ask, value: int, status: Status
+) -> None:
+    found = ask(instances.of_endpoint, wanted(), **{ENDPOINT: value})
+    lines = [line for line in found[status] if ENDPOINT in line.looked_at]
+    assert len(lines) == 1
+    assert ("--desired-value" in lines[0].mend) == (status is not Status.OK)
+
+
+@pytest.mark.parametrize("name", ["Number of instances across active endpoints"])
+def test_all_endpoints_of_the_account_share_a_quota(ask: Ask, name: str) -> None:
+    assert name in only(ask(instances.of_endpoint, wanted(), **{name: 1})[Status.WRONG]).looked_at
+
+
+def test_one_endpoint_may_have_only_so_many_instances(ask: Ask) -> None:
+    name = "Maximum number of instances per endpoint"
+    wants = wanted(min_instances=2, max_instances=6)
+    many = {ENDPOINT: 20, "Number of instances across active endpoints": 20}
+    assert name in only(ask(instances.of_endpoint, wants, **many, **{name: 1})[Status.WRONG]).looked_at
+    assert "scaling out to 6" in only(ask(instances.of_endpoint, wants, **many)[Status.LATER]).wrong
+    assert not [line for line in ask(instances.of_endpoint, wanted())[Status.OK] if name in line.looked_at]
+
+
+def test_a_serverless_endpoint_is_held_against_the_concurrency_of_all(ask: Ask) -> None:
+    wants = wanted(endpoint_type="", min_instances=0, max_instances=0, serverless_concurrency=10)
+    name = instances.SERVERLESS_CONCURRENCY
+    assert ask(instances.of_endpoint, wants, **{name: 10}).keys() == {Status.OK}
+    assert "10 are needed" in only(ask(instances.of_endpoint, wants, **{name: 5})[Status.WRONG]).wrong
+
+
+def test_without_room_for_one_training_on_the_settings_type_nothing_can_be_trained(ask: Ask) -> None:
+    assert TRAINING in only(ask(instances.of_training, wanted(), **{TRAINING: 0})[Status.WRONG]).looked_at
+    assert ask(instances.of_training, wanted()).keys() == {Status.OK}
+
+
+def test_a_recipe_that_will_run_needs_all_its_trials_at_a_time(ask: Ask) -> None:
+    wants = wanted(launches=(launch(parallel_jobs=2, instance_count=2),))
+    assert ask(instances.of_training, wants, **{TRAINING: 4}).keys() == {Status.OK}
+    line = only(ask(instances.of_training, wants, **{TRAINING: 3})[Status.WRONG])
+    assert (TRAINING in line.looked_at, "4 are needed" in line.wrong) == (True, True)
+    total = "Number of instances across all training jobs"
+    assert total in only(ask(instances.of_training, wants, **{total: 3})[Status.WRONG]).looked_at
+
+
+def test_a_recipe_nobody_asked_for_is_only_told_of(ask: Ask) -> None:
+    big = launch("pets", instance_type="ml.g5.xlarge", asked_for=False)
+    values = {"ml.g5.xlarge for training job usage": 0}
+    found = ask(instances.of_training, wanted(launches=(big,)), **values)
+    assert Status.WRONG not in found
+    assert "pets" in only(found[Status.LATER]).wrong
+
+
+def test_spot_has_quotas_of_its_own(ask: Ask) -> None:
+    spot = f"{TRAINING_TYPE} for spot training job usage"
+    wants = wanted(launches=(launch(spot=True),))
+    assert spot in only(ask(instances.of_launch, wants, **{spot: 0, TRAINING: 9})[Status.WRONG]).looked_at
+    total = "Number of instances across all spot training jobs"
+    found = ask(instances.of_launch, wants, **{spot: 9, total: 1})
+    assert total in only(found[Status.WRONG]).looked_at
+
+
+def test_an_instance_type_that_no_quota_knows_is_unknown_and_not_enough(ask: Ask) -> None:
+    found = ask(instances.of_endpoint, wanted(endpoint_type="ml.c9z.huge"))
+    assert "ml.c9z.huge for endpoint usage" in only(found[Status.UNKNOWN]).looked_at
+
+
+def test_a_launcher_that_does_not_say_its_machines_leaves_the_run_unknown(ask: Ask) -> None:
+    assert "classifier up --target aws" in only(ask(instances.of_launch, wanted())[Status.UNKNOWN]).mend
