@@ -116,7 +116,7 @@ def _picture() -> Parser:
 
     def parse(data: bytes) -> None:
         with contextlib.suppress(refusal.Refusal):
-            picture.read(data, 4_000_000).decoded()
+            picture.read(data).decoded(64)
 
     return parse
 

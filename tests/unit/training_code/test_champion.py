@@ -150,6 +150,18 @@ def _model(**members: bytes) -> bytes:
         _model(**{"model.json": b"9" * 5000}),
         _model(**{"model.safetensors": b"\xff" * 64}),
     ],
+    # Named, for an archive holds the time at which it was made.
+    ids=(
+        "empty",
+        "no archive",
+        "none",
+        "an endless header",
+        "names without end",
+        "negative sizes",
+        "deep JSON",
+        "a long number",
+        "damaged weights",
+    ),
 )
 def test_what_is_no_model_ends_no_job(
     content: bytes | None, tmp_path: Path, asked: tuple[Found, Dataset]
