@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -74,7 +75,11 @@ def _fault(call: Callable[[str], object], name: str) -> str:
 
 
 def _files(root: Path, allowed: Path) -> set[Path]:
-    return {path for path in root.rglob("*") if path != allowed and allowed not in path.parents}
+    found = set()
+    for folder, folders, files in os.walk(root):
+        folders[:] = [name for name in folders if Path(folder, name) != allowed]
+        found |= {Path(folder, name) for name in (*folders, *files)}
+    return found
 
 
 def _services(client: Callable[[str], Any]) -> dict[str, Callable[[str], object]]:
