@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
+from botocore.parsers import ResponseParserError
 
 from cli.dataset import BadDataset
 from cli.upload import check_name
@@ -66,7 +67,7 @@ def _fault(call: Callable[[str], object], name: str) -> str:
     except ClientError as error:
         status = error.response["ResponseMetadata"]["HTTPStatusCode"]
         return f"{status} {error}"[:200] if status >= 500 else ""
-    except (BotoCoreError, OSError) as error:
+    except (BotoCoreError, ResponseParserError, OSError) as error:
         return f"{type(error).__name__}: {error}"[:200]
     except ValueError as error:
         # What HTTP cannot carry never leaves botocore.
