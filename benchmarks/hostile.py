@@ -35,6 +35,7 @@ from benchmarks.hostile_intruders import intruders
 from benchmarks.hostile_pictures import Case
 from benchmarks.serving_artifact import trained
 from benchmarks.serving_load import Connection
+from benchmarks.serving_load import Target as Served
 from benchmarks.serving_running import Running
 from benchmarks.serving_systems import OURS
 from cli.demo_data import write_digits
@@ -140,8 +141,6 @@ async def _sent(place: Place, cases: list[Case], at_once: int) -> list[Answered]
     todo = iter(enumerate(cases))
 
     async def client() -> None:
-        from benchmarks.serving_load import Target as Served
-
         connection = Connection(Served(place.port, place.path))
         for number, case in todo:
             head = place.head(length=len(case.body))
@@ -277,6 +276,7 @@ async def _misused_unsigned(target: Target) -> Row:
         "local AWS", f"127.0.0.1:{PORT}", int(PORT), "POST", "/", "", b"Action=ListUsers&Version=2010-05-08"
     )
     faults, escapes, answers = [], [], []
+    worst = 0.0
     for shape in shapes(place):
         answer = await send(place, shape)
         answers.append(answer)
@@ -284,8 +284,8 @@ async def _misused_unsigned(target: Target) -> Row:
             faults.append(f"{shape.name}: {answer.status} {answer.text[:100]!r}")
         if shape.refused and answer.status == 200:
             escapes.append(f"{shape.name}: answered 200")
+        worst = max(worst, 0.0 if shape.waits else answer.seconds)
         target.client("sts").get_caller_identity()
-    worst = max(each.seconds for each, shape in zip(answers, shapes(place), strict=True) if not shape.waits)
     return _row("local AWS: http", len(answers), faults, escapes, worst * 1000, _statuses(answers))
 
 
