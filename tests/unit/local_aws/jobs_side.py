@@ -182,20 +182,26 @@ class JobsSide:
         return self.call("DescribeTrainingJob", TrainingJobName=name)
 
     def trained(self, name: str, **members: Any) -> dict[str, Any]:
-        """Train, wait for the end, and describe."""
+        """Train, wait until the end is told, and describe."""
         self.train(name, **members)
-        until(lambda: self.describe(name)["TrainingJobStatus"] not in ("InProgress", "Stopping"))
+        until(lambda: self.end_is_told("TrainingJob", name))
         return self.describe(name)
 
     def describe_tuning(self, name: str) -> dict[str, Any]:
         return self.call("DescribeHyperParameterTuningJob", HyperParameterTuningJobName=name)
 
     def tuned(self, name: str, **members: Any) -> dict[str, Any]:
-        """Tune, wait for the end, and describe."""
+        """Tune, wait until the end is told, and describe."""
         self.call("CreateHyperParameterTuningJob", **tuning_request(name, **members))
-        running = ("InProgress", "Stopping")
-        until(lambda: self.describe_tuning(name)["HyperParameterTuningJobStatus"] not in running, 60)
+        until(lambda: self.end_is_told("HyperParameterTuningJob", name), 60)
         return self.describe_tuning(name)
+
+    def end_is_told(self, kind: str, name: str) -> bool:
+        """The job's last event has been sent, which comes just after its status is stored."""
+        return any(
+            detail.get(f"{kind}Name") == name and detail[f"{kind}Status"] not in ("InProgress", "Stopping")
+            for _, detail, _ in list(self.heard.events)
+        )
 
     def children(self, name: str, **request: Any) -> list[dict[str, Any]]:
         answer = self.call(

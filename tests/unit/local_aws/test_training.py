@@ -213,7 +213,7 @@ def test_a_stopped_job_saves_itself_and_its_model_is_uploaded(jobs: JobsSide) ->
     running(jobs, "one")
     jobs.call("StopTrainingJob", TrainingJobName="one")
     assert jobs.describe("one")["TrainingJobStatus"] in ("Stopping", "Stopped")
-    until(lambda: jobs.describe("one")["TrainingJobStatus"] == "Stopped")
+    until(lambda: jobs.end_is_told("TrainingJob", "one"))
     assert archive(jobs, "s3://artifacts/jobs/one/output/model.tar.gz") == {"weights": b"so far"}
     assert statuses(jobs)[-2:] == [("Stopping", "Stopping"), ("Stopped", "Stopped")]
     assert "FailureReason" not in jobs.describe("one")
