@@ -56,8 +56,8 @@ bench: install ## measure ours against its peers: NAME=x runs benchmarks/x.py (A
 	@test -f "benchmarks/$(NAME).py" || { echo "NAME= is one of: $$(cd benchmarks && ls *.py | grep -v -e __ -e harness | sed 's/\.py//' | tr '\n' ' ')"; exit 2; }
 	@python -m benchmarks.$(NAME) $(ARGS)
 
-verify-aws: install ## the same system tests against your AWS account (says the cost, asks first, cleans up)
-	@python -m tests.system.verify_aws
+verify-aws: install ## the same system tests in your AWS account: says the cost, asks, cleans up (ARGS=--dry-run)
+	@python -m tests.system.verify_aws $(ARGS)
 
 lock: install ## renew all that is pinned, packages to newer versions with UPGRADE=all or UPGRADE="names"
 	@python -m tools.lock $(if $(UPGRADE),--upgrade $(UPGRADE))

@@ -42,4 +42,5 @@ def add_stacks(app: App, settings: Settings, root: Path) -> None:
     api.add_stack_dependency(training)
     for stack in (serving, api):
         monitoring.add_stack_dependency(stack)
-    Tags.of(app).add("project", settings.project)
+    for key, value in {**settings.tags, "project": settings.project}.items():
+        Tags.of(app).add(key, value)

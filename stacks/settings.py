@@ -29,6 +29,11 @@ LOG_RETENTION_DAYS = (
     *(1096, 1827, 2192, 2557, 2922, 3288, 3653),
 )
 
+# What all services take: https://docs.aws.amazon.com/tag-editor/latest/userguide/best-practices-and-strats.html
+_TAG_KEY = re.compile(r"(?!aws:|project$)[A-Za-z0-9 _.:/=+@-]{1,128}")
+_TAG_TEXT = re.compile(r"[A-Za-z0-9 _.:/=+@-]{0,256}")
+_MOST_TAGS = 40
+
 _INSTANCE_TYPE = re.compile(r"ml\.([a-z]+\d+[a-z-]*\d*)\.[a-z0-9]+")
 _GPU_FAMILY = re.compile(r"(g\d|p\d)")
 _GRAVITON_FAMILY = re.compile(r"[cmr]\d+g")
@@ -76,6 +81,15 @@ def fraction(what: str) -> Rule:
     )
 
 
+def _is_tags(value: Any) -> bool:
+    if not isinstance(value, Mapping) or len(value) > _MOST_TAGS:
+        return False
+    pairs = [(key, text) for key, text in value.items() if isinstance(key, str) and isinstance(text, str)]
+    return len(pairs) == len(value) and all(
+        _TAG_KEY.fullmatch(k) and _TAG_TEXT.fullmatch(v) for k, v in pairs
+    )
+
+
 def setting(default: Any, rule: Rule) -> Any:
     return field(default=default, metadata={"rule": rule})
 
@@ -87,6 +101,11 @@ _IMAGE_RULE = text(
 )
 
 
+_TAGS_RULE = Rule(
+    f'at most {_MOST_TAGS} tags such as {{"owner": "ann"}}, of letters, digits, spaces and _.:/=+@-, none of '
+    'them "project"',
+    _is_tags,
+)
 _CRON_RULE = text(
     r"|cron\([^()]{9,60}\)", 'an EventBridge schedule such as "cron(0 19 ? * MON-FRI *)", or "" for none'
 )
@@ -259,6 +278,8 @@ class Settings:
     """Who is told about alarms and failed jobs; empty: nobody."""
     log_retention_days: int = setting(30, one_of(*LOG_RETENTION_DAYS))
     """How long CloudWatch keeps the logs."""
+    tags: Mapping[str, str] = field(default_factory=dict, metadata={"rule": _TAGS_RULE})
+    """Tags of everything that takes some, beside `project`."""
     storage: StorageSettings = field(default_factory=StorageSettings)
     training: TrainingSettings = field(default_factory=TrainingSettings)
     gate: GateSettings = field(default_factory=GateSettings)

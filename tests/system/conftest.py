@@ -1,6 +1,7 @@
-"""One deployment for all system tests: the local AWS by default, a real account with CLASSIFIER_TARGET=aws.
+"""One deployment for all system tests: the local AWS by default, a real account under `make verify-aws`.
 
-The local one has its own home and port, so the tests run beside a demo that somebody left up.
+The local one has its own home and port, so the tests run beside a demo that somebody left up. In an account
+nothing is removed here but by the test that claims it: `verify_aws` cleans up, and knows whose everything is.
 """
 
 from __future__ import annotations
@@ -19,8 +20,11 @@ import boto3
 import pytest
 from botocore.config import Config
 
+from cli.target import resolve
+from tests.system import recorded
+
 REPOSITORY = Path(__file__).resolve().parents[2]
-PROJECT = "classifier"
+PROJECT = resolve("aws").project
 DATASET = "system-test-digits"
 # An alarm rings after a minute of errors here and not after two, so that a release bakes for a short time.
 # Latency on a busy machine says nothing about a model, so that alarm is out of reach.
@@ -50,10 +54,12 @@ class Deployment:
     def cli(
         self, *arguments: str, check: bool = True, timeout: float = 1800
     ) -> subprocess.CompletedProcess[str]:
+        calls = {name: os.environ[name] for name in (recorded.FILE,) if name in os.environ}
+        program = "tests.system.recorded" if calls else "cli"
         done = subprocess.run(
-            [sys.executable, "-m", "cli", "--target", self.target, *arguments],
+            [sys.executable, "-m", program, "--target", self.target, *arguments],
             cwd=REPOSITORY,
-            env=self.environment,
+            env=self.environment | calls,
             capture_output=True,
             text=True,
             timeout=timeout,
@@ -102,6 +108,8 @@ class Deployment:
 @pytest.fixture(scope="session")
 def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
     target = os.environ.get("CLASSIFIER_TARGET", "local")
+    if target != "local" and "VERIFY_AWS" not in os.environ:
+        pytest.exit("In an account these tests are run by `make verify-aws`, which cleans up.", 2)
     home = tmp_path_factory.mktemp("home")
     environment = {**os.environ, "CLASSIFIER_TARGET": target, "CLASSIFIER_HOME": str(home)}
     deployed = Deployment(target, home, environment)
@@ -117,6 +125,20 @@ def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]
         deployed.refresh_outputs()
         yield deployed
     finally:
-        deployed.cli("destroy", "--yes", check=False)
         if target == "local":
+            deployed.cli("destroy", "--yes", check=False)
             deployed.cli("down", "--wipe", check=False)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def calls_written_down() -> None:
+    if recorded.FILE in os.environ:
+        recorded.write_down()
+
+
+@pytest.fixture(autouse=True)
+def a_file_of_calls(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A test's calls in a file of its own, beside the one which has those of the deployment."""
+    if recorded.FILE in os.environ:
+        file = Path(os.environ[recorded.FILE]).with_name(f"tests--{request.node.name}.jsonl")
+        monkeypatch.setenv(recorded.FILE, str(file))

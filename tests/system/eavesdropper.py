@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from tests.system.conftest import Deployment
+from tests.system.conftest import PROJECT, Deployment
 
-_NAME = "classifier-system-test-heard"
+_NAME = f"{PROJECT}-system-test-heard"
 
 
 def listen(deployment: Deployment, source: str) -> None:
