@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 .DEFAULT_GOAL := help
-.PHONY: help install demo up down destroy test lint format unit infrastructure system test-container test-page baseline bench verify-aws lock sbom audit clean
+.PHONY: help install demo up down destroy test lint format unit infrastructure system test-container test-page baseline bench gpu-check verify-aws lock sbom audit clean
 
 help: ## list what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -53,8 +53,11 @@ baseline: install ## rewrite the template baselines after a change you meant
 	UPDATE_BASELINES=1 pytest -q tests/infrastructure -k baseline
 
 bench: install ## measure ours against its peers: NAME=x runs benchmarks/x.py (ARGS="..." are its own)
-	@test -f "benchmarks/$(NAME).py" || { echo "NAME= is one of: $$(cd benchmarks && ls *.py | grep -v -e __ -e harness | sed 's/\.py//' | tr '\n' ' ')"; exit 2; }
+	@test -f "benchmarks/$(NAME).py" || { echo "NAME= is one of: $$(cd benchmarks && ls *.py | grep -v -e __ -e harness -e _check_ | sed 's/\.py//' | tr '\n' ' ')"; exit 2; }
 	@python -m benchmarks.$(NAME) $(ARGS)
+
+gpu-check: install ## what only a GPU can show, in eight minutes (OUT=folder); scaled down where there is none
+	@python -m benchmarks.gpu_check
 
 verify-aws: install ## the same system tests in your AWS account: says the cost, asks, cleans up (ARGS=--dry-run)
 	@python -m tests.system.verify_aws $(ARGS)

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from cli.proxies import spare_loopback
@@ -27,13 +28,14 @@ Number = float | int | str | None
 Row = Mapping[str, Number]
 
 
-def publish(name: str, rows: Sequence[Row], summary: Mapping[str, Any]) -> Path:
+def publish(name: str, rows: Sequence[Row], summary: Mapping[str, Any], folder: Path = RESULTS) -> Path:
     """Print the result of a benchmark as tables, and write it to `benchmarks/results/<name>.json`.
 
     Args:
         name: the benchmark's, as in `make bench NAME=<name>`.
         rows: one per system and piece of work; the first key is "system". Rows may have different keys.
         summary: the few figures a reader looks for, mostly ratios.
+        folder: another place for the file.
 
     Returns:
         The file written.
@@ -46,16 +48,21 @@ def publish(name: str, rows: Sequence[Row], summary: Mapping[str, Any]) -> Path:
         "rows": [dict(row) for row in rows],
         "summary": dict(summary),
     }
-    RESULTS.mkdir(parents=True, exist_ok=True)
-    path = RESULTS / f"{name}.json"
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{name}.json"
     path.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    show(rows, summary)
+    print(f"written to {path.relative_to(ROOT) if path.is_relative_to(ROOT) else path}")
+    return path
+
+
+def show(rows: Sequence[Row], summary: Mapping[str, Any]) -> None:
+    """Print rows as tables, and the summary below them."""
     console = Console(width=None if os.isatty(1) else 160)
     for keys, alike in _alike(rows).items():
         console.print(_table(keys, alike))
     for key, value in summary.items():
-        console.print(f"{key}: [bold]{_shown(value)}[/bold]")
-    console.print(f"written to {path.relative_to(ROOT)}")
-    return path
+        console.print(f"{key}: [bold]{escape(_shown(value))}[/bold]")
 
 
 def median_of(runs: int, work: Callable[[], float]) -> float:
