@@ -123,7 +123,8 @@ class Target:
     def _account_session(self) -> Any:
         import boto3
 
-        session = boto3.Session()
+        # boto3 itself knows AWS_DEFAULT_REGION only; the CDK CLI and every other SDK take AWS_REGION first.
+        session = boto3.Session(region_name=os.environ.get("AWS_REGION") or None)
         if not session.region_name:
             raise BadTarget(
                 "No AWS region is set. Set AWS_REGION (for example AWS_REGION=eu-west-1) and run again."
@@ -182,8 +183,8 @@ class Target:
         # The CLI keeps accounts by access key in its home: a separate one per target never mixes them.
         env["CDK_HOME"] = str(self.home / f"cdk-home.{self.kind}")
         env["CDK_DISABLE_CLI_TELEMETRY"] = "true"
-        if not self.is_local:
-            return env
+        if not self.is_local:  # one region, wherever it came from: what was looked at is what is deployed to
+            return env | dict.fromkeys(("AWS_REGION", "AWS_DEFAULT_REGION"), self.region)
         for name in ("AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_SESSION_TOKEN", "AWS_SECURITY_TOKEN"):
             env.pop(name, None)
         local = {

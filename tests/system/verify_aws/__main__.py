@@ -38,7 +38,7 @@ def main(arguments: list[str] | None = None) -> int:
     treat_as_interrupt()
     target = resolve("aws")
     verification = Verification(
-        account=Account(target.project),
+        account=Account(target),
         processes=Processes(ROOT),
         journal=Journal(target.home / "verify-aws"),
         commands=commands,

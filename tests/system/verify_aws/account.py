@@ -11,10 +11,9 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-import boto3
 from botocore.exceptions import ClientError
 
-from cli.target import STACKS
+from cli.target import STACKS, Target
 from tests.system.inventory import inventory
 
 MARK = "/verify-aws/run"  # without the project's name: one run at a time in an account and region
@@ -45,33 +44,27 @@ class MarkedAlready(Exception):
     """Another run has begun since the account was looked at."""
 
 
-class NoRegion(Exception):
-    """No region is set."""
-
-
 class Account:
     """The account of the present credentials."""
 
-    def __init__(self, project: str) -> None:
-        self.project = project
-        self._session = boto3.Session()
+    def __init__(self, target: Target) -> None:
+        self.project = target.project
+        self._target = target
         self._clients: dict[str, Any] = {}
 
     def _client(self, service: str) -> Any:
         if service not in self._clients:
-            self._clients[service] = self._session.client(service)
+            self._clients[service] = self._target.client(service)
         return self._clients[service]
 
     def identity(self) -> Identity:
         """Who asks, and where.
 
         Raises:
-            NoRegion: none is set.
+            BadTarget: no region is set.
         """
-        if not self._session.region_name:
-            raise NoRegion("No AWS region is set: AWS_REGION=eu-west-1 make verify-aws")
         answer = self._client("sts").get_caller_identity()
-        return Identity(answer["Account"], answer["Arn"], self._session.region_name)
+        return Identity(answer["Account"], answer["Arn"], self._target.region)
 
     def mark(self) -> Mark | None:
         """The run under way, if there is one."""

@@ -16,8 +16,9 @@ from typing import Protocol
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from cli.errors import CliError
 from tests.system import recorded
-from tests.system.verify_aws.account import Identity, Mark, MarkedAlready, NoRegion
+from tests.system.verify_aws.account import Identity, Mark, MarkedAlready
 from tests.system.verify_aws.journal import Journal, Run
 from tests.system.verify_aws.plan import COST, Commands, Step
 
@@ -106,7 +107,7 @@ class Verification:
         except MarkedAlready:
             self.say("Somebody else began a moment ago. Nothing was started.")
             return Outcome.NOT_PROVEN
-        except (BotoCoreError, ClientError, NoRegion) as error:
+        except (BotoCoreError, ClientError, CliError) as error:
             self.say(f"verify-aws: {error}\nNothing was started. (No credentials? `aws sso login`.)")
             return Outcome.NOT_PROVEN
         try:
@@ -212,6 +213,7 @@ class Verification:
         run = record.run
         environment = {
             "CLASSIFIER_TARGET": "aws",
+            **dict.fromkeys(("AWS_REGION", "AWS_DEFAULT_REGION"), record.who.region),
             "CLASSIFIER_CONFIG": str(run.settings),
             "VERIFY_AWS": str(run.folder),
             **recorded.environment(run.calls / f"{step}.jsonl"),

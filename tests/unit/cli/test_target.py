@@ -177,3 +177,34 @@ def test_a_home_of_its_own_keeps_everything_elsewhere(
 ) -> None:
     monkeypatch.setenv("CLASSIFIER_HOME", str(tmp_path / "other"))
     assert resolve("local", tmp_path).outputs_path == tmp_path / "other" / "outputs.json"
+
+
+@pytest.mark.parametrize(
+    ("told", "region"),
+    [
+        ({"AWS_REGION": "eu-west-1"}, "eu-west-1"),
+        ({"AWS_DEFAULT_REGION": "eu-west-2"}, "eu-west-2"),
+        ({"AWS_REGION": "eu-west-1", "AWS_DEFAULT_REGION": "us-east-1"}, "eu-west-1"),
+    ],
+)
+def test_whichever_variable_names_the_region_is_where_is_looked_and_deployed(
+    told: dict[str, str], region: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("AWS_REGION", "AWS_DEFAULT_REGION"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
+    for name, value in told.items():
+        monkeypatch.setenv(name, value)
+    target = resolve("aws", tmp_path)
+    assert (target.region, target.client("sts").meta.region_name) == (region, region)
+    assert {target.environment()[name] for name in ("AWS_REGION", "AWS_DEFAULT_REGION")} == {region}
+
+
+def test_without_a_region_it_is_said_which_variable_names_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("AWS_REGION", "AWS_DEFAULT_REGION"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
+    with pytest.raises(BadTarget, match="AWS_REGION"):
+        resolve("aws", tmp_path).client("sts")
