@@ -53,13 +53,17 @@ def test_aws_children_keep_the_user_s_credentials_and_no_local_address(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AWS_PROFILE", "production")
+    monkeypatch.setenv("AWS_REGION", "eu-west-1")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
+    (tmp_path / "config").write_text("[profile production]\n")
     env = resolve("aws", tmp_path).environment()
     assert env["AWS_PROFILE"] == "production"
     assert "AWS_ENDPOINT_URL" not in env
 
 
-def test_the_cdk_s_account_cache_is_one_per_target(tmp_path: Path) -> None:
+def test_the_cdk_s_account_cache_is_one_per_target(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     started(tmp_path)
+    monkeypatch.setenv("AWS_REGION", "eu-west-1")
     homes = {resolve(kind, tmp_path).environment()["CDK_HOME"] for kind in ("local", "aws")}
     assert len(homes) == 2
 

@@ -69,6 +69,18 @@ def test_missing_credentials_are_wrong_too(target: Make) -> None:
     assert (who, line.status) == (None, Status.WRONG)
 
 
+def test_when_aws_does_not_answer_nobody_is_told_to_renew_credentials(target: Make) -> None:
+    from botocore.exceptions import EndpointConnectionError
+
+    def away(**request: Any) -> Any:
+        raise EndpointConnectionError(endpoint_url="https://sts.amazonaws.com")
+
+    who, line = identity.whose(target("aws", sts=saying(get_caller_identity=away)))
+    assert (who, line.status) == (None, Status.WRONG)
+    assert "aws configure" not in line.mend
+    assert "proxy" in line.mend
+
+
 def test_without_a_region_nothing_else_is_asked(target: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     def none(self: Target) -> str:
         raise BadTarget("No AWS region is set.")
