@@ -95,7 +95,9 @@ def _renew(error: Exception, profile: str) -> str:
     from botocore.exceptions import EndpointConnectionError, HTTPClientError
 
     if isinstance(error, EndpointConnectionError | HTTPClientError):
-        return "env | grep -i -e proxy -e AWS_ENDPOINT_URL"  # what stands between; the credentials may be fine
+        return (
+            "env | grep -i -e proxy -e AWS_ENDPOINT_URL"  # what stands between; the credentials may be fine
+        )
     option = f" --profile {profile}" if profile else ""
     code = getattr(error, "response", {}).get("Error", {}).get("Code", "")
     if code in _EXPIRED or "SSO" in type(error).__name__ or "Token" in type(error).__name__:

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stacks.settings import Settings, SettingsError, load
-from tests.infrastructure.conftest import ROOT, context, node_environment
+from tests.infrastructure.conftest import ROOMS, ROOT, Synthesised, context, node_environment
 
 
 def test_an_empty_object_gives_the_defaults() -> None:
@@ -49,6 +49,23 @@ def test_every_setting_is_turned_by_the_comprehensive_sample_or_that_of_its_flav
                 assert getattr(turned, inner.name) != getattr(theirs, inner.name), key
 
 
+def test_tags_are_on_something_of_every_stack_and_on_all_that_has_the_project_s(
+    comprehensive: Synthesised,
+) -> None:
+    """`verify-aws` tells its own stacks by them."""
+    owner, project = {"Key": "owner", "Value": "vision"}, {"Key": "project", "Value": "pets"}
+    for room in ROOMS:
+        tags = [
+            resource["Properties"]["Tags"]
+            for resource in comprehensive.templates[room]["Resources"].values()
+            if isinstance(resource.get("Properties", {}).get("Tags"), list)
+        ]
+        assert tags, room
+        for some in tags:
+            assert (owner in some) == (project in some), room
+        assert any(owner in some for some in tags), room
+
+
 def test_a_serverless_endpoint_is_sent_no_more_than_it_takes() -> None:
     assert load({}, "cdk.json").max_image_bytes == 4_500_000
     assert load({"serving": {"flavour": "serverless"}}, "cdk.json").max_image_bytes == 4_000_000
@@ -70,6 +87,11 @@ def test_a_serverless_endpoint_is_sent_no_more_than_it_takes() -> None:
         ({"alert_email": "nobody"}, ["classifier.alert_email", "an e-mail address"]),
         ({"log_retention_days": 31}, ["classifier.log_retention_days is 31", "1, 3, 5, 7, 14, 30"]),
         ({"log_retention_days": True}, ["classifier.log_retention_days is true"]),
+        ({"tags": {"owner": 7}}, ["classifier.tags", '{"owner": "ann"}']),
+        ({"tags": {"aws:owner": "ann"}}, ["classifier.tags", "letters, digits"]),
+        ({"tags": {"project": "mine"}}, ["classifier.tags", 'none of them "project"']),
+        ({"tags": {str(number): "" for number in range(41)}}, ["classifier.tags", "at most 40"]),
+        ({"tags": ["owner"]}, ["classifier.tags"]),
         ({"serving": []}, ["classifier.serving must be a JSON object", "[]"]),
         ({"serving": {"min_instances": "2"}}, ["min_instances", '"2"', "a whole number of instances"]),
         ({"serving": {"min_instances": 3, "max_instances": 2}}, ["min_instances is 3", "max_instances 2"]),

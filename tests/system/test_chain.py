@@ -23,10 +23,15 @@ from botocore.credentials import Credentials
 from botocore.exceptions import ClientError
 from PIL import Image
 
+from cli.check import identity, permissions
+from cli.check.line import Code, Status
+from cli.check.look import Look
+from cli.target import Target, resolve
 from tests.system.conftest import DATASET, LOCAL_SETTINGS, PROJECT, Deployment
 from tests.system.eavesdropper import heard, listen
 from tests.system.inventory import inventory
 from tests.system.releases import Load, Registry, build_faulty_image, until
+from tests.unit.cli.check.account import wanted
 
 pytestmark = [pytest.mark.aws, pytest.mark.timeout(3600)]
 
@@ -379,15 +384,15 @@ def test_what_a_rule_found_in_the_last_training_was_told_on_the_accounts_bus_onc
 
 
 @contextmanager
-def a_user(deployment: Deployment) -> Iterator[tuple[Credentials, Callable[[str], object]]]:
-    """Credentials of somebody who may do nothing, and a function that allows an action."""
+def a_user(deployment: Deployment) -> Iterator[tuple[Credentials, Callable[..., object]]]:
+    """Credentials of somebody who may do nothing, and a function that allows some actions instead."""
     iam, user = deployment.client("iam"), {"UserName": f"{PROJECT}-caller"}
     iam.create_user(**user)
     key = iam.create_access_key(**user)["AccessKey"]
     policy = {**user, "PolicyName": "call"}
 
-    def allow(action: str) -> None:
-        statement = {"Effect": "Allow", "Action": action, "Resource": "*"}
+    def allow(*actions: str) -> None:
+        statement = {"Effect": "Allow", "Action": list(actions), "Resource": "*"}
         document = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
         iam.put_user_policy(**policy, PolicyDocument=document)
 
@@ -435,6 +440,56 @@ def test_an_api_with_iam_auth_answers_who_signs_and_may_and_nobody_else(
         assert answer.status_code == 200, answer.text
         forged = signed(Credentials(credentials.access_key, "another"))
         assert (forged.status_code, forged.json()["error"]["code"]) == (403, "Forbidden"), forged.text
+
+
+def test_the_check_finds_an_answer_to_everything_it_asks_and_nothing_in_the_way(
+    deployment: Deployment,
+) -> None:
+    lines = json.loads(deployment.cli("check", "--recipe", "digits", "--json").stdout)
+    assert {line["code"] for line in lines} == set(Code)
+    assert [line for line in lines if line["status"] == Status.WRONG] == []
+    if deployment.target == "local":  # an account's owner need not let everything be looked at
+        assert [line for line in lines if line["status"] != Status.OK] == []
+
+
+@pytest.fixture
+def as_on_aws(deployment: Deployment, monkeypatch: pytest.MonkeyPatch) -> Callable[[Credentials], Target]:
+    """A way to look at the local AWS as at an account, with somebody's credentials."""
+    if deployment.target != "local":
+        pytest.skip("makes a user who may look at his own permissions")
+
+    def target(credentials: Credentials) -> Target:
+        told = {
+            "AWS_ENDPOINT_URL": f"http://127.0.0.1:{deployment.environment['CLASSIFIER_PORT']}",
+            "AWS_ACCESS_KEY_ID": credentials.access_key,
+            "AWS_SECRET_ACCESS_KEY": credentials.secret_key,
+            "AWS_REGION": "us-east-1",
+        }
+        for name, value in told.items():
+            monkeypatch.setenv(name, value)
+        return resolve("aws")
+
+    return target
+
+
+def test_the_check_tells_whoever_asks_what_he_may_not_do_and_a_wrong_key_by_its_line(
+    deployment: Deployment, as_on_aws: Callable[[Credentials], Target]
+) -> None:
+    with a_user(deployment) as (credentials, allow):
+        target = as_on_aws(credentials)
+        who, line = identity.whose(target)
+        assert who is not None, line
+        look = Look(target, who, wanted(project=PROJECT))
+        with pytest.raises(ClientError, match="AccessDenied"):
+            list(permissions.check(look))
+        allow("iam:SimulatePrincipalPolicy", "cloudformation:DescribeStacks")
+        lines = list(permissions.check(look))
+        wrong = [line.looked_at for line in lines if line.status is Status.WRONG]
+        assert any("sts:AssumeRole" in each for each in wrong), lines
+        allow("*")
+        assert [line.status for line in permissions.check(look)] == [Status.OK]
+        who, line = identity.whose(as_on_aws(Credentials(credentials.access_key, "another")))
+        assert (who, line.status) == (None, Status.WRONG)
 
 
 def test_a_second_deployment_keeps_the_champion_and_its_endpoint(deployment: Deployment) -> None:
