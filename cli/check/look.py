@@ -22,9 +22,13 @@ class Deployed:
     """The physical ids of its resources, by type."""
 
     def has(self, type_: str, name: str) -> bool:
-        """Whether it made the thing of this name; AWS's ids are names, or ARNs and addresses that end so."""
+        """Whether it made the thing of this name; AWS's ids are names, ARNs and addresses that end so, or (of
+        a web ACL) the name with what else tells it.
+        """
         ends = (f":{name}", f"/{name}")
-        return any(each == name or each.endswith(ends) for each in self.names.get(type_, ()))
+        return any(
+            each.partition("|")[0] == name or each.endswith(ends) for each in self.names.get(type_, ())
+        )
 
 
 @dataclass(frozen=True)

@@ -32,7 +32,7 @@ class Probe:
     service: str
     taken: Callable[[Any, str, Look], bool]
     remove: str
-    """The command that removes it, with {name}."""
+    """The command that removes it, with {name}, {partition}, {region} and {account}."""
 
 
 def _topic(client: Any, name: str, look: Look) -> bool:
@@ -49,6 +49,17 @@ def _log_group(client: Any, name: str, look: Look) -> bool:
 def _dashboard(client: Any, name: str, look: Look) -> bool:
     found = client.list_dashboards(DashboardNamePrefix=name)["DashboardEntries"]
     return any(each["DashboardName"] == name for each in found)
+
+
+def _firewall(client: Any, name: str, look: Look) -> bool:
+    request: dict[str, str] = {"Scope": "REGIONAL"}
+    while True:  # botocore has no paginator for it; the last page names no marker
+        answer = client.list_web_acls(**request)
+        if any(each["Name"] == name for each in answer["WebACLs"]):
+            return True
+        if not answer.get("NextMarker"):
+            return False
+        request["NextMarker"] = answer["NextMarker"]
 
 
 def _budget(client: Any, name: str, look: Look) -> bool:
@@ -83,12 +94,18 @@ PROBES = {
         lambda client, name, look: bool(client.describe_model_package_group(ModelPackageGroupName=name)),
         "aws sagemaker delete-model-package-group --model-package-group-name {name}",
     ),
-    "AWS::SNS::Topic": Probe("TopicName", "sns", _topic, "aws sns list-topics, then delete-topic {name}"),
+    "AWS::SNS::Topic": Probe(
+        "TopicName",
+        "sns",
+        _topic,
+        "aws sns delete-topic --topic-arn arn:{partition}:sns:{region}:{account}:{name}",
+    ),
     "AWS::SQS::Queue": Probe(
         "QueueName",
         "sqs",
         lambda client, name, look: bool(client.get_queue_url(QueueName=name)),
-        "aws sqs get-queue-url --queue-name {name}, then delete-queue",
+        "aws sqs delete-queue --queue-url "
+        "$(aws sqs get-queue-url --queue-name {name} --query QueueUrl --output text)",
     ),
     "AWS::CloudWatch::Alarm": Probe(
         "AlarmName",
@@ -103,7 +120,22 @@ PROBES = {
         "aws cloudwatch delete-dashboards --dashboard-names {name}",
     ),
     "AWS::Budgets::Budget": Probe(
-        "Budget.BudgetName", "budgets", _budget, "aws budgets delete-budget --budget-name {name}"
+        "Budget.BudgetName",
+        "budgets",
+        _budget,
+        "aws budgets delete-budget --account-id {account} --budget-name {name}",
+    ),
+    "AWS::SageMaker::InferenceComponent": Probe(
+        "InferenceComponentName",
+        "sagemaker",
+        lambda client, name, look: bool(client.describe_inference_component(InferenceComponentName=name)),
+        "aws sagemaker delete-inference-component --inference-component-name {name}",
+    ),
+    "AWS::WAFv2::WebACL": Probe(
+        "Name",
+        "wafv2",
+        _firewall,
+        "aws wafv2 list-web-acls --scope REGIONAL, and delete-web-acl with its id and lock token",
     ),
 }
 
@@ -116,7 +148,7 @@ def check(look: Look) -> Iterator[Line]:
             looked += 1
             try:
                 if not look.made(type_, name) and _is_taken(look, probe, name):
-                    taken.append(_taken(type_, name, probe))
+                    taken.append(_taken(type_, name, probe, look))
             except _Unanswered as why:
                 unknown.append(Line(Code.NAMES, Status.UNKNOWN, f"names of {type_}", str(why)))
                 break
@@ -155,9 +187,12 @@ def _is_taken(look: Look, probe: Probe, name: str) -> bool:
         raise _Unanswered(f"{error.response['Error'].get('Message') or error} ({code})") from None
 
 
-def _taken(type_: str, name: str, probe: Probe) -> Line:
+def _taken(type_: str, name: str, probe: Probe, look: Look) -> Line:
     kind = type_.removeprefix("AWS::").replace("::", " ")
     why = "no stack of this project has it, so CloudFormation would say that it already exists"
-    remove = probe.remove.format(name=name)
+    place = look.who.place
+    remove = probe.remove.format(
+        name=name, partition=place.partition, region=place.region, account=place.account
+    )
     mend = f"{_RENAME}, or, if it is a leftover: {remove}"
     return Line(Code.NAMES, Status.WRONG, f"{kind} {name} exists", why, mend)

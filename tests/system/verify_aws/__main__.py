@@ -49,7 +49,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         return verification.verify() if told.clean is None else verification.clean(told.clean)
     except KeyboardInterrupt:
-        print("Stopped before anything was started.")
+        print("Stopped. Nothing was deployed.")
         return Outcome.NOT_PROVEN
 
 

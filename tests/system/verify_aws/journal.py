@@ -27,6 +27,12 @@ class Journal:
         name = f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(3)}"
         return Run(name, self.folder / name)
 
+    def taken_over(self, name: str) -> Run:
+        """A run that another checkout began; what was there before it is not known."""
+        run = Run(name, self.folder / name)
+        run.prepare()
+        return run
+
     def find(self, name: str) -> Run | None:
         """The run of that name, if this checkout began it."""
         run = Run(name, self.folder / name)
@@ -51,8 +57,12 @@ class Run:
 
     def begin(self, before: set[str]) -> None:
         """Keep what was there before, and the settings."""
-        self.calls.mkdir(parents=True, exist_ok=True)
+        self.prepare()
         (self.folder / "before.json").write_text(json.dumps(sorted(before), indent=1))
+
+    def prepare(self) -> None:
+        """Its folder, with the settings."""
+        self.calls.mkdir(parents=True, exist_ok=True)
         context = json.loads((ROOT / "cdk.json").read_text(encoding="utf-8"))["context"]
         own: dict[str, Any] = context.get("classifier", {})
         tags = {**own.get("tags", {}), TAG: self.name}

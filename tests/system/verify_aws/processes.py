@@ -9,10 +9,13 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from types import FrameType
 
+_STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_MEANT = 3
 # What the CDK CLI is given to end, and pytest after it.
 _PATIENCE = ((signal.SIGINT, 120.0), (signal.SIGTERM, 30.0), (signal.SIGKILL, 10.0))
 
@@ -37,6 +40,26 @@ class Processes:
         except KeyboardInterrupt:
             _end(process)
             raise
+
+
+@contextmanager
+def patient(say: Callable[[str], None]) -> Iterator[None]:
+    """A block which only the third Ctrl-C cuts short."""
+    count = 0
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        nonlocal count
+        count += 1
+        if count >= _MEANT:
+            raise KeyboardInterrupt
+        say(f"Cleaning up. {_MEANT - count} times more leaves it as it is.")
+
+    before = [signal.signal(number, stop) for number in _STOPS]
+    try:
+        yield
+    finally:
+        for number, handler in zip(_STOPS, before, strict=True):
+            signal.signal(number, handler)
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

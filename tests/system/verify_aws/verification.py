@@ -21,6 +21,7 @@ from tests.system import recorded
 from tests.system.verify_aws.account import Identity, Mark, MarkedAlready
 from tests.system.verify_aws.journal import Journal, Run
 from tests.system.verify_aws.plan import COST, Commands, Step
+from tests.system.verify_aws.processes import patient
 
 DESTROY_TRIES = 2
 
@@ -128,8 +129,10 @@ class Verification:
         if run is None and mark.run != name:
             self.say(_others(mark))
             return Outcome.NOT_PROVEN
-        run = run or Run(mark.run, self.journal.folder / mark.run)
-        run.calls.mkdir(parents=True, exist_ok=True)
+        if mark.project != self.account.project:
+            self.say(f'That run was of the project "{mark.project}": name it in cdk.json and run again.')
+            return Outcome.NOT_CLEAN
+        run = run or self.journal.taken_over(mark.run)
         record = Record(run, self.account.identity(), mark.project, mark.began)
         self._clean(record)
         record.ended = _now()
@@ -167,20 +170,21 @@ class Verification:
                     return
         except KeyboardInterrupt:
             record.interrupted = True
-            self.say("Stopped. Cleaning up, which takes some minutes; Ctrl-C does not cut it short.")
+            self.say("Stopped. Cleaning up, which takes some minutes.")
         except OSError as error:
             record.problems.append((step, str(error)))
 
     def _clean(self, record: Record) -> None:
         """Each step even if the one before failed."""
         try:
-            with _noting(record, Step.DESTROY):
-                self._destroy(record)
-            with _noting(record, Step.LEFT):
-                self._look_what_is_left(record)
-            with _noting(record, Step.UNMARK):
-                if not self.account.stacks(record.run.name):
-                    self.account.remove_mark(record.run.name)
+            with patient(self.say):
+                with _noting(record, Step.DESTROY):
+                    self._destroy(record)
+                with _noting(record, Step.LEFT):
+                    self._look_what_is_left(record)
+                with _noting(record, Step.UNMARK):
+                    if not self.account.stacks(record.run.name):
+                        self.account.remove_mark(record.run.name)
         except KeyboardInterrupt:  # pressed again and again: it is meant
             again = "make verify-aws ARGS=--clean"
             record.problems.append((Step.DESTROY, f"it was cut short; to go on: {again}"))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import signal
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -152,6 +154,35 @@ def test_ctrl_c_while_cleaning_leaves_the_mark_for_the_next_run(tmp_path: Path) 
     assert untouched(memory)
 
 
+def test_ctrl_c_once_while_cleaning_does_not_cut_it_short(tmp_path: Path) -> None:
+    memory = Memory(destroy=lambda: signal.raise_signal(signal.SIGINT))
+    session = Session(memory, tmp_path)
+    before = signal.getsignal(signal.SIGINT)
+    assert session.verify() is Outcome.PROVEN
+    assert untouched(memory)
+    assert any("leaves it as it is" in said for said in session.said)
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_ctrl_c_thrice_while_cleaning_is_meant(tmp_path: Path) -> None:
+    def thrice() -> None:
+        for _ in range(3):
+            signal.raise_signal(signal.SIGINT)
+
+    memory = Memory(destroy=thrice)
+    assert Session(memory, tmp_path).verify() is Outcome.NOT_CLEAN
+    assert memory.marked is not None
+
+
+def test_a_run_of_another_project_is_not_cleaned_up_by_the_present_ones_names(tmp_path: Path) -> None:
+    memory = Memory()
+    memory.marked, memory.made_by = replace(ELSEWHERE, project="pets"), {STACKS[0]: ELSEWHERE.run}
+    session = Session(memory, tmp_path)
+    assert session.verification.clean(ELSEWHERE.run) is Outcome.NOT_CLEAN
+    assert (memory.ran, memory.made_by) == ([], {STACKS[0]: ELSEWHERE.run})
+    assert "pets" in session.said[-1]
+
+
 def test_a_stack_that_was_there_before_keeps_the_run_from_starting(tmp_path: Path) -> None:
     memory = Memory()
     memory.made_by = {STACKS[0]: "somebody"}
@@ -185,6 +216,7 @@ def test_another_checkouts_run_is_left_alone_until_it_is_named(tmp_path: Path) -
     assert "bobs-laptop" in session.said[-1]
     session.verification.clean(ELSEWHERE.run)
     assert (memory.made_by, memory.marked) == ({}, None)
+    assert session.reports[0].run.settings.is_file(), "what is destroyed has to be synthesised"
 
 
 def test_of_two_that_begin_at_once_one_starts_nothing_and_removes_nothing(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import pytest
 from cli.check import bootstrap, builds, identity, log_role, names, permissions, price
 from cli.check.identity import Identity
 from cli.check.line import Status
+from cli.check.look import Look
 from cli.target import BadTarget, Target
 from tests.unit.cli.check.account import (
     BUILD,
@@ -236,6 +237,36 @@ def test_a_name_of_the_projects_own_stack_is_no_clash(target: Make) -> None:
     assert Status.WRONG in named(target, {"R": ROLE}, existing_roles("classifier-endpoint"), stacks)
 
 
+def test_a_firewall_of_our_own_is_known_by_the_name_in_its_id(target: Make) -> None:
+    stacks = cloudformation(
+        {"classifier-training": "CREATE_COMPLETE"},
+        {"classifier-training": [("X", "AWS::WAFv2::WebACL", "classifier|0a1b-2c|REGIONAL")]},
+    )
+    firewall = {"Type": "AWS::WAFv2::WebACL", "Properties": {"Name": "classifier"}}
+    here = target("aws", cloudformation=stacks, wafv2=saying(list_web_acls=raising("AccessDenied")))
+    found = by_status(names.check(look(here, wanted(templates=templates(training={"X": firewall})))))
+    assert found.keys() == {Status.OK}
+
+
+def test_a_firewall_is_looked_for_on_every_page(target: Make) -> None:
+    def pages(Scope: str, NextMarker: str = "") -> dict[str, Any]:
+        return {"WebACLs": [{"Name": "classifier"}]} if NextMarker else {"WebACLs": [], "NextMarker": "more"}
+
+    firewall = {"Type": "AWS::WAFv2::WebACL", "Properties": {"Name": "classifier"}}
+    here = target("aws", cloudformation=cloudformation({}), wafv2=saying(list_web_acls=pages))
+    found = by_status(names.check(look(here, wanted(templates=templates(training={"X": firewall})))))
+    assert found.keys() == {Status.WRONG}
+
+
+@pytest.mark.parametrize("type_", names.PROBES)
+def test_the_command_that_removes_a_leftover_has_nothing_left_to_fill_in(type_: str) -> None:
+    probe = names.PROBES[type_]
+    command = names._taken(type_, "n", probe, Look(target=None, who=WHO, wanted=None)).mend  # type: ignore[arg-type]
+    assert "{" not in command
+    if type_ == "AWS::Budgets::Budget":
+        assert f"--account-id {WHO.account}" in command
+
+
 def test_a_stack_of_our_name_with_nothing_of_our_template_is_somebody_elses(target: Make) -> None:
     theirs = {"classifier-training": [("Web", "AWS::EC2::Instance", "i-1")]}
     stacks = cloudformation({"classifier-training": "CREATE_COMPLETE"}, theirs)
@@ -273,6 +304,14 @@ def test_a_name_nobody_may_look_up_is_unknown(target: Make) -> None:
             {"list_dashboards": {"DashboardEntries": [{"DashboardName": "n"}]}},
             None,
         ),
+        ("AWS::SageMaker::InferenceComponent", {"describe_inference_component": {"a": 1}}, None),
+        (
+            "AWS::SageMaker::InferenceComponent",
+            {"describe_inference_component": raising("ValidationException")},
+            True,
+        ),
+        ("AWS::WAFv2::WebACL", {"list_web_acls": {"WebACLs": [{"Name": "n"}]}}, None),
+        ("AWS::WAFv2::WebACL", {"list_web_acls": {"WebACLs": [{"Name": "n2"}]}}, True),
         ("AWS::Budgets::Budget", {"describe_budget": {"Budget": {}}}, None),
         ("AWS::Budgets::Budget", {"describe_budget": raising("NotFoundException")}, True),
     ],
