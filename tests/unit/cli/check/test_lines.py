@@ -76,7 +76,7 @@ def test_when_aws_does_not_answer_nobody_is_told_to_renew_credentials(target: Ma
     def away(**request: Any) -> Any:
         raise EndpointConnectionError(endpoint_url="https://sts.amazonaws.com")
 
-    who, line = identity.whose(target("aws", sts=saying(get_caller_identity=away)))
+    who, line = identity.whose(target(sts=saying(get_caller_identity=away)))
     assert (who, line.status) == (None, Status.WRONG)
     assert "aws configure" not in line.mend
     assert "proxy" in line.mend
