@@ -81,7 +81,9 @@ def quotas(defaults: dict[str, float], applied: dict[str, float] | None = None) 
 
 
 def cloudformation(
-    stacks: dict[str, str], resources: dict[str, list[tuple[str, str, str]]] | None = None
+    stacks: dict[str, str],
+    resources: dict[str, list[tuple[str, str, str]]] | None = None,
+    of_resources: str = "CREATE_COMPLETE",
 ) -> Any:
     """Stacks by name with their status; of each, (logical id, type, physical id) of its resources."""
 
@@ -96,7 +98,7 @@ def cloudformation(
                 "LogicalResourceId": logical_id,
                 "ResourceType": type_,
                 "PhysicalResourceId": physical_id,
-                "ResourceStatus": "CREATE_COMPLETE",
+                "ResourceStatus": of_resources,
             }
             for logical_id, type_, physical_id in (resources or {}).get(StackName, [])
         ]

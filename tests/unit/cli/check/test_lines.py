@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from cli.check import bootstrap, builds, identity, log_role, names, permissions, price
 from cli.check.identity import Identity
@@ -137,6 +138,11 @@ def test_the_cdks_stack_has_to_be_whole_and_new_enough(
     assert ("cdk@2 bootstrap aws://111122223333/us-east-1" in line.mend) == (expected is Status.WRONG)
 
 
+def test_a_version_that_may_not_be_read_is_not_taken_for_missing(target: Make) -> None:
+    with pytest.raises(ClientError, match="AccessDenied"):
+        bootstrapped(target, {"CDKToolkit": "CREATE_COMPLETE"}, raising("AccessDeniedException"))
+
+
 def built(target: Make, resources: dict[str, Any], value: float) -> Any:
     here = target("aws", service_quotas=quotas({SMALL: value}))
     return only(builds.check(look(here, wanted(templates=templates(training=resources)))))
@@ -237,6 +243,41 @@ def test_a_name_of_the_projects_own_stack_is_no_clash(target: Make) -> None:
     assert Status.WRONG in named(target, {"R": ROLE}, existing_roles("classifier-endpoint"), stacks)
 
 
+def test_what_somebody_elses_stack_of_our_name_made_is_not_ours(target: Make) -> None:
+    theirs = {"classifier-training": [("Theirs", "AWS::IAM::Role", "classifier-endpoint")]}
+    stacks = cloudformation({"classifier-training": "CREATE_COMPLETE"}, theirs)
+    wrong = named(target, {"R": ROLE}, existing_roles("classifier-endpoint"), stacks)[Status.WRONG]
+    assert [each.looked_at.split()[:2] for each in wrong] == [["the", "stack"], ["IAM", "Role"]]
+
+
+def test_what_a_stack_of_ours_has_deleted_and_somebody_made_again_is_not_ours(target: Make) -> None:
+    stacks = cloudformation(
+        {"classifier-training": "UPDATE_COMPLETE"},
+        {"classifier-training": [("R", "AWS::IAM::Role", "classifier-endpoint")]},
+        "DELETE_COMPLETE",
+    )
+    found = named(target, {"R": ROLE}, existing_roles("classifier-endpoint"), stacks)
+    assert "IAM Role" in only(found[Status.WRONG]).looked_at
+
+
+@pytest.mark.parametrize(
+    ("type_", "name", "physical_id"),
+    [
+        ("AWS::SNS::Topic", {"TopicName": "n"}, "arn:aws:sns:us-east-1:111122223333:n"),
+        ("AWS::SQS::Queue", {"QueueName": "n"}, "https://sqs.us-east-1.amazonaws.com/111122223333/n"),
+    ],
+)
+def test_a_thing_of_our_own_is_known_by_its_arn_or_address(
+    target: Make, type_: str, name: dict[str, str], physical_id: str
+) -> None:
+    stacks = cloudformation(
+        {"classifier-training": "CREATE_COMPLETE"}, {"classifier-training": [("X", type_, physical_id)]}
+    )
+    here = target("aws", cloudformation=stacks)  # with no other client: nothing else may be asked
+    made = templates(training={"X": {"Type": type_, "Properties": name}})
+    assert by_status(names.check(look(here, wanted(templates=made)))).keys() == {Status.OK}
+
+
 def test_a_firewall_of_our_own_is_known_by_the_name_in_its_id(target: Make) -> None:
     stacks = cloudformation(
         {"classifier-training": "CREATE_COMPLETE"},
@@ -299,6 +340,11 @@ def test_a_name_nobody_may_look_up_is_unknown(target: Make) -> None:
         ("AWS::CloudWatch::Alarm", {"describe_alarms": {"MetricAlarms": [{"AlarmName": "n"}]}}, None),
         ("AWS::CloudWatch::Alarm", {"describe_alarms": {"MetricAlarms": []}}, True),
         ("AWS::CloudWatch::Dashboard", {"list_dashboards": {"DashboardEntries": []}}, True),
+        (
+            "AWS::CloudWatch::Dashboard",
+            {"list_dashboards": {"DashboardEntries": [{"DashboardName": "n2"}]}},
+            True,
+        ),
         (
             "AWS::CloudWatch::Dashboard",
             {"list_dashboards": {"DashboardEntries": [{"DashboardName": "n"}]}},
