@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +14,7 @@ from cli.check import bootstrap, builds, identity, log_role, names, permissions,
 from cli.check.identity import Identity
 from cli.check.line import Status
 from cli.check.look import Look
+from cli.check.templates import Templates
 from cli.target import BadTarget, Target
 from tests.unit.cli.check.account import (
     BUILD,
@@ -386,8 +389,11 @@ def allowed(target: Make, denied: set[str], stacks: dict[str, str], who: Identit
         ]
         return {"EvaluationResults": results}
 
-    role = {"Role": {"Arn": "arn:aws:iam::111122223333:role/deep/path/dev"}}
-    iam = saying(simulate_principal_policy=simulate, get_role=role)
+    def get_role(RoleName: str) -> Any:
+        assert RoleName == "dev"
+        return {"Role": {"Arn": "arn:aws:iam::111122223333:role/deep/path/dev"}}
+
+    iam = saying(simulate_principal_policy=simulate, get_role=get_role)
     here = target("aws", iam=iam, cloudformation=cloudformation(stacks))
     return by_status(permissions.check(look(here, who=who))), asked
 
@@ -396,6 +402,8 @@ def test_a_caller_who_may_not_deploy_is_told_what_he_lacks(target: Make) -> None
     found, _ = allowed(target, {"sts:AssumeRole"}, {"CDKToolkit": "CREATE_COMPLETE"})
     line = only(found[Status.WRONG])
     assert ("sts:AssumeRole" in line.looked_at, "cdk-hnb659fds-deploy-role" in line.wrong) == (True, True)
+    found, _ = allowed(target, {"cloudformation:DescribeStackEvents"}, {"CDKToolkit": "CREATE_COMPLETE"})
+    assert "cloudformation:DescribeStackEvents" in only(found[Status.WRONG]).looked_at
     found, _ = allowed(target, {"iam:CreateRole"}, {"CDKToolkit": "CREATE_COMPLETE"})
     assert found.keys() == {Status.OK}, "who need not bootstrap needs none of it"
     found, _ = allowed(target, {"iam:CreateRole"}, {})
@@ -416,6 +424,32 @@ def test_a_session_is_asked_for_by_its_roles_whole_arn_and_root_not_at_all(targe
     root = Identity(WHO.account, "arn:aws:iam::111122223333:root", WHO.region, WHO.partition)
     found, asked = allowed(target, {"sts:AssumeRole"}, {}, root)
     assert (found.keys(), asked) == ({Status.OK}, [])
+
+
+def test_the_cost_by_the_hour_is_of_the_least_and_of_the_most_instances(target: Make) -> None:
+    one, three = (
+        next(price.check(look(target("aws"), wanted(min_instances=least, max_instances=most)))).looked_at
+        for least, most in ((1, 3), (3, 3))
+    )
+    assert float(one.split(" to ")[1].split()[0]) == float(three.split("then ")[1].split()[0])
+    assert float(one.split("then ")[1].split()[0]) < float(three.split("then ")[1].split()[0])
+
+
+def test_the_templates_that_want_the_newest_bootstrap_decide(tmp_path: Path) -> None:
+    stacks = {
+        name: {
+            "type": "aws:cloudformation:stack",
+            "properties": {
+                "templateFile": "template.json",
+                "requiresBootstrapStackVersion": version,
+                "bootstrapStackVersionSsmParameter": "/cdk-bootstrap/hnb659fds/version",
+            },
+        }
+        for name, version in (("classifier-storage", 6), ("classifier-api", 21))
+    }
+    (tmp_path / "manifest.json").write_text(json.dumps({"artifacts": stacks}))
+    (tmp_path / "template.json").write_text('{"Resources": {}}')
+    assert Templates.read(tmp_path).bootstrap_version == 21
 
 
 def test_the_cost_is_by_the_hour_and_for_the_first_search(target: Make) -> None:
