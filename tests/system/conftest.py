@@ -140,5 +140,6 @@ def calls_written_down() -> None:
 def a_file_of_calls(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """A test's calls in a file of its own, beside the one which has those of the deployment."""
     if recorded.FILE in os.environ:
-        file = Path(os.environ[recorded.FILE]).with_name(f"tests--{request.node.name}.jsonl")
+        name = getattr(request.node, "originalname", request.node.name)
+        file = Path(os.environ[recorded.FILE]).with_name(f"tests--{name}.jsonl")
         monkeypatch.setenv(recorded.FILE, str(file))

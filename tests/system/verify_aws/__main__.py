@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 
 from cli.interrupt import treat_as_interrupt
@@ -45,6 +46,7 @@ def main(arguments: list[str] | None = None) -> int:
         agree=lambda question: told.yes or _agreed(question),
         say=lambda text: print(text, flush=True),
         report=_report,
+        write_down=lambda file: os.environ.__setitem__(recorded.FILE, str(file)),
     )
     try:
         return verification.verify() if told.clean is None else verification.clean(told.clean)

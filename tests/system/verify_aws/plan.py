@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import sys
 from collections.abc import Iterator, Mapping
@@ -27,7 +28,10 @@ then removes everything. It takes about {EXPECTED_MINUTES} minutes, and AWS bill
 estimate {EXPECTED_USD:.2f} US dollars, and {MOST_USD:.2f} if every job ran into its two-hour limit.
 """
 
+CHAIN: Final = Path(__file__).parents[1] / "test_chain.py"
 CALLS: Final = Path(__file__).with_name("calls.json")
+OWN: Final = "own"
+"""The calls of the script itself: of looking, of the mark, and of what is left."""
 TEST_SECONDS = 5400
 
 
@@ -84,7 +88,10 @@ class Commands:
 
 
 def dry_run(commands: Commands) -> Iterator[str]:
-    """Every command, and every call to AWS that was seen when the same was done before; calls nothing."""
+    """Every command, and every call to AWS that was seen when the same was done before; calls nothing.
+
+    A test whose calls were never written down is named all the same.
+    """
     seen: Mapping[str, Mapping[str, list[str]]] = json.loads(CALLS.read_text(encoding="utf-8"))
     yield COST.format(account="(of your credentials)", region="(your region)")
     for step in Step:
@@ -92,12 +99,23 @@ def dry_run(commands: Commands) -> Iterator[str]:
         if command := commands.of(step, Path("FOLDER")):
             yield f"  $ {' '.join(['python', *command[1:]])}"
         for part, services in seen.items():
-            if part.split(":")[0] != step:
+            if part.split(":")[0] != (OWN if step is Step.LOOK else step):
                 continue
             if ":" in part:
                 yield f"  {part.partition(':')[2]}"
             for service, operations in services.items():
                 yield f"    {service}: {', '.join(operations)}"
+        if step is Step.TESTS:
+            known = {part.partition(":")[2] for part in seen}
+            yield from (
+                f"  {name}: its calls were not written down yet" for name in _tests() if name not in known
+            )
+
+
+def _tests() -> list[str]:
+    tree = ast.parse(CHAIN.read_text(encoding="utf-8"))
+    functions = [each.name for each in tree.body if isinstance(each, ast.FunctionDef)]
+    return [name for name in functions if name.startswith("test_")]
 
 
 def _what(step: Step) -> str:

@@ -81,7 +81,7 @@ def _lines(record: Record) -> Iterator[str]:
     yield "| claim | outcome | seconds | calls | request ids |"
     yield "| --- | --- | ---: | ---: | --- |"
     for claim in found:
-        made = seen.get(f"tests--{claim.name}", [])
+        made = seen.get(f"tests--{claim.name.partition('[')[0]}", [])
         yield f"| {claim.sentence} | {claim.outcome} | {claim.seconds:.0f} | {len(made)} | {_ids(made)} |"
     for claim in found:
         if claim.outcome in ("failure", "error"):

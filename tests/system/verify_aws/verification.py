@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import IntEnum
+from pathlib import Path
 from typing import Protocol
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -20,7 +21,7 @@ from cli.errors import CliError
 from tests.system import recorded
 from tests.system.verify_aws.account import Identity, Mark, MarkedAlready
 from tests.system.verify_aws.journal import Journal, Run
-from tests.system.verify_aws.plan import COST, Commands, Step
+from tests.system.verify_aws.plan import COST, OWN, Commands, Step
 from tests.system.verify_aws.processes import patient
 
 DESTROY_TRIES = 2
@@ -90,6 +91,8 @@ class Verification:
     """Asks a question."""
     say: Callable[[str], None]
     report: Callable[[Record], None]
+    write_down: Callable[[Path], None]
+    """Names the file for the script's own calls."""
 
     def verify(self) -> Outcome:
         """All of it."""
@@ -100,6 +103,7 @@ class Verification:
             before = self.account.inventory()
             run = self.journal.new()
             run.begin(before)
+            self.write_down(run.calls / f"{OWN}.jsonl")
             record = Record(run, who, self.account.project, _now())
             # Once this is asked for the mark may be there, also when no answer comes.
             self.account.put_mark(
@@ -133,6 +137,7 @@ class Verification:
             self.say(f'That run was of the project "{mark.project}": name it in cdk.json and run again.')
             return Outcome.NOT_CLEAN
         run = run or self.journal.taken_over(mark.run)
+        self.write_down(run.calls / f"{OWN}.jsonl")
         record = Record(run, self.account.identity(), mark.project, mark.began)
         self._clean(record)
         record.ended = _now()

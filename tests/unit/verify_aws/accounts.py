@@ -108,6 +108,7 @@ class Session:
             agree=lambda question: agree,
             say=self.said.append,
             report=self.reports.append,
+            write_down=lambda file: None,
         )
 
     def verify(self) -> Any:
