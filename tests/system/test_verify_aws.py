@@ -5,7 +5,6 @@ One of the chain's tests stands for all of them; they are the same tests that ru
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import subprocess
@@ -19,7 +18,7 @@ import pytest
 from tests.system.local_aws.local_server import REPOSITORY, LocalServer
 from tests.system.verify_aws import calls, report
 from tests.system.verify_aws.account import MARK
-from tests.system.verify_aws.plan import CALLS, Step
+from tests.system.verify_aws.plan import Step
 from tests.system.verify_aws.verification import Outcome
 
 pytestmark = pytest.mark.timeout(1800)
@@ -100,11 +99,6 @@ def test_it_deploys_proves_reports_and_leaves_what_others_made(account: LocalSer
     seen = calls.read(folder / "calls")
     assert all(call.request_id for made in seen.values() for call in made)
     assert {call.by for call in seen[Step.TESTS]} == {"python", "cdk"}
-    told = json.loads(CALLS.read_text())
-    for part, made in seen.items():
-        known = told[part.replace("--", ":", 1)]
-        for service, operations in calls.by_service(made).items():
-            assert set(operations) <= set(known.get(service, ())), (part, service)
 
 
 def test_stopped_while_it_deploys_it_removes_what_it_made_and_the_next_finds_nothing(

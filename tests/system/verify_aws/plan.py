@@ -90,7 +90,7 @@ class Commands:
 def dry_run(commands: Commands) -> Iterator[str]:
     """Every command, and every call to AWS that was seen when the same was done before; calls nothing.
 
-    A test whose calls were never written down is named all the same.
+    A step or test whose calls were never written down is named all the same.
     """
     seen: Mapping[str, Mapping[str, list[str]]] = json.loads(CALLS.read_text(encoding="utf-8"))
     yield COST.format(account="(of your credentials)", region="(your region)")
@@ -98,6 +98,8 @@ def dry_run(commands: Commands) -> Iterator[str]:
         yield f"{step}: {_what(step)}"
         if command := commands.of(step, Path("FOLDER")):
             yield f"  $ {' '.join(['python', *command[1:]])}"
+            if step not in seen:
+                yield "    its calls were not written down yet"
         for part, services in seen.items():
             if part.split(":")[0] != (OWN if step is Step.LOOK else step):
                 continue

@@ -15,6 +15,7 @@ from xml.etree import ElementTree
 from cli.target import ROOT
 from tests.system.verify_aws import calls
 from tests.system.verify_aws.calls import Call
+from tests.system.verify_aws.plan import OWN
 from tests.system.verify_aws.verification import Outcome, Record
 
 NAME = "report.md"
@@ -89,7 +90,9 @@ def _lines(record: Record) -> Iterator[str]:
     yield from ("", "## What AWS refused", "")
     for part, made in seen.items():
         for call in made:
-            if call.status >= 400:
+            if (
+                call.status >= 400 and part != OWN
+            ):  # the script asks for stacks of which it hopes that none is
                 yield f"- {part}: {call.time} {_named(call)} {call.status} {call.error} {call.request_id}"
 
 

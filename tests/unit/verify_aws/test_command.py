@@ -44,7 +44,7 @@ def test_a_dry_run_prints_each_step_with_commands_and_calls_and_makes_none(
     assert "US dollars" in printed
     for step in Step:
         assert f"{step}: " in printed
-    for wanted in ("--target aws destroy --yes", "pytest", "PutParameter", "GetTemplate", "DescribeStacks"):
+    for wanted in ("--target aws destroy --yes", "pytest", "PutParameter", "CreateChangeSet", "ListRoles"):
         assert wanted in printed
 
 
