@@ -20,8 +20,10 @@ from local_aws.ministack_adapter import (
     authentication,
     durable,
     layers,
+    managed_policies,
     patches,
     permissions,
+    request_checks,
     routes,
     services,
     stack_events,
@@ -57,6 +59,8 @@ class Services:
         self._deliveries.install()
         durable.install(self._snapshots, stack_events.ended)
         authentication.install()
+        managed_policies.install()
+        request_checks.install()
         xml_values.install()
         behind = services.application(self._ready.is_set, self._snapshots.touch)
         self.application = front.guard(
