@@ -22,6 +22,7 @@ from local_aws.ministack_adapter import (
     layers,
     managed_policies,
     patches,
+    payloads,
     permissions,
     request_checks,
     routes,
@@ -61,6 +62,7 @@ class Services:
         authentication.install()
         managed_policies.install()
         request_checks.install()
+        payloads.install()
         xml_values.install()
         behind = services.application(self._ready.is_set, self._snapshots.touch)
         self.application = front.guard(

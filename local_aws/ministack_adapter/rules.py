@@ -159,8 +159,8 @@ def parameter_size(members: Members) -> None:
     most = MAX_STANDARD_PARAMETER if members.get("Tier", "Standard") == "Standard" else MAX_ADVANCED_PARAMETER
     if len(str(members.get("Value") or "").encode()) > most:
         raise ValidationException(
-            f"Parameters of this tier support a maximum parameter value of {most} characters. A standard one has "
-            f"{MAX_STANDARD_PARAMETER}, one of the advanced-parameter tier {MAX_ADVANCED_PARAMETER}."
+            f"Parameters of this tier support a maximum parameter value of {most} characters; the "
+            f"advanced-parameter tier has {MAX_ADVANCED_PARAMETER}."
         )
 
 
