@@ -120,6 +120,7 @@ USED: dict[str, dict[str, tuple[str, ...] | None]] = {
         "_BLOB_REF_KEY": None,
         "_LAMBDA_ASYNC_RETRY_BASE_SECONDS": None,
         "_LAMBDA_ASYNC_RETRY_MAX_SECONDS": None,
+        "_emit_lambda_logs": ("func", "request_id", "log_text", "error", "duration_ms"),
         "_execute_function_with_config_scope": ("func", "event"),
         "_execution_record_for_config": ("func", "config"),
         "_get_func_record_for_ref": (),

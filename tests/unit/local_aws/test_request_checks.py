@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
+from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlencode
 
 import pytest
 from botocore.serialize import create_serializer
-from ministack.services import eventbridge, iam
+from ministack.services import cloudwatch_logs, eventbridge, iam, lambda_svc
 
 from local_aws.core import wire
 from local_aws.core.errors import AwsError
@@ -225,3 +226,29 @@ def test_a_function_that_returns_too_much_has_failed() -> None:
         "Function.ResponseSizeTooLarge"
     )
     assert returning({"body": "x"}) == {"body": {"body": "x"}}
+
+
+def test_a_function_that_runs_after_its_log_group_went_makes_it_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(cloudwatch_logs, "_log_groups", {})
+    lambda_svc._emit_lambda_logs({"FunctionName": "f"}, "request", "", error=False, duration_ms=1)
+    assert list(cloudwatch_logs._log_groups) == ["/aws/lambda/f"]
+
+
+def _resources() -> list[tuple[str, dict[str, Any]]]:
+    """Every resource of the sample deployments that is checked."""
+    templates = (Path(__file__).parents[2] / "infrastructure" / "baselines").glob("*/*.json")
+    return [
+        (resource["Type"], resource.get("Properties", {}))
+        for template in templates
+        for resource in json.loads(template.read_text())["Resources"].values()
+        if resource["Type"] in request_checks._TYPES
+    ]
+
+
+def test_no_resource_of_the_samples_is_refused() -> None:
+    resources = _resources()
+    assert {kind for kind, _ in resources} >= {"AWS::IAM::Role", "AWS::Lambda::Function", "AWS::Events::Rule"}
+    for kind, properties in resources:
+        request_checks.check_properties(kind, properties)
