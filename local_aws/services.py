@@ -21,6 +21,7 @@ from local_aws.ministack_adapter import (
     durable,
     layers,
     managed_policies,
+    object_limits,
     patches,
     payloads,
     permissions,
@@ -63,6 +64,7 @@ class Services:
         managed_policies.install()
         request_checks.install()
         payloads.install()
+        object_limits.install()
         xml_values.install()
         behind = services.application(self._ready.is_set, self._snapshots.touch)
         self.application = front.guard(

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from local_aws.core.errors import ResourceLimitExceeded, ValidationException
+from local_aws.quotas import names
 from local_aws.sagemaker.ranges import Categorical, Space
 
 Document = dict[str, Any]
@@ -168,8 +169,8 @@ def _check_limits(config: Mapping[str, Any], space: Space) -> None:
         )
     if limits["MaxParallelTrainingJobs"] > MAX_PARALLEL:
         raise ResourceLimitExceeded(
-            "The account-level service limit 'Maximum number of parallel training jobs per hyperparameter "
-            f"tuning job' is {MAX_PARALLEL}; MaxParallelTrainingJobs is {limits['MaxParallelTrainingJobs']}."
+            f"The account-level service limit '{names.PARALLEL_TRIALS}' is {MAX_PARALLEL} at most; "
+            f"MaxParallelTrainingJobs is {limits['MaxParallelTrainingJobs']}."
         )
     bounded = "MaxNumberOfTrainingJobs" in limits or "MaxRuntimeInSeconds" in limits
     if not bounded and not grid:

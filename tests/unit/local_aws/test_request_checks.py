@@ -14,7 +14,7 @@ from ministack.services import cloudwatch_logs, eventbridge, iam, lambda_svc
 
 from local_aws.core import wire
 from local_aws.core.errors import AwsError
-from local_aws.ministack_adapter import managed_policies, payloads, request_checks, rules
+from local_aws.ministack_adapter import managed_policies, object_limits, payloads, request_checks, rules
 
 ROLE = "arn:aws:iam::000000000000:role/lambda"
 
@@ -234,6 +234,18 @@ def test_a_function_that_runs_after_its_log_group_went_makes_it_again(
     monkeypatch.setattr(cloudwatch_logs, "_log_groups", {})
     lambda_svc._emit_lambda_logs({"FunctionName": "f"}, "request", "", error=False, duration_ms=1)
     assert list(cloudwatch_logs._log_groups) == ["/aws/lambda/f"]
+
+
+def test_a_key_has_1024_bytes_and_its_metadata_2_kb() -> None:
+    assert object_limits.refusal("/b/" + "k" * 1024, {}) is None
+    answer = object_limits.refusal("/b/" + "ä" * 513, {})
+    assert answer is not None
+    assert b"KeyTooLongError" in answer[2]
+    metadata = {"x-amz-meta-a": "x" * 2047}
+    assert object_limits.refusal("/b/k", metadata) is None
+    answer = object_limits.refusal("/b/k", {**metadata, "x-amz-meta-b": ""})
+    assert answer is not None
+    assert b"MetadataTooLarge" in answer[2]
 
 
 def _resources() -> list[tuple[str, dict[str, Any]]]:
