@@ -48,8 +48,8 @@ def check_trials(aws: LocalAws, parallel: int) -> None:
     most = int(book.value(aws.store, names.SAGEMAKER, names.PARALLEL_TRIALS))
     if parallel > most:
         raise ResourceLimitExceeded(
-            f"The account-level service limit '{names.PARALLEL_TRIALS}' is {most}; MaxParallelTrainingJobs is "
-            f"{parallel}. Please use AWS Service Quotas to request an increase for this quota."
+            f"The account-level service limit '{names.PARALLEL_TRIALS}' is {most}; MaxParallelTrainingJobs "
+            f"is {parallel}. Please use AWS Service Quotas to request an increase for this quota."
         )
 
 
