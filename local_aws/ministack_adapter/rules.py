@@ -214,7 +214,8 @@ def _is_attachable(members: Members) -> None:
 
 def _are_attachable(properties: Members) -> None:
     for arn in properties.get("ManagedPolicyArns") or []:
-        managed_policies.must_exist(str(arn))
+        if isinstance(arn, str):
+            managed_policies.must_exist(arn)
 
 
 _FUNCTION = (environment, sizes, layers, assumable_by_lambda)
