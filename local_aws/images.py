@@ -28,6 +28,8 @@ from local_aws.core.store import Store
 from local_aws.dockerfile import DockerfileError, Instruction
 
 _KIND = "image"
+# https://docs.aws.amazon.com/AmazonECR/latest/userguide/image-manifest-formats.html
+DOCKER_MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
 _BUILD, _REMOVED = "build-", "removed-"
 _PYTHONS = {"python", "python3", f"python3.{sys.version_info.minor}"}
 _DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -62,6 +64,8 @@ class Image:
     workdir: Path
     not_executed: tuple[str, ...]
     """The instructions that were noted only, e.g. ``RUN pip install torch``."""
+    media_type: str = DOCKER_MANIFEST
+    """Of its manifest in the registry: not every service pulls every one."""
 
 
 @dataclass
@@ -104,6 +108,7 @@ class ImageStore:
         uri: str = "",
         build_args: Mapping[str, str] | None = None,
         target: str = "",
+        media_type: str = DOCKER_MANIFEST,
     ) -> Image:
         """Build the folder `source` as image `uri` (replacing an older one of that name).
 
@@ -117,7 +122,7 @@ class ImageStore:
             stage = _Builder(self, source, work, dict(build_args or {})).run(
                 dockerfile.parse(path.read_text()), target
             )
-            return self._register(uri, stage)
+            return self._register(uri, stage, media_type)
         except DockerfileError as error:
             raise DockerfileError(f"{dockerfile_name}: {error}") from error
         finally:
@@ -142,6 +147,7 @@ class ImageStore:
             env={name: _path_list(name, value, root) for name, value in record["env"].items()},
             workdir=root / record["workdir"].lstrip("/"),
             not_executed=tuple(record["not_executed"]),
+            media_type=record.get("media_type", DOCKER_MANIFEST),
         )
 
     def remove_repository(self, repository_uri: str) -> None:
@@ -162,7 +168,7 @@ class ImageStore:
             home.replace(doomed)
         shutil.rmtree(doomed, ignore_errors=True)
 
-    def _register(self, uri: str, stage: _Stage) -> Image:
+    def _register(self, uri: str, stage: _Stage, media_type: str) -> Image:
         description = {
             "entrypoint": stage.entrypoint,
             "cmd": stage.cmd,
@@ -178,7 +184,9 @@ class ImageStore:
             home = self._folder / digest
             if not (home / "root").exists():
                 whole.replace(home)  # all of it at once; an empty folder there is what a killed build left
-            self._store.put(_KIND, uri, {"uri": uri, "digest": digest, **description})
+            self._store.put(
+                _KIND, uri, {"uri": uri, "digest": digest, "media_type": media_type, **description}
+            )
         return self.resolve(uri)
 
 

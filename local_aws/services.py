@@ -20,8 +20,12 @@ from local_aws.ministack_adapter import (
     authentication,
     durable,
     layers,
+    managed_policies,
+    object_limits,
     patches,
+    payloads,
     permissions,
+    request_checks,
     routes,
     services,
     stack_events,
@@ -57,6 +61,10 @@ class Services:
         self._deliveries.install()
         durable.install(self._snapshots, stack_events.ended)
         authentication.install()
+        managed_policies.install()
+        request_checks.install()
+        payloads.install()
+        object_limits.install()
         xml_values.install()
         behind = services.application(self._ready.is_set, self._snapshots.touch)
         self.application = front.guard(

@@ -20,7 +20,7 @@ from typing import Any
 from local_aws.cloudformation.stack import SESSION, Properties, Provisioned, Register, Stack
 from local_aws.core.archives import UnsafeArchiveError, unpack_zip
 from local_aws.core.context import LocalAws
-from local_aws.images import Image
+from local_aws.images import DOCKER_MANIFEST, Image
 
 
 class BuildCommandError(ValueError):
@@ -35,11 +35,33 @@ class BuildCommand:
     target: str = ""
     build_args: dict[str, str] = field(default_factory=dict)
     folder: str = "."
+    output: str = ""
+    provenance: bool = True
+
+    def take(self, flag: str, value: str) -> None:
+        """Note a flag that has a value; those that change nothing here are forgotten."""
+        if flag == "--build-arg":
+            name, _, content = value.partition("=")
+            self.build_args[name] = content
+        elif flag in _NOTED:
+            setattr(self, _NOTED[flag], value)
+
+    @property
+    def media_type(self) -> str:
+        """Of the manifest that is pushed: buildx makes OCI's, and with provenance an index around it.
+
+        https://docs.docker.com/build/exporters/image-registry/
+        https://docs.docker.com/build/metadata/attestations/
+        """
+        if "type=docker" in self.output.split(","):
+            return DOCKER_MANIFEST
+        return OCI_INDEX if self.provenance else OCI_MANIFEST
 
 
+OCI_MANIFEST = "application/vnd.oci.image.manifest.v1+json"
+OCI_INDEX = "application/vnd.oci.image.index.v1+json"
 # Flags with a value which change how an image is made or stored, but not what is in it.
 _IGNORED = {
-    "--output",
     "--platform",
     "--cache-from",
     "--cache-to",
@@ -48,6 +70,10 @@ _IGNORED = {
     "--ssh",
     "--progress",
 }
+
+
+_NOTED = {"--file": "dockerfile", "--output": "output", "--target": "target"}
+_TAKES_VALUE = {"--build-arg", *_NOTED, *_IGNORED}
 
 
 def install(aws: LocalAws, stack: Stack, register: Register) -> None:
@@ -67,7 +93,12 @@ def install(aws: LocalAws, stack: Stack, register: Register) -> None:
             _unpack(aws.client("s3", role, SESSION, _CODEBUILD), properties["sourceS3Url"], asset)
             source = asset / command.folder
             image = aws.images.build(
-                source, command.dockerfile, f"{repository}:{tag}", command.build_args, command.target
+                source,
+                command.dockerfile,
+                f"{repository}:{tag}",
+                command.build_args,
+                command.target,
+                command.media_type,
             )
         _push(aws.client("ecr", role, SESSION, _CODEBUILD), repository, tag, image)
         return tag, {"ImageTag": tag}
@@ -98,17 +129,12 @@ def parse_build_command(command: str) -> BuildCommand:
         flag, equals, value = word.partition("=")
         if not flag.startswith("-"):
             found.folder = word
-        elif flag in ("--provenance", "--no-cache", "--pull"):
+        elif flag == "--provenance":
+            found.provenance = value != "false"
+        elif flag in ("--no-cache", "--pull"):
             continue
-        elif flag in ("--build-arg", "--file", "--target", *_IGNORED):
-            value = value if equals else next(rest, "")
-            if flag == "--build-arg":
-                name, _, content = value.partition("=")
-                found.build_args[name] = content
-            elif flag == "--file":
-                found.dockerfile = value
-            elif flag == "--target":
-                found.target = value
+        elif flag in _TAKES_VALUE:
+            found.take(flag, value if equals else next(rest, ""))
         else:
             raise BuildCommandError(f"the docker flag {flag} is not supported by the local AWS: {command}")
     return found
@@ -134,9 +160,9 @@ def _push(ecr: Any, repository_uri: str, tag: str, image: Image) -> None:
     """Put the image into ECR's list; its manifest says where it really is."""
     manifest = {
         "schemaVersion": 2,
-        "mediaType": "application/vnd.oci.image.manifest.v1+json",
+        "mediaType": image.media_type,
         "config": {
-            "mediaType": "application/vnd.oci.image.config.v1+json",
+            "mediaType": "application/vnd.docker.container.image.v1+json",
             "size": 0,
             "digest": f"sha256:{image.digest}",
         },

@@ -4,7 +4,9 @@ ministack is pinned exactly; what is used of it here is asserted by
 `tests/unit/local_aws/test_ministack_contract.py`, so an upgrade fails there by name and not somewhere in a
 deployment. `services` puts our services into ministack, `routes` and `authentication` tell the front where
 its paths lead and who holds which key, `permissions` asks its IAM evaluator, `stacks` teaches its
-CloudFormation roles, events and recovery, `patches` corrects it where our stacks found it wrong. What it
+CloudFormation roles, events and recovery, `patches` corrects it where our stacks found it wrong. What AWS
+would refuse is refused before it is asked: `request_checks` (by botocore's model and by `rules`),
+`managed_policies`, `object_limits`, `payloads` and `xml_values`. What it
 acknowledges is on the disk: its memory by `durable` and `snapshots`, S3's objects by `objects` and `uploads`,
 events on their way to functions by `deliveries`.
 

@@ -46,12 +46,12 @@ def check_pass_role(role_arn: str, service: str) -> None:
     trusts it.
     """
     check("iam:PassRole", role_arn, {"iam:PassedToService": service})
-    _trusted_role(role_arn, service)
+    trusted_role(role_arn, service)
 
 
 def role_credentials(role_arn: str, service: str, session: str) -> dict[str, str]:
     """Temporary credentials as `service` gets them by assuming the role."""
-    role = _trusted_role(role_arn, service)
+    role = trusted_role(role_arn, service)
     arn, problem = sts._assumed_role_arn(role_arn, session)
     if problem is not None:
         raise ValidationException(f"{role_arn} is no role ARN")
@@ -72,7 +72,7 @@ def role_credentials(role_arn: str, service: str, session: str) -> dict[str, str
     return {"AWS_ACCESS_KEY_ID": key, "AWS_SECRET_ACCESS_KEY": secret, "AWS_SESSION_TOKEN": token}
 
 
-def _trusted_role(role_arn: str, service: str) -> dict[str, Any]:
+def trusted_role(role_arn: str, service: str) -> dict[str, Any]:
     role: dict[str, Any] | None = iam._roles.get(role_arn.rpartition("/")[2])
     if role is None or role.get("Arn") != role_arn or not _trusts(role, service):
         raise ValidationException(

@@ -142,6 +142,11 @@ def existing_handler(resource_type: str) -> dict[str, Any]:
     return dict(provisioners._RESOURCE_HANDLERS[resource_type])
 
 
+def replace_handler(resource_type: str, handler: Mapping[str, Any]) -> None:
+    """Provision a type with a handler that adds to its present one, `existing_handler`."""
+    provisioners._RESOURCE_HANDLERS[resource_type] = dict(handler)
+
+
 def install(journal: Journal, save: Callable[[], None]) -> None:
     """Teach ministack's CloudFormation.
 

@@ -10,6 +10,7 @@ ALL_ENDPOINTS = "Number of instances across active endpoints"
 ONE_TRAINING = "Maximum number of instances per training job"
 ONE_SPOT_TRAINING = "Maximum number of instances per spot training job"
 ONE_ENDPOINT = "Maximum number of instances per endpoint"
+PARALLEL_TRIALS = "Maximum number of parallel training jobs per hyperparameter tuning job"
 SERVERLESS_ENDPOINTS = "Maximum number of serverless endpoints"
 SERVERLESS_CONCURRENCY = "Maximum total concurrency that can be allocated across all serverless endpoints"
 

@@ -28,6 +28,7 @@ _TOTALS = {
     names.ONE_TRAINING: 20,
     names.ONE_SPOT_TRAINING: 20,
     names.ONE_ENDPOINT: 4,
+    names.PARALLEL_TRIALS: 10,
     names.SERVERLESS_ENDPOINTS: 5,
     names.SERVERLESS_CONCURRENCY: 10,
 }

@@ -39,6 +39,20 @@ def check_training(aws: LocalAws, definition: Mapping[str, Any], together: int =
     _check(aws, every, used.total(), asked.total() * together)
 
 
+def check_trials(aws: LocalAws, parallel: int) -> None:
+    """ResourceLimitExceeded if a search may not have so many trials at a time.
+
+    10 by default, and 100 at most:
+    https://docs.aws.amazon.com/sagemaker/latest/dg/automatic-model-tuning-limits.html
+    """
+    most = int(book.value(aws.store, names.SAGEMAKER, names.PARALLEL_TRIALS))
+    if parallel > most:
+        raise ResourceLimitExceeded(
+            f"The account-level service limit '{names.PARALLEL_TRIALS}' is {most}; MaxParallelTrainingJobs "
+            f"is {parallel}. Please use AWS Service Quotas to request an increase for this quota."
+        )
+
+
 def check_hosting(aws: LocalAws, more: Counter[str], of_one: int) -> None:
     """ResourceLimitExceeded if so many more instances are more than the account's endpoints may have.
 

@@ -14,7 +14,7 @@ from typing import Any
 from local_aws.core.api import JsonService, Request, Response
 from local_aws.core.context import LocalAws
 from local_aws.core.errors import ValidationException, could_not_find
-from local_aws.sagemaker import model_data, model_packages, tags
+from local_aws.sagemaker import model_data, model_packages, pulled_images, tags
 from local_aws.sagemaker.listing import Listing
 
 KIND = "model"
@@ -154,7 +154,7 @@ def _must_be_approved(package: Mapping[str, Any]) -> None:
 
 def _check(aws: LocalAws, container: Container, role: str | None) -> None:
     """What AWS looks at before it accepts a model: the image, and the artifact through the role's eyes."""
-    aws.images.resolve(container.image)
+    pulled_images.check(aws, container.image)
     if container.model_data_url is None:
         return
     if role is None:

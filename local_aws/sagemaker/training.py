@@ -15,7 +15,7 @@ from local_aws.core.api import JsonService, Request, Response
 from local_aws.core.context import LocalAws
 from local_aws.core.errors import ResourceInUse, ValidationException
 from local_aws.core.store import NoSuchDocument
-from local_aws.sagemaker import channels, definition, limits, tags
+from local_aws.sagemaker import channels, definition, limits, pulled_images, tags
 from local_aws.sagemaker.channels import ChannelCache
 from local_aws.sagemaker.job_state import KIND, STOPPED_WITH_SERVER, JobState
 from local_aws.sagemaker.listing import Listing
@@ -91,6 +91,7 @@ class TrainingJobs:
         definition.check(request)
         role = request["RoleArn"]
         self.aws.check_pass_role(role)
+        pulled_images.check(self.aws, request["AlgorithmSpecification"]["TrainingImage"])
         inputs = request.get("InputDataConfig", [])
         if inputs:
             channels.check_objects(self.aws.client("s3", role), inputs, role, self.aws.region)

@@ -61,6 +61,7 @@ class TuningJobs:
         parents = self._parents(request)
         tuning_checks.check_parents(request, parents)
         parallel = request["HyperParameterTuningJobConfig"]["ResourceLimits"]["MaxParallelTrainingJobs"]
+        limits.check_trials(self.aws, parallel)
         limits.check_training(self.aws, request["TrainingJobDefinition"], parallel)
         arn, now = self.aws.arn(f"hyper-parameter-tuning-job/{name.lower()}"), self.aws.now()
         tuning: Document = {

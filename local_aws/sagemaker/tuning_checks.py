@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from local_aws.core.errors import ResourceLimitExceeded, ValidationException
+from local_aws.quotas import names
 from local_aws.sagemaker.ranges import Categorical, Space
 
 Document = dict[str, Any]
@@ -16,7 +17,13 @@ TERMINAL = ("Completed", "Failed", "Stopped")
 OBJECTIVE_HYPERPARAMETER = "_tuning_objective_metric"
 # https://docs.aws.amazon.com/sagemaker/latest/dg/automatic-model-tuning-limits.html
 MAX_PARALLEL = 100
+MAX_JOBS = 750
+MAX_RANDOM_JOBS = 10_000
+MAX_METRICS = 20
+MAX_RUNTIME_SECONDS = 30 * 24 * 3600
 MAX_HYPERPARAMETERS = 100
+# https://docs.aws.amazon.com/sagemaker/latest/dg/automatic-model-tuning-warm-start.html
+MAX_CHANGED = 10
 
 
 def check(request: Mapping[str, Any]) -> None:
@@ -39,9 +46,10 @@ def check(request: Mapping[str, Any]) -> None:
     config = request["HyperParameterTuningJobConfig"]
     _check_objective(config, definition)
     space = Space.parse(config.get("ParameterRanges", {}))
-    _check_hyperparameters(space, definition.get("StaticHyperParameters", {}))
-    _check_strategy(config, space)
-    _check_limits(config)
+    static = definition.get("StaticHyperParameters", {})
+    _check_hyperparameters(space, static)
+    _check_strategy(config, space, static)
+    _check_limits(config, space)
 
 
 def check_parents(request: Mapping[str, Any], parents: Mapping[str, Document | None]) -> None:
@@ -64,6 +72,7 @@ def check_parents(request: Mapping[str, Any], parents: Mapping[str, Document | N
                 f"{where} has the objective {theirs['Type']} {theirs['MetricName']}, this tuning job "
                 f"{objective['Type']} {objective['MetricName']}; they must be the same."
             )
+        _check_same_total(request, parent, where)
         if request["WarmStartConfig"]["WarmStartType"] == "IdenticalDataAndAlgorithm":
             _check_identical(request["TrainingJobDefinition"], parent["TrainingJobDefinition"], where)
 
@@ -75,6 +84,11 @@ def _check_objective(config: Mapping[str, Any], definition: Mapping[str, Any]) -
             "HyperParameterTuningJobConfig: HyperParameterTuningJobObjective is required."
         )
     defined = [metric["Name"] for metric in definition["AlgorithmSpecification"].get("MetricDefinitions", [])]
+    if len(defined) > MAX_METRICS:
+        raise ResourceLimitExceeded(
+            f"The number of metrics defined per hyperparameter tuning job is {MAX_METRICS} at most; "
+            f"MetricDefinitions has {len(defined)}."
+        )
     if objective["MetricName"] not in defined:
         raise ValidationException(
             f"HyperParameterTuningJobObjective: the metric {objective['MetricName']} has no entry in the "
@@ -99,7 +113,7 @@ def _check_hyperparameters(space: Space, static: Mapping[str, str]) -> None:
         )
 
 
-def _check_strategy(config: Mapping[str, Any], space: Space) -> None:
+def _check_strategy(config: Mapping[str, Any], space: Space, static: Mapping[str, str]) -> None:
     strategy = config["Strategy"]
     hyperband = config.get("StrategyConfig", {}).get("HyperbandStrategyConfig")
     if strategy == "Hyperband":
@@ -109,6 +123,10 @@ def _check_strategy(config: Mapping[str, Any], space: Space) -> None:
                 "training jobs itself; set it to Off."
             )
         low, high = (hyperband or {}).get("MinResource", 1), (hyperband or {}).get("MaxResource")
+        if high is None and "epochs" not in static:
+            raise ValidationException(
+                "HyperbandStrategyConfig: give MaxResource, or the static hyperparameter epochs."
+            )
         if high is not None and low >= high:
             raise ValidationException(
                 f"HyperbandStrategyConfig: MinResource {low} must be less than MaxResource {high}."
@@ -134,15 +152,28 @@ def _check_grid(config: Mapping[str, Any], space: Space) -> None:
         )
 
 
-def _check_limits(config: Mapping[str, Any]) -> None:
+def _check_limits(config: Mapping[str, Any], space: Space) -> None:
     limits = config["ResourceLimits"]
+    grid = config["Strategy"] == "Grid"
+    jobs = space.combinations if grid else limits.get("MaxNumberOfTrainingJobs", 0)
+    most = MAX_RANDOM_JOBS if config["Strategy"] == "Random" else MAX_JOBS
+    if jobs > most:
+        raise ResourceLimitExceeded(
+            "The account-level service limit 'Maximum number of training jobs per hyperparameter tuning job' "
+            f"is {most} for the strategy {config['Strategy']}; {jobs} are asked for."
+        )
+    if limits.get("MaxRuntimeInSeconds", 0) > MAX_RUNTIME_SECONDS:
+        raise ValidationException(
+            f"ResourceLimits: a tuning job runs for {MAX_RUNTIME_SECONDS} seconds (30 days) at most; "
+            f"MaxRuntimeInSeconds is {limits['MaxRuntimeInSeconds']}."
+        )
     if limits["MaxParallelTrainingJobs"] > MAX_PARALLEL:
         raise ResourceLimitExceeded(
-            "The account-level service limit 'Maximum number of parallel training jobs per hyperparameter "
-            f"tuning job' is {MAX_PARALLEL}; MaxParallelTrainingJobs is {limits['MaxParallelTrainingJobs']}."
+            f"The account-level service limit '{names.PARALLEL_TRIALS}' is {MAX_PARALLEL} at most; "
+            f"MaxParallelTrainingJobs is {limits['MaxParallelTrainingJobs']}."
         )
     bounded = "MaxNumberOfTrainingJobs" in limits or "MaxRuntimeInSeconds" in limits
-    if not bounded and config["Strategy"] != "Grid":
+    if not bounded and not grid:
         raise ValidationException(
             "ResourceLimits: one of MaxNumberOfTrainingJobs and MaxRuntimeInSeconds is required."
         )
@@ -157,3 +188,26 @@ def _check_identical(ours: Mapping[str, Any], theirs: Mapping[str, Any], where: 
         raise ValidationException(
             f"{where} has another InputDataConfig; use WarmStartType TransferLearning for that."
         )
+
+
+def _check_same_total(ours: Mapping[str, Any], theirs: Mapping[str, Any], where: str) -> None:
+    """As many hyperparameters, static and tunable together, as the parent; few of them another's."""
+    present, before = _hyperparameters(ours), _hyperparameters(theirs)
+    if len(present) != len(before):
+        raise ValidationException(
+            f"{where} has {len(before)} hyperparameters, static and tunable, this tuning job {len(present)}; "
+            "the total must be the same."
+        )
+    changed = sum(before.get(name) != kind for name, kind in present.items())
+    if changed > MAX_CHANGED:
+        raise ValidationException(
+            f"{where}: {changed} hyperparameters were made static or tunable since; {MAX_CHANGED} can be."
+        )
+
+
+def _hyperparameters(request: Mapping[str, Any]) -> dict[str, str]:
+    """Name of each hyperparameter, and whether it is static or tunable."""
+    ranges = request["HyperParameterTuningJobConfig"].get("ParameterRanges", {})
+    static = request["TrainingJobDefinition"].get("StaticHyperParameters", {})
+    tunable = {entry["Name"]: "tunable" for entries in ranges.values() for entry in entries}
+    return {**dict.fromkeys(static, "static"), **tunable}

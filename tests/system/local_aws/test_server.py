@@ -514,7 +514,8 @@ def test_a_role_is_passed_only_by_who_may_pass_it_to_this_service(running: Local
     assert denied in attempt("pass-to-lambda", allow("iam:PassRole", arn, to_lambda))
     to_sagemaker = {"StringEquals": {"iam:PassedToService": "sagemaker.amazonaws.com"}}
     keys = caller(running, "pass", create, allow("iam:PassRole", arn, to_sagemaker))
-    running.client("sagemaker", keys).create_training_job(**training_job(arn))
+    with pytest.raises(ClientError, match="the image none:latest"):  # what is looked at after the role
+        running.client("sagemaker", keys).create_training_job(**training_job(arn))
 
 
 def test_a_role_that_does_not_trust_sagemaker_is_refused(running: LocalServer) -> None:

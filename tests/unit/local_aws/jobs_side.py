@@ -25,7 +25,7 @@ from local_aws.core.api import JsonService
 from local_aws.core.context import LocalAws
 from local_aws.core.errors import AwsError, ValidationException
 from local_aws.core.store import Store
-from local_aws.images import Image, ImageStore
+from local_aws.images import DOCKER_MANIFEST, Image, ImageStore
 from local_aws.root_key import RootKey
 
 ROLE = "arn:aws:iam::000000000000:role/training"
@@ -122,12 +122,13 @@ class Images:
 
     root: Path
     programs: dict[str, str] = field(default_factory=dict)
+    media_type: str = DOCKER_MANIFEST
 
     def resolve(self, uri: str) -> Image:
         if uri not in self.programs:
             raise ValidationException(f"the image {uri} was not built here")
         command = (sys.executable, "-c", textwrap.dedent(self.programs[uri]))
-        return Image(uri, uri, self.root, command, (), {}, self.root, ())
+        return Image(uri, uri, self.root, command, (), {}, self.root, (), self.media_type)
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,15 @@ import botocore.session
 import pytest
 
 from local_aws.cloudformation.buckets import _included, _is, _place
-from local_aws.cloudformation.images import BuildCommand, BuildCommandError, parse_build_command
+from local_aws.cloudformation.images import (
+    OCI_INDEX,
+    OCI_MANIFEST,
+    BuildCommand,
+    BuildCommandError,
+    parse_build_command,
+)
 from local_aws.cloudformation.stack import InvalidPropertyError, generated_name, request_of
+from local_aws.images import DOCKER_MANIFEST
 
 
 def shape(operation: str) -> Any:
@@ -72,7 +79,22 @@ def test_a_docker_command_is_read_as_the_construct_writes_it() -> None:
         target="cpu",
         build_args={"BASE_IMAGE": "public.ecr.aws/x/python:3.12-slim", "A": "b=c"},
         folder=".",
+        output="type=docker,name=artifact:$imageTag",
+        provenance=False,
     )
+
+
+@pytest.mark.parametrize(
+    ("flags", "media_type"),
+    [
+        ("--output type=docker --provenance=false", DOCKER_MANIFEST),
+        ("--provenance=false --output type=registry", OCI_MANIFEST),
+        ("--output type=registry", OCI_INDEX),
+        ("", OCI_INDEX),
+    ],
+)
+def test_a_docker_command_says_what_manifest_is_pushed(flags: str, media_type: str) -> None:
+    assert parse_build_command(f"docker buildx build {flags} .").media_type == media_type
 
 
 @pytest.mark.parametrize("command", ["podman build .", "docker buildx build --add-host a:1 ."])

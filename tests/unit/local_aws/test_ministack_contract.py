@@ -59,6 +59,12 @@ USED: dict[str, dict[str, tuple[str, ...] | None]] = {
         "detect_service": ("method", "path", "headers", "query_params"),
         "extract_access_key_id": ("headers", "query_params"),
     },
+    "ministack.services.apigateway_v1": {
+        "_call_lambda_raw": ("function_ref", "event"),
+        "_gw_error": ("response_type", "message"),
+        "_invoke_lambda_proxy_v1": ("integration",),
+        "handle_execute": ("api_id", "stage_name", "method", "path", "headers", "body", "query_params"),
+    },
     "ministack.services.cloudformation": {
         "_stacks": None,
         "handle_request": ("method", "path", "headers", "body", "query_params"),
@@ -106,12 +112,15 @@ USED: dict[str, dict[str, tuple[str, ...] | None]] = {
     },
     "ministack.services.eventbridge": {
         "_dispatch_to_lambda": ("arn", "payload"),
+        "_rule_key": ("rule_name", "bus_name"),
+        "_targets": None,
         "_put_events": ("data", "allow_aws_source"),
     },
     "ministack.services.lambda_svc": {
         "_BLOB_REF_KEY": None,
         "_LAMBDA_ASYNC_RETRY_BASE_SECONDS": None,
         "_LAMBDA_ASYNC_RETRY_MAX_SECONDS": None,
+        "_emit_lambda_logs": ("func", "request_id", "log_text", "error", "duration_ms"),
         "_execute_function_with_config_scope": ("func", "event"),
         "_execution_record_for_config": ("func", "config"),
         "_get_func_record_for_ref": (),
@@ -126,6 +135,10 @@ USED: dict[str, dict[str, tuple[str, ...] | None]] = {
         "load_persisted_state": ("data",),
     },
     "ministack.services.iam": {
+        "_aws_managed_policies": None,
+        "_is_aws_managed_arn": ("arn",),
+        "_make_aws_managed_record": ("name", "document"),
+        "policy_known": ("arn",),
         "_gen_secret": (),
         "_gen_session_access_key": (),
         "_gen_session_token": (),

@@ -141,6 +141,14 @@ def test_a_tuning_job_is_refused_for_what_its_parallel_trials_need(jobs: JobsSid
         jobs.describe_tuning("t")
 
 
+def test_a_new_account_has_ten_trials_of_a_search_at_a_time(jobs: JobsSide, svc: JsonService) -> None:
+    with pytest.raises(AwsError, match=f"'{names.PARALLEL_TRIALS}' is 10; MaxParallelTrainingJobs is 11"):
+        jobs.call("CreateHyperParameterTuningJob", **tuning_request("t", jobs=20, parallel=11))
+    grant(svc, names.PARALLEL_TRIALS, 20)
+    with pytest.raises(AwsError, match="for training job usage"):  # the next quota there is
+        jobs.call("CreateHyperParameterTuningJob", **tuning_request("t", jobs=20, parallel=11))
+
+
 def endpoint(status: str = "InService", count: int = 1, pending: int = 0) -> dict[str, Any]:
     """A stored endpoint on ml.c7i.large, and the fleet that comes up beside it."""
 

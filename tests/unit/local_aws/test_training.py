@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 import signal
 import tarfile
 from collections.abc import Iterator
@@ -10,8 +11,9 @@ from typing import Any
 
 import pytest
 
+from local_aws.cloudformation.images import OCI_INDEX, OCI_MANIFEST
 from local_aws.core import process
-from local_aws.core.errors import AwsError
+from local_aws.core.errors import AwsError, ValidationException
 from tests.unit.local_aws.jobs_side import (
     ROLE,
     JobsSide,
@@ -202,9 +204,19 @@ def test_a_failure_reason_keeps_aws_limit_and_the_exit_code(jobs: JobsSide) -> N
     assert reason.endswith("x, exit code: 1")
 
 
-def test_an_image_that_was_never_built_fails_the_job_with_its_name(jobs: JobsSide) -> None:
+def test_an_image_that_no_registry_has_starts_no_job(jobs: JobsSide) -> None:
     del jobs.images.programs["program"]
-    assert jobs.trained("one")["FailureReason"] == "ClientError: the image program was not built here"
+    with pytest.raises(ValidationException, match="the image program was not built here"):
+        jobs.train("one")
+    assert jobs.call("ListTrainingJobs")["TrainingJobSummaries"] == []
+
+
+@pytest.mark.parametrize("media_type", [OCI_INDEX, OCI_MANIFEST])
+def test_an_image_with_a_manifest_of_oci_starts_no_job(jobs: JobsSide, media_type: str) -> None:
+    jobs.images.media_type = media_type
+    with pytest.raises(ValidationException, match=f"Unsupported manifest media type {re.escape(media_type)}"):
+        jobs.train("one")
+    assert jobs.call("ListTrainingJobs")["TrainingJobSummaries"] == []
 
 
 def test_a_stopped_job_saves_itself_and_its_model_is_uploaded(jobs: JobsSide) -> None:

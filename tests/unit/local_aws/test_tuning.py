@@ -10,7 +10,14 @@ import pytest
 from local_aws.core import process
 from local_aws.core.errors import AwsError
 from local_aws.sagemaker import early_stopping
-from tests.unit.local_aws.jobs_side import JobsSide, make_jobs_side, s3_channel, tuning_request, until
+from tests.unit.local_aws.jobs_side import (
+    SCORE,
+    JobsSide,
+    make_jobs_side,
+    s3_channel,
+    tuning_request,
+    until,
+)
 
 # The score is the tuned x, printed once per epoch.
 TRAIN = """
@@ -301,6 +308,8 @@ def test_warm_starts_that_aws_refuses_are_refused_by_name(jobs: JobsSide) -> Non
     objective = {"Type": "Minimize", "MetricName": "score"}
     with pytest.raises(AwsError, match="they must be the same"):
         start(config={"HyperParameterTuningJobObjective": objective})
+    with pytest.raises(AwsError, match="the total must be the same"):
+        start(definition={"StaticHyperParameters": {"one": "1", "two": "2", "three": "3"}})
     jobs.s3.put("s3://data/x", b"")
     with pytest.raises(AwsError, match="another InputDataConfig; use WarmStartType TransferLearning"):
         start(definition={"InputDataConfig": [s3_channel("train", "s3://data/x")]})
@@ -354,6 +363,16 @@ def continuous(low: str, high: str, scaling: str = "Auto") -> dict[str, Any]:
 
 
 HYPERBAND = {"Strategy": "Hyperband", "TrainingJobEarlyStoppingType": "Auto"}
+MANY = {f"static{number}": "1" for number in range(100)}
+MANY_RANGES = {
+    "IntegerParameterRanges": [{"Name": f"x{i}", "MinValue": "0", "MaxValue": "9"} for i in range(15)],
+    "CategoricalParameterRanges": [{"Name": f"y{i}", "Values": ["a", "b"]} for i in range(16)],
+}
+MANY_METRICS = {
+    "TrainingImage": "program",
+    "TrainingInputMode": "File",
+    "MetricDefinitions": [SCORE, *({"Name": f"m{i}", "Regex": "m=(.+)"} for i in range(20))],
+}
 STRICT = {"HyperParameterTuningJobObjective": {"Type": "Maximize", "MetricName": "accuracy"}}
 
 
@@ -382,6 +401,18 @@ STRICT = {"HyperParameterTuningJobObjective": {"Type": "Maximize", "MetricName":
             {"ranges": {"CategoricalParameterRanges": [{"Name": "x", "Values": list(map(str, range(31)))}]}},
             "length less than or equal to 30",
         ),
+        ({"jobs": 751, "config": {"Strategy": "Bayesian"}}, "is 750 for the strategy Bayesian"),
+        ({"jobs": 10_001, "config": {"Strategy": "Random"}}, "is 10000 for the strategy Random"),
+        ({"ranges": MANY_RANGES}, "31 hyperparameters are tuned; from 1 to 30 can be"),
+        (
+            {"config": {"Strategy": "Hyperband"}, "definition": {"StaticHyperParameters": {}}},
+            "give MaxResource, or the static hyperparameter epochs",
+        ),
+        ({"definition": {"StaticHyperParameters": MANY}}, "101 hyperparameters are given"),
+        ({"definition": {"Environment": MANY}}, "length less than or equal to 48"),
+        ({"definition": {"StaticHyperParameters": {"a": "x" * 2501}}}, "length less than or equal to 2500"),
+        ({"definition": {"StaticHyperParameters": {"a" * 257: "x"}}}, "length less than or equal to 256"),
+        ({"definition": {"AlgorithmSpecification": MANY_METRICS}}, "20 at most; MetricDefinitions has 21"),
         ({"Autotune": {"Mode": "Enabled"}}, "Autotune: the local AWS does not choose ranges"),
         ({"HyperParameterTuningJobName": "x" * 33}, "length less than or equal to 32"),
     ],

@@ -1,0 +1,100 @@
+"""How much goes through API Gateway and Lambda, and for how long, as AWS documents it.
+
+10 MB to an API, 6 MB to a function and back from it (an API's picture is in there as base64), 29 seconds or
+what the integration says. ministack bounds none of them.
+https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-execution-service-limits-table.html
+https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from ministack.services import apigateway_v1, lambda_svc
+
+from local_aws.core.api import HttpAnswer
+from local_aws.ministack_adapter import rules
+
+MAX_API_BODY = 10 * 2**20
+# As AWS's own sentence has it: "... maximum allowed payload size (6291556 bytes)".
+MAX_RESPONSE = rules.MAX_PAYLOAD + 100
+_TOO_LONG = {"message": "Request Too Long"}
+_JSON = {"Content-Type": "application/json"}
+
+
+def install() -> None:
+    """Bound API Gateway's and Lambda's data planes."""
+    apigateway_v1.handle_execute = bounded_body(apigateway_v1.handle_execute)
+    apigateway_v1._call_lambda_raw = bounded_event(apigateway_v1._call_lambda_raw)
+    apigateway_v1._invoke_lambda_proxy_v1 = bounded_time(apigateway_v1._invoke_lambda_proxy_v1)
+    lambda_svc._execute_function_with_config_scope = bounded_response(
+        lambda_svc._execute_function_with_config_scope
+    )
+
+
+def bounded_body(execute: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
+    """`handle_execute`, which answers 413 to a body that no API takes."""
+
+    async def execute_bounded(
+        api_id: str, stage: str, method: str, path: str, headers: Any, body: bytes, query: Any
+    ) -> Any:
+        if len(body or b"") > MAX_API_BODY:
+            answer: HttpAnswer = (413, _JSON, json.dumps(_TOO_LONG).encode())
+            return answer
+        return await execute(api_id, stage, method, path, headers, body, query)
+
+    return execute_bounded
+
+
+def bounded_event(call: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
+    """`_call_lambda_raw`, which answers 413 for an event that no function takes."""
+
+    async def call_bounded(function: Any, event: Any, **scope: Any) -> Any:
+        body = event.get("body") if isinstance(event, dict) else None
+        if isinstance(body, str) and len(body) > rules.MAX_PAYLOAD:
+            refusal = {"statusCode": 413, "headers": _JSON, "body": json.dumps(_TOO_LONG)}
+            return {"body": refusal}, None
+        return await call(function, event, **scope)
+
+    return call_bounded
+
+
+def bounded_time(invoke: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
+    """`_invoke_lambda_proxy_v1`, which waits as long as the integration says; the function goes on."""
+
+    async def invoke_bounded(integration: Any, *rest: Any, **named: Any) -> Any:
+        milliseconds = int(integration.get("timeoutInMillis") or rules.INTEGRATION_MILLISECONDS[1])
+        task = asyncio.ensure_future(invoke(integration, *rest, **named))
+        done, _ = await asyncio.wait({task}, timeout=milliseconds / 1000)
+        if done:
+            return task.result()
+        return apigateway_v1._gw_error("INTEGRATION_TIMEOUT", "Endpoint request timed out")
+
+    return invoke_bounded
+
+
+def bounded_response(execute: Callable[..., Any]) -> Callable[..., Any]:
+    """`_execute_function_with_config_scope`, in which a function fails that returns too much."""
+
+    def execute_bounded(function: Any, event: Any) -> Any:
+        result = execute(function, event)
+        if not result.get("error") and _size(result.get("body")) > MAX_RESPONSE:
+            error = {
+                "errorMessage": "Response payload size exceeded maximum allowed payload size "
+                f"({MAX_RESPONSE} bytes).",
+                "errorType": "Function.ResponseSizeTooLarge",
+            }
+            return {**result, "error": True, "function_error": "Unhandled", "body": error}
+        return result
+
+    return execute_bounded
+
+
+def _size(payload: Any) -> int:
+    """Its bytes, as JSON where it is not text already."""
+    if isinstance(payload, (str, bytes)):
+        return len(payload)
+    return len(json.dumps(payload, ensure_ascii=False, default=str).encode())

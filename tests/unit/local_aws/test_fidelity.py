@@ -1,0 +1,51 @@
+"""docs/fidelity.md says nothing that is not there: every place and every test it names exists."""
+
+from __future__ import annotations
+
+import ast
+import re
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[3]
+PAGE = (ROOT / "docs" / "fidelity.md").read_text(encoding="utf-8")
+ROWS = [
+    [cell.strip() for cell in line.strip("|").split("|")]
+    for line in PAGE.splitlines()
+    if line.startswith("| ") and "::" in line
+]
+NAMED = sorted(set(re.findall(r"`([\w/]+\.py)::(\w+)`", PAGE)))
+
+
+@cache
+def names(path: str) -> set[str]:
+    """What a module defines at its top."""
+    found: set[str] = set()
+    for node in ast.parse((ROOT / path).read_text(encoding="utf-8")).body:
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+            found.add(node.name)
+        targets = node.targets if isinstance(node, ast.Assign) else []
+        found |= {target.id for target in targets if isinstance(target, ast.Name)}
+    return found
+
+
+@pytest.mark.parametrize(("path", "name"), NAMED)
+def test_what_the_page_names_is_there(path: str, name: str) -> None:
+    assert (ROOT / path).is_file()
+    assert name in names(path)
+
+
+def test_every_row_has_awss_words_a_place_and_a_test() -> None:
+    assert len(ROWS) > 40
+    for row in ROWS:
+        test = row[-1].strip("`")
+        assert test.startswith("tests/")
+        assert "::test_" in test
+        if len(row) == 2:  # what only an account can prove
+            assert test.startswith("tests/system/")
+            continue
+        _, words, place, _ = row
+        assert re.search(r"\]\(https://", words), row
+        assert place.strip("`").startswith("local_aws/"), row
