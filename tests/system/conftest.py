@@ -11,6 +11,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -102,7 +103,13 @@ class Deployment:
 @pytest.fixture(scope="session")
 def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
     target = os.environ.get("CLASSIFIER_TARGET", "local")
-    home = tmp_path_factory.mktemp("home")
+    with deploying(target, tmp_path_factory.mktemp("home"), LOCAL_SETTINGS) as deployed:
+        yield deployed
+
+
+@contextmanager
+def deploying(target: str, home: Path, settings: dict[str, Any]) -> Iterator[Deployment]:
+    """All stacks on a target while the block lasts; `settings` are for the local AWS."""
     environment = {**os.environ, "CLASSIFIER_TARGET": target, "CLASSIFIER_HOME": str(home)}
     deployed = Deployment(target, home, environment)
     if target == "local":
@@ -111,7 +118,7 @@ def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]
         environment |= dict.fromkeys(PROXIES, "http://127.0.0.1:9")
         for name in ("NO_PROXY", "no_proxy"):
             environment.pop(name, None)
-        deployed.configure(LOCAL_SETTINGS)
+        deployed.configure(settings)
     try:
         deployed.cli("up", "--yes")
         deployed.refresh_outputs()

@@ -163,7 +163,7 @@ def test_what_refers_to_something_left_out_is_left_out_with_it() -> None:
 
 @pytest.mark.parametrize("sample", ["minimal", "comprehensive"])
 def test_without_scaling_the_deployed_template_keeps_all_else(sample: str) -> None:
-    template = json.loads((BASELINE / sample / "classifier-serving.json").read_text())
+    template = json.loads((BASELINE / sample / "serving.json").read_text())
     left = stack.without(template, stack.SCALING)["Resources"]
     gone = {each["Type"] for name, each in template["Resources"].items() if name not in left}
     assert gone == set(stack.SCALING)
