@@ -66,6 +66,7 @@ def _asked(settings: Settings, recipes: Iterable[dict[str, Any]]) -> dict[str, A
             "hosting": _hosting(serving),
             "image_target": serving.image_target,
             "instance_type": serving.instance if own else "",
+            "instance_types": [serving.instance] if own else [],
             "min_instances": serving.min_instances if own else 0,
             "max_instances": serving.max_instances if own else 0,
             "serverless_concurrency": 0 if own else serving.serverless_concurrency,

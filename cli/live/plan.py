@@ -138,14 +138,13 @@ def planned(running: Running, wanted: Wanted) -> Change:
     steps: list[Step] = []
     if _in_place(now, wanted) and now.instances < wanted.min_instances:
         steps.append(Raise(now, wanted.min_instances))
-    if first:
-        steps.append(Build(wanted.image))
+    # Before anything that may move the endpoint to another type, the new version's promotion included.
+    if _in_place(now, wanted) and not wanted.takes(now.instance_type):
+        steps.append(Unscale())
     if pauses:
         steps.append(Remove(now.hosting, wanted.hosting))
     if first:
-        steps.append(register)
-    if _in_place(now, wanted) and now.instance_type != wanted.instance_type:
-        steps.append(Unscale())
+        steps += [Build(wanted.image), register]
     steps.append(_deploy(now, wanted, pauses))
     if other_image and not first:
         steps.append(register)
@@ -171,7 +170,7 @@ def _pauses(now: Endpoint, wanted: Wanted, other_image: bool) -> bool:
 def _deploy(now: Endpoint, wanted: Wanted, pauses: bool) -> Deploy:
     if pauses:
         return Deploy(f"all stacks, with a new endpoint of {wanted.hosting}")
-    if now.instance_type != wanted.instance_type:
-        old = now.instance_type or now.hosting
-        return Deploy(f"all stacks: {wanted.instance_type} in the place of {old}, watched by the alarms")
+    if wanted.instance_types and not wanted.takes(now.instance_type):
+        old, new = now.instance_type or now.hosting, wanted.instance_types[0]
+        return Deploy(f"all stacks: {new} in the place of {old}, watched by the alarms")
     return Deploy()

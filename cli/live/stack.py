@@ -27,6 +27,26 @@ def deployed(target: Target) -> Template:
     return dict(json.loads(body) if isinstance(body, str) else body)
 
 
+def read_by_name(target: Target) -> dict[str, str]:
+    """What the stack reads from SSM beside the champion, by the parameter's name, as it was read last."""
+    stack = describe(target, target.stack("serving")) or {}
+    read = {
+        each["ParameterValue"]: each["ResolvedValue"]
+        for each in stack.get("Parameters", [])
+        if "ResolvedValue" in each
+    }
+    read.pop(f"/{target.project}/champion", None)
+    return read
+
+
+def write_back(target: Target, read: Mapping[str, str]) -> None:
+    """Give SSM parameters the values they had: a failed deployment has changed them before the stack."""
+    ssm = target.client("ssm")
+    for name, value in read.items():
+        if ssm.get_parameter(Name=name)["Parameter"]["Value"] != value:
+            ssm.put_parameter(Name=name, Value=value, Type="String", Overwrite=True)
+
+
 def without(template: Mapping[str, Any], types: tuple[str, ...]) -> Template:
     """The template without the resources of these types, and without what refers to them."""
     resources: dict[str, Any] = dict(template["Resources"])

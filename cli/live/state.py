@@ -58,8 +58,13 @@ class Wanted:
 
     hosting: Hosting
     image: Image
-    instance_type: str
+    instance_types: tuple[str, ...]
+    """What may be run on, the first choice first; none for serverless."""
     min_instances: int
+
+    def takes(self, instance_type: str) -> bool:
+        """Whether instances of this type are as good as any."""
+        return instance_type in self.instance_types
 
 
 def read_wanted(target: Target) -> Wanted:
@@ -70,7 +75,10 @@ def read_wanted(target: Target) -> Wanted:
     """
     told = settings.read_serving(target)
     return Wanted(
-        Hosting(told["hosting"]), Image(told["image_target"]), told["instance_type"], told["min_instances"]
+        Hosting(told["hosting"]),
+        Image(told["image_target"]),
+        tuple(told["instance_types"]),
+        told["min_instances"],
     )
 
 

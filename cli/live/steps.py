@@ -84,7 +84,12 @@ class _Work:
         instances.raise_to(self._target, step.endpoint, step.least)
 
     def _leave_out(self, types: tuple[str, ...], what: str) -> None:
-        template = stack.deployed(self._target)
+        template, read = stack.deployed(self._target), stack.read_by_name(self._target)
+
+        def put_back() -> None:
+            stack.write_back(self._target, read)
+            stack.update(self._target, template, self._tell)
+
         self._tell(what)
         stack.update(self._target, stack.without(template, types), self._tell)
-        self._undo.append(lambda: stack.update(self._target, template, self._tell))
+        self._undo.append(put_back)

@@ -24,7 +24,7 @@ def change(now: Endpoint | None, wanted: Wanted, image: Image | None = Image.CPU
 def wanted(
     hosting: Hosting = INSTANCES, image: Image = Image.CPU, instance_type: str = CPU_TYPE, least: int = 1
 ) -> Wanted:
-    return Wanted(hosting, image, instance_type, least)
+    return Wanted(hosting, image, (instance_type,) if instance_type else (), least)
 
 
 def kinds(change: Change) -> list[type]:
@@ -60,6 +60,11 @@ def test_another_instance_type_is_deployed_while_auto_scaling_is_off() -> None:
     assert not told.pauses
 
 
+def test_a_type_that_the_settings_allow_stays() -> None:
+    allowed = Wanted(INSTANCES, Image.CPU, ("ml.c7i.xlarge", CPU_TYPE), 1)
+    assert change(endpoint(), allowed).is_plain
+
+
 def test_instances_are_raised_before_auto_scaling_is_taken_off_since_it_keeps_them() -> None:
     told = change(endpoint(), wanted(instance_type="ml.c7i.xlarge", least=2))
     assert kinds(told) == [Raise, Unscale, Deploy]
@@ -69,7 +74,7 @@ def test_the_cpu_image_is_what_runs_whenever_image_and_machine_do_not_match() ->
     to_gpu = change(endpoint(), wanted(image=Image.GPU, instance_type=GPU_TYPE))
     assert kinds(to_gpu) == [Unscale, Deploy, Register]
     to_cpu = change(endpoint(instance_type=GPU_TYPE), wanted(), Image.GPU)
-    assert kinds(to_cpu) == [Build, Register, Unscale, Deploy]
+    assert kinds(to_cpu) == [Unscale, Build, Register, Deploy]
     assert not to_gpu.pauses
     assert not to_cpu.pauses
 
@@ -103,7 +108,7 @@ def test_what_aws_cannot_do_while_it_serves_is_said_beforehand(
     assert told.pauses
     assert kinds(told)[-1] is Deploy
     # An endpoint that is made anew begins with the image of its flavour.
-    early = [Build, Remove, Register, Deploy] if image is not then.image else [Remove, Deploy]
+    early = [Remove, Build, Register, Deploy] if image is not then.image else [Remove, Deploy]
     assert kinds(told) == early
     assert "503" in told.lines[-1]
 

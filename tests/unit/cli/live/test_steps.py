@@ -46,9 +46,17 @@ class Aws:
         self.bounds = (1, 2)
         self.refuses_updates = False
         self.quota = 4
+        self.parameters = {"/classifier/size": "small"}
 
     def describe_stacks(self, StackName: str) -> dict[str, Any]:
-        return {"Stacks": [{"StackStatus": "UPDATE_COMPLETE", "Parameters": [{"ParameterKey": "P"}]}]}
+        ssm = {"ParameterKey": "P", "ParameterValue": "/classifier/size", "ResolvedValue": "small"}
+        return {"Stacks": [{"StackStatus": "UPDATE_COMPLETE", "Parameters": [ssm]}]}
+
+    def get_parameter(self, Name: str) -> dict[str, Any]:
+        return {"Parameter": {"Value": self.parameters[Name]}}
+
+    def put_parameter(self, Name: str, Value: str, Type: str, Overwrite: bool) -> None:
+        self.parameters[Name] = Value
 
     def get_template(self, StackName: str) -> dict[str, Any]:
         return {"TemplateBody": self.template}
@@ -92,7 +100,7 @@ def aws() -> Aws:
 @pytest.fixture
 def there(target: Callable[..., Target], aws: Aws, monkeypatch: pytest.MonkeyPatch) -> Target:
     monkeypatch.setattr("time.sleep", lambda seconds: None)
-    return target(cloudformation=aws, sagemaker=aws, application_autoscaling=aws)
+    return target(cloudformation=aws, sagemaker=aws, application_autoscaling=aws, ssm=aws)
 
 
 def take(there: Target, *steps: Any, deploy: Callable[[tuple[str, ...]], None]) -> None:
@@ -111,9 +119,14 @@ def test_auto_scaling_is_off_while_the_deployment_runs(there: Target, aws: Aws) 
 
 
 def test_a_deployment_that_fails_has_auto_scaling_put_back(there: Target, aws: Aws) -> None:
+    def changes_and_fails(stacks: tuple[str, ...]) -> None:
+        aws.parameters["/classifier/size"] = "large"
+        fails(stacks)
+
     with pytest.raises(CdkFailed):
-        take(there, Unscale(), Deploy(), deploy=fails)
+        take(there, Unscale(), Deploy(), deploy=changes_and_fails)
     assert aws.template == TEMPLATE
+    assert aws.parameters == {"/classifier/size": "small"}, "the stack reads it anew at every update"
 
 
 def test_what_cannot_be_put_back_is_said_with_the_first_reason(there: Target, aws: Aws) -> None:
