@@ -14,6 +14,7 @@ from cli.target import Target
 
 IMAGE_TARGET = "image_target"
 """The key in a model package's metadata for what its image was built for (lambda/register_model)."""
+_SERVES_NOBODY = ("Creating", "Failed", "Deleting")
 _GPU_TYPE = re.compile(r"ml\.[gp]\d")
 
 
@@ -90,10 +91,10 @@ def read_running(target: Target) -> Running:
 
 
 def read_endpoint(target: Target) -> Endpoint | None:
-    """The project's endpoint; None if there is none, or one that failed and serves nobody."""
+    """The project's endpoint; None if there is none that serves."""
     client = target.client("sagemaker")
     found = _describe(client.describe_endpoint, EndpointName=target.project)
-    if found is None or not found.get("ProductionVariants"):
+    if found is None or found["EndpointStatus"] in _SERVES_NOBODY or not found.get("ProductionVariants"):
         return None
     config = _describe(client.describe_endpoint_config, EndpointConfigName=found["EndpointConfigName"]) or {}
     (shown, *_), (variant, *_) = found["ProductionVariants"], config.get("ProductionVariants", [{}])
