@@ -9,7 +9,7 @@ from typing import Any
 from cli import cdk, live, local_code, local_server, server_lock
 from cli.cdk_output import Deployment
 from cli.console import console, say
-from cli.errors import CliError, WouldFail, bucket_gone
+from cli.errors import CliError, NotConfirmed, WouldFail, bucket_gone
 from cli.files import private_folder
 from cli.interrupt import Interrupted, uninterrupted
 from cli.locks import alone, nothing
@@ -51,11 +51,11 @@ def _bring_up(
         found = save(target, read(target))
         check_buckets(target, found)
         return found
-    except (KeyboardInterrupt, WouldFail) as why:
+    except (KeyboardInterrupt, WouldFail, NotConfirmed) as why:
         with uninterrupted():
             if target.is_local and not was_up:
                 local_server.stop(target)
-        if isinstance(why, WouldFail):
+        if not isinstance(why, KeyboardInterrupt):
             raise
         raise Interrupted(_what_stays(target)) from None
 

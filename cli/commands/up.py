@@ -35,11 +35,11 @@ def up(target: Target, yes: bool, anyway: bool) -> None:
     check_settings(target)
     before_deploying(target, None, anyway)
     confirm_cost(target, AWS_COST, yes)
-    outputs = bring_up(target, agree=lambda change: _agree(change, yes))
+    outputs = bring_up(target, agree=lambda change: agree(change, yes))
     say("\n".join(address_lines(outputs)))
 
 
-def _agree(change: Change, yes: bool) -> None:
+def agree(change: Change, yes: bool) -> None:
     """Asks before requests are refused; the rest nobody notices."""
     if change.pauses:
         confirm("Go on?", yes)
