@@ -23,7 +23,9 @@ Template = dict[str, Any]
 def deployed(target: Target) -> Template:
     """The Serving stack's template."""
     name = target.stack("serving")
-    body = target.client("cloudformation").get_template(StackName=name)["TemplateBody"]
+    body = target.client("cloudformation").get_template(StackName=name, TemplateStage="Original")[
+        "TemplateBody"
+    ]
     return dict(json.loads(body) if isinstance(body, str) else body)
 
 

@@ -142,7 +142,7 @@ def test_a_change_that_fails_leaves_the_endpoint_and_its_auto_scaling_as_they_we
     deployment.configure(settings())
     deployment.cli("up", "--yes")
     role, policy = f"{PROJECT}-serving-deployment", {"Version": "2012-10-17"}
-    deny = {"Effect": "Deny", "Action": "sagemaker:UpdateEndpoint", "Resource": "*"}
+    deny = {"Effect": "Deny", "Action": "sagemaker:CreateEndpointConfig", "Resource": "*"}
     document = json.dumps({**policy, "Statement": [deny]})
     iam = deployment.client("iam")
     iam.put_role_policy(RoleName=role, PolicyName="deny", PolicyDocument=document)

@@ -58,7 +58,7 @@ class Aws:
     def put_parameter(self, Name: str, Value: str, Type: str, Overwrite: bool) -> None:
         self.parameters[Name] = Value
 
-    def get_template(self, StackName: str) -> dict[str, Any]:
+    def get_template(self, StackName: str, TemplateStage: str) -> dict[str, Any]:
         return {"TemplateBody": self.template}
 
     def update_stack(self, TemplateBody: str, Parameters: list[dict[str, Any]], **_: Any) -> None:
