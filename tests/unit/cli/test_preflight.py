@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -165,6 +166,7 @@ def test_a_pause_is_said_and_agreed_to_before_anything_is_deployed(
     monkeypatch.setattr(local_server, "start", lambda *_: True)
     monkeypatch.setattr(local_server, "stop", lambda *_: done.append("stopped"))
     monkeypatch.setattr(live, "look", lambda target: change)
+    monkeypatch.setattr("sys.stdin", io.StringIO(""))
     monkeypatch.setattr(live, "carry_out", lambda *_: done.append("changed"))
     with pytest.raises(NotConfirmed):
         bring_up.bring_up(target(), agree=lambda change: agree(change, yes=False))
