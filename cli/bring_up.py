@@ -6,10 +6,10 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Any
 
-from cli import cdk, local_code, local_server, server_lock
+from cli import cdk, live, local_code, local_server, server_lock
 from cli.cdk_output import Deployment
 from cli.console import console, say
-from cli.errors import CliError, WouldFail, bucket_gone
+from cli.errors import CliError, NotConfirmed, WouldFail, bucket_gone
 from cli.files import private_folder
 from cli.interrupt import Interrupted, uninterrupted
 from cli.locks import alone, nothing
@@ -18,37 +18,58 @@ from cli.render_deployment import DeploymentView
 from cli.target import Target
 
 
-def bring_up(target: Target, check: Callable[[], None] = nothing) -> dict[str, Any]:
+def bring_up(
+    target: Target, check: Callable[[], None] = nothing, agree: Callable[[live.Change], None] = lambda _: None
+) -> dict[str, Any]:
     """Starts the local AWS (for local), deploys, and saves the addresses; returns them.
 
     Args:
         check: called before anything is deployed, when the target can be asked; may raise WouldFail.
+        agree: called with what will be done to an endpoint that serves, if that takes more than a deployment;
+            raises NotConfirmed if the user does not want it.
 
     On Ctrl-C a local AWS started here is stopped again: nobody asked to keep half a deployment running.
     Of two at once the second waits, before it starts anything that the first would stop on its Ctrl-C.
     """
     with _turn(target) as turn:
-        return _bring_up(target, turn, check)
+        return _bring_up(target, turn, check, agree)
 
 
-def _bring_up(target: Target, turn: int, check: Callable[[], None]) -> dict[str, Any]:
+def _bring_up(
+    target: Target, turn: int, check: Callable[[], None], agree: Callable[[live.Change], None]
+) -> dict[str, Any]:
     was_up = _is_up(target)
     try:
         if target.is_local:
             start_local_aws(target)
         check()
-        with DeploymentView(target) as view:
-            cdk.deploy(target, view.show, turn)
+        change = live.look(target)
+        if not change.is_plain:
+            say("\n".join(change.lines))
+            agree(change)
+        _deploy(target, turn, change)
         found = save(target, read(target))
         check_buckets(target, found)
         return found
-    except (KeyboardInterrupt, WouldFail) as why:
+    except (KeyboardInterrupt, WouldFail, NotConfirmed) as why:
         with uninterrupted():
             if target.is_local and not was_up:
                 local_server.stop(target)
-        if isinstance(why, WouldFail):
+        if not isinstance(why, KeyboardInterrupt):
             raise
         raise Interrupted(_what_stays(target)) from None
+
+
+def _deploy(target: Target, turn: int, change: live.Change) -> None:
+    with DeploymentView(target) as view:
+
+        def deploy(stacks: tuple[str, ...]) -> None:
+            cdk.deploy(target, view.show, turn, stacks)
+
+        def tell(what: str) -> None:
+            view.show(Deployment(command="wait", phase=what))
+
+        live.carry_out(target, change, deploy, tell)
 
 
 def _is_up(target: Target) -> bool:

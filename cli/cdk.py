@@ -32,8 +32,8 @@ LOCAL_DEFAULTS = {"serving": {"bake_seconds": 10, "alarm_latency_ms": 10000}}
 OnChange = Callable[[Deployment], None]
 
 
-def deploy(target: Target, on_change: OnChange, turn: int) -> Deployment:
-    """Deploys every stack; returns what was done.
+def deploy(target: Target, on_change: OnChange, turn: int, stacks: tuple[str, ...] = ()) -> Deployment:
+    """Deploys every stack, or the named ones and those they need; returns what was done.
 
     Args:
         turn: the descriptor of the lock under which this runs. The CDK CLI inherits it: should this process
@@ -49,7 +49,7 @@ def deploy(target: Target, on_change: OnChange, turn: int) -> Deployment:
     mend(target, lambda what: on_change(Deployment(command="wait", phase=what)))
     arguments = [
         "deploy",
-        "--all",
+        *(stacks or ("--all",)),
         "--require-approval",
         "never",
         "--concurrency",

@@ -30,6 +30,10 @@ class WouldFail(CliError):
     """Something that would have failed later; nothing was started or deployed."""
 
 
+class NotConfirmed(CliError):
+    """The user was asked and did not say yes."""
+
+
 class NotUp(CliError):
     """The local AWS of this checkout is not up."""
 

@@ -53,10 +53,10 @@ def mend(target: Target, on_wait: Callable[[str], None] = lambda what: None) -> 
     """
     cloudformation = target.client("cloudformation")
     for stack in reversed(target.stack_names):
-        status = _settled(target, stack, on_wait)
+        status = settled(target, stack, on_wait)
         if status in _DEAD:
             cloudformation.delete_stack(StackName=stack)
-            if (left := _settled(target, stack, on_wait)) is not None:
+            if (left := settled(target, stack, on_wait)) is not None:
                 why = (describe(target, stack) or {}).get("StackStatusReason", "its events say why.")
                 raise CdkFailed(
                     f"The stack {stack} is stuck in {left}: {why}\nPut that right and run again, or delete "
@@ -65,10 +65,11 @@ def mend(target: Target, on_wait: Callable[[str], None] = lambda what: None) -> 
                 )
         elif status == "UPDATE_ROLLBACK_FAILED":
             cloudformation.continue_update_rollback(StackName=stack)
-            _settled(target, stack, on_wait)
+            settled(target, stack, on_wait)
 
 
-def _settled(target: Target, stack: str, on_wait: Callable[[str], None]) -> str | None:
+def settled(target: Target, stack: str, on_wait: Callable[[str], None]) -> str | None:
+    """A stack's status as soon as nothing is under way; None when there is no such stack."""
     deadline = time.monotonic() + MEND_SECONDS
     while True:
         status = status_of(target, stack)

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from stacks.choice import ROOT, chosen
-from stacks.settings import Settings, SettingsError
+from stacks.settings import SERVERLESS, ServingSettings, Settings, SettingsError
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -58,12 +58,15 @@ def _context() -> dict[str, object]:
 def _asked(settings: Settings, recipes: Iterable[dict[str, Any]]) -> dict[str, Any]:
     """What the settings want of an account, defaults included, with what each recipe wants."""
     serving = settings.serving
-    own = serving.flavour != "serverless"
+    own = serving.flavour != SERVERLESS
     return {
         "project": settings.project,
         "training_instance_type": settings.training.instance_type,
         "serving": {
+            "hosting": _hosting(serving),
+            "image_target": serving.image_target,
             "instance_type": serving.instance if own else "",
+            "instance_types": [serving.instance] if own else [],
             "min_instances": serving.min_instances if own else 0,
             "max_instances": serving.max_instances if own else 0,
             "serverless_concurrency": 0 if own else serving.serverless_concurrency,
@@ -71,6 +74,13 @@ def _asked(settings: Settings, recipes: Iterable[dict[str, Any]]) -> dict[str, A
         "account_log_role": settings.api.account_log_role,
         "recipes": list(recipes),
     }
+
+
+def _hosting(serving: ServingSettings) -> str:
+    """What stands behind the endpoint's name: `instances`, `components` or `serverless`."""
+    if serving.flavour == SERVERLESS:
+        return SERVERLESS
+    return "components" if serving.scale_to_zero else "instances"
 
 
 def _synthesise(context: dict[str, object], settings: Settings, folder: Path) -> None:

@@ -87,7 +87,7 @@ class Pipeline(Construct):
                 "PROJECT": settings.project,
                 "ARTIFACTS_BUCKET": self._resources.artifacts.bucket_name,
                 "SERVING_IMAGE": self._resources.serving_image.uri,
-                "SERVING_INSTANCE_TYPE": settings.serving.instance,
+                "SERVING_IMAGE_TARGET": settings.serving.image_target,
                 "MODEL_PACKAGE_GROUP": names.model_package_group,
                 "APPROVAL": settings.approval,
                 **{key.upper(): str(value) for key, value in asdict(settings.gate).items()},

@@ -36,6 +36,7 @@ def needs(look: Look) -> list[Need]:
     found = [
         Need("deploying", role, ("sts:AssumeRole",)),
         Need("deploying", f"{arn}:cloudformation:{here}:stack/{project}-storage/0", follow),
+        *_changing(arn, here, project),
         Need(
             "tuning",
             f"{arn}:lambda:{here}:function:{project}-launch-tuning",
@@ -52,6 +53,35 @@ def needs(look: Look) -> list[Need]:
     if status_of(look.target, BOOTSTRAP_STACK) is None:
         found += _bootstrap(arn, here, role)
     return found
+
+
+def _changing(arn: str, here: str, project: str) -> list[Need]:
+    """What `up` does past the CDK when it changes an endpoint that serves (cli/live)."""
+    endpoint = ("DescribeEndpoint", "UpdateEndpointWeightsAndCapacities")
+    package = ("CreateModelPackage", "DescribeModelPackage", "UpdateModelPackage")
+    stack = ("cloudformation:GetTemplate", "cloudformation:UpdateStack")
+    what = "changing an endpoint that serves"
+    return [
+        Need(what, f"{arn}:cloudformation:{here}:stack/{project}-serving/0", stack, now=False),
+        Need(
+            what,
+            f"{arn}:sagemaker:{here}:endpoint/{project}",
+            tuple(f"sagemaker:{each}" for each in endpoint),
+            now=False,
+        ),
+        Need(
+            what,
+            f"{arn}:sagemaker:{here}:model-package/{project}/0",
+            tuple(f"sagemaker:{each}" for each in package),
+            now=False,
+        ),
+        Need(
+            what,
+            f"{arn}:application-autoscaling:{here}:scalable-target/0",
+            ("application-autoscaling:RegisterScalableTarget",),
+            now=False,
+        ),
+    ]
 
 
 def _bootstrap(arn: str, here: str, role: str) -> list[Need]:

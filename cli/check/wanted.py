@@ -94,6 +94,16 @@ def read_launch(target: Target, planned: Launched) -> Wanted:
     return _wanted(told, launches, Templates())
 
 
+def read_serving(target: Target) -> Mapping[str, Any]:
+    """What this checkout's settings say about the endpoint, defaults included.
+
+    Raises:
+        WouldFail: the settings cannot be used.
+    """
+    serving: Mapping[str, Any] = _ask(target, [])["serving"]
+    return serving
+
+
 def _ask(target: Target, arguments: list[str]) -> dict[str, Any]:
     done = subprocess.run(
         [sys.executable, "-m", "stacks.check", "--json", *context_arguments(target), *arguments],

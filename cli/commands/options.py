@@ -8,14 +8,10 @@ from typing import Any
 
 import click
 
-from cli.errors import CliError
+from cli.errors import NotConfirmed
 from cli.target import Target, resolve
 
 KINDS = click.Choice(["local", "aws"])
-
-
-class NotConfirmed(CliError):
-    """The user was asked and did not say yes."""
 
 
 def with_target(function: Callable[..., None]) -> Callable[..., None]:

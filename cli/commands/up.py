@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from cli.commands.check import anyway_option, before_deploying
-from cli.commands.options import confirm_cost, with_target, yes_option
+from cli.commands.options import confirm, confirm_cost, with_target, yes_option
 from cli.target import Target
+
+if TYPE_CHECKING:
+    from cli.live import Change
 
 AWS_COST = (
     "This deploys the stacks to AWS: buckets, Lambdas, an API, alarms, and two container images which\n"
@@ -30,5 +35,11 @@ def up(target: Target, yes: bool, anyway: bool) -> None:
     check_settings(target)
     before_deploying(target, None, anyway)
     confirm_cost(target, AWS_COST, yes)
-    outputs = bring_up(target)
+    outputs = bring_up(target, agree=lambda change: agree(change, yes))
     say("\n".join(address_lines(outputs)))
+
+
+def agree(change: Change, yes: bool) -> None:
+    """Asks before requests are refused; the rest nobody notices."""
+    if change.pauses:
+        confirm("Go on?", yes)

@@ -41,7 +41,8 @@ class RegisterSettings:
     project: str
     artifacts_bucket: str
     serving_image: str
-    serving_instance_type: str
+    serving_image_target: str
+    """What the image is built for: `cpu` or `gpu`."""
     model_package_group: str
     approval: str
     """`auto`: a model that passes the gate is Approved; `manual`: it waits for a person."""

@@ -97,6 +97,8 @@ def request(
         "test_accuracy": repr(evaluation.accuracy),  # all digits: the next candidate is compared with it
         "test_fingerprint": evaluation.fingerprint,
         "verdict": verdict.reason,
+        # `classifier up` reads it when the endpoint's flavour changes (cli/live/image.py).
+        "image_target": settings.serving_image_target,
         **_numbers(verdict),
     }
     return {
@@ -112,7 +114,7 @@ def request(
             ],
             "SupportedContentTypes": list(CONTENT_TYPES),
             "SupportedResponseMIMETypes": ["application/json"],
-            "SupportedRealtimeInferenceInstanceTypes": [settings.serving_instance_type],
+            # No instance types: a version may leave them out, and it has to run on another one tomorrow.
         },
         "ModelMetrics": {
             "ModelQuality": {

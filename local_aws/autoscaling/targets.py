@@ -50,19 +50,39 @@ def register(svc: JsonService, aws: LocalAws, variants: Variants) -> None:
 
     @svc.operation("DeregisterScalableTarget")
     def deregister(request: Request) -> Response:
-        with aws.store.transaction():
-            if not aws.store.delete(TARGET, key(request)):
-                raise not_found("scalable target", request)
-            doomed = [policy for policy in aws.store.list(POLICY) if key(policy) == key(request)]
-            for policy in doomed:
-                aws.store.delete(POLICY, policy["PolicyARN"])
-            for activity in aws.store.list(ACTIVITY):
-                if key(activity) == key(request):
-                    aws.store.delete(ACTIVITY, activity["ActivityId"])
-        names = [alarm["AlarmName"] for policy in doomed for alarm in policy["Alarms"]]
-        if names:
-            aws.client("cloudwatch").delete_alarms(AlarmNames=names)
+        if not forget(aws, request):
+            raise not_found("scalable target", request)
         return {}
+
+
+def of_variant(endpoint: str, variant: str) -> dict[str, str]:
+    """What names the scalable target of an endpoint's variant."""
+    return {
+        "ServiceNamespace": "sagemaker",
+        "ResourceId": f"endpoint/{endpoint}/variant/{variant}",
+        "ScalableDimension": DIMENSIONS["endpoint"],
+    }
+
+
+def forget(aws: LocalAws, target: Mapping[str, Any]) -> bool:
+    """Deregister a target with its policies, alarms and activities; False if it was not registered.
+
+    Whoever deletes an endpoint does the same to its variants:
+    https://docs.aws.amazon.com/sagemaker/latest/dg/endpoint-delete-with-scaling.html
+    """
+    with aws.store.transaction():
+        if not aws.store.delete(TARGET, key(target)):
+            return False
+        doomed = [policy for policy in aws.store.list(POLICY) if key(policy) == key(target)]
+        for policy in doomed:
+            aws.store.delete(POLICY, policy["PolicyARN"])
+        for activity in aws.store.list(ACTIVITY):
+            if key(activity) == key(target):
+                aws.store.delete(ACTIVITY, activity["ActivityId"])
+    names = [alarm["AlarmName"] for policy in doomed for alarm in policy["Alarms"]]
+    if names:
+        aws.client("cloudwatch").delete_alarms(AlarmNames=names)
+    return True
 
 
 def supported(request: Mapping[str, Any]) -> None:

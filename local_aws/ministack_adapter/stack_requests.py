@@ -3,7 +3,8 @@
 * Service roles: the RoleARN of CreateStack, UpdateStack, CreateChangeSet, ... is checked (`iam:PassRole`) and
   kept with the stack; SSM-typed parameters are read with its permissions.
 * Fn::Join and pseudo parameters in conditions (the CDK's own bootstrap template has them).
-* DescribeStacks: the role, and the name and the resolved value of SSM-typed parameters.
+* DescribeStacks: the role, the change set that was executed last, and the name and the resolved value of
+  SSM-typed parameters.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ import ministack.services.cloudformation as cloudformation
 from ministack.core.responses import get_account_id, get_region
 from ministack.core.router import extract_access_key_id
 from ministack.services import ssm
-from ministack.services.cloudformation import handlers, helpers, stacks
+from ministack.services.cloudformation import changesets, handlers, helpers, stacks
 
 from local_aws.core.errors import AwsError
 from local_aws.ministack_adapter import permissions
@@ -32,6 +33,9 @@ _PSEUDO: dict[str, Callable[[], str]] = {
     "AWS::URLSuffix": lambda: "amazonaws.com",
 }
 
+# On a stack's record: the change set that was executed on it last.
+_CHANGE_SET = "_executed_change_set"
+
 # The role of the operation whose request is being handled: it has to be able to read SSM-typed parameters.
 _operation_role: contextvars.ContextVar[str] = contextvars.ContextVar("local_aws_operation_role", default="")
 
@@ -41,6 +45,9 @@ def install() -> None:
     for action in _TAKES_ROLE:
         handlers._ACTION_HANDLERS[action] = _with_role(action, handlers._ACTION_HANDLERS[action])
     handlers._ACTION_HANDLERS["DescribeStacks"] = _with_details(handlers._ACTION_HANDLERS["DescribeStacks"])
+    handlers._ACTION_HANDLERS["ExecuteChangeSet"] = _noting_the_change_set(
+        handlers._ACTION_HANDLERS["ExecuteChangeSet"]
+    )
     everywhere("_evaluate_conditions", _with_joins(stacks._evaluate_conditions))
     everywhere("_resolve_parameters", _with_parameter_check(handlers._resolve_parameters))
     _know_the_caller()
@@ -67,6 +74,22 @@ def _with_role(action: str, handle: Callable[[Any], Any]) -> Callable[[Any], Any
         return answer
 
     return handle_with_role
+
+
+def _noting_the_change_set(execute: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """ExecuteChangeSet; the stack shows afterwards which one made it what it is."""
+
+    def execute_and_note(params: Any) -> Any:
+        name, stack_name = helpers._p(params, "ChangeSetName"), helpers._p(params, "StackName")
+        _, found = changesets._find_change_set(name, stack_name)
+        answer = execute(params)
+        if answer[0] == 200 and found is not None:
+            stack = handlers._resolve_stack(found["StackId"])
+            if stack is not None:
+                stack[_CHANGE_SET] = found["ChangeSetId"]
+        return answer
+
+    return execute_and_note
 
 
 def _with_parameter_check(resolve: Callable[..., Any]) -> Callable[..., Any]:
@@ -138,8 +161,10 @@ def _with_details(describe: Callable[[Any], Any]) -> Callable[[Any], Any]:
                 continue
             end = text.find("</Parameters>", start)
             role = stack.get(ROLE)
-            role_xml = f"<RoleARN>{escape(role)}</RoleARN>" if role else ""
-            text = text[:start] + role_xml + _named(stack, text[start:end]) + text[end:]
+            more = f"<RoleARN>{escape(role)}</RoleARN>" if role else ""
+            if made_by := stack.get(_CHANGE_SET):
+                more += f"<ChangeSetId>{escape(made_by)}</ChangeSetId>"
+            text = text[:start] + more + _named(stack, text[start:end]) + text[end:]
         return status, headers, text.encode()
 
     return describe_with_details

@@ -133,15 +133,15 @@ class Deployer:
         name, waiting = record["EndpointName"], record[PENDING]
         plans, config = plans_of(waiting), waiting["DeploymentConfig"]
         old, new = self._fleets[name], self._fleet(record, plans, waiting[DEPLOYMENT])
+        until = time.monotonic() + deployment.timeout(config)
         try:
             new.start()
-            self._shift(
-                name, old, new, deployment.steps(config, instances(plans)), deployment.alarm_names(config)
-            )
+            way = deployment.steps(config, instances(plans))
+            self._shift(name, old, new, way, deployment.alarm_names(config), until)
         except FleetFailedError as error:
             self._settle(record, "InService", FailureReason=str(error))
             return
-        except deployment.AlarmRaisedError as error:
+        except deployment.RolledBackError as error:
             self._settle(record, "RollingBack")
             self._router.publish(name, [old.share(1.0)])
             new.stop()
@@ -169,6 +169,7 @@ class Deployer:
         new: Fleet,
         way: Sequence[deployment.Step],
         alarms: Sequence[str],
+        until: float,
     ) -> None:
         def raised() -> list[str]:
             if not alarms:
@@ -182,6 +183,7 @@ class Deployer:
             set_share=lambda share: self._router.publish(name, [old.share(1.0 - share), new.share(share)]),
             raised=raised,
             wait=time.sleep,
+            overdue=lambda: time.monotonic() > until,
         )
 
     def _resize(self, record: Record) -> None:

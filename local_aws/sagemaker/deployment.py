@@ -18,8 +18,16 @@ from local_aws.core.errors import ValidationException
 ALARM_PAUSE = 1.0
 
 
-class AlarmRaisedError(Exception):
+class RolledBackError(Exception):
+    """The traffic has to go back to the old fleet; the message is SageMaker's FailureReason."""
+
+
+class AlarmRaisedError(RolledBackError):
     """A rollback alarm went off; the message names it."""
+
+
+class TimedOutError(RolledBackError):
+    """The deployment took longer than its MaximumExecutionTimeoutInSeconds."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +46,9 @@ def steps(config: Mapping[str, Any] | None, instance_count: int) -> tuple[Step, 
     """
     if not config:
         return (Step(1.0, 0.0),)
+    if "RollingUpdatePolicy" in config and "BlueGreenUpdatePolicy" in config:
+        # "Only one update policy should be used in the deployment configuration" (BlueGreenUpdatePolicy).
+        raise ValidationException("Only one update policy can be used in the deployment configuration.")
     if "RollingUpdatePolicy" in config:
         raise ValidationException(
             "The local AWS has no rolling deployments; use a BlueGreenUpdatePolicy (ALL_AT_ONCE, CANARY or "
@@ -46,6 +57,12 @@ def steps(config: Mapping[str, Any] | None, instance_count: int) -> tuple[Step, 
     policy = config.get("BlueGreenUpdatePolicy")
     if policy is None:
         return (Step(1.0, 0.0),)
+    way = _way(policy, instance_count)
+    _check_timeout(config, way)
+    return way
+
+
+def _way(policy: Mapping[str, Any], instance_count: int) -> tuple[Step, ...]:
     routing = policy["TrafficRoutingConfiguration"]
     last = Step(1.0, float(policy.get("TerminationWaitInSeconds", 0)))
     wait = float(routing["WaitIntervalInSeconds"])
@@ -56,6 +73,22 @@ def steps(config: Mapping[str, Any] | None, instance_count: int) -> tuple[Step, 
         between = math.ceil(round(1 / size, 6)) - 1
         return (*(Step(size * number, wait) for number in range(1, between + 1)), last)
     return (last,)
+
+
+def timeout(config: Mapping[str, Any] | None) -> float:
+    """For how long a deployment may go on before it is rolled back, in seconds."""
+    policy = (config or {}).get("BlueGreenUpdatePolicy", {})
+    return float(policy.get("MaximumExecutionTimeoutInSeconds", math.inf))
+
+
+def _check_timeout(config: Mapping[str, Any], way: Sequence[Step]) -> None:
+    """ "The timeout value should be larger than the total waiting time" (BlueGreenUpdatePolicy)."""
+    waiting = sum(step.seconds for step in way)
+    if timeout(config) <= waiting:
+        raise ValidationException(
+            f"MaximumExecutionTimeoutInSeconds must be larger than the total waiting time of {waiting:.0f} "
+            f"seconds; it is {timeout(config):.0f}."
+        )
 
 
 def alarm_names(config: Mapping[str, Any] | None) -> tuple[str, ...]:
@@ -70,6 +103,7 @@ def shift(
     set_share: Callable[[float], None],
     raised: Callable[[], Sequence[str]],
     wait: Callable[[float], None],
+    overdue: Callable[[], bool] = lambda: False,
 ) -> None:
     """Move the traffic along `way`.
 
@@ -78,12 +112,15 @@ def shift(
     set_share : gives the new fleet a share of the traffic.
     raised : the names of the rollback alarms that are in ALARM now.
     wait : sleeps some seconds.
+    overdue : whether the deployment has taken longer than it may.
 
     Raises
     ------
-    AlarmRaisedError : an alarm went off at some step; the caller moves the traffic back.
+    RolledBackError : an alarm went off at some step, or the time is up; the caller moves the traffic back.
     """
     for step in way:
+        if overdue():
+            raise TimedOutError("The deployment exceeded its MaximumExecutionTimeoutInSeconds.")
         set_share(step.share)
         left = step.seconds
         while left > 0:

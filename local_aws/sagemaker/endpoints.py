@@ -10,10 +10,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from local_aws.autoscaling import targets
 from local_aws.core.api import JsonService, Request, Response
 from local_aws.core.context import LocalAws
 from local_aws.core.errors import ValidationException, could_not_find
-from local_aws.sagemaker import deployment, endpoint_configs, limits, tags
+from local_aws.sagemaker import deployment, endpoint_configs, limits, tags, update_rules
 from local_aws.sagemaker.deployer import Deployer
 from local_aws.sagemaker.endpoint_configs import VariantPlan
 from local_aws.sagemaker.endpoint_records import (
@@ -63,9 +64,9 @@ def register(svc: JsonService, aws: LocalAws, deployer: Deployer) -> None:
         plans = endpoint_configs.plan(aws, config)
 
         def change(record: dict[str, Any]) -> dict[str, Any]:
-            _check_kind(record, plans)
-            kept = _retain(record, request, plans)
             way = _deployment_config(record, request)
+            update_rules.check(aws, record, plans, way)
+            kept = _retain(record, request, plans)
             deployment.steps(way, instances(kept))
             limits.check_hosting(aws, by_type(kept), by_type(kept).total())
             within_limit(aws, kept[0].instance_type, instances(kept))
@@ -104,6 +105,7 @@ def register(svc: JsonService, aws: LocalAws, deployer: Deployer) -> None:
         record = _begin(
             aws, request["EndpointName"], lambda record: {**record, "EndpointStatus": "Deleting"}, "Failed"
         )
+        _forget_targets(aws, record)
         deployer.delete(record)
         return {}
 
@@ -129,14 +131,9 @@ def _begin(aws: LocalAws, name: str, change: Any, *also_from: str) -> dict[str, 
     return changed
 
 
-def _check_kind(record: Mapping[str, Any], plans: Sequence[VariantPlan]) -> None:
-    """AWS takes a serverless endpoint to instances and never the other way."""
-    now_instances = any(plan.serverless is None for plan in plans_of(record))
-    if now_instances and any(plan.serverless is not None for plan in plans):
-        raise ValidationException(
-            f"Cannot convert the instance-based endpoint {record['EndpointArn']} to a serverless one; delete"
-            " it first, or give the serverless one another name."
-        )
+def _forget_targets(aws: LocalAws, record: Mapping[str, Any]) -> None:
+    for variant in record["ProductionVariants"]:
+        targets.forget(aws, targets.of_variant(record["EndpointName"], variant["VariantName"]))
 
 
 def _retain(

@@ -12,6 +12,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -110,7 +111,13 @@ def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]
     target = os.environ.get("CLASSIFIER_TARGET", "local")
     if target != "local" and "VERIFY_AWS" not in os.environ:
         pytest.exit("In an account these tests are run by `make verify-aws`, which cleans up.", 2)
-    home = tmp_path_factory.mktemp("home")
+    with deploying(target, tmp_path_factory.mktemp("home"), LOCAL_SETTINGS) as deployed:
+        yield deployed
+
+
+@contextmanager
+def deploying(target: str, home: Path, settings: dict[str, Any]) -> Iterator[Deployment]:
+    """All stacks on a target while the block lasts; `settings` are for the local AWS."""
     environment = {**os.environ, "CLASSIFIER_TARGET": target, "CLASSIFIER_HOME": str(home)}
     deployed = Deployment(target, home, environment)
     if target == "local":
@@ -119,7 +126,7 @@ def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]
         environment |= dict.fromkeys(PROXIES, "http://127.0.0.1:9")
         for name in ("NO_PROXY", "no_proxy"):
             environment.pop(name, None)
-        deployed.configure(LOCAL_SETTINGS)
+        deployed.configure(settings)
     try:
         deployed.cli("up", "--yes")
         deployed.refresh_outputs()

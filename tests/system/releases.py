@@ -25,6 +25,7 @@ from local_aws.core.store import Store
 from local_aws.images import ImageStore
 
 FAULTY_IMAGE = "000000000000.dkr.ecr.us-east-1.amazonaws.com/faulty:1"
+FAULTY_GPU_IMAGE = "000000000000.dkr.ecr.us-east-1.amazonaws.com/faulty-gpu:1"
 _DOCKERFILE = 'FROM python:3.12\nCOPY serve.py /opt/serve.py\nENTRYPOINT ["python", "/opt/serve.py"]\n'
 _SERVER = """
 import http.server, json, os, pathlib, sys, time
@@ -60,13 +61,14 @@ http.server.ThreadingHTTPServer(address, Handler).serve_forever()
 
 
 def build_faulty_image(state: Path) -> None:
-    """Put the image into the store of the local AWS whose state lies in `state`."""
+    """Put the image, under the names of both flavours, into the store of the local AWS of `state`."""
     with tempfile.TemporaryDirectory() as folder:
         source = Path(folder)
         (source / "serve.py").write_text(_SERVER)
         (source / "Dockerfile").write_text(_DOCKERFILE)
         store = ImageStore(Store(state / "local_aws.db"), state / "local_aws" / "images")
-        store.build(source, uri=FAULTY_IMAGE)
+        for uri in (FAULTY_IMAGE, FAULTY_GPU_IMAGE):
+            store.build(source, uri=uri)
 
 
 @dataclass

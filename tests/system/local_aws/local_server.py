@@ -88,7 +88,7 @@ class LocalServer:
     def start(self) -> LocalServer:
         """Start, and return when it is ready."""
         process = self.launch()
-        deadline = time.monotonic() + 120
+        deadline = time.monotonic() + 300
         while time.monotonic() < deadline:
             if process.poll() is not None:
                 raise AssertionError(f"the server ended with {process.returncode}:\n{self.log()}")

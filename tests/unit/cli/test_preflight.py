@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -9,10 +10,13 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from cli import bring_up, cdk, local_server
+from cli import bring_up, cdk, live, local_server
 from cli.__main__ import main
-from cli.errors import WouldFail
+from cli.commands.up import agree
+from cli.errors import NotConfirmed, WouldFail
 from cli.interrupt import Interrupted
+from cli.live.plan import Deploy, Remove
+from cli.live.state import Hosting
 from cli.preflight import check_room
 from cli.target import resolve
 
@@ -147,9 +151,29 @@ def test_ctrl_c_while_deploying_stops_the_server_that_was_started_for_it(
         raise KeyboardInterrupt
 
     monkeypatch.setattr(cdk, "deploy", interrupted)
+    monkeypatch.setattr(live, "look", lambda target: live.Change())
     with pytest.raises(Interrupted, match="nothing is running"):
         bring_up.bring_up(target())
     assert stopped == [True]
+
+
+def test_a_pause_is_said_and_agreed_to_before_anything_is_deployed(
+    target: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Who says no has everything as before, the server that was started for it included."""
+    done: list[str] = []
+    change = live.Change((Remove(Hosting.INSTANCES, Hosting.SERVERLESS), Deploy()))
+    monkeypatch.setattr(local_server, "start", lambda *_: True)
+    monkeypatch.setattr(local_server, "stop", lambda *_: done.append("stopped"))
+    monkeypatch.setattr(live, "look", lambda target: change)
+    monkeypatch.setattr("sys.stdin", io.StringIO(""))
+    monkeypatch.setattr(live, "carry_out", lambda *_: done.append("changed"))
+    with pytest.raises(NotConfirmed):
+        bring_up.bring_up(target(), agree=lambda change: agree(change, yes=False))
+    assert done == ["stopped"]
+    assert "503" in capsys.readouterr().out
+    agree(change, yes=True)
+    agree(live.Change(), yes=False)
 
 
 def test_a_missing_picture_is_named_before_anybody_is_asked(

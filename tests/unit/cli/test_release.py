@@ -15,8 +15,7 @@ from click.testing import CliRunner
 
 from cli import champion, cost, release, stopping
 from cli.__main__ import cli
-from cli.commands.options import NotConfirmed
-from cli.errors import LaunchRefused
+from cli.errors import LaunchRefused, NotConfirmed
 from cli.serving_hours import Fleet
 from cli.target import Target
 from tests.unit.cli.chains import DONE, SERVING, chain

@@ -12,7 +12,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from cli.commands.options import NotConfirmed
+from cli.errors import NotConfirmed
 from cli.weights import BadWeights, stage
 from training_code.resnet import resnet
 from training_code.weights import from_channel

@@ -61,7 +61,7 @@ ENVIRONMENT = {
     "TRAINING_VOLUME_GB": "30",
     "MAX_RUNTIME_MINUTES": "60",
     "SERVING_IMAGE": "000000000000.dkr.ecr.us-east-1.amazonaws.com/serving:1",
-    "SERVING_INSTANCE_TYPE": "ml.c7i.large",
+    "SERVING_IMAGE_TARGET": "cpu",
     "MODEL_PACKAGE_GROUP": "demo",
     "APPROVAL": "auto",
     "CHAMPION_PARAMETER": "/demo/champion",

@@ -112,6 +112,7 @@ def test_a_completed_training_becomes_one_approved_version_with_its_metrics(worl
         "test_accuracy": "0.97",
         "test_fingerprint": "f" * 64,
         "verdict": "test accuracy 0.9700 and no champion to compare with",
+        "image_target": "cpu",
         "lowest_class_recall": "0.95",
         "size_mb": "2",
     }
@@ -119,6 +120,8 @@ def test_a_completed_training_becomes_one_approved_version_with_its_metrics(worl
     assert (told["passed"], told["approval"], told["test_accuracy"]) == (True, "Approved", 0.97)
     container = made["InferenceSpecification"]["Containers"][0]
     assert container["ModelDataUrl"] == f"s3://artifacts/jobs/{job}/output/model.tar.gz"
+    # It has to be possible to serve it on another type tomorrow.
+    assert "SupportedRealtimeInferenceInstanceTypes" not in made["InferenceSpecification"]
     assert "Tags" not in made  # AWS refuses tags on a version
 
 

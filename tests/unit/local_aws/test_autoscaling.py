@@ -15,6 +15,7 @@ from local_aws import autoscaling
 from local_aws.autoscaling.decision import Decision, Past, Points, Tracking, Window, decide
 from local_aws.autoscaling.metrics import CloudWatchMetrics, Metric, RaisedAlarm, of_policy
 from local_aws.autoscaling.scaler import Scaler
+from local_aws.autoscaling.targets import forget, of_variant
 from local_aws.autoscaling.variants import ScalingFailedError, State, Variants
 from local_aws.core.api import JsonService
 from local_aws.core.errors import AwsError
@@ -192,7 +193,7 @@ class Shop:
     def __init__(self, aws: OfflineAws, monkeypatch: pytest.MonkeyPatch) -> None:
         self.variants, self.metrics, self.clock = FakeVariants(), FakeMetrics(), Clock()
         monkeypatch.setattr(autoscaling, "Variants", lambda _aws: self.variants)
-        self.alarms = aws.cloudwatch.alarms
+        self.aws, self.alarms = aws, aws.cloudwatch.alarms
         self.svc: JsonService = autoscaling.service(aws)
         self.scaler = Scaler(aws.store, self.variants, self.metrics, self.clock)
 
@@ -332,6 +333,17 @@ def test_what_does_not_exist_is_not_found(shop: Shop) -> None:
         shop.call("DeregisterScalableTarget")
     with pytest.raises(AwsError, match="No scaling policy p found"):
         shop.call("DeleteScalingPolicy", PolicyName="p")
+
+
+def test_who_deletes_an_endpoint_deregisters_its_variants(shop: Shop) -> None:
+    shop.call("RegisterScalableTarget", MinCapacity=1, MaxCapacity=4)
+    shop.track()
+    assert forget(shop.aws, of_variant("shop", "AllTraffic"))
+    namespace = {"ServiceNamespace": "sagemaker"}
+    assert shop.svc.call("DescribeScalableTargets", namespace)["ScalableTargets"] == []
+    assert shop.svc.call("DescribeScalingPolicies", namespace)["ScalingPolicies"] == []
+    assert shop.alarms == {}
+    assert not forget(shop.aws, of_variant("shop", "AllTraffic"))
 
 
 def test_a_target_keeps_what_a_second_registration_does_not_name(shop: Shop) -> None:

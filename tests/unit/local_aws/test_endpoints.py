@@ -482,6 +482,16 @@ def test_a_step_of_a_size_aws_refuses_is_refused(config: dict[str, Any]) -> None
         deployment.steps(config, 1)
 
 
+def test_a_canary_is_a_part_of_the_instances_that_the_update_keeps(svc: JsonService) -> None:
+    create(svc)
+    config(svc, "two", variant("better", InitialInstanceCount=2))
+    canary = policy("CANARY", CanarySize={"Type": "INSTANCE_COUNT", "Value": 1})
+    request = {"EndpointName": "e", "EndpointConfigName": "two", "DeploymentConfig": canary}
+    with pytest.raises(AwsError, match=r"50% of the 1 instance"):
+        svc.call("UpdateEndpoint", {**request, "RetainAllVariantProperties": True})
+    assert describe(svc)["EndpointStatus"] == "InService"
+
+
 def test_a_rolling_update_is_refused_before_anything_starts(svc: JsonService) -> None:
     create(svc)
     rolling = {

@@ -85,7 +85,7 @@ def test_up_on_aws_starts_nothing_when_something_is_wrong(
     found: list[Line], target: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     started: list[str] = []
-    monkeypatch.setattr("cli.bring_up.bring_up", lambda target: started.append("up") or {})
+    monkeypatch.setattr("cli.bring_up.bring_up", lambda target, **_: started.append("up") or {})
     monkeypatch.setattr("cli.render.address_lines", lambda outputs: [])
     monkeypatch.setattr("cli.commands.up.confirm_cost", lambda target, what, yes: started.append("asked"))
     monkeypatch.setattr("cli.commands.options.resolve", lambda kind: target(kind))
