@@ -14,6 +14,8 @@ from dataclasses import MISSING, dataclass, field, fields, is_dataclass
 from difflib import get_close_matches
 from typing import Any, get_type_hints
 
+from common import instances
+
 CONTEXT_KEY = "classifier"
 
 CPU = "cpu"
@@ -30,9 +32,6 @@ LOG_RETENTION_DAYS = (
 )
 
 _INSTANCE_TYPE = re.compile(r"ml\.([a-z]+\d+[a-z-]*\d*)\.[a-z0-9]+")
-_GPU_FAMILY = re.compile(r"(g\d|p\d)")
-_GRAVITON_FAMILY = re.compile(r"[cmr]\d+g")
-_ACCELERATOR_FAMILY = re.compile(r"(inf|trn|dl)\d")
 
 
 class SettingsError(Exception):
@@ -287,7 +286,7 @@ def load(values: object, source: str) -> Settings:
     settings: Settings = _read(Settings, values, CONTEXT_KEY, source)
     _check_serving(settings.serving, source)
     _check_capture(settings, source)
-    _check_processor("training.instance_type", settings.training.instance_type, "ml.c7i.2xlarge", source)
+    _check_instance("training.instance_type", settings.training.instance_type, instances.TRAINING, source)
     return settings
 
 
@@ -333,12 +332,11 @@ def _check_serving(serving: ServingSettings, source: str) -> None:
         )
     if serving.flavour == SERVERLESS:
         _check_serverless(serving, where)
-    default = DEFAULT_SERVING_INSTANCE[serving.image_target]
-    _check_processor("serving.instance_type", serving.instance, default, source)
-    if bool(_GPU_FAMILY.match(_family(serving.instance))) != (serving.flavour == GPU):
+    _check_instance("serving.instance_type", serving.instance, instances.HOSTING, source)
+    if instances.has_gpu(serving.instance) != (serving.flavour == GPU):
         raise SettingsError(
-            f'{where}.instance_type {serving.instance} does not go with flavour "{serving.flavour}";'
-            f" choose for example {default}, or the other flavour."
+            f'{where}.instance_type {serving.instance} does not go with flavour "{serving.flavour}"; choose'
+            f" for example {DEFAULT_SERVING_INSTANCE[serving.image_target]}, or the other flavour."
         )
 
 
@@ -361,19 +359,12 @@ def _check_serverless(serving: ServingSettings, where: str) -> None:
             )
 
 
-def _check_processor(key: str, instance_type: str, example: str, source: str) -> None:
-    """The images are built for x86-64; SageMaker would find out only when the job or endpoint starts."""
-    family = _family(instance_type)
-    if _GRAVITON_FAMILY.match(family) or _ACCELERATOR_FAMILY.match(family):
-        raise SettingsError(
-            f"{source}: {CONTEXT_KEY}.{key} {instance_type} cannot run the images, which are built for"
-            f" x86-64; choose for example {example}."
-        )
-
-
-def _family(instance_type: str) -> str:
-    """`ml.c7i.large` → `c7i`."""
-    return instance_type.split(".")[1]
+def _check_instance(key: str, instance_type: str, kind: str, source: str) -> None:
+    """SageMaker would find out only when the job or endpoint starts."""
+    try:
+        instances.check(instance_type, kind)
+    except instances.UnusableInstance as error:
+        raise SettingsError(f"{source}: {CONTEXT_KEY}.{key} {error}.") from None
 
 
 def _shown(value: object) -> str:

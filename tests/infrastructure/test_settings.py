@@ -75,6 +75,13 @@ def test_a_serverless_endpoint_is_sent_no_more_than_it_takes() -> None:
         ({"serving": {"min_instances": 3, "max_instances": 2}}, ["min_instances is 3", "max_instances 2"]),
         ({"serving": {"instance_type": "c7i.large"}}, ["instance_type", '"ml.c7i.large"']),
         ({"serving": {"instance_type": "ml.c7g.large"}}, ["ml.c7g.large", "built for x86-64"]),
+        (
+            {"serving": {"flavour": "gpu", "instance_type": "ml.p3.2xlarge"}},
+            ["serving.instance_type ml.p3.2xlarge", "older than Turing", "ml.g6.xlarge"],
+        ),
+        ({"serving": {"instance_type": "ml.c9z.huge"}}, ["serving.instance_type ml.c9z.huge", "ml.c7i"]),
+        ({"training": {"instance_type": "ml.c9z.huge"}}, ["training.instance_type ml.c9z.huge", "ml.c7i"]),
+        ({"training": {"instance_type": "ml.p2.xlarge"}}, ["training.instance_type", "older than Turing"]),
         ({"serving": {"instance_type": "ml.g6.xlarge"}}, ["does not go with flavour", '"cpu"']),
         ({"serving": {"flavour": "gpu", "instance_type": "ml.m7i.large"}}, ["flavour", "ml.g6.xlarge"]),
         ({"serving": {"scale_to_zero": 1}}, ["scale_to_zero is 1", "true or false"]),
