@@ -239,7 +239,8 @@ class ApiSettings:
     """Put AWS's managed firewall rules and a limit per address before the API; about 9 USD a month, also when
     idle."""
     account_log_role: str = setting("create", one_of("create", "existing"))
-    """API Gateway writes logs with one role per account and region: make it, or leave the one that is set."""
+    """API Gateway writes logs with one role per account and region. Where one is set it stays; where none is,
+    make one ("create"), which stays as well, or leave that to the account's owner ("existing")."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -250,8 +251,8 @@ class Settings:
     project: str = setting(
         "classifier", text(r"[a-z][a-z0-9]{1,11}", "2 to 12 lower-case letters and digits, a letter first")
     )
-    on_destroy: str = setting("delete", one_of("delete", "keep"))
-    """What `cdk destroy` does with the buckets and what is in them."""
+    on_destroy: str = setting("keep", one_of("keep", "delete"))
+    """What `cdk destroy` does with the buckets and what is in them; the local AWS always deletes them."""
     approval: str = setting("auto", one_of("auto", "manual"))
     """Whether a model that passed the quality gate goes live at once or waits for a person's approval."""
     alert_email: str = setting("", text(r"|[^@\s]+@[^@\s]+\.[^@\s]+", "an e-mail address"))

@@ -10,12 +10,13 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
+from difflib import get_close_matches
 from enum import StrEnum
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType
 
-from common.errors import UserError, suggest
+from common.errors import UserError
 from common.prices import HOSTING, TRAINING
 
 _TYPES = Path(__file__).with_name("instance_types.json")
@@ -85,13 +86,14 @@ def check(instance_type: str, kind: str) -> None:
     """
     processor = processor_of(instance_type)
     example = EXAMPLES[kind, Processor.GPU if processor is Processor.OLD_GPU else Processor.CPU]
-    instead = f"; take for example {example}"
     if processor in _WHY_NOT:
-        raise UnusableInstance(f"{instance_type} {_WHY_NOT[processor]}{instead}")
+        raise UnusableInstance(f"{instance_type} {_WHY_NOT[processor]}; take for example {example}")
     if instance_type not in known(kind):
-        usable = [each for each in known(kind) if processor_of(each) not in _WHY_NOT]
-        near = suggest(instance_type, sorted(usable)) or instead
-        raise UnusableInstance(f"{instance_type} is none of the types that SageMaker has for {kind}{near}")
+        usable = sorted(each for each in known(kind) if processor_of(each) not in _WHY_NOT)
+        near = [*get_close_matches(instance_type, usable, n=1), example][0]
+        raise UnusableInstance(
+            f"{instance_type} is none of the types that SageMaker has for {kind}; take for example {near}"
+        )
 
 
 def has_gpu(instance_type: str) -> bool:
