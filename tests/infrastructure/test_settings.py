@@ -99,11 +99,11 @@ def test_a_serverless_endpoint_is_sent_no_more_than_it_takes() -> None:
         ),
         (
             {"serving": {"instance_type": "ml.c9z.huge"}},
-            ["serving.instance_type ml.c9z.huge", "for hosting; take"],
+            ["serving.instance_type ml.c9z", "hosting; take"],
         ),
         (
             {"training": {"instance_type": "ml.c9z.huge"}},
-            ["training.instance_type ml.c9z.huge", "for training; take"],
+            ["training.instance_type ml.c9z", "training; take"],
         ),
         ({"training": {"instance_type": "ml.p2.xlarge"}}, ["training.instance_type", "older than Turing"]),
         ({"serving": {"instance_type": "ml.g6.xlarge"}}, ["does not go with flavour", '"cpu"']),

@@ -78,16 +78,21 @@ def test_without_a_region_nothing_else_is_asked(target: Make, monkeypatch: pytes
     assert (who, line.status, line.mend) == (None, Status.WRONG, "export AWS_REGION=eu-west-1")
 
 
-def place(target: Make, partition: str, region: str, **template: Any) -> Any:
+def place(target: Make, partition: str, region: str, *lacks: Lack) -> Any:
     who = Identity(WHO.account, WHO.arn, region, partition)
-    return only(identity.place(look(target("aws"), wanted(templates=templates(**template)), who)))
+    return only(identity.place(look(target("aws"), wanted(lacks=lacks), who)))
 
 
-def test_images_are_built_only_where_public_ecr_is(target: Make) -> None:
-    built = {"training": {"Image": {"Type": BUILD}}}
-    assert place(target, "aws", "eu-west-1", **built).status is Status.OK
-    assert place(target, "aws-cn", "cn-north-1", **built).status is Status.WRONG
-    assert "public.ecr.aws" not in place(target, "aws-cn", "cn-north-1").wrong
+def test_the_supported_partition_is_named_where_it_is_another(target: Make) -> None:
+    assert place(target, "aws", "eu-west-1").status is Status.OK
+    for partition, region in (("aws-cn", "cn-north-1"), ("aws-us-gov", "us-gov-west-1")):
+        line = place(target, partition, region)
+        assert (line.status, "the partition aws alone" in line.wrong) == (Status.WRONG, True)
+
+
+def test_a_region_without_a_type_of_the_templates_is_wrong_and_says_what_to_set(target: Make) -> None:
+    line = place(target, "aws", "eu-north-1", Lack("no budget here", "set it to null"))
+    assert (line.status, line.wrong, line.mend) == (Status.WRONG, "no budget here", "set it to null")
 
 
 def test_a_region_that_lacks_a_service_is_wrong(target: Make) -> None:
