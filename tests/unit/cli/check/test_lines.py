@@ -10,6 +10,7 @@ import pytest
 from cli.check import bootstrap, builds, identity, log_role, names, permissions, price
 from cli.check.identity import Identity
 from cli.check.line import Status
+from cli.check.wanted import Lack
 from cli.target import BadTarget, Target
 from tests.unit.cli.check.account import (
     BUILD,
