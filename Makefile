@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 .DEFAULT_GOAL := help
-.PHONY: help install demo up down destroy test lint format unit infrastructure system test-container test-page baseline bench gpu-check verify-aws lock sbom audit clean
+.PHONY: help install demo up down destroy test lint format unit infrastructure system test-container test-page baseline bench gpu-check verify-aws lock sbom audit audit-templates clean
 
 help: ## list what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -70,6 +70,9 @@ sbom: install ## list what is installed as CycloneDX in .local/sbom (IMAGE=name:
 
 audit: install ## ask for known faults in all that is pinned (IMAGE=name: in that image too)
 	@python -m tools.audit $(if $(IMAGE),--image "$(IMAGE)") $(ARGS)
+
+audit-templates: install ## checkov over the templates of every sample, by tools/checkov.yaml
+	@python -m tools.templates
 
 clean: ## remove the local AWS's state and all that was installed
 	@if [ -x $(BIN)/classifier ]; then $(BIN)/classifier down --wipe || exit 1; fi; rm -rf .local .venv cdk.out

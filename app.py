@@ -6,11 +6,13 @@ The settings come from the context key "classifier" of cdk.json, or from a file 
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
 from aws_cdk import App
 
+from stacks import places
 from stacks.application import add_stacks
 from stacks.choice import chosen
 from stacks.folders import MissingFolderError
@@ -22,8 +24,9 @@ ROOT = Path(__file__).resolve().parent
 def main() -> None:
     app = App()
     try:
+        places.check(os.environ.get("CDK_DEFAULT_REGION", ""))  # set by the CDK's tool where it knows it
         add_stacks(app, chosen(app.node.try_get_context), ROOT)
-    except (SettingsError, MissingFolderError) as error:
+    except (SettingsError, MissingFolderError, places.UnsupportedPlaceError) as error:
         sys.exit(f"error: {error}")
     app.synth()
 

@@ -29,6 +29,8 @@ BOOTSTRAP_STACK = "CDKToolkit"
 # Five minutes in which nothing can be deployed again are well spent on AWS, and only in the way here; and
 # what takes long on a machine that does other work besides is not the model.
 LOCAL_DEFAULTS = {"serving": {"bake_seconds": 10, "alarm_latency_ms": 10000}}
+# What is here is on one disk, for trying things out: nobody misses it, and `make clean` would not ask either.
+LOCAL_OVERRIDES = {"on_destroy": "delete"}
 OnChange = Callable[[Deployment], None]
 
 
@@ -114,7 +116,10 @@ def _install_cli(target: Target, folder: Path) -> None:
 
 def context_arguments(target: Target) -> list[str]:
     """Where the app finds its settings, beside cdk.json."""
-    arguments = ["--context", f"defaults={json.dumps(LOCAL_DEFAULTS)}"] if target.is_local else []
+    arguments = []
+    if target.is_local:
+        for key, values in (("defaults", LOCAL_DEFAULTS), ("overrides", LOCAL_OVERRIDES)):
+            arguments += ["--context", f"{key}={json.dumps(values)}"]
     if config := os.environ.get("CLASSIFIER_CONFIG"):  # settings from another file than cdk.json
         arguments += ["--context", f"config={config}"]
     return arguments

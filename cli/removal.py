@@ -92,8 +92,15 @@ def remove(target: Target, found: Found) -> None:
     target.outputs_path.unlink(missing_ok=True)
 
 
-def farewell(target: Target) -> str:
+def farewell(target: Target, found: Found) -> str:
     """What is left after a destroy."""
+    kept = [f"s3://{bucket.name}" for bucket in found.buckets if bucket.kept]
+    if kept:
+        return (
+            f'The stacks are removed. Kept, by "on_destroy": "keep" in cdk.json, and billed by the gigabyte: '
+            f"{', '.join(kept)}. Remove one with `aws s3api delete-objects` and `delete-bucket`, or in the "
+            "console."
+        )
     if target.is_local:
         return "Everything is removed. The local AWS is still up and empty; `make down` stops it."
     return (

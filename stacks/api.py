@@ -21,6 +21,7 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
+from stacks.api_log_role import ApiLogRole
 from stacks.context import Context
 from stacks.firewall import Firewall
 from stacks.functions import PythonFunction
@@ -137,7 +138,6 @@ class ApiStack(Stack):
 
     def _rest_api(self) -> apigateway.RestApi:
         context, settings = self._context, self._context.settings
-        create_role = settings.api.account_log_role == "create"
         access_log = logs.LogGroup(
             self,
             "AccessLog",
@@ -153,13 +153,7 @@ class ApiStack(Stack):
             endpoint_types=[apigateway.EndpointType.REGIONAL],
             # All bodies reach the Lambda as they were sent; it tells from the bytes what they are.
             binary_media_types=["*/*"],
-            cloud_watch_role=create_role,
-            # One role serves all APIs of the account, so with `keep` it outlives this one.
-            cloud_watch_role_removal_policy=(
-                RemovalPolicy.DESTROY if settings.on_destroy == "delete" else RemovalPolicy.RETAIN
-            )
-            if create_role
-            else None,
+            cloud_watch_role=False,  # it would replace the account's, and take it away one day
             deploy_options=apigateway.StageOptions(
                 stage_name=STAGE,
                 throttling_rate_limit=settings.api.requests_per_second,
@@ -189,6 +183,8 @@ class ApiStack(Stack):
             removal_policy=RemovalPolicy.DESTROY,
         )
         api.deployment_stage.node.add_dependency(execution_log)
+        if settings.api.account_log_role == "create":
+            api.deployment_stage.node.add_dependency(ApiLogRole(self, "LogRole", context))
         return api
 
     def _allow_browsers(self, resource: apigateway.Resource) -> None:
@@ -294,8 +290,6 @@ class ApiStack(Stack):
                 "AwsSolutions-APIG4": "/classify asks for an API key; the page and /model tell nothing"
                 " secret and are throttled by the stage.",
                 "AwsSolutions-COG4": "Callers are programs with an API key, there are no users to sign in.",
-                "AwsSolutions-IAM4": "The account-wide role by which API Gateway writes logs is meant to"
-                " have this managed policy.",
             },
         )
 

@@ -27,7 +27,7 @@ def monthly_budget(scope: Construct, context: Context, usd: int) -> budgets.CfnB
         scope,
         "Budget",
         budget=kind.BudgetDataProperty(
-            budget_name=f"{context.names.project}-monthly",
+            budget_name=context.names.budget,
             budget_type="COST",
             time_unit="MONTHLY",
             budget_limit=kind.SpendProperty(amount=usd, unit="USD"),

@@ -11,9 +11,11 @@ import argparse
 import json
 import sys
 from collections.abc import Iterable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from stacks import places
 from stacks.choice import ROOT, chosen
 from stacks.settings import SERVERLESS, ServingSettings, Settings, SettingsError
 
@@ -25,18 +27,21 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--recipe", type=Path, action="append", default=[], help="a recipe's file")
     parser.add_argument("--json", action="store_true", help="print what settings and recipes ask for")
     parser.add_argument("--templates", type=Path, metavar="FOLDER", help="write what would be deployed there")
+    parser.add_argument("--region", default="", help="where it would be deployed, which may lack something")
     told = parser.parse_args(arguments)
     try:
         context = _context() | dict(each.split("=", 1) for each in told.context)
         settings = chosen(context.get)
         recipes = [_recipe(path, settings) for path in told.recipe]
+        types = set[str]()
         if told.templates is not None:
-            _synthesise(context, settings, told.templates)
+            types = _synthesise(context, settings, told.templates)
     except (_Wrong, SettingsError) as error:
         print(error, file=sys.stderr)
         return 1
     if told.json:
-        print(json.dumps(_asked(settings, recipes)))
+        lacks = [asdict(each) for each in places.lacks(told.region, types)]
+        print(json.dumps({**_asked(settings, recipes), "lacks": lacks}))
     return 0
 
 
@@ -83,7 +88,8 @@ def _hosting(serving: ServingSettings) -> str:
     return "components" if serving.scale_to_zero else "instances"
 
 
-def _synthesise(context: dict[str, object], settings: Settings, folder: Path) -> None:
+def _synthesise(context: dict[str, object], settings: Settings, folder: Path) -> set[str]:
+    """Write the templates; the types of resources in them."""
     # Only now: it takes some seconds to load.
     from aws_cdk import App
 
@@ -95,7 +101,8 @@ def _synthesise(context: dict[str, object], settings: Settings, folder: Path) ->
         add_stacks(app, settings, ROOT)
     except MissingFolderError as error:
         raise _Wrong(str(error)) from None
-    app.synth()
+    stacks = app.synth().stacks
+    return {each["Type"] for stack in stacks for each in stack.template["Resources"].values()}
 
 
 def _recipe(path: Path, settings: Settings) -> dict[str, Any]:

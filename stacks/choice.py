@@ -19,18 +19,28 @@ SAMPLES = ROOT / "stacks" / "samples"
 def chosen(context: Callable[[str], Any]) -> Settings:
     """The settings for this synth; `context` answers a context key's value, or None.
 
-    `-c defaults=` takes a JSON object with other defaults: the command line gives those of the local AWS.
+    `-c defaults=` takes a JSON object with other defaults and `-c overrides=` one that goes over what the
+    user chose: the command line gives both for the local AWS.
 
     Raises:
         SettingsError: the file cannot be read, or a setting cannot be used.
     """
+    source, values = _values(context)
+    return load(_over(_over(_given(context, "defaults"), values), _given(context, "overrides")), source)
+
+
+def _given(context: Callable[[str], Any], key: str) -> object:
     try:
-        defaults = json.loads(context("defaults") or "{}")
+        return json.loads(context(key) or "{}")
     except (ValueError, TypeError, RecursionError) as error:
-        raise SettingsError(f"-c defaults= is not JSON: {error}") from None
+        raise SettingsError(f"-c {key}= is not JSON: {error}") from None
+
+
+def _values(context: Callable[[str], Any]) -> tuple[str, object]:
+    """Where the user's settings are from, and what they are."""
     config = context("config")
     if config is None:
-        return load(_over(defaults, context(CONTEXT_KEY) or {}), "cdk.json")
+        return "cdk.json", context(CONTEXT_KEY) or {}
     path = Path(config) if config.endswith(".json") else SAMPLES / f"{config}.json"
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
@@ -41,7 +51,7 @@ def chosen(context: Callable[[str], Any]) -> Settings:
         ) from None
     except (OSError, ValueError, RecursionError) as error:
         raise SettingsError(f"config={config}: {path} cannot be read as JSON: {error}") from None
-    return load(_over(defaults, values), str(path.relative_to(ROOT) if path.is_relative_to(ROOT) else path))
+    return str(path.relative_to(ROOT) if path.is_relative_to(ROOT) else path), values
 
 
 def _over(defaults: object, values: object) -> object:

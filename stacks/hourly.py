@@ -5,14 +5,8 @@ From the project's one price table, lambda/common/prices.py, which the launchers
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-
-from stacks.settings import SERVERLESS, ServingSettings
-
-sys.path.append(str(Path(__file__).resolve().parents[1] / "lambda"))
-
 from common import prices
+from stacks.settings import SERVERLESS, ServingSettings
 
 
 def statement(serving: ServingSettings) -> str:

@@ -56,7 +56,7 @@ class MonitoringStack(Stack):
                 "A step of the pipeline failed after all retries; its event waits in the dead-letter queue.",
             ),
         ]
-        dashboard = cloudwatch.Dashboard(self, "Dashboard", dashboard_name=names.project)
+        dashboard = cloudwatch.Dashboard(self, "Dashboard", dashboard_name=names.dashboard)
         dashboard.add_widgets(cloudwatch.AlarmStatusWidget(title="Alarms", alarms=alarms, width=24, height=3))
         for question, how, row in (
             (
@@ -88,7 +88,7 @@ class MonitoringStack(Stack):
         budget = context.settings.cost.monthly_budget_usd
         if budget is not None:
             monthly_budget(self, context, budget)
-        CfnOutput(self, "DashboardName", value=names.project)
+        CfnOutput(self, "DashboardName", value=names.dashboard)
 
     def _up_row(self) -> list[cloudwatch.IWidget]:
         return [

@@ -1,5 +1,8 @@
 """Every fixed name of a project and the ARNs made from them, so that two stacks never spell one differently.
 
+Most names are of a region. Those of the account (IAM's, budgets, dashboards) carry the region, so that a
+project can be deployed to a second one.
+
 Names that another stack or a Lambda relies on are fixed; all others are left to CloudFormation. An ARN made
 from a fixed name needs no export between stacks, so the Serving stack can be updated by a promotion on its
 own.
@@ -9,7 +12,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from aws_cdk import Arn, ArnComponents, ArnFormat, Stack
+from aws_cdk import Arn, ArnComponents, ArnFormat, Aws, Stack
 from constructs import Construct
 
 CODE_ROOT = "code"
@@ -27,11 +30,24 @@ data; `weights` is where users put their own pretrained weights."""
 NO_CHAMPION = "none"
 VARIANT = "main"
 DRIFT_NAMESPACE = "Classifier/Drift"
+API_LOG_ROLE = f"api-gateway-logs-{Aws.REGION}"
+"""Of the account and region like the setting it is for: all projects share it, and none takes it away."""
 
 
 @dataclass(frozen=True, slots=True)
 class Names:
     project: str
+    region: str = Aws.REGION
+    """As CloudFormation fills it in. In what the CDK's tool fills in, its own word for it: `of_cdk_tool`."""
+
+    @property
+    def of_cdk_tool(self) -> Names:
+        """The same names for where the CDK's tool reads them before CloudFormation does."""
+        return Names(self.project, "${AWS::Region}")
+
+    def _of_the_account(self, what: str) -> str:
+        """A name that no other region of the account may have: 64 characters at most are IAM's limit."""
+        return f"{self.project}-{what}-{self.region}"
 
     def stack(self, room: str) -> str:
         return f"{self.project}-{room}"
@@ -64,15 +80,24 @@ class Names:
 
     @property
     def training_role(self) -> str:
-        return f"{self.project}-training-job"
+        return self._of_the_account("training-job")
 
     @property
     def endpoint_role(self) -> str:
-        return f"{self.project}-endpoint"
+        return self._of_the_account("endpoint")
 
     @property
     def serving_deployment_role(self) -> str:
-        return f"{self.project}-serving-deployment"
+        return self._of_the_account("serving-deployment")
+
+    @property
+    def budget(self) -> str:
+        return self._of_the_account("monthly")
+
+    @property
+    def dashboard(self) -> str:
+        """CloudWatch's PutDashboard: "All dashboards in your account are global, not region-specific"."""
+        return self._of_the_account("overview")
 
     @property
     def dead_letters(self) -> str:

@@ -54,7 +54,7 @@ class ServingStack(Stack):
             synthesizer=DefaultStackSynthesizer(
                 # CDK's tool fills in the placeholders when it deploys.
                 cloud_formation_execution_role="arn:${AWS::Partition}:iam::${AWS::AccountId}:role/"
-                + names.serving_deployment_role,
+                + names.of_cdk_tool.serving_deployment_role,
                 # The rule reads a parameter of the bootstrap stack, which is not this role's business.
                 generate_bootstrap_version_rule=False,
             ),

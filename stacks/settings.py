@@ -14,6 +14,8 @@ from dataclasses import MISSING, dataclass, field, fields, is_dataclass
 from difflib import get_close_matches
 from typing import Any, get_type_hints
 
+from common import instances
+
 CONTEXT_KEY = "classifier"
 
 CPU = "cpu"
@@ -35,9 +37,6 @@ _TAG_TEXT = re.compile(r"[A-Za-z0-9 _.:/=+@-]{0,256}")
 _MOST_TAGS = 40
 
 _INSTANCE_TYPE = re.compile(r"ml\.([a-z]+\d+[a-z-]*\d*)\.[a-z0-9]+")
-_GPU_FAMILY = re.compile(r"(g\d|p\d)")
-_GRAVITON_FAMILY = re.compile(r"[cmr]\d+g")
-_ACCELERATOR_FAMILY = re.compile(r"(inf|trn|dl)\d")
 
 
 class SettingsError(Exception):
@@ -259,7 +258,8 @@ class ApiSettings:
     """Put AWS's managed firewall rules and a limit per address before the API; about 9 USD a month, also when
     idle."""
     account_log_role: str = setting("create", one_of("create", "existing"))
-    """API Gateway writes logs with one role per account and region: make it, or leave the one that is set."""
+    """API Gateway writes logs with one role per account and region. Where one is set it stays; where none is,
+    make one ("create"), which stays as well, or leave that to the account's owner ("existing")."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -270,8 +270,8 @@ class Settings:
     project: str = setting(
         "classifier", text(r"[a-z][a-z0-9]{1,11}", "2 to 12 lower-case letters and digits, a letter first")
     )
-    on_destroy: str = setting("delete", one_of("delete", "keep"))
-    """What `cdk destroy` does with the buckets and what is in them."""
+    on_destroy: str = setting("keep", one_of("keep", "delete"))
+    """What `cdk destroy` does with the buckets and what is in them; the local AWS always deletes them."""
     approval: str = setting("auto", one_of("auto", "manual"))
     """Whether a model that passed the quality gate goes live at once or waits for a person's approval."""
     alert_email: str = setting("", text(r"|[^@\s]+@[^@\s]+\.[^@\s]+", "an e-mail address"))
@@ -308,7 +308,7 @@ def load(values: object, source: str) -> Settings:
     settings: Settings = _read(Settings, values, CONTEXT_KEY, source)
     _check_serving(settings.serving, source)
     _check_capture(settings, source)
-    _check_processor("training.instance_type", settings.training.instance_type, "ml.c7i.2xlarge", source)
+    _check_instance("training.instance_type", settings.training.instance_type, instances.TRAINING, source)
     return settings
 
 
@@ -354,12 +354,11 @@ def _check_serving(serving: ServingSettings, source: str) -> None:
         )
     if serving.flavour == SERVERLESS:
         _check_serverless(serving, where)
-    default = DEFAULT_SERVING_INSTANCE[serving.image_target]
-    _check_processor("serving.instance_type", serving.instance, default, source)
-    if bool(_GPU_FAMILY.match(_family(serving.instance))) != (serving.flavour == GPU):
+    _check_instance("serving.instance_type", serving.instance, instances.HOSTING, source)
+    if instances.has_gpu(serving.instance) != (serving.flavour == GPU):
         raise SettingsError(
-            f'{where}.instance_type {serving.instance} does not go with flavour "{serving.flavour}";'
-            f" choose for example {default}, or the other flavour."
+            f'{where}.instance_type {serving.instance} does not go with flavour "{serving.flavour}"; choose'
+            f" for example {DEFAULT_SERVING_INSTANCE[serving.image_target]}, or the other flavour."
         )
 
 
@@ -382,19 +381,12 @@ def _check_serverless(serving: ServingSettings, where: str) -> None:
             )
 
 
-def _check_processor(key: str, instance_type: str, example: str, source: str) -> None:
-    """The images are built for x86-64; SageMaker would find out only when the job or endpoint starts."""
-    family = _family(instance_type)
-    if _GRAVITON_FAMILY.match(family) or _ACCELERATOR_FAMILY.match(family):
-        raise SettingsError(
-            f"{source}: {CONTEXT_KEY}.{key} {instance_type} cannot run the images, which are built for"
-            f" x86-64; choose for example {example}."
-        )
-
-
-def _family(instance_type: str) -> str:
-    """`ml.c7i.large` → `c7i`."""
-    return instance_type.split(".")[1]
+def _check_instance(key: str, instance_type: str, kind: str, source: str) -> None:
+    """SageMaker would find out only when the job or endpoint starts."""
+    try:
+        instances.check(instance_type, kind)
+    except instances.UnusableInstance as error:
+        raise SettingsError(f"{source}: {CONTEXT_KEY}.{key} {error}.") from None
 
 
 def _shown(value: object) -> str:

@@ -80,18 +80,22 @@ def rounds(pinned: Iterable[Pin]) -> list[list[Pin]]:
 
 
 def _all_pins() -> list[Pin]:
-    files = (pins.LAPTOP, pins.AUDIT, *(each.path for each in lock.DERIVED))
+    files = (pins.LAPTOP, pins.AUDIT, pins.CHECKOV, *(each.path for each in lock.DERIVED))
     return [pin for path in files for pin in pins.read(path)]
 
 
 def _install() -> bool:
     """pip-audit in an environment of its own: what it needs would bind what is audited."""
+    return install(ENVIRONMENT, pins.AUDIT)
+
+
+def install(environment: Path, pinned: Path) -> bool:
+    """Exactly what a requirements file pins, in an environment of its own; whether that went well."""
     uv = [sys.executable, "-m", "uv"]
-    made = [*uv, "venv", "--quiet", "--allow-existing", "--python", sys.executable, str(ENVIRONMENT)]
-    only = ["--quiet", "--require-hashes", "--no-build", "--python", str(ENVIRONMENT)]
-    return all(
-        subprocess.run(each).returncode == 0 for each in (made, [*uv, "pip", "sync", *only, str(pins.AUDIT)])
-    )
+    made = [*uv, "venv", "--quiet", "--allow-existing", "--python", sys.executable, str(environment)]
+    only = ["--quiet", "--require-hashes", "--no-build", "--python", str(environment)]
+    synced = [*uv, "pip", "sync", *only, str(pinned)]
+    return all(subprocess.run(each).returncode == 0 for each in (made, synced))
 
 
 def _cdk_cli() -> bool:

@@ -17,6 +17,8 @@ SERVING: Final = ROOT / "inference_code"
 TRAINING: Final = ROOT / "training_code" / "requirements.txt"
 UV: Final = ROOT / "tools" / "requirements-uv.txt"
 AUDIT: Final = ROOT / "tools" / "requirements-audit.txt"
+CHECKOV: Final = ROOT / "tools" / "requirements-checkov.txt"
+"""A hundred packages that nothing here shares: they have an environment of their own."""
 TORCH_CPU: Final = SERVING / "requirements-torch-cpu.txt"
 """PyTorch without CUDA, from an index of PyTorch's own: wheels of one version, other files than PyPI's."""
 

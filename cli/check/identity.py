@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from cli.check.line import Code, Line, Status
-from cli.check.templates import IMAGE_BUILD, Place
+from cli.check.templates import Place
 from cli.errors import explain
 from cli.target import BadTarget, Target
 
 if TYPE_CHECKING:
     from cli.check.look import Look
 
+SUPPORTED = "aws"
 _EXPIRED = ("ExpiredToken", "ExpiredTokenException", "RequestExpired")
 _CONSOLES = {"aws-cn": "console.amazonaws.cn", "aws-us-gov": "console.amazonaws-us-gov.com"}
 
@@ -64,14 +65,14 @@ def place(look: Look) -> Iterator[Line]:
 
     who, session = look.who, boto3.Session()
     found = f"partition {who.partition}, region {who.region}"
-    builds = [logical_id for _, logical_id, _ in look.wanted.templates.resources(IMAGE_BUILD)]
-    if who.partition != "aws" and builds:
+    if who.partition != SUPPORTED:
         yield Line(
             Code.PARTITION,
             Status.WRONG,
             found,
-            "the images are built from public.ecr.aws, which only the partition aws has",
-            'build them elsewhere, and set "image_uri" under training and under serving in cdk.json',
+            f"supported is the partition {SUPPORTED} alone: the images are built from public.ecr.aws, and"
+            " that is nowhere else (docs/first-deploy.md)",
+            "use an account of that partition",
         )
         return
     missing = [
@@ -88,7 +89,10 @@ def place(look: Look) -> Iterator[Line]:
             "export AWS_REGION=us-east-1 (or another that has them)",
         )
         return
-    yield Line(Code.PARTITION, Status.OK, found)
+    for lack in look.wanted.lacks:
+        yield Line(Code.PARTITION, Status.WRONG, found, lack.wrong, lack.mend)
+    if not look.wanted.lacks:
+        yield Line(Code.PARTITION, Status.OK, found)
 
 
 def _renew(error: Exception, profile: str) -> str:

@@ -7,32 +7,41 @@ from collections.abc import Iterator
 from cli.check.line import Code, Line, Status
 from cli.check.look import Look
 
-_ACCOUNT = "AWS::ApiGateway::Account"
 EXISTING = "existing"
 
 
 def check(look: Look) -> Iterator[Line]:
     answer = look.target.client("apigateway").get_account()
-    role = str(answer.get("cloudwatchRoleArn") or "")
-    found = (
-        f"API Gateway logs as {role.rpartition('/')[2]}" if role else "API Gateway has no role to log with"
-    )
-    made = any(True for _ in look.wanted.templates.resources(_ACCOUNT))
-    if made and role and not look.made("AWS::IAM::Role", role.rpartition("/")[2]):
+    role = str(answer.get("cloudwatchRoleArn") or "").rpartition("/")[2]
+    settings = f"{look.who.console}/apigateway/main/settings"
+    if not role and look.wanted.account_log_role == EXISTING:
         yield Line(
             Code.LOG_ROLE,
             Status.WRONG,
-            found,
-            "the stacks would put their own in its place for every API here, and take it away at destroy",
-            f'set "account_log_role": "{EXISTING}" under api in cdk.json',
+            "API Gateway has no role to log with",
+            f'the settings say account_log_role "{EXISTING}", and without one no API can log',
+            f"{settings}, or leave the setting out in cdk.json",
         )
-    elif not made and not role and look.wanted.account_log_role == EXISTING:
+    elif not role:
+        yield Line(Code.LOG_ROLE, Status.OK, "API Gateway has no role to log with yet: `up` makes one")
+    elif not _exists(look, role):
         yield Line(
             Code.LOG_ROLE,
-            Status.WRONG,
-            found,
-            f'the settings say account_log_role "{EXISTING}", and there is none',
-            f"{look.who.console}/apigateway/main/settings, or leave the setting out in cdk.json",
+            Status.LATER,
+            f"API Gateway logs as {role}",
+            "there is no role of that name any more, so every API here logs nothing",
+            f"{settings}: name a role that exists, or none, and `up` makes one",
         )
     else:
-        yield Line(Code.LOG_ROLE, Status.OK, found)
+        yield Line(Code.LOG_ROLE, Status.OK, f"API Gateway logs as {role}, and goes on to")
+
+
+def _exists(look: Look, role: str) -> bool:
+    """Whether the account has the role; who may not look is not told that it has not."""
+    from botocore.exceptions import ClientError
+
+    try:
+        look.target.client("iam").get_role(RoleName=role)
+    except ClientError as error:
+        return bool(error.response["Error"]["Code"] != "NoSuchEntity")
+    return True

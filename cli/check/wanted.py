@@ -46,6 +46,14 @@ class Launch:
 
 
 @dataclass(frozen=True)
+class Lack:
+    """Something the region does not have, and what to do."""
+
+    wrong: str
+    mend: str
+
+
+@dataclass(frozen=True)
 class Wanted:
     """What the settings want, defaults included."""
 
@@ -58,6 +66,7 @@ class Wanted:
     serverless_concurrency: int
     account_log_role: str
     launches: tuple[Launch, ...]
+    lacks: tuple[Lack, ...]
     templates: Templates
     """What would be deployed; empty where only a run is looked at."""
 
@@ -74,7 +83,10 @@ def read(target: Target, recipes: tuple[str, ...]) -> Wanted:
             raise WouldFail(f"There is no recipe {name!r} in recipes/. There are: {', '.join(files)}.")
     folder = Path(tempfile.mkdtemp(prefix="classifier-check-"))
     try:
-        told = _ask(target, ["--templates", str(folder), *_each("--recipe", files.values())])
+        told = _ask(
+            target,
+            ["--templates", str(folder), "--region", target.region, *_each("--recipe", files.values())],
+        )
         templates = Templates.read(folder)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
@@ -144,5 +156,6 @@ def _wanted(told: Mapping[str, Any], launches: Iterable[Launch], templates: Temp
         serverless_concurrency=serving["serverless_concurrency"],
         account_log_role=told["account_log_role"],
         launches=tuple(launches),
+        lacks=tuple(Lack(**each) for each in told["lacks"]),
         templates=templates,
     )

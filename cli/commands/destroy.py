@@ -12,7 +12,7 @@ from cli.target import Target
 @with_target
 @yes_option
 def destroy(target: Target, yes: bool) -> None:
-    """Remove every stack with its endpoint, and the buckets with their pictures."""
+    """Remove every stack with its endpoint; the buckets and their pictures by the setting on_destroy."""
     from cli import removal
     from cli.console import say
 
@@ -23,4 +23,4 @@ def destroy(target: Target, yes: bool) -> None:
     say("\n".join(removal.describe(target, found)))
     confirm("Remove all of it?", yes)
     removal.remove(target, found)
-    say(removal.farewell(target))
+    say(removal.farewell(target, found))

@@ -14,8 +14,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from common import instances
 from common.errors import InvalidRecipe, listed, suggest
-from common.recipe_keys import GRAVITON, HYPERPARAMETERS, REQUIRED, TABLES, Key, shown
+from common.recipe_keys import HYPERPARAMETERS, REQUIRED, TABLES, Key, shown
 from common.recipe_tuning import Tuning, read_tuning
 
 Table = dict[str, Any]
@@ -202,11 +203,11 @@ def _check_warmup(hyperparameters: Mapping[str, Any], source: str) -> None:
 
 
 def _check_resources(resources: Table, source: str) -> None:
-    if GRAVITON.match(resources.get("instance_type", "")):
-        raise InvalidRecipe(
-            f'{source}: [resources] instance_type = "{resources["instance_type"]}" has an ARM processor, on '
-            'which SageMaker trains nothing; take for example "ml.c7i.2xlarge"'
-        )
+    if "instance_type" in resources:
+        try:
+            instances.check(resources["instance_type"], instances.TRAINING)
+        except instances.UnusableInstance as error:
+            raise InvalidRecipe(f"{source}: [resources] instance_type: {error}") from None
     wait, runtime = resources.get("max_wait_minutes"), resources.get("max_runtime_minutes")
     if wait is None:
         return

@@ -160,9 +160,6 @@ class Flag:
 
 Key = Number | Choice | Words | Nested | Flag
 
-GRAVITON = re.compile(r"ml\.[a-z]\d+g[a-z]*\.")
-"""Instance types with an ARM processor: they host, but do not train."""
-
 S3_URI = r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]/\S+"
 
 MODEL: Mapping[str, Key] = {

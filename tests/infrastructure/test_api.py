@@ -142,5 +142,15 @@ def test_browsers_of_other_sites_are_let_in_only_by_the_setting(
 def test_an_accounts_own_log_role_is_left_alone_by_the_setting(
     minimal: Synthesised, comprehensive: Synthesised
 ) -> None:
-    assert minimal.resources("AWS::ApiGateway::Account")
-    assert not comprehensive.resources("AWS::ApiGateway::Account")
+    ((name, role),) = minimal.resources("Custom::ApiLogRole").items()
+    # The first stage that logs comes after it, or API Gateway refuses to make the stage.
+    (stage,) = minimal.resources("AWS::ApiGateway::Stage").values()
+    assert name.split("/")[1] in stage["DependsOn"]
+    assert role["Properties"]["RoleName"] == {"Fn::Join": ["", ["api-gateway-logs-", {"Ref": "AWS::Region"}]]}
+    assert not comprehensive.resources("Custom::ApiLogRole")
+
+
+def test_no_stack_owns_the_accounts_log_role_so_none_takes_it_away(sample: Synthesised) -> None:
+    assert not sample.resources("AWS::ApiGateway::Account")
+    roles = sample.resources("AWS::IAM::Role").values()
+    assert "apigateway.amazonaws.com" not in str([role["Properties"] for role in roles])

@@ -19,7 +19,9 @@ KNOW_NO_RESOURCE = {
     "sagemaker:ListModelPackages",
 }
 # Roles of Lambdas and builds that CDK constructs bring; the rest is ours.
-PROVIDED = ("Custom", "DeployTimeBuild", "ContainerImageBuild", "ApiCloudWatchRole")
+PROVIDED = ("Custom", "DeployTimeBuild", "ContainerImageBuild")
+# With a name of their own, for other stacks to know them by.
+ROLES = ("training-job", "endpoint", "serving-deployment")
 
 
 def _as_list(value: Any) -> list[Any]:
@@ -89,23 +91,26 @@ def test_every_named_resource_lies_in_the_projects_own_account(sample: Synthesis
     for name, statement in _statements(sample):
         for resource in map(_text, _as_list(statement["Resource"])):
             named = resource == "*" or resource.startswith("<") or "<AWS::AccountId>" in resource
-            # An image a user names may lie in another account (AWS's own, for example).
-            assert named or "repository" in resource, (name, resource)
+            # An image a user names may lie in another account (AWS's own, for example); API Gateway's one
+            # account of a region is written without a number.
+            assert named or "repository" in resource or resource.endswith("::/account"), (name, resource)
 
 
 def test_a_role_is_passed_to_one_service_only(sample: Synthesised) -> None:
     passing = [
         statement for _, statement in _statements(sample) if "iam:PassRole" in _as_list(statement["Action"])
     ]
-    assert len(passing) == 4  # both launchers, the Serving stack, and CDK's deployer for the Serving stack
+    # Both launchers, the Serving stack, CDK's deployer for it, and who gives API Gateway a role to log with.
+    assert len(passing) == 4 + len(sample.resources("Custom::ApiLogRole"))
     for statement in passing:
         assert list(statement["Condition"]) == ["StringEquals"]
         assert statement["Condition"]["StringEquals"]["iam:PassedToService"] in (
             "sagemaker.amazonaws.com",
             "cloudformation.amazonaws.com",
+            "apigateway.amazonaws.com",
         )
         (role,) = _as_list(statement["Resource"])
-        assert _text(role).endswith((f"{sample.project}-training-job", "-endpoint", "-serving-deployment"))
+        assert _text(role).endswith(tuple(f"{sample.project}-{what}-<AWS::Region>" for what in ROLES))
 
 
 def test_events_are_put_on_the_accounts_bus_by_one_function_and_in_the_projects_name(
@@ -125,7 +130,7 @@ def test_the_bootstrap_deployer_may_pass_exactly_the_serving_role(sample: Synthe
         "cdk-hnb659fds-deploy-role-<AWS::AccountId>-<AWS::Region>"
     )
     passing, reading = policy["Properties"]["PolicyDocument"]["Statement"]
-    assert _text(passing["Resource"]).endswith(f":role/{sample.project}-serving-deployment")
+    assert _text(passing["Resource"]).endswith(f":role/{sample.project}-serving-deployment-<AWS::Region>")
     assert passing["Condition"] == {"StringEquals": {"iam:PassedToService": "cloudformation.amazonaws.com"}}
     assert _text(reading["Resource"]).endswith(f":parameter/{sample.project}/champion")
 
@@ -149,18 +154,37 @@ def test_the_bootstrap_deployer_is_found_by_the_qualifier_of_the_context() -> No
 
 def test_sagemaker_takes_on_its_roles_for_this_account_only(sample: Synthesised) -> None:
     roles = {
-        role["Properties"]["RoleName"]: role["Properties"]["AssumeRolePolicyDocument"]["Statement"]
+        _text(role["Properties"]["RoleName"]): role["Properties"]["AssumeRolePolicyDocument"]["Statement"]
         for role in sample.resources("AWS::IAM::Role").values()
         if "RoleName" in role["Properties"]
     }
-    project = sample.project
-    assert set(roles) == {f"{project}-training-job", f"{project}-endpoint", f"{project}-serving-deployment"}
-    for name in (f"{project}-training-job", f"{project}-endpoint"):
-        (statement,) = roles[name]
+    named = {what: f"{sample.project}-{what}-<AWS::Region>" for what in ROLES}
+    assert set(roles) == set(named.values())
+    for what in ("training-job", "endpoint"):
+        (statement,) = roles[named[what]]
         assert statement["Principal"] == {"Service": "sagemaker.amazonaws.com"}
         assert statement["Condition"] == {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}}
-    (statement,) = roles[f"{project}-serving-deployment"]
+    (statement,) = roles[named["serving-deployment"]]
     assert statement["Principal"] == {"Service": "cloudformation.amazonaws.com"}
+
+
+def test_who_sets_the_accounts_log_role_may_give_it_nothing_but_writing_logs(minimal: Synthesised) -> None:
+    statements = [each for name, each in _statements(minimal) if "LogRole" in name]
+    allowed = {
+        action: (set(map(_text, _as_list(each["Resource"]))), each.get("Condition"))
+        for each in statements
+        for action in _as_list(each["Action"])
+        if not action.startswith("logs:")
+    }
+    assert set(allowed) == {
+        *("apigateway:GET", "apigateway:PATCH"),
+        *("iam:CreateRole", "iam:GetRole", "iam:AttachRolePolicy", "iam:PassRole"),
+    }
+    for action, (resources, _) in allowed.items():
+        ours = "::/account" if action.startswith("apigateway") else ":role/api-gateway-logs-<AWS::Region>"
+        assert all(resource.endswith(ours) for resource in resources)
+    bound = allowed["iam:AttachRolePolicy"][1]["ArnEquals"]["iam:PolicyARN"]
+    assert _text(bound).endswith(":aws:policy/service-role/AmazonAPIGatewayPushToCloudWatchLogs")
 
 
 def test_the_promoting_function_may_update_the_serving_stack_and_no_other(sample: Synthesised) -> None:

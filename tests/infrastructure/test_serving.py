@@ -203,7 +203,8 @@ def test_the_api_of_a_sleeping_endpoint_may_ask_its_component(sleeper: Synthesis
 def test_the_stack_is_deployed_under_its_own_narrow_role(sample: Synthesised) -> None:
     properties = sample.manifest()["artifacts"][f"{sample.project}-serving"]["properties"]
     assert properties["cloudFormationExecutionRoleArn"] == (
-        "arn:${AWS::Partition}:iam::${AWS::AccountId}:role/" + f"{sample.project}-serving-deployment"
+        "arn:${AWS::Partition}:iam::${AWS::AccountId}:role/"
+        + f"{sample.project}-serving-deployment-${{AWS::Region}}"
     )
     assert "Rules" not in sample.templates["serving"], "the bootstrap rule reads what the role may not"
 

@@ -12,6 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cli.cdk import context_arguments
+from cli.target import Target
+from stacks.choice import chosen
 from stacks.settings import Settings, SettingsError, load
 from tests.infrastructure.conftest import ROOMS, ROOT, Synthesised, context, node_environment
 
@@ -22,6 +25,21 @@ def test_an_empty_object_gives_the_defaults() -> None:
 
 def test_the_settings_in_cdk_json_are_allowed() -> None:
     assert load(context()["classifier"], "cdk.json").project == "classifier"
+
+
+def test_cdk_json_says_that_pictures_and_models_are_kept_and_so_does_leaving_it_out() -> None:
+    assert context()["classifier"]["on_destroy"] == Settings().on_destroy == "keep"
+
+
+def test_the_local_aws_deletes_whatever_the_settings_say() -> None:
+    given = dict(
+        each.split("=", 1)
+        for each in context_arguments(Target("local", "classifier", ROOT, ROOT, 4611))[1::2]
+    )
+    for user in ({}, {"on_destroy": "keep"}):
+        assert chosen({**given, "classifier": user}.get).on_destroy == "delete"
+    assert chosen({**given, "config": "minimal"}.get).on_destroy == "delete"
+    assert chosen({"config": "minimal"}.get).on_destroy == "keep"
 
 
 # Other flavours of the endpoint, which exclude the one of the comprehensive sample.
@@ -82,7 +100,7 @@ def test_a_serverless_endpoint_is_sent_no_more_than_it_takes() -> None:
         ({"project": "Has Capitals"}, ["classifier.project", '"Has Capitals"', "lower-case letters"]),
         ({"project": "with-hyphen"}, ["classifier.project", "lower-case letters and digits"]),
         ({"project": "waytoolongname"}, ["classifier.project", "2 to 12"]),
-        ({"on_destroy": "maybe"}, ["classifier.on_destroy", "one of delete, keep", "default: delete"]),
+        ({"on_destroy": "maybe"}, ["classifier.on_destroy", "one of keep, delete", "default: keep"]),
         ({"approval": None}, ["classifier.approval is null", "one of auto, manual"]),
         ({"alert_email": "nobody"}, ["classifier.alert_email", "an e-mail address"]),
         ({"log_retention_days": 31}, ["classifier.log_retention_days is 31", "1, 3, 5, 7, 14, 30"]),
@@ -97,6 +115,19 @@ def test_a_serverless_endpoint_is_sent_no_more_than_it_takes() -> None:
         ({"serving": {"min_instances": 3, "max_instances": 2}}, ["min_instances is 3", "max_instances 2"]),
         ({"serving": {"instance_type": "c7i.large"}}, ["instance_type", '"ml.c7i.large"']),
         ({"serving": {"instance_type": "ml.c7g.large"}}, ["ml.c7g.large", "built for x86-64"]),
+        (
+            {"serving": {"flavour": "gpu", "instance_type": "ml.p3.2xlarge"}},
+            ["serving.instance_type ml.p3.2xlarge", "older than Turing", "ml.g6.xlarge"],
+        ),
+        (
+            {"serving": {"instance_type": "ml.c9z.huge"}},
+            ["serving.instance_type ml.c9z", "hosting; take"],
+        ),
+        (
+            {"training": {"instance_type": "ml.c9z.huge"}},
+            ["training.instance_type ml.c9z", "training; take"],
+        ),
+        ({"training": {"instance_type": "ml.p2.xlarge"}}, ["training.instance_type", "older than Turing"]),
         ({"serving": {"instance_type": "ml.g6.xlarge"}}, ["does not go with flavour", '"cpu"']),
         ({"serving": {"flavour": "gpu", "instance_type": "ml.m7i.large"}}, ["flavour", "ml.g6.xlarge"]),
         ({"serving": {"scale_to_zero": 1}}, ["scale_to_zero is 1", "true or false"]),

@@ -60,13 +60,13 @@ def test_trials_expire_by_the_setting_and_models_never(
         assert any("NoncurrentVersionExpiration" in rule for rule in rules)
 
 
-def test_on_destroy_delete_empties_the_buckets_and_keep_keeps_them(
+def test_the_buckets_are_kept_unless_on_destroy_says_delete(
     minimal: Synthesised, comprehensive: Synthesised
 ) -> None:
-    assert {b["DeletionPolicy"] for b in _buckets(minimal).values()} == {"Delete"}
-    assert len(minimal.resources("Custom::S3AutoDeleteObjects")) == 3
-    assert {b["DeletionPolicy"] for b in _buckets(comprehensive).values()} == {"Retain"}
-    assert not comprehensive.resources("Custom::S3AutoDeleteObjects")
+    assert {b["DeletionPolicy"] for b in _buckets(comprehensive).values()} == {"Delete"}
+    assert len(comprehensive.resources("Custom::S3AutoDeleteObjects")) == 3
+    assert {b["DeletionPolicy"] for b in _buckets(minimal).values()} == {"Retain"}
+    assert not minimal.resources("Custom::S3AutoDeleteObjects")
 
 
 def test_the_champion_is_no_parameter_resource_that_a_deploy_could_reset(sample: Synthesised) -> None:

@@ -30,6 +30,7 @@ DATASET = "system-test-digits"
 # An alarm rings after a minute of errors here and not after two, so that a release bakes for a short time.
 # Latency on a busy machine says nothing about a model, so that alarm is out of reach.
 LOCAL_SETTINGS = {
+    "on_destroy": "delete",
     "serving": {"alarm_minutes": 1, "bake_seconds": 30, "alarm_latency_ms": 60000},
     "drift": {"capture_percent": 100},
 }

@@ -625,10 +625,12 @@ def test_destroying_leaves_nothing(deployment: Deployment) -> None:
     deployment.cli("destroy", "--yes")
     after = inventory(deployment.client, account)
     assert {each for each in after if PROJECT in each.lower()} == set()
-    if deployment.target == "local":  # a fresh account: whatever is left is the CDK's own bootstrap
-        assert [
-            each for each in sorted(after) if "cdk-hnb659fds" not in each and "cdk-bootstrap" not in each
-        ] == []
+    # The account's own: the CDK's bootstrap, and the role with which API Gateway logs.
+    theirs = ("cdk-hnb659fds", "cdk-bootstrap", "iam list_roles: api-gateway-logs-us-east-1")
+    if deployment.target == "local":  # a fresh account: whatever else is left is ours
+        assert [each for each in sorted(after) if not any(word in each for word in theirs)] == []
+        role = deployment.client("apigateway").get_account()["cloudwatchRoleArn"]
+        assert role.endswith(":role/api-gateway-logs-us-east-1"), "other APIs log with it by now"
     formation = deployment.client("cloudformation")
     stacks = [
         summary["StackName"]

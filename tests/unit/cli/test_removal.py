@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -104,6 +105,15 @@ def test_everything_of_the_project_and_nothing_of_others_is_named(aws: Any) -> N
     assert "s3://data: 14 objects; is kept" in text
     assert "s3://artifacts: 14 objects; goes" in text
     assert "my-classifier" not in text
+
+
+def test_what_is_kept_is_said_at_the_end_and_that_it_is_billed(aws: Any) -> None:
+    found = removal.look(aws)
+    said = removal.farewell(aws, found)
+    assert "s3://data" in said
+    assert "s3://artifacts" not in said
+    gone = replace(found, buckets=tuple(each for each in found.buckets if not each.kept))
+    assert "s3://" not in removal.farewell(aws, gone)
 
 
 def test_running_jobs_are_stopped_and_one_that_just_ended_is_no_trouble(

@@ -217,6 +217,23 @@ def test_a_chosen_name_may_be_asked_for_again_by_the_same_request(world: World) 
             ["at least max_runtime_minutes = 10"],
         ),
         ({**PAYLOAD, "resources": {"instance_type": "ml.c7gn.xlarge"}}, 400, "InvalidRecipe", ["ARM", "c7i"]),
+        (
+            # With a price of its own nothing but the type itself can stop it.
+            {
+                **PAYLOAD,
+                "dry_run": True,
+                "resources": {"instance_type": "ml.g9.huge", "usd_per_hour": 0.01},
+            },
+            400,
+            "InvalidRecipe",
+            ["[resources] instance_type: ml.g9.huge", "ml.g6.xlarge"],
+        ),
+        (
+            {**PAYLOAD, "resources": {"instance_type": "ml.p3.2xlarge", "usd_per_hour": 0.01}},
+            400,
+            "InvalidRecipe",
+            ["ml.p3.2xlarge", "older than Turing"],
+        ),
         ({**PAYLOAD, "tuning": {"warm_start": ["a b"]}}, 400, "InvalidRecipe", ["names of tuning jobs"]),
         ({**PAYLOAD, "name": "mine"}, 400, "InvalidName", ['has to start with "demo-"']),
         ({**PAYLOAD, "name": "demo-" + "x" * 40}, 400, "InvalidName", ["at most 32"]),

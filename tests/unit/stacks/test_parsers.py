@@ -57,3 +57,4 @@ def test_any_file_of_settings_is_read_or_refused_by_name(
     context = {"config": str(path)}
     refusal(SettingsError, chosen, context.get)
     refusal(SettingsError, chosen, {"defaults": text, CONTEXT_KEY: {}}.get)
+    refusal(SettingsError, chosen, {"overrides": text, CONTEXT_KEY: {}}.get)

@@ -47,6 +47,7 @@ def wanted(**changes: Any) -> Wanted:
         "serverless_concurrency": 0,
         "account_log_role": "create",
         "launches": (),
+        "lacks": (),
         "templates": templates(),
     }
     return Wanted(**{**fixed, **changes})

@@ -15,6 +15,7 @@ from cli.check.identity import Identity
 from cli.check.line import Status
 from cli.check.look import Look
 from cli.check.templates import Templates
+from cli.check.wanted import Lack
 from cli.target import BadTarget, Target
 from tests.unit.cli.check.account import (
     BUILD,
@@ -95,16 +96,21 @@ def test_without_a_region_nothing_else_is_asked(target: Make, monkeypatch: pytes
     assert (who, line.status, line.mend) == (None, Status.WRONG, "export AWS_REGION=eu-west-1")
 
 
-def place(target: Make, partition: str, region: str, **template: Any) -> Any:
+def place(target: Make, partition: str, region: str, *lacks: Lack) -> Any:
     who = Identity(WHO.account, WHO.arn, region, partition)
-    return only(identity.place(look(target("aws"), wanted(templates=templates(**template)), who)))
+    return only(identity.place(look(target("aws"), wanted(lacks=lacks), who)))
 
 
-def test_images_are_built_only_where_public_ecr_is(target: Make) -> None:
-    built = {"training": {"Image": {"Type": BUILD}}}
-    assert place(target, "aws", "eu-west-1", **built).status is Status.OK
-    assert place(target, "aws-cn", "cn-north-1", **built).status is Status.WRONG
-    assert "public.ecr.aws" not in place(target, "aws-cn", "cn-north-1").wrong
+def test_the_supported_partition_is_named_where_it_is_another(target: Make) -> None:
+    assert place(target, "aws", "eu-west-1").status is Status.OK
+    for partition, region in (("aws-cn", "cn-north-1"), ("aws-us-gov", "us-gov-west-1")):
+        line = place(target, partition, region)
+        assert (line.status, "the partition aws alone" in line.wrong) == (Status.WRONG, True)
+
+
+def test_a_region_without_a_type_of_the_templates_is_wrong_and_says_what_to_set(target: Make) -> None:
+    line = place(target, "aws", "eu-north-1", Lack("no budget here", "set it to null"))
+    assert (line.status, line.wrong, line.mend) == (Status.WRONG, "no budget here", "set it to null")
 
 
 def test_a_region_that_lacks_a_service_is_wrong(target: Make) -> None:
@@ -172,32 +178,30 @@ def test_as_many_builds_are_allowed_as_run_at_a_time(
     assert built(target, resources, value).status is expected
 
 
-ACCOUNT = {"Account": {"Type": "AWS::ApiGateway::Account"}}
-API_ROLE = ("Role", "AWS::IAM::Role", "classifier-api-Role")
-
-
 @pytest.mark.parametrize(
-    ("template", "setting", "role", "expected"),
+    ("setting", "role", "expected"),
     [
-        (ACCOUNT, "create", "", Status.OK),
-        (ACCOUNT, "create", "arn:aws:iam::1:role/theirs", Status.WRONG),
-        (ACCOUNT, "create", "arn:aws:iam::1:role/classifier-api-Role", Status.OK),
-        ({}, "existing", "arn:aws:iam::1:role/theirs", Status.OK),
-        ({}, "existing", "", Status.WRONG),
-        ({}, "create", "", Status.OK),
+        ("create", "", Status.OK),
+        ("create", "arn:aws:iam::1:role/theirs", Status.OK),
+        ("create", "arn:aws:iam::1:role/gone", Status.LATER),
+        ("create", "arn:aws:iam::1:role/hidden", Status.OK),
+        ("existing", "arn:aws:iam::1:role/theirs", Status.OK),
+        ("existing", "arn:aws:iam::1:role/gone", Status.LATER),
+        ("existing", "", Status.WRONG),
     ],
 )
-def test_the_accounts_role_for_api_logs_is_neither_taken_over_nor_missed(
-    target: Make, template: dict[str, Any], setting: str, role: str, expected: Status
+def test_the_accounts_role_for_api_logs_is_there_or_will_be(
+    target: Make, setting: str, role: str, expected: Status
 ) -> None:
+    def get_role(RoleName: str) -> Any:
+        return {"gone": raising("NoSuchEntity"), "hidden": raising("AccessDenied")}.get(RoleName, dict)()
+
     here = target(
         "aws",
         apigateway=saying(get_account={"cloudwatchRoleArn": role} if role else {}),
-        cloudformation=cloudformation({"classifier-api": "CREATE_COMPLETE"}, {"classifier-api": [API_ROLE]}),
+        iam=saying(get_role=get_role),
     )
-    stacks = templates(api={**template, "Role": {"Type": "AWS::IAM::Role"}})
-    line = only(log_role.check(look(here, wanted(account_log_role=setting, templates=stacks))))
-    assert line.status is expected
+    assert only(log_role.check(look(here, wanted(account_log_role=setting)))).status is expected
 
 
 ROLE = {"Type": "AWS::IAM::Role", "Properties": {"RoleName": "classifier-endpoint"}}

@@ -1,0 +1,46 @@
+"""What checkov says of the templates of every sample: `make audit-templates`.
+
+checkov.yaml beside this file says what is not followed, and why. Its hundred packages are installed into an
+environment of their own, at the first run. cfn-lint and cdk-nag need none and are among the tests.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Final
+
+from tools import audit, pins
+from tools.pins import ROOT
+
+ENVIRONMENT: Final = ROOT / ".local" / "checkov"
+CONFIGURATION: Final = ROOT / "tools" / "checkov.yaml"
+
+
+def main() -> int:
+    """Synthesise, check; 1 for a finding without a reason, or where nothing could be checked."""
+    if not audit.install(ENVIRONMENT, pins.CHECKOV):
+        return 1
+    with tempfile.TemporaryDirectory() as made:
+        for sample in sorted((ROOT / "stacks" / "samples").glob("*.json")):
+            _synthesise(sample.stem, Path(made) / sample.stem)
+        return _checked(Path(made))
+
+
+def _synthesise(sample: str, folder: Path) -> None:
+    told = ["--context", f"config={sample}", "--templates", str(folder)]
+    path = os.pathsep.join([str(ROOT), str(ROOT / "lambda")])
+    command = [sys.executable, "-m", "stacks.check", *told]
+    subprocess.run(command, cwd=ROOT, env=os.environ | {"PYTHONPATH": path}, check=True)
+
+
+def _checked(folder: Path) -> int:
+    command = [str(ENVIRONMENT / "bin" / "checkov"), "--config-file", str(CONFIGURATION), "-d", str(folder)]
+    return subprocess.run(command).returncode
+
+
+if __name__ == "__main__":
+    sys.exit(main())
