@@ -162,6 +162,8 @@ Key = Number | Choice | Words | Nested | Flag
 
 GRAVITON = re.compile(r"ml\.[a-z]\d+g[a-z]*\.")
 """Instance types with an ARM processor: they host, but do not train."""
+GPU = re.compile(r"ml\.[gp]\d")
+"""Instance types with NVIDIA's GPUs. training_code/driver.py knows them by the same rule."""
 
 S3_URI = r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]/\S+"
 
@@ -237,6 +239,8 @@ RESOURCES: Mapping[str, Key] = {
     "spot": Flag(),
     # Jobs with frozen stages may keep what those compute in S3, for the other jobs: that takes the network.
     "network": Flag(),
+    # A job on a GPU instance whose GPU cannot be used fails at once, unless it may go on at the GPU's price.
+    "allow_cpu": Flag(),
     # How long a spot job may wait for instances and run together; at least max_runtime_minutes.
     "max_wait_minutes": Number(least=2, most=28 * 24 * 60, whole=True),
     "max_cost_usd": Number(least=0, most=1_000_000),
