@@ -7,25 +7,24 @@
 * Alarms are evaluated by dimensions and periods (alarms.py), and policies on one namespace of metrics are
   understood (conditions.py).
 * FilterLogEvents knows logStreamNamePrefix.
-* AWS::ECR::Repository: its images leave the image store with it. BatchDeleteImage takes a tag away, and the
-  image with its last one.
+* AWS::ECR::Repository: its images leave the image store with it. Their tags are taken away one by one
+  (image_tags.py).
 * Types a narrow service role may hold: their actions are checked against the role (ministack's provisioners
   act beyond IAM). Others are provisioned unchecked.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from typing import Any
 
 from botocore.exceptions import ClientError
-from ministack.services import cloudwatch_logs, ecr
+from ministack.services import cloudwatch_logs
 from ministack.services import s3 as ministack_s3
 
 from local_aws.cloudformation.stack import Properties, Provisioned
 from local_aws.core.context import LocalAws
-from local_aws.ministack_adapter import alarms, conditions, objects, permissions, stacks, uploads
+from local_aws.ministack_adapter import alarms, conditions, image_tags, objects, permissions, stacks, uploads
 
 _ALARM = "alarm:{name}"
 # type -> (service of the ARN, resource with {name}, property with the name, actions to create or update, to
@@ -47,7 +46,7 @@ def install(aws: LocalAws) -> None:
     objects.install()
     uploads.install(aws.root / "s3-uploads")
     _filtered_streams()
-    _untagged_images()
+    image_tags.install()
     alarms.install()
     conditions.install()
     _buckets(aws)
@@ -81,36 +80,6 @@ def _filtered_streams() -> None:
         return original(data)
 
     cloudwatch_logs._filter_log_events = filter_log_events
-
-
-def _untagged_images() -> None:
-    """https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_BatchDeleteImage.html"""
-    original = ecr._batch_delete_image
-
-    def batch_delete_image(data: dict[str, Any]) -> Any:
-        ids: list[dict[str, str]] = data.get("imageIds", [])
-        untagged = [each for each in ids if _untag(data.get("repositoryName", ""), each)]
-        answer = original({**data, "imageIds": [each for each in ids if each not in untagged]})
-        if not untagged:
-            return answer
-        status, headers, body = answer
-        told = json.loads(body)
-        told["imageIds"] += untagged
-        return status, headers, json.dumps(told).encode()
-
-    ecr._batch_delete_image = batch_delete_image
-
-
-def _untag(repository: str, image_id: dict[str, str]) -> bool:
-    """Take a tag from an image that has others; whether that is done with it."""
-    tag = image_id.get("imageTag")
-    found = ecr._find_image(repository, image_id) if tag and "imageDigest" not in image_id else None
-    if not found or len(found["imageTags"]) < 2:
-        return False
-    found["imageTags"].remove(tag)
-    image_id["imageDigest"] = found["imageDigest"]
-    found["imageId"]["imageTag"] = found["imageTags"][-1]
-    return True
 
 
 def _buckets(aws: LocalAws) -> None:
