@@ -18,8 +18,8 @@ TRAINING: Final = ROOT / "training_code"
 UV: Final = ROOT / "tools" / "requirements-uv.txt"
 AUDIT: Final = ROOT / "tools" / "requirements-audit.txt"
 TORCH_CPU: Final = tuple(folder / "requirements-torch-cpu.txt" for folder in (SERVING, TRAINING))
-"""PyTorch without CUDA, from an index of PyTorch's own: wheels of one version, other files than PyPI's. Both say
-the same, for an image is built from its own folder only.
+"""PyTorch without CUDA, from an index of PyTorch's own: wheels of one version, other files than PyPI's. Both
+say the same, for an image is built from its own folder only.
 """
 
 SETS: Final = {

@@ -15,7 +15,7 @@ import torch
 from training_code.entrypoint import COMPATIBLE, compatible_version, driver_version
 from training_code.errors import NoGpu
 
-# SageMaker's names of instances with NVIDIA's GPUs; lambda/common/recipe_keys.py chooses the image by the same.
+# SageMaker's names of instances with NVIDIA's GPUs; lambda/common/recipe_keys.py has the same rule.
 _WITH_GPU: Final = re.compile(r"ml\.[gp]\d")
 
 
@@ -34,8 +34,8 @@ def check(instance_type: str, *, allow_cpu: bool) -> None:
     found = f"{instance_type} has a GPU, and this job cannot use it: {_why()} ({_versions()})"
     if not allow_cpu:
         raise NoGpu(
-            f"{found}. Nothing was trained; with [resources] allow_cpu = true a job computes on the processor "
-            f"of such an instance, at its full price"
+            f"{found}. Nothing was trained; with [resources] allow_cpu = true a job computes on the "
+            f"processor of such an instance, at its full price"
         )
     print(f"warning: {found}; allow_cpu: computing on the processor", flush=True)
 

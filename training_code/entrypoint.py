@@ -55,7 +55,7 @@ def suit_the_driver() -> None:
         return
     print(f"driver {driver}: using the libraries of {ours} in {COMPATIBLE}", flush=True)
     os.environ["LD_LIBRARY_PATH"] = ":".join(filter(None, [str(COMPATIBLE), paths]))
-    os.execv(sys.executable, [sys.executable, *sys.argv])
+    os.execv(sys.executable, [sys.executable, *sys.argv])  # noqa: S606 - there is no shell in it
 
 
 def driver_version() -> str:

@@ -26,8 +26,8 @@ _FAILURE_CHARACTERS: Final = 1024
 
 @dataclass(frozen=True)
 class Cluster:
-    """The hosts of a job, the rank of this one, the network interface by which they reach each other, and what
-    this one is (such as ml.g5.xlarge; empty where nothing says it).
+    """The hosts of a job, the rank of this one, the network interface by which they reach each other, and the
+    instance type of this one (empty where nothing says it).
     """
 
     hosts: tuple[str, ...]

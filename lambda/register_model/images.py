@@ -1,7 +1,7 @@
-"""The serving images that the registry needs, told to ECR by tags: one for each version that runs in an image.
+"""The serving images that the registry needs, told to ECR by tags: one for each version that runs in one.
 
-ECR's lifecycle rules know tags and ages, and nothing of the registry. An image with such a tag is kept for good;
-the tag goes when its version has gone from the registry, and the image then with its age.
+ECR's lifecycle rules know tags and ages, and nothing of the registry. An image with such a tag is kept for
+good; the tag goes when its version has gone from the registry, and the image then with its age.
 """
 
 from __future__ import annotations

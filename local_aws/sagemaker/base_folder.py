@@ -47,7 +47,7 @@ def lay_out(base: Path, job: Mapping[str, Any], host: str, hosts: Sequence[str])
 
 
 def _here(instance_type: str) -> str:
-    """What a job is told it runs on: this machine stands for any processor, but for no GPU that it may lack."""
+    """What a job is told it runs on: this machine stands for any processor, for no GPU that it may lack."""
     return _LOCAL if _WITH_GPU.match(instance_type) else instance_type
 
 

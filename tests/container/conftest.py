@@ -60,7 +60,9 @@ def training_image(base_image: str, tmp_path_factory: pytest.TempPathFactory) ->
         return images.built_for_training("cpu", base_image)
     wheel = torch_wheel.lying_here(base_image)
     if wheel is None:
-        pytest.skip("PyTorch's index of CPU wheels has none here for the base's Python, nor has PIP_FIND_LINKS")
+        pytest.skip(
+            "PyTorch's index of CPU wheels has none here for the base's Python, nor has PIP_FIND_LINKS"
+        )
     print(f"built with {wheel.name} in place of the pinned PyTorch")
     source, options = torch_wheel.context_with(wheel, tmp_path_factory.mktemp("context"))
     return images.built_for_training("cpu", base_image, source, options)

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from tools.pins import ROOT, SERVING, TRAINING
+from tools.pins import SERVING, TRAINING
 
 CERTIFICATES = "/etc/ssl/certs/ca-certificates.crt"
 NATIVE = ""
@@ -47,7 +47,9 @@ def base(folder: Path, architecture: str = NATIVE) -> str:
 
 def built(target: str, on: str, architecture: str = NATIVE) -> str:
     """The name of a target of inference_code/Dockerfile, built on the base image `on`."""
-    return _built(SERVING, target, f"localhost/classifier-test-{target}:{architecture or 'latest'}", on, architecture)
+    return _built(
+        SERVING, target, f"localhost/classifier-test-{target}:{architecture or 'latest'}", on, architecture
+    )
 
 
 def built_for_training(target: str, on: str, source: Path = TRAINING, options: Sequence[str] = ()) -> str:

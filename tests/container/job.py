@@ -1,7 +1,7 @@
 """One training job in containers of the training image, laid out and started as SageMaker does.
 
-/opt/ml is mounted and `train` the only argument; the container is its image's user and reaches no network. Two
-instances are two containers with a wire between them and no other way out.
+/opt/ml is mounted and `train` the only argument; the container is its image's user and reaches no network.
+Two instances are two containers with a wire between them and no other way out.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The training image's gpu target as far as a machine without a GPU can tell.
 
-Like the serving image's it takes 20 GB of disk for a while, so it is built only where GPU_IMAGE is set. NVIDIA's
-libraries for older drivers are in it where the build could reach NVIDIA.
+Like the serving image's it takes 20 GB of disk for a while, so it is built only where GPU_IMAGE is set.
+NVIDIA's libraries for older drivers are in it where the build could reach NVIDIA.
 """
 
 from __future__ import annotations
@@ -48,7 +48,12 @@ def test_without_a_driver_a_job_on_a_gpu_instance_fails_and_names_what_is_there(
 ) -> None:
     done, code, log = job.run(image, job.lay_out(tmp_path / "ml", TINY, instance_type="ml.g5.xlarge"))
     assert code == 1
-    for named in ("NoGpu: ml.g5.xlarge", "driver none", f"CUDA {torch.version.cuda}", "NVIDIA_VISIBLE_DEVICES=all"):
+    for named in (
+        "NoGpu: ml.g5.xlarge",
+        "driver none",
+        f"CUDA {torch.version.cuda}",
+        "NVIDIA_VISIBLE_DEVICES=all",
+    ):
         assert named in done.failure, done.failure
     assert "epoch=" not in log
 

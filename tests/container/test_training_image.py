@@ -1,5 +1,5 @@
-"""The training image's cpu target as it is built, and whole jobs in it as SageMaker runs them; then its model in
-the serving image.
+"""The training image's cpu target as it is built, whole jobs in it as SageMaker runs them, and its model in the
+serving image.
 """
 
 from __future__ import annotations
@@ -35,12 +35,22 @@ def trained(training_image: str, tmp_path_factory: pytest.TempPathFactory) -> tu
 def test_both_images_have_the_size_that_is_said(training_image: str, image: str, base_image: str) -> None:
     base = images.megabytes(base_image)
     training, serving = (images.megabytes(each) - base for each in (training_image, image))
-    print(f"on a base of {base:.0f} MB the training image adds {training:.0f} MB, the serving image {serving:.0f}")
+    print(f"to a base of {base:.0f} MB training adds {training:.0f} MB, serving {serving:.0f} MB")
     assert training < MOST_MEGABYTES
 
 
 def test_no_cuda_and_no_triton_is_in_it(training_image: str) -> None:
-    ask = [*RUNTIME, "run", "--rm", "--network", "none", *job.LIMITS, "--entrypoint", "python", training_image]
+    ask = [
+        *RUNTIME,
+        "run",
+        "--rm",
+        "--network",
+        "none",
+        *job.LIMITS,
+        "--entrypoint",
+        "python",
+        training_image,
+    ]
     found = subprocess.run(
         [*ask, "-m", "pip", "list", "--format=freeze"], check=True, capture_output=True, text=True
     ).stdout.lower()
@@ -68,10 +78,14 @@ def test_the_serving_image_serves_what_the_training_image_trained(
     container.start(done.base / "model")
     container.wait("ready")
     pictures = sorted((done.base / "input" / "data" / "test").glob("*/*.png"))
-    answers = [container.ask("POST", "/invocations", path.read_bytes(), Content_Type="image/png") for path in pictures]
+    answers = [
+        container.ask("POST", "/invocations", path.read_bytes(), Content_Type="image/png")
+        for path in pictures
+    ]
     assert {status for status, _ in answers} == {200}
     right = [
-        answer["predicted_class"] == path.parent.name for path, (_, answer) in zip(pictures, answers, strict=True)
+        answer["predicted_class"] == path.parent.name
+        for path, (_, answer) in zip(pictures, answers, strict=True)
     ]
     told = json.loads((done.base / "output" / "data" / "evaluation.json").read_text())["test"]
     assert sum(right) == round(told["accuracy"] * len(pictures))

@@ -1,7 +1,7 @@
 """PyTorch without CUDA for the training image's cpu target: from its own index, or a wheel that lies here.
 
-The pins are for the Dockerfile's Python. Where the base has another, or PyTorch's index cannot be reached, the
-image is built with whatever CPU wheel for the base's Python is in one of PIP_FIND_LINKS' folders: another
+The pins are for the Dockerfile's Python. Where the base has another, or PyTorch's index cannot be reached,
+the image is built with whatever CPU wheel for the base's Python is in one of PIP_FIND_LINKS' folders: another
 version maybe, all else as the Dockerfile says.
 """
 

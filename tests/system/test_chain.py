@@ -198,9 +198,9 @@ def test_ecr_keeps_the_image_that_the_model_runs_in(deployment: Deployment) -> N
     package = deployment.client("sagemaker").describe_model_package(ModelPackageName=arn)
     image = package["InferenceSpecification"]["Containers"][0]["Image"]
     repository, _, tag = image.partition("/")[2].partition(":")
-    (found,) = deployment.client("ecr").describe_images(repositoryName=repository, imageIds=[{"imageTag": tag}])[
-        "imageDetails"
-    ]
+    (found,) = deployment.client("ecr").describe_images(
+        repositoryName=repository, imageIds=[{"imageTag": tag}]
+    )["imageDetails"]
     assert f"model-{arn.rpartition('/')[2]}" in found["imageTags"]
 
 

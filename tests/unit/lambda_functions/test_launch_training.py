@@ -319,9 +319,13 @@ def test_the_last_training_of_a_search_on_gpus_runs_in_the_image_with_cuda(world
     assert started(world)["AlgorithmSpecification"]["TrainingImage"].endswith("/training-gpu:1")
 
 
-@pytest.mark.parametrize(("instance_type", "image"), [("ml.c7i.xlarge", "training:1"), ("ml.g6.xlarge", "training-gpu:1")])
+@pytest.mark.parametrize(
+    ("instance_type", "image"), [("ml.c7i.xlarge", "training:1"), ("ml.g6.xlarge", "training-gpu:1")]
+)
 def test_by_hand_the_image_is_the_one_for_the_instance(world: World, instance_type: str, image: str) -> None:
-    handler({"recipe": "digits", "dataset": "digits", "resources": {"instance_type": instance_type}}, Context())
+    handler(
+        {"recipe": "digits", "dataset": "digits", "resources": {"instance_type": instance_type}}, Context()
+    )
     assert started(world)["AlgorithmSpecification"]["TrainingImage"].endswith(f"/{image}")
 
 

@@ -44,7 +44,10 @@ def test_the_tag_of_a_version_that_is_gone_is_taken_away_and_no_other(world: Wor
     handler(ended(train(world)), Context())
     assert set(world.ecr.tags) == {"1", "seven", "model-1"}
     del world.sagemaker.packages[package_arn(1)]
-    world.sagemaker.packages[package_arn(2)] = {"ModelPackageGroupName": "demo", "ModelPackageArn": package_arn(2)}
+    world.sagemaker.packages[package_arn(2)] = {
+        "ModelPackageGroupName": "demo",
+        "ModelPackageArn": package_arn(2),
+    }
     handler(ended(train(world, "r-2")), Context())
     assert "model-1" not in world.ecr.tags
 

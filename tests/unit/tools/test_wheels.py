@@ -70,7 +70,9 @@ def tags_of_the_image(architecture: str, glibc: int) -> set[tags.Tag]:
 def problems(index: str, wanted: list[Pin], supported: set[tags.Tag]) -> Iterator[str]:
     """What a build would stumble over."""
     with ThreadPoolExecutor(AT_ONCE) as several:
-        for pin, found in zip(wanted, several.map(lambda pin: wheels(index, pin, supported), wanted), strict=True):
+        for pin, found in zip(
+            wanted, several.map(lambda pin: wheels(index, pin, supported), wanted), strict=True
+        ):
             if not found:
                 yield f"{pin.requirement} has no wheel"
             for name, digest in found.items():
@@ -112,7 +114,7 @@ def test_pytorch_without_cuda_has_a_wheel_in_its_own_index(architecture: str, pa
 
 
 def test_a_package_that_would_have_to_be_built_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As pyinstrument-cext was, which has no wheel for the image's Python: the first build would have failed."""
+    """As pyinstrument-cext was, which has no wheel for the image's Python: no build could succeed."""
     names = ("pyinstrument_cext-0.2.4-cp38-cp38-manylinux2010_x86_64.whl", "pyinstrument_cext-0.2.4.tar.gz")
     monkeypatch.setitem(globals(), "files", lambda *_: tuple((name, "a" * 64) for name in names))
     pin = Pin("pyinstrument-cext", "0.2.4", "", ("sha256:" + "a" * 64,))

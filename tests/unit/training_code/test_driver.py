@@ -17,7 +17,9 @@ from tests.unit.training_code.test_job import run
 from training_code import driver, entrypoint
 from training_code.errors import NoGpu
 
-NVRM = "NVRM version: NVIDIA UNIX Open Kernel Module for x86_64  {}  Release Build  (builder@host)  Mon Nov 2\n"
+NVRM = (
+    "NVRM version: NVIDIA UNIX Open Kernel Module for x86_64  {}  Release Build  (builder@host)  Mon Nov 2\n"
+)
 pytestmark = pytest.mark.skipif(torch.cuda.is_available(), reason="about machines whose GPU cannot be used")
 
 
@@ -80,7 +82,10 @@ def test_a_driver_that_needs_no_help_is_left_alone(
     ("line", "version"),
     [
         (NVRM.format("570.86.15"), "570.86.15"),
-        ("NVRM version: NVIDIA UNIX x86_64 Kernel Module  535.183.01  Sun May 12 2024\nGCC version: 13", "535.183.01"),
+        (
+            "NVRM version: NVIDIA UNIX x86_64 Kernel Module  535.183.01  Sun May 12 2024\nGCC version: 13",
+            "535.183.01",
+        ),
         ("nothing of the kind", ""),
     ],
 )
@@ -125,7 +130,9 @@ def test_jobs_and_launchers_know_the_same_instances_as_gpus() -> None:
     model = botocore.session.get_session().get_service_model("sagemaker")
     types = model.shape_for("TrainingInstanceType").enum  # type: ignore[attr-defined]
     assert {"ml.g5.xlarge", "ml.p4d.24xlarge", "ml.c7i.2xlarge"} <= set(types)
-    assert [each for each in types if GPU.match(each)] == [each for each in types if driver._WITH_GPU.match(each)]
+    assert [each for each in types if GPU.match(each)] == [
+        each for each in types if driver._WITH_GPU.match(each)
+    ]
 
 
 def on(base: Path, instance_type: str) -> Path:

@@ -18,7 +18,14 @@ def test_the_image_installs_the_versions_that_are_tested_here() -> None:
     locked = {(pin.name, pin.version) for pin in pins.read(pins.LAPTOP)}
     for target in ("training-cpu", "training-gpu"):
         ours = {(pin.name, pin.version) for path in pins.SETS[target] for pin in pins.read(path)}
-        assert {name for name, _ in ours} >= {"torch", "safetensors", "numpy", "pillow", "smdebug", "openvino"}
+        assert {name for name, _ in ours} >= {
+            "torch",
+            "safetensors",
+            "numpy",
+            "pillow",
+            "smdebug",
+            "openvino",
+        }
         assert ours <= locked
 
 
