@@ -1,4 +1,4 @@
-"""The training image's cpu target: how big it is, whole jobs in it as SageMaker runs them, and its model in the
+"""The training image's cpu target: its size, whole jobs in it as SageMaker runs them, and its model in the
 serving image.
 """
 
