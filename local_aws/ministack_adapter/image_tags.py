@@ -35,7 +35,7 @@ def install() -> None:
 
 
 def _untag(repository: str, image_id: dict[str, str]) -> str:
-    """Take a tag from an image that has others: the image's digest; empty wherethis does not apply."""
+    """Take a tag from an image that has others: the image's digest; empty where it has no other."""
     tag = image_id.get("imageTag")
     found = ecr._find_image(repository, image_id) if tag and "imageDigest" not in image_id else None
     if not found or len(found["imageTags"]) < 2:
