@@ -35,7 +35,7 @@ format: install ## let ruff put the code in order
 	ruff format . && ruff check --fix .
 
 unit: install ## fast tests: no server, and no network but for the pins, which are looked up in the package index
-	pytest -q -n 2 tests/unit
+	pytest -q -n 2 --dist worksteal tests/unit
 
 infrastructure: install ## synthesised templates: claims, cdk-nag, cfn-lint, baselines
 	pytest -q -n 2 tests/infrastructure

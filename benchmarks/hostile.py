@@ -121,7 +121,7 @@ def _server(parts: list[str], scratch: Path, rows: list[Row]) -> float:
         # What a server needs once for every decoder it has used is no growth.
         warm = list(hostile_pictures.mutated(300, SEED + 1))
         asyncio.run(_sent(place, [*warm, *[Case("good", good)] * 200], AT_ONCE))
-        before = running.memory_mb()
+        before = running.resident_mb()
         if "pictures" in parts:
             cases = list(hostile_pictures.mutated(PICTURES, SEED))
             rows.append(_judged("server: pictures", cases, asyncio.run(_sent(place, cases, AT_ONCE))))
@@ -132,7 +132,7 @@ def _server(parts: list[str], scratch: Path, rows: list[Row]) -> float:
             rows.append(asyncio.run(_misused(place)))
             rows.append(asyncio.run(_crowded(place)))
         asyncio.run(_sent(place, [Case("good", good)] * 50, AT_ONCE))
-        return running.memory_mb() - before
+        return running.resident_mb() - before
 
 
 async def _sent(place: Place, cases: list[Case], at_once: int) -> list[Answered]:

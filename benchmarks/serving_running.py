@@ -91,6 +91,17 @@ class Running:
                 total += process.memory_full_info().pss
         return total / 1e6
 
+    def resident_mb(self) -> float:
+        """Of the whole tree, shared pages counted with each process (RSS).
+
+        Unlike PSS it does not change when others on this machine begin or end to use the same libraries.
+        """
+        total = 0
+        for process in self._tree():
+            with contextlib.suppress(psutil.NoSuchProcess):
+                total += process.memory_info().rss
+        return total / 1e6
+
     def log_position(self) -> int:
         """How long its log is now."""
         return self._log.stat().st_size

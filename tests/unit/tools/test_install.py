@@ -67,7 +67,9 @@ def test_of_two_installs_at_once_the_second_waits_and_does_nothing(checkout: Pat
     shutil.copytree(ROOT / "tools" / "cdk", checkout / "tools" / "cdk", dirs_exist_ok=True)
     programs = {
         ".venv/bin/uv": f"echo uv >>{checkout}/log; sleep 1",
-        ".venv/bin/python": f"echo {checkout}",  # where it finds its Node
+        # It compiles what jobs import, and says where it finds its Node.
+        ".venv/bin/python": f'[ "$2" = compileall ] && echo "$2" >>{checkout}/log; echo {checkout}',
+        ".venv/lib/python3.11/site-packages/torch/__init__.py": "",
         "bin/node": "exit 0",
     }
     for path, does in programs.items():
@@ -81,5 +83,5 @@ def test_of_two_installs_at_once_the_second_waits_and_does_nothing(checkout: Pat
     second = subprocess.run(command, cwd=checkout, capture_output=True, text=True, timeout=60)
     assert first.wait(60) == second.returncode == 0, second.stderr
     assert "Another install is at work" in second.stdout
-    assert (checkout / "log").read_text().split() == ["uv", "uv"]
+    assert (checkout / "log").read_text().split() == ["uv", "compileall", "uv"]
     assert (checkout / ".local").stat().st_mode & 0o077 == 0

@@ -128,7 +128,8 @@ def test_a_users_mistake_is_one_message_without_a_traceback(
 
 
 def test_a_fault_of_the_program_keeps_its_traceback(pictures: Path, tmp_path: Path) -> None:
-    base = job_folder(tmp_path / "base", pictures, TINY | {"epochs": "1"})
+    trial = {"epochs": "1", "trainable_from": "fc", "_tuning_objective_metric": "valid_accuracy"}
+    base = job_folder(tmp_path / "base", pictures, TINY | trial)
     (base / "model").write_text("in the way")
     code, log = run(base)
     assert code == 1
@@ -150,47 +151,6 @@ def test_the_image_only_trains(tmp_path: Path, arguments: tuple[str, ...]) -> No
     assert "start it with the argument 'train'" in log
 
 
-@pytest.mark.skipif(torch.cuda.is_available(), reason="a GPU's reproducible mode imports the compiler")
-def test_a_whole_job_imports_neither_torchvision_nor_the_compiler(
-    whole: tuple[Path, str], pictures: Path, tmp_path: Path
-) -> None:
-    asked = TINY | {"epochs": "1", "trainable_from": "fc", "weights": "pretrained"}
-    base = job_folder(tmp_path / "base", pictures, asked)
-    (base / "input" / "data" / "pretrained").symlink_to(whole[0] / "model")
-    check = (
-        "import sys, training_code.__main__ as job; assert job.main() == 0;"
-        "print([name for name in ('torchvision', 'torch._dynamo', 'sympy', 'pandas', 'smdebug', 'psutil')"
-        " if name in sys.modules])"
-    )
-    said = subprocess.run(
-        [sys.executable, "-c", check],
-        cwd=Path(entrypoint.__file__).parents[1],
-        env=os.environ | {"SAGEMAKER_BASE_DIR": str(base), "OMP_NUM_THREADS": "1"},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert said.stdout.splitlines()[-1] == "[]"
-
-
-@pytest.mark.parametrize("watched", [{}, {"profile": "on"}], ids=["plain", "profiled"])
-def test_neither_smdebug_nor_its_old_protobuf_is_imported_unless_debugging_is_on(
-    watched: dict[str, str], pictures: Path, tmp_path: Path
-) -> None:
-    """smdebug forbids every protobuf without known faults, so only who asks for its rules has it: not the
-    training process, nor one that it starts.
-    """
-    base = job_folder(tmp_path / "base", pictures, TINY | {"epochs": "1", "trainable_from": "fc"} | watched)
-    told = tmp_path / "imports"
-    (base / "input" / "data" / "code" / "sitecustomize.py").write_text(IMPORTS.format(told=str(told)))
-    code, log = run(base)
-    assert code == 0, log
-    imports = {tuple(line.split()) for line in told.read_text().splitlines()}
-    assert len({process for process, _ in imports}) == (3 if watched else 1), "the rules and the sampler too"
-    modules = {module for _, module in imports}
-    assert not {name for name in modules if name.startswith(("smdebug", "google"))}
-
-
 IMPORTS = """
 import os, sys
 class Tell:
@@ -200,3 +160,54 @@ class Tell:
 sys.meta_path.insert(0, Tell)
 """
 """Read by every Python process that finds it as `sitecustomize`: what it looks for to import."""
+
+Imports = dict[str, set[str]]
+
+
+def imports(base: Path) -> Imports:
+    """Run the job; what each of its processes looked for to import."""
+    told = base / "imports"
+    (base / "input" / "data" / "code" / "sitecustomize.py").write_text(IMPORTS.format(told=str(told)))
+    code, log = run(base)
+    assert code == 0, log
+    found: Imports = {}
+    for line in told.read_text().splitlines():
+        process, module = line.split()
+        found.setdefault(process, set()).add(module)
+    return found
+
+
+@pytest.fixture(scope="module")
+def plain(whole: tuple[Path, str], pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> Imports:
+    """What a job without debugging imports that starts from given weights."""
+    asked = TINY | {"epochs": "1", "trainable_from": "fc", "weights": "pretrained"}
+    base = job_folder(tmp_path_factory.mktemp("plain") / "base", pictures, asked)
+    (base / "input" / "data" / "pretrained").symlink_to(whole[0] / "model")
+    return imports(base)
+
+
+@pytest.fixture(scope="module")
+def profiled(pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> Imports:
+    """What a profiled one imports."""
+    asked = TINY | {"epochs": "1", "trainable_from": "fc", "profile": "on"}
+    return imports(job_folder(tmp_path_factory.mktemp("profiled") / "base", pictures, asked))
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="a GPU's reproducible mode imports the compiler")
+def test_a_whole_job_imports_neither_torchvision_nor_the_compiler(plain: Imports) -> None:
+    (modules,) = plain.values()
+    assert {"torch", "training_code.loop", "openvino"} <= modules, "it trained, and wrote its serving form"
+    assert not modules & {"torchvision", "torch._dynamo", "sympy", "pandas", "smdebug", "psutil"}
+
+
+@pytest.mark.parametrize(("watched", "processes"), [("plain", 1), ("profiled", 3)])
+def test_neither_smdebug_nor_its_old_protobuf_is_imported_unless_debugging_is_on(
+    watched: str, processes: int, request: pytest.FixtureRequest
+) -> None:
+    """smdebug forbids every protobuf without known faults, so only who asks for its rules has it: not the
+    training process, nor one that it starts.
+    """
+    found: Imports = request.getfixturevalue(watched)
+    assert len(found) == processes, "of a profiled job the rules and the sampler too"
+    modules = set().union(*found.values())
+    assert not {name for name in modules if name.startswith(("smdebug", "google"))}

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import os
 import shutil
-import socket
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from torch.multiprocessing.spawn import spawn
 
 from tests.unit.training_code.samples import COUNTS, TINY, load, numbers, train
+from tests.unit.training_code.together import in_two
 from training_code import data, split
 from training_code.config import parse
 from training_code.errors import TrainingError, UnusableDataset
@@ -119,20 +118,9 @@ CLAIMS: dict[str, Claim] = {
 }
 
 
-def _one_of_two(rank: int, port: int, pictures: str, folder: str) -> None:
-    torch.set_num_threads(1)
-    os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "RANK": str(rank)}
-    os.environ |= {
-        "WORLD_SIZE": "2",
-        "LOCAL_RANK": str(rank),
-        "LOCAL_WORLD_SIZE": "2",
-        "OMP_NUM_THREADS": "1",
-    }
-    world = World.join()
+def _claims(world: World, pictures: Path, folder: Path) -> None:
     for name, claim in CLAIMS.items():
-        torch.save(claim(world, Path(pictures), Path(folder)), Path(folder) / f"{name}-{rank}.pt")
-    world.leave()
-    world.end(0)
+        torch.save(claim(world, pictures, folder), folder / f"{name}-{world.rank}.pt")
 
 
 @pytest.fixture(scope="module")
@@ -149,10 +137,7 @@ def spoiled(pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def found(spoiled: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], list[Any]]:
     """What two processes found, by claim: a value from each."""
     folder = tmp_path_factory.mktemp("found")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    spawn(_one_of_two, (port, str(spoiled), str(folder)), nprocs=2)
+    in_two(_claims, spoiled, folder)
     return lambda claim: [torch.load(folder / f"{claim}-{rank}.pt") for rank in (0, 1)]
 
 

@@ -5,18 +5,16 @@ from __future__ import annotations
 import contextlib
 import io
 import json
-import os
 import re
-import socket
 from pathlib import Path
 
 import pytest
 import torch
 from torch import Tensor, distributed, nn
-from torch.multiprocessing.spawn import spawn
 
 from tests.unit.training_code.samples import TINY, job_folder, numbers, train
 from tests.unit.training_code.test_job import metrics, run
+from tests.unit.training_code.together import in_two
 from training_code import processes
 from training_code.config import parse
 from training_code.errors import InvalidHyperparameter
@@ -133,6 +131,19 @@ def test_one_process_that_fails_ends_all_with_one_message(
     assert "Traceback" not in log
 
 
+SLOW = """
+import os, time
+if "RANK" in os.environ:
+    from training_code import loop
+    step = loop._Training._step
+    def slow(self, *batch):
+        time.sleep(0.3)
+        step(self, *batch)
+    loop._Training._step = slow
+"""
+"""Read by every Python process that finds it as `sitecustomize`: the side process has the cores meanwhile."""
+
+
 def test_a_rule_that_the_first_process_sees_ends_both_with_the_best_epoch_tested(
     pictures: Path, tmp_path: Path
 ) -> None:
@@ -146,7 +157,9 @@ def test_a_rule_that_the_first_process_sees_ends_both_with_the_best_epoch_tested
         "debug_parameters": json.dumps({"overtraining": {"patience_train": 0, "patience_validation": 0}}),
         "on_trigger": "stop",
     }
-    code, log = run(job_folder(tmp_path / "job", pictures, TINY | told))
+    base = job_folder(tmp_path / "job", pictures, TINY | told)
+    (base / "input" / "data" / "code" / "sitecustomize.py").write_text(SLOW)
+    code, log = run(base)
     assert code == 0, log
     assert log.count("debugger: overtraining ends the training") == log.count("model of epoch") == 1
     assert len(re.findall("stopped at epoch", log)) == 1
@@ -180,11 +193,7 @@ def _stop_as_one(world: World, pictures: Path) -> None:
     assert both[0] == both[1]
 
 
-def _normalise(rank: int, port: int, folder: str, pictures: str) -> None:
-    torch.set_num_threads(1)
-    os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "RANK": str(rank)}
-    os.environ |= {"WORLD_SIZE": "2", "LOCAL_RANK": str(rank), "LOCAL_WORLD_SIZE": "2"}
-    world = World.join()
+def _normalise(world: World, folder: Path, pictures: Path) -> None:
     torch.manual_seed(0)
     whole = torch.randn(7, 3, 4, 4) * 5 + 2
     plain, both = nn.Sequential(nn.BatchNorm2d(3)), nn.Sequential(nn.BatchNorm2d(3))
@@ -201,13 +210,11 @@ def _normalise(rank: int, port: int, folder: str, pictures: str) -> None:
     assert torch.allclose(both[0].running_var, plain[0].running_var, rtol=1e-5)
     assert torch.allclose(both.eval()(whole), plain.eval()(whole), atol=1e-5)
     _step_as_one(world)
-    _stop_as_one(world, Path(pictures))
-    assert world.any(rank == 1)
+    _stop_as_one(world, pictures)
+    assert world.any(world.rank == 1)
     assert not world.any(False)
-    assert list(world.gathered(rank)) == [0, 1]
-    world.leave()
-    (Path(folder) / str(rank)).touch()
-    world.end(0)
+    assert list(world.gathered(world.rank)) == [0, 1]
+    (folder / str(world.rank)).touch()
 
 
 def _step_as_one(world: World) -> None:
@@ -233,10 +240,7 @@ def _step_as_one(world: World) -> None:
 def test_batch_statistics_gradients_and_the_last_step_of_two_processes_are_those_of_one(
     pictures: Path, tmp_path: Path
 ) -> None:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    spawn(_normalise, (port, str(tmp_path), str(pictures)), nprocs=2)
+    in_two(_normalise, tmp_path, pictures)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["0", "1"]
 
 

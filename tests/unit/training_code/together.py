@@ -1,0 +1,37 @@
+"""Two processes that train together, for claims that need no whole job."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import socket
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch.multiprocessing.spawn import start_processes
+
+from training_code.world import World
+
+
+def in_two(work: Callable[..., None], *arguments: Any) -> None:
+    """Do `work(world, *arguments)` in two processes that meet as torchrun's do; their errors are raised here.
+
+    They are forked from one that has done nothing but import torch, which takes longer than most of the work.
+    """
+    multiprocessing.set_forkserver_preload(["torch", "torch.distributed"])
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    start_processes(_one_of_two, (port, work, arguments), nprocs=2, start_method="forkserver")
+
+
+def _one_of_two(rank: int, port: int, work: Callable[..., None], arguments: tuple[Any, ...]) -> None:
+    torch.set_num_threads(1)
+    os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "RANK": str(rank)}
+    os.environ |= {"WORLD_SIZE": "2", "LOCAL_RANK": str(rank), "LOCAL_WORLD_SIZE": "2"}
+    os.environ |= {"OMP_NUM_THREADS": "1"}
+    world = World.join()
+    work(world, *arguments)
+    world.leave()
+    world.end(0)
