@@ -79,11 +79,11 @@ DERIVED: Final = (
     *(
         Derived(
             folder / "requirements-gpu.txt",
-            "weights",
+            group,
             "PyTorch for the gpu image, with the CUDA libraries it was built for.",
             keep=_is_cuda,
         )
-        for folder in (SERVING, TRAINING)
+        for folder, group in ((SERVING, "weights"), (TRAINING, "training"))
     ),
     Derived(
         TRAINING / "requirements.txt",

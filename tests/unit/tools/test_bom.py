@@ -54,7 +54,7 @@ def test_an_images_bill_has_its_base_and_all_it_installs(written: dict[str, Any]
 
 
 def test_of_two_versions_the_one_for_the_images_python_is_listed(written: dict[str, Any]) -> None:
-    networkx = [each for each in purls(written["training"]) if each.startswith("pkg:pypi/networkx@")]
+    networkx = [each for each in purls(written["training-cpu"]) if each.startswith("pkg:pypi/networkx@")]
     assert len(networkx) == 1
     later = next(
         pin
