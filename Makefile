@@ -34,7 +34,7 @@ lint: install ## ruff and mypy
 format: install ## let ruff put the code in order
 	ruff format . && ruff check --fix .
 
-unit: install ## fast tests: no network, no server
+unit: install ## fast tests: no server, and no network but for the pins, which are looked up in the package index
 	pytest -q -n 2 --dist worksteal tests/unit
 
 infrastructure: install ## synthesised templates: claims, cdk-nag, cfn-lint, baselines
@@ -43,7 +43,7 @@ infrastructure: install ## synthesised templates: claims, cdk-nag, cfn-lint, bas
 system: install ## the local AWS, the real CDK CLI, real training, real HTTP
 	pytest -q -n 2 --dist loadfile tests/system
 
-test-container: install ## build the serving image and run it for real, as root (GPU_IMAGE=1, ARM64_IMAGE=1: these too)
+test-container: install ## build both images and run them for real, as root (GPU_IMAGE=1, ARM64_IMAGE=1: these too)
 	pytest -q tests/container
 
 test-page: install ## the page in headless Chromium (apt-get install chromium), screenshots in .local/page

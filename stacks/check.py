@@ -125,6 +125,7 @@ def _recipe(path: Path, settings: Settings) -> dict[str, Any]:
         training_volume_gb=settings.training.volume_gb,
         max_runtime_minutes=settings.training.max_runtime_minutes,
         training_image="",
+        training_image_gpu="",
         training_role_arn="",
         **nowhere,
     )

@@ -2,7 +2,8 @@
 Docker here.
 
 Costs: build minutes when the image's sources change, and storage per gigabyte and month of the images kept in
-ECR. Old images stay (the last twenty), for a model in the registry runs in the image it was registered with.
+ECR: the newest few, and those that models in the registry run in. ECR knows the latter by tags, which
+register-model puts on and takes away.
 """
 
 from __future__ import annotations
@@ -16,7 +17,10 @@ from deploy_time_build import ContainerImageBuild
 from stacks.folders import Folders
 from stacks.review import accept
 
-IMAGES_KEPT = 20
+IMAGES_KEPT = 3
+"""The one in force, the one to go back to, and one that a search or job of before the last change may still
+start from. A model's image is kept besides."""
+ALL = 9999
 
 
 class ContainerImage(Construct):
@@ -25,10 +29,12 @@ class ContainerImage(Construct):
     Attributes:
         uri: what SageMaker is told to run.
         repository_arn: what a role must be allowed to pull.
+        repository_name: of the repository made here; empty where the user names the image.
     """
 
     uri: str
     repository_arn: str
+    repository_name: str = ""
 
     def __init__(
         self,
@@ -38,8 +44,15 @@ class ContainerImage(Construct):
         folder: str,
         folders: Folders,
         image_uri: str,
-        target: str | None = None,
+        target: str,
+        kept_tag: str = "",
     ) -> None:
+        """Build it.
+
+        Args:
+            target: of the Dockerfile.
+            kept_tag: images with a tag that begins so are kept however old they are.
+        """
         super().__init__(scope, construct_id)
         if image_uri:
             self.uri = image_uri
@@ -51,7 +64,7 @@ class ContainerImage(Construct):
             image_scan_on_push=True,
             empty_on_delete=True,
             removal_policy=RemovalPolicy.DESTROY,
-            lifecycle_rules=[ecr.LifecycleRule(max_image_count=IMAGES_KEPT)],
+            lifecycle_rules=_lifecycle(kept_tag),
         )
         directory, exclude = folders.image_context(folder)
         build = ContainerImageBuild(
@@ -65,7 +78,22 @@ class ContainerImage(Construct):
             repository=repository,
         )
         self.uri = build.image_uri
-        self.repository_arn = repository.repository_arn
+        self.repository_arn, self.repository_name = repository.repository_arn, repository.repository_name
+
+
+def _lifecycle(kept_tag: str) -> list[ecr.LifecycleRule]:
+    """An image that a rule's tags match is no longer expired by the rules after it, so the first one, which
+    expires none, keeps what it matches.
+    https://docs.aws.amazon.com/AmazonECR/latest/userguide/LifecyclePolicies.html
+    """
+    kept = ecr.LifecycleRule(
+        rule_priority=1,
+        tag_prefix_list=[kept_tag],
+        max_image_count=ALL,
+        description="Models in the registry run in these.",
+    )
+    newest = ecr.LifecycleRule(rule_priority=2, max_image_count=IMAGES_KEPT, description="The newest ones.")
+    return [kept, newest] if kept_tag else [newest]
 
 
 def accept_build_project(stack: Stack) -> None:

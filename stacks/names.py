@@ -27,6 +27,8 @@ CAPTURED = "captured"
 """Prefixes of the artifacts bucket. `features` is what frozen stages computed, for other jobs on the same
 data; `weights` is where users put their own pretrained weights."""
 
+MODEL_TAG = "model-"
+"""Before a version of the registry: the tag that keeps the serving image it runs in."""
 NO_CHAMPION = "none"
 VARIANT = "main"
 DRIFT_NAMESPACE = "Classifier/Drift"

@@ -26,7 +26,7 @@ from stacks import pipeline_permissions as permissions
 from stacks.context import Context
 from stacks.functions import PythonFunction
 from stacks.images import ContainerImage
-from stacks.names import DRIFT_NAMESPACE, VARIANT, arn
+from stacks.names import DRIFT_NAMESPACE, MODEL_TAG, VARIANT, arn
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +38,7 @@ class PipelineResources:
     code_prefix: str
     """`code/<hash>/` in the artifacts bucket."""
     training_image: ContainerImage
+    training_image_gpu: ContainerImage
     serving_image: ContainerImage
     training_role: iam.IRole
     topic: sns.ITopic
@@ -93,12 +94,17 @@ class Pipeline(Construct):
                 **{key.upper(): str(value) for key, value in asdict(settings.gate).items()},
                 "CHAMPION_PARAMETER": names.champion_parameter,
                 "NOTIFICATION_TOPIC_ARN": self._resources.topic.topic_arn,
+                **self._kept_images(),
             },
             permissions.register_model(self, self._context, self._resources),
             # It reads output.tar.gz of a training job, which a user's own code may fill.
             memory_mb=512,
             timeout_seconds=300,
         )
+
+    def _kept_images(self) -> Mapping[str, str]:
+        repository = self._resources.serving_image.repository_name
+        return {"SERVING_REPOSITORY": repository, "IMAGE_TAG_PREFIX": MODEL_TAG} if repository else {}
 
     def _promote_model(self) -> lambda_.Function:
         names = self._context.names
@@ -123,6 +129,7 @@ class Pipeline(Construct):
             "ARTIFACTS_BUCKET": resources.artifacts.bucket_name,
             "CODE_PREFIX": resources.code_prefix,
             "TRAINING_IMAGE": resources.training_image.uri,
+            "TRAINING_IMAGE_GPU": resources.training_image_gpu.uri,
             "TRAINING_ROLE_ARN": resources.training_role.role_arn,
             "TRAINING_INSTANCE_TYPE": training.instance_type,
             "TRAINING_VOLUME_GB": str(training.volume_gb),

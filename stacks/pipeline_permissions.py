@@ -81,7 +81,7 @@ def register_model(scope: Construct, context: Context, resources: PipelineResour
         iam.PolicyStatement(actions=["sagemaker:ListModelPackages"], resources=["*"]),  # knows no resource
         # The registry looks the image up in the caller's name.
         iam.PolicyStatement(
-            actions=["ecr:BatchGetImage", "ecr:DescribeImages"],
+            actions=["ecr:BatchGetImage", "ecr:DescribeImages", *_tag_images(resources)],
             resources=[resources.serving_image.repository_arn],
         ),
         iam.PolicyStatement(actions=["s3:GetObject"], resources=[artifacts.arn_for_objects(f"{JOBS}/*")]),
@@ -192,6 +192,11 @@ def _launch(scope: Construct, context: Context, resources: PipelineResources) ->
         _list(data),
         _publish(resources),
     )
+
+
+def _tag_images(resources: PipelineResources) -> Sequence[str]:
+    """A tag is put on an image by putting the image, and taken away by deleting what only the tag names."""
+    return ["ecr:PutImage", "ecr:BatchDeleteImage"] if resources.serving_image.repository_name else []
 
 
 def _list(bucket: s3.IBucket) -> iam.PolicyStatement:

@@ -40,7 +40,9 @@ def sagemaker_role(scope: Construct, construct_id: str, name: str, description: 
     return role
 
 
-def grant_training(role: iam.Role, data: s3.IBucket, artifacts: s3.IBucket, repository_arn: str) -> None:
+def grant_training(
+    role: iam.Role, data: s3.IBucket, artifacts: s3.IBucket, repository_arns: Sequence[str]
+) -> None:
     """What a training job does: read pictures, code and weights; keep checkpoints and what frozen
     stages compute; write its model and its log.
     """
@@ -61,7 +63,7 @@ def grant_training(role: iam.Role, data: s3.IBucket, artifacts: s3.IBucket, repo
             resources=[artifacts.bucket_arn],
             conditions={"StringLike": {"s3:prefix": [f"{prefix}/*" for prefix in read]}},
         ),
-        *_pull_image(repository_arn),
+        *_pull_image(repository_arns),
         *_write_logs_and_metrics(role, "/aws/sagemaker/TrainingJobs"),
     ):
         role.add_to_policy(statement)
@@ -70,7 +72,7 @@ def grant_training(role: iam.Role, data: s3.IBucket, artifacts: s3.IBucket, repo
 def grant_endpoint(
     role: iam.Role,
     artifacts: s3.IBucket,
-    repository_arn: str,
+    repository_arns: Sequence[str],
     log_group: str,
     project: str,
     *,
@@ -99,18 +101,18 @@ def grant_endpoint(
             actions=["cloudwatch:DescribeAlarms"],
             resources=[arn(role, "cloudwatch", "alarm", f"{project}-*", separator=":")],
         ),
-        *_pull_image(repository_arn),
+        *_pull_image(repository_arns),
         *_write_logs_and_metrics(role, log_group),
     ):
         role.add_to_policy(statement)
 
 
-def _pull_image(repository_arn: str) -> Sequence[iam.PolicyStatement]:
+def _pull_image(repository_arns: Sequence[str]) -> Sequence[iam.PolicyStatement]:
     return (
         iam.PolicyStatement(actions=["ecr:GetAuthorizationToken"], resources=["*"]),
         iam.PolicyStatement(
             actions=["ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"],
-            resources=[repository_arn],
+            resources=list(dict.fromkeys(repository_arns)),
         ),
     )
 

@@ -128,6 +128,13 @@ class TrainingSettings:
     """A training job is stopped after this long, whatever it does: the bound on its cost."""
     image_uri: str = setting("", _IMAGE_RULE)
     """An image to use instead of building training_code/Dockerfile at deploy time; empty: build."""
+    gpu_image_uri: str = setting("", _IMAGE_RULE)
+    """The same for jobs on instances with a GPU; empty: image_uri where that is given, else build."""
+
+    @property
+    def image_uri_for_gpu(self) -> str:
+        """The image named for instances with a GPU, if any."""
+        return self.gpu_image_uri or self.image_uri
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

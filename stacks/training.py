@@ -23,11 +23,12 @@ from stacks.alerts import AlertsTopic, DeadLetters
 from stacks.context import Context
 from stacks.functions import PythonFunction
 from stacks.images import ContainerImage, accept_build_project
-from stacks.names import CODE_ROOT, RECIPES, arn
+from stacks.names import CODE_ROOT, MODEL_TAG, RECIPES, arn
 from stacks.pipeline import Pipeline, PipelineResources
 from stacks.provided import adopt_provided_functions
 from stacks.roles import grant_endpoint, grant_training, sagemaker_role
 from stacks.serving_role import ServingDeploymentRole
+from stacks.settings import CPU, GPU
 
 
 class TrainingStack(Stack):
@@ -39,12 +40,19 @@ class TrainingStack(Stack):
             description="Tuning, training, registration and promotion of the image classifier.",
         )
         self._context = context
-        training_image = ContainerImage(
-            self,
-            "TrainingImageBuild",
-            folder="training_code",
-            folders=context.folders,
-            image_uri=settings.training.image_uri,
+        training_image, training_image_gpu = (
+            ContainerImage(
+                self,
+                construct_id,
+                folder="training_code",
+                folders=context.folders,
+                image_uri=image_uri,
+                target=target,
+            )
+            for construct_id, target, image_uri in (
+                ("TrainingImageBuild", CPU, settings.training.image_uri),
+                ("TrainingGpuImageBuild", GPU, settings.training.image_uri_for_gpu),
+            )
         )
         serving_image = ContainerImage(
             self,
@@ -53,6 +61,7 @@ class TrainingStack(Stack):
             folders=context.folders,
             image_uri=settings.serving.image_uri,
             target=settings.serving.image_target,
+            kept_tag=MODEL_TAG,
         )
         code_prefix = self._deploy_files(artifacts)
         registry = self._registry()
@@ -60,7 +69,8 @@ class TrainingStack(Stack):
         training_role = sagemaker_role(
             self, "TrainingJobRole", names.training_role, "What training jobs and tuning trials may do."
         )
-        grant_training(training_role, data, artifacts, training_image.repository_arn)
+        repositories = [image.repository_arn for image in (training_image, training_image_gpu)]
+        grant_training(training_role, data, artifacts, repositories)
         self._endpoint_logs()
         endpoint_role = sagemaker_role(
             self, "EndpointRole", names.endpoint_role, "What the endpoint's containers may do."
@@ -68,7 +78,7 @@ class TrainingStack(Stack):
         grant_endpoint(
             endpoint_role,
             artifacts,
-            serving_image.repository_arn,
+            [serving_image.repository_arn],
             self._serving_logs(),
             settings.project,
             captures=bool(settings.drift.capture_percent),
@@ -86,6 +96,7 @@ class TrainingStack(Stack):
                 artifacts=artifacts,
                 code_prefix=code_prefix,
                 training_image=training_image,
+                training_image_gpu=training_image_gpu,
                 serving_image=serving_image,
                 training_role=training_role,
                 topic=alerts.topic,
@@ -99,6 +110,7 @@ class TrainingStack(Stack):
             CfnOutput(self, f"{key}Function", value=function.function_name)
         CfnOutput(self, "ModelPackageGroup", value=registry.model_package_group_name)
         CfnOutput(self, "TrainingImage", value=training_image.uri)
+        CfnOutput(self, "TrainingGpuImage", value=training_image_gpu.uri)
         CfnOutput(self, "ServingImage", value=serving_image.uri)
         CfnOutput(self, "DeadLetterQueueUrl", value=dead_letters.queue.queue_url)
 

@@ -28,10 +28,10 @@ from typing import Final
 from urllib.request import urlopen
 
 from tools import npm, pins, registry
-from tools.pins import ROOT, SERVING, Pin
+from tools.pins import ROOT, SERVING, TRAINING, Pin
 
 CDK: Final = ROOT / "tools" / "cdk"
-DOCKERFILES: Final = (SERVING / "Dockerfile", ROOT / "training_code" / "Dockerfile")
+DOCKERFILES: Final = (SERVING / "Dockerfile", TRAINING / "Dockerfile")
 _UV: Final = (sys.executable, "-m", "uv", "pip", "compile")
 _FIXED: Final = ("--quiet", "--universal", "--generate-hashes", "--no-emit-index-url")
 _BASE = re.compile(r"^ARG BASE_IMAGE=(\S+)$", re.MULTILINE)
@@ -76,13 +76,21 @@ DERIVED: Final = (
         keep=lambda pin: not _is_cuda(pin),
         besides=(SERVED,),
     ),
-    Derived(
-        SERVING / "requirements-gpu.txt",
-        "weights",
-        "PyTorch for the gpu image, with the CUDA libraries it was built for.",
-        keep=_is_cuda,
+    *(
+        Derived(
+            folder / "requirements-gpu.txt",
+            group,
+            "PyTorch for the gpu image, with the CUDA libraries it was built for.",
+            keep=_is_cuda,
+        )
+        for folder, group in ((SERVING, "weights"), (TRAINING, "training"))
     ),
-    Derived(pins.TRAINING, "training", "What the training image installs."),
+    Derived(
+        TRAINING / "requirements.txt",
+        "training",
+        "What every training image installs: all but PyTorch.",
+        keep=lambda pin: not _is_cuda(pin),
+    ),
     Derived(pins.UV, "installer", "What tools/install.sh begins with: it installs all else."),
 )
 
@@ -184,25 +192,24 @@ def _package_lock(folder: Path) -> Path:
 
 def _torch_cpu() -> list[Path]:
     """Step 4: the wheels for the image's Python, on both of its architectures."""
-    dockerfile = DOCKERFILES[0].read_text()
     version = next(pin.version for pin in pins.read(pins.LAPTOP) if pin.name == "torch")
-    page_url = f"{_only(_TORCH_INDEX, dockerfile)}/torch/"
+    page_url = f"{torch_index()}/torch/"
     tag = "cp" + "".join(base_image().tag.split("-")[0].split(".")[:2])
     try:
         with urlopen(page_url, timeout=20) as answer:  # noqa: S310 - the Dockerfile's address
             page = answer.read().decode()
         pin = _wheels(page, version, tag)
     except (OSError, ValueError) as error:
-        if [pin.version for pin in pins.read(pins.TORCH_CPU)] != [version]:
+        if any([pin.version for pin in pins.read(path)] != [version] for path in pins.TORCH_CPU):
             raise LockError(
                 f"torch is {version} now, and {page_url} does not say the hashes of its wheels without CUDA "
                 f"({error}). All else is locked; run `make lock` again where that index can be reached."
             ) from error
-        print(f"lock: {page_url} did not answer ({error}): {pins.TORCH_CPU.name} stays.", file=sys.stderr)
+        print(f"lock: {page_url} did not answer ({error}): {pins.TORCH_CPU[0].name} stays.", file=sys.stderr)
         return []
-    says = "PyTorch without CUDA, for the cpu image with WITH_TORCH: wheels of PyTorch's own index."
+    says = "PyTorch without CUDA, for the cpu images: wheels of PyTorch's own index."
     text = _text(f"{says} `make lock` read their hashes there.", [pin])
-    return [pins.TORCH_CPU] if _write(pins.TORCH_CPU, text) else []
+    return [path for path in pins.TORCH_CPU if _write(path, text)]
 
 
 def _wheels(page: str, version: str, tag: str) -> Pin:
@@ -211,6 +218,11 @@ def _wheels(page: str, version: str, tag: str) -> Pin:
     if set(found) != {"x86_64", "aarch64"}:
         raise ValueError(f"it has torch {version} for {tag} on {', '.join(found) or 'no architecture'}")
     return Pin("torch", version, "", tuple(sorted(f"sha256:{each}" for each in found.values())))
+
+
+def torch_index() -> str:
+    """PyTorch's own index of wheels without CUDA, as the Dockerfiles name it."""
+    return _only(_TORCH_INDEX, DOCKERFILES[0].read_text())
 
 
 def base_image() -> registry.Reference:

@@ -14,19 +14,22 @@ from typing import Final
 ROOT: Final = Path(__file__).resolve().parents[1]
 LAPTOP: Final = ROOT / "requirements.txt"
 SERVING: Final = ROOT / "inference_code"
-TRAINING: Final = ROOT / "training_code" / "requirements.txt"
+TRAINING: Final = ROOT / "training_code"
 UV: Final = ROOT / "tools" / "requirements-uv.txt"
 AUDIT: Final = ROOT / "tools" / "requirements-audit.txt"
 CHECKOV: Final = ROOT / "tools" / "requirements-checkov.txt"
 """A hundred packages that nothing here shares: they have an environment of their own."""
-TORCH_CPU: Final = SERVING / "requirements-torch-cpu.txt"
-"""PyTorch without CUDA, from an index of PyTorch's own: wheels of one version, other files than PyPI's."""
+TORCH_CPU: Final = tuple(folder / "requirements-torch-cpu.txt" for folder in (SERVING, TRAINING))
+"""PyTorch without CUDA, from an index of PyTorch's own: wheels of one version, other files than PyPI's. Both
+say the same, for an image is built from its own folder only.
+"""
 
 SETS: Final = {
     "laptop": (LAPTOP,),
     "serving-cpu": (SERVING / "requirements.txt", SERVING / "requirements-cpu.txt"),
     "serving-gpu": tuple(SERVING / f"requirements{part}.txt" for part in ("", "-torch", "-gpu")),
-    "training": (TRAINING,),
+    "training-cpu": tuple(TRAINING / f"requirements{part}.txt" for part in ("", "-torch-cpu")),
+    "training-gpu": tuple(TRAINING / f"requirements{part}.txt" for part in ("", "-gpu")),
 }
 """What is installed together, by the name of its bill of materials."""
 

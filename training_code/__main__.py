@@ -7,7 +7,7 @@ import sys
 import time
 from contextlib import nullcontext
 
-from training_code import artifact, champion, data, evaluation_size, export, loop, model, processes
+from training_code import artifact, champion, data, driver, evaluation_size, export, loop, model, processes
 from training_code.batches import Batches
 from training_code.checkpoints import Checkpoints
 from training_code.config import Config, parse
@@ -93,7 +93,9 @@ def main() -> int:
         job.begin()
     try:
         config = parse(job.hyperparameters())
-        if processes.needed(config, job.cluster()):
+        cluster = job.cluster()
+        driver.check(cluster.instance_type, allow_cpu=config.allow_cpu == "yes")
+        if processes.needed(config, cluster):
             return processes.start(config, job, stop)
         world = World.join()
         if not world.first:

@@ -36,7 +36,7 @@ OF_WATCHING: Final = frozenset(
 """Hyperparameters that change what is seen of a training, and nothing of what it comes to."""
 
 OF_NO_NUMBER: Final = OF_WATCHING | frozenset(
-    {"run", "feature_cache", "processes", "max_skipped", "checkpoint_minutes"}
+    {"run", "feature_cache", "processes", "max_skipped", "checkpoint_minutes", "allow_cpu"}
 )
 """Hyperparameters that change no number: a checkpoint may be resumed with another value."""
 
@@ -113,6 +113,9 @@ class Config:
     """Whether torch.compile rewrites the trained part. It takes a minute, and needs a C++ compiler."""
     processes: int = _number(0, 0, 64)
     """Processes per instance that train together; 0 is one per GPU, or one."""
+
+    allow_cpu: str = _one_of("no", "yes")
+    """Whether a job on a GPU instance whose GPU cannot be used trains on its processor instead."""
 
     checkpoint_minutes: float = _number(5.0, 0.0, 1440.0)
     """Minutes between two checkpoints within an epoch; 0 leaves it at one after each epoch."""

@@ -35,5 +35,9 @@ class OutOfMemory(TrainingError):
     """The machine's memory, or its GPU's, does not hold one step."""
 
 
+class NoGpu(TrainingError):
+    """The instance has a GPU, and PyTorch cannot use it."""
+
+
 class StoppedByRule(TrainingError):
     """A debugging rule ended the training before there was a model to keep."""

@@ -26,11 +26,14 @@ _FAILURE_CHARACTERS: Final = 1024
 
 @dataclass(frozen=True)
 class Cluster:
-    """The hosts of a job, the rank of this one, and the network interface by which they reach each other."""
+    """The hosts of a job, the rank of this one, the network interface by which they reach each other, and the
+    instance type of this one (empty where nothing says it).
+    """
 
     hosts: tuple[str, ...]
     rank: int
     interface: str
+    instance_type: str = ""
 
 
 @dataclass(frozen=True)
@@ -98,7 +101,12 @@ class Job:
             return Cluster(("localhost",), 0, "")
         told = json.loads(path.read_text(encoding="utf-8"))
         hosts = tuple(sorted(told["hosts"]))
-        return Cluster(hosts, hosts.index(told["current_host"]), told.get("network_interface_name", ""))
+        return Cluster(
+            hosts,
+            hosts.index(told["current_host"]),
+            told.get("network_interface_name", ""),
+            told.get("current_instance_type", ""),
+        )
 
     def hyperparameters(self) -> dict[str, str]:
         """The strings of hyperparameters.json; none when there is no such file.

@@ -201,7 +201,7 @@ def available_memory() -> int:
 
 def versions() -> dict[str, str]:
     """The libraries whose version can change a result, and Python's own."""
-    names = ("torch", "torchvision", "numpy", "pillow", "safetensors")
+    names = ("torch", "numpy", "pillow", "safetensors")
     return {"python": platform.python_version(), **{name: version(name) for name in names}}
 
 

@@ -1,4 +1,4 @@
-"""Starting weights: ImageNet's through torchvision, or a file in the channel `pretrained`.
+"""Starting weights: ImageNet's as torchvision publishes them, or a file in the channel `pretrained`.
 
 Nothing here executes what a file says: safetensors holds numbers only, and torch's own files are read with
 `weights_only`, which refuses pickled code. A file that is damaged, is no weights at all or belongs to another
@@ -22,7 +22,13 @@ from torch import Tensor
 from training_code.errors import UnusableWeights
 from training_code.resnet import resnet
 
-ARCHS: Final = ("resnet18", "resnet34", "resnet50")
+IMAGENET: Final = {
+    "resnet18": "https://download.pytorch.org/models/resnet18-f37072fd.pth",
+    "resnet34": "https://download.pytorch.org/models/resnet34-b627a593.pth",
+    "resnet50": "https://download.pytorch.org/models/resnet50-11ad3fa6.pth",
+}
+"""torchvision's default weights of each network. A name ends with the beginning of its file's SHA-256."""
+ARCHS: Final = tuple(IMAGENET)
 _SUFFIXES: Final = (".safetensors", ".pth", ".pt")
 # A damaged or hostile file makes the readers fail with whatever their code happens to raise.
 _UNREADABLE: Final = (
@@ -46,11 +52,9 @@ def imagenet(arch: str) -> dict[str, Tensor]:
     Raises:
         UnusableWeights: they could not be downloaded.
     """
-    from torchvision.models import get_model_weights  # heavy to import, and only needed here
-
     try:
-        state = get_model_weights(arch).DEFAULT.get_state_dict(
-            progress=False, check_hash=True, weights_only=True
+        state = torch.hub.load_state_dict_from_url(
+            IMAGENET[arch], progress=False, check_hash=True, map_location="cpu", weights_only=True
         )
     except (OSError, RuntimeError) as error:
         raise UnusableWeights(

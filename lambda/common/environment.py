@@ -26,6 +26,8 @@ class LaunchSettings:
     code_prefix: str
     """`code/<hash>/`: the folder in the artifacts bucket that becomes the channel `code`."""
     training_image: str
+    """For instances without a GPU: it holds no CUDA."""
+    training_image_gpu: str
     training_role_arn: str
     training_instance_type: str
     training_volume_gb: int
@@ -56,6 +58,10 @@ class RegisterSettings:
     max_latency_ms: int = 0
     max_size_mb: int = 0
     """Floors and ceilings; 0 for none."""
+    serving_repository: str = ""
+    """The project's own repository of serving images; empty where the user names the image."""
+    image_tag_prefix: str = ""
+    """Before a version's number, the tag that keeps its image in that repository."""
     notification_topic_arn: str = ""
 
 

@@ -14,6 +14,7 @@ from typing import Any
 from common import insight
 from common.costs import Machine
 from common.environment import LaunchSettings
+from common.instances import has_gpu
 from common.recipe import Recipe, as_text
 from common.recipe_keys import WARM_START_TYPES
 from common.recipe_ranges import Range
@@ -38,7 +39,7 @@ def tuning_job(
         "HyperParameterTuningJobConfig": _search(tuning, recipe),
         "TrainingJobDefinition": {
             "StaticHyperParameters": _texts(fixed, record, tuning, settings),
-            "AlgorithmSpecification": _algorithm(metrics, settings),
+            "AlgorithmSpecification": _algorithm(metrics, recipe, settings),
             "InputDataConfig": _channels(record, fixed.get("weights"), settings),
             # A bucket rule lets trials expire; a model that may be serving lies elsewhere.
             "OutputDataConfig": {"S3OutputPath": f"s3://{settings.artifacts_bucket}/trials"},
@@ -69,7 +70,7 @@ def training_job(
     return {
         "TrainingJobName": name,
         "HyperParameters": _texts({**hyperparameters, **watched}, record, record.recipe.tuning, settings),
-        "AlgorithmSpecification": _algorithm(metrics, settings),
+        "AlgorithmSpecification": _algorithm(metrics, record.recipe, settings),
         "InputDataConfig": _channels(record, weights, settings, champion),
         "OutputDataConfig": {"S3OutputPath": f"s3://{settings.artifacts_bucket}/jobs"},
         "CheckpointConfig": _checkpoints(name, settings),
@@ -89,6 +90,11 @@ def machine(recipe: Recipe, settings: LaunchSettings) -> Machine:
         max_runtime_minutes=resources.get("max_runtime_minutes", settings.max_runtime_minutes),
         usd_per_hour=resources.get("usd_per_hour"),
     )
+
+
+def image(instance_type: str, settings: LaunchSettings) -> str:
+    """The training image for an instance type: with CUDA or without."""
+    return settings.training_image_gpu if has_gpu(instance_type) else settings.training_image
 
 
 def _search(tuning: Tuning, recipe: Recipe) -> Request:
@@ -187,6 +193,8 @@ def _texts(
     texts = {key: as_text(value) for key, value in hyperparameters.items()}
     if texts.get("weights", "").startswith("s3://"):
         texts["weights"] = "pretrained"  # the file comes in the channel of that name
+    if record.recipe.table("resources").get("allow_cpu"):
+        texts["allow_cpu"] = "yes"
     if tuning is not None:
         texts["objective"] = tuning.objective  # by which the best epoch is kept
     if (
@@ -198,9 +206,9 @@ def _texts(
     return {**texts, "run": record.run, "dataset": record.dataset}
 
 
-def _algorithm(metrics: list[dict[str, str]], settings: LaunchSettings) -> Request:
+def _algorithm(metrics: list[dict[str, str]], recipe: Recipe, settings: LaunchSettings) -> Request:
     return {
-        "TrainingImage": settings.training_image,
+        "TrainingImage": image(machine(recipe, settings).instance_type, settings),
         "TrainingInputMode": "File",
         "MetricDefinitions": metrics,
     }

@@ -234,6 +234,8 @@ RESOURCES: Mapping[str, Key] = {
     "spot": Flag(),
     # Jobs with frozen stages may keep what those compute in S3, for the other jobs: that takes the network.
     "network": Flag(),
+    # A job on a GPU instance whose GPU cannot be used fails at once, unless it may go on at the GPU's price.
+    "allow_cpu": Flag(),
     # How long a spot job may wait for instances and run together; at least max_runtime_minutes.
     "max_wait_minutes": Number(least=2, most=28 * 24 * 60, whole=True),
     "max_cost_usd": Number(least=0, most=1_000_000),

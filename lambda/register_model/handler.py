@@ -18,7 +18,9 @@ def handler(payload: object, context: Any) -> dict[str, Any]:
         logs.warning("ignored: not a training job's event")
         return {"ignored": f'this function takes events of the type "{events.TRAINING_JOB}"'}
     try:
-        clients = Clients(sagemaker=client("sagemaker"), s3=client("s3"), ssm=client("ssm"))
+        clients = Clients(
+            sagemaker=client("sagemaker"), s3=client("s3"), ssm=client("ssm"), ecr=client("ecr")
+        )
         return on_training_ended(event, read(RegisterSettings), clients)
     except Exception:
         logs.exception("register-model failed")

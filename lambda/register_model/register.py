@@ -1,7 +1,7 @@
 """From a finished training job to a version in the registry, judged; or a mail that says why there is none.
 
-Main path: describe the job, read its evaluation, judge it against the champion, create the package. A
-package is looked for first, so an event that comes twice makes no second version.
+Main path: describe the job, read its evaluation, judge it against the champion, create the package, keep its
+image. A package is looked for first, so an event that comes twice makes no second version.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from common.errors import RunRecordMissing
 from common.events import Event
 from common.storage import read_object
 from common.tuned import typed
-from register_model import evaluation, findings, gate, package
+from register_model import evaluation, findings, gate, images, package
 
 MAX_VERDICT_BYTES = 64 * 1024
 
@@ -30,6 +30,7 @@ class Clients:
     sagemaker: Any
     s3: Any
     ssm: Any
+    ecr: Any
 
 
 def on_training_ended(event: Event, settings: RegisterSettings, clients: Clients) -> dict[str, Any]:
@@ -63,6 +64,7 @@ def on_training_ended(event: Event, settings: RegisterSettings, clients: Clients
         found = _register(event, record, job, settings, clients)
     else:
         logs.info("registered before", package=found["ModelPackageArn"])
+    images.agree(clients.sagemaker, clients.ecr, found["ModelPackageArn"], settings)
     approval = found["ModelApprovalStatus"]
     # What became of a version since, by a person or a release that failed, is not the gate's to tell.
     if approval != "Approved" and approval == _decided(name, settings, clients):

@@ -7,7 +7,8 @@
 * Alarms are evaluated by dimensions and periods (alarms.py), and policies on one namespace of metrics are
   understood (conditions.py).
 * FilterLogEvents knows logStreamNamePrefix.
-* AWS::ECR::Repository: its images leave the image store with it.
+* AWS::ECR::Repository: its images leave the image store with it. Their tags are taken away one by one
+  (image_tags.py).
 * Types a narrow service role may hold: their actions are checked against the role (ministack's provisioners
   act beyond IAM). Others are provisioned unchecked.
 """
@@ -23,7 +24,7 @@ from ministack.services import s3 as ministack_s3
 
 from local_aws.cloudformation.stack import Properties, Provisioned
 from local_aws.core.context import LocalAws
-from local_aws.ministack_adapter import alarms, conditions, objects, permissions, stacks, uploads
+from local_aws.ministack_adapter import alarms, conditions, image_tags, objects, permissions, stacks, uploads
 
 _ALARM = "alarm:{name}"
 # type -> (service of the ARN, resource with {name}, property with the name, actions to create or update, to
@@ -45,6 +46,7 @@ def install(aws: LocalAws) -> None:
     objects.install()
     uploads.install(aws.root / "s3-uploads")
     _filtered_streams()
+    image_tags.install()
     alarms.install()
     conditions.install()
     _buckets(aws)

@@ -6,6 +6,7 @@ https://docs.aws.amazon.com/sagemaker/latest/dg/your-algorithms-training-algo-ru
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,9 @@ from typing import Any
 # ``checkpoints`` is there only for a job with a CheckpointConfig, whose run makes it.
 FOLDERS = ("input/config", "input/data", "model", "output/data")
 GROUP = "homogeneousCluster"
+_WITH_GPU = re.compile(r"ml\.[gp]\d")
+# What SDK 2's local mode calls the machine it runs on.
+_LOCAL = "local"
 
 
 def lay_out(base: Path, job: Mapping[str, Any], host: str, hosts: Sequence[str]) -> None:
@@ -21,7 +25,7 @@ def lay_out(base: Path, job: Mapping[str, Any], host: str, hosts: Sequence[str])
     """
     for name in FOLDERS:
         (base / name).mkdir(parents=True)
-    instance = job["ResourceConfig"]["InstanceType"]
+    instance = _here(job["ResourceConfig"]["InstanceType"])
     group = {"instance_group_name": GROUP, "instance_type": instance, "hosts": list(hosts)}
     files = {
         "hyperparameters": job.get("HyperParameters", {}),
@@ -40,6 +44,11 @@ def lay_out(base: Path, job: Mapping[str, Any], host: str, hosts: Sequence[str])
     }
     for name, content in files.items():
         (base / "input/config" / f"{name}.json").write_text(json.dumps(content))
+
+
+def _here(instance_type: str) -> str:
+    """What a job is told it runs on: this machine stands for any processor, for no GPU that it may lack."""
+    return _LOCAL if _WITH_GPU.match(instance_type) else instance_type
 
 
 def _channel(channel: Mapping[str, Any], input_mode: str) -> dict[str, str]:

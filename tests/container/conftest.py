@@ -1,8 +1,9 @@
-"""The serving image, built from its Dockerfile and run as a real container, without a Docker engine.
+"""Both images, built from their Dockerfiles and run as real containers, without a Docker engine.
 
 Needs root, podman, runc and buildah (`apt-get install podman runc buildah debootstrap`), and either a base
 image named by CONTAINER_BASE_IMAGE or debootstrap to make one. Where something is missing the tests are
-skipped and say what. Wheels come from the index that pip on this machine is set to.
+skipped and say what. Wheels come from the index that pip on this machine is set to; PyTorch without CUDA from
+its own, or from where torch_wheel.py says.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from pathlib import Path
 import inference
 import pytest
 
-from tests.container import images
+from tests.container import images, torch_wheel
 from tests.container.container import Container
 from tests.unit.inference_code.artifacts import add_graph, write_artifact
 from tests.unit.inference_code.pictures import encoded, scene
@@ -50,6 +51,21 @@ def base_image(tmp_path_factory: pytest.TempPathFactory) -> str:
 def image(base_image: str) -> str:
     """The cpu target of inference_code/Dockerfile."""
     return images.built("cpu", base_image)
+
+
+@pytest.fixture(scope="session")
+def training_image(base_image: str, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The cpu target of training_code/Dockerfile."""
+    if torch_wheel.pinned_can_be_had(base_image):
+        return images.built_for_training("cpu", base_image)
+    wheel = torch_wheel.lying_here(base_image)
+    if wheel is None:
+        pytest.skip(
+            "PyTorch's index of CPU wheels has none here for the base's Python, nor has PIP_FIND_LINKS"
+        )
+    print(f"built with {wheel.name} in place of the pinned PyTorch")
+    source, options = torch_wheel.context_with(wheel, tmp_path_factory.mktemp("context"))
+    return images.built_for_training("cpu", base_image, source, options)
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Images for the tests: a minimal Debian as a base, and the targets of inference_code/Dockerfile on it."""
+"""Images for the tests: a minimal Debian as a base, and the targets of both Dockerfiles on it."""
 
 from __future__ import annotations
 
@@ -6,9 +6,11 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
+from tools.pins import SERVING, TRAINING
+
 CERTIFICATES = "/etc/ssl/certs/ca-certificates.crt"
 NATIVE = ""
 """The architecture of this machine, wherever one is asked for; the other name is `arm64`."""
@@ -44,17 +46,35 @@ def base(folder: Path, architecture: str = NATIVE) -> str:
 
 
 def built(target: str, on: str, architecture: str = NATIVE) -> str:
-    """The name of a target of the Dockerfile, built on the base image `on`; what did not change is kept."""
+    """The name of a target of inference_code/Dockerfile, built on the base image `on`."""
+    return _built(
+        SERVING, target, f"localhost/classifier-test-{target}:{architecture or 'latest'}", on, architecture
+    )
+
+
+def built_for_training(target: str, on: str, source: Path = TRAINING, options: Sequence[str] = ()) -> str:
+    """The name of a target of training_code/Dockerfile, built on the base image `on`.
+
+    Args:
+        source: a folder with the Dockerfile and its files.
+        options: more of buildah's.
+    """
+    return _built(source, target, f"localhost/classifier-test-training-{target}", on, options=options)
+
+
+def _built(
+    source: Path, target: str, name: str, on: str, architecture: str = NATIVE, options: Sequence[str] = ()
+) -> str:
+    """Build an image; what did not change is kept from the last time."""
     index = os.environ.get("PIP_INDEX_URL", "")
     arguments = [f"BASE_IMAGE={on}", *([f"PIP_INDEX_URL={index}"] if index else [])]
-    options = [part for argument in arguments for part in ("--build-arg", argument)]
+    given = [part for argument in arguments for part in ("--build-arg", argument)]
     if Path(CERTIFICATES).exists():
-        options += ["--volume", f"{CERTIFICATES}:{CERTIFICATES}:ro"]
+        given += ["--volume", f"{CERTIFICATES}:{CERTIFICATES}:ro"]
     # A chroot is enough to run pip in, and works where no other isolation does.
     how = ["--layers", "--isolation", "chroot", *_option(architecture)]
-    name = f"localhost/classifier-test-{target}:{architecture or 'latest'}"
-    command = ["buildah", "bud", *how, "--target", target, *options, "--tag", name]
-    subprocess.run([*command, str(ROOT / "inference_code")], check=True, stdout=sys.stderr)
+    command = ["buildah", "bud", *how, "--target", target, *given, *options, "--tag", name, str(source)]
+    subprocess.run(command, check=True, stdout=sys.stderr)
     return name
 
 

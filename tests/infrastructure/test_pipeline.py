@@ -174,14 +174,67 @@ def test_images_are_built_on_deployment_or_taken_from_the_settings(
 ) -> None:
     builds = minimal.resources("Custom::CDKContainerImageBuild").values()
     commands = [build["Properties"]["buildCommand"] for build in builds]
-    assert len(commands) == 2
     assert all("--platform linux/amd64" in command for command in commands)
-    assert sum("--target cpu" in command for command in commands) == 1
+    # Training without CUDA and with it, and serving.
+    assert sorted(re.findall(r"--target (\w+)", " ".join(commands))) == ["cpu", "cpu", "gpu"]
     assert not comprehensive.resources(
         "Custom::CDKContainerImageBuild", "AWS::CodeBuild::Project", "AWS::ECR::Repository"
     )
     variables = _functions(comprehensive)["launch-tuning"]["Environment"]["Variables"]
     assert variables["TRAINING_IMAGE"].endswith("/our-training:2026-11")
+    assert variables["TRAINING_IMAGE_GPU"].endswith("/our-training-gpu:2026-11")
+
+
+def _expired(policy: dict[str, Any], images: list[list[str]]) -> list[list[str]]:
+    """Which images, the newest first and each as its tags, ECR's rules on counts expire.
+
+    An image that a rule's tags match is not expired by the rules after it; rules count all that they match.
+    https://docs.aws.amazon.com/AmazonECR/latest/userguide/LifecyclePolicies.html
+    """
+    gone: list[list[str]] = []
+    settled: list[list[str]] = []
+    for rule in sorted(policy["rules"], key=lambda rule: rule["rulePriority"]):
+        chosen = rule["selection"]
+        assert (chosen["countType"], rule["action"]) == ("imageCountMoreThan", {"type": "expire"})
+        prefixes = chosen.get("tagPrefixList", [])
+        assert (chosen["tagStatus"] == "tagged") == bool(prefixes)
+        found = [
+            tags for tags in images if all(any(tag.startswith(each) for tag in tags) for each in prefixes)
+        ]
+        gone += [tags for tags in found[chosen["countNumber"] :] if tags not in settled]
+        settled += found
+    return gone
+
+
+def test_images_that_models_run_in_are_kept_and_of_others_the_newest_three(minimal: Synthesised) -> None:
+    variables = _functions(minimal)["register-model"]["Environment"]["Variables"]
+    serving = variables["SERVING_REPOSITORY"]["Ref"]
+    tagged = [[f"asset-{age}"] for age in range(30)]
+    tagged[4].append(f"{variables['IMAGE_TAG_PREFIX']}12")
+    tagged[20] += [f"{variables['IMAGE_TAG_PREFIX']}3", f"{variables['IMAGE_TAG_PREFIX']}4"]
+    repositories = minimal.resources("AWS::ECR::Repository")
+    assert len(repositories) == 3
+    for name, repository in repositories.items():
+        policy = json.loads(repository["Properties"]["LifecyclePolicy"]["LifecyclePolicyText"])
+        kept = [tags for tags in tagged if tags not in _expired(policy, tagged)]
+        of_models = [tagged[4], tagged[20]] if name.endswith(f"/{serving}") else []
+        assert kept == tagged[:3] + of_models, name
+
+
+def test_only_the_serving_images_of_this_project_may_be_tagged(
+    minimal: Synthesised, comprehensive: Synthesised
+) -> None:
+    serving = _functions(minimal)["register-model"]["Environment"]["Variables"]["SERVING_REPOSITORY"]["Ref"]
+    writing = [
+        (statement["Action"], statement["Resource"])
+        for policy in minimal.resources("AWS::IAM::Policy").values()
+        for statement in policy["Properties"]["PolicyDocument"]["Statement"]
+        if "ecr:BatchDeleteImage" in statement["Action"]
+    ]
+    ((actions, resource),) = writing
+    assert resource == {"Fn::GetAtt": [serving, "Arn"]}
+    assert "ecr:PutImage" in actions
+    assert "ecr:BatchDeleteImage" not in json.dumps(comprehensive.templates["training"])
 
 
 def test_a_change_of_training_code_builds_no_image() -> None:

@@ -198,6 +198,17 @@ def test_the_model_is_accurate_and_the_registry_says_how(deployment: Deployment)
     )
 
 
+def test_ecr_keeps_the_image_that_the_model_runs_in(deployment: Deployment) -> None:
+    arn = champion(deployment)
+    package = deployment.client("sagemaker").describe_model_package(ModelPackageName=arn)
+    image = package["InferenceSpecification"]["Containers"][0]["Image"]
+    repository, _, tag = image.partition("/")[2].partition(":")
+    (found,) = deployment.client("ecr").describe_images(
+        repositoryName=repository, imageIds=[{"imageTag": tag}]
+    )["imageDetails"]
+    assert f"model-{arn.rpartition('/')[2]}" in found["imageTags"]
+
+
 def test_the_final_training_used_the_best_hyperparameters(deployment: Deployment) -> None:
     sagemaker = deployment.client("sagemaker")
     tuning = sagemaker.describe_hyper_parameter_tuning_job(HyperParameterTuningJobName=TUNING_JOB)

@@ -287,6 +287,40 @@ class FakeEvents(Fake):
         return [entry for params in self.called("PutEvents") for entry in params["Entries"]]
 
 
+class FakeEcr(Fake):
+    """The repository `serving`, with the image that ENVIRONMENT names."""
+
+    service = "ecr"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tags: dict[str, str] = {"1": "first"}
+        """The image, as its manifest, behind each tag."""
+        self.on = {
+            "BatchGetImage": lambda params: {"images": [self._image(params["imageIds"][0])], "failures": []},
+            "PutImage": self._put,
+            "DescribeImages": lambda _: {
+                "imageDetails": [{"imageTags": [tag]} for tag in self.tags] or [{"imageDigest": "untagged"}]
+            },
+            "BatchDeleteImage": self._delete,
+        }
+
+    def _image(self, image_id: dict[str, str]) -> dict[str, Any]:
+        return {"imageManifest": self.tags[image_id["imageTag"]], "imageManifestMediaType": "application/x"}
+
+    def _put(self, params: dict[str, Any]) -> dict[str, Any]:
+        assert params["repositoryName"] == "serving"
+        if self.tags.get(params["imageTag"]) == params["imageManifest"]:
+            raise AwsFailure("ImageAlreadyExistsException", "Image with this digest and tag already exists.")
+        self.tags[params["imageTag"]] = params["imageManifest"]
+        return {}
+
+    def _delete(self, params: dict[str, Any]) -> dict[str, Any]:
+        for each in params["imageIds"]:
+            del self.tags[each["imageTag"]]
+        return {}
+
+
 @dataclass
 class World:
     """All services of one deployment."""
@@ -296,6 +330,7 @@ class World:
     sagemaker: FakeSageMaker = field(default_factory=FakeSageMaker)
     sns: FakeSns = field(default_factory=FakeSns)
     events: FakeEvents = field(default_factory=FakeEvents)
+    ecr: FakeEcr = field(default_factory=FakeEcr)
     others: dict[str, Fake] = field(default_factory=dict)
     """What only some tests need."""
 

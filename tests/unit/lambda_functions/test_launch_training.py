@@ -311,6 +311,24 @@ def test_by_hand_what_could_cost_too_much_is_refused_before_anything_starts(worl
     assert not world.s3.called("PutObject")
 
 
+def test_the_last_training_of_a_search_on_gpus_runs_in_the_image_with_cuda(world: World) -> None:
+    asked = {"recipe": "digits", "dataset": "digits", "resources": {"instance_type": "ml.g5.xlarge"}}
+    name = launch_tuning(asked, Context())["tuning_job"]
+    end(world, name, "Completed", BestTrainingJob=BEST)
+    handler(event(name), Context())
+    assert started(world)["AlgorithmSpecification"]["TrainingImage"].endswith("/training-gpu:1")
+
+
+@pytest.mark.parametrize(
+    ("instance_type", "image"), [("ml.c7i.xlarge", "training:1"), ("ml.g6.xlarge", "training-gpu:1")]
+)
+def test_by_hand_the_image_is_the_one_for_the_instance(world: World, instance_type: str, image: str) -> None:
+    handler(
+        {"recipe": "digits", "dataset": "digits", "resources": {"instance_type": instance_type}}, Context()
+    )
+    assert started(world)["AlgorithmSpecification"]["TrainingImage"].endswith(f"/{image}")
+
+
 def test_by_hand_a_spot_training_waits_and_goes_on_from_its_own_checkpoints(world: World) -> None:
     answer = by_hand({"resources": {"spot": True}})
     request = started(world)

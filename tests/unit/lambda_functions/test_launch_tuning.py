@@ -584,3 +584,33 @@ def test_jobs_are_cut_off_from_the_network_unless_the_recipe_asks_for_it(
     definition = the_job(world)["TrainingJobDefinition"]
     assert definition["EnableNetworkIsolation"] is isolated
     assert ("feature_cache" in definition["StaticHyperParameters"]) is cached
+
+
+@pytest.mark.parametrize(
+    ("resources", "image"),
+    [
+        ({}, "training:1"),
+        ({"instance_type": "ml.m5.xlarge", "spot": True}, "training:1"),
+        ({"instance_type": "ml.g5.xlarge"}, "training-gpu:1"),
+        ({"instance_type": "ml.p4d.24xlarge", "spot": True}, "training-gpu:1"),
+    ],
+)
+def test_trials_run_in_the_image_for_their_instances(
+    world: World, resources: dict[str, Any], image: str
+) -> None:
+    launch({**PAYLOAD, "resources": resources})
+    algorithm = the_job(world)["TrainingJobDefinition"]["AlgorithmSpecification"]
+    assert algorithm["TrainingImage"].rpartition("/")[2] == image
+
+
+def test_a_job_is_told_that_it_may_use_the_processor_of_a_gpu_instance_only_if_the_recipe_says_so(
+    world: World,
+) -> None:
+    launch(PAYLOAD)
+    launch({**PAYLOAD, "resources": {"allow_cpu": True}}, "request-2")
+    first, second = (
+        each["TrainingJobDefinition"]["StaticHyperParameters"]
+        for each in world.sagemaker.called("CreateHyperParameterTuningJob")
+    )
+    assert "allow_cpu" not in first
+    assert second["allow_cpu"] == "yes"

@@ -78,9 +78,8 @@ def test_the_command_of_an_image_runs_with_its_files_and_environment(
     assert done.stdout == "good day serve\n"
 
 
-@pytest.mark.parametrize(
-    ("folder", "target"), [("inference_code", "cpu"), ("inference_code", "gpu"), ("training_code", "")]
-)
+@pytest.mark.parametrize("folder", ["inference_code", "training_code"])
+@pytest.mark.parametrize("target", ["cpu", "gpu"])
 def test_this_projects_images_are_built_on_a_base_named_by_its_digest(
     images: ImageStore, folder: str, target: str
 ) -> None:

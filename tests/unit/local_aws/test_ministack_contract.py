@@ -110,6 +110,10 @@ USED: dict[str, dict[str, tuple[str, ...] | None]] = {
         "_log_groups": None,
         "_resolve_log_group_name": ("data",),
     },
+    "ministack.services.ecr": {
+        "_batch_delete_image": ("data",),
+        "_find_image": ("repo_name", "image_id"),
+    },
     "ministack.services.eventbridge": {
         "_dispatch_to_lambda": ("arn", "payload"),
         "_rule_key": ("rule_name", "bus_name"),

@@ -117,6 +117,16 @@ def test_the_container_finds_the_folder_sagemaker_promises(jobs: JobsSide) -> No
     assert found["config"]["resourceconfig"]["current_instance_type"] == "ml.m5.large"
 
 
+def test_a_job_for_a_gpu_instance_is_told_that_this_machine_is_none(jobs: JobsSide) -> None:
+    """It would look for a GPU that it pays for, and fail for want of one."""
+    jobs.trained(
+        "one", ResourceConfig={"InstanceType": "ml.g5.xlarge", "InstanceCount": 1, "VolumeSizeInGB": 1}
+    )
+    told = seen(jobs, "one")["config"]["resourceconfig"]
+    assert told["current_instance_type"] == "local"
+    assert told["instance_groups"][0]["instance_type"] == "local"
+
+
 def test_the_container_acts_with_its_roles_credentials_and_its_share_of_the_cores(jobs: JobsSide) -> None:
     jobs.trained("one", Environment={"COLOUR": "green"})
     env = seen(jobs, "one")["env"]

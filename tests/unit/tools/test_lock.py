@@ -102,7 +102,7 @@ def torch_cpu(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, locked: str) -> P
     path, laptop = tmp_path / "torch-cpu.txt", tmp_path / "laptop.txt"
     path.write_text(f"{pins.Pin('torch', '2.12.1', '', (OLD,))}\n")
     laptop.write_text(f"{pins.Pin('torch', locked, '', (OLD,))}\n")
-    monkeypatch.setattr(pins, "TORCH_CPU", path)
+    monkeypatch.setattr(pins, "TORCH_CPU", (path,))
     monkeypatch.setattr(pins, "LAPTOP", laptop)
     return path
 

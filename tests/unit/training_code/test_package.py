@@ -15,11 +15,23 @@ ROOT = Path(config.__file__).parents[1]
 
 
 def test_the_image_installs_the_versions_that_are_tested_here() -> None:
-    ours, locked = (
-        {(pin.name, pin.version) for pin in pins.read(path)} for path in (pins.TRAINING, pins.LAPTOP)
-    )
-    assert {name for name, _ in ours} >= {"torch", "torchvision", "safetensors", "numpy", "pillow"}
-    assert ours <= locked
+    locked = {(pin.name, pin.version) for pin in pins.read(pins.LAPTOP)}
+    for target in ("training-cpu", "training-gpu"):
+        ours = {(pin.name, pin.version) for path in pins.SETS[target] for pin in pins.read(path)}
+        assert {name for name, _ in ours} >= {
+            "torch",
+            "safetensors",
+            "numpy",
+            "pillow",
+            "smdebug",
+            "openvino",
+        }
+        assert ours <= locked
+
+
+def test_the_cpu_image_holds_nothing_of_cuda() -> None:
+    names = {pin.name for path in pins.SETS["training-cpu"] for pin in pins.read(path)}
+    assert not [name for name in names if name.startswith(("nvidia", "cuda", "triton"))]
 
 
 def test_the_image_is_built_from_no_file_that_a_code_change_touches() -> None:

@@ -170,16 +170,21 @@ def test_imagenet_weights_without_internet_point_to_the_channel(monkeypatch: pyt
         assert options["weights_only"] is True
         raise urllib.error.URLError("no route")
 
-    monkeypatch.setattr("torchvision.models._api.load_state_dict_from_url", offline)
+    monkeypatch.setattr("torch.hub.load_state_dict_from_url", offline)
     with pytest.raises(
         UnusableWeights, match=r"could not be downloaded .*no route.*`classifier weights --arch resnet18`"
     ):
         weights.imagenet("resnet18")
 
 
+@pytest.mark.parametrize("arch", weights.ARCHS)
+def test_imagenet_weights_are_the_ones_that_torchvision_takes_by_default(arch: str) -> None:
+    assert weights.IMAGENET[arch] == torchvision.models.get_model_weights(arch).DEFAULT.url
+
+
 def test_imagenet_weights_are_torchvisions_without_the_head(
     monkeypatch: pytest.MonkeyPatch, state: dict[str, Tensor]
 ) -> None:
-    monkeypatch.setattr("torchvision.models._api.load_state_dict_from_url", lambda *_, **__: state)
+    monkeypatch.setattr("torch.hub.load_state_dict_from_url", lambda *_, **__: state)
     taken = weights.imagenet("resnet18")
     assert set(taken) == set(state) - {"fc.weight", "fc.bias"}
