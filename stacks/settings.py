@@ -14,7 +14,7 @@ from dataclasses import MISSING, dataclass, field, fields, is_dataclass
 from difflib import get_close_matches
 from typing import Any, get_type_hints
 
-from common import instances
+from common import instances, prices
 
 CONTEXT_KEY = "classifier"
 
@@ -315,7 +315,7 @@ def load(values: object, source: str) -> Settings:
     settings: Settings = _read(Settings, values, CONTEXT_KEY, source)
     _check_serving(settings.serving, source)
     _check_capture(settings, source)
-    _check_instance("training.instance_type", settings.training.instance_type, instances.TRAINING, source)
+    _check_instance("training.instance_type", settings.training.instance_type, prices.TRAINING, source)
     return settings
 
 
@@ -361,7 +361,7 @@ def _check_serving(serving: ServingSettings, source: str) -> None:
         )
     if serving.flavour == SERVERLESS:
         _check_serverless(serving, where)
-    _check_instance("serving.instance_type", serving.instance, instances.HOSTING, source)
+    _check_instance("serving.instance_type", serving.instance, prices.HOSTING, source)
     if instances.has_gpu(serving.instance) != (serving.flavour == GPU):
         raise SettingsError(
             f'{where}.instance_type {serving.instance} does not go with flavour "{serving.flavour}"; choose'

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from common import instances
+from common import instances, prices
 from common.errors import InvalidRecipe, listed, suggest
 from common.recipe_keys import HYPERPARAMETERS, REQUIRED, TABLES, Key, shown
 from common.recipe_tuning import Tuning, read_tuning
@@ -205,7 +205,7 @@ def _check_warmup(hyperparameters: Mapping[str, Any], source: str) -> None:
 def _check_resources(resources: Table, source: str) -> None:
     if "instance_type" in resources:
         try:
-            instances.check(resources["instance_type"], instances.TRAINING)
+            instances.check(resources["instance_type"], prices.TRAINING)
         except instances.UnusableInstance as error:
             raise InvalidRecipe(f"{source}: [resources] instance_type: {error}") from None
     wait, runtime = resources.get("max_wait_minutes"), resources.get("max_runtime_minutes")
