@@ -22,7 +22,7 @@ from constructs import Construct
 from stacks.alerts import AlertsTopic, DeadLetters
 from stacks.context import Context
 from stacks.functions import PythonFunction
-from stacks.images import ContainerImage, accept_build_project
+from stacks.images import ContainerImage, ImageBuilds, accept_build_project
 from stacks.names import CODE_ROOT, RECIPES, arn
 from stacks.pipeline import Pipeline, PipelineResources
 from stacks.provided import adopt_provided_functions
@@ -39,18 +39,19 @@ class TrainingStack(Stack):
             description="Tuning, training, registration and promotion of the image classifier.",
         )
         self._context = context
+        builds = ImageBuilds(self, "ImageBuilds", context)
         training_image = ContainerImage(
             self,
             "TrainingImageBuild",
             folder="training_code",
-            folders=context.folders,
+            builds=builds,
             image_uri=settings.training.image_uri,
         )
         serving_image = ContainerImage(
             self,
             "ServingImageBuild",
             folder="inference_code",
-            folders=context.folders,
+            builds=builds,
             image_uri=settings.serving.image_uri,
             target=settings.serving.image_target,
         )
