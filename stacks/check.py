@@ -61,9 +61,9 @@ def _asked(settings: Settings, recipes: Iterable[dict[str, Any]]) -> dict[str, A
     own = serving.flavour != "serverless"
     return {
         "project": settings.project,
-        "training_instance_type": settings.training.instance_type,
+        "training_instance_types": settings.training.instances,
         "serving": {
-            "instance_type": serving.instance if own else "",
+            "instance_types": serving.instances if own else (),
             "min_instances": serving.min_instances if own else 0,
             "max_instances": serving.max_instances if own else 0,
             "serverless_concurrency": 0 if own else serving.serverless_concurrency,
@@ -104,7 +104,7 @@ def _recipe(path: Path, settings: Settings) -> dict[str, Any]:
     nowhere = {"data_bucket": "", "artifacts_bucket": "", "code_prefix": "", "champion_parameter": ""}
     deployed = LaunchSettings(
         project=settings.project,
-        training_instance_type=settings.training.instance_type,
+        training_instance_type=",".join(settings.training.instances),
         training_volume_gb=settings.training.volume_gb,
         max_runtime_minutes=settings.training.max_runtime_minutes,
         training_image="",

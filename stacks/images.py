@@ -7,6 +7,8 @@ ECR. Old images stay (the last twenty), for a model in the registry runs in the 
 
 from __future__ import annotations
 
+from typing import cast
+
 from aws_cdk import CfnResource, IgnoreMode, RemovalPolicy, Stack
 from aws_cdk import aws_ecr as ecr
 from aws_cdk import aws_ecr_assets as ecr_assets
@@ -43,8 +45,7 @@ class ImageBuilds(Construct):
         if self._starter is None:
             self._starter = self._make_starter()
         stack = Stack.of(self)
-        resource = build.node.find_child("Resource").node.default_child
-        assert isinstance(resource, CfnResource)
+        resource = cast(CfnResource, build.node.find_child("Resource").node.default_child)
         resource.add_property_override("ServiceToken", self._starter.function.function_arn)
         for child in stack.node.children:
             if child.node.id.startswith(_BROUGHT_STARTER):

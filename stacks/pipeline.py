@@ -27,6 +27,7 @@ from stacks.context import Context
 from stacks.functions import PythonFunction
 from stacks.images import ContainerImage
 from stacks.names import DRIFT_NAMESPACE, VARIANT, arn
+from stacks.settings import SERVERLESS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,7 +88,7 @@ class Pipeline(Construct):
                 "PROJECT": settings.project,
                 "ARTIFACTS_BUCKET": self._resources.artifacts.bucket_name,
                 "SERVING_IMAGE": self._resources.serving_image.uri,
-                "SERVING_INSTANCE_TYPE": settings.serving.instance,
+                "SERVING_INSTANCE_TYPE": ",".join(settings.serving.instances),
                 "MODEL_PACKAGE_GROUP": names.model_package_group,
                 "APPROVAL": settings.approval,
                 **{key.upper(): str(value) for key, value in asdict(settings.gate).items()},
@@ -101,7 +102,12 @@ class Pipeline(Construct):
         )
 
     def _promote_model(self) -> lambda_.Function:
-        names = self._context.names
+        names, serving = self._context.names, self._context.settings.serving
+        runs_on = {
+            "INSTANCE_TYPES": ",".join(serving.instances),
+            "INSTANCE_TYPE_PARAMETER": names.instance_type_parameter,
+            "MIN_INSTANCES": str(serving.min_instances),
+        }
         return self._function(
             "promote-model",
             "Makes the approved model the champion and brings the Serving stack in line with it.",
@@ -111,8 +117,11 @@ class Pipeline(Construct):
                 "CHAMPION_PARAMETER": names.champion_parameter,
                 "SERVING_STACK": names.stack("serving"),
                 "NOTIFICATION_TOPIC_ARN": self._resources.topic.topic_arn,
+                **(runs_on if serving.flavour != SERVERLESS else {}),
             },
             permissions.promote_model(self, self._context, self._resources),
+            # It may look through all of SageMaker's quotas, a hundred at a time.
+            timeout_seconds=180,
         )
 
     def _launch_environment(self) -> Mapping[str, str]:
@@ -124,7 +133,7 @@ class Pipeline(Construct):
             "CODE_PREFIX": resources.code_prefix,
             "TRAINING_IMAGE": resources.training_image.uri,
             "TRAINING_ROLE_ARN": resources.training_role.role_arn,
-            "TRAINING_INSTANCE_TYPE": training.instance_type,
+            "TRAINING_INSTANCE_TYPE": ",".join(training.instances),
             "TRAINING_VOLUME_GB": str(training.volume_gb),
             "MAX_RUNTIME_MINUTES": str(training.max_runtime_minutes),
             "CHAMPION_PARAMETER": self._context.names.champion_parameter,
@@ -186,6 +195,13 @@ class Pipeline(Construct):
                 "ModelApprovalStatus": ["Approved", "Rejected"],
             },
             "PromoteModel",
+        )
+        self._schedule(
+            "LookForWaiting",
+            "Is an approved model waiting that can be brought up by now?",
+            "rate(15 minutes)",
+            self.functions["PromoteModel"],
+            None,
         )
         stack_arn = arn(self, "cloudformation", "stack", f"{names.stack('serving')}/")
         self._rule(

@@ -14,7 +14,7 @@ from common.clients import client
 
 
 def handler(event: dict[str, Any], context: Any) -> None:
-    """Act on CloudFormation's Create or Update (a build) or Delete (nothing: images go with their repository).
+    """Act on CloudFormation's Create or Update (a build) or Delete (nothing: the repository takes all).
 
     The physical id is the image's tag.
     """

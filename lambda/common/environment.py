@@ -28,10 +28,15 @@ class LaunchSettings:
     training_image: str
     training_role_arn: str
     training_instance_type: str
+    """What a job runs on whose recipe does not say; several with commas, the first choice first."""
     training_volume_gb: int
     max_runtime_minutes: int
     champion_parameter: str
     notification_topic_arn: str = ""
+
+    @property
+    def training_instance_types(self) -> tuple[str, ...]:
+        return tuple(self.training_instance_type.split(","))
 
 
 @dataclass(frozen=True)
@@ -42,6 +47,7 @@ class RegisterSettings:
     artifacts_bucket: str
     serving_image: str
     serving_instance_type: str
+    """All that the endpoint may run on, with commas."""
     model_package_group: str
     approval: str
     """`auto`: a model that passes the gate is Approved; `manual`: it waits for a person."""
@@ -66,6 +72,11 @@ class PromoteSettings:
     model_package_group: str
     champion_parameter: str
     serving_stack: str
+    instance_types: str = ""
+    """What the endpoint may run on, the first choice first, with commas; empty: it has no instances."""
+    instance_type_parameter: str = ""
+    """The SSM parameter with the one that was taken."""
+    min_instances: int = 1
     notification_topic_arn: str = ""
 
 

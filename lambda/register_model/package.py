@@ -112,7 +112,7 @@ def request(
             ],
             "SupportedContentTypes": list(CONTENT_TYPES),
             "SupportedResponseMIMETypes": ["application/json"],
-            "SupportedRealtimeInferenceInstanceTypes": [settings.serving_instance_type],
+            "SupportedRealtimeInferenceInstanceTypes": settings.serving_instance_type.split(","),
         },
         "ModelMetrics": {
             "ModelQuality": {

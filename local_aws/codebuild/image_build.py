@@ -19,7 +19,6 @@ from local_aws.core.archives import UnsafeArchiveError, unpack_zip
 from local_aws.core.context import LocalAws
 from local_aws.images import Image
 
-
 SERVICE, SESSION = "codebuild.amazonaws.com", "AWSCodeBuild"
 
 

@@ -1,4 +1,4 @@
-"""build-image: a build that CodeBuild has no place for waits, and whoever waits in vain is told what to do."""
+"""build-image: a build that CodeBuild has no place for waits, and who waits in vain is told what to do."""
 
 from __future__ import annotations
 

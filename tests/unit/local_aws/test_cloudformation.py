@@ -9,8 +9,8 @@ import botocore.session
 import pytest
 
 from local_aws.cloudformation.buckets import _included, _is, _place
-from local_aws.codebuild.image_build import BuildCommand, BuildCommandError, parse_build_command
 from local_aws.cloudformation.stack import InvalidPropertyError, generated_name, request_of
+from local_aws.codebuild.image_build import BuildCommand, BuildCommandError, parse_build_command
 
 
 def shape(operation: str) -> Any:

@@ -38,7 +38,7 @@ class Builds:
         self.answered.release()
 
     def start(self, token: str = "") -> dict[str, Any]:
-        variables = {name: "x" for name in (*codebuild._VARIABLES, "repositoryUri", "imageTag")}
+        variables = dict.fromkeys((*codebuild._VARIABLES, "repositoryUri", "imageTag"), "x")
         asked = {
             "projectName": "images",
             "idempotencyToken": token,
