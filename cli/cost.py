@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from cli import champion, prices, serving_hours
-from cli.serving_hours import Fleet, Period, Served
+from cli.serving_hours import Fleet, Period, Served, deployed_fleet
 from cli.stacks import describe, outputs
 from cli.target import Target
 
@@ -245,6 +245,19 @@ def _endpoint(target: Target) -> Endpoint | None:
     count = summaries[0].get("CurrentInstanceCount", variant.get("InitialInstanceCount", 0))
     usd = _times(count, instance, prices.HOSTING) if count else 0.0
     return Endpoint(instance, count, endpoint["CreationTime"].astimezone(UTC), usd)
+
+
+def of_serving(target: Target) -> str:
+    """What the endpoint that the Serving stack makes is billed, in words to agree to."""
+    fleet = deployed_fleet(target)
+    until = "until it sleeps (`classifier sleep`, or by itself after serving.idle_minutes without a request)"
+    if fleet is None or not fleet.instance:
+        return f"The model is served, billed by what the Serving stack makes, {until}."
+    each = _usd(prices.hourly_or_none(fleet.instance, prices.HOSTING))
+    return (
+        f"The model is served by {fleet.least} × {fleet.instance}, billed by the second at {each} an hour "
+        f"each ({prices.PRICES_REGION}, table of {prices.PRICES_DATE}), {until}."
+    )
 
 
 def _present(endpoint: Endpoint, month: datetime, now: datetime) -> Served:

@@ -39,6 +39,20 @@ def hourly_or_none(instance_type: str, kind: str) -> float | None:
         return None
 
 
+def of_storing(objects: int, gigabytes: float) -> str:
+    """What S3 bills for new objects, to follow what they are in a sentence."""
+    sent, kept = objects / 1000 * S3_USD_PER_1000_PUTS, gigabytes * S3_USD_PER_GB_MONTH
+    return (
+        f", {gigabytes:.3f} GB, to S3: {_usd(sent)} once for the requests, and {_usd(kept)} a month for as "
+        f"long as they are stored ({PRICES_REGION}, table of {PRICES_DATE})."
+    )
+
+
+def _usd(usd: float) -> str:
+    """A sum that may be far below a cent."""
+    return f"{usd:.2f} USD" if usd >= 0.01 or not usd else "less than 0.01 USD"
+
+
 __all__ = [
     "ALARM_USD_PER_MONTH",
     "DASHBOARD_USD_PER_MONTH",
@@ -55,6 +69,7 @@ __all__ = [
     "UnknownPrice",
     "hourly_or_none",
     "hourly_usd",
+    "of_storing",
     "price_of",
     "volume_usd",
 ]

@@ -67,7 +67,7 @@ def look(target: Target, began: datetime | None, month: datetime, now: datetime)
         began: when the endpoint that is there now was made; None when there is none.
     """
     known = [each for each in champion.history(target) if each.written is not None]
-    fleet = _fleet(target)
+    fleet = deployed_fleet(target)
     first = known[0].written if known else None
     if fleet is None or first is None:
         return None
@@ -136,8 +136,8 @@ def _events(target: Target) -> Events:
     return Events(tuple(found["CREATE_IN_PROGRESS"]), tuple(found["DELETE_COMPLETE"]))
 
 
-def _fleet(target: Target) -> Fleet | None:
-    """From the Serving stack's template, which says it also while there is no endpoint."""
+def deployed_fleet(target: Target) -> Fleet | None:
+    """What the Serving stack's template says, also while there is no endpoint; None when it is not there."""
     stack = target.stack("serving")
     if describe(target, stack) is None:
         return None

@@ -56,13 +56,7 @@ class Todo:
     def cost(self) -> str:
         """What S3 bills for it, in words."""
         count = len(self.pictures)
-        sent = count / 1000 * prices.S3_USD_PER_1000_PUTS
-        kept = self.gigabytes * prices.S3_USD_PER_GB_MONTH
-        return (
-            f"This uploads {count} pictures, {self.gigabytes:.3f} GB, to S3: {_usd(sent)} once for the "
-            f"requests, and {_usd(kept)} a month for as long as they are stored ({prices.PRICES_REGION}, "
-            f"table of {prices.PRICES_DATE})."
-        )
+        return f"This uploads {count} pictures{prices.of_storing(count, self.gigabytes)}"
 
 
 @dataclass(frozen=True)
@@ -144,8 +138,3 @@ def _put(s3: Any, remote: Remote, picture: Picture) -> None:
         Body=picture.path.read_bytes(),
         ContentType=content_type,
     )
-
-
-def _usd(usd: float) -> str:
-    """A sum that may be far below a cent."""
-    return f"{usd:.2f} USD" if usd >= 0.01 or not usd else "less than 0.01 USD"

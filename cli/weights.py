@@ -7,10 +7,12 @@ from __future__ import annotations
 import hashlib
 import re
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cli import prices
 from cli.errors import CliError
 from cli.stacks import outputs
 from cli.target import Target
@@ -37,7 +39,13 @@ class Staged:
     sha256: str
 
 
-def stage(target: Target, source: str | None, arch: str | None, name: str | None = None) -> Staged:
+def stage(
+    target: Target,
+    source: str | None,
+    arch: str | None,
+    name: str | None = None,
+    agree: Callable[[str], None] = lambda cost: None,
+) -> Staged:
     """Stage a file, or ImageNet's weights.
 
     Args:
@@ -45,6 +53,7 @@ def stage(target: Target, source: str | None, arch: str | None, name: str | None
             weights, downloaded here.
         arch: the network; of a file it is recognised and only compared.
         name: what it is called in the bucket; default: the file's own name.
+        agree: is told what storing them costs before they are sent, and raises if that is too much.
 
     Raises:
         BadWeights: damaged, of another network, only readable by running code, or not to be had.
@@ -62,6 +71,7 @@ def stage(target: Target, source: str | None, arch: str | None, name: str | None
         key = f"weights/{stem}.safetensors"
         with staged.open("rb") as file:
             sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+        agree(f"This uploads weights{prices.of_storing(1, staged.stat().st_size / 1e9)}")
         target.client("s3").upload_file(str(staged), bucket, key)
         return Staged(f"s3://{bucket}/{key}", found, staged.stat().st_size, sha256)
 

@@ -137,6 +137,7 @@ class Service:
         """Requests between their admission, when their body is here, and the end of their work."""
         self._counting = threading.Lock()
         self._arrivals = Arrivals()
+        self._on_loopback = settings.host.startswith("127.")
         self._routes = {"/ping": ("GET", self.ping), "/invocations": ("POST", self.invocations)}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -146,6 +147,10 @@ class Service:
         if answer is None:
             why = "There is GET /ping and POST /invocations here."
             response = self._refuse(Refusal(HTTPStatus.NOT_FOUND, "NotFound", why))
+        elif self._on_loopback and "origin" in request.headers:
+            # Whoever is on this machine with a browser may visit a page that tries the ports.
+            why = "What listens on 127.0.0.1 is for programs: no page of a browser may ask it."
+            response = self._refuse(Refusal(HTTPStatus.FORBIDDEN, "ForbiddenOrigin", why))
         elif request.method != method:
             why = f"{request.scope['path']} takes {method} only."
             response = self._refuse(Refusal(HTTPStatus.METHOD_NOT_ALLOWED, "MethodNotAllowed", why))

@@ -27,6 +27,7 @@ from local_aws.ministack_adapter import (
     stack_events,
     stack_requests,
     stacks,
+    xml_values,
 )
 from local_aws.ministack_adapter.deliveries import Deliveries
 from local_aws.ministack_adapter.journal import Journal
@@ -57,6 +58,7 @@ class Services:
         self._deliveries.install()
         durable.install(self._snapshots, stack_events.ended)
         authentication.install()
+        xml_values.install()
         behind = services.application(self._ready.is_set, self._snapshots.touch)
         self.application = front.guard(
             front.Behind(behind, routes.place, authentication.key, authentication.answer), port

@@ -53,7 +53,12 @@ def confirm(question: str, yes: bool) -> None:
         raise NotConfirmed("Nothing was done.")
 
 
-def confirm_cost(target: Target, what: str, yes: bool) -> None:
-    """On AWS, says what will be billed and asks; locally nothing is ever billed."""
+def confirm_cost(target: Target, what: str | Callable[[Target], str], yes: bool) -> None:
+    """On AWS, says what will be billed and asks; locally nothing is ever billed.
+
+    Args:
+        what: the words, or what finds them out, which then is asked on AWS only.
+    """
     if not target.is_local:
-        confirm(f"{what}\nAccount {target.account()}, region {target.region}. Go on?", yes)
+        words = what if isinstance(what, str) else what(target)
+        confirm(f"{words}\nAccount {target.account()}, region {target.region}. Go on?", yes)

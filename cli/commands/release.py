@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import click
 
-from cli.commands.options import with_target
+from cli.commands.options import confirm_cost, with_target, yes_option
 from cli.target import Target
 
 no_wait = click.option("--no-wait", is_flag=True, help="Do not wait for the Serving stack.")
@@ -23,11 +23,17 @@ def reason(default: str) -> Callable[[Callable[..., None]], Callable[..., None]]
 @reason("approved by hand")
 @click.option("--anyway", is_flag=True, help="Also if it was rejected.")
 @no_wait
-def approve(target: Target, version: str, reason: str, anyway: bool, no_wait: bool) -> None:
-    """Approve a model VERSION (or ARN) of the registry: it is promoted."""
-    from cli import release
+@yes_option
+def approve(target: Target, version: str, reason: str, anyway: bool, no_wait: bool, yes: bool) -> None:
+    """Approve a model VERSION (or ARN) of the registry: it is promoted.
+
+    On AWS it says before what serving it costs, and asks.
+    """
+    from cli import cost, release
     from cli.console import say
 
+    release.find(target, version)
+    confirm_cost(target, cost.of_serving, yes)
     say(release.approve(target, version, reason, anyway))
     if not no_wait:
         _follow(target, release.find(target, version)["ModelPackageArn"])
@@ -86,8 +92,15 @@ def sleep(target: Target, reason: str, no_wait: bool) -> None:
 @with_target
 @reason("asked for with classifier wake")
 @no_wait
-def wake(target: Target, reason: str, no_wait: bool) -> None:
-    """Bring the endpoint of a sleeping model back."""
+@yes_option
+def wake(target: Target, reason: str, no_wait: bool, yes: bool) -> None:
+    """Bring the endpoint of a sleeping model back.
+
+    On AWS it says before what that costs, and asks.
+    """
+    from cli import cost
+
+    confirm_cost(target, cost.of_serving, yes)
     _ask(target, "wake", reason, no_wait)
 
 

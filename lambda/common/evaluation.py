@@ -56,7 +56,9 @@ class Evaluation:
     """Class indices, one per test picture in the order of file names; empty when the file has none."""
     champion: Again | None = None
     latency_ms: float | None = None
-    """Milliseconds a picture takes in the form that serves it, as the training job measured it."""
+    """Milliseconds a picture takes on average in the form that serves it, as the training job measured it."""
+    latency_within_ms: tuple[float, float] | None = None
+    """Between which eight in ten pictures lay; None when the job did not tell."""
 
     @property
     def lowest_class(self) -> tuple[str, float] | None:
@@ -80,6 +82,7 @@ def parse(raw: bytes, where: str) -> Evaluation:
         body = json.loads(raw)
         test, classes = body["test"], tuple(str(name) for name in body["classes"])
         counts, recalls, told = _of_classes(test, classes)
+        accepted = _accepted(body.get("serving") or {})
         evaluation = Evaluation(
             accuracy=float(test["accuracy"]),
             loss=float(test["loss"]),
@@ -95,7 +98,8 @@ def parse(raw: bytes, where: str) -> Evaluation:
             labels=_whole(test.get("labels")),
             predicted=_whole(test.get("predicted")),
             champion=_again(body.get("champion")),
-            latency_ms=_latency(body.get("serving") or {}),
+            latency_ms=float(accepted["milliseconds"]) if accepted else None,
+            latency_within_ms=_within(accepted),
         )
     except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
         raise EvaluationInvalid(f"{where}: {FILE} cannot be used: {type(error).__name__}: {error}") from None
@@ -165,7 +169,14 @@ def _again(told: dict[str, Any] | None) -> Again | None:
     return Again(job, float(told["accuracy"]), _whole(told.get("predicted")))
 
 
-def _latency(serving: dict[str, Any]) -> float | None:
-    """Of the candidate form that was accepted, in milliseconds; None when no form was measured."""
+def _accepted(serving: dict[str, Any]) -> dict[str, Any]:
+    """The measured form that serves; empty when no form was measured."""
     accepted = [each for each in serving.get("candidates", []) if each.get("accepted")]
-    return float(accepted[-1]["milliseconds"]) if accepted else None
+    return dict(accepted[-1]) if accepted else {}
+
+
+def _within(form: dict[str, Any]) -> tuple[float, float] | None:
+    if "most_within" not in form:
+        return None
+    quick, slow = form["most_within"]
+    return float(quick), float(slow)

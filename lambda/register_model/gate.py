@@ -63,6 +63,7 @@ def judge(
         "lowest_class": lowest[0] if lowest else None,
         "lowest_class_recall": lowest[1] if lowest else None,
         "latency_ms": candidate.latency_ms,
+        "latency_ms_spread": candidate.latency_within_ms,
         "size_mb": round(size_mb, 3),
         # 0 is none
         "floors": {"accuracy": settings.min_accuracy, "class_recall": settings.min_class_recall},

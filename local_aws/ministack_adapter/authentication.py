@@ -6,17 +6,16 @@ import hashlib
 import hmac
 import os
 import secrets
-import uuid
 from typing import Any
 from urllib.parse import parse_qs
 
-from ministack.core import iam_actions, iam_evaluator, lambda_runtime
-from ministack.core.responses import fix_error_content_type
+from ministack.core import iam_evaluator, lambda_runtime
 from ministack.core.router import detect_service
 from ministack.services import lambda_svc, sts
 
 from local_aws.front import Key, Refused, Request
 from local_aws.front.application import Answer
+from local_aws.ministack_adapter import answers
 
 
 def install() -> None:
@@ -50,17 +49,7 @@ def answer(refused: Refused, request: Request, service: str | None) -> Answer:
         service = "sts" if is_form else detect_service(request.method, request.path, headers, query)
     if service == "s3" and refused.code == "MissingAuthenticationToken":
         refused = Refused("AccessDenied", "Access Denied")
-    status, lines, body = iam_actions.access_denied_response(
-        service,
-        "",
-        "",
-        str(uuid.uuid4()),
-        error_code=refused.code,
-        message=refused.message,
-        headers=headers,
-    )
-    fix_error_content_type(service, status, lines)
-    return refused.status if refused.status != 403 else status, lines, body
+    return answers.refused(service, refused.code, refused.message, headers, refused.status)
 
 
 def _one_root_key() -> None:

@@ -60,10 +60,16 @@ def _bounds(verdict: dict[str, Any]) -> list[tuple[str, str, str, bool]]:
     for key, what, unit in (("latency_ms", "A picture takes", "ms"), ("size_mb", "The model has", "MB")):
         value, ceiling = verdict.get(key), ceilings.get(key) or 0
         if value is not None or ceiling:
-            measured = "not measured" if value is None else f"{value:.3g} {unit}"
+            spread = _spread(verdict.get(f"{key}_spread"))
+            measured = "not measured" if value is None else f"{value:.3g} {unit}{spread}"
             good = not ceiling or (value is not None and value <= ceiling)
             rows.append((what, measured, f"at most {ceiling:g} {unit}" if ceiling else "", good))
     return rows
+
+
+def _spread(within: list[float] | None) -> str:
+    """Between which eight in ten pictures lay, of a mean that has them."""
+    return f" on average, eight in ten pictures {within[0]:.3g} to {within[1]:.3g}" if within else ""
 
 
 def _below(record: Record, floor: float) -> str:

@@ -263,3 +263,19 @@ def test_the_key_outlives_a_restart_and_nothing_kept_is_for_others_to_read(tmp_p
         if stat.S_IMODE(path.stat().st_mode) & 0o077 and path != server.state / "ministack"
     ]
     assert open_to_others == []
+
+
+@pytest.mark.parametrize(
+    ("service", "operation", "request_", "code"),
+    [
+        ("iam", "get_role", {"RoleName": "a\x00b"}, "ValidationError"),
+        ("iam", "list_role_policies", {"RoleName": "a\x01b"}, "ValidationError"),
+        ("sns", "create_topic", {"Name": "a\x00b"}, "ValidationError"),
+        ("s3", "get_object", {"Bucket": "shelf", "Key": "a\x01b"}, "InvalidArgument"),
+        ("s3", "list_objects_v2", {"Bucket": "shelf", "Prefix": "\x0b"}, "InvalidArgument"),
+    ],
+)
+def test_a_value_that_xml_cannot_carry_is_refused_by_an_answer_that_clients_read(
+    server: LocalServer, service: str, operation: str, request_: dict[str, Any], code: str
+) -> None:
+    assert refused(server, service, operation, server.root_key, **request_) == code

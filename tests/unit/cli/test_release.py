@@ -11,9 +11,13 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
-from cli import champion, release, stopping
+from cli import champion, cost, release, stopping
+from cli.__main__ import cli
+from cli.commands.options import NotConfirmed
 from cli.errors import LaunchRefused
+from cli.serving_hours import Fleet
 from cli.target import Target
 from tests.unit.cli.chains import DONE, SERVING, chain
 from tests.unit.cli.conftest import client_error
@@ -112,6 +116,25 @@ def test_what_cannot_be_promoted_is_named_and_nothing_is_written(
     with pytest.raises((release.NotPossible, release.NoSuchVersion), match=words):
         release.approve(where, which, "please", anyway=False)
     assert aws.written == []
+
+
+@pytest.mark.parametrize("command", [["approve", "4"], ["wake"]])
+def test_what_starts_serving_says_on_aws_what_that_costs_and_asks(
+    aws: Aws, target: Callable[..., Target], monkeypatch: pytest.MonkeyPatch, command: list[str]
+) -> None:
+    caller = {"Account": "000000000000", "Arn": "arn:aws:iam::000000000000:user/me"}
+    sts = SimpleNamespace(get_caller_identity=lambda: caller)
+    where = target("aws", sts=sts, **dict.fromkeys(("sagemaker", "cloudformation", "ssm", "lambda"), aws))
+    monkeypatch.setattr(type(where), "region", "us-east-1")
+    monkeypatch.setattr("cli.commands.options.resolve", lambda _: where)
+    monkeypatch.setattr(cost, "deployed_fleet", lambda _: Fleet("main", "ml.c7i.large", 2))
+    refused = CliRunner().invoke(cli, ["--target", "aws", *command], input="n\n")
+    assert isinstance(refused.exception, NotConfirmed)
+    assert "2 × ml.c7i.large, billed by the second at 0.107 USD an hour each" in refused.output
+    assert (aws.written, aws.asked) == ([], [])
+    agreed = CliRunner().invoke(cli, ["--target", "aws", *command, "--yes", "--no-wait"])
+    assert agreed.exit_code == 0, agreed.output
+    assert aws.written or aws.asked
 
 
 def test_a_rejected_version_is_approved_by_who_says_anyway(aws: Aws, where: Target) -> None:

@@ -12,6 +12,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from cli.commands.options import NotConfirmed
 from cli.weights import BadWeights, stage
 from training_code.resnet import resnet
 from training_code.weights import from_channel
@@ -62,6 +63,19 @@ def test_a_file_is_staged_as_safetensors_which_a_job_can_start_from(
     loaded = from_channel(bucket.folder / "weights", "resnet18")
     assert torch.equal(loaded["conv1.weight"], state["conv1.weight"])
     assert "fc.weight" not in load_file(bucket.folder / "weights/mine.safetensors")
+
+
+def test_what_storing_weights_costs_is_agreed_to_before_they_are_sent(
+    tmp_path: Path, aws: Any, bucket: Bucket, state: dict[str, torch.Tensor]
+) -> None:
+    def refuse(cost: str) -> None:
+        assert "This uploads weights, 0.0" in cost
+        raise NotConfirmed(cost)
+
+    save_file(state, tmp_path / "mine.safetensors")
+    with pytest.raises(NotConfirmed, match="a month for as long as they are stored"):
+        stage(aws, str(tmp_path / "mine.safetensors"), "resnet18", agree=refuse)
+    assert nothing_uploaded(bucket)
 
 
 def test_a_file_of_any_bucket_one_can_read_is_staged(

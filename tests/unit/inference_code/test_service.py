@@ -25,7 +25,7 @@ from together import Scores
 from tests.unit.inference_code.pictures import encoded, scene
 
 JPEG = encoded(scene(), "JPEG")
-PICTURE = {"content": JPEG, "headers": {"Content-Type": "image/jpeg"}}
+PICTURE: dict[str, Any] = {"content": JPEG, "headers": {"Content-Type": "image/jpeg"}}
 
 
 class StubModel:
@@ -91,6 +91,19 @@ def test_ping_says_no_until_the_model_has_answered(artifact_folder: Path) -> Non
         assert (await client.post("/invocations", **PICTURE)).json()["predicted_class"]
 
     talk(serving, conversation)
+
+
+@pytest.mark.parametrize(("host", "status"), [("127.0.0.1", 403), ("0.0.0.0", 200)])
+def test_on_this_machine_s_own_address_no_page_of_a_browser_is_answered(host: str, status: int) -> None:
+    model = StubModel()
+    model.go.set()
+
+    async def conversation(client: httpx.AsyncClient) -> None:
+        headers = {**PICTURE["headers"], "Origin": "http://elsewhere.example"}
+        assert (await client.post("/invocations", content=JPEG, headers=headers)).status_code == status
+        assert (await client.post("/invocations", **PICTURE)).status_code == 200
+
+    talk(service(model, host=host), conversation)
 
 
 def test_a_model_that_cannot_be_loaded_keeps_ping_failing_with_the_reason(

@@ -63,6 +63,13 @@ def test_each_floor_and_ceiling_is_shown_with_whether_it_holds(
     assert words in shown(world, job)
 
 
+def test_what_a_picture_takes_is_said_with_its_spread_where_the_job_told_it(world: World) -> None:
+    told = {"accepted": True, "milliseconds": 12.5, "most_within": [10.25, 16.5]}
+    job = train(world)
+    output(world, job, {**numbers(), "serving": {"candidates": [told]}})
+    assert "A picture takes 12.5 ms on average, eight in ten pictures 10.2 to 16.5" in shown(world, job)
+
+
 def test_a_ceiling_without_a_measurement_is_broken(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MAX_LATENCY_MS", "12")
     text = shown(world, train(world))

@@ -129,6 +129,7 @@ def full() -> dict[str, Any]:
             "lowest_class_recall": 0.7,
             "lowest_class": "ant",
             "latency_ms": 6.29,
+            "latency_ms_spread": [5.1, 8.03],
             "size_mb": 45.1,
             "champion_accuracy": 0.6,
             "champion": "3",

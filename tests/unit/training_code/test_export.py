@@ -129,6 +129,8 @@ def test_int8_is_written_and_its_numbers_are_told(result: Result, tmp_path: Path
     (candidate,) = told["candidates"]
     assert candidate["accepted"]
     assert candidate["drop_points"] <= export.MAX_DROP
+    quick, slow = candidate["most_within"]
+    assert 0 < quick <= slow
     assert candidate["milliseconds"] > 0
     for name, digest in told["files"].items():
         path = tmp_path / "model" / name

@@ -1,0 +1,66 @@
+"""Values that XML cannot carry are refused where the answer would be XML.
+
+ministack puts a request's values into its answers, and XML 1.0 has no way to write most control characters,
+not even as a reference: a role named `a\\x00b` would be answered by a document that no client can read. IAM
+says of its names and paths that they are printable; S3 warns of such keys, and takes them: here they are
+refused, and say so.
+https://www.w3.org/TR/xml/#charsets
+https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import ministack.app as ministack_app
+
+from local_aws.core.api import HttpAnswer
+from local_aws.ministack_adapter import answers
+
+# As bytes of a form, before it is decoded: controls but tab, line feed and carriage return; U+FFFE, U+FFFF.
+_IN_FORM = re.compile(
+    rb"[\x00-\x08\x0b\x0c\x0e-\x1f]|%0[0-8bcef]|%1[0-9a-f]|%ef%bf%b[ef]|\xef\xbf[\xbe\xbf]", re.IGNORECASE
+)
+_IN_TEXT = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
+_FORM = "application/x-www-form-urlencoded"
+
+
+def install() -> None:
+    """Put the check before every service that ministack has."""
+    for service, handle in list(ministack_app.SERVICE_HANDLERS.items()):
+        ministack_app.SERVICE_HANDLERS[service] = _checked(service, handle)
+
+
+def refusal(
+    service: str, path: str, headers: dict[str, str], body: bytes, query: dict[str, Any]
+) -> HttpAnswer | None:
+    """The answer to a request (`headers` in lower case) whose values XML cannot carry; None: it can."""
+    if service == "s3":
+        tags = headers.get("x-amz-tagging", "")
+        if any(map(_IN_TEXT.search, (path, tags, *_texts(query)))) or _IN_FORM.search(tags.encode()):
+            return _refused(service, headers, "InvalidArgument")
+        return None
+    is_form = headers.get("content-type", "").startswith(_FORM) or "Action" in query
+    if is_form and (_IN_FORM.search(body) or any(map(_IN_TEXT.search, _texts(query)))):
+        return _refused(service, headers, "ValidationError")
+    return None
+
+
+def _checked(service: str, handle: Any) -> Any:
+    async def handle_checked(
+        method: str, path: str, headers: dict[str, str], body: bytes, query: dict[str, Any]
+    ) -> Any:
+        refused = refusal(service, path, headers, body, query)
+        return refused or await handle(method, path, headers, body, query)
+
+    return handle_checked
+
+
+def _texts(query: dict[str, Any]) -> list[str]:
+    return [text for name, values in query.items() for text in (name, *values)]
+
+
+def _refused(service: str, headers: dict[str, str], code: str) -> HttpAnswer:
+    message = "A value holds a control character, which the answer, being XML 1.0, could not carry"
+    return answers.refused(service, code, message, headers)
