@@ -191,6 +191,9 @@ class Chain:
                 f"aws sagemaker update-model-package --model-package-arn {package.arn} "
                 "--model-approval-status Approved"
             )
+        return self._judge_approved(package)
+
+    def _judge_approved(self, package: Package) -> tuple[str, str]:
         # It answers before the update ends, which keeps the old fleet for a while to roll back to.
         if self.serving.serves(package.arn) or self.answering == package.version:
             return "serving", ""

@@ -103,7 +103,7 @@ def reject(target: Target, which: str, why: str) -> str:
 
 
 def ask(target: Target, action: str, why: str, model: str = "") -> dict[str, Any]:
-    """Asks promote-model for `sleep`, `wake`, `retry` or `rollback`; `model` is the champion the user has seen."""
+    """Asks promote-model for an action; `model` is the champion the user has seen."""
     _must_be_updatable(target)
     request = {"action": action, "why": why, **({"model": model} if model else {})}
     return call(target, "promote-model", request)

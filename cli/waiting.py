@@ -10,12 +10,12 @@ from cli.champion import Champion
 
 # Of promote-model's causes (lambda/promote_model/causes.py); tests hold the two to each other.
 MENDED_BY: Mapping[str, str] = {
-    "quota": "Ask for more: `classifier check` says of what, how many, and the command. An update of an endpoint "
-    "that serves needs room for twice its instances",
-    "capacity": "AWS has no instance of these types left at the moment; serving.instance_type in cdk.json takes "
-    "a list of others",
-    "permission": "Something may not be done, the reason names it; `classifier up` puts the project's own roles "
-    "back as they were",
+    "quota": "Ask for more: `classifier check` says of what, how many, and the command. An update of an "
+    "endpoint that serves needs room for twice its instances",
+    "capacity": "AWS has no instance of these types left at the moment; serving.instance_type in cdk.json "
+    "takes a list of others",
+    "permission": "Something may not be done, the reason names it; `classifier up` puts the project's own "
+    "roles back as they were",
     "image": "Its container image cannot be pulled; `classifier up` builds the project's own again",
     "service": "AWS was busy, or failed by itself",
 }

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from stacks.choice import ROOT, chosen
-from stacks.settings import Settings, SettingsError
+from stacks.settings import Settings, SettingsError, is_burstable
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -64,6 +64,7 @@ def _asked(settings: Settings, recipes: Iterable[dict[str, Any]]) -> dict[str, A
         "training_instance_types": settings.training.instances,
         "serving": {
             "instance_types": serving.instances if own else (),
+            "fixed_types": [each for each in serving.instances if own and is_burstable(each)],
             "min_instances": serving.min_instances if own else 0,
             "max_instances": serving.max_instances if own else 0,
             "serverless_concurrency": 0 if own else serving.serverless_concurrency,
@@ -115,7 +116,10 @@ def _recipe(path: Path, settings: Settings) -> dict[str, Any]:
     record = runs.RunRecord(run="", kind=kind, request_id="", dataset="", code_prefix="", recipe=recipe)
     return {
         "recipe": recipe.name,
-        "machines": launching.machines_of(record, deployed),
+        "machines": {
+            **launching.machines_of(record, deployed),
+            "instance_types": launching.instance_types(recipe, deployed),
+        },
         "cost": launching.cost_of(record, deployed).answer,
     }
 

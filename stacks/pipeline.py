@@ -196,6 +196,16 @@ class Pipeline(Construct):
             },
             "PromoteModel",
         )
+        self._rule(
+            "EndpointFailed",
+            "The endpoint failed: keep why, before CloudFormation removes it with its reason.",
+            "SageMaker Endpoint State Change",
+            {
+                "EndpointName": [names.endpoint],
+                "EndpointStatus": ["FAILED", "Failed", "ROLLING_BACK", "RollingBack"],
+            },
+            "PromoteModel",
+        )
         self._schedule(
             "LookForWaiting",
             "Is an approved model waiting that can be brought up by now?",

@@ -120,6 +120,10 @@ def promote_model(scope: Construct, context: Context, resources: PipelineResourc
                 arn(scope, "ssm", "parameter", names.instance_type_parameter.removeprefix("/")),
             ],
         ),
+        iam.PolicyStatement(
+            actions=["sagemaker:DescribeEndpoint"],
+            resources=[arn(scope, "sagemaker", "endpoint", names.endpoint)],
+        ),
         # A quota is known by its name only, which GetServiceQuota does not take. Lists know no resource.
         iam.PolicyStatement(
             actions=["servicequotas:ListServiceQuotas", "servicequotas:ListAWSDefaultServiceQuotas"],

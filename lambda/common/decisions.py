@@ -87,7 +87,7 @@ class Stated:
 
 def of_champion(text: str) -> Stated | None:
     """What a version's description states, or None when a person wrote it."""
-    document = _document(text)
+    document = texts_of(text)
     if document is None:
         return _of_old_champion(text)
     time, since = document.get("time", ""), document.get("since", "")
@@ -133,8 +133,8 @@ def _said(document: Mapping[str, str]) -> Reason:
     return Reason(Code(code) if code in set(Code) else Code.BY_HAND, document.get("why", ""))
 
 
-def _document(text: str) -> dict[str, str] | None:
-    """The JSON object of texts in a description, or None."""
+def texts_of(text: str) -> dict[str, str] | None:
+    """The JSON object of texts in a description, or None when it is something else."""
     try:
         found: Any = json.loads(text)
     except (ValueError, RecursionError):

@@ -100,7 +100,7 @@ class Launcher:
                 name,
                 in_words(planned.record, settings),
                 cost,
-                {**machines_of(planned.record, settings), "instance_types": types},
+                {**machines_of(planned.record, settings), "instance_types": list(types)},
             )
         try:
             for instance_type in types:

@@ -12,12 +12,49 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from common import logs
+from common import launching, logs
+from common.decisions import texts_of
 from common.environment import PromoteSettings
+from common.events import Event
 from promote_model.actions import Clients
 
+_NOTED_LENGTH = 400
 _LISTINGS = ("list_service_quotas", "list_aws_default_service_quotas")
 """What is applied to the account comes first: it counts before the default."""
+
+
+FAILED = "failed"
+"""In the parameter's description: why an endpoint failed on that type, and when."""
+
+
+def note_failure(event: Event, settings: PromoteSettings, clients: Clients) -> str:
+    """Keep why an endpoint failed: CloudFormation removes one that it could not make, and with it the reason.
+
+    It is kept with the instance type, whose parameter nothing but the next endpoint follows.
+    """
+    name = event.text("EndpointName")
+    if not settings.instance_type_parameter or name != settings.project:
+        return "ignored: no endpoint of this project's"
+    found = launching.describe(clients.sagemaker.describe_endpoint, EndpointName=name) or {}
+    reason = event.text("FailureReason") or str(found.get("FailureReason", ""))
+    if not reason:
+        return "ignored: nobody says why"
+    noted = {"at": event.time, FAILED: reason[:_NOTED_LENGTH]}
+    _put(settings, taken(clients.ssm, settings), noted, clients.ssm)
+    return "kept"
+
+
+def failure_since(time: str, settings: PromoteSettings, ssm: Any) -> str:
+    """Why the endpoint failed last, if that was at this time or later; else nothing."""
+    if not settings.instance_type_parameter:
+        return ""
+    name = settings.instance_type_parameter
+    pages = ssm.get_paginator("get_parameter_history").paginate(Name=name)
+    for entry in [each for page in pages for each in page["Parameters"]][::-1]:
+        noted = texts_of(entry.get("Description", "")) or {}
+        if FAILED in noted:
+            return str(noted[FAILED]) if str(noted.get("at", "")) >= time else ""
+    return ""
 
 
 def types_of(settings: PromoteSettings) -> tuple[str, ...]:
@@ -47,13 +84,7 @@ def choose(settings: PromoteSettings, tried: Sequence[str], clients: Clients) ->
         return None
     if taken(ssm, settings) != left[0]:
         why = {"passed_over": types[: types.index(left[0])], "quotas": known}
-        ssm.put_parameter(
-            Name=settings.instance_type_parameter,
-            Value=left[0],
-            Type="String",
-            Overwrite=True,
-            Description=json.dumps(why)[:1024],
-        )
+        _put(settings, left[0], why, ssm)
         logs.info("instance type taken", instance_type=left[0], **why)
     return left[0]
 
@@ -75,6 +106,16 @@ def allowed(types: Sequence[str], quotas: Any) -> Mapping[str, float]:
     except quotas.exceptions.ClientError as error:  # not allowed, or too often: then it is known by trying
         logs.info("quotas could not be looked up", why=str(error))
     return found
+
+
+def _put(settings: PromoteSettings, instance_type: str, why: Mapping[str, Any], ssm: Any) -> None:
+    ssm.put_parameter(
+        Name=settings.instance_type_parameter,
+        Value=instance_type,
+        Type="String",
+        Overwrite=True,
+        Description=json.dumps(why),
+    )
 
 
 def _listed(quotas: Any) -> Iterator[Mapping[str, Any]]:

@@ -16,7 +16,7 @@ from common import champion, logs, notify
 from common.champion import Decision
 from common.decisions import Code, Reason, Waiting, package_text
 from common.environment import PromoteSettings
-from common.events import MODEL_PACKAGE, STACK_STATUS, Event
+from common.events import ENDPOINT, MODEL_PACKAGE, STACK_STATUS, Event
 from promote_model import actions, causes, instances, stack, waiting
 from promote_model.actions import APPROVED, REJECTED, Clients
 from promote_model.causes import Cause
@@ -28,6 +28,9 @@ def promote(event: Event | None, settings: PromoteSettings, clients: Clients) ->
     if event is not None and event.kind == MODEL_PACKAGE:
         verdict = _consider(event, settings, clients)
         logs.info("approval considered", package=event.text("ModelPackageArn"), verdict=verdict)
+    if event is not None and event.kind == ENDPOINT:
+        verdict = instances.note_failure(event, settings, clients)
+        logs.info("endpoint's failure considered", verdict=verdict)
     return reconcile(event, settings, clients)
 
 
@@ -134,7 +137,9 @@ def _failed(
     """The stack rolled this decision's update back: package, champion and endpoint have to agree again."""
     if decision.package == champion.NONE:
         return _did_not_sleep(decision, serving, reason, settings, clients)
-    cause = causes.of(reason)
+    cause, said = causes.of(reason), instances.failure_since(decision.written, settings, clients.ssm)
+    if said and cause is Cause.MODEL:  # CloudFormation may only say that it did not come up
+        cause, reason = causes.of(said), f"{reason} ({said})"
     logs.info("the update failed", cause=cause, why=reason, package=decision.package)
     if (
         cause in (Cause.QUOTA, Cause.CAPACITY)

@@ -74,7 +74,8 @@ def _check_type(variants: Variants, resource_id: str) -> None:
     instance_type = variants.instance_type(resource_id)
     if instance_type.startswith(("ml.t2.", "ml.t3.")):
         raise ValidationException(
-            f"Autoscaling is not supported for burstable instances such as T2: {resource_id} has {instance_type}"
+            "Autoscaling is not supported for burstable instances such as T2: "
+            f"{resource_id} is on {instance_type}"
         )
 
 

@@ -11,7 +11,7 @@ from promote_model.causes import Cause
 from promote_model.handler import handler
 
 from common import champion as decisions
-from tests.unit.lambda_functions.fakes import NOW, AwsFailure, Context, World
+from tests.unit.lambda_functions.fakes import NOW, AwsFailure, Context, World, sagemaker_event
 from tests.unit.lambda_functions.test_promote_model import (
     ONE,
     TWO,
@@ -298,3 +298,37 @@ def test_a_sleeping_model_wakes_on_the_next_type(types: World, stack: FakeServin
     stack.succeed()
     settled()
     assert champion(types) == ONE == stack.serving
+
+
+def failed_endpoint(reason: str, name: str = "demo") -> None:
+    detail = {"EndpointName": name, "EndpointStatus": "FAILED", "FailureReason": reason}
+    event = sagemaker_event("SageMaker Endpoint State Change", detail, time="2026-11-20T12:05:00Z")
+    handler(event, Context())
+
+
+def test_an_endpoint_that_was_accepted_and_failed_later_says_why_itself(
+    types: World, stack: FakeServing
+) -> None:
+    """CloudFormation may only say that it did not stabilise, and removes it."""
+    approve(ONE, 1)
+    failed_endpoint(EMPTY)
+    stack.roll_back("Endpoint: Resource did not stabilize.")
+    settled()
+    assert types.ssm.value("/demo/instance-type") == SECOND
+    failed_endpoint(PULL)
+    stack.roll_back("Endpoint: Resource did not stabilize.")
+    settled()
+    assert (waits(types).cause, approval(types, ONE)) == ("image", "Approved")
+
+
+def test_what_an_endpoint_said_before_this_update_or_one_of_another_name_counts_for_nothing(
+    types: World, stack: FakeServing
+) -> None:
+    failed_endpoint(EMPTY, "another")
+    assert len(types.ssm.history["/demo/instance-type"]) == 1
+    failed_endpoint(EMPTY)
+    approve(ONE, 1)
+    types.ssm.history["/demo/champion"][-1]["LastModifiedDate"] = NOW + timedelta(hours=1)
+    stack.roll_back("Endpoint: Resource did not stabilize.")
+    settled()
+    assert approval(types, ONE) == "Rejected"

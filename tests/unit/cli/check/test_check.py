@@ -164,7 +164,7 @@ def test_the_settings_are_asked_with_their_defaults(
         },
     )
     wants = read_launch(checkout, planned)
-    assert (wants.project, wants.endpoint_type) == ("pets", "ml.g6.2xlarge")
+    assert (wants.project, wants.endpoint_types) == ("pets", ("ml.g6.2xlarge",))
     assert (wants.min_instances, wants.max_instances) == (2, 6)
     assert (only(wants.launches).instances, only(wants.launches).spot) == (6, True)
 
