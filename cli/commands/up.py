@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from cli.commands.check import anyway_option, before_deploying
+from cli.commands.check import anyway_option, before_deploying, plays_an_account
 from cli.commands.options import confirm_cost, with_target, yes_option
 from cli.target import Target
 
@@ -28,7 +28,10 @@ def up(target: Target, yes: bool, anyway: bool) -> None:
     from cli.render import address_lines
 
     check_settings(target)
-    before_deploying(target, None, anyway)
-    confirm_cost(target, AWS_COST, yes)
-    outputs = bring_up(target)
+    if plays_an_account(target):  # which can be asked when it is up
+        outputs = bring_up(target, lambda: before_deploying(target, None, anyway))
+    else:
+        before_deploying(target, None, anyway)
+        confirm_cost(target, AWS_COST, yes)
+        outputs = bring_up(target)
     say("\n".join(address_lines(outputs)))
