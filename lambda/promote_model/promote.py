@@ -118,15 +118,24 @@ def _reconcile(
     return _update(decision, serving, settings, clients)
 
 
-def _update(decision: Decision, serving: Stack, settings: PromoteSettings, clients: Clients) -> str:
-    """Let the Serving stack follow the decision, on an instance type the account may have."""
+def _update(
+    decision: Decision,
+    serving: Stack,
+    settings: PromoteSettings,
+    clients: Clients,
+    before: tuple[Cause, str] = (Cause.QUOTA, ""),
+) -> str:
+    """Let the Serving stack follow the decision, on an instance type the account may have.
+
+    Args:
+        before: why the type that was tried before failed.
+    """
     is_made = decision.package != champion.NONE and serving.serving == champion.NONE
     if is_made and settings.instance_types and not instances.choose(settings, decision.tried, clients):
+        cause, why = before
         types = ", ".join(instances.types_of(settings))
-        why = f"{decision.reason.why}; " if decision.tried else ""
-        reason = f"{why}no quota for {settings.min_instances} instances of another type of {types}"
-        cause = causes.of(decision.reason.why) if decision.tried else Cause.QUOTA
-        return _give_up(decision, serving, cause, reason, settings, clients)
+        reason = f"no quota for {settings.min_instances} instances of any of {types}"
+        return _give_up(decision, serving, cause, why or reason, settings, clients)
     started = stack.update(clients.cloudformation, serving, stack.token_of(decision))
     return f"update of the Serving stack: {started}"
 
@@ -146,12 +155,17 @@ def _failed(
         and serving.serving == champion.NONE
         and settings.instance_types
     ):
-        return _next_type(decision, serving, reason, settings, clients)
+        return _next_type(decision, serving, cause, reason, settings, clients)
     return _give_up(decision, serving, cause, reason, settings, clients)
 
 
 def _next_type(
-    decision: Decision, serving: Stack, reason: str, settings: PromoteSettings, clients: Clients
+    decision: Decision,
+    serving: Stack,
+    cause: Cause,
+    reason: str,
+    settings: PromoteSettings,
+    clients: Clients,
 ) -> str:
     """AWS had no instance of the type that was taken: the same decision, with that type left out."""
     tried = (*decision.tried, instances.taken(clients.ssm, settings))
@@ -167,7 +181,7 @@ def _next_type(
     )
     if (again.package, again.tried) != (decision.package, tried):
         return "nothing: a newer decision was made meanwhile; the next event carries it out"
-    return _update(again, serving, settings, clients)
+    return _update(again, serving, settings, clients, (cause, reason))
 
 
 def _give_up(
