@@ -169,8 +169,11 @@ def fuzz(target: str, seconds: int, folder: Path) -> tuple[int, str]:
     for number, seed in enumerate(_seeds(target)):
         (corpus / f"seed{number}").write_bytes(seed)
     path = os.pathsep.join(map(str, (_atheris(), ROOT, ROOT / "lambda", ROOT / "inference_code")))
+    # By way of `timeout`, which forks: libFuzzer bounds its process by the largest size it ever had, and that
+    # of a process begun from here would be ours.
+    fuzzer = [sys.executable, "-m", "benchmarks.hostile_fuzz", target, str(seconds), str(folder)]
     done = subprocess.run(
-        [sys.executable, "-m", "benchmarks.hostile_fuzz", target, str(seconds), str(folder)],
+        ["timeout", str(seconds + 100), *fuzzer],
         cwd=ROOT,
         env={**os.environ, "PYTHONPATH": path, "FUZZ_SCRATCH": str(scratch)},
         capture_output=True,

@@ -12,6 +12,7 @@ https://docs.aws.amazon.com/sagemaker/latest/dg/your-algorithms-inference-code.h
 from __future__ import annotations
 
 import asyncio
+import ctypes
 import gc
 import io
 import json
@@ -63,6 +64,10 @@ FAREWELL_SECONDS = 0.5
 # A connection is closed when nobody has used it for so long. With uvicorn's 5 s that met requests which were
 # already in the socket of a busy server: their senders saw a reset. Senders keep theirs for a minute.
 KEEP_ALIVE_SECONDS = 75
+# malloc.h's names. Pixels of a picture of 1000x1000 stay in a heap, Pillow's blocks of 16 MB do not; and what
+# a request of usual size needs is kept for the next.
+_M_MMAP_THRESHOLD, _M_TRIM_THRESHOLD = -3, -1
+_MAPPED_FROM_BYTES, _KEPT_BYTES = 4 << 20, 16 << 20
 
 
 @dataclass(frozen=True)
@@ -111,6 +116,7 @@ def main() -> None:
     # so keep the cores from whoever they wait for. Spinning briefly, a picture took 117 ms beside busy
     # neighbours instead of 818, and 28 instead of 25 at best (47 without any spinning).
     os.environ.setdefault("GOMP_SPINCOUNT", "10000")
+    _return_large_blocks()
     logs.start()
     warnings.simplefilter("ignore")  # Pillow warns about every odd picture; what matters becomes a refusal
     settings = Settings.from_environment()
@@ -121,6 +127,20 @@ def main() -> None:
     logging.shutdown()
     # Not sys.exit: that would wait for a worker thread whose picture takes longer than the drain.
     os._exit(0)
+
+
+def _return_large_blocks() -> None:
+    """Let glibc map large blocks by themselves, and give them back when they are freed.
+
+    By itself it learns from the first large picture to keep blocks of up to 32 MB in its heaps, where small
+    ones that live on between them hold them fast: 1,500 broken pictures, four times over, cost 24 MB more
+    than once. With both bounds they cost no more than once, and no request faults its pages in anew. See
+    mallopt(3), "dynamic mmap threshold"; another C library simply has no such call.
+    """
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is not None:
+        mallopt(_M_MMAP_THRESHOLD, _MAPPED_FROM_BYTES)
+        mallopt(_M_TRIM_THRESHOLD, _KEPT_BYTES)
 
 
 class Service:

@@ -1,9 +1,9 @@
-"""Values that XML cannot carry are refused where the answer would be XML.
+"""Values that XML cannot carry are refused where the answer would be XML, and those it can are escaped.
 
 ministack puts a request's values into its answers, and XML 1.0 has no way to write most control characters,
 not even as a reference: a role named `a\\x00b` would be answered by a document that no client can read. IAM
 says of its names and paths that they are printable; S3 warns of such keys, and takes them: here they are
-refused, and say so.
+refused, and say so. And its IAM and STS put what was asked for into their errors as it is, markup included.
 https://www.w3.org/TR/xml/#charsets
 https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html
 """
@@ -12,8 +12,10 @@ from __future__ import annotations
 
 import re
 from typing import Any
+from xml.sax.saxutils import escape, unescape
 
 import ministack.app as ministack_app
+from ministack.services import iam, sts
 
 from local_aws.core.api import HttpAnswer
 from local_aws.ministack_adapter import answers
@@ -27,7 +29,8 @@ _FORM = "application/x-www-form-urlencoded"
 
 
 def install() -> None:
-    """Put the check before every service that ministack has."""
+    """Put the check before every service that ministack has, and the escape into two services' errors."""
+    iam._error = sts._error = _escaped(iam._error)
     for service, handle in list(ministack_app.SERVICE_HANDLERS.items()):
         ministack_app.SERVICE_HANDLERS[service] = _checked(service, handle)
 
@@ -45,6 +48,13 @@ def refusal(
     if is_form and (_IN_FORM.search(body) or any(map(_IN_TEXT.search, _texts(query)))):
         return _refused(service, headers, "ValidationError")
     return None
+
+
+def _escaped(answer_error: Any) -> Any:
+    def answer_escaped(status: int, code: str, message: str, ns: str = "iam") -> Any:
+        return answer_error(status, code, escape(unescape(message)), ns)  # one of its callers has escaped it
+
+    return answer_escaped
 
 
 def _checked(service: str, handle: Any) -> Any:

@@ -291,6 +291,7 @@ def test_a_failed_request_leaves_nothing_to_the_garbage_collector(
     gc.disable()
     try:
         talk(serving, conversation)
+        serving._workers.shutdown()  # a thread may be about to let go of the last one
         assert [each for each in gc.get_objects() if isinstance(each, kinds)] == []
     finally:
         gc.enable()

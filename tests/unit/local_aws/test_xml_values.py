@@ -7,8 +7,10 @@ from urllib.parse import urlencode
 from xml.etree import ElementTree
 
 import botocore.session
+import ministack.app as ministack_app
 import pytest
 from botocore import parsers
+from ministack.services import iam, sts
 
 from local_aws.ministack_adapter import xml_values
 
@@ -40,6 +42,19 @@ def _error(service: str, answer: Any) -> dict[str, Any]:
 def test_a_form_with_what_xml_cannot_carry_is_the_clients_mistake(service: str, value: str) -> None:
     error = _error(service, _form(service, value))
     assert (error["status"], error["Code"]) == (400, "ValidationError")
+
+
+@pytest.mark.parametrize(
+    "message", ["Role <img src=x> & co not found.", "Role &lt;img src=x> &amp; co not found."]
+)
+def test_markup_in_an_error_is_text_of_it(monkeypatch: pytest.MonkeyPatch, message: str) -> None:
+    for service in (iam, sts):
+        monkeypatch.setattr(service, "_error", service._error)
+    monkeypatch.setattr(ministack_app, "SERVICE_HANDLERS", {})
+    xml_values.install()
+    for service in (iam, sts):
+        error = _error("iam", service._error(404, "NoSuchEntity", message))
+        assert (error["Code"], error["Message"]) == ("NoSuchEntity", "Role <img src=x> & co not found.")
 
 
 def test_so_is_a_form_in_the_query_or_unencoded() -> None:
