@@ -38,7 +38,7 @@ def of_endpoint(look: Look) -> Iterator[Line]:
         BLUE_GREEN * least,
         update,
         later=BLUE_GREEN * most,
-        later_for=f"an update while it is scaled out to {most}",
+        later_for=f"an update while it is scaled out to {most}" if most > least else update,
     )
     yield from need.lines(quotas, _endpoint_quota(taken), others=_others(wanted.endpoint_types, taken))
     yield from need.lines(quotas, ALL_ENDPOINTS)

@@ -42,4 +42,9 @@ def _fleet(wanted: Wanted, instance_type: str) -> str:
         each = prices.hourly_usd(instance_type, prices.HOSTING)
     except prices.UnknownPrice:
         return f"{fleet}, whose price the table does not have"
-    return f"{wanted.min_instances * each:.3f} to {most * each:.3f} USD ({fleet})"
+    least = f"{wanted.min_instances * each:.3f}"
+    return (
+        f"{least} USD ({fleet})"
+        if most == wanted.min_instances
+        else f"{least} to {most * each:.3f} USD ({fleet})"
+    )
