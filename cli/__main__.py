@@ -23,7 +23,7 @@ from cli.commands.down import down
 from cli.commands.launch import train, tune
 from cli.commands.options import KINDS
 from cli.commands.outputs import outputs
-from cli.commands.release import approve, reject, rollback, sleep, wake
+from cli.commands.release import approve, reject, retry, rollback, sleep, wake
 from cli.commands.report import compare, report
 from cli.commands.status import status
 from cli.commands.stop import stop
@@ -54,7 +54,7 @@ def cli(kind: str) -> None:
 
 for command in (
     *(up, down, upload, weights, tune, train, tuning_report, status, stop, classify, outputs, cost, destroy),
-    *(check, report, compare, approve, reject, rollback, sleep, wake, demo_data, demo),
+    *(check, report, compare, approve, reject, retry, rollback, sleep, wake, demo_data, demo),
 ):
     cli.add_command(command)
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from cli import waiting
 from cli.decisions import BY_HAND, FAILED_UPDATE, ROLLED_BACK
 from cli.trials import counted, log_of
 
@@ -104,6 +105,11 @@ class Serving:
     actual: str
     endpoint_status: str
     asleep: str = ""
+    waits: str = ""
+    """The approved package that waits, with what for, how often it was tried, and why it failed."""
+    waits_for: str = ""
+    tries: int = 0
+    waits_why: str = ""
 
     @property
     def settled(self) -> bool:
@@ -131,7 +137,9 @@ class Chain:
 
     @property
     def outcome(self) -> str:
-        """`running`, `serving`, `asleep`, `refused`, `awaiting approval`, `superseded` or `failed`."""
+        """`running`, `serving`, `asleep`, `waiting`, `refused`, `awaiting approval`, `superseded` or
+        `failed`.
+        """
         return self._judge()[0]
 
     @property
@@ -183,9 +191,14 @@ class Chain:
                 f"aws sagemaker update-model-package --model-package-arn {package.arn} "
                 "--model-approval-status Approved"
             )
+        return self._judge_approved(package)
+
+    def _judge_approved(self, package: Package) -> tuple[str, str]:
         # It answers before the update ends, which keeps the old fleet for a while to roll back to.
         if self.serving.serves(package.arn) or self.answering == package.version:
             return "serving", ""
+        if self.serving.waits == package.arn:
+            return "waiting", waiting.told(self.serving, package.version)
         champion = self.serving.asleep or self.serving.wanted
         if self.serving.settled and _version(champion) > _version(package.arn):
             return "superseded", f"version {_version(champion)} is the champion now"

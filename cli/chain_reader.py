@@ -227,6 +227,10 @@ class ChainReader:
             actual=next(iter(resolved), ""),
             endpoint_status=endpoint.get("EndpointStatus", ""),
             asleep=now.model if now.asleep else "",
+            waits=now.waits,
+            waits_for=now.waits_for,
+            tries=now.tries,
+            waits_why=now.why if now.waits else "",
         )
 
     def _clue(self, chain: Chain) -> str:

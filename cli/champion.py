@@ -25,6 +25,11 @@ class Champion:
     time: str = ""
     went_back: str = ""
     written: datetime | None = None
+    waits: str = ""
+    """An approved package that could not be brought up for something that is not its fault."""
+    waits_for: str = ""
+    tries: int = 0
+    why: str = ""
 
     @property
     def asleep(self) -> bool:
@@ -65,4 +70,8 @@ def _champion(version: dict[str, Any]) -> Champion:
         stated.time,
         stated.why if stated.went_back else "",
         written.astimezone(UTC) if written else None,
+        stated.waits,
+        stated.waits_for,
+        stated.tries,
+        stated.why,
     )

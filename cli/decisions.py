@@ -39,6 +39,12 @@ class Stated:
     asleep: str = ""
     code: str = BY_HAND
     why: str = ""
+    waits: str = ""
+    """The package that waits to take this one's place."""
+    waits_for: str = ""
+    """What it waits for: promote-model's `Cause`."""
+    tries: int = 0
+    """How often it was tried."""
 
     @property
     def went_back(self) -> bool:
@@ -56,6 +62,7 @@ def of_champion(text: str, value: str) -> Stated:
             document.get("asleep", ""),
             document.get("code", BY_HAND),
             document.get("why", ""),
+            *_waits(document, value),
         )
     old = _OLD_CHAMPION.match(text)
     if old is None:
@@ -70,6 +77,13 @@ def of_package(text: str) -> tuple[str, str]:
     if document is not None and "code" in document:
         return document["code"], document.get("why", "")
     return next((code for code, form in _OLD_PACKAGE.items() if form.match(text)), BY_HAND), text
+
+
+def _waits(document: dict[str, str], value: str) -> tuple[str, str, int]:
+    package, tries = document.get("waits", ""), document.get("tries", "")
+    if not package or package == value:  # that one is being tried
+        return "", "", 0
+    return package, document.get("for", ""), int(tries) if re.fullmatch(r"[0-9]{1,6}", tries) else 0
 
 
 def in_words(why: str) -> str:

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from datetime import UTC
 from typing import Any
 
-from cli import champion, decisions
+from cli import champion, decisions, waiting
 from cli.errors import CdkFailed, CliError
 from cli.functions import call
 from cli.stacks import describe
@@ -103,7 +103,7 @@ def reject(target: Target, which: str, why: str) -> str:
 
 
 def ask(target: Target, action: str, why: str, model: str = "") -> dict[str, Any]:
-    """Asks promote-model for `sleep`, `wake` or `rollback`; `model` is the champion the user has seen."""
+    """Asks promote-model for an action; `model` is the champion the user has seen."""
     _must_be_updatable(target)
     request = {"action": action, "why": why, **({"model": model} if model else {})}
     return call(target, "promote-model", request)
@@ -146,6 +146,8 @@ def must_serve(target: Target, arn: str) -> None:
     version = arn.rpartition("/")[2]
     if package["ModelApprovalStatus"] == "Rejected":
         raise NotPossible(f"Version {version} was taken back: {_why(package)}. {_standing(target, now)}")
+    if now.waits == arn:
+        raise NotPossible(f"Version {version} waits: {waiting.told(waiting.of(now), version)}")
     if now.value != arn:
         raise NotPossible(f"Version {version} was overtaken by a newer decision. {_standing(target, now)}")
 

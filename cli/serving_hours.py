@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from cli import champion, prices
 from cli.champion import NONE, Champion
@@ -139,7 +140,7 @@ def _events(target: Target) -> Events:
 def deployed_fleet(target: Target) -> Fleet | None:
     """What the Serving stack's template says, also while there is no endpoint; None when it is not there."""
     stack = target.stack("serving")
-    if describe(target, stack) is None:
+    if (described := describe(target, stack)) is None:
         return None
     template = target.client("cloudformation").get_template(StackName=stack)["TemplateBody"]
     if not isinstance(template, Mapping):  # YAML, so deployed by something else than CDK
@@ -148,8 +149,17 @@ def deployed_fleet(target: Target) -> Fleet | None:
         if resource["Type"] == "AWS::SageMaker::EndpointConfig":
             variant = resource["Properties"]["ProductionVariants"][0]
             least = int(variant.get("InitialInstanceCount", 0))
-            return Fleet(str(variant["VariantName"]), str(variant.get("InstanceType", "")), least)
+            instance = variant.get("InstanceType", "")
+            if isinstance(instance, Mapping):  # a parameter of the stack
+                instance = _taken(described)
+            return Fleet(str(variant["VariantName"]), str(instance), least)
     return None
+
+
+def _taken(stack: Mapping[str, Any]) -> str:
+    """The instance type that the Serving stack was last deployed with."""
+    outputs = {each["OutputKey"]: each["OutputValue"] for each in stack.get("Outputs", [])}
+    return str(outputs.get("InstanceType", ""))
 
 
 def _hourly(

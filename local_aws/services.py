@@ -10,7 +10,7 @@ import urllib.error
 import urllib.request
 from typing import Any
 
-from local_aws import authorisation, autoscaling, cloudformation, front, quotas, sagemaker
+from local_aws import authorisation, autoscaling, cloudformation, codebuild, front, quotas, sagemaker
 from local_aws.cloudformation.stack import Stack
 from local_aws.core import process
 from local_aws.core.api import HttpAnswer, JsonService, error_reply
@@ -54,8 +54,9 @@ class Services:
         stacks.install(Journal(aws.store), self._snapshots.commit)
         stack_events.install(self._announce_stack)
         stack_requests.install()
-        cloudformation.install(aws, stack, stacks.register_resource)
+        cloudformation.install(stack, stacks.register_resource)
         patches.install(aws)
+        codebuild.install(aws)
         layers.install()
         self._deliveries = Deliveries(aws.store, self._snapshots)
         self._deliveries.install()

@@ -17,7 +17,7 @@ from typing import Any
 
 from stacks import places
 from stacks.choice import ROOT, chosen
-from stacks.settings import SERVERLESS, ServingSettings, Settings, SettingsError
+from stacks.settings import SERVERLESS, ServingSettings, Settings, SettingsError, is_burstable
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -66,12 +66,12 @@ def _asked(settings: Settings, recipes: Iterable[dict[str, Any]]) -> dict[str, A
     own = serving.flavour != SERVERLESS
     return {
         "project": settings.project,
-        "training_instance_type": settings.training.instance_type,
+        "training_instance_types": settings.training.instances,
         "serving": {
             "hosting": _hosting(serving),
             "image_target": serving.image_target,
-            "instance_type": serving.instance if own else "",
-            "instance_types": [serving.instance] if own else [],
+            "instance_types": serving.instances if own else (),
+            "fixed_types": [each for each in serving.instances if own and is_burstable(each)],
             "min_instances": serving.min_instances if own else 0,
             "max_instances": serving.max_instances if own else 0,
             "serverless_concurrency": 0 if own else serving.serverless_concurrency,
@@ -121,7 +121,7 @@ def _recipe(path: Path, settings: Settings) -> dict[str, Any]:
     nowhere = {"data_bucket": "", "artifacts_bucket": "", "code_prefix": "", "champion_parameter": ""}
     deployed = LaunchSettings(
         project=settings.project,
-        training_instance_type=settings.training.instance_type,
+        training_instance_type=",".join(settings.training.instances),
         training_volume_gb=settings.training.volume_gb,
         max_runtime_minutes=settings.training.max_runtime_minutes,
         training_image="",
@@ -133,7 +133,10 @@ def _recipe(path: Path, settings: Settings) -> dict[str, Any]:
     record = runs.RunRecord(run="", kind=kind, request_id="", dataset="", code_prefix="", recipe=recipe)
     return {
         "recipe": recipe.name,
-        "machines": launching.machines_of(record, deployed),
+        "machines": {
+            **launching.machines_of(record, deployed),
+            "instance_types": launching.instance_types(recipe, deployed),
+        },
         "cost": launching.cost_of(record, deployed).answer,
     }
 

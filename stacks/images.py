@@ -8,19 +8,71 @@ register-model puts on and takes away.
 
 from __future__ import annotations
 
-from aws_cdk import IgnoreMode, RemovalPolicy, Stack
+from typing import cast
+
+from aws_cdk import CfnResource, IgnoreMode, RemovalPolicy, Stack
 from aws_cdk import aws_ecr as ecr
 from aws_cdk import aws_ecr_assets as ecr_assets
-from constructs import Construct
+from aws_cdk import aws_iam as iam
+from constructs import Construct, IConstruct
 from deploy_time_build import ContainerImageBuild
 
-from stacks.folders import Folders
+from stacks.context import Context
+from stacks.functions import PythonFunction
 from stacks.review import accept
 
 IMAGES_KEPT = 3
 """The one in force, the one to go back to, and one that a search or job of before the last change may still
 start from. A model's image is kept besides."""
 ALL = 9999
+STARTER_MINUTES = 15
+"""As long as a Lambda function may run: so long a build waits for its place."""
+_BROUGHT_STARTER = "DeployTimeBuildCustomResourceHandler"
+
+
+class ImageBuilds(Construct):
+    """The builds of a stack's images, one after the other, and the function that starts them.
+
+    A new account may run one build at a time, and CodeBuild refuses more. The construct's own starter takes
+    that for the end; ours waits for a place (lambda/build_image). It is made with the first build.
+    """
+
+    def __init__(self, scope: Construct, construct_id: str, context: Context) -> None:
+        super().__init__(scope, construct_id)
+        self.folders = context.folders
+        self._context = context
+        self._starter: PythonFunction | None = None
+        self._last: CfnResource | None = None
+
+    def add(self, build: ContainerImageBuild) -> None:
+        """Have a build started by our function, when the one before it has ended."""
+        if self._starter is None:
+            self._starter = self._make_starter()
+        stack = Stack.of(self)
+        resource = cast(CfnResource, build.node.find_child("Resource").node.default_child)
+        resource.add_property_override("ServiceToken", self._starter.function.function_arn)
+        for child in stack.node.children:
+            if child.node.id.startswith(_BROUGHT_STARTER):
+                stack.node.try_remove_child(child.node.id)
+        if self._last is not None:
+            resource.add_resource_dependency(self._last)
+        self._last = resource
+
+    def _make_starter(self) -> PythonFunction:
+        projects = [child for child in Stack.of(self).node.children if _is_project(child)]
+        arns = [str(project.node.default_child.attr_arn) for project in projects]  # type: ignore[union-attr]
+        return PythonFunction(
+            self,
+            "Starter",
+            name=self._context.names.function("build-image"),
+            module="build_image",
+            description="Starts the build of a container image, and waits for its place in CodeBuild.",
+            folders=self._context.folders,
+            environment={},
+            statements=[iam.PolicyStatement(actions=["codebuild:StartBuild"], resources=arns)],
+            log_retention=self._context.log_retention,
+            timeout_seconds=STARTER_MINUTES * 60,
+        )
 
 
 class ContainerImage(Construct):
@@ -42,7 +94,7 @@ class ContainerImage(Construct):
         construct_id: str,
         *,
         folder: str,
-        folders: Folders,
+        builds: ImageBuilds,
         image_uri: str,
         target: str,
         kept_tag: str = "",
@@ -66,7 +118,7 @@ class ContainerImage(Construct):
             removal_policy=RemovalPolicy.DESTROY,
             lifecycle_rules=_lifecycle(kept_tag),
         )
-        directory, exclude = folders.image_context(folder)
+        directory, exclude = builds.folders.image_context(folder)
         build = ContainerImageBuild(
             self,
             "Build",
@@ -77,6 +129,7 @@ class ContainerImage(Construct):
             platform=ecr_assets.Platform.LINUX_AMD64,
             repository=repository,
         )
+        builds.add(build)
         self.uri = build.image_uri
         self.repository_arn, self.repository_name = repository.repository_arn, repository.repository_name
 
@@ -99,7 +152,7 @@ def _lifecycle(kept_tag: str) -> list[ecr.LifecycleRule]:
 def accept_build_project(stack: Stack) -> None:
     """Say why the CodeBuild project shared by the images of a stack is as it is."""
     for child in stack.node.children:
-        if child.node.id.startswith("ContainerImageBuild"):
+        if _is_project(child):
             accept(
                 child,
                 {
@@ -112,6 +165,11 @@ def accept_build_project(stack: Stack) -> None:
                     " CDK's asset bucket, and ecr:GetAuthorizationToken, which knows no resource.",
                 },
             )
+
+
+def _is_project(child: IConstruct) -> bool:
+    """Whether it is the CodeBuild project that the construct puts into the stack, once for all its images."""
+    return child.node.id.startswith("ContainerImageBuild")
 
 
 def _repository_arn(scope: Construct, image_uri: str) -> str:

@@ -81,6 +81,11 @@ class Names:
         return f"/{self.project}/champion"
 
     @property
+    def instance_type_parameter(self) -> str:
+        """The SSM parameter with the instance type that the endpoint is made on."""
+        return f"/{self.project}/instance-type"
+
+    @property
     def training_role(self) -> str:
         return self._of_the_account("training-job")
 

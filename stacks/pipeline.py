@@ -27,6 +27,7 @@ from stacks.context import Context
 from stacks.functions import PythonFunction
 from stacks.images import ContainerImage
 from stacks.names import DRIFT_NAMESPACE, MODEL_TAG, VARIANT, arn
+from stacks.settings import SERVERLESS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,7 +108,12 @@ class Pipeline(Construct):
         return {"SERVING_REPOSITORY": repository, "IMAGE_TAG_PREFIX": MODEL_TAG} if repository else {}
 
     def _promote_model(self) -> lambda_.Function:
-        names = self._context.names
+        names, serving = self._context.names, self._context.settings.serving
+        runs_on = {
+            "INSTANCE_TYPES": ",".join(serving.instances),
+            "INSTANCE_TYPE_PARAMETER": names.instance_type_parameter,
+            "MIN_INSTANCES": str(serving.min_instances),
+        }
         return self._function(
             "promote-model",
             "Makes the approved model the champion and brings the Serving stack in line with it.",
@@ -117,8 +123,11 @@ class Pipeline(Construct):
                 "CHAMPION_PARAMETER": names.champion_parameter,
                 "SERVING_STACK": names.stack("serving"),
                 "NOTIFICATION_TOPIC_ARN": self._resources.topic.topic_arn,
+                **(runs_on if serving.flavour != SERVERLESS else {}),
             },
             permissions.promote_model(self, self._context, self._resources),
+            # It may look through all of SageMaker's quotas, a hundred at a time.
+            timeout_seconds=180,
         )
 
     def _launch_environment(self) -> Mapping[str, str]:
@@ -131,7 +140,7 @@ class Pipeline(Construct):
             "TRAINING_IMAGE": resources.training_image.uri,
             "TRAINING_IMAGE_GPU": resources.training_image_gpu.uri,
             "TRAINING_ROLE_ARN": resources.training_role.role_arn,
-            "TRAINING_INSTANCE_TYPE": training.instance_type,
+            "TRAINING_INSTANCE_TYPE": ",".join(training.instances),
             "TRAINING_VOLUME_GB": str(training.volume_gb),
             "MAX_RUNTIME_MINUTES": str(training.max_runtime_minutes),
             "CHAMPION_PARAMETER": self._context.names.champion_parameter,
@@ -193,6 +202,23 @@ class Pipeline(Construct):
                 "ModelApprovalStatus": ["Approved", "Rejected"],
             },
             "PromoteModel",
+        )
+        self._rule(
+            "EndpointFailed",
+            "The endpoint failed: keep why, before CloudFormation removes it with its reason.",
+            "SageMaker Endpoint State Change",
+            {
+                "EndpointName": [names.endpoint],
+                "EndpointStatus": ["FAILED", "Failed", "ROLLING_BACK", "RollingBack"],
+            },
+            "PromoteModel",
+        )
+        self._schedule(
+            "LookForWaiting",
+            "Is an approved model waiting that can be brought up by now?",
+            "rate(15 minutes)",
+            self.functions["PromoteModel"],
+            None,
         )
         stack_arn = arn(self, "cloudformation", "stack", f"{names.stack('serving')}/")
         self._rule(

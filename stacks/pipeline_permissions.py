@@ -115,7 +115,19 @@ def promote_model(scope: Construct, context: Context, resources: PipelineResourc
                 "ssm:GetParameters",
                 "ssm:PutParameter",
             ],
-            resources=[_champion(scope, context)],
+            resources=[
+                _champion(scope, context),
+                arn(scope, "ssm", "parameter", names.instance_type_parameter.removeprefix("/")),
+            ],
+        ),
+        iam.PolicyStatement(
+            actions=["sagemaker:DescribeEndpoint"],
+            resources=[arn(scope, "sagemaker", "endpoint", names.endpoint)],
+        ),
+        # A quota is known by its name only, which GetServiceQuota does not take. Lists know no resource.
+        iam.PolicyStatement(
+            actions=["servicequotas:ListServiceQuotas", "servicequotas:ListAWSDefaultServiceQuotas"],
+            resources=["*"],
         ),
         iam.PolicyStatement(
             # No iam:PassRole: a stack keeps the role it was made with.

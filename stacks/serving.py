@@ -1,11 +1,12 @@
 """The endpoint that answers: there is one when there is a champion, and none before.
 
-The stack's only parameter is read from SSM at every update, whether `cdk deploy` or the promotion makes it,
-so both always mean the same model. While the champion is `none`, a condition keeps model, endpoint, scaling
-and alarms out, and the stack costs nothing. A new champion makes a new model and endpoint configuration, and
-CloudFormation moves the endpoint over blue/green, while three alarms watch: errors of the container, requests
-it does not answer well, and latency. From two instances on they watch a canary first; with one they watch the
-new model while the old one is kept. Any of them rolls the update back.
+The stack's parameters, champion and instance type, are read from SSM at every update, whether `cdk deploy` or
+the promotion makes it, so both always mean the same model on the same machine. While the champion is `none`,
+a condition keeps model, endpoint, scaling and alarms out, and the stack costs nothing. A new champion makes a
+new model and endpoint configuration, and CloudFormation moves the endpoint over blue/green, while three
+alarms watch: errors of the container, requests it does not answer well, and latency. From two instances on
+they watch a canary first; with one they watch the new model while the old one is kept. Any of them rolls the
+update back.
 
 The stack is deployed under a role of its own (serving_role.py) and imports nothing from other stacks: what it
 needs to know of them are names, which are fixed; only where answers are captured it imports the bucket's.
@@ -17,12 +18,15 @@ the ten that are free. Nothing without a champion.
 
 from __future__ import annotations
 
+from typing import cast
+
 from aws_cdk import (
     CfnCondition,
     CfnOutput,
     CfnParameter,
     DefaultStackSynthesizer,
     Fn,
+    ICfnConditionExpression,
     Stack,
 )
 from aws_cdk import aws_cloudwatch as cloudwatch
@@ -34,6 +38,7 @@ from stacks.context import Context
 from stacks.hourly import statement
 from stacks.names import NO_CHAMPION, role_arn, topic_arn
 from stacks.serving_hosting import (
+    OnlyWithChampion,
     ResourceT,
     component,
     endpoint_config,
@@ -41,7 +46,7 @@ from stacks.serving_hosting import (
     metric_dimensions,
 )
 from stacks.serving_scaling import scale_copies, scale_instances
-from stacks.settings import SERVERLESS
+from stacks.settings import SERVERLESS, is_burstable
 
 
 class ServingStack(Stack):
@@ -72,8 +77,11 @@ class ServingStack(Stack):
             "ChampionExists",
             expression=Fn.condition_not(Fn.condition_equals(self._champion.value_as_string, NO_CHAMPION)),
         )
+        self._instance_type = self._instance_type_parameter()
         model = self._model()
-        config = self._only_with_champion(endpoint_config(self, context, model, artifacts))
+        config = self._only_with_champion(
+            endpoint_config(self, context, model, artifacts, self._instance_type)
+        )
         self._watched = self._watched_dimensions(config)
         alarms = [self._errors_alarm(), self._model_errors_alarm(), self._latency_alarm()]
         endpoint = self._endpoint(config, alarms)
@@ -81,10 +89,44 @@ class ServingStack(Stack):
             copies = self._only_with_champion(component(self, context, endpoint, model, alarms))
             scale_copies(self, context, copies, self._only_with_champion)
         elif context.settings.serving.flavour != SERVERLESS:
-            scale_instances(self, context, endpoint, self._only_with_champion)
+            scale_instances(self, context, endpoint, self._only_where_it_scales())
         CfnOutput(self, "EndpointName", value=names.endpoint)
         CfnOutput(self, "Champion", value=self._champion.value_as_string)
+        if self._instance_type:
+            CfnOutput(self, "InstanceType", value=self._instance_type)
         CfnOutput(self, "HourlyCost", value=statement(context.settings.serving))
+
+    def _instance_type_parameter(self) -> str:
+        """What the endpoint runs on; empty for one without instances.
+
+        Read from SSM as the champion is: promote-model takes the first of the settings' types that can be
+        had, and a later `cdk deploy` has to mean the same.
+        """
+        if self._context.settings.serving.flavour == SERVERLESS:
+            return ""
+        return CfnParameter(
+            self,
+            "InstanceTypeParameter",
+            type="AWS::SSM::Parameter::Value<String>",
+            default=self._context.names.instance_type_parameter,
+            description="SSM parameter with the instance type of the endpoint.",
+        ).value_as_string
+
+    def _only_where_it_scales(self) -> OnlyWithChampion:
+        """Keep scaling away from burstable instances, for which AWS refuses it."""
+        fixed = [each for each in self._context.settings.serving.instances if is_burstable(each)]
+        if not fixed:
+            return self._only_with_champion
+        others = [Fn.condition_not(Fn.condition_equals(self._instance_type, each)) for each in fixed]
+        exists = cast(ICfnConditionExpression, self._exists)  # it is one, less a name of jsii's own
+        scales = CfnCondition(self, "Scales", expression=Fn.condition_and(exists, *others))
+
+        def keep(resource: ResourceT) -> ResourceT:
+            self._only_with_champion(resource)
+            resource.cfn_options.condition = scales
+            return resource
+
+        return keep
 
     def _model(self) -> sagemaker.CfnModel:
         champion = self._champion.value_as_string

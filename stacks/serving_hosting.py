@@ -40,7 +40,11 @@ class OnlyWithChampion(Protocol):
 
 
 def endpoint_config(
-    stack: Construct, context: Context, model: sagemaker.CfnModel, artifacts: s3.IBucket
+    stack: Construct,
+    context: Context,
+    model: sagemaker.CfnModel,
+    artifacts: s3.IBucket,
+    instance_type: str,
 ) -> sagemaker.CfnEndpointConfig:
     """The configuration of the endpoint in the flavour of the settings.
 
@@ -53,7 +57,7 @@ def endpoint_config(
         # Inference components take role and isolation from here, other endpoints from their models.
         execution_role_arn=role_arn(stack, context.names.endpoint_role) if components else None,
         enable_network_isolation=True if components else None,
-        production_variants=[_variant(context, model)],
+        production_variants=[_variant(context, model, instance_type)],
         data_capture_config=_capture(context, artifacts),
     )
 
@@ -133,7 +137,7 @@ def metric_dimensions(context: Context) -> dict[str, str]:
 
 
 def _variant(
-    context: Context, model: sagemaker.CfnModel
+    context: Context, model: sagemaker.CfnModel, instance_type: str
 ) -> sagemaker.CfnEndpointConfig.ProductionVariantProperty:
     serving = context.settings.serving
     config = sagemaker.CfnEndpointConfig
@@ -153,7 +157,7 @@ def _variant(
     return config.ProductionVariantProperty(
         variant_name=VARIANT,
         model_name=None if serving.scale_to_zero else model.attr_model_name,
-        instance_type=serving.instance,
+        instance_type=instance_type,
         initial_instance_count=serving.min_instances,
         initial_variant_weight=None if serving.scale_to_zero else 1,
         managed_instance_scaling=instances if serving.scale_to_zero else None,

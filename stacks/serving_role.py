@@ -23,8 +23,8 @@ class ServingDeploymentRole(Construct):
     """The role CloudFormation takes on for the Serving stack, and the right to pass it.
 
     CDK's own deployment role (made by `cdk bootstrap`) may pass nothing but the bootstrap's execution role,
-    so it is given exactly this one more. Reading the champion is allowed to all three who may be asked to
-    resolve it: the deployer, this role, and the promoting Lambda.
+    so it is given exactly this one more. Reading champion and instance type is allowed to all three who
+    may be asked to resolve them: the deployer, this role, and the promoting Lambda.
     """
 
     def __init__(self, scope: Construct, construct_id: str, context: Context) -> None:
@@ -37,10 +37,13 @@ class ServingDeploymentRole(Construct):
             description="CloudFormation uses it to update the Serving stack, and for nothing else.",
             assumed_by=iam.ServicePrincipal("cloudformation.amazonaws.com"),
         )
-        champion = arn(self, "ssm", "parameter", names.champion_parameter.removeprefix("/"))
+        read = [
+            arn(self, "ssm", "parameter", each.removeprefix("/"))
+            for each in (names.champion_parameter, names.instance_type_parameter)
+        ]
         for statement in (*self._sagemaker(context), *self._scaling(context), *self._alarms(context)):
             self.role.add_to_policy(statement)
-        self.role.add_to_policy(iam.PolicyStatement(actions=["ssm:GetParameters"], resources=[champion]))
+        self.role.add_to_policy(iam.PolicyStatement(actions=["ssm:GetParameters"], resources=read))
         accept(self.role, {"AwsSolutions-IAM5": REASON_NO_RESOURCE})
 
         qualifier = self.node.try_get_context("@aws-cdk/core:bootstrapQualifier")
@@ -58,7 +61,7 @@ class ServingDeploymentRole(Construct):
                         resources=[role_arn(self, names.serving_deployment_role)],
                         conditions={"StringEquals": {"iam:PassedToService": "cloudformation.amazonaws.com"}},
                     ),
-                    iam.PolicyStatement(actions=["ssm:GetParameters"], resources=[champion]),
+                    iam.PolicyStatement(actions=["ssm:GetParameters"], resources=read),
                 ]
             ),
         )

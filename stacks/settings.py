@@ -21,7 +21,18 @@ CONTEXT_KEY = "classifier"
 CPU = "cpu"
 GPU = "gpu"
 SERVERLESS = "serverless"
-DEFAULT_SERVING_INSTANCE = {CPU: "ml.c7i.large", GPU: "ml.g6.xlarge"}
+# The first that the account has a quota of, and AWS an instance, is taken: what serves or trains fastest is
+# first, what most accounts have last. A new account has none of nearly all, two of ml.t2.medium for endpoints
+# and four of ml.m5.2xlarge for spot training (local_aws/quotas/profiles.py names the list that says so).
+DEFAULT_SERVING_INSTANCES = {
+    CPU: ("ml.c7i.large", "ml.m7i.large", "ml.c6i.large", "ml.m5.large", "ml.t2.medium"),
+    GPU: ("ml.g6.xlarge", "ml.g5.xlarge", "ml.g4dn.xlarge"),
+}
+DEFAULT_SERVING_INSTANCE = {flavour: types[0] for flavour, types in DEFAULT_SERVING_INSTANCES.items()}
+DEFAULT_TRAINING_INSTANCES = (
+    "ml.c7i.2xlarge", "ml.m7i.2xlarge", "ml.c6i.2xlarge", "ml.c5.2xlarge", "ml.m5.2xlarge"
+)  # fmt: skip
+MOST_INSTANCE_TYPES = 5
 # A serverless endpoint takes 4 MB of body: https://docs.aws.amazon.com/sagemaker/latest/dg/serverless-endpoints.html
 SERVERLESS_BODY_BYTES = 4_000_000
 
@@ -37,6 +48,7 @@ _TAG_TEXT = re.compile(r"[A-Za-z0-9 _.:/=+@-]{0,256}")
 _MOST_TAGS = 40
 
 _INSTANCE_TYPE = re.compile(r"ml\.([a-z]+\d+[a-z-]*\d*)\.[a-z0-9]+")
+_BURSTABLE_FAMILY = re.compile(r"t\d")
 
 
 class SettingsError(Exception):
@@ -94,6 +106,24 @@ def setting(default: Any, rule: Rule) -> Any:
 
 
 _INSTANCE_RULE = text(_INSTANCE_TYPE.pattern, 'a SageMaker instance type such as "ml.c7i.large"')
+
+
+def _one_or_several(rule: Rule) -> Rule:
+    """A value, or a list of some: the first that can be had is taken."""
+
+    def accepts(value: Any) -> bool:
+        if not isinstance(value, list):
+            return rule.accepts(value)
+        return (
+            0 < len(value) <= MOST_INSTANCE_TYPES
+            and all(rule.accepts(each) for each in value)
+            and len(set(value)) == len(value)
+        )
+
+    most = MOST_INSTANCE_TYPES
+    return Rule(f"{rule.allowed}, or a list of up to {most} different ones, the first choice first", accepts)
+
+
 _IMAGE_RULE = text(
     r"|\d{12}\.dkr\.ecr\.[a-z0-9-]+\.amazonaws\.com(\.cn)?/[a-z0-9][a-z0-9._/-]*(:[A-Za-z0-9._-]+|@sha256:[0-9a-f]{64})",
     'an ECR image with its tag or digest, such as "123456789012.dkr.ecr.us-east-1.amazonaws.com/name:tag"',
@@ -120,8 +150,11 @@ class StorageSettings:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TrainingSettings:
-    instance_type: str = setting("ml.c7i.2xlarge", _INSTANCE_RULE)
-    """What trials and final trainings run on, unless the recipe names another."""
+    instance_type: str | tuple[str, ...] = setting(
+        DEFAULT_TRAINING_INSTANCES, _one_or_several(_INSTANCE_RULE)
+    )
+    """What trials and final trainings run on, unless the recipe names another. Of a list the first that the
+    account has a quota of."""
     volume_gb: int = setting(50, whole_number(1, 16384, "gigabytes"))
     """Disk of a training instance: pictures, checkpoints and the model have to fit."""
     max_runtime_minutes: int = setting(120, whole_number(2, 40320, "minutes"))
@@ -135,6 +168,11 @@ class TrainingSettings:
     def image_uri_for_gpu(self) -> str:
         """The image named for instances with a GPU, if any."""
         return self.gpu_image_uri or self.image_uri
+
+    @property
+    def instances(self) -> tuple[str, ...]:
+        """The instance types, the first choice first."""
+        return _several(self.instance_type)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -163,8 +201,11 @@ class ServingSettings:
     scale_to_zero: bool = setting(False, switch())
     """Give up the last instance after a quiet quarter of an hour. The first request after that is refused
     with 503 and wakes the model, which takes minutes."""
-    instance_type: str = setting("", text(rf"|{_INSTANCE_TYPE.pattern}", _INSTANCE_RULE.allowed))
-    """What the endpoint runs on; empty: the flavour's default."""
+    instance_type: str | tuple[str, ...] = setting(
+        "", _one_or_several(text(rf"|{_INSTANCE_TYPE.pattern}", _INSTANCE_RULE.allowed))
+    )
+    """What the endpoint runs on; empty: the flavour's defaults. Of a list the first that the account has a
+    quota of, and AWS an instance, when the endpoint is made; it keeps its type as long as it is there."""
     min_instances: int = setting(1, whole_number(1, 100, "instances"))
     """Never fewer than these. From two on, a new model is tried on one instance first (canary)."""
     max_instances: int = setting(2, whole_number(1, 100, "instances"))
@@ -197,9 +238,17 @@ class ServingSettings:
     """An image to use instead of building inference_code/Dockerfile at deploy time; empty: build."""
 
     @property
+    def instances(self) -> tuple[str, ...]:
+        """The instance types, the first choice first; for the serverless flavour those its packages name."""
+        if self.instance_type:
+            return _several(self.instance_type)
+        types = DEFAULT_SERVING_INSTANCES[self.image_target]
+        return tuple(each for each in types if not (self.scale_to_zero and is_burstable(each)))
+
+    @property
     def instance(self) -> str:
-        """The instance type in force; for the serverless flavour the one its model packages name."""
-        return self.instance_type or DEFAULT_SERVING_INSTANCE[self.image_target]
+        """The first choice of them."""
+        return self.instances[0]
 
     @property
     def has_own_instances(self) -> bool:
@@ -315,7 +364,8 @@ def load(values: object, source: str) -> Settings:
     settings: Settings = _read(Settings, values, CONTEXT_KEY, source)
     _check_serving(settings.serving, source)
     _check_capture(settings, source)
-    _check_instance("training.instance_type", settings.training.instance_type, prices.TRAINING, source)
+    for each in settings.training.instances:
+        _check_instance("training.instance_type", each, prices.TRAINING, source)
     return settings
 
 
@@ -337,9 +387,9 @@ def _read(kind: type[Any], values: object, path: str, source: str) -> Any:
         if is_dataclass(hints[key]):
             read[key] = _read(item.default_factory, value, f"{path}.{key}", source)  # type: ignore[arg-type]
         elif isinstance(rule, Rule) and rule.accepts(value):
-            read[key] = value
+            read[key] = tuple(value) if isinstance(value, list) else value
         elif isinstance(rule, Rule):
-            default = "" if item.default in (MISSING, "") else f" (default: {item.default})"
+            default = "" if item.default in (MISSING, "") else f" (default: {_listed(item.default)})"
             raise SettingsError(
                 f"{source}: {path}.{key} is {_shown(value)}; allowed is {rule.allowed}{default}."
             )
@@ -361,11 +411,17 @@ def _check_serving(serving: ServingSettings, source: str) -> None:
         )
     if serving.flavour == SERVERLESS:
         _check_serverless(serving, where)
-    _check_instance("serving.instance_type", serving.instance, prices.HOSTING, source)
-    if instances.has_gpu(serving.instance) != (serving.flavour == GPU):
+    for each in serving.instances:
+        _check_serving_instance(each, serving, where, source)
+
+
+def _check_serving_instance(instance_type: str, serving: ServingSettings, where: str, source: str) -> None:
+    _check_instance("serving.instance_type", instance_type, prices.HOSTING, source)
+    if instances.has_gpu(instance_type) != (serving.flavour == GPU):
+        default = DEFAULT_SERVING_INSTANCE[serving.image_target]
         raise SettingsError(
-            f'{where}.instance_type {serving.instance} does not go with flavour "{serving.flavour}"; choose'
-            f" for example {DEFAULT_SERVING_INSTANCE[serving.image_target]}, or the other flavour."
+            f'{where}.instance_type {instance_type} does not go with flavour "{serving.flavour}"; choose'
+            f" for example {default}, or the other flavour."
         )
 
 
@@ -394,6 +450,22 @@ def _check_instance(key: str, instance_type: str, kind: str, source: str) -> Non
         instances.check(instance_type, kind)
     except instances.UnusableInstance as error:
         raise SettingsError(f"{source}: {CONTEXT_KEY}.{key} {error}.") from None
+
+
+def is_burstable(instance_type: str) -> bool:
+    """Whether an endpoint on it cannot scale: AWS refuses that for burstable instances.
+
+    https://docs.aws.amazon.com/sagemaker/latest/dg/endpoint-auto-scaling-add-policy.html
+    """
+    return _BURSTABLE_FAMILY.match(instances.family_of(instance_type)) is not None
+
+
+def _several(value: str | tuple[str, ...]) -> tuple[str, ...]:
+    return (value,) if isinstance(value, str) else value
+
+
+def _listed(value: object) -> str:
+    return ", ".join(value) if isinstance(value, tuple) else str(value)
 
 
 def _shown(value: object) -> str:

@@ -21,6 +21,7 @@ from stacks.functions import PythonFunction
 from stacks.names import CAPTURED, CHECKPOINTS, FEATURES, TRIALS, arn
 from stacks.provided import adopt_provided_functions
 from stacks.review import accept
+from stacks.settings import SERVERLESS
 
 
 class StorageStack(Stack):
@@ -65,7 +66,10 @@ class StorageStack(Stack):
             statements=[
                 iam.PolicyStatement(
                     actions=["ssm:GetParameter", "ssm:PutParameter", "ssm:DeleteParameter"],
-                    resources=[parameter],
+                    resources=[
+                        parameter,
+                        arn(self, "ssm", "parameter", names.instance_type_parameter.removeprefix("/")),
+                    ],
                 )
             ],
             log_retention=context.log_retention,
@@ -77,6 +81,19 @@ class StorageStack(Stack):
             service_token=keeper.function.function_arn,
             properties={"ParameterName": names.champion_parameter},
         )
+        if context.settings.serving.flavour != SERVERLESS:
+            # Kept as it is, too, as long as the settings still allow the type that was taken.
+            taken = CustomResource(
+                self,
+                "InstanceTypeValue",
+                resource_type="Custom::InstanceTypeParameter",
+                service_token=keeper.function.function_arn,
+                properties={
+                    "ParameterName": names.instance_type_parameter,
+                    "Allowed": ",".join(context.settings.serving.instances),
+                },
+            )
+            taken.node.add_dependency(keeper)
         champion.node.add_dependency(keeper)  # the role's policy too, which the ARN alone does not wait for
 
     def _bucket(self, construct_id: str, rules: list[s3.LifecycleRule]) -> s3.Bucket:

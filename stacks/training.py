@@ -22,7 +22,7 @@ from constructs import Construct
 from stacks.alerts import AlertsTopic, DeadLetters
 from stacks.context import Context
 from stacks.functions import PythonFunction
-from stacks.images import ContainerImage, accept_build_project
+from stacks.images import ContainerImage, ImageBuilds, accept_build_project
 from stacks.names import CODE_ROOT, MODEL_TAG, RECIPES, arn
 from stacks.pipeline import Pipeline, PipelineResources
 from stacks.provided import adopt_provided_functions
@@ -40,12 +40,13 @@ class TrainingStack(Stack):
             description="Tuning, training, registration and promotion of the image classifier.",
         )
         self._context = context
+        builds = ImageBuilds(self, "ImageBuilds", context)
         training_image, training_image_gpu = (
             ContainerImage(
                 self,
                 construct_id,
                 folder="training_code",
-                folders=context.folders,
+                builds=builds,
                 image_uri=image_uri,
                 target=target,
             )
@@ -58,7 +59,7 @@ class TrainingStack(Stack):
             self,
             "ServingImageBuild",
             folder="inference_code",
-            folders=context.folders,
+            builds=builds,
             image_uri=settings.serving.image_uri,
             target=settings.serving.image_target,
             kept_tag=MODEL_TAG,

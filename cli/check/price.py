@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from cli import prices
 from cli.check.line import Code, Line, Status
 from cli.check.look import Look
+from cli.check.wanted import Wanted
 
 
 def check(look: Look) -> Iterator[Line]:
@@ -28,11 +29,22 @@ def check(look: Look) -> Iterator[Line]:
 
 def _endpoint(look: Look) -> str:
     wanted = look.wanted
-    if not wanted.endpoint_type:
+    if not wanted.endpoint_types:
         return "by the millisecond of a request (serverless)"
-    fleet = f"{wanted.min_instances} to {wanted.max_instances} × {wanted.endpoint_type}"
+    return ", or ".join(_fleet(wanted, each) for each in wanted.endpoint_types)
+
+
+def _fleet(wanted: Wanted, instance_type: str) -> str:
+    most = wanted.min_instances if instance_type in wanted.fixed_types else wanted.max_instances
+    number = str(most) if most == wanted.min_instances else f"{wanted.min_instances} to {most}"
+    fleet = f"{number} × {instance_type}"
     try:
-        each = prices.hourly_usd(wanted.endpoint_type, prices.HOSTING)
+        each = prices.hourly_usd(instance_type, prices.HOSTING)
     except prices.UnknownPrice:
         return f"{fleet}, whose price the table does not have"
-    return f"{wanted.min_instances * each:.3f} to {wanted.max_instances * each:.3f} USD ({fleet})"
+    least = f"{wanted.min_instances * each:.3f}"
+    return (
+        f"{least} USD ({fleet})"
+        if most == wanted.min_instances
+        else f"{least} to {most * each:.3f} USD ({fleet})"
+    )

@@ -38,6 +38,13 @@ class Launch:
     most_usd: float | None
     asked_for: bool
     """Whether this run is to be started, and not only could be."""
+    instance_types: tuple[str, ...] = ()
+    """Where several may do, all of them, the first choice first."""
+
+    @property
+    def types(self) -> tuple[str, ...]:
+        """What its jobs may be on, the first choice first."""
+        return self.instance_types or (self.instance_type,)
 
     @property
     def instances(self) -> int:
@@ -58,9 +65,12 @@ class Wanted:
     """What the settings want, defaults included."""
 
     project: str
-    training_type: str
-    endpoint_type: str
-    """Empty: the endpoint has no instances."""
+    training_types: tuple[str, ...]
+    """The first that can be had is taken."""
+    endpoint_types: tuple[str, ...]
+    """As those; none: the endpoint has no instances."""
+    fixed_types: tuple[str, ...]
+    """Those of them on which an endpoint does not scale."""
     min_instances: int
     max_instances: int
     serverless_concurrency: int
@@ -142,15 +152,17 @@ def _each(option: str, values: Iterable[Path]) -> list[str]:
 
 
 def _launch(name: str, told: Mapping[str, Any], asked_for: bool) -> Launch:
-    return Launch(name=name, **told["machines"], most_usd=told["cost"]["most_usd"], asked_for=asked_for)
+    machines = {**told["machines"], "instance_types": tuple(told["machines"].get("instance_types", ()))}
+    return Launch(name=name, **machines, most_usd=told["cost"]["most_usd"], asked_for=asked_for)
 
 
 def _wanted(told: Mapping[str, Any], launches: Iterable[Launch], templates: Templates) -> Wanted:
     serving = told["serving"]
     return Wanted(
         project=told["project"],
-        training_type=told["training_instance_type"],
-        endpoint_type=serving["instance_type"],
+        training_types=tuple(told["training_instance_types"]),
+        endpoint_types=tuple(serving["instance_types"]),
+        fixed_types=tuple(serving["fixed_types"]),
         min_instances=serving["min_instances"],
         max_instances=serving["max_instances"],
         serverless_concurrency=serving["serverless_concurrency"],

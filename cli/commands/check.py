@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from typing import TYPE_CHECKING
 
 import click
@@ -36,15 +37,22 @@ def check(target: Target, recipes: tuple[str, ...], as_json: bool) -> None:
 
 
 def before_deploying(target: Target, recipe: str | None, anyway: bool) -> None:
-    """On AWS, shows the check of a deployment; with `recipe`, of what will be run after it too.
+    """On AWS, and on a local AWS that plays an account, shows the check of a deployment.
+
+    With `recipe` also of what will be run after it.
 
     Raises:
         NotReady: something is wrong, and it is not to be started anyway.
     """
-    if not target.is_local:
+    if not target.is_local or plays_an_account(target):
         # One of the user's own, in the bucket, is looked at when it is started.
         known = recipe is not None and (target.root / "recipes" / f"{recipe}.toml").is_file()
         _refuse(_look(target, (recipe,) if recipe and known else (), shown=True), anyway)
+
+
+def plays_an_account(target: Target) -> bool:
+    """Whether the local AWS is started with the quotas of an account, to see what would happen there."""
+    return target.is_local and os.environ.get("LOCAL_AWS_QUOTAS", "") not in ("", "plenty")
 
 
 def before_launching(target: Target, planned: Launched, anyway: bool) -> None:

@@ -1,4 +1,4 @@
-"""`classifier approve`, `reject`, `rollback`, `sleep` and `wake`"""
+"""`classifier approve`, `reject`, `retry`, `rollback`, `sleep` and `wake`"""
 
 from __future__ import annotations
 
@@ -49,6 +49,23 @@ def reject(target: Target, version: str, reason: str) -> None:
     from cli.console import say
 
     say(release.reject(target, version, reason))
+
+
+@click.command()
+@with_target
+@reason("asked for with classifier retry")
+@no_wait
+def retry(target: Target, reason: str, no_wait: bool) -> None:
+    """Try an approved model again that waits for a quota, an instance, a permission or its image."""
+    from cli import champion, release
+    from cli.console import say
+
+    waits = champion.read(target).waits
+    say(f"{release.ask(target, 'retry', reason)['action']}.")
+    if not no_wait:
+        stands = release.wait(target, say)
+        release.must_serve(target, waits)
+        say(stands)
 
 
 @click.command()

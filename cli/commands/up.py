@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from cli.commands.check import anyway_option, before_deploying
+from cli.commands.check import anyway_option, before_deploying, plays_an_account
 from cli.commands.options import confirm, confirm_cost, with_target, yes_option
 from cli.target import Target
 
@@ -33,9 +33,13 @@ def up(target: Target, yes: bool, anyway: bool) -> None:
     from cli.render import address_lines
 
     check_settings(target)
-    before_deploying(target, None, anyway)
-    confirm_cost(target, AWS_COST, yes)
-    outputs = bring_up(target, agree=lambda change: agree(change, yes))
+    if plays_an_account(target):  # which can be asked when it is up
+        look = lambda: before_deploying(target, None, anyway)  # noqa: E731
+        outputs = bring_up(target, look, agree=lambda change: agree(change, yes))
+    else:
+        before_deploying(target, None, anyway)
+        confirm_cost(target, AWS_COST, yes)
+        outputs = bring_up(target, agree=lambda change: agree(change, yes))
     say("\n".join(address_lines(outputs)))
 
 

@@ -7,8 +7,9 @@ changes nothing, whichever handler writes last. Remembering this on the model pa
 change of a package's metadata sends another approval event.
 
 A champion that sleeps is the value `none`, which takes the endpoint away, with its package in the
-description. `since` is when the model was chosen: sleeping and waking are no choice of a model, so they make
-no approval older.
+description. A model that waits, because something else than it failed, stands in the description beside
+what is served meanwhile. `since` is when the model was chosen: sleeping and waking are no choice of a model,
+so they make no approval older.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from common.decisions import Code, Reason, Stated, champion_text, of_champion
+from common.decisions import Code, Reason, Stated, Waiting, champion_text, of_champion
 
 NONE = "none"
 BY_HAND = Reason(Code.BY_HAND)
@@ -37,6 +38,17 @@ class Decision:
     since: str = ""
     """When this model was chosen."""
     reason: Reason = BY_HAND
+    waiting: Waiting | None = None
+    """An approved model that is to take this one's place, or the one here, with how often it was tried."""
+    tried: tuple[str, ...] = ()
+    """The instance types that AWS had none of, for this decision."""
+    written: str = ""
+    """When this version was written, in the form of `time`."""
+
+    @property
+    def waits(self) -> Waiting | None:
+        """The approved model that waits to take this one's place."""
+        return self.waiting if self.waiting is not None and self.waiting.package != self.package else None
 
     @property
     def model(self) -> str:
@@ -80,19 +92,36 @@ def settle(ssm: Any, parameter: str) -> Decision:
 
 
 def decide(
-    ssm: Any, parameter: str, package: str, time: str, reason: Reason, *, asleep: str = "", since: str = ""
+    ssm: Any,
+    parameter: str,
+    package: str,
+    time: str,
+    reason: Reason,
+    *,
+    asleep: str = "",
+    since: str = "",
+    waiting: Waiting | None = None,
+    tried: tuple[str, ...] = (),
 ) -> Decision:
     """Write a decision; returns the one that counts then, which is another when a newer one was written.
 
     Two handlers may write at once; each looks at the history after its own write, so the last of them to look
     puts the newest decision on top.
     """
-    _put(ssm, parameter, Decision(0, package, time, asleep, since or time, reason))
+    _put(ssm, parameter, Decision(0, package, time, asleep, since or time, reason, waiting, tried))
     return settle(ssm, parameter)
 
 
 def _put(ssm: Any, parameter: str, decision: Decision) -> None:
-    stated = Stated(decision.time, decision.package, decision.asleep, decision.since, decision.reason)
+    stated = Stated(
+        decision.time,
+        decision.package,
+        decision.asleep,
+        decision.since,
+        decision.reason,
+        decision.waiting,
+        decision.tried,
+    )
     ssm.put_parameter(
         Name=parameter,
         Value=decision.package,
@@ -108,9 +137,19 @@ def _decision(entry: dict[str, Any]) -> Decision:
     """
     version, package = int(entry["Version"]), entry["Value"]
     stated = of_champion(entry.get("Description", ""))
+    written = entry["LastModifiedDate"].astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     if stated is None or (stated.serves and stated.serves != package):
-        written = entry["LastModifiedDate"].astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-        return Decision(version, package, written, since=written)
+        return Decision(version, package, written, since=written, written=written)
     # The form before JSON does not say of which package it is, and only `none` sleeps.
     asleep = stated.asleep if package == NONE else ""
-    return Decision(version, package, stated.time, asleep, stated.since, stated.reason)
+    return Decision(
+        version,
+        package,
+        stated.time,
+        asleep,
+        stated.since,
+        stated.reason,
+        stated.waiting,
+        stated.tried,
+        written,
+    )

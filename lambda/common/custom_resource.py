@@ -46,15 +46,29 @@ def answer(event: Mapping[str, Any], physical_id: str, act: Callable[[], None]) 
         physical_id: the resource's id; another one in an Update makes CloudFormation delete the old.
         act: what the request asks for.
     """
-    status, reason = "SUCCESS", ""
+    if _did(event, physical_id, act):
+        _send(event, physical_id, "SUCCESS", "done")
+
+
+def hand_over(event: Mapping[str, Any], physical_id: str, act: Callable[[], None]) -> None:
+    """Run `act`, which starts somebody who answers the request in the end; answer it only if that fails."""
+    _did(event, physical_id, act)
+
+
+def _did(event: Mapping[str, Any], physical_id: str, act: Callable[[], None]) -> bool:
     try:
         act()
     except Exception as error:
         logs.exception("the custom resource failed")
-        status, reason = "FAILED", f"{type(error).__name__}: {error}"[:_REASON_LENGTH]
+        _send(event, physical_id, "FAILED", f"{type(error).__name__}: {error}"[:_REASON_LENGTH])
+        return False
+    return True
+
+
+def _send(event: Mapping[str, Any], physical_id: str, status: str, reason: str) -> None:
     body = {
         "Status": status,
-        "Reason": reason or "done",
+        "Reason": reason,
         "PhysicalResourceId": physical_id,
         "StackId": event["StackId"],
         "RequestId": event["RequestId"],

@@ -44,6 +44,10 @@ class Code(StrEnum):
     """The endpoint of a champion that was to sleep could not be removed."""
     GATE = "below-the-gate"
     """On a package only: the quality gate refused it."""
+    WAITS = "waits"
+    """An approved model could not be brought up for something that is not its fault; `Waiting` says what."""
+    RETRIED = "retried"
+    """A model that waited is tried again, by itself or because a person asked."""
     BY_HAND = "by-hand"
     """A person's own put-parameter, or words that none of these functions wrote."""
 
@@ -57,6 +61,17 @@ class Reason:
 
 
 @dataclass(frozen=True)
+class Waiting:
+    """An approved model that waits to be tried again."""
+
+    package: str
+    cause: str
+    """What stands in its way: a `Cause` of promote-model."""
+    tries: int
+    """How often it was tried."""
+
+
+@dataclass(frozen=True)
 class Stated:
     """What the description of a parameter's version says. `serves` is empty in the form before JSON."""
 
@@ -65,18 +80,27 @@ class Stated:
     asleep: str
     since: str
     reason: Reason
+    waiting: Waiting | None = None
+    tried: tuple[str, ...] = ()
+    """The instance types that AWS had none of, for this very decision."""
 
 
 def of_champion(text: str) -> Stated | None:
     """What a version's description states, or None when a person wrote it."""
-    document = _document(text)
+    document = texts_of(text)
     if document is None:
         return _of_old_champion(text)
     time, since = document.get("time", ""), document.get("since", "")
     if not re.fullmatch(_TIME, time) or not re.fullmatch(_TIME, since or time):
         return None
     return Stated(
-        time, document.get("serves", ""), document.get("asleep", ""), since or time, _said(document)
+        time,
+        document.get("serves", ""),
+        document.get("asleep", ""),
+        since or time,
+        _said(document),
+        _waiting(document),
+        tuple(document.get("tried", "").split()),
     )
 
 
@@ -85,6 +109,10 @@ def champion_text(stated: Stated) -> str:
     document = {"time": stated.time, "code": stated.reason.code.value, "serves": stated.serves}
     document |= {"asleep": stated.asleep} if stated.asleep else {}
     document |= {"since": stated.since} if stated.since != stated.time else {}
+    if stated.waiting is not None:
+        waits = stated.waiting
+        document |= {"waits": waits.package, "for": waits.cause, "tries": str(waits.tries)}
+    document |= {"tried": " ".join(stated.tried)} if stated.tried else {}
     return _fitted(document, stated.reason.why)
 
 
@@ -93,13 +121,20 @@ def package_text(reason: Reason) -> str:
     return _fitted({"code": reason.code.value}, reason.why)
 
 
+def _waiting(document: Mapping[str, str]) -> Waiting | None:
+    package, tries = document.get("waits", ""), document.get("tries", "")
+    if not package:
+        return None
+    return Waiting(package, document.get("for", ""), int(tries) if re.fullmatch(r"[0-9]{1,6}", tries) else 0)
+
+
 def _said(document: Mapping[str, str]) -> Reason:
     code = document.get("code", "")
     return Reason(Code(code) if code in set(Code) else Code.BY_HAND, document.get("why", ""))
 
 
-def _document(text: str) -> dict[str, str] | None:
-    """The JSON object of texts in a description, or None."""
+def texts_of(text: str) -> dict[str, str] | None:
+    """The JSON object of texts in a description, or None when it is something else."""
     try:
         found: Any = json.loads(text)
     except (ValueError, RecursionError):

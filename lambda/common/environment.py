@@ -30,10 +30,15 @@ class LaunchSettings:
     training_image_gpu: str
     training_role_arn: str
     training_instance_type: str
+    """What a job runs on whose recipe does not say; several with commas, the first choice first."""
     training_volume_gb: int
     max_runtime_minutes: int
     champion_parameter: str
     notification_topic_arn: str = ""
+
+    @property
+    def training_instance_types(self) -> tuple[str, ...]:
+        return tuple(self.training_instance_type.split(","))
 
 
 @dataclass(frozen=True)
@@ -73,6 +78,11 @@ class PromoteSettings:
     model_package_group: str
     champion_parameter: str
     serving_stack: str
+    instance_types: str = ""
+    """What the endpoint may run on, the first choice first, with commas; empty: it has no instances."""
+    instance_type_parameter: str = ""
+    """The SSM parameter with the one that was taken."""
+    min_instances: int = 1
     notification_topic_arn: str = ""
 
 

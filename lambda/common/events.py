@@ -16,6 +16,7 @@ from common.recipe_keys import shown
 TUNING_JOB = "SageMaker HyperParameter Tuning Job State Change"
 TRAINING_JOB = "SageMaker Training Job State Change"
 MODEL_PACKAGE = "SageMaker Model Package State Change"
+ENDPOINT = "SageMaker Endpoint State Change"
 STACK_STATUS = "CloudFormation Stack Status Change"
 
 

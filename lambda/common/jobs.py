@@ -84,7 +84,7 @@ def machine(recipe: Recipe, settings: LaunchSettings) -> Machine:
     """What each job of a recipe runs on: [resources] over the deployment's settings."""
     resources = recipe.table("resources")
     return Machine(
-        instance_type=resources.get("instance_type", settings.training_instance_type),
+        instance_type=resources.get("instance_type", settings.training_instance_types[0]),
         instance_count=resources.get("instance_count", 1),
         volume_gb=resources.get("volume_gb", settings.training_volume_gb),
         max_runtime_minutes=resources.get("max_runtime_minutes", settings.max_runtime_minutes),

@@ -90,21 +90,29 @@ class Launcher:
         storage.check_dataset(self.s3, settings.data_bucket, request.dataset)
         recipe = weights.settled(recipe, self.s3, settings.artifacts_bucket, settings.data_bucket)
         metrics = storage.read_metric_definitions(self.s3, settings.artifacts_bucket, settings.code_prefix)
-        planned = plan(name, recipe, metrics)
-        cost = cost_of(planned.record, settings)
-        costs.guard(cost, recipe.table("resources").get("max_cost_usd"))
+        types = instance_types(recipe, settings)
+        planned = self._planned(name, recipe, types[0], metrics, plan)
         if request.dry_run:
+            cost = cost_of(planned.record, settings)
             return answers.planned(
                 self.kind.key,
                 name,
                 name,
                 in_words(planned.record, settings),
                 cost,
-                machines_of(planned.record, settings),
+                {**machines_of(planned.record, settings), "instance_types": list(types)},
             )
-        runs.write(self.s3, settings.artifacts_bucket, planned.record)
         try:
-            arn = self.create(name, planned.job)
+            for instance_type in types:
+                planned = self._planned(name, recipe, instance_type, metrics, plan)
+                runs.write(self.s3, settings.artifacts_bucket, planned.record)
+                try:
+                    arn = self.create(name, planned.job)
+                    break
+                except QuotaExceeded:
+                    if instance_type == types[-1]:
+                        raise
+                    logs.info("no quota; the next type is taken", instance_type=instance_type)
         except AlreadyStarted:
             # A name made of the request's id can only be this request's twin. A name that callers chose can
             # be anyone's, and the run's record no longer tells whose.
@@ -112,6 +120,21 @@ class Launcher:
                 raise JobExists(f'a job named "{name}" was started a moment ago by another request') from None
             return self._again(name, self.describe(name) or {}, request_id)
         return self.answer(name, arn, planned.record)
+
+    def _planned(
+        self, name: str, recipe: Recipe, instance_type: str, metrics: Metrics, plan: Planner
+    ) -> Plan:
+        """What would be started on a type of the settings; the recipe of the run's record names it then.
+
+        Raises:
+            CostTooHigh: it could cost more there than it may.
+        """
+        if "instance_type" not in recipe.table("resources"):
+            recipe = recipe.with_overrides({"resources": {"instance_type": instance_type}})
+        planned = plan(name, recipe, metrics)
+        cost = cost_of(planned.record, self.settings)
+        costs.guard(cost, recipe.table("resources").get("max_cost_usd"))
+        return planned
 
     def describe(self, name: str) -> dict[str, Any] | None:
         """The job's description, or None when there is none of that name."""
@@ -171,6 +194,12 @@ class Launcher:
             )
         logs.info(f"{self.kind.words} was started by this request before")
         return self.answer(name, found[f"{self.kind.member}Arn"], record)
+
+
+def instance_types(recipe: Recipe, settings: LaunchSettings) -> tuple[str, ...]:
+    """What a run's jobs may be on: what the recipe says, or the settings' types, the first choice first."""
+    own = recipe.table("resources").get("instance_type")
+    return (own,) if own else settings.training_instance_types
 
 
 def cost_of(record: runs.RunRecord, settings: LaunchSettings) -> CostBound:

@@ -75,6 +75,7 @@ _SIZES: Mapping[str, int] = {
     **{"16xlarge": 32, "18xlarge": 36, "24xlarge": 48, "48xlarge": 96},
 }
 _INSTANCES: Mapping[str, tuple[float, str]] = {
+    "ml.t2.medium": (0.0557, "estimate"),
     "ml.g4dn.xlarge": (0.7364, "pricing-page"),
     "ml.g4dn.2xlarge": (0.94, "pricing-page"),
     "ml.g4dn.4xlarge": (1.505, "pricing-page"),

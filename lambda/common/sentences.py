@@ -5,6 +5,8 @@ Nowhere else does a function look into a sentence. Where AWS has a code, the cod
 
 from __future__ import annotations
 
+import re
+
 from common.clients import error_code, error_message
 
 
@@ -48,6 +50,19 @@ def missing(error: Exception) -> bool:
     said = error_message(error).lower()
     words = ("not found", "could not find", "does not exist")
     return error_code(error) == "ValidationException" and any(each in said for each in words)
+
+
+def words_of(reason: str) -> set[str]:
+    """The words of a failure's reason, among which are AWS's codes: "(…; Error Code: ResourceLimitExceeded;
+    …)", "HandlerErrorCode: AccessDenied", "due to InsufficientInstanceCapacity error", "CapacityError: …",
+    and the action that a role may not do, "ecr:BatchGetImage".
+    """
+    return set(re.findall(r"[a-z0-9]+:[A-Z][A-Za-z]+|[A-Za-z]+", reason))
+
+
+def image_is_missing(reason: str) -> bool:
+    """CreateModel: a ValidationException, "Requested image … not found."."""
+    return "Requested image" in reason and "not found" in reason
 
 
 def endpoint_not_found(error: Exception) -> bool:

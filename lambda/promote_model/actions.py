@@ -1,4 +1,5 @@
-"""What a person, the idle guard or a request may ask for: sleep, wake, and back to the version before.
+"""What a person, the idle guard or a request may ask for: sleep, wake, back to the version before, and
+another try of a model that waits.
 
 Each is one more decision in the champion's history (common/champion.py), which the reconciler then carries
 out; so it can be repeated, and what it cannot do it says before anything is written. `model` in a request
@@ -19,7 +20,7 @@ from common.errors import InvalidPayload, UserError, listed
 from common.recipe_keys import shown
 
 APPROVED, REJECTED = "Approved", "Rejected"
-SLEEP = "sleep"
+SLEEP, RETRY = "sleep", "retry"
 _KEYS = ("action", "why", "model", "code")
 _SLEEP_CODES = (Code.ASKED_TO_SLEEP, Code.IDLE, Code.SCHEDULED)
 
@@ -42,6 +43,12 @@ class NotApproved(UserError):
     status = 409
 
 
+class NothingWaits(UserError):
+    """There is no model that waits to be tried again."""
+
+    status = 409
+
+
 class OtherChampion(UserError):
     """The champion is not the one the caller has seen."""
 
@@ -55,11 +62,12 @@ class Clients:
     sagemaker: Any
     ssm: Any
     cloudformation: Any
+    quotas: Any
 
 
 @dataclass(frozen=True)
 class Request:
-    """`{"action": "sleep" | "wake" | "rollback", "why"?, "model"?}`; to sleep also
+    """`{"action": "sleep" | "wake" | "rollback" | "retry", "why"?, "model"?}`; to sleep also
     `"code"?: "asked-to-sleep" | "idle" | "scheduled"`, for who asks.
     """
 
@@ -107,7 +115,7 @@ def decide(request: Request, settings: PromoteSettings, clients: Clients) -> str
     now = champion.settle(clients.ssm, settings.champion_parameter)
     if request.model and request.model != now.model:
         raise OtherChampion(f"{request.model} is not the champion any more; {now.model} is")
-    if now.model == NONE:
+    if now.model == NONE and request.action != RETRY:
         raise NoModel("there is no model yet; tune or train one, and approve it")
     did = _DO[request.action](now, request.reason, settings, clients)
     logs.info(
@@ -155,7 +163,9 @@ def _sleep(now: Decision, reason: Reason, settings: PromoteSettings, clients: Cl
     if now.asleep:
         return "it sleeps already"
     parameter, time = settings.champion_parameter, max(champion.now(), now.time)
-    champion.decide(clients.ssm, parameter, NONE, time, reason, asleep=now.model, since=now.since)
+    champion.decide(
+        clients.ssm, parameter, NONE, time, reason, asleep=now.model, since=now.since, waiting=now.waits
+    )
     return f"{now.model} goes to sleep"
 
 
@@ -169,8 +179,44 @@ def _wake(now: Decision, reason: Reason, settings: PromoteSettings, clients: Cli
             f"the model that sleeps, {now.model}, is {status} by now; approve it again, or another version"
         )
     parameter, time = settings.champion_parameter, max(champion.now(), now.time)
-    champion.decide(clients.ssm, parameter, now.model, time, reason, since=now.since)
+    champion.decide(clients.ssm, parameter, now.model, time, reason, since=now.since, waiting=now.waits)
     return f"{now.model} wakes up"
+
+
+def _retry(now: Decision, reason: Reason, settings: PromoteSettings, clients: Clients) -> str:
+    waits = now.waits
+    if waits is None:
+        raise NothingWaits("no model waits to be tried again; classifier status tells how things stand")
+    if not still_approved(waits.package, settings, clients):
+        raise NotApproved(
+            f"{waits.package} waits, but is not Approved any more; approve it again, or another"
+        )
+    try_again(now, reason, settings, clients)
+    return f"{waits.package} is tried again"
+
+
+def still_approved(arn: str, settings: PromoteSettings, clients: Clients) -> bool:
+    """Whether the registry has a package of this project as Approved."""
+    found = package(arn, settings, clients)
+    return found is not None and found["ModelApprovalStatus"] == APPROVED
+
+
+def try_again(now: Decision, reason: Reason, settings: PromoteSettings, clients: Clients) -> Decision:
+    """Make the model that waits the champion again; the decision that counts then.
+
+    It takes the time of the decision that failed: whatever was decided since stays newer.
+    """
+    if now.waits is None:
+        return now
+    return champion.decide(
+        clients.ssm,
+        settings.champion_parameter,
+        now.waits.package,
+        now.time,
+        reason,
+        since=now.since,
+        waiting=now.waits,
+    )
 
 
 def _roll_back(now: Decision, reason: Reason, settings: PromoteSettings, clients: Clients) -> str:
@@ -205,5 +251,10 @@ def _replace(
     )
 
 
-_DO = {SLEEP: _sleep, "wake": _wake, "rollback": _roll_back}
-_CODES = {SLEEP: Code.ASKED_TO_SLEEP, "wake": Code.WOKEN, "rollback": Code.ROLLED_BACK}
+_DO = {SLEEP: _sleep, "wake": _wake, "rollback": _roll_back, RETRY: _retry}
+_CODES = {
+    SLEEP: Code.ASKED_TO_SLEEP,
+    "wake": Code.WOKEN,
+    "rollback": Code.ROLLED_BACK,
+    RETRY: Code.RETRIED,
+}

@@ -1,7 +1,8 @@
 """promote-model: an approval, the Serving stack's end of an update, a request, or nothing at all → champion
 and endpoint agree.
 
-Invoke it with `{}` at any time to have them compared, or with `{"action": "sleep" | "wake" | "rollback"}`.
+Invoke it with `{}` at any time to have them compared, or with `{"action": "sleep" | "wake" | "rollback" |
+"retry"}`.
 """
 
 from __future__ import annotations
@@ -28,7 +29,10 @@ def handler(payload: object, context: Any) -> dict[str, Any]:
             logs.bind(event=event.id)
         settings = read(PromoteSettings)
         clients = Clients(
-            sagemaker=client("sagemaker"), ssm=client("ssm"), cloudformation=client("cloudformation")
+            sagemaker=client("sagemaker"),
+            ssm=client("ssm"),
+            cloudformation=client("cloudformation"),
+            quotas=client("service-quotas"),
         )
         return _asked(payload, settings, clients) if event is None else promote(event, settings, clients)
     except Exception:

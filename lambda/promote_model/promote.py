@@ -1,10 +1,11 @@
 """Bring the endpoint in line with the registry, whatever just happened.
 
 Every invocation, for whatever event, request or none, does the same two things. First, an approval, a
-rejection of the champion, or a person's request (actions.py) may become the newest decision. Then champion
-(what should serve) and Serving stack (what does) are compared, and the one step is taken that brings them
-together: nothing, an update of the stack, or, when the stack rolled that very update back, the champion goes
-back and the package is Rejected with the reason. So events may come twice, late or in any order.
+rejection of the champion, a person's request (actions.py), or a model that has waited long enough
+(waiting.py) may become the newest decision. Then champion (what should serve) and Serving stack (what does)
+are compared, and the one step is taken that brings them together: nothing, an update of the stack, or, when
+the stack rolled that very update back, the champion goes back. The package is Rejected then if the model was
+to blame (causes.py), and waits if not. So events may come twice, late or in any order.
 """
 
 from __future__ import annotations
@@ -13,11 +14,12 @@ from typing import Any
 
 from common import champion, logs, notify
 from common.champion import Decision
-from common.decisions import Code, Reason, package_text
+from common.decisions import Code, Reason, Waiting, package_text
 from common.environment import PromoteSettings
-from common.events import MODEL_PACKAGE, STACK_STATUS, Event
-from promote_model import actions, stack
+from common.events import ENDPOINT, MODEL_PACKAGE, STACK_STATUS, Event
+from promote_model import actions, causes, instances, stack, waiting
 from promote_model.actions import APPROVED, REJECTED, Clients
+from promote_model.causes import Cause
 from promote_model.stack import Stack
 
 
@@ -26,6 +28,9 @@ def promote(event: Event | None, settings: PromoteSettings, clients: Clients) ->
     if event is not None and event.kind == MODEL_PACKAGE:
         verdict = _consider(event, settings, clients)
         logs.info("approval considered", package=event.text("ModelPackageArn"), verdict=verdict)
+    if event is not None and event.kind == ENDPOINT:
+        verdict = instances.note_failure(event, settings, clients)
+        logs.info("endpoint's failure considered", verdict=verdict)
     return reconcile(event, settings, clients)
 
 
@@ -33,6 +38,8 @@ def reconcile(event: Event | None, settings: PromoteSettings, clients: Clients) 
     """Take the one step that brings champion and Serving stack together."""
     decision = champion.settle(clients.ssm, settings.champion_parameter)
     serving = stack.describe(clients.cloudformation, settings.serving_stack)
+    if serving is not None and not serving.busy and serving.serving == decision.package:
+        decision = waiting.go_on(decision, serving, settings, clients)
     did = _reconcile(event, decision, serving, settings, clients)
     logs.info("reconciled", did=did, champion=decision.package, serving=serving.serving if serving else None)
     return {
@@ -40,6 +47,7 @@ def reconcile(event: Event | None, settings: PromoteSettings, clients: Clients) 
         "decided": decision.package,
         "champion": decision.model,
         "asleep": bool(decision.asleep),
+        "waits": decision.waits.package if decision.waits else "",
         "stack": serving.status if serving else "missing",
     }
 
@@ -107,6 +115,27 @@ def _reconcile(
         last = stack.last_update(clients.cloudformation, serving)
         if last.token == stack.token_of(decision):
             return _failed(decision, serving, last.reason, settings, clients)
+    return _update(decision, serving, settings, clients)
+
+
+def _update(
+    decision: Decision,
+    serving: Stack,
+    settings: PromoteSettings,
+    clients: Clients,
+    before: tuple[Cause, str] = (Cause.QUOTA, ""),
+) -> str:
+    """Let the Serving stack follow the decision, on an instance type the account may have.
+
+    Args:
+        before: why the type that was tried before failed.
+    """
+    is_made = decision.package != champion.NONE and serving.serving == champion.NONE
+    if is_made and settings.instance_types and not instances.choose(settings, decision.tried, clients):
+        cause, why = before
+        types = ", ".join(instances.types_of(settings))
+        reason = f"no quota for {settings.min_instances} instances of any of {types}"
+        return _give_up(decision, serving, cause, why or reason, settings, clients)
     started = stack.update(clients.cloudformation, serving, stack.token_of(decision))
     return f"update of the Serving stack: {started}"
 
@@ -117,8 +146,60 @@ def _failed(
     """The stack rolled this decision's update back: package, champion and endpoint have to agree again."""
     if decision.package == champion.NONE:
         return _did_not_sleep(decision, serving, reason, settings, clients)
+    cause, said = causes.of(reason), instances.failure_since(decision.written, settings, clients.ssm)
+    if said and cause is Cause.MODEL:  # CloudFormation may only say that it did not come up
+        cause, reason = causes.of(said), f"{reason} ({said})"
+    logs.info("the update failed", cause=cause, why=reason, package=decision.package)
+    if (
+        cause in (Cause.QUOTA, Cause.CAPACITY)
+        and serving.serving == champion.NONE
+        and settings.instance_types
+    ):
+        return _next_type(decision, serving, cause, reason, settings, clients)
+    return _give_up(decision, serving, cause, reason, settings, clients)
+
+
+def _next_type(
+    decision: Decision,
+    serving: Stack,
+    cause: Cause,
+    reason: str,
+    settings: PromoteSettings,
+    clients: Clients,
+) -> str:
+    """AWS had no instance of the type that was taken: the same decision, with that type left out."""
+    tried = (*decision.tried, instances.taken(clients.ssm, settings))
+    again = champion.decide(
+        clients.ssm,
+        settings.champion_parameter,
+        decision.package,
+        decision.time,
+        Reason(decision.reason.code, reason),
+        since=decision.since,
+        waiting=decision.waiting,
+        tried=tried,
+    )
+    if (again.package, again.tried) != (decision.package, tried):
+        return "nothing: a newer decision was made meanwhile; the next event carries it out"
+    return _update(again, serving, settings, clients, (cause, reason))
+
+
+def _give_up(
+    decision: Decision,
+    serving: Stack,
+    cause: Cause,
+    reason: str,
+    settings: PromoteSettings,
+    clients: Clients,
+) -> str:
+    """Take a decision back that could not be carried out, in the way that its cause asks for."""
     if decision.reason.code is Code.WOKEN:
         return _did_not_wake(decision, serving, reason, settings, clients)
+    if cause is not Cause.MODEL:
+        waits = waiting.after(decision, cause)
+        did = _go_back(decision, serving, Reason(Code.WAITS, reason), settings, clients, waits)
+        waiting.tell(waits, serving, reason, settings)
+        return did
     clients.sagemaker.update_model_package(
         ModelPackageArn=decision.package,
         ModelApprovalStatus=REJECTED,
@@ -187,7 +268,12 @@ def _tell_left_behind(
 
 
 def _go_back(
-    decision: Decision, serving: Stack, reason: Reason, settings: PromoteSettings, clients: Clients
+    decision: Decision,
+    serving: Stack,
+    reason: Reason,
+    settings: PromoteSettings,
+    clients: Clients,
+    waits: Waiting | None = None,
 ) -> str:
     """Make what is served the champion again; if nothing is served because the last one slept, it sleeps on.
 
@@ -204,6 +290,7 @@ def _go_back(
         reason,
         asleep=before.asleep if before else "",
         since=decision.since,
+        waiting=waits,
     )
     return f"champion goes back to {serving.serving}: {reason.why}"
 

@@ -31,6 +31,7 @@ def register(svc: JsonService, aws: LocalAws, variants: Variants) -> None:
         if variants.read(request["ResourceId"]) is None:
             what = "inference component" if component_of(request["ResourceId"]) else "endpoint variant"
             raise ValidationException(f"SageMaker {what} doesn't exist: {request['ResourceId']}")
+        _check_type(variants, request["ResourceId"])
         with aws.store.transaction():
             record = _merged(aws, aws.store.get(TARGET, key(request)), request)
             aws.store.put(TARGET, key(request), record)
@@ -83,6 +84,19 @@ def forget(aws: LocalAws, target: Mapping[str, Any]) -> bool:
     if names:
         aws.client("cloudwatch").delete_alarms(AlarmNames=names)
     return True
+
+
+def _check_type(variants: Variants, resource_id: str) -> None:
+    """Raises ValidationException for a variant on burstable instances, which AWS does not scale.
+
+    https://docs.aws.amazon.com/sagemaker/latest/dg/endpoint-auto-scaling-add-policy.html
+    """
+    instance_type = variants.instance_type(resource_id)
+    if instance_type.startswith(("ml.t2.", "ml.t3.")):
+        raise ValidationException(
+            "Autoscaling is not supported for burstable instances such as T2: "
+            f"{resource_id} is on {instance_type}"
+        )
 
 
 def supported(request: Mapping[str, Any]) -> None:

@@ -59,6 +59,17 @@ class Variants:
     def __init__(self, aws: LocalAws) -> None:
         self._aws = aws
 
+    def instance_type(self, resource_id: str) -> str:
+        """What a variant that exists runs on; empty for one without instances of its own."""
+        if component_of(resource_id) is not None:
+            return ""
+        endpoint, name = parse(resource_id)
+        sagemaker = self._aws.client("sagemaker")
+        config = sagemaker.describe_endpoint(EndpointName=endpoint)["EndpointConfigName"]
+        variants = sagemaker.describe_endpoint_config(EndpointConfigName=config)["ProductionVariants"]
+        found = [each.get("InstanceType", "") for each in variants if each["VariantName"] == name]
+        return str(found[0]) if found else ""
+
     def read(self, resource_id: str) -> State | None:
         """The variant or component now; None if there is none of that name."""
         if (component := component_of(resource_id)) is not None:

@@ -12,15 +12,13 @@ from local_aws.cloudformation import (
     budgets,
     firewall,
     iam,
-    images,
     inference_components,
     sagemaker,
 )
 from local_aws.cloudformation.stack import Register, Stack
-from local_aws.core.context import LocalAws
 
 
-def install(aws: LocalAws, stack: Stack, register: Register) -> None:
+def install(stack: Stack, register: Register) -> None:
     """Register every resource type of this room."""
     sagemaker.install(stack, register)
     inference_components.install(stack, register)
@@ -29,4 +27,3 @@ def install(aws: LocalAws, stack: Stack, register: Register) -> None:
     iam.install(stack, register)
     buckets.install(stack, register)
     budgets.install(stack, register)
-    images.install(aws, stack, register)

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import ministack.services.cloudformation as cloudformation
+from botocore.exceptions import ClientError
 from ministack.services.cloudformation import changesets, handlers, provisioners, stacks
 
 from local_aws.ministack_adapter.journal import Journal, Made
@@ -28,6 +29,10 @@ STACK = "AWS::CloudFormation::Stack"
 # What a stack was before the update that runs, kept on its record so that a new server can roll it back.
 _BEFORE = "_before_update"
 ROLE = "RoleARN"
+
+
+class ProvisioningError(RuntimeError):
+    """A service refused what a resource needs; the message is what its stack event says."""
 
 
 @dataclass(frozen=True)
@@ -119,22 +124,45 @@ def _noted(resource_type: str, handler: Mapping[str, Any]) -> dict[str, Any]:
         token = _making.set(making)
         try:
             made: tuple[str, dict[str, Any]] = handler["create"](logical_id, properties, stack_name)
-        except Exception:
+        except Exception as error:
             if _journal is not None and making.announced is not None:
                 _journal.remove(current().stack_id, making.announced)
-            raise
+            raise _quoted(resource_type, error) from error
         finally:
             _making.reset(token)
         if _journal is not None:
             _journal.add(making.made(*made), instead_of=making.announced)
         return made
 
+    def update(*arguments: Any) -> tuple[str, dict[str, Any]]:
+        try:
+            changed: tuple[str, dict[str, Any]] = handler["update"](*arguments)
+        except Exception as error:
+            raise _quoted(resource_type, error) from error
+        return changed
+
     def delete(physical_id: str, *rest: Any) -> None:
         handler["delete"](physical_id, *rest)
         if _journal is not None:
             _journal.remove(current().stack_id, physical_id)
 
-    return {**handler, "create": create, "delete": delete}
+    updating = {"update": update} if "update" in handler else {}
+    return {**handler, **updating, "create": create, "delete": delete}
+
+
+def _quoted(resource_type: str, error: Exception) -> Exception:
+    """A service's refusal as CloudFormation puts it into an event: its words, and its code behind them.
+
+    In this form: https://github.com/aws-samples/sagemaker-custom-project-templates/issues/51
+    """
+    if not isinstance(error, ClientError):
+        return error
+    said, metadata = error.response["Error"], error.response.get("ResponseMetadata", {})
+    return ProvisioningError(
+        f"{said['Message']} (Service: Amazon{resource_type.split('::')[1]}; Status Code: "
+        f"{metadata.get('HTTPStatusCode', 400)}; Error Code: {said['Code']}; Request ID: "
+        f"{metadata.get('RequestId', '')}; Proxy: null)"
+    )
 
 
 def existing_handler(resource_type: str) -> dict[str, Any]:

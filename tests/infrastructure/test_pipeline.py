@@ -237,6 +237,19 @@ def test_only_the_serving_images_of_this_project_may_be_tagged(
     assert "ecr:BatchDeleteImage" not in json.dumps(comprehensive.templates["training"])
 
 
+def test_images_are_built_one_after_another_by_a_starter_that_waits(minimal: Synthesised) -> None:
+    builds = minimal.resources("Custom::CDKContainerImageBuild")
+    builds = {name.rpartition("/")[2]: build for name, build in builds.items()}
+    waits_for = [set(build.get("DependsOn", [])) & set(builds) for build in builds.values()]
+    assert sorted(map(len, waits_for)) == [0, *[1] * (len(builds) - 1)]
+    starters = {build["Properties"]["ServiceToken"]["Fn::GetAtt"][0] for build in builds.values()}
+    (starter,) = (minimal.templates["training"]["Resources"][each]["Properties"] for each in starters)
+    assert (starter["FunctionName"], starter["Timeout"]) == ("classifier-build-image", 900)
+    # The construct's own starter, which tries once, is gone.
+    runtimes = {each["Properties"]["Runtime"] for each in minimal.resources("AWS::Lambda::Function").values()}
+    assert runtimes == {"python3.13"}
+
+
 def test_a_change_of_training_code_builds_no_image() -> None:
     from stacks.folders import Folders
 

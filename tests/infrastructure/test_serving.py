@@ -13,14 +13,35 @@ def _one(sample: Synthesised, kind: str) -> dict[str, Any]:
     return properties
 
 
-def test_the_only_parameter_is_the_champion_in_ssm(sample: Synthesised) -> None:
-    assert sample.templates["serving"]["Parameters"] == {
-        "ChampionParameter": {
-            "Type": "AWS::SSM::Parameter::Value<String>",
-            "Default": f"/{sample.project}/champion",
-            "Description": "SSM parameter with the ARN of the model package to serve, or the word none.",
-        }
+def test_champion_and_instance_type_are_read_from_ssm_and_nothing_else_is(sample: Synthesised) -> None:
+    parameters = sample.templates["serving"]["Parameters"]
+    assert {each["Type"] for each in parameters.values()} == {"AWS::SSM::Parameter::Value<String>"}
+    assert {name: each["Default"] for name, each in parameters.items()} == {
+        "ChampionParameter": f"/{sample.project}/champion",
+        "InstanceTypeParameter": f"/{sample.project}/instance-type",
     }
+
+
+def test_the_endpoint_runs_on_the_type_that_was_taken(sample: Synthesised) -> None:
+    (variant,) = _one(sample, "AWS::SageMaker::EndpointConfig")["ProductionVariants"]
+    assert variant["InstanceType"] == {"Ref": "InstanceTypeParameter"}
+    assert sample.templates["serving"]["Outputs"]["InstanceType"]["Value"] == variant["InstanceType"]
+
+
+def test_on_burstable_instances_the_endpoint_does_not_scale(minimal: Synthesised) -> None:
+    conditions = minimal.templates["serving"]["Conditions"]
+    scaled = minimal.resources(
+        "AWS::ApplicationAutoScaling::ScalableTarget", "AWS::ApplicationAutoScaling::ScalingPolicy"
+    )
+    (condition,) = {each["Condition"] for each in scaled.values()}
+    assert {"Fn::Not": [{"Fn::Equals": [{"Ref": "InstanceTypeParameter"}, "ml.t2.medium"]}]} in (
+        conditions[condition]["Fn::And"]
+    )
+
+
+def test_a_serverless_endpoint_has_no_instance_type(serverless: Synthesised) -> None:
+    assert list(serverless.templates["serving"]["Parameters"]) == ["ChampionParameter"]
+    assert not serverless.resources("Custom::InstanceTypeParameter")
 
 
 def test_the_stack_imports_nothing_so_a_promotion_depends_on_no_other_stack(sample: Synthesised) -> None:

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from cli.cdk import context_arguments
 from cli.target import Target
 from stacks.choice import chosen
-from stacks.settings import Settings, SettingsError, load
+from stacks.settings import DEFAULT_SERVING_INSTANCES, Settings, SettingsError, load
 from tests.infrastructure.conftest import ROOMS, ROOT, Synthesised, context, node_environment
 
 
@@ -135,6 +135,11 @@ def test_a_serverless_endpoint_is_sent_no_more_than_it_takes() -> None:
         ({"serving": {"flavour": "serverless", "scale_to_zero": True}}, ["scale_to_zero", "has none of"]),
         ({"serving": {"flavour": "serverless", "max_instances": 4}}, ["max_instances", "has none of"]),
         ({"serving": {"serverless_memory_mb": 1500}}, ["serverless_memory_mb is 1500", "1024, 2048"]),
+        ({"serving": {"instance_type": ["ml.c7i.large", "ml.c7g.large"]}}, ["ml.c7g.large", "x86-64"]),
+        ({"serving": {"instance_type": []}}, ["instance_type", "a list of up to 5"]),
+        ({"serving": {"instance_type": ["ml.c7i.large"] * 2}}, ["instance_type", "different ones"]),
+        ({"serving": {"instance_type": ["ml.c7i.large", 3]}}, ["instance_type", "a list of up to 5"]),
+        ({"training": {"instance_type": ["ml.m5.large", "ml.m8g.large"]}}, ["ml.m8g.large", "x86-64"]),
         ({"training": {"instance_type": "ml.m8g.large"}}, ["training.instance_type", "built for x86-64"]),
         ({"training": {"image_uri": "python:3.12"}}, ["training.image_uri", "an ECR image"]),
         ({"training": {"max_runtime_minutes": 1}}, ["max_runtime_minutes is 1", "from 2 to 40320"]),
@@ -194,3 +199,26 @@ def test_a_bad_setting_ends_the_synth_with_one_message(override: dict[str, Any],
     lines = result.stderr.strip().splitlines()
     assert len(lines) == 1
     assert lines[0].startswith(message)
+
+
+@pytest.mark.parametrize(
+    ("chosen", "types"),
+    [
+        ("ml.c7i.xlarge", ("ml.c7i.xlarge",)),
+        (["ml.c7i.xlarge", "ml.m5.large"], ("ml.c7i.xlarge", "ml.m5.large")),
+        ("", DEFAULT_SERVING_INSTANCES["cpu"]),
+    ],
+)
+def test_an_instance_type_is_one_or_a_list_in_the_order_of_choice(
+    chosen: object, types: tuple[str, ...]
+) -> None:
+    serving = load({"serving": {"instance_type": chosen}}, "cdk.json").serving
+    assert (serving.instances, serving.instance) == (types, types[0])
+
+
+def test_the_defaults_end_with_what_a_new_account_has() -> None:
+    found = load({}, "cdk.json")
+    assert found.serving.instances[-1] == "ml.t2.medium"
+    # Copies of a component come and go, which AWS does not do on burstable instances.
+    assert "ml.t2.medium" not in load({"serving": {"scale_to_zero": True}}, "cdk.json").serving.instances
+    assert found.training.instances[-1] == "ml.m5.2xlarge"

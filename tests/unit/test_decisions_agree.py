@@ -5,10 +5,13 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from promote_model import waiting
+from promote_model.causes import Cause
 
 from cli import decisions as reader
+from cli import waiting as told
 from common import decisions as writer
-from common.decisions import Code, Reason, Stated
+from common.decisions import Code, Reason, Stated, Waiting
 
 ARN = "arn:aws:sagemaker:us-east-1:000000000000:model-package/demo/3"
 TIME, LATER = "2026-11-20T12:00:00Z", "2026-11-20T13:00:00Z"
@@ -36,6 +39,30 @@ def test_what_stands_on_a_package_is_read_alike(code: Code, why: str) -> None:
     text = writer.package_text(Reason(code, why))
     assert len(text.encode()) <= writer.MAX_LENGTH
     assert reader.of_package(text)[0] == code
+
+
+@given(st.sampled_from(sorted(Cause)), st.integers(0, 999_999), st.text(max_size=3000))
+def test_what_waits_is_read_alike(cause: Cause, tries: int, why: str) -> None:
+    waits = Waiting(f"{ARN}4", cause, tries)
+    text = writer.champion_text(
+        Stated(TIME, ARN, "", TIME, Reason(Code.WAITS, why), waits, ("ml.m5.large",) * 5)
+    )
+    assert len(text.encode()) <= writer.MAX_LENGTH
+    theirs, ours = writer.of_champion(text), reader.of_champion(text, ARN)
+    assert theirs is not None
+    assert (theirs.waiting, theirs.tried) == (waits, ("ml.m5.large",) * 5)
+    assert (ours.waits, ours.waits_for, ours.tries) == (waits.package, waits.cause, waits.tries)
+
+
+def test_a_model_that_is_being_tried_again_does_not_wait() -> None:
+    waits = Waiting(ARN, "quota", 1)
+    text = writer.champion_text(Stated(TIME, ARN, "", TIME, Reason(Code.RETRIED), waits))
+    assert reader.of_champion(text, ARN).waits == ""
+
+
+def test_for_every_cause_the_command_line_knows_what_mends_it() -> None:
+    assert set(told.MENDED_BY) == set(Cause) - {Cause.MODEL}
+    assert told.MOST_TRIES == waiting.MOST_TRIES
 
 
 def test_a_short_reason_is_kept_to_the_letter() -> None:

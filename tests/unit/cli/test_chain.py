@@ -102,3 +102,19 @@ def test_a_training_by_hand_has_no_tuning_to_wait_for() -> None:
         chain(tuning=None, training=replace(TRAINING, status="InProgress"), package=None).outcome == "running"
     )
     assert chain(tuning=None).outcome == "serving"
+
+
+@pytest.mark.parametrize("tries", [1, 10])
+def test_an_approved_model_that_waits_is_told_with_its_cause_and_how_it_goes_on(tries: int) -> None:
+    waits = replace(BEFORE, waits=PACKAGE.arn, waits_for="quota", tries=tries, waits_why="the limit is 0")
+    run = chain(serving=waits)
+    assert (run.outcome, run.ended) == ("waiting", True)
+    assert all(
+        word in run.reason for word in ("version 3", "quota", "the limit is 0", "twice", "classifier retry")
+    )
+    assert ("by itself" in run.reason) == (tries == 1)
+
+
+def test_a_model_that_waits_is_not_the_run_of_another() -> None:
+    run = chain(serving=replace(BEFORE, waits=f"{PACKAGE.arn}0", waits_for="quota"))
+    assert run.outcome != "waiting"

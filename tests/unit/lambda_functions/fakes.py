@@ -321,6 +321,25 @@ class FakeEcr(Fake):
         return {}
 
 
+class FakeQuotas(Fake):
+    """Service Quotas: `applied` to the account, and AWS's `defaults`; both by the quota's name."""
+
+    service = "service-quotas"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.applied: dict[str, float] = {}
+        self.defaults: dict[str, float] = {}
+        self.on = {
+            "ListServiceQuotas": lambda _: self._listed(self.applied),
+            "ListAWSDefaultServiceQuotas": lambda _: self._listed(self.defaults),
+        }
+
+    @staticmethod
+    def _listed(values: dict[str, float]) -> dict[str, Any]:
+        return {"Quotas": [{"QuotaName": name, "Value": value} for name, value in values.items()]}
+
+
 @dataclass
 class World:
     """All services of one deployment."""
@@ -331,11 +350,12 @@ class World:
     sns: FakeSns = field(default_factory=FakeSns)
     events: FakeEvents = field(default_factory=FakeEvents)
     ecr: FakeEcr = field(default_factory=FakeEcr)
+    service_quotas: FakeQuotas = field(default_factory=FakeQuotas)
     others: dict[str, Fake] = field(default_factory=dict)
     """What only some tests need."""
 
     def client(self, service: str) -> Any:
-        return (self.others.get(service) or getattr(self, service)).client
+        return (self.others.get(service) or getattr(self, service.replace("-", "_"))).client
 
 
 def package_arn(version: int, group: str = "demo") -> str:

@@ -82,6 +82,23 @@ def test_a_deploy_never_resets_the_champion(world: World, answered: Answered, ki
     assert answered.body()["Status"] == "SUCCESS"
 
 
+def allowing(kind: str, types: str) -> dict[str, Any]:
+    return event(kind, "/demo/instance-type", ParameterName="/demo/instance-type", Allowed=types)
+
+
+def test_the_instance_type_begins_with_the_first_choice_and_is_kept_while_it_is_allowed(
+    world: World, answered: Answered
+) -> None:
+    champion_parameter(allowing("Create", "ml.c7i.large,ml.m5.large"), Context())
+    assert world.ssm.value("/demo/instance-type") == "ml.c7i.large"
+    world.ssm._put({"Name": "/demo/instance-type", "Value": "ml.m5.large", "Overwrite": True})
+    champion_parameter(allowing("Update", "ml.c6i.large,ml.c7i.large,ml.m5.large"), Context())
+    assert world.ssm.value("/demo/instance-type") == "ml.m5.large"
+    champion_parameter(allowing("Update", "ml.c6i.large"), Context())
+    assert world.ssm.value("/demo/instance-type") == "ml.c6i.large"
+    assert len(answered.requests) == 3
+
+
 def test_the_parameter_goes_with_its_stack_and_a_second_delete_is_no_failure(
     world: World, answered: Answered
 ) -> None:

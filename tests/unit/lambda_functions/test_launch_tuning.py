@@ -369,7 +369,8 @@ def test_a_dry_run_checks_everything_and_tells_the_cost_but_starts_nothing(world
     assert answer["statusCode"] == 200
     assert answer["cost"]["most_usd"] == 2.36
     assert "search of 4 trials" in answer["would_start"]
-    assert answer["machines"].keys() == {"instance_type", "instance_count", "spot", "parallel_jobs"}
+    asked = {"instance_type", "instance_types", "instance_count", "spot", "parallel_jobs"}
+    assert answer["machines"].keys() == asked
     assert answer["machines"]["parallel_jobs"] == 2
     assert nothing_started(world)
     assert launch({**PAYLOAD, "dry_run": True, "dataset": "x"})["error"]["code"] == "UnknownDataset"
@@ -614,3 +615,42 @@ def test_a_job_is_told_that_it_may_use_the_processor_of_a_gpu_instance_only_if_t
     )
     assert "allow_cpu" not in first
     assert second["allow_cpu"] == "yes"
+
+
+@pytest.fixture
+def several(world: World, monkeypatch: pytest.MonkeyPatch) -> World:
+    """Settings with a list of types, of the first of which the account has none."""
+    monkeypatch.setenv("TRAINING_INSTANCE_TYPE", "ml.c7i.2xlarge,ml.c5.2xlarge,ml.m5.xlarge")
+    create = world.sagemaker.on["CreateHyperParameterTuningJob"]
+
+    def only_some(params: dict[str, Any]) -> dict[str, Any]:
+        if params["TrainingJobDefinition"]["ResourceConfig"]["InstanceType"] == "ml.c7i.2xlarge":
+            raise AwsFailure("ResourceLimitExceeded", "The account-level service limit is 0 Instances.")
+        return create(params)
+
+    world.sagemaker.on["CreateHyperParameterTuningJob"] = only_some
+    return world
+
+
+def test_the_first_type_with_a_quota_is_taken_and_record_and_cost_follow_it(several: World) -> None:
+    answer = launch(PAYLOAD)
+    assert answer["statusCode"] == 202
+    (job,) = several.sagemaker.tuning_jobs.values()
+    assert job["TrainingJobDefinition"]["ResourceConfig"]["InstanceType"] == "ml.c5.2xlarge"
+    record = several.s3.json("artifacts", f"runs/{answer['run']}/run.json")
+    assert record["recipe"]["tables"]["resources"]["instance_type"] == "ml.c5.2xlarge"
+    assert launch(PAYLOAD)["cost"] == answer["cost"]
+    priced = launch({**PAYLOAD, "dry_run": True, "resources": {"instance_type": "ml.c5.2xlarge"}})
+    assert answer["cost"]["most_usd"] == priced["cost"]["most_usd"]
+
+
+def test_a_type_that_the_recipe_names_is_the_only_one(several: World) -> None:
+    answer = launch({**PAYLOAD, "resources": {"instance_type": "ml.c7i.2xlarge"}})
+    assert answer["error"]["code"] == "QuotaExceeded"
+    assert not several.sagemaker.tuning_jobs
+
+
+def test_a_dry_run_names_the_first_choice_and_the_others(several: World) -> None:
+    machines = launch({**PAYLOAD, "dry_run": True})["machines"]
+    assert machines["instance_type"] == machines["instance_types"][0] == "ml.c7i.2xlarge"
+    assert machines["instance_types"][1:] == ["ml.c5.2xlarge", "ml.m5.xlarge"]

@@ -151,6 +151,10 @@ class FakeVariants(Variants):
         self.settled = True
         self.refusal = ""
         self.asked: list[int] = []
+        self.type = "ml.c7i.large"
+
+    def instance_type(self, resource_id: str) -> str:
+        return self.type
 
     def read(self, resource_id: str) -> State | None:
         return State(self.capacity, self.settled, "") if "shop" in resource_id else None
@@ -243,6 +247,12 @@ def test_load_grows_the_variant_and_idleness_shrinks_it(shop: Shop) -> None:
     shop.clock.time += MINUTE
     shop.scaler.tick()
     assert shop.variants.asked == [3, 1]
+
+
+def test_a_variant_on_burstable_instances_is_not_scaled(shop: Shop) -> None:
+    shop.variants.type = "ml.t2.medium"
+    with pytest.raises(AwsError, match="burstable"):
+        shop.call("RegisterScalableTarget", MinCapacity=1, MaxCapacity=4)
 
 
 def test_a_variant_outside_its_bounds_is_brought_inside(shop: Shop) -> None:

@@ -9,14 +9,14 @@ import botocore.session
 import pytest
 
 from local_aws.cloudformation.buckets import _included, _is, _place
-from local_aws.cloudformation.images import (
+from local_aws.cloudformation.stack import InvalidPropertyError, generated_name, request_of
+from local_aws.codebuild.image_build import (
     OCI_INDEX,
     OCI_MANIFEST,
     BuildCommand,
     BuildCommandError,
     parse_build_command,
 )
-from local_aws.cloudformation.stack import InvalidPropertyError, generated_name, request_of
 from local_aws.images import DOCKER_MANIFEST
 
 

@@ -40,8 +40,9 @@ def templates(**stacks: dict[str, Any]) -> Templates:
 def wanted(**changes: Any) -> Wanted:
     fixed: dict[str, Any] = {
         "project": "classifier",
-        "training_type": TRAINING_TYPE,
-        "endpoint_type": ENDPOINT_TYPE,
+        "training_types": (TRAINING_TYPE,),
+        "endpoint_types": (ENDPOINT_TYPE,),
+        "fixed_types": (),
         "min_instances": 1,
         "max_instances": 2,
         "serverless_concurrency": 0,

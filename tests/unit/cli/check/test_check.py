@@ -98,6 +98,29 @@ def test_up_on_aws_starts_nothing_when_something_is_wrong(
     assert CliRunner().invoke(cli, ["up", "--target", "aws"]).exit_code == 0
 
 
+def test_up_on_a_local_aws_that_plays_a_new_account_starts_nothing_when_something_is_wrong(
+    found: list[Line], target: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deployed: list[str] = []
+
+    def bring_up(target: Target, check: Callable[[], None]) -> dict[str, Any]:
+        check()
+        deployed.append("up")
+        return {}
+
+    monkeypatch.setenv("LOCAL_AWS_QUOTAS", "new-account")
+    monkeypatch.setattr("cli.bring_up.bring_up", bring_up)
+    monkeypatch.setattr("cli.preflight.check_settings", lambda target: None)
+    monkeypatch.setattr("cli.render.address_lines", lambda outputs: [])
+    monkeypatch.setattr("cli.commands.options.resolve", lambda kind: target(kind))
+    found.append(WRONG)
+    result = CliRunner().invoke(cli, ["up"])
+    assert (type(result.exception), deployed) == (NotReady, [])
+    assert "aws service-quotas" in result.stdout
+    assert CliRunner().invoke(cli, ["up", "--anyway"]).exit_code == 0
+    assert deployed == ["up"]
+
+
 def test_the_local_aws_is_not_checked_before_up_and_tune(
     target: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -164,7 +187,7 @@ def test_the_settings_are_asked_with_their_defaults(
         },
     )
     wants = read_launch(checkout, planned)
-    assert (wants.project, wants.endpoint_type) == ("pets", "ml.g6.2xlarge")
+    assert (wants.project, wants.endpoint_types) == ("pets", ("ml.g6.2xlarge",))
     assert (wants.min_instances, wants.max_instances) == (2, 6)
     assert (only(wants.launches).instances, only(wants.launches).spot) == (6, True)
 

@@ -10,8 +10,12 @@ import pytest
 from cli.check import instances
 from cli.check.line import Line, Status
 from cli.check.quotas import Quotas
+from cli.check.screen import table
 from cli.check.wanted import Wanted
+from cli.console import console
 from cli.target import Target
+from local_aws.quotas import profiles
+from stacks.settings import is_burstable, load
 from tests.unit.cli.check.account import (
     ENDPOINT_TYPE,
     ENOUGH,
@@ -91,7 +95,7 @@ def test_one_endpoint_may_have_only_so_many_instances(ask: Ask) -> None:
 
 
 def test_a_serverless_endpoint_is_held_against_the_concurrency_of_all(ask: Ask) -> None:
-    wants = wanted(endpoint_type="", min_instances=0, max_instances=0, serverless_concurrency=10)
+    wants = wanted(endpoint_types=(), min_instances=0, max_instances=0, serverless_concurrency=10)
     name = instances.SERVERLESS_CONCURRENCY
     assert ask(instances.of_endpoint, wants, **{name: 10}).keys() == {Status.OK}
     assert "10 are needed" in only(ask(instances.of_endpoint, wants, **{name: 5})[Status.WRONG]).wrong
@@ -129,9 +133,68 @@ def test_spot_has_quotas_of_its_own(ask: Ask) -> None:
 
 
 def test_an_instance_type_that_no_quota_knows_is_unknown_and_not_enough(ask: Ask) -> None:
-    found = ask(instances.of_endpoint, wanted(endpoint_type="ml.c9z.huge"))
+    found = ask(instances.of_endpoint, wanted(endpoint_types=("ml.c9z.huge",)))
     assert "ml.c9z.huge for endpoint usage" in only(found[Status.UNKNOWN]).looked_at
 
 
 def test_a_launcher_that_does_not_say_its_machines_leaves_the_run_unknown(ask: Ask) -> None:
     assert "classifier up --target aws" in only(ask(instances.of_launch, wanted())[Status.UNKNOWN]).mend
+
+
+OTHER, SMALL = "ml.m5.large", "ml.t2.medium"
+TYPES = (ENDPOINT_TYPE, OTHER, SMALL)
+
+
+def of_types(values: dict[str, float], use: str = "endpoint") -> dict[str, float]:
+    return {f"{type_} for {use} usage": value for type_, value in values.items()}
+
+
+def test_of_several_types_the_first_with_a_quota_is_looked_at(ask: Ask) -> None:
+    wants = wanted(endpoint_types=TYPES)
+    line = ask(instances.of_endpoint, wants, **of_types({ENDPOINT_TYPE: 0, OTHER: 4, SMALL: 2}))[Status.OK][0]
+    assert (OTHER in line.looked_at, ENDPOINT_TYPE in line.looked_at) == (True, True)
+
+
+def test_with_no_quota_of_any_type_one_line_asks_for_the_first_and_names_the_others(ask: Ask) -> None:
+    values = of_types(dict.fromkeys(TYPES, 0))
+    line = only(ask(instances.of_endpoint, wanted(endpoint_types=TYPES), **values)[Status.WRONG])
+    assert ENDPOINT_TYPE in line.looked_at
+    assert (OTHER in line.wrong, SMALL in line.wrong) == (True, True)
+
+
+def test_an_endpoint_that_does_not_scale_needs_no_room_to(ask: Ask) -> None:
+    wants = wanted(endpoint_types=(SMALL,), fixed_types=(SMALL,), max_instances=9)
+    found = ask(instances.of_endpoint, wants, **of_types({SMALL: 2}))
+    assert set(found) == {Status.OK}
+
+
+def test_a_run_and_the_settings_trainings_take_the_first_type_with_a_quota(ask: Ask) -> None:
+    types = (TRAINING_TYPE, "ml.m5.2xlarge")
+    values = of_types({TRAINING_TYPE: 0, "ml.m5.2xlarge": 4}, "training job")
+    wants = wanted(training_types=types, launches=(launch(instance_types=types),))
+    for asked in (instances.of_training, instances.of_launch):
+        assert set(ask(asked, wants, **values)) == {Status.OK}
+
+
+def test_a_new_account_is_told_on_one_screen_what_to_ask_for(target: Callable[..., Target]) -> None:
+    """With AWS's defaults, the settings' and one search: what `up` would refuse to start with."""
+    defaults = {each.name: each.default for each in profiles.known() if each.service == "sagemaker"}
+    here = target("aws", service_quotas=quotas(defaults))
+    settings = load({}, "none")
+    types = settings.training.instances
+    wants = wanted(
+        training_types=types,
+        endpoint_types=settings.serving.instances,
+        fixed_types=tuple(each for each in settings.serving.instances if is_burstable(each)),
+        launches=(launch("finetune", instance_types=types, parallel_jobs=2),),
+    )
+    here_now = look(here, wants)
+    lines = [*instances.of_endpoint(here_now), *instances.of_training(here_now)]
+    wrong = [line for line in lines if line.status is Status.WRONG]
+    assert 0 < len(wrong) <= 3
+    assert all("request-service-quota-increase" in line.mend for line in wrong)
+    # The endpoint's list ends with what a new account has.
+    assert not [line for line in wrong if "endpoint" in line.looked_at]
+    with console().capture() as captured:
+        console().print(table(lines))
+    assert len(captured.get().splitlines()) <= 40

@@ -1,26 +1,25 @@
-"""Custom::CDKContainerImageBuild (package deploy-time-build) and the images of AWS::ECR::Repository.
+"""The one build specification that is carried out here: deploy-time-build's, which makes an image.
 
-On AWS a Lambda starts a CodeBuild project which unpacks the asset, runs `docker buildx build` and pushes
-the image; here the image store builds the same folder by the same command line, reading the asset with the
-project's role. Source: deploy-time-build `container-image-build.ts` and
-`lambda/trigger-codebuild/index.ts`.
+On AWS its commands unpack the asset, run `docker buildx build` and push the image; here the image store
+builds the same folder by the same command line, reading the asset with the project's role. Source:
+deploy-time-build `container-image-build.ts`.
 """
 
 from __future__ import annotations
 
 import io
 import json
-import secrets
 import shlex
 import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from local_aws.cloudformation.stack import SESSION, Properties, Provisioned, Register, Stack
 from local_aws.core.archives import UnsafeArchiveError, unpack_zip
 from local_aws.core.context import LocalAws
 from local_aws.images import DOCKER_MANIFEST, Image
+
+SERVICE, SESSION = "codebuild.amazonaws.com", "AWSCodeBuild"
 
 
 class BuildCommandError(ValueError):
@@ -76,46 +75,36 @@ _NOTED = {"--file": "dockerfile", "--output": "output", "--target": "target"}
 _TAKES_VALUE = {"--build-arg", *_NOTED, *_IGNORED}
 
 
-def install(aws: LocalAws, stack: Stack, register: Register) -> None:
-    """Register the custom resource."""
+@dataclass(frozen=True)
+class ImageBuild:
+    """What deploy-time-build's project is told by a build's environment variables."""
 
-    def build(properties: Properties) -> Provisioned:
-        if properties.get("type") != "ContainerImageBuild":
-            raise BuildCommandError(
-                f"deploy-time-build type {properties.get('type')!r} is not supported here"
-            )
-        tag = properties.get("imageTag") or f"{properties.get('tagPrefix') or ''}{secrets.token_hex(16)}"
-        repository = properties["repositoryUri"]
-        role = _project_role(aws, properties["codeBuildProjectName"])
-        command = parse_build_command(properties["buildCommand"])
+    role: str
+    """The project's, with which its commands act."""
+    command: str
+    source: str
+    repository: str
+    tag: str
+
+    def run(self, aws: LocalAws) -> None:
+        """Build the image and push it.
+
+        Raises:
+            BuildCommandError: the command asks for something the local AWS cannot do.
+        """
+        command = parse_build_command(self.command)
         with tempfile.TemporaryDirectory(dir=aws.root) as folder:
             asset = Path(folder) / "asset"
-            _unpack(aws.client("s3", role, SESSION, _CODEBUILD), properties["sourceS3Url"], asset)
-            source = asset / command.folder
+            _unpack(aws.client("s3", self.role, SESSION, SERVICE), self.source, asset)
             image = aws.images.build(
-                source,
+                asset / command.folder,
                 command.dockerfile,
-                f"{repository}:{tag}",
+                f"{self.repository}:{self.tag}",
                 command.build_args,
                 command.target,
                 command.media_type,
             )
-        _push(aws.client("ecr", role, SESSION, _CODEBUILD), repository, tag, image)
-        return tag, {"ImageTag": tag}
-
-    def create(logical_id: str, properties: Properties, stack_name: str) -> Provisioned:
-        return build(properties)
-
-    def update(physical_id: str, old: Properties, new: Properties, stack_name: str) -> Provisioned:
-        return build(new)
-
-    def delete(physical_id: str, properties: Properties) -> None:
-        """Nothing, as there: the images go with their repository."""
-
-    register("Custom::CDKContainerImageBuild", {"create": create, "update": update, "delete": delete})
-
-
-_CODEBUILD = "codebuild.amazonaws.com"
+        _push(aws.client("ecr", self.role, SESSION, SERVICE), self.repository, self.tag, image)
 
 
 def parse_build_command(command: str) -> BuildCommand:
@@ -138,13 +127,6 @@ def parse_build_command(command: str) -> BuildCommand:
         else:
             raise BuildCommandError(f"the docker flag {flag} is not supported by the local AWS: {command}")
     return found
-
-
-def _project_role(aws: LocalAws, project: str) -> str:
-    found = aws.client("codebuild").batch_get_projects(names=[project])["projects"]
-    if not found:
-        raise BuildCommandError(f"the CodeBuild project {project} does not exist")
-    return str(found[0]["serviceRole"])
 
 
 def _unpack(s3: Any, url: str, folder: Path) -> None:

@@ -1,0 +1,1 @@
+"""Start the build of a container image when its stack is deployed, and wait for a place in CodeBuild."""
