@@ -30,7 +30,7 @@ def hourly(config: str = "minimal") -> list[dict[str, Any]]:
     usd: dict[str, float] = defaultdict(float)
     for template in _templates(config):
         for resource in template["Resources"].values():
-            if resource.get("Condition") == "ChampionExists":
+            if resource.get("Condition") in ("ChampionExists", "Scales"):  # which has the first in it
                 continue
             counted[resource["Type"]] += 1
             usd[resource["Type"]] += _instances(resource)

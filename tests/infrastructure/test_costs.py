@@ -51,7 +51,7 @@ FIREWALL = {"AWS::WAFv2::WebACL", "AWS::WAFv2::WebACLAssociation"}
 
 
 def _is_conditional(resource: dict[str, Any]) -> bool:
-    return resource.get("Condition") == "ChampionExists"
+    return resource.get("Condition") in ("ChampionExists", "Scales")
 
 
 def _billed_when_idle(sample: Synthesised) -> set[str]:
@@ -76,6 +76,8 @@ def test_without_a_champion_the_serving_stack_has_no_resource_at_all(sample: Syn
     assert template["Conditions"]["ChampionExists"] == {
         "Fn::Not": [{"Fn::Equals": [{"Ref": "ChampionParameter"}, "none"]}]
     }
+    scales = template["Conditions"].get("Scales", {"Fn::And": [{"Condition": "ChampionExists"}]})
+    assert {"Condition": "ChampionExists"} in scales["Fn::And"]
     assert all(_is_conditional(resource) for resource in template["Resources"].values())
 
 

@@ -17,6 +17,8 @@ KNOW_NO_RESOURCE = {
     "cloudwatch:PutMetricData",
     "ecr:GetAuthorizationToken",
     "sagemaker:ListModelPackages",
+    "servicequotas:ListAWSDefaultServiceQuotas",
+    "servicequotas:ListServiceQuotas",
 }
 # Roles of Lambdas and builds that CDK constructs bring; the rest is ours.
 PROVIDED = ("Custom", "DeployTimeBuild", "ContainerImageBuild")
@@ -110,7 +112,8 @@ def test_a_role_is_passed_to_one_service_only(sample: Synthesised) -> None:
             "apigateway.amazonaws.com",
         )
         (role,) = _as_list(statement["Resource"])
-        assert _text(role).endswith(tuple(f"{sample.project}-{what}-<AWS::Region>" for what in ROLES))
+        ours = (f"{sample.project}-{what}-<AWS::Region>" for what in ROLES)
+        assert _text(role).endswith((*ours, ":role/api-gateway-logs-<AWS::Region>"))
 
 
 def test_events_are_put_on_the_accounts_bus_by_one_function_and_in_the_projects_name(
@@ -132,7 +135,10 @@ def test_the_bootstrap_deployer_may_pass_exactly_the_serving_role(sample: Synthe
     passing, reading = policy["Properties"]["PolicyDocument"]["Statement"]
     assert _text(passing["Resource"]).endswith(f":role/{sample.project}-serving-deployment-<AWS::Region>")
     assert passing["Condition"] == {"StringEquals": {"iam:PassedToService": "cloudformation.amazonaws.com"}}
-    assert _text(reading["Resource"]).endswith(f":parameter/{sample.project}/champion")
+    assert [_text(each).rpartition(":")[2] for each in _as_list(reading["Resource"])] == [
+        f"parameter/{sample.project}/champion",
+        f"parameter/{sample.project}/instance-type",
+    ]
 
 
 def test_the_bootstrap_deployer_is_found_by_the_qualifier_of_the_context() -> None:
@@ -222,7 +228,8 @@ def test_the_api_may_ask_one_endpoint_and_change_nothing(sample: Synthesised) ->
 
 
 def test_an_image_of_the_users_own_is_pulled_from_its_own_repository(comprehensive: Synthesised) -> None:
-    (repository,) = _allowed(comprehensive, "TrainingJobRole")["ecr:BatchGetImage"]
-    assert repository == "arn:<AWS::Partition>:ecr:us-east-1:123456789012:repository/our-training"
+    repositories = _allowed(comprehensive, "TrainingJobRole")["ecr:BatchGetImage"]
+    ours = "arn:<AWS::Partition>:ecr:us-east-1:123456789012:repository/our-training"
+    assert {*repositories} == {ours, f"{ours}-gpu"}
     (repository,) = _allowed(comprehensive, "EndpointRole")["ecr:BatchGetImage"]
     assert repository == "arn:<AWS::Partition>:ecr:us-east-1:123456789012:repository/our-serving"

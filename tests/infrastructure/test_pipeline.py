@@ -21,6 +21,8 @@ FUNCTIONS = {
     "champion-parameter",
     "empty-registry",
 }
+# Where answers are captured, images are built, and API Gateway's role for logs is asked for.
+AS_ASKED = {"check-drift", "build-image", "api-log-role"}
 
 
 def _functions(sample: Synthesised) -> dict[str, dict[str, Any]]:
@@ -52,8 +54,7 @@ def _schedules(sample: Synthesised) -> dict[str, dict[str, Any]]:
 
 def test_there_are_these_functions_and_their_handlers_exist(sample: Synthesised) -> None:
     functions = _functions(sample)
-    # The drift check is there where answers are captured.
-    assert set(functions) - {"check-drift"} == FUNCTIONS
+    assert set(functions) - AS_ASKED == FUNCTIONS
     for name, function in functions.items():
         module = name.replace("-", "_")
         assert function["Handler"] == f"{module}.handler.handler"
@@ -104,6 +105,7 @@ def test_each_event_calls_the_next_step(sample: Synthesised) -> None:
         "SageMaker Training Job State Change": "RegisterModel",
         "SageMaker Model Package State Change": "PromoteModel",
         "CloudFormation Stack Status Change": "PromoteModel",
+        "SageMaker Endpoint State Change": "PromoteModel",
     }
 
 
@@ -122,7 +124,7 @@ def test_events_of_other_projects_call_nothing(sample: Synthesised) -> None:
 def test_idleness_is_looked_for_and_the_hours_of_sleep_are_kept(
     minimal: Synthesised, comprehensive: Synthesised
 ) -> None:
-    assert set(_schedules(minimal)) == {"rate(5 minutes)"}
+    assert set(_schedules(minimal)) == {"rate(5 minutes)", "rate(15 minutes)"}
     assert "rate(1 day)" in _schedules(comprehensive)
     said = {
         when: json.loads(target["Input"])["action"]

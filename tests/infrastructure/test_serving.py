@@ -142,9 +142,9 @@ def test_scaling_tracks_requests_in_hand_by_the_settings(
 def test_the_flavour_chooses_instance_and_driver(minimal: Synthesised, comprehensive: Synthesised) -> None:
     (cpu,) = _one(minimal, "AWS::SageMaker::EndpointConfig")["ProductionVariants"]
     (gpu,) = _one(comprehensive, "AWS::SageMaker::EndpointConfig")["ProductionVariants"]
-    assert cpu["InstanceType"] == "ml.c7i.large"
+    assert cpu["InstanceType"] == {"Ref": "InstanceTypeParameter"}
     assert "InferenceAmiVersion" not in cpu
-    assert gpu["InstanceType"] == "ml.g6.2xlarge"
+    assert gpu["InstanceType"] == {"Ref": "InstanceTypeParameter"}
     assert gpu["InferenceAmiVersion"] == "al2023-ami-sagemaker-inference-gpu-4-1"
 
 
