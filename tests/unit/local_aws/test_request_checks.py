@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlencode
@@ -264,3 +265,16 @@ def test_no_resource_of_the_samples_is_refused() -> None:
     assert {kind for kind, _ in resources} >= {"AWS::IAM::Role", "AWS::Lambda::Function", "AWS::Events::Rule"}
     for kind, properties in resources:
         request_checks.check_properties(kind, properties)
+
+
+def test_every_policy_of_aws_that_our_templates_attach_can_be_attached_here(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(iam, "_aws_managed_policies", dict(iam._aws_managed_policies))
+    managed_policies.install()
+    baselines = Path(__file__).parents[2] / "infrastructure" / "baselines"
+    written = "".join(path.read_text() for path in baselines.rglob("*.json"))
+    attached = set(re.findall(r":iam::aws:policy/([A-Za-z/-]+)", written))
+    assert "AmazonElasticContainerRegistryPublicReadOnly" in attached
+    for name in attached:
+        managed_policies.must_exist(f"arn:aws:iam::aws:policy/{name}")
