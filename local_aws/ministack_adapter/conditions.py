@@ -3,6 +3,8 @@
 * The condition key `cloudwatch:namespace` of PutMetricData: without it a policy that lets its owner write one
   namespace lets it write none.
   https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/iam-cw-condition-keys-namespace.html
+* `iam:PolicyARN` of attaching and detaching a managed policy, in the same way.
+  https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsidentityandaccessmanagement.html
 * A bucket that does not exist is NoSuchBucket for everybody, also for who could not have used it.
 """
 
@@ -10,28 +12,33 @@ from __future__ import annotations
 
 import functools
 import json
+import re
 from typing import Any
 
 from ministack.core import iam_actions
 from ministack.services import s3
 
+_OF_A_POLICY = re.compile(r"iam:(Attach|Detach)(Role|User|Group)Policy")
+
 
 def install() -> None:
     """Teach ministack's IAM."""
-    _namespaces()
+    _keys_of_services()
     _missing_buckets()
 
 
-def _namespaces() -> None:
+def _keys_of_services() -> None:
     found = iam_actions.request_tag_context
 
-    def with_namespace(service: str, iam_action: str, body: bytes, params: dict[str, Any]) -> dict[str, Any]:
+    def with_them(service: str, iam_action: str, body: bytes, params: dict[str, Any]) -> dict[str, Any]:
         context: dict[str, Any] = found(service, iam_action, body, params)
         if iam_action == "cloudwatch:PutMetricData":
-            context["cloudwatch:namespace"] = _namespace(body, params)
+            context["cloudwatch:namespace"] = _named(body, params, "Namespace")
+        if _OF_A_POLICY.fullmatch(iam_action):
+            context["iam:PolicyARN"] = _named(body, params, "PolicyArn")
         return context
 
-    iam_actions.request_tag_context = with_namespace
+    iam_actions.request_tag_context = with_them
 
 
 def _missing_buckets() -> None:
@@ -47,12 +54,12 @@ def _missing_buckets() -> None:
     iam_actions.access_denied_response = deny_if_there
 
 
-def _namespace(body: bytes, params: dict[str, Any]) -> str:
-    """Of a request as JSON, which boto3 sends, or as a form."""
-    form = params.get("Namespace", "")
+def _named(body: bytes, params: dict[str, Any], member: str) -> str:
+    """A member of a request as JSON, which boto3 sends to some services, or as a form."""
+    form = params.get(member, "")
     if form:
         return str(form[0] if isinstance(form, list) else form)
     try:
-        return str(json.loads(body)["Namespace"])
+        return str(json.loads(body)[member])
     except (ValueError, KeyError, TypeError, RecursionError):
         return ""

@@ -476,6 +476,19 @@ def test_a_policy_on_one_namespace_of_metrics_allows_that_one_and_denies_the_nex
         cloudwatch.put_metric_data(Namespace="Theirs", MetricData=[{"MetricName": "m", "Value": 1}])
 
 
+def test_a_policy_that_lets_one_managed_policy_be_attached_lets_no_other(running: LocalServer) -> None:
+    logs = "arn:aws:iam::aws:policy/service-role/AmazonAPIGatewayPushToCloudWatchLogs"
+    keys = caller(
+        running, "attaching", allow("iam:AttachRolePolicy", "*", {"ArnEquals": {"iam:PolicyARN": logs}})
+    )
+    trust = {"Statement": {"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "sts:AssumeRole"}}
+    running.client("iam").create_role(RoleName="logger", AssumeRolePolicyDocument=json.dumps(trust))
+    iam = running.client("iam", keys)
+    iam.attach_role_policy(RoleName="logger", PolicyArn=logs)
+    with pytest.raises(ClientError, match="iam:AttachRolePolicy"):
+        iam.attach_role_policy(RoleName="logger", PolicyArn="arn:aws:iam::aws:policy/AdministratorAccess")
+
+
 def test_a_bucket_that_is_not_there_is_that_also_for_who_may_do_nothing(running: LocalServer) -> None:
     s3 = running.client("s3", caller(running, "nobody", allow("s3:GetObject", "arn:aws:s3:::mine/*")))
     with pytest.raises(ClientError, match="NoSuchBucket"):
