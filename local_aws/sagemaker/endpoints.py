@@ -14,7 +14,7 @@ from local_aws.autoscaling import targets
 from local_aws.core.api import JsonService, Request, Response
 from local_aws.core.context import LocalAws
 from local_aws.core.errors import ValidationException, could_not_find
-from local_aws.sagemaker import deployment, endpoint_configs, limits, tags, update_rules
+from local_aws.sagemaker import component_runner, deployment, endpoint_configs, limits, tags, update_rules
 from local_aws.sagemaker.deployer import Deployer
 from local_aws.sagemaker.endpoint_configs import VariantPlan
 from local_aws.sagemaker.endpoint_records import (
@@ -102,6 +102,7 @@ def register(svc: JsonService, aws: LocalAws, deployer: Deployer) -> None:
 
     @svc.operation("DeleteEndpoint")
     def delete(request: Request) -> Response:
+        _check_empty(aws, request["EndpointName"])
         record = _begin(
             aws, request["EndpointName"], lambda record: {**record, "EndpointStatus": "Deleting"}, "Failed"
         )
@@ -116,6 +117,19 @@ def find(aws: LocalAws, name: str) -> dict[str, Any]:
     if record is None:
         raise could_not_find("endpoint", aws.arn(f"endpoint/{name}"))
     return record
+
+
+def _check_empty(aws: LocalAws, name: str) -> None:
+    """AWS documents: delete inference components first.
+
+    https://docs.aws.amazon.com/sagemaker/latest/dg/realtime-endpoints-delete-resources.html
+    """
+    left = [each for each in aws.store.list(component_runner.KIND) if each["EndpointName"] == name]
+    if left:
+        raise ValidationException(
+            f'Cannot delete endpoint "{aws.arn(f"endpoint/{name}")}" with inference components: delete '
+            f"{left[0]['InferenceComponentName']} first."
+        )
 
 
 def _begin(aws: LocalAws, name: str, change: Any, *also_from: str) -> dict[str, Any]:

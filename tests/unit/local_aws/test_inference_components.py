@@ -129,6 +129,16 @@ def test_a_component_comes_back_after_a_restart_and_goes_when_it_is_deleted(
         again.call("DescribeInferenceComponent", {"InferenceComponentName": "c"})
 
 
+def test_an_endpoint_is_deleted_after_its_components(svc: JsonService) -> None:
+    component(svc)
+    with pytest.raises(AwsError, match="delete c first"):
+        svc.call("DeleteEndpoint", {"EndpointName": "e"})
+    at_rest(svc)
+    svc.call("DeleteInferenceComponent", {"InferenceComponentName": "c"})
+    until(lambda: not svc.call("ListInferenceComponents", {})["InferenceComponents"], 120)
+    svc.call("DeleteEndpoint", {"EndpointName": "e"})
+
+
 def test_a_component_needs_an_endpoint_that_is_meant_for_components(svc: JsonService) -> None:
     create(svc)
     request = {"InferenceComponentName": "c", "EndpointName": "e", "Specification": specification("good")}
