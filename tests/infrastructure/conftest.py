@@ -30,6 +30,8 @@ class Synthesised:
     """By room: storage, training, ..."""
     findings: list[dict[str, str]]
     """cdk-nag findings without a reason: rule and construct path."""
+    others: list[dict[str, str]]
+    """What its packs NIST 800-53 R5 and Serverless find, with or without a reason."""
 
     def resources(self, *types: str) -> dict[str, dict[str, Any]]:
         """All resources of these types in all stacks, by `room/logical id`."""
@@ -111,13 +113,14 @@ def synthesise(name: str, tmp_path_factory: pytest.TempPathFactory) -> Synthesis
             room: json.loads((folder / f"{project}-{room}.template.json").read_text()) for room in ROOMS
         },
         findings=json.loads((folder / "findings.json").read_text()),
+        others=json.loads((folder / "others.json").read_text()),
     )
 
 
 def _synthesise(name: str, folder: Path) -> None:
     os.environ.update(node_environment())
     from aws_cdk import App
-    from cdk_nag import AwsSolutionsChecks
+    from cdk_nag import AwsSolutionsChecks, NIST80053R5Checks, ServerlessChecks
 
     from stacks.application import add_stacks
     from stacks.settings import load
@@ -133,6 +136,13 @@ def _synthesise(name: str, folder: Path) -> None:
         for resource in violation.violating_resources
         if not _explained(app, violation.rule_name, resource.construct_path)
     ]
+    others = [
+        {"rule": violation.rule_name, "path": resource.construct_path}
+        for pack in (NIST80053R5Checks(), ServerlessChecks())
+        for violation in pack.validate_scope(app).violations
+        for resource in violation.violating_resources
+    ]
+    (folder / "others.json").write_text(json.dumps(others))
     (folder / "findings.json").write_text(json.dumps(findings))
 
 

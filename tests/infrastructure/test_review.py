@@ -1,4 +1,4 @@
-"""What template checkers say: cdk-nag's AwsSolutions pack and cfn-lint."""
+"""What template checkers say: cdk-nag's packs AwsSolutions, NIST 800-53 R5 and Serverless, and cfn-lint."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from tests.infrastructure.accepted_findings import ACCEPTED, reason
 from tests.infrastructure.conftest import ROOMS, Synthesised
 
 
@@ -16,6 +17,15 @@ def test_cdk_nag_finds_nothing_that_has_no_reason(sample: Synthesised) -> None:
 
 def test_cdk_nag_finds_nothing_in_the_flavours_either(flavour: Synthesised) -> None:
     assert flavour.findings == []
+
+
+def test_what_nist_and_serverless_find_has_a_row_that_says_why(
+    minimal: Synthesised, comprehensive: Synthesised, serverless: Synthesised, sleeper: Synthesised
+) -> None:
+    samples = (minimal, comprehensive, serverless, sleeper)
+    found = [(each["rule"], each["path"]) for sample in samples for each in sample.others]
+    assert [each for each in found if not reason(*each)] == []
+    assert {rule for rule, _ in found} == {*ACCEPTED}, "a row that nothing needs any more"
 
 
 def test_cfn_lint_is_clean(sample: Synthesised) -> None:
