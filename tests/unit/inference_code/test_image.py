@@ -20,7 +20,7 @@ def test_the_images_install_the_versions_of_the_lock_file() -> None:
 
 
 def test_both_flavours_have_the_same_torch() -> None:
-    assert versions(pins.TORCH_CPU) <= versions(FOLDER / "requirements-gpu.txt")
+    assert versions(pins.TORCH_CPU[0]) <= versions(FOLDER / "requirements-gpu.txt")
 
 
 def test_all_that_the_code_imports_is_installed() -> None:

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from api_log_role import handler as module
+from api_log_role import role as module
 from api_log_role.handler import handler
 
 from tests.unit.lambda_functions.fakes import ACCOUNT, AwsFailure, Context, Fake, World

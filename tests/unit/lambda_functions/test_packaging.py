@@ -19,6 +19,7 @@ HANDLERS = sorted(path.parent.name for path in ROOT.glob("*/handler.py"))
 
 def test_there_is_a_handler_for_every_function() -> None:
     assert HANDLERS == [
+        "api_log_role",
         "build_image",
         "champion_parameter",
         "check_drift",

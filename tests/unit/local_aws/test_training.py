@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from local_aws.cloudformation.images import OCI_INDEX, OCI_MANIFEST
+from local_aws.codebuild.image_build import OCI_INDEX, OCI_MANIFEST
 from local_aws.core import process
 from local_aws.core.errors import AwsError, ValidationException
 from tests.unit.local_aws.jobs_side import (

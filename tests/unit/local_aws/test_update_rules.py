@@ -50,6 +50,7 @@ def endpoint(*plans: VariantPlan) -> dict[str, Any]:
 def scaled(aws: LocalAws, monkeypatch: pytest.MonkeyPatch) -> autoscaling.JsonService:
     """Application Auto Scaling with the endpoint's variant registered."""
     svc = autoscaling.service(aws)
+    monkeypatch.setattr(autoscaling.Variants, "instance_type", lambda *_: TYPE)
     monkeypatch.setattr(autoscaling.Variants, "read", lambda *_: autoscaling.variants.State(1, True, ""))
     svc.call(
         "RegisterScalableTarget", {**targets.of_variant("e", "main"), "MinCapacity": 1, "MaxCapacity": 2}

@@ -8,7 +8,7 @@ import re
 import signal
 import subprocess
 import sys
-import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,6 @@ from tests.system.verify_aws.account import MARK, Account, Identity, MarkedAlrea
 from tests.system.verify_aws.account import Mark as AMark
 from tests.system.verify_aws.journal import Run
 from tests.system.verify_aws.plan import CHAIN, Commands, Step, dry_run
-from tests.system.verify_aws.processes import Processes
 from tests.system.verify_aws.verification import Record
 from tests.unit.cli.conftest import client_error
 
@@ -119,22 +118,29 @@ time.sleep(30)
 """
 
 
+RUN = """
+import sys
+from pathlib import Path
+from tests.system.verify_aws.processes import Processes
+try:
+    Processes(Path(sys.argv[1])).run([sys.executable, "-c", sys.argv[2], *sys.argv[3:]], {})
+except KeyboardInterrupt:
+    sys.exit(7)
+"""
+
+
 def test_ctrl_c_reaches_the_command_which_ends_before_anything_else_is_done(tmp_path: Path) -> None:
     began, ended = tmp_path / "began", tmp_path / "ended"
-
-    def press() -> None:
-        while not began.exists():
-            stop.wait(0.02)
-        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
-
-    stop = threading.Event()
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    # A process of its own: pytest's workers take a signal for their end.
+    command = [sys.executable, "-c", RUN, str(tmp_path), SLOW, str(began), str(ended)]
+    running = subprocess.Popen(command, start_new_session=True)
     try:
-        threading.Thread(target=press, daemon=True).start()
-        with pytest.raises(KeyboardInterrupt):
-            Processes(tmp_path).run([sys.executable, "-c", SLOW, str(began), str(ended)], {})
+        while not began.exists():
+            time.sleep(0.02)
+        running.send_signal(signal.SIGINT)
+        assert running.wait(60) == 7
     finally:
-        signal.signal(signal.SIGINT, before)
+        running.kill()
     assert ended.read_text() == str(int(signal.SIGINT))
 
 

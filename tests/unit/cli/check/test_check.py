@@ -103,7 +103,7 @@ def test_up_on_a_local_aws_that_plays_a_new_account_starts_nothing_when_somethin
 ) -> None:
     deployed: list[str] = []
 
-    def bring_up(target: Target, check: Callable[[], None]) -> dict[str, Any]:
+    def bring_up(target: Target, check: Callable[[], None], **_: Any) -> dict[str, Any]:
         check()
         deployed.append("up")
         return {}
