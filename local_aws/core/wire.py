@@ -41,7 +41,7 @@ def operation_of(
     if target := headers.get("x-amz-target"):
         return target.rpartition(".")[2]
     if model.metadata["protocol"].startswith("rest"):
-        route = _route(model, method, path)
+        route = _route(model, method, path, query)
         return route[0] if route else None
     action = re.search(rb"(?:^|&)Action=(\w+)", body)
     return action[1].decode() if action else _first(query, "Action")
@@ -142,25 +142,31 @@ def _given(prefix: str, form: Mapping[str, str]) -> bool:
 # REST: labels in the path, the query, headers, and the rest in the body.
 
 
-def _route(model: ServiceModel, method: str, path: str) -> tuple[str, dict[str, str]] | None:
-    for name, wanted, pattern in _routes(model.service_name):
-        if wanted == method and (found := pattern.fullmatch(path)):
+def _route(
+    model: ServiceModel, method: str, path: str, query: dict[str, Any]
+) -> tuple[str, dict[str, str]] | None:
+    for name, wanted, pattern, marks in _routes(model.service_name):
+        marked = all(_first(query, key) == value for key, value in marks)
+        if wanted == method and marked and (found := pattern.fullmatch(path)):
             return name, {label: unquote(text) for label, text in found.groupdict().items()}
     return None
 
 
 @cache
-def _routes(service: str) -> list[tuple[str, str, re.Pattern[str]]]:
-    """Every operation with its method and path; of two that match, the one that says more comes first."""
+def _routes(service: str) -> list[tuple[str, str, re.Pattern[str], list[tuple[str, str]]]]:
+    """Every operation with its method, path and what its query has to say; of two that match, the one that
+    says more comes first.
+    """
     model = model_of(service)
     made = []
     for name in model.operation_names:
         http = model.operation_model(name).http
-        uri = http["requestUri"].partition("?")[0]
+        uri, _, marks = http["requestUri"].partition("?")
         parts = re.split(r"(\{\w+\+?\})", uri)
         pattern = "".join(_label(part) if part.startswith("{") else re.escape(part) for part in parts)
-        literal = sum(len(part) for part in parts if not part.startswith("{"))
-        made.append((literal, name, http["method"], re.compile(pattern.rstrip("/") + "/?", re.DOTALL)))
+        literal = sum(len(part) for part in parts if not part.startswith("{")) + len(marks)
+        compiled = re.compile(pattern.rstrip("/") + "/?", re.DOTALL)
+        made.append((literal, name, http["method"], compiled, parse_qsl(marks, keep_blank_values=True)))
     made.sort(key=lambda entry: -entry[0])
     return [entry[1:] for entry in made]
 
@@ -178,7 +184,7 @@ def _rest(
     body: bytes,
     query: dict[str, Any],
 ) -> dict[str, Any]:
-    route = _route(operation.service_model, operation.http["method"], path)
+    route = _route(operation.service_model, operation.http["method"], path, query)
     labels = route[1] if route else {}
     payload = shape.serialization.get("payload")
     members: dict[str, Any] = {}

@@ -7,7 +7,7 @@ import json
 import re
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlencode
+from urllib.parse import parse_qsl, unquote, urlencode
 
 import pytest
 from botocore.serialize import create_serializer
@@ -76,6 +76,24 @@ def test_what_botocore_writes_is_read_back(
     call = wire.decode(model, operation, path, headers, body, query)
     assert call is not None
     assert call[1] == members
+
+
+BY_PATH = sorted(
+    name
+    for name in {name for name, _ in request_checks.SERVICES.values()}
+    if wire.model_of(name).metadata["protocol"].startswith("rest")
+)
+
+
+@pytest.mark.parametrize("service", BY_PATH)
+def test_no_path_is_taken_for_another_operation_s(service: str) -> None:
+    model = wire.model_of(service)
+    for name in model.operation_names:
+        http = model.operation_model(name).http
+        path, _, marks = http["requestUri"].partition("?")
+        path = re.sub(r"\{\w+\+?\}", "some", path)
+        query = {key: [value] for key, value in parse_qsl(marks, keep_blank_values=True)}
+        assert wire.operation_of(model, http["method"], path, {}, b"", query) == name
 
 
 def test_a_name_is_as_long_and_made_of_what_the_model_says() -> None:
