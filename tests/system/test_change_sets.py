@@ -96,7 +96,7 @@ def test_the_stacks_are_created_by_change_set(server: LocalServer, cdk: Cdk) -> 
         f"{PROJECT}-{stack}": "CREATE_COMPLETE" for stack in STACKS
     }
     assert all(each["ChangeSetId"].startswith("arn:aws:cloudformation:") for each in found.values())
-    assert found[f"{PROJECT}-serving"]["RoleARN"].endswith(f"role/{PROJECT}-serving-deployment")
+    assert found[f"{PROJECT}-serving"]["RoleARN"].endswith(f"role/{PROJECT}-serving-deployment-us-east-1")
 
 
 def test_a_model_is_promoted_on_a_stack_that_a_change_set_made(server: LocalServer) -> None:
