@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 .DEFAULT_GOAL := help
-.PHONY: help install demo up down destroy test lint format unit infrastructure system test-container test-page baseline bench gpu-check verify-aws lock sbom audit audit-templates clean
+.PHONY: help install demo up down destroy test lint format unit infrastructure system test-long test-container test-page baseline bench gpu-check verify-aws lock sbom audit audit-templates clean
 
 help: ## list what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -41,7 +41,10 @@ infrastructure: install ## synthesised templates: claims, cdk-nag, cfn-lint, bas
 	pytest -q -n 2 tests/infrastructure
 
 system: install ## the local AWS, the real CDK CLI, real training, real HTTP
-	pytest -q -n 2 --dist loadfile tests/system
+	pytest -q -n 2 --dist loadfile -m "not long" tests/system
+
+test-long: install ## deployments that take minutes: changes of a live endpoint under load, verify-aws on the local AWS
+	pytest -q -m long tests/system
 
 test-container: install ## build both images and run them for real, as root (GPU_IMAGE=1, ARM64_IMAGE=1: these too)
 	pytest -q tests/container

@@ -16,7 +16,7 @@ from botocore.exceptions import ClientError
 from tests.system.conftest import PROJECT, Deployment, deploying
 from tests.system.releases import FAULTY_GPU_IMAGE, FAULTY_IMAGE, Load, Registry, build_faulty_image
 
-pytestmark = pytest.mark.timeout(3600)
+pytestmark = [pytest.mark.timeout(3600), pytest.mark.long]
 
 PICTURE = b"\x89PNG\r\n\x1a\n" + bytes(64)
 SCALED = f"endpoint/{PROJECT}/variant/main"
@@ -141,7 +141,7 @@ def test_a_change_that_fails_leaves_the_endpoint_and_its_auto_scaling_as_they_we
 ) -> None:
     deployment.configure(settings())
     deployment.cli("up", "--yes")
-    role, policy = f"{PROJECT}-serving-deployment", {"Version": "2012-10-17"}
+    role, policy = f"{PROJECT}-serving-deployment-us-east-1", {"Version": "2012-10-17"}
     deny = {"Effect": "Deny", "Action": "sagemaker:CreateEndpointConfig", "Resource": "*"}
     document = json.dumps({**policy, "Statement": [deny]})
     iam = deployment.client("iam")

@@ -21,7 +21,7 @@ from tests.system.verify_aws.account import MARK
 from tests.system.verify_aws.plan import Step
 from tests.system.verify_aws.verification import Outcome
 
-pytestmark = pytest.mark.timeout(1800)
+pytestmark = [pytest.mark.timeout(1800), pytest.mark.long]
 
 PROVEN = "test_an_upload_is_complete_and_a_second_one_sends_nothing"
 THEIRS = "classifier-of-somebody-else"
