@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from cli.live import Change
 
 AWS_COST = (
-    "This deploys the stacks to AWS: buckets, Lambdas, an API, alarms, and two container images which\n"
+    "This deploys the stacks to AWS: buckets, Lambdas, an API, alarms, and three container images which\n"
     "CodeBuild makes once (a few cents). Until a model is promoted nothing is billed per hour: only stored\n"
     "pictures (S3) and images (ECR), about 0.10 USD a month per GB, and alarms and a dashboard, which are\n"
     "free among an account's first ten and three. Then its endpoint is billed per second."
