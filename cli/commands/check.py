@@ -29,9 +29,11 @@ def check(target: Target, recipes: tuple[str, ...], as_json: bool) -> None:
     """
     from cli.check import Status
 
-    lines = _look(target, recipes, shown=not as_json)
+    lines = _look(target, recipes)
     if as_json:
         click.echo(json.dumps([line.as_json() for line in lines], indent=2))
+    else:
+        _show(target, lines, brief=False)
     if any(line.status is Status.WRONG for line in lines):
         raise click.exceptions.Exit(1)
 
@@ -39,15 +41,20 @@ def check(target: Target, recipes: tuple[str, ...], as_json: bool) -> None:
 def before_deploying(target: Target, recipe: str | None, anyway: bool) -> None:
     """On AWS, and on a local AWS that plays an account, shows the check of a deployment.
 
-    With `recipe` also of what will be run after it.
+    With `recipe` also of what will be run after it. Where something is wrong, only what is not ok: that is
+    one screen.
 
     Raises:
         NotReady: something is wrong, and it is not to be started anyway.
     """
     if not target.is_local or plays_an_account(target):
+        from cli.check import Status
+
         # One of the user's own, in the bucket, is looked at when it is started.
         known = recipe is not None and (target.root / "recipes" / f"{recipe}.toml").is_file()
-        _refuse(_look(target, (recipe,) if recipe and known else (), shown=True), anyway)
+        lines = _look(target, (recipe,) if recipe and known else ())
+        _show(target, lines, brief=any(line.status is Status.WRONG for line in lines))
+        _refuse(lines, anyway)
 
 
 def plays_an_account(target: Target) -> bool:
@@ -62,27 +69,33 @@ def before_launching(target: Target, planned: Launched, anyway: bool) -> None:
         NotReady: as `before_deploying`.
     """
     from cli.check import Status, launch
-    from cli.check.screen import table
-    from cli.console import console
 
     if target.is_local:
         return
     lines = launch(target, planned)
-    if bad := [line for line in lines if line.status is not Status.OK]:
-        console().print(table(bad))
+    if any(line.status is not Status.OK for line in lines):
+        _show(target, lines, brief=True)
     _refuse(lines, anyway)
 
 
-def _look(target: Target, recipes: tuple[str, ...], *, shown: bool) -> list[Line]:
+def _look(target: Target, recipes: tuple[str, ...]) -> list[Line]:
     from cli.check import deployment
-    from cli.check.screen import table
-    from cli.console import console, error_console
+    from cli.console import error_console
 
     with error_console().status("Looking at the account") as status:
-        lines = deployment(target, recipes, lambda code: status.update(f"Looking at the account: {code}"))
-    if shown:
-        console().print(table(lines))
-    return lines
+        return deployment(target, recipes, lambda code: status.update(f"Looking at the account: {code}"))
+
+
+def _show(target: Target, lines: list[Line], *, brief: bool) -> None:
+    from cli.check import Status
+    from cli.check.screen import table
+    from cli.console import console, say
+
+    shown = [line for line in lines if line.status is not Status.OK] if brief else lines
+    console().print(table(shown))
+    if len(shown) < len(lines):
+        fine = len(lines) - len(shown)
+        say(f"{fine} more {'is' if fine == 1 else 'are'} ok: `classifier check{target.option}` lists all.")
 
 
 def _refuse(lines: list[Line], anyway: bool) -> None:

@@ -117,6 +117,8 @@ def test_up_on_a_local_aws_that_plays_a_new_account_starts_nothing_when_somethin
     result = CliRunner().invoke(cli, ["up"])
     assert (type(result.exception), deployed) == (NotReady, [])
     assert "aws service-quotas" in result.stdout
+    assert "1 more is ok" in result.stdout, "one screen: what is fine is counted"
+    assert OK.looked_at not in result.stdout
     assert CliRunner().invoke(cli, ["up", "--anyway"]).exit_code == 0
     assert deployed == ["up"]
 
