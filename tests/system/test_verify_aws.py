@@ -77,9 +77,8 @@ class Verifying:
 def of_the_project(account: LocalServer) -> set[str]:
     """The stacks, buckets and queues that are there, and the mark."""
     stacks = account.client("cloudformation").get_paginator("list_stacks").paginate()
-    names = {
-        each["StackName"] for page in stacks for each in page["StackSummaries"] if "DeletionTime" not in each
-    }
+    listed = [each for page in stacks for each in page["StackSummaries"]]
+    names = {each["StackName"] for each in listed if each["StackStatus"] != "DELETE_COMPLETE"}
     names |= {each["Name"] for each in account.client("s3").list_buckets()["Buckets"]}
     names |= {url.rsplit("/", 1)[-1] for url in account.client("sqs").list_queues().get("QueueUrls", [])}
     parameters = account.client("ssm").describe_parameters()["Parameters"]
