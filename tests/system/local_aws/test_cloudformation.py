@@ -418,6 +418,7 @@ def cdk(server: LocalServer, tmp_path_factory: pytest.TempPathFactory) -> Callab
         "PATH": os.pathsep.join([str(node), str(REPOSITORY / ".venv/bin"), os.environ["PATH"]]),
         "HOME": str(work),
         "PYTHONPATH": "",
+        "FUNCTIONS": str(REPOSITORY / "lambda"),
     }
 
     def run(*arguments: str) -> str:

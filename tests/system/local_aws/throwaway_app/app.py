@@ -3,12 +3,16 @@
 Context: `files`, the folder to deploy; `missing`, an action to leave out of the serving stack's role.
 """
 
+import os
 from pathlib import Path
+from typing import cast
 
 import aws_cdk as cdk
 from aws_cdk import aws_applicationautoscaling as scaling
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_iam as iam
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_logs as logs
 from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_s3_deployment as deployment
 from aws_cdk import aws_sagemaker as sagemaker
@@ -20,6 +24,10 @@ HERE = Path(__file__).parent
 BOOTSTRAP = "cdk-hnb659fds"
 TargetTracking = scaling.CfnScalingPolicy.TargetTrackingScalingPolicyConfigurationProperty
 PredefinedMetric = scaling.CfnScalingPolicy.PredefinedMetricSpecificationProperty
+
+
+FUNCTIONS = os.environ["FUNCTIONS"]
+"""The folder of this project's functions."""
 
 
 class Ground(cdk.Stack):
@@ -54,6 +62,7 @@ class Ground(cdk.Stack):
         self.image = ContainerImageBuild(
             self, "Image", directory=str(HERE / "image"), build_args={"BASE_IMAGE": "x"}
         )
+        self._started_by_ours(self.image)
         sagemaker.CfnModelPackageGroup(self, "Group", model_package_group_name="throwaway")
         ssm.StringParameter(self, "Greeting", parameter_name="/throwaway/greeting", string_value="hey ")
         self.endpoint_role = iam.Role(
@@ -116,6 +125,21 @@ class Ground(cdk.Stack):
         )
         cdk.CfnOutput(self, "BucketName", value=self.bucket.bucket_name)
         cdk.CfnOutput(self, "ImageUri", value=self.image.image_uri)
+
+    def _started_by_ours(self, image: ContainerImageBuild) -> None:
+        """By lambda/build_image: the construct's own starter is for Node.js, which no function has here."""
+        starter = lambda_.Function(
+            self,
+            "Starter",
+            runtime=lambda_.Runtime.PYTHON_3_13,
+            handler="build_image.handler.handler",
+            code=lambda_.Code.from_asset(FUNCTIONS, exclude=["**/__pycache__"]),
+            timeout=cdk.Duration.minutes(15),
+            log_group=logs.LogGroup(self, "StarterLogs", removal_policy=cdk.RemovalPolicy.DESTROY),
+        )
+        starter.add_to_role_policy(iam.PolicyStatement(actions=["codebuild:StartBuild"], resources=["*"]))
+        started = cast(cdk.CfnResource, image.node.find_child("Resource").node.default_child)
+        started.add_property_override("ServiceToken", starter.function_arn)
 
 
 class Serving(cdk.Stack):
