@@ -197,7 +197,7 @@ def test_only_who_may_invoke_the_endpoint_can(server: Server, shop: str) -> None
 
 def test_a_slow_model_holds_up_nothing_else(server: Server, shop: str) -> None:
     with ThreadPoolExecutor(20) as pool:
-        slow = [pool.submit(server.invoke, b"sleep 3") for _ in range(20)]
+        slow = [pool.submit(server.invoke, b"sleep 8") for _ in range(20)]
         time.sleep(0.5)
         server.client("s3").list_buckets()
         assert server.invoke()["model"]
