@@ -15,9 +15,11 @@ Nothing is forced to the platter: a power cut may lose what the death of the pro
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import json
 import logging
+import os
 import threading
 import time
 from collections.abc import Callable, Iterable
@@ -27,6 +29,7 @@ from typing import Any
 
 import ministack.app as ministack_app
 from ministack.core import persistence
+from ministack.services import lambda_svc
 
 from local_aws.ministack_adapter import layers
 
@@ -73,6 +76,7 @@ class Snapshots:
     def __init__(self) -> None:
         self._folder = Path(persistence.STATE_DIR)
         self._folder.mkdir(parents=True, exist_ok=True)
+        _keep_blobs_in(self._folder)
         self._written: dict[str, str] = {}
         self._changed = threading.Event()
         self._stopped = threading.Event()
@@ -179,6 +183,21 @@ class Snapshots:
 def _states() -> dict[str, Callable[[], Any]]:
     states: dict[str, Callable[[], Any]] = ministack_app._build_persistence_save_dict()
     return states
+
+
+def _keep_blobs_in(folder: Path) -> None:
+    """Functions' code is written where the state is, and no state folder is made again for it: whoever took
+    that away wants it gone.
+    """
+    blobs, write = folder / "lambda-blobs", lambda_svc._write_code_blob
+    blobs.mkdir(exist_ok=True)
+
+    def write_there(code_zip: bytes) -> str:
+        if not blobs.is_dir():
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(blobs))
+        return str(write(code_zip))
+
+    lambda_svc._write_code_blob = write_there
 
 
 def _serialised(name: str, get_state: Callable[[], Any]) -> str | None:
