@@ -16,12 +16,9 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import harness
+from contract import prices
 from tests.infrastructure.conftest import node_environment
 from tests.infrastructure.test_costs import FREE_WHEN_IDLE
-
-sys.path.append(str(harness.ROOT / "lambda"))
-
-from common import prices
 
 
 def hourly(config: str = "minimal") -> list[dict[str, Any]]:

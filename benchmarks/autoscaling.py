@@ -3,7 +3,7 @@
 `make bench NAME=autoscaling`. The service time is measured here, on this machine: what a photo takes of a
 core where this project's own server answers sixteen clients (ResNet-18, int8). SERVICE_MS=… takes another
 figure, such as one measured on the instance type itself. Traffic is drawn from a fixed seed and counted in
-what one instance can answer. Prices: lambda/common/prices.py.
+what one instance can answer. Prices: contract/prices.py.
 
 Rows: each setting of the scaling with the share of requests it refused (`missed_percent`) and what its
 instances cost (`usd_per_day`), over five days; then the flavours under traffic that is rare.
@@ -14,7 +14,6 @@ flash crowd alike.
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -23,10 +22,7 @@ import numpy as np
 
 from benchmarks import harness
 from benchmarks.autoscaling_model import CONCURRENCY, INVOCATIONS, Instance, Outcome, Scaling, simulate
-
-sys.path.insert(0, str(harness.ROOT / "lambda"))
-
-from common.prices import HOSTING, SERVERLESS_USD_PER_GB_SECOND, hourly_usd
+from contract.prices import HOSTING, SERVERLESS_USD_PER_GB_SECOND, hourly_usd
 
 INSTANCE_TYPE = "ml.c7i.large"
 CORES = 2  # of INSTANCE_TYPE

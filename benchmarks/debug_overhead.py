@@ -40,8 +40,8 @@ import torch
 from benchmarks.debug_blocks import Median, Way, Ways
 from benchmarks.debug_training import BATCH, Run, pictures, train
 from benchmarks.harness import Number, Row, publish
-from training_code.observer import Observer
-from training_code.resnet import ResNet
+from training_code.network.resnet import ResNet
+from training_code.training.callback import Observer
 
 PAIRS = int(os.environ.get("PAIRS", "84"))
 TURNS = int(os.environ.get("TURNS", "4000"))

@@ -20,17 +20,19 @@ import torch
 from torch import Tensor, nn
 
 from benchmarks.training_limit import Resident
-from training_code import data, loop, model
-from training_code.batches import Batches
-from training_code.checkpoints import Checkpoints
 from training_code.config import Config, parse
+from training_code.data import dataset as data
+from training_code.data.batches import Batches
+from training_code.data.feeds import Feeds
+from training_code.distributed.machine import Machine, cores
+from training_code.distributed.process_group import World
 from training_code.errors import InvalidHyperparameter
-from training_code.feeds import Feeds
 from training_code.job import Job
-from training_code.machine import Machine, cores
-from training_code.observer import Observer
+from training_code.network import model
 from training_code.stopping import StopSignal
-from training_code.world import World
+from training_code.training import loop
+from training_code.training.callback import Observer
+from training_code.training.checkpoints import Checkpoints
 
 MODERN: Final = ("convnext_tiny", "efficientnet_v2_s", "vit_small_patch16_224", "vit_s_16")
 _TURNS: Final = 3

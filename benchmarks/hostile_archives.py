@@ -199,11 +199,10 @@ def _escaped(place: Path, before: set[str]) -> str:
 
 
 def _rooms() -> dict[str, tuple[Opener, tuple[type[Exception], ...]]]:
-    from register_model import evaluation
-
-    from common.errors import EvaluationInvalid
+    from functions.common.errors import EvaluationInvalid
+    from functions.register_model import evaluation
     from local_aws.sagemaker import model_data
-    from training_code import champion
+    from training_code.evaluation import champion
 
     def deploy(packed: bytes, place: Path) -> None:
         source = place.with_suffix(".tar.gz")

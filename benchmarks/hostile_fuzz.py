@@ -28,7 +28,7 @@ def _text(data: bytes) -> str:
 
 
 def _recipe() -> Parser:
-    errors, recipe = _import("common.errors", "common.recipe")
+    errors, recipe = _import("functions.common.errors", "functions.common.recipe")
 
     def parse(data: bytes) -> None:
         with contextlib.suppress(errors.InvalidRecipe):
@@ -38,7 +38,7 @@ def _recipe() -> Parser:
 
 
 def _payload() -> Parser:
-    errors, requests = _import("common.errors", "common.requests")
+    errors, requests = _import("functions.common.errors", "functions.common.requests")
 
     def parse(data: bytes) -> None:
         payload = _json(data)
@@ -49,7 +49,7 @@ def _payload() -> Parser:
 
 
 def _event() -> Parser:
-    errors, events = _import("common.errors", "common.events")
+    errors, events = _import("functions.common.errors", "functions.common.events")
 
     def parse(data: bytes) -> None:
         with contextlib.suppress(errors.UserError):
@@ -59,7 +59,7 @@ def _event() -> Parser:
 
 
 def _evaluation() -> Parser:
-    errors, evaluation = _import("common.errors", "register_model.evaluation")
+    errors, evaluation = _import("functions.common.errors", "functions.register_model.evaluation")
 
     def parse(data: bytes) -> None:
         with contextlib.suppress(errors.EvaluationInvalid):
@@ -81,7 +81,7 @@ def _hyperparameters() -> Parser:
 
 
 def _api_request() -> Parser:
-    proxy, refusal = _import("classify.proxy", "classify.refusal")
+    proxy, refusal = _import("functions.classify.proxy", "functions.classify.refusal")
 
     def parse(data: bytes) -> None:
         event = {
@@ -168,7 +168,7 @@ def fuzz(target: str, seconds: int, folder: Path) -> tuple[int, str]:
         each.mkdir(parents=True, exist_ok=True)
     for number, seed in enumerate(_seeds(target)):
         (corpus / f"seed{number}").write_bytes(seed)
-    path = os.pathsep.join(map(str, (_atheris(), ROOT, ROOT / "lambda", ROOT / "inference_code")))
+    path = os.pathsep.join(map(str, (_atheris(), ROOT, ROOT / "lambda")))
     # By way of `timeout`, which forks: libFuzzer bounds its process by the largest size it ever had, and that
     # of a process begun from here would be ours.
     fuzzer = [sys.executable, "-m", "benchmarks.hostile_fuzz", target, str(seconds), str(folder)]

@@ -7,7 +7,6 @@ import contextlib
 import itertools
 import os
 import statistics
-import sys
 import tempfile
 import threading
 import time
@@ -20,7 +19,6 @@ from typing import Any
 import numpy as np
 import uvloop
 
-from benchmarks.harness import ROOT
 from benchmarks.serving_load import Measured, closed_loop, median_of, open_loop
 from benchmarks.serving_running import Running
 from benchmarks.serving_systems import System
@@ -97,8 +95,7 @@ def _alone(model: Path, bodies: Sequence[bytes]) -> Alone:
         A function of `network` (squares, nothing decoded) or `functions` (SageMaker's, from the bytes of a
         picture to an answer) and of how many seconds to try.
     """
-    sys.path.insert(0, str(ROOT / "inference_code"))
-    import inference
+    from inference_code import inference
 
     classifier = inference.model_fn(str(model))
     square = np.random.default_rng(0).integers(0, 256, (SIDE, SIDE, 4), np.uint8)

@@ -92,11 +92,12 @@ def _ours_with(environment: Mapping[str, str]) -> Callable[[Path, Path, int], La
     def launch(model: Path, scratch: Path, port: int) -> Launch:
         (scratch / "model").symlink_to(model)
         return Launch(
-            [sys.executable, str(ROOT / "inference_code" / "serve.py"), "serve"],
+            [sys.executable, "-m", "inference_code.serve", "serve"],
             Target(port, "/invocations"),
             {
                 "SAGEMAKER_BASE_DIR": str(scratch),
                 "SAGEMAKER_BIND_TO_PORT": str(port),
+                "PYTHONPATH": str(ROOT),
                 "SERVE_HOST": "127.0.0.1",
                 **environment,
             },

@@ -7,8 +7,8 @@ whenever something else runs for a moment.
 from __future__ import annotations
 
 from training_code import __main__ as job
-from training_code import machine
-from training_code.world import World
+from training_code.distributed import machine
+from training_code.distributed.process_group import World
 
 
 class _AllCores(machine.CoreWatch):

@@ -17,16 +17,18 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from training_code import data, loop, model
-from training_code.batches import Batches
-from training_code.checkpoints import Checkpoints
 from training_code.config import parse
-from training_code.feeds import Feeds
+from training_code.data import dataset as data
+from training_code.data.batches import Batches
+from training_code.data.feeds import Feeds
+from training_code.distributed.machine import Machine, cores
+from training_code.distributed.process_group import World
 from training_code.job import Job
-from training_code.machine import Machine, cores
-from training_code.observer import Observer
+from training_code.network import model
 from training_code.stopping import StopSignal
-from training_code.world import World
+from training_code.training import loop
+from training_code.training.callback import Observer
+from training_code.training.checkpoints import Checkpoints
 
 _TURNS = 3
 _STEPS = 4

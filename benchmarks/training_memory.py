@@ -6,14 +6,16 @@ import json
 import sys
 from pathlib import Path
 
-from training_code import data, loop, model
-from training_code.batches import Batches
-from training_code.checkpoints import Checkpoints
 from training_code.config import parse
-from training_code.machine import Machine, cores
-from training_code.observer import Observer
+from training_code.data import dataset as data
+from training_code.data.augmentation import Views
+from training_code.data.batches import Batches
+from training_code.distributed.machine import Machine, cores
+from training_code.network import model
 from training_code.stopping import StopSignal
-from training_code.views import Views
+from training_code.training import loop
+from training_code.training.callback import Observer
+from training_code.training.checkpoints import Checkpoints
 
 _STEPS = 6
 

@@ -53,8 +53,8 @@ def check(path: Path) -> Checked:
 
 def _decode(path: Path, content: bytes) -> Checked:
     # Brings Pillow. Training and serving read pictures by the same module.
-    from training_code import image_file
-    from training_code.image_parts import Problem, UndecodablePicture
+    from contract.pictures import file as image_file
+    from contract.pictures.parts import Problem, UndecodablePicture
 
     # Set here once and for all: catch_warnings is not safe in threads, and Pillow's warnings say nothing new.
     warnings.filterwarnings("ignore", module="PIL")

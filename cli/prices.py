@@ -1,17 +1,8 @@
-"""The project's one price table (lambda/common/prices.py), which the launchers' cost guard uses too.
-
-It has no other way out of the functions' folder: copied figures would differ one day.
-"""
+"""The project's one price table (contract/prices.py), in a command's words."""
 
 from __future__ import annotations
 
-import sys
-
-from cli.target import ROOT
-
-sys.path.append(str(ROOT / "lambda"))
-
-from common.prices import (
+from contract.prices import (
     ALARM_USD_PER_MONTH,
     DASHBOARD_USD_PER_MONTH,
     FIREWALL_RULE_USD_PER_MONTH,

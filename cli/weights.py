@@ -95,8 +95,8 @@ def _named(arch: str | None) -> str:
 def _state(
     target: Target, source: str | None, arch: str | None, folder: Path
 ) -> tuple[str, dict[str, Tensor]]:
-    from training_code import weights  # brings torch, which takes seconds
     from training_code.errors import UnusableWeights
+    from training_code.network import weights  # brings torch, which takes seconds
 
     try:
         if source is None:

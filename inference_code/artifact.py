@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from picture import Transform
+from inference_code.picture import Transform
 
 FORMAT = 1
 ARCHITECTURES = ("resnet18", "resnet34", "resnet50")

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 
-import inference
 from starlette.requests import ClientDisconnect, Request
+
+from inference_code import inference
 
 # A refused body is read to its end so that the client sees the answer instead of a reset connection:
 # SageMaker lets at most 25 MB through, and nobody is waited for longer than this.

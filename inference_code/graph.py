@@ -18,9 +18,10 @@ from typing import Any
 
 import numpy as np
 import openvino
-from artifact import Artifact, BadArtifact, Graph
 from numpy.typing import NDArray
-from together import BATCH, Infer, Scores, Together
+
+from inference_code.artifact import Artifact, BadArtifact, Graph
+from inference_code.dynamic_batcher import BATCH, Infer, Scores, Together
 
 RGB, RGBA = 3, 4
 

@@ -19,18 +19,18 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-import artifact
 import numpy as np
-import picture
-from artifact import Artifact, BadArtifact
-from environment import whole
 from numpy.typing import NDArray
-from picture import Encoded
-from refusal import Refusal
+
+from inference_code import artifact, picture
+from inference_code.api_error import Refusal
+from inference_code.artifact import Artifact, BadArtifact
+from inference_code.environment import whole
+from inference_code.picture import Encoded
 
 if TYPE_CHECKING:
-    import graph
-    from together import Scores
+    from inference_code import graph
+    from inference_code.dynamic_batcher import Scores
 
 log = logging.getLogger("inference")
 
@@ -136,7 +136,7 @@ def _network(source: Artifact) -> graph.Network:
         BadArtifact: there is no such form, or it is damaged.
     """
     if source.graph is not None and FORM != "pytorch" and _installed("openvino"):
-        import graph
+        from inference_code import graph
 
         log.info("form", extra={"fields": {"form": "openvino", "precision": source.graph.precision}})
         return graph.load(source, source.graph)
@@ -145,7 +145,7 @@ def _network(source: Artifact) -> graph.Network:
             "The artifact has no serving form (model.json says why), and this image has no PyTorch to do "
             "without: train the model again, or build the image with --build-arg WITH_TORCH=1."
         )
-    import network
+    from inference_code import network
 
     log.info("form", extra={"fields": {"form": "pytorch"}})
     return network.load(source)

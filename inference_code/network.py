@@ -21,12 +21,13 @@ from typing import Any
 
 import numpy as np
 import torch
-from artifact import Artifact, BadArtifact
 from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
-from together import BATCH, Scores, Together
 from torch import Tensor
 from torch.nn import functional
+
+from inference_code.artifact import Artifact, BadArtifact
+from inference_code.dynamic_batcher import BATCH, Scores, Together
 
 log = logging.getLogger("network")
 

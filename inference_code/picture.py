@@ -16,12 +16,13 @@ from functools import cached_property
 from http import HTTPStatus
 from typing import Literal
 
-import image_file
 import numpy as np
-from image_parts import MAX_PIXELS, Problem, UndecodablePicture
 from numpy.typing import NDArray
 from PIL import Image
-from refusal import Refusal
+
+from contract.pictures import file as image_file
+from contract.pictures.parts import MAX_PIXELS, Problem, UndecodablePicture
+from inference_code.api_error import Refusal
 
 # What people send by mistake, by the first bytes of it, and what to tell them.
 MISTAKES: tuple[tuple[bytes, str], ...] = (

@@ -12,8 +12,9 @@ import resource
 from http import HTTPStatus
 from typing import Any
 
-from refusal import Refusal
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+
+from inference_code.api_error import Refusal
 
 # Far above what SageMaker and proxies send; their own bounds are 8 to 60 KB.
 MOST_HEAD_BYTES = 32 * 1024

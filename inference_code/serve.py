@@ -32,22 +32,22 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-import inference
-import logs
 import uvicorn
-from artifact import BadArtifact
-from body import Arrivals, Body
-from environment import positive, whole
-from inference import Classifier
 from PIL import Image
-from protocol import Protocol
-from refusal import Refusal
 from starlette.background import BackgroundTask
 from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
-from together import BATCH, Scores
+
+from inference_code import inference, logs
+from inference_code.api_error import Refusal
+from inference_code.artifact import BadArtifact
+from inference_code.body import Arrivals, Body
+from inference_code.dynamic_batcher import BATCH, Scores
+from inference_code.environment import positive, whole
+from inference_code.inference import Classifier
+from inference_code.protocol import Protocol
 
 log = logging.getLogger("serve")
 

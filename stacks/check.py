@@ -108,10 +108,10 @@ def _synthesise(context: dict[str, object], settings: Settings, folder: Path) ->
 def _recipe(path: Path, settings: Settings) -> dict[str, Any]:
     """What a run of a recipe has at a time and can cost, as its launcher would answer it."""
     # The functions' own check and reckoning; who starts this puts their folder on the path.
-    from common import launching, runs
-    from common.environment import LaunchSettings
-    from common.errors import InvalidRecipe
-    from common.recipe import parse
+    from functions.common import launching, runs
+    from functions.common.environment import LaunchSettings
+    from functions.common.errors import InvalidRecipe
+    from functions.common.recipe import parse
 
     try:
         recipe = parse(path.stem, path.read_text(encoding="utf-8"), f"recipes/{path.name}")

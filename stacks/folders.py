@@ -1,26 +1,27 @@
 """The folders of this repository which the stacks package: what goes into each asset, and what stays out.
 
-The stacks know these folders, never what is in them. A missing folder is found here, before CDK starts.
+The stacks know these folders, never what is in them. Each asset holds `contract` beside its own packages,
+under the names they have here, so it is put together in a folder of its own. A missing folder is found here,
+before CDK starts.
 """
 
 from __future__ import annotations
 
+import atexit
+import functools
+import shutil
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from aws_cdk import FileSystem, IgnoreMode
+from aws_cdk import FileSystem
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_s3_deployment as deployment
 
 # Leftovers of running the code here; they would change the asset's hash, and with it deploy for nothing.
-_LEFTOVERS = [
-    "**/__pycache__",
-    "**/*.pyc",
-    "**/.pytest_cache",
-    "**/.mypy_cache",
-    "**/.ruff_cache",
-    "**/.DS_Store",
-]
+_LEFTOVERS = shutil.ignore_patterns(
+    "__pycache__", "*.pyc", ".pytest_cache", ".mypy_cache", ".ruff_cache", ".DS_Store"
+)
 
 
 class MissingFolderError(Exception):
@@ -34,7 +35,7 @@ class Folders:
 
     def check(self) -> None:
         """Raise MissingFolderError, naming the folder, unless all folders are there."""
-        for name in ("lambda", "training_code", "inference_code", "recipes"):
+        for name in ("contract", "lambda/functions", "training_code", "inference_code", "recipes"):
             if not (self.root / name).is_dir():
                 raise MissingFolderError(
                     f"the folder {name}/ is missing in {self.root}; the stacks package it."
@@ -42,31 +43,55 @@ class Folders:
                 )
 
     def lambda_code(self) -> lambda_.AssetCode:
-        return lambda_.Code.from_asset(
-            str(self.root / "lambda"), exclude=_LEFTOVERS, ignore_mode=IgnoreMode.DOCKER
-        )
+        """What all functions share: `functions` and `contract`."""
+        return lambda_.Code.from_asset(str(_staged(self.root, ("lambda/functions", "contract"))))
 
     def training_code(self) -> deployment.ISource:
-        return self._source("training_code")
-
-    def recipes(self) -> deployment.ISource:
-        return self._source("recipes")
+        """What a job finds in its channel `code`: `training_code` and `contract`."""
+        return deployment.Source.asset(str(self._training_code()))
 
     def training_code_hash(self) -> str:
         """What the training code is called in the artifacts bucket; changes with every byte of it."""
-        fingerprint = FileSystem.fingerprint(
-            str(self.root / "training_code"), exclude=_LEFTOVERS, ignore_mode=IgnoreMode.DOCKER
-        )
-        return fingerprint[:16]
+        return FileSystem.fingerprint(str(self._training_code()))[:16]
 
-    def image_context(self, name: str) -> tuple[str, list[str]]:
-        """The folder of a Dockerfile, and what its .dockerignore keeps out of the build."""
-        folder = self.root / name
-        ignore = folder / ".dockerignore"
-        listed = ignore.read_text(encoding="utf-8").splitlines() if ignore.is_file() else []
-        return str(folder), [*_LEFTOVERS, *(line.strip() for line in listed if line.strip())]
+    def recipes(self) -> deployment.ISource:
+        return deployment.Source.asset(str(_staged(self.root, ("recipes/",))))
 
-    def _source(self, name: str) -> deployment.ISource:
-        return deployment.Source.asset(
-            str(self.root / name), exclude=_LEFTOVERS, ignore_mode=IgnoreMode.DOCKER
-        )
+    def image_context(self, name: str) -> str:
+        """A folder with what `docker build -f <name>/Dockerfile .` would be sent of the repository."""
+        return str(_build_context(self.root, name))
+
+    def _training_code(self) -> Path:
+        return _staged(self.root, ("training_code", "contract"))
+
+
+@functools.cache
+def _staged(root: Path, folders: tuple[str, ...]) -> Path:
+    """A folder that holds each of `folders` under its last name, or its contents if it ends in a slash."""
+    stage = _temporary()
+    for folder in folders:
+        place = stage if folder.endswith("/") else stage / Path(folder).name
+        shutil.copytree(root / folder, place, ignore=_LEFTOVERS, dirs_exist_ok=True)
+    return stage
+
+
+@functools.cache
+def _build_context(root: Path, name: str) -> Path:
+    """The files which a Dockerfile's .dockerignore lets through.
+
+    Its first line is `*`, and all that follow are one `!pattern` each; `make test` holds it to that.
+    """
+    stage = _temporary()
+    listed = (root / name / "Dockerfile.dockerignore").read_text(encoding="utf-8").splitlines()
+    for pattern in (line.removeprefix("!") for line in listed if line.startswith("!")):
+        for file in sorted(root.glob(pattern)):
+            place = stage / file.relative_to(root)
+            place.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(file, place)
+    return stage
+
+
+def _temporary() -> Path:
+    folder = Path(tempfile.mkdtemp(prefix="classifier-assets-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder

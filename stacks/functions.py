@@ -1,7 +1,9 @@
 """A Python Lambda function of this project: its own narrow role, its own log group, its failures kept.
 
-All functions share one asset, the folder lambda/ (a few hundred kilobytes of plain Python), so a handler may
-import `common` and the asset is uploaded once. Costs: per request and per millisecond; nothing while idle.
+All functions share one asset (a few hundred kilobytes of plain Python), which is uploaded once:
+lambda/functions/, and contract/ which they import.
+
+Costs: per request and per millisecond; nothing while idle.
 """
 
 from __future__ import annotations
@@ -20,7 +22,7 @@ from stacks.review import accept
 
 
 class PythonFunction(Construct):
-    """One Lambda function `lambda/<module>/handler.py`."""
+    """One Lambda function `lambda/functions/<module>/handler.py`."""
 
     def __init__(
         self,
@@ -65,7 +67,7 @@ class PythonFunction(Construct):
             runtime=lambda_.Runtime.PYTHON_3_13,
             # Graviton: a fifth cheaper per millisecond, and nothing in lambda/ is compiled.
             architecture=lambda_.Architecture.ARM_64,
-            handler=f"{module}.handler.handler",
+            handler=f"functions.{module}.handler.handler",
             code=folders.lambda_code(),
             role=self.role,
             environment=dict(environment),

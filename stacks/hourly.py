@@ -1,11 +1,11 @@
 """What the endpoint will be billed by the hour, in words for `cdk deploy` to print.
 
-From the project's one price table, lambda/common/prices.py, which the launchers' cost guard uses too.
+From the project's one price table, contract/prices.py, which the launchers' cost guard uses too.
 """
 
 from __future__ import annotations
 
-from common import prices
+from contract import prices
 from stacks.settings import SERVERLESS, ServingSettings
 
 

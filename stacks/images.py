@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import cast
 
-from aws_cdk import CfnResource, IgnoreMode, RemovalPolicy, Stack
+from aws_cdk import CfnResource, RemovalPolicy, Stack
 from aws_cdk import aws_ecr as ecr
 from aws_cdk import aws_ecr_assets as ecr_assets
 from aws_cdk import aws_iam as iam
@@ -118,13 +118,12 @@ class ContainerImage(Construct):
             removal_policy=RemovalPolicy.DESTROY,
             lifecycle_rules=_lifecycle(kept_tag),
         )
-        directory, exclude = builds.folders.image_context(folder)
+        directory = builds.folders.image_context(folder)
         build = ContainerImageBuild(
             self,
             "Build",
             directory=directory,
-            exclude=exclude,
-            ignore_mode=IgnoreMode.DOCKER,
+            file=f"{folder}/Dockerfile",
             target=target,
             platform=ecr_assets.Platform.LINUX_AMD64,
             repository=repository,

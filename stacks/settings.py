@@ -14,7 +14,7 @@ from dataclasses import MISSING, dataclass, field, fields, is_dataclass
 from difflib import get_close_matches
 from typing import Any, get_type_hints
 
-from common import instances, prices
+from contract import instances, prices
 
 CONTEXT_KEY = "classifier"
 

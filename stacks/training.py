@@ -120,7 +120,7 @@ class TrainingStack(Stack):
         folders = self._context.folders
         code_prefix = f"{CODE_ROOT}/{folders.training_code_hash()}/"
         for construct_id, source, prefix in (
-            ("TrainingCode", folders.training_code(), f"{code_prefix}training_code"),
+            ("TrainingCode", folders.training_code(), code_prefix),
             ("Recipes", folders.recipes(), RECIPES),
         ):
             deployment.BucketDeployment(

@@ -7,21 +7,26 @@ import sys
 import time
 from contextlib import nullcontext
 
-from training_code import artifact, champion, data, driver, evaluation_size, export, loop, model, processes
-from training_code.batches import Batches
-from training_code.checkpoints import Checkpoints
 from training_code.config import Config, parse
+from training_code.data import dataset as data
+from training_code.data.batches import Batches
+from training_code.data.feeds import Feeds
 from training_code.debugging.settings import Settings
+from training_code.distributed import driver, processes
+from training_code.distributed.machine import CoreWatch, Machine, memory_explained, why_killed
+from training_code.distributed.process_group import World
 from training_code.errors import TrainingError
-from training_code.evaluation import Evaluation, evaluate
-from training_code.feeds import Feeds
+from training_code.evaluation import artifact, champion, export
+from training_code.evaluation import size as evaluation_size
+from training_code.evaluation.scores import Evaluation, evaluate
 from training_code.job import Job
 from training_code.log import say
-from training_code.machine import CoreWatch, Machine, memory_explained, why_killed
-from training_code.progress import Trained
+from training_code.network import model
 from training_code.stopping import Stopped, StopSignal
-from training_code.watching import watching
-from training_code.world import World
+from training_code.training import loop
+from training_code.training.checkpoints import Checkpoints
+from training_code.training.progress import Trained
+from training_code.training.watching import watching
 
 
 def run(job: Job, config: Config, world: World, stop: StopSignal) -> None:

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from training_code.errors import InvalidHyperparameter
-from training_code.resnet import STAGES
+from training_code.network.resnet import STAGES
 
 _OF_SAGEMAKER: Final = ("sagemaker_", "_tuning_objective_metric")
 """Hyperparameters SageMaker adds for its own use begin so."""

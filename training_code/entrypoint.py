@@ -38,7 +38,6 @@ def main(arguments: list[str]) -> None:
         output.mkdir(parents=True, exist_ok=True)
         (output / "failure").write_text(reason, encoding="utf-8")
         sys.exit(f"error: {reason}")
-    sys.path.insert(0, str(code))
     sys.argv = ["training_code"]
     runpy.run_module("training_code", run_name="__main__", alter_sys=True)
 

@@ -29,6 +29,7 @@ from typing import IO, Protocol
 
 from local_aws.core.proxies import spare_loopback
 
+_BASE = "/opt/ml"
 # CloudWatch Logs' limit for one event is 256 KiB of UTF-8; a longer line is cut into pieces.
 MAX_LINE_CHARACTERS = 60_000
 # How long output may still flow after a process has ended (something that left its group holds the pipe).
@@ -273,8 +274,16 @@ def _environment(image: ImageLike, env: Mapping[str, str], base_dir: Path) -> di
     # Output must arrive line by line; image folders are shared, so no bytecode is written into them.
     defaults = {"PYTHONUNBUFFERED": "1", "PYTHONDONTWRITEBYTECODE": "1"}
     given = {**inherited, **defaults, **image.env, **env, "SAGEMAKER_BASE_DIR": str(base_dir)}
+    # Where a container would have the folder that is mounted there.
+    for name in image.env.keys() - env.keys():
+        given[name] = ":".join(_mounted(part, base_dir) for part in given[name].split(":"))
     spare_loopback(given)  # a proxy that a job is given is for elsewhere; the local AWS is here
     return given
+
+
+def _mounted(word: str, base_dir: Path) -> str:
+    inside = word == _BASE or word.startswith(f"{_BASE}/")
+    return f"{base_dir}{word.removeprefix(_BASE)}" if inside else word
 
 
 def _sweep(directory: Path) -> None:

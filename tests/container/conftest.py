@@ -14,9 +14,9 @@ import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import inference
 import pytest
 
+from inference_code import inference
 from tests.container import images, torch_wheel
 from tests.container.container import Container
 from tests.unit.inference_code.artifacts import add_graph, write_artifact
@@ -128,4 +128,4 @@ def check_confinement(container: Container) -> None:
         written = ["sh", "-c", f"touch {folder}/x 2>/dev/null && echo written || echo refused"]
         assert container.inside(*written).strip() == "refused", folder
     # Everything is compiled: an image that cannot write would compile it again at each start.
-    assert "serve.cpython" in container.inside("ls", "/opt/program/__pycache__")
+    assert "serve.cpython" in container.inside("ls", "/opt/program/inference_code/__pycache__")

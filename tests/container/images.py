@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from tools.pins import SERVING, TRAINING
+from tools.pins import ROOT, SERVING, TRAINING
 
 CERTIFICATES = "/etc/ssl/certs/ca-certificates.crt"
 NATIVE = ""
@@ -48,22 +48,34 @@ def base(folder: Path, architecture: str = NATIVE) -> str:
 def built(target: str, on: str, architecture: str = NATIVE) -> str:
     """The name of a target of inference_code/Dockerfile, built on the base image `on`."""
     return _built(
-        SERVING, target, f"localhost/classifier-test-{target}:{architecture or 'latest'}", on, architecture
+        ROOT,
+        SERVING,
+        target,
+        f"localhost/classifier-test-{target}:{architecture or 'latest'}",
+        on,
+        architecture,
     )
 
 
-def built_for_training(target: str, on: str, source: Path = TRAINING, options: Sequence[str] = ()) -> str:
+def built_for_training(target: str, on: str, root: Path = ROOT, options: Sequence[str] = ()) -> str:
     """The name of a target of training_code/Dockerfile, built on the base image `on`.
 
     Args:
-        source: a folder with the Dockerfile and its files.
+        root: the folder that is sent to the build.
         options: more of buildah's.
     """
-    return _built(source, target, f"localhost/classifier-test-training-{target}", on, options=options)
+    name = f"localhost/classifier-test-training-{target}"
+    return _built(root, root / TRAINING.name, target, name, on, options=options)
 
 
 def _built(
-    source: Path, target: str, name: str, on: str, architecture: str = NATIVE, options: Sequence[str] = ()
+    root: Path,
+    folder: Path,
+    target: str,
+    name: str,
+    on: str,
+    architecture: str = NATIVE,
+    options: Sequence[str] = (),
 ) -> str:
     """Build an image; what did not change is kept from the last time."""
     index = os.environ.get("PIP_INDEX_URL", "")
@@ -73,7 +85,10 @@ def _built(
         given += ["--volume", f"{CERTIFICATES}:{CERTIFICATES}:ro"]
     # A chroot is enough to run pip in, and works where no other isolation does.
     how = ["--layers", "--isolation", "chroot", *_option(architecture)]
-    command = ["buildah", "bud", *how, "--target", target, *given, *options, "--tag", name, str(source)]
+    dockerfile = str(folder / "Dockerfile")
+    # Docker takes this one by itself.
+    what = ["--file", dockerfile, "--ignorefile", f"{dockerfile}.dockerignore", "--target", target]
+    command = ["buildah", "bud", *how, *what, *given, *options, "--tag", name, str(root)]
     subprocess.run(command, check=True, stdout=sys.stderr)
     return name
 

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from tests.container.container import RUNTIME
 from tests.unit.training_code import samples
-from tools.pins import TRAINING
+from tools.pins import CONTRACT, TRAINING
 
 LIMITS = ["--ulimit", "nofile=1024:1024", "--ulimit", "nproc=1000:1000"]
 PATIENCE = 300
@@ -52,7 +52,8 @@ def lay_out(
         (base / "input" / "config" / f"{name}.json").write_text(json.dumps(content))
     samples.dataset(base / "input" / "data")
     left_out = shutil.ignore_patterns("__pycache__")
-    shutil.copytree(TRAINING, base / "input" / "data" / "code" / "training_code", ignore=left_out)
+    for folder in (TRAINING, CONTRACT):
+        shutil.copytree(folder, base / "input" / "data" / "code" / folder.name, ignore=left_out)
     return base
 
 

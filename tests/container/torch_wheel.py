@@ -49,7 +49,7 @@ def context_with(wheel: Path, folder: Path) -> tuple[Path, list[str]]:
     source, index = folder / "training_code", folder / "index" / "torch"
     source.mkdir()
     index.mkdir(parents=True)
-    for name in ("Dockerfile", ".dockerignore", "entrypoint.py", "requirements.txt"):
+    for name in ("Dockerfile", "Dockerfile.dockerignore", "entrypoint.py", "requirements.txt"):
         shutil.copy(TRAINING / name, source)
     with wheel.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
@@ -60,7 +60,7 @@ def context_with(wheel: Path, folder: Path) -> tuple[Path, list[str]]:
     shutil.copy(wheel, index)
     (index / "index.html").write_text(f'<a href="{wheel.name.replace("+", "%2B")}">{wheel.name}</a>')
     index_url = ["--build-arg", f"TORCH_INDEX_URL=file://{INSIDE}"]
-    return source, ["--volume", f"{index.parent}:{INSIDE}:ro", *index_url]
+    return folder, ["--volume", f"{index.parent}:{INSIDE}:ro", *index_url]
 
 
 def python_of(image: str) -> str:

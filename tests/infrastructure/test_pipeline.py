@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
-from promote_model import actions
 
+from functions.promote_model import actions
 from tests.infrastructure.conftest import ROOT, Synthesised
 
 FUNCTIONS = {
@@ -58,7 +59,7 @@ def test_there_are_these_functions_and_their_handlers_exist(sample: Synthesised)
     for name, function in functions.items():
         module = name.replace("-", "_")
         assert function["Handler"] == f"{module}.handler.handler"
-        assert (ROOT / "lambda" / module / "handler.py").is_file(), module
+        assert (ROOT / "lambda" / "functions" / module / "handler.py").is_file(), module
         assert (function["Runtime"], function["Architectures"]) == ("python3.13", ["arm64"])
 
 
@@ -74,7 +75,7 @@ def test_there_are_these_functions_and_their_handlers_exist(sample: Synthesised)
     ],
 )
 def test_each_function_is_told_what_it_reads(sample: Synthesised, name: str, kind: str) -> None:
-    from common import environment
+    from functions.common import environment
 
     variables = _functions(sample)[name]["Environment"]["Variables"]
     values = {
@@ -140,7 +141,7 @@ def test_idleness_is_looked_for_and_the_hours_of_sleep_are_kept(
 def test_answers_are_captured_by_setting_and_the_pictures_never(
     minimal: Synthesised, comprehensive: Synthesised
 ) -> None:
-    from common import environment
+    from functions.common import environment
 
     (config,) = minimal.resources("AWS::SageMaker::EndpointConfig").values()
     assert "DataCaptureConfig" not in config["Properties"]
@@ -255,9 +256,18 @@ def test_images_are_built_one_after_another_by_a_starter_that_waits(minimal: Syn
 def test_a_change_of_training_code_builds_no_image() -> None:
     from stacks.folders import Folders
 
-    folder, excluded = Folders(ROOT).image_context("training_code")
-    assert "*.py" in excluded or "*" in excluded
-    assert (ROOT / folder / "Dockerfile").is_file()
+    context = Path(Folders(ROOT).image_context("training_code"))
+    files = {str(path.relative_to(context)) for path in context.rglob("*") if path.is_file()}
+    assert {path for path in files if path.endswith(".py")} == {"training_code/entrypoint.py"}
+    assert "training_code/Dockerfile" in files
+
+
+@pytest.mark.parametrize("name", ["inference_code", "training_code"])
+def test_an_image_is_built_from_what_its_dockerignore_lets_through(name: str) -> None:
+    lines = (ROOT / name / "Dockerfile.dockerignore").read_text(encoding="utf-8").splitlines()
+    first, *allowed = [line for line in lines if not line.startswith("#")]
+    assert first == "*"
+    assert all(line.startswith("!") and any(ROOT.glob(line[1:])) for line in allowed)
 
 
 def test_the_registry_is_emptied_before_it_is_removed(sample: Synthesised) -> None:

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from classify import page as classify_page
 
+from functions.classify import page as classify_page
 from tests.page.browser import Browser, Page, executable
 
 SCREENSHOTS = Path(__file__).resolve().parents[2] / ".local" / "page"

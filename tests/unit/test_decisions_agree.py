@@ -5,13 +5,13 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from promote_model import waiting
-from promote_model.causes import Cause
 
 from cli import decisions as reader
 from cli import waiting as told
-from common import decisions as writer
-from common.decisions import Code, Reason, Stated, Waiting
+from functions.common import decisions as writer
+from functions.common.decisions import Code, Reason, Stated, Waiting
+from functions.promote_model import waiting
+from functions.promote_model.causes import Cause
 
 ARN = "arn:aws:sagemaker:us-east-1:000000000000:model-package/demo/3"
 TIME, LATER = "2026-11-20T12:00:00Z", "2026-11-20T13:00:00Z"

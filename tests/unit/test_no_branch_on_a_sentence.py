@@ -9,8 +9,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 SENTENCES = {"why", "reason", "verdict", "message", "said", "ApprovalDescription", "error_message"}
 ALLOWED = {
-    "lambda/common/sentences.py",  # AWS has one code for many things
-    "lambda/common/decisions.py",  # what was written before there was a code
+    "lambda/functions/common/sentences.py",  # AWS has one code for many things
+    "lambda/functions/common/decisions.py",  # what was written before there was a code
     "cli/decisions.py",
     "cli/errors.py",  # _no_such_stack: as the first
 }

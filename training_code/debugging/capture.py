@@ -23,15 +23,15 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
-from training_code.batches import Batches
 from training_code.config import Config
+from training_code.data.batches import Batches
 from training_code.debugging import reductions
 from training_code.debugging.hook import Hook, array
 from training_code.debugging.settings import Settings
-from training_code.evaluation import Evaluation
-from training_code.observer import Observer
-from training_code.progress import Epoch
-from training_code.resnet import ResNet
+from training_code.evaluation.scores import Evaluation
+from training_code.network.resnet import ResNet
+from training_code.training.callback import Observer
+from training_code.training.progress import Epoch
 
 TENSORS: Final = "tensors"
 NAMES: Final = "names.json"

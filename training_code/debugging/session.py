@@ -18,17 +18,17 @@ from typing import Final
 
 from torch import Tensor
 
-from training_code.batches import Batches
 from training_code.config import Config
+from training_code.data.batches import Batches
 from training_code.debugging.findings import FILE, Findings
 from training_code.debugging.settings import Settings
 from training_code.debugging.watcher import ORDERS
 from training_code.log import say
-from training_code.observer import Observer, Observers
+from training_code.network.resnet import ResNet
 from training_code.profiling.files import DONE
-from training_code.progress import Trained
-from training_code.resnet import ResNet
 from training_code.stopping import Stopped
+from training_code.training.callback import Observer, Observers
+from training_code.training.progress import Trained
 
 _SECONDS_BETWEEN_LOOKS: Final = 1.0
 _PATIENCE: Final = 120.0

@@ -16,12 +16,12 @@ from typing import Final
 import torch
 from torch.nn.functional import cross_entropy
 
-from training_code.batches import Batches
+from training_code.data.batches import Batches
 from training_code.debugging.findings import Findings
+from training_code.network.resnet import ResNet
 from training_code.profiling.data import Profile
 from training_code.profiling.rules import shares
 from training_code.profiling.spread import Spread, of_values
-from training_code.resnet import ResNet
 
 _TRIES: Final = 5
 _BATCHES: Final = 2

@@ -14,9 +14,9 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from training_code.observer import PHASES
 from training_code.profiling.data import Column, Profile
 from training_code.profiling.spread import PARTED, Spread, by_quarter
+from training_code.training.callback import PHASES
 
 _LEAST_STEPS: Final = 8
 _LEAST_SAMPLES: Final = 6

@@ -21,11 +21,11 @@ from typing import Any, Final
 import torch
 from torch import Tensor
 
-from training_code.batches import Batches
 from training_code.config import Config
-from training_code.observer import PHASES, Observer
+from training_code.data.batches import Batches
+from training_code.network.resnet import ResNet
 from training_code.profiling.files import STEPS, WALL
-from training_code.resnet import ResNet
+from training_code.training.callback import PHASES, Observer
 
 COLUMNS: Final = ("step", "begun", "between", *PHASES, "rest", "memory_mb")
 _KEPT: Final = 64

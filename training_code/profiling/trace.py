@@ -8,12 +8,12 @@ from typing import Any
 
 from torch import Tensor
 
-from training_code.batches import Batches
 from training_code.config import Config
-from training_code.observer import Observer
+from training_code.data.batches import Batches
+from training_code.network.resnet import ResNet
 from training_code.profiling.files import PLAIN_TRACE
-from training_code.progress import Trained
-from training_code.resnet import ResNet
+from training_code.training.callback import Observer
+from training_code.training.progress import Trained
 
 
 class Trace(Observer):

@@ -20,16 +20,16 @@ from PIL import Image
 
 from training_code.debugging.findings import Findings
 from training_code.debugging.watcher import ORDERS
-from training_code.observer import PHASES
 from training_code.profiling.data import Column, Profile
 from training_code.profiling.evaluation import ProfileRules
 from training_code.profiling.files import OPERATORS, WALL
 from training_code.profiling.spread import of_values
+from training_code.training.callback import PHASES
 
 if TYPE_CHECKING:
-    from training_code.artifact import Facts
-    from training_code.evaluation import Evaluation
-    from training_code.split import Split
+    from training_code.data.split import Split
+    from training_code.evaluation.artifact import Facts
+    from training_code.evaluation.scores import Evaluation
 
 Record = dict[str, Any]
 

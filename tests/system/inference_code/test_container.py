@@ -25,7 +25,7 @@ from tests.unit.inference_code.artifacts import CLASSES, add_graph, write_artifa
 from tests.unit.inference_code.odd_pictures import made_slow
 from tests.unit.inference_code.pictures import encoded, no_pictures, scene, sound_pictures
 
-SERVE = Path(__file__).parents[3] / "inference_code" / "serve.py"
+SERVE = [sys.executable, "-m", "inference_code.serve", "serve"]
 JPEG = encoded(scene((500, 375)), "JPEG")
 CLIENTS = 8
 
@@ -94,7 +94,7 @@ def container(base: Path, log: Path, **env: str) -> Iterator[Container]:
         "SERVE_HOST": "127.0.0.1",
     }
     with log.open("wb") as output:
-        command = [sys.executable, str(SERVE), "serve"]
+        command = SERVE
         process = subprocess.Popen(command, env=os.environ | settings | env, stdout=output, stderr=output)
     try:
         yield Container(process, port, log)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-import serve
 
 from benchmarks import autoscaling
 from benchmarks.autoscaling_model import INVOCATIONS, LAUNCH_SECONDS, Instance, Scaling, simulate
+from inference_code import serve
 
 INSTANCE = Instance(workers=2, seconds=0.02, queue=64)  # a hundred requests a second
 ALONE = Scaling(name="alone", target=None)

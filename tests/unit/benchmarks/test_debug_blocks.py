@@ -7,7 +7,7 @@ import inspect
 import pytest
 
 from benchmarks.debug_blocks import Median, loop_in_steps
-from training_code import loop
+from training_code.training import loop
 
 
 @pytest.mark.parametrize("bare", [True, False])

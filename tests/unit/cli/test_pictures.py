@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from cli.pictures import check
+from contract.pictures import parts as image_parts
 from tests.unit.cli.conftest import png
-from training_code import image_parts
 
 
 def test_a_good_picture_has_its_size_and_md5(tmp_path: Path) -> None:

@@ -14,8 +14,8 @@ from safetensors.torch import load_file, save_file
 
 from cli.errors import NotConfirmed
 from cli.weights import BadWeights, stage
-from training_code.resnet import resnet
-from training_code.weights import from_channel
+from training_code.network.resnet import resnet
+from training_code.network.weights import from_channel
 
 
 class Bucket:
@@ -91,7 +91,7 @@ def test_a_file_of_any_bucket_one_can_read_is_staged(
 def test_imagenets_weights_lie_where_the_launchers_look(
     aws: Any, bucket: Bucket, state: dict[str, torch.Tensor], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("training_code.weights.imagenet", lambda arch: dict(state))
+    monkeypatch.setattr("training_code.network.weights.imagenet", lambda arch: dict(state))
     assert stage(aws, None, "resnet18").uri == "s3://artifacts/weights/imagenet/resnet18.safetensors"
 
 

@@ -58,9 +58,9 @@ def write_artifact(folder: Path, **changes: Any) -> Path:
 
 def add_graph(folder: Path, precision: str) -> Path:
     """Add the serving form to an artifact, as training's export does, by ranges of a few random pictures."""
-    from training_code import export, serving_graph
-    from training_code.pictures import Transform
-    from training_code.resnet import resnet
+    from training_code.data.pictures import Transform
+    from training_code.evaluation import export, serving_graph
+    from training_code.network.resnet import resnet
 
     description = json.loads((folder / "model.json").read_text())
     told = description["transform"]
@@ -85,7 +85,7 @@ def write_graph(folder: Path, graph: Any, precision: str) -> Path:
     """Write an openvino.Model as the serving form of an artifact."""
     import openvino
 
-    from training_code import export
+    from training_code.evaluation import export
 
     openvino.save_model(graph, folder / "model.xml", compress_to_fp16=precision == "bf16")
     description = json.loads((folder / "model.json").read_text())

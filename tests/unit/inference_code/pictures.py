@@ -10,9 +10,10 @@ import zipfile
 import zlib
 from typing import Any
 
-import inference
-from picture import read
 from PIL import Image
+
+from inference_code import inference
+from inference_code.picture import read
 
 SIZE = (60, 40)
 

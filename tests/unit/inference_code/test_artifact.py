@@ -6,10 +6,10 @@ import json
 from pathlib import Path
 from typing import Any
 
-import artifact
 import pytest
-from artifact import BadArtifact
 
+from inference_code import artifact
+from inference_code.artifact import BadArtifact
 from tests.unit.inference_code.artifacts import CLASSES, DESCRIPTION
 
 

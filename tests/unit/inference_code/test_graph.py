@@ -12,18 +12,15 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-import artifact
-import graph
-import inference
-import network
 import numpy as np
 import openvino
 import openvino.opset13 as op
 import pytest
-from artifact import BadArtifact
-from inference import Classifier
-from together import Scores
 
+from inference_code import artifact, graph, inference, network
+from inference_code.artifact import BadArtifact
+from inference_code.dynamic_batcher import Scores
+from inference_code.inference import Classifier
 from tests.unit.inference_code.artifacts import TOLERANCE, add_graph, write_artifact, write_graph
 from tests.unit.inference_code.pictures import answered, encoded, scene
 

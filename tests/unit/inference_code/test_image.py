@@ -8,6 +8,7 @@ from pathlib import Path
 from tools import pins
 
 FOLDER = pins.SERVING
+CONTRACT = pins.ROOT / "contract"
 
 
 def versions(path: Path) -> set[str]:
@@ -32,10 +33,10 @@ def test_all_that_the_code_imports_is_installed() -> None:
     }  # AWS's toolkit is used where it is, never needed
     imported = {
         match[1]
-        for path in FOLDER.glob("*.py")
+        for path in [*FOLDER.glob("*.py"), *CONTRACT.rglob("*.py")]
         for match in re.finditer(r"^\s*(?:from|import) (\w+)", path.read_text(), re.MULTILINE)
     }
-    own = {path.stem for path in FOLDER.glob("*.py")}
+    own = {"contract", "inference_code"}
     import sys
 
     foreign = {distributions.get(name, name) for name in imported - own - sys.stdlib_module_names}

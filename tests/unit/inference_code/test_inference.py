@@ -9,14 +9,14 @@ import types
 from dataclasses import dataclass
 from pathlib import Path
 
-import inference
 import pytest
-import refusal
-from inference import Classifier
 from PIL import Image
-from refusal import Refusal
 from safetensors.torch import load_file, save_file
 
+from inference_code import api_error as refusal
+from inference_code import inference
+from inference_code.api_error import Refusal
+from inference_code.inference import Classifier
 from tests.unit.inference_code.artifacts import CLASSES, DESCRIPTION
 from tests.unit.inference_code.pictures import answered, encoded, scene
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import pickle
 from pathlib import Path
 
-import network
 import numpy as np
 import pytest
 import torch
-from artifact import BadArtifact
 from safetensors.torch import load_file, save_file
 
+from inference_code import network
+from inference_code.artifact import BadArtifact
 from tests.unit.inference_code.artifacts import trained_looking
 
 

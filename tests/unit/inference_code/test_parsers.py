@@ -6,17 +6,15 @@ import json
 from pathlib import Path
 from typing import Any
 
-import artifact
-import environment
-import inference
 import pytest
-from artifact import BadArtifact
-from environment import BadSetting
 from hypothesis import example, given
 from hypothesis import strategies as st
-from refusal import Refusal
-from serve import Settings
 
+from inference_code import artifact, environment, inference
+from inference_code.api_error import Refusal
+from inference_code.artifact import BadArtifact
+from inference_code.environment import BadSetting
+from inference_code.serve import Settings
 from tests.unit.anything import DEEP, LONG, changed, json_values, refusal, texts
 from tests.unit.inference_code.artifacts import CLASSES, DESCRIPTION
 

@@ -6,15 +6,15 @@ import os
 import random
 from pathlib import Path
 
-import image_parts
 import numpy as np
-import picture as pictures
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
-from refusal import Refusal
 
+from contract.pictures import parts as image_parts
+from inference_code import picture as pictures
+from inference_code.api_error import Refusal
 from tests.unit.inference_code.pictures import encoded, no_pictures, png_claiming, scene, sound_pictures
 
 # Pillow warns about every damage it sees; `serve.py` silences that.

@@ -13,12 +13,11 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
 
-import body as bodies
-import protocol
 import pytest
-import serve
-from serve import Server
 
+from inference_code import body as bodies
+from inference_code import protocol, serve
+from inference_code.serve import Server
 from tests.unit.inference_code.test_service import JPEG, StubModel, service
 
 HEAD = b"Host: container\r\n"

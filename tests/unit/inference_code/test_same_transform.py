@@ -5,13 +5,13 @@ from __future__ import annotations
 import dataclasses
 
 import numpy as np
-import picture as serving
 import pytest
 from PIL import Image
 
+from contract.pictures.file import decode
+from inference_code import picture as serving
 from tests.unit.inference_code.pictures import encoded, scene, sound_pictures
-from training_code import pictures as training
-from training_code.image_file import decode
+from training_code.data import pictures as training
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 

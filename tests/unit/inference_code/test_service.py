@@ -12,16 +12,15 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-import inference
 import numpy as np
 import pytest
-import serve
 from numpy.typing import NDArray
-from picture import Encoded
-from refusal import Refusal
-from serve import Service, Settings
-from together import Scores
 
+from inference_code import inference, serve
+from inference_code.api_error import Refusal
+from inference_code.dynamic_batcher import Scores
+from inference_code.picture import Encoded
+from inference_code.serve import Service, Settings
 from tests.unit.inference_code.pictures import encoded, scene
 
 JPEG = encoded(scene(), "JPEG")
@@ -327,7 +326,7 @@ def test_when_draining_ping_fails_and_connections_are_closed_but_requests_are_an
 def test_every_request_is_one_log_line_with_its_reason_and_without_its_picture(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    import logs
+    from inference_code import logs
 
     caplog.set_level("INFO")
     model = StubModel()

@@ -8,7 +8,8 @@ import time
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from together import Together
+
+from inference_code.dynamic_batcher import Together
 
 
 class Network:

@@ -9,10 +9,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-import inference
 import pytest
 from PIL import Image
 
+from inference_code import inference
 from tests.unit.inference_code.odd_pictures import LYING, SAYS_SIX, jpeg, segment
 from tests.unit.training_code.samples import TINY, job_folder
 from training_code import entrypoint

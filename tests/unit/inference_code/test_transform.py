@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from picture import MAX_ELONGATION, Transform
 from PIL import Image
 
+from inference_code.picture import MAX_ELONGATION, Transform
 from tests.unit.inference_code.pictures import scene
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from common import clients
+from functions.common import clients
 from tests.unit.lambda_functions.fakes import REGION, World
 
 RECIPE = """

@@ -6,9 +6,9 @@ import json
 from typing import Any
 
 import pytest
-from api_log_role import role as module
-from api_log_role.handler import handler
 
+from functions.api_log_role import role as module
+from functions.api_log_role.handler import handler
 from tests.unit.lambda_functions.fakes import ACCOUNT, AwsFailure, Context, Fake, World
 from tests.unit.lambda_functions.test_custom_resources import Answered, answered, event
 

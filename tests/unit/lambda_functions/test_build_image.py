@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from build_image.handler import handler
-from build_image.start import NO_PLACE, NoBuildStarted, Waiting, start, tag_of
 
+from functions.build_image.handler import handler
+from functions.build_image.start import NO_PLACE, NoBuildStarted, Waiting, start, tag_of
 from tests.unit.lambda_functions.fakes import AwsFailure, Context, Fake, World
 from tests.unit.lambda_functions.test_custom_resources import Answered, answered
 

@@ -7,9 +7,9 @@ import json
 from datetime import UTC, datetime
 
 import pytest
-from check_drift.handler import handler
-from check_drift.psi import psi
 
+from functions.check_drift.handler import handler
+from functions.check_drift.psi import psi
 from tests.unit.lambda_functions.fakes import NOW, Context, Fake, World, package_arn
 
 

@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 from botocore.exceptions import ConnectionClosedError, EndpointConnectionError, ReadTimeoutError
 from botocore.response import StreamingBody
-from classify import absence, model
-from classify.handler import handler
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from functions.classify import absence, model
+from functions.classify.handler import handler
 from tests.unit.lambda_functions.fakes import AwsFailure, Context, Fake, World, package_arn
 
 ANSWER = '{"predicted_class": "Beagle", "predictions": []}'

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from common import costs, prices
-from common.costs import Machine
+from contract import prices
+from functions.common import costs
+from functions.common.costs import Machine
 
 MACHINE = Machine(instance_type="ml.m5.2xlarge", instance_count=1, volume_gb=50, max_runtime_minutes=60)
 

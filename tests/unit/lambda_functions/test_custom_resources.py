@@ -7,10 +7,10 @@ from typing import Any
 from urllib.request import Request
 
 import pytest
-from champion_parameter.handler import handler as champion_parameter
-from empty_registry.handler import handler as empty_registry
 
-from common import custom_resource
+from functions.champion_parameter.handler import handler as champion_parameter
+from functions.common import custom_resource
+from functions.empty_registry.handler import handler as empty_registry
 from tests.unit.lambda_functions.fakes import NOW, AwsFailure, Context, World, package_arn
 
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 from botocore.response import StreamingBody
-from idle_guard.handler import handler
 
+from functions.idle_guard.handler import handler
 from tests.unit.lambda_functions.fakes import Context, Fake, World, package_arn
 
 

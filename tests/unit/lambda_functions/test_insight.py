@@ -6,15 +6,15 @@ import json
 
 import pytest
 
-from common import insight, recipe
-from common.costs import Machine
-from common.errors import InvalidRecipe
-from common.insight_rules import MANAGED_RULES, RULES
+from functions.common import insight, recipe
+from functions.common.costs import Machine
+from functions.common.errors import InvalidRecipe
+from functions.common.insight_rules import MANAGED_RULES, RULES
 from training_code import config
 from training_code.debugging import catalogue
 from training_code.debugging.capture import TENSORS
 from training_code.debugging.settings import Settings
-from training_code.watching import FOLDER
+from training_code.training.watching import FOLDER
 
 RECIPE = '[model]\narch = "resnet18"\nweights = "none"\n[training]\nepochs = 2\n'
 MACHINE = Machine(

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from common import instances, prices
-from common.instances import HOSTING, TRAINING, Processor, UnusableInstance
+from contract import instances, prices
+from contract.instances import HOSTING, TRAINING, Processor, UnusableInstance
 from tools import instance_types
 
 

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from launch_training.handler import handler
-from launch_tuning.handler import handler as launch_tuning
 
-from common.tuned import typed
+from functions.common.tuned import typed
+from functions.launch_training.handler import handler
+from functions.launch_tuning.handler import handler as launch_tuning
 from tests.unit.lambda_functions.fakes import AwsFailure, Context, World, package_arn, sagemaker_event
 
 KIND = "SageMaker HyperParameter Tuning Job State Change"

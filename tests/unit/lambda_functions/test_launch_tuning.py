@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from launch_tuning.handler import handler
 
-from common.recipe import parse
+from functions.common.recipe import parse
+from functions.launch_tuning.handler import handler
 from tests.unit.lambda_functions.conftest import RECIPE
 from tests.unit.lambda_functions.fakes import AwsFailure, Context, World
 

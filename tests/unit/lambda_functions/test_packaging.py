@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from common import logs
-from common.environment import ClassifySettings, LaunchSettings, read
-from common.errors import MissingSetting
+from functions.common import logs
+from functions.common.environment import ClassifySettings, LaunchSettings, read
+from functions.common.errors import MissingSetting
 from tests.unit.lambda_functions.conftest import ENVIRONMENT
 
-ROOT = Path(__file__).parents[3] / "lambda"
-HANDLERS = sorted(path.parent.name for path in ROOT.glob("*/handler.py"))
+ROOT = Path(__file__).parents[3]
+FUNCTIONS = ROOT / "lambda" / "functions"
+HANDLERS = sorted(path.parent.name for path in FUNCTIONS.glob("*/handler.py"))
 
 
 def test_there_is_a_handler_for_every_function() -> None:
@@ -38,19 +40,20 @@ def test_a_function_imports_nothing_but_boto3_and_the_standard_library(name: str
     """In a fresh interpreter, as in a new container: whatever else is installed must not be loaded."""
     code = (
         "import sys, boto3; before = set(sys.modules); "
-        f"import {name}.handler; "
+        f"import functions.{name}.handler; "
         "print(' '.join({m.split('.')[0] for m in set(sys.modules) - before}))"
     )
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "lambda")])}
     done = subprocess.run(
-        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True, timeout=120
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True, timeout=120
     )
     loaded = set(done.stdout.split()) - set(sys.stdlib_module_names)
-    assert loaded <= {"boto3", "botocore", "common", name}
+    assert loaded <= {"boto3", "botocore", "contract", "functions"}
 
 
 @pytest.mark.parametrize("name", HANDLERS)
 def test_a_handler_only_parses_calls_and_answers(name: str) -> None:
-    assert len((ROOT / name / "handler.py").read_text(encoding="utf-8").splitlines()) <= 60
+    assert len((FUNCTIONS / name / "handler.py").read_text(encoding="utf-8").splitlines()) <= 60
 
 
 def test_every_setting_is_read_in_its_type() -> None:

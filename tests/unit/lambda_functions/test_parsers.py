@@ -10,21 +10,27 @@ from dataclasses import fields
 from typing import Any
 
 import pytest
-from champion_parameter.handler import handler as champion_parameter
-from check_drift import captured
-from check_drift.handler import handler as check_drift
-from classify import page
-from classify.handler import handler as classify
-from empty_registry.handler import handler as empty_registry
 from hypothesis import HealthCheck, assume, example, given, settings
 from hypothesis import strategies as st
-from launch_training.handler import handler as launch_training
-from launch_tuning.handler import handler as launch_tuning
-from promote_model.handler import handler as promote_model
-from register_model.handler import handler as register_model
 
-from common import decisions, environment, evaluation, events, names, recipe, requests, runs, storage, tuned
-from common.errors import (
+from functions.champion_parameter.handler import handler as champion_parameter
+from functions.check_drift import captured
+from functions.check_drift.handler import handler as check_drift
+from functions.classify import page
+from functions.classify.handler import handler as classify
+from functions.common import (
+    decisions,
+    environment,
+    evaluation,
+    events,
+    names,
+    recipe,
+    requests,
+    runs,
+    storage,
+    tuned,
+)
+from functions.common.errors import (
     ClassifierError,
     EvaluationInvalid,
     InvalidPayload,
@@ -33,7 +39,12 @@ from common.errors import (
     RunRecordMissing,
     UserError,
 )
-from common.recipe_keys import HYPERPARAMETERS, TABLES
+from functions.common.recipe_keys import HYPERPARAMETERS, TABLES
+from functions.empty_registry.handler import handler as empty_registry
+from functions.launch_training.handler import handler as launch_training
+from functions.launch_tuning.handler import handler as launch_tuning
+from functions.promote_model.handler import handler as promote_model
+from functions.register_model.handler import handler as register_model
 from tests.unit.anything import DEEP, LONG, changed, edited, json_values, refusal, texts
 from tests.unit.lambda_functions.conftest import ENVIRONMENT, RECIPE
 from tests.unit.lambda_functions.fakes import Context, World
@@ -249,7 +260,8 @@ def test_a_custom_resource_takes_requests_that_it_can_answer_and_no_others(
 ) -> None:
     answered = []
     monkeypatch.setattr(
-        "common.custom_resource.urlopen", lambda request, timeout: answered.append(request) or _Closed()
+        "functions.common.custom_resource.urlopen",
+        lambda request, timeout: answered.append(request) or _Closed(),
     )
     event = {**CLOUDFORMATION, "ResponseURL": "file:///etc/passwd"}
     if data is not None:

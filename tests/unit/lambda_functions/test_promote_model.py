@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from promote_model.handler import handler
 
+from functions.promote_model.handler import handler
 from tests.unit.lambda_functions.fakes import (
     NOW,
     AwsFailure,

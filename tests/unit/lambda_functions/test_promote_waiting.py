@@ -6,11 +6,11 @@ from datetime import UTC, timedelta
 from typing import Any
 
 import pytest
-from promote_model import causes, waiting
-from promote_model.causes import Cause
-from promote_model.handler import handler
 
-from common import champion as decisions
+from functions.common import champion as decisions
+from functions.promote_model import causes, waiting
+from functions.promote_model.causes import Cause
+from functions.promote_model.handler import handler
 from tests.unit.lambda_functions.fakes import NOW, AwsFailure, Context, World, sagemaker_event
 from tests.unit.lambda_functions.test_promote_model import (
     ONE,

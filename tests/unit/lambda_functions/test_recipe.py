@@ -14,9 +14,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from common import recipe
-from common.errors import InvalidRecipe, UserError
-from common.recipe_keys import HYPERPARAMETERS, TABLES, Choice, Number
+from functions.common import recipe
+from functions.common.errors import InvalidRecipe, UserError
+from functions.common.recipe_keys import HYPERPARAMETERS, TABLES, Choice, Number
 from tests.unit.lambda_functions.conftest import RECIPE
 
 RECIPES = sorted((Path(__file__).parents[3] / "recipes").glob("*.toml"))

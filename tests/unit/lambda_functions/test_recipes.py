@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from common import costs, jobs, launching, recipe
-from common.environment import LaunchSettings, read
-from common.errors import InvalidRecipe
-from common.runs import RunRecord
+from functions.common import costs, jobs, launching, recipe
+from functions.common.environment import LaunchSettings, read
+from functions.common.errors import InvalidRecipe
+from functions.common.runs import RunRecord
 from tests.unit.lambda_functions.conftest import ENVIRONMENT
 
 FOLDER = Path(__file__).parents[3] / "recipes"

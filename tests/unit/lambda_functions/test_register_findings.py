@@ -6,9 +6,9 @@ import json
 from typing import Any
 
 import pytest
-from register_model.handler import handler
 
-from common.errors import EventRefused
+from functions.common.errors import EventRefused
+from functions.register_model.handler import handler
 from tests.unit.lambda_functions.fakes import Context, World
 from tests.unit.lambda_functions.test_register_model import ended, numbers, output, train
 

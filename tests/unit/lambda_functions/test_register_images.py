@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from register_model.handler import handler
 
+from functions.register_model.handler import handler
 from tests.unit.lambda_functions.fakes import AwsFailure, Context, World, package_arn
 from tests.unit.lambda_functions.test_register_model import ended, train
 

@@ -13,13 +13,13 @@ from typing import Any
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-from launch_training.handler import handler as launch_training
-from register_model import evaluation, gate, package
-from register_model.handler import handler
-from register_model.mcnemar import Comparison
 
-from common.environment import RegisterSettings, read
-from common.errors import EvaluationInvalid
+from functions.common.environment import RegisterSettings, read
+from functions.common.errors import EvaluationInvalid
+from functions.launch_training.handler import handler as launch_training
+from functions.register_model import evaluation, gate, package
+from functions.register_model.handler import handler
+from functions.register_model.mcnemar import Comparison
 from tests.unit.lambda_functions.conftest import ENVIRONMENT
 from tests.unit.lambda_functions.fakes import NOW, Context, World, package_arn, sagemaker_event
 

@@ -7,8 +7,8 @@ from html import unescape
 from typing import Any
 
 import pytest
-from register_model.handler import handler
 
+from functions.register_model.handler import handler
 from tests.unit.lambda_functions.fakes import Context, World
 from tests.unit.lambda_functions.test_register_model import SLOW, ended, numbers, output, scores, train
 from training_code.report.gate import gate

@@ -75,6 +75,14 @@ def test_a_process_sees_its_arguments_its_environment_and_its_base_folder(tmp_pa
     assert (exit_code, lines) == (0, [f"train {tmp_path / 'ml'} job {tmp_path}"])
 
 
+def test_a_path_of_the_image_below_opt_ml_leads_into_the_base_folder(tmp_path: Path) -> None:
+    program = Program(
+        tmp_path, "import os; print(os.environ['A'])", env={"A": "/opt/ml/code:/opt/mlx:/opt/ml"}
+    )
+    base = tmp_path / "ml"
+    assert run(program)[1] == [f"{base}/code:/opt/mlx:{base}"]
+
+
 def test_a_process_does_not_see_the_credentials_of_the_server(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -10,17 +10,21 @@ import numpy as np
 import torch
 from PIL import Image
 
-from training_code import data, loop, model
-from training_code.checkpoints import Checkpoints
+import contract
+import training_code
 from training_code.config import Config, parse
-from training_code.data import Dataset
-from training_code.feeds import Feeds
+from training_code.data import dataset as data
+from training_code.data.dataset import Dataset
+from training_code.data.feeds import Feeds
+from training_code.distributed.machine import Machine
+from training_code.distributed.process_group import World
 from training_code.job import Job
-from training_code.machine import Machine
-from training_code.observer import Observer
-from training_code.progress import Trained
+from training_code.network import model
 from training_code.stopping import StopSignal
-from training_code.world import World
+from training_code.training import loop
+from training_code.training.callback import Observer
+from training_code.training.checkpoints import Checkpoints
+from training_code.training.progress import Trained
 
 MACHINE = Machine(device=torch.device("cpu"), threads=1, bfloat16=False)
 TINY = {"image_size": "16", "batch_size": "4", "epochs": "2", "augment": "crop-flip", "learning_rate": "0.01"}
@@ -54,7 +58,9 @@ def job_folder(base: Path, pictures: Path, hyperparameters: Mapping[str, str]) -
     for split in pictures.iterdir():
         (channels / split.name).symlink_to(split)
     (channels / "code").mkdir()
-    (channels / "code" / "training_code").symlink_to(Path(data.__file__).parent)
+    for package in (contract, training_code):
+        home = Path(package.__file__).parent
+        (channels / "code" / home.name).symlink_to(home)
     return base
 
 

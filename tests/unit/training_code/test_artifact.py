@@ -12,16 +12,17 @@ import safetensors.torch
 import torch
 import torchvision
 
+import contract
 from tests.unit.training_code.samples import COUNTS, MACHINE, TINY, load, train
-from training_code import artifact
-from training_code.artifact import Facts
-from training_code.batches import Batches
 from training_code.config import parse
+from training_code.data.batches import Batches
+from training_code.data.split import Skipped, Squares
 from training_code.debugging.findings import Findings
-from training_code.evaluation import Evaluation, evaluate
+from training_code.evaluation import artifact
+from training_code.evaluation.artifact import Facts
+from training_code.evaluation.scores import Evaluation, evaluate
 from training_code.job import Job
 from training_code.report import charts, page, record
-from training_code.split import Skipped, Squares
 from training_code.stopping import StopSignal
 
 
@@ -112,8 +113,8 @@ def test_the_same_code_has_the_same_version_and_changed_code_another(
 ) -> None:
     first = artifact.code_version()
     assert artifact.code_version() == first
-    (tmp_path / "artifact.py").write_text("changed")
-    monkeypatch.setattr(artifact, "__file__", str(tmp_path / "artifact.py"))
+    (tmp_path / "__init__.py").write_text("changed")
+    monkeypatch.setattr(contract, "__file__", str(tmp_path / "__init__.py"))
     assert artifact.code_version() != first
 
 

@@ -12,11 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.unit.training_code.samples import MACHINE, load
-from training_code.batches import Batches
 from training_code.config import parse
+from training_code.data.augmentation import Views
+from training_code.data.batches import Batches
+from training_code.distributed.process_group import World
 from training_code.seeds import generator
-from training_code.views import Views
-from training_code.world import World
 
 
 def batches(pictures: Path, **hyperparameters: str) -> Batches:

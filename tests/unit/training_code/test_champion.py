@@ -15,13 +15,14 @@ import safetensors.torch
 import torch
 
 from tests.unit.training_code.samples import COUNTS, MACHINE, TINY, dataset
-from training_code import champion, data
-from training_code.batches import Batches
 from training_code.config import parse
-from training_code.data import Dataset, Found
-from training_code.evaluation import evaluate
-from training_code.pictures import Transform
-from training_code.resnet import ResNet, resnet
+from training_code.data import dataset as data
+from training_code.data.batches import Batches
+from training_code.data.dataset import Dataset, Found
+from training_code.data.pictures import Transform
+from training_code.evaluation import champion
+from training_code.evaluation.scores import evaluate
+from training_code.network.resnet import ResNet, resnet
 from training_code.stopping import StopSignal
 
 CONFIG = parse(TINY)

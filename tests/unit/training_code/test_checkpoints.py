@@ -9,8 +9,8 @@ import pytest
 import safetensors.torch
 import torch
 
-from training_code.checkpoints import FILE, Checkpoint, Checkpoints
 from training_code.errors import UnusableCheckpoint
+from training_code.training.checkpoints import FILE, Checkpoint, Checkpoints
 
 
 def checkpoint(value: float) -> Checkpoint:

@@ -12,9 +12,9 @@ import pytest
 import torch
 
 from tests.unit.training_code.samples import COUNTS, dataset, load, picture
-from training_code import table
 from training_code.config import parse
-from training_code.data import announce
+from training_code.data import table
+from training_code.data.dataset import announce
 from training_code.errors import OutOfMemory, UnusableDataset
 from training_code.job import Job
 
@@ -197,7 +197,7 @@ def test_a_packed_split_is_read_front_to_back_whatever_its_names(
         return pread(file, size, start)
 
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
-    monkeypatch.setattr("training_code.files.os.pread", noted)
+    monkeypatch.setattr("training_code.data.files.os.pread", noted)
     assert len(load(own, CONFIG).train) == len(places) == len(names)
     assert places == sorted(places)
 

@@ -15,7 +15,7 @@ from training_code.debugging.evaluation import Evaluation, evaluate_folder
 from training_code.debugging.findings import Findings
 from training_code.debugging.hook import END_OF_JOB, Hook, array
 from training_code.debugging.reductions import activity
-from training_code.resnet import ResNet
+from training_code.network.resnet import ResNet
 
 
 @pytest.fixture(scope="module")

@@ -11,10 +11,11 @@ import botocore.session
 import pytest
 import torch
 
-from common import instances
+from contract import instances
 from tests.unit.training_code.samples import TINY, job_folder
 from tests.unit.training_code.test_job import run
-from training_code import driver, entrypoint
+from training_code import entrypoint
+from training_code.distributed import driver
 from training_code.errors import NoGpu
 
 NVRM = (

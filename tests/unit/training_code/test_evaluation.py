@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.unit.training_code.samples import MACHINE, TINY, load
-from training_code.batches import Batches
 from training_code.config import parse
-from training_code.evaluation import Evaluation, evaluate
-from training_code.resnet import resnet
+from training_code.data.batches import Batches
+from training_code.evaluation.scores import Evaluation, evaluate
+from training_code.network.resnet import resnet
 from training_code.stopping import StopSignal
 
 answers = st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3)), min_size=1, max_size=60)
@@ -56,7 +56,7 @@ def test_a_picture_is_judged_alone_whatever_lies_beside_it(
     loaded = load(pictures, config)
     feed = Batches(loaded.train, loaded.transform, config, MACHINE)
     together = evaluate(network, feed, 2, StopSignal())
-    monkeypatch.setattr("training_code.batches.at_once", lambda *_, **__: 1)
+    monkeypatch.setattr("training_code.data.batches.at_once", lambda *_, **__: 1)
     alone = evaluate(network, feed, 2, StopSignal())
     assert together.loss == pytest.approx(alone.loss, rel=1e-4)
     assert torch.equal(together.predicted, alone.predicted)
@@ -75,7 +75,7 @@ def test_what_is_said_of_classes_is_in_their_order() -> None:
 def test_single_answers_are_listed_up_to_a_number_of_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
     result = evaluation([(0, 1), (1, 1)])
     assert result.answers() == {"labels": [0, 1], "predicted": [1, 1]}
-    monkeypatch.setattr("training_code.evaluation.MAX_LISTED_PICTURES", 1)
+    monkeypatch.setattr("training_code.evaluation.scores.MAX_LISTED_PICTURES", 1)
     assert result.answers() == {"labels": None, "predicted": None}
 
 

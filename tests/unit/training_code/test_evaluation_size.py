@@ -9,16 +9,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from common import evaluation as read_by
+from functions.common import evaluation as read_by
 from tests.unit.training_code.crowds import crowd
 from tests.unit.training_code.samples import TINY, dataset, job_folder
 from tests.unit.training_code.test_job import run
-from training_code import artifact, evaluation_size
-from training_code.artifact import Facts
-from training_code.data import Found
+from training_code.data.dataset import Found
+from training_code.data.files import Files
 from training_code.debugging import capture
 from training_code.errors import UnusableDataset
-from training_code.files import Files
+from training_code.evaluation import artifact
+from training_code.evaluation import size as evaluation_size
+from training_code.evaluation.artifact import Facts
 
 
 def found(facts: Facts) -> Found:
@@ -80,7 +81,7 @@ def test_a_job_whose_model_could_not_be_registered_fails_before_it_decodes_anyth
 
 def test_what_debugging_saves_leaves_the_evaluation_within_reach() -> None:
     """The reader searches so much of a job's output; the profile takes its share of it as well."""
-    from register_model import evaluation as searched
+    from functions.register_model import evaluation as searched
 
     assert 2 * capture.MOST_SAVES < searched.MAX_MEMBERS
     assert 2 * capture.MOST_BYTES <= searched.MAX_UNPACKED_BYTES

@@ -15,15 +15,15 @@ import pytest
 import torch
 
 from tests.unit.training_code.samples import MACHINE, TINY, load, train
-from training_code import export, serving_graph
-from training_code.batches import Batches
 from training_code.config import parse
-from training_code.evaluation import Evaluation, evaluate
+from training_code.data.batches import Batches
+from training_code.data.pictures import Transform
+from training_code.evaluation import export, serving_graph
+from training_code.evaluation.scores import Evaluation, evaluate
 from training_code.job import Job
-from training_code.pictures import Transform
-from training_code.progress import Trained
-from training_code.resnet import ResNet, resnet
+from training_code.network.resnet import ResNet, resnet
 from training_code.stopping import Stopped, StopSignal
+from training_code.training.progress import Trained
 
 TRANSFORM = Transform.of_size(64)
 

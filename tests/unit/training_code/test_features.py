@@ -8,11 +8,12 @@ from pathlib import Path
 import pytest
 
 from tests.unit.training_code.samples import TINY, load, numbers, train
-from training_code import features, feeds
 from training_code.config import parse
+from training_code.data import feature_cache as features
+from training_code.data import feeds
+from training_code.data.stores import FolderStore, S3Store, Stores
 from training_code.job import Job
-from training_code.progress import Trained
-from training_code.stores import FolderStore, S3Store, Stores
+from training_code.training.progress import Trained
 
 FLIPS = {"trainable_from": "layer4", "augment": "flip", "image_size": "32", "epochs": "2"}
 
@@ -52,7 +53,7 @@ def test_a_second_job_finds_everything_and_decodes_nothing(
     shared = FLIPS | {"feature_cache": str(tmp_path), "epochs": "1"}
     first = train(pictures, None, **shared)
     assert "0 of 2 shards found, 2 to compute" in capsys.readouterr().out
-    monkeypatch.setattr("training_code.split.decode", lambda *_: pytest.fail("a picture was decoded"))
+    monkeypatch.setattr("training_code.data.split.decode", lambda *_: pytest.fail("a picture was decoded"))
     second = train(pictures, None, **shared, job=Job(tmp_path / "elsewhere", "second"))
     assert "2 of 2 shards found, 0 to compute" in capsys.readouterr().out
     assert numbers(second) == numbers(first)

@@ -7,10 +7,10 @@ import tomllib
 from pathlib import Path
 
 from cli.demo_data import write_digits
-from common import insight
-from common.costs import Machine
-from common.recipe import as_text
-from common.recipe import parse as parse_recipe
+from functions.common import insight
+from functions.common.costs import Machine
+from functions.common.recipe import as_text
+from functions.common.recipe import parse as parse_recipe
 from tests.unit.training_code.debugged import found
 from tests.unit.training_code.samples import job_folder, train
 from tests.unit.training_code.test_job import metrics, run

@@ -196,7 +196,9 @@ def profiled(pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> Import
 @pytest.mark.skipif(torch.cuda.is_available(), reason="a GPU's reproducible mode imports the compiler")
 def test_a_whole_job_imports_neither_torchvision_nor_the_compiler(plain: Imports) -> None:
     (modules,) = plain.values()
-    assert {"torch", "training_code.loop", "openvino"} <= modules, "it trained, and wrote its serving form"
+    assert {"torch", "training_code.training.loop", "openvino"} <= modules, (
+        "it trained, and wrote its serving form"
+    )
     assert not modules & {"torchvision", "torch._dynamo", "sympy", "pandas", "smdebug", "psutil"}
 
 

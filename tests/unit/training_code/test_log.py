@@ -15,7 +15,7 @@ from tests.unit.training_code.test_champion import artifact
 from tests.unit.training_code.test_job import run
 from training_code import config
 from training_code.log import one_line
-from training_code.resnet import resnet
+from training_code.network.resnet import resnet
 
 DEFINITIONS = json.loads((Path(config.__file__).parent / "metric_definitions.json").read_text())
 NAMES = {"train_loss", "valid_loss", "valid_accuracy", "test_loss", "test_accuracy"}

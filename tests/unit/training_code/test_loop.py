@@ -12,19 +12,21 @@ import torch
 from torch.nn import functional
 
 from tests.unit.training_code.samples import MACHINE, TINY, load, numbers, train
-from training_code import evaluation, loop, machine
-from training_code.batches import Batches
-from training_code.checkpoints import Checkpoint, Checkpoints
 from training_code.config import parse
+from training_code.data.batches import Batches
+from training_code.data.pictures import Transform
+from training_code.distributed import machine
+from training_code.distributed.machine import memory_explained
 from training_code.errors import OutOfMemory, TrainingDiverged, UnusableCheckpoint
-from training_code.evaluation import Evaluation
-from training_code.loss import Loss, balanced
-from training_code.machine import memory_explained
-from training_code.observer import Observer
-from training_code.pictures import Transform
-from training_code.progress import Trained
-from training_code.resnet import resnet
+from training_code.evaluation import scores as evaluation
+from training_code.evaluation.scores import Evaluation
+from training_code.network.resnet import resnet
 from training_code.stopping import Stopped, StopSignal
+from training_code.training import loop
+from training_code.training.callback import Observer
+from training_code.training.checkpoints import Checkpoint, Checkpoints
+from training_code.training.loss import Loss, balanced
+from training_code.training.progress import Trained
 
 
 class StopAfter(StopSignal):

@@ -9,11 +9,11 @@ import pytest
 import torch
 from torch.nn import functional
 
-from training_code import machine
 from training_code.config import parse
+from training_code.distributed import machine
+from training_code.distributed.machine import CoreWatch, Machine, compiled
 from training_code.errors import InvalidHyperparameter
-from training_code.machine import CoreWatch, Machine, compiled
-from training_code.resnet import resnet
+from training_code.network.resnet import resnet
 
 
 def test_a_job_takes_no_more_threads_than_others_leave_free(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,13 +8,13 @@ import pytest
 from torch import Tensor
 
 from tests.unit.training_code.samples import numbers, train
-from training_code.batches import Batches
 from training_code.config import Config
-from training_code.evaluation import Evaluation
-from training_code.observer import PHASES, Observer, Observers
-from training_code.progress import Epoch, Trained
-from training_code.resnet import ResNet
+from training_code.data.batches import Batches
+from training_code.evaluation.scores import Evaluation
+from training_code.network.resnet import ResNet
 from training_code.stopping import Stopped
+from training_code.training.callback import PHASES, Observer, Observers
+from training_code.training.progress import Epoch, Trained
 
 
 class Diary(Observer):

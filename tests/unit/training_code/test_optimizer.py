@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from training_code.config import Config, parse
-from training_code.optimizer import Optimizer, schedule
+from training_code.training.optimizer import Optimizer, schedule
 
 
 def _sgd(parameters: Iterator[nn.Parameter], config: Config) -> torch.optim.Optimizer:

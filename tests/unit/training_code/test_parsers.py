@@ -15,11 +15,11 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tests.unit.anything import DEEP, LONG, edited, json_values, refusal, texts
-from training_code import weights
 from training_code.config import Config, parse
 from training_code.debugging.settings import Settings
 from training_code.errors import InvalidHyperparameter, UnusableWeights
 from training_code.job import Job
+from training_code.network import weights
 
 NAMES = [each.name for each in dataclasses.fields(Config)]
 

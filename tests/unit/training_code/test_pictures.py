@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from training_code.image_file import decode
-from training_code.image_parts import UndecodablePicture
-from training_code.pictures import Transform
+from contract.pictures.file import decode
+from contract.pictures.parts import UndecodablePicture
+from training_code.data.pictures import Transform
 
 
 def encoded(picture: Image.Image, form: str = "PNG", **options: Any) -> bytes:

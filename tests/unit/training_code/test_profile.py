@@ -21,15 +21,13 @@ from torch.nn.functional import cross_entropy
 
 from tests.unit.training_code.debugged import SHORT, classes_of_noise, found, network
 from tests.unit.training_code.samples import MACHINE, load
-from training_code import loop
-from training_code.batches import Batches
-from training_code.checkpoints import Checkpoints
 from training_code.config import Config, parse
+from training_code.data.batches import Batches
 from training_code.debugging.catalogue import PROFILE_RULES
 from training_code.debugging.findings import Finding, Findings
 from training_code.debugging.session import Session
 from training_code.debugging.settings import Settings
-from training_code.observer import PHASES, Observer, Observers
+from training_code.network.resnet import ResNet
 from training_code.profiling import operators, probe
 from training_code.profiling.data import Profile
 from training_code.profiling.evaluation import ProfileRules
@@ -39,8 +37,10 @@ from training_code.profiling.steps import COLUMNS, StepTimer
 from training_code.profiling.system import Sampler
 from training_code.profiling.trace import Trace
 from training_code.report import insight, record
-from training_code.resnet import ResNet
 from training_code.stopping import StopSignal
+from training_code.training import loop
+from training_code.training.callback import PHASES, Observer, Observers
+from training_code.training.checkpoints import Checkpoints
 
 STEPS_PER_EPOCH = 12
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 import torchvision
 
-from training_code.resnet import STAGES, resnet
+from training_code.network.resnet import STAGES, resnet
 
 
 @pytest.mark.parametrize("arch", ["resnet18", "resnet34", "resnet50"])

@@ -13,13 +13,14 @@ import torch
 
 from tests.unit.training_code.samples import COUNTS, TINY, load, numbers, train
 from tests.unit.training_code.together import in_two
-from training_code import data, split
 from training_code.config import parse
+from training_code.data import dataset as data
+from training_code.data import split
+from training_code.data.feature_cache import Frozen
+from training_code.distributed.process_group import World
 from training_code.errors import TrainingError, UnusableDataset
-from training_code.features import Frozen
-from training_code.observer import Observer
 from training_code.stopping import Stopped, StopSignal
-from training_code.world import World
+from training_code.training.callback import Observer
 
 FLIPS = {"trainable_from": "layer4", "augment": "flip", "image_size": "32"}
 ONCE = FLIPS | {"epochs": "1", "learning_rate": "0.001"}

@@ -17,22 +17,22 @@ from torch import Tensor
 
 from tests.unit.training_code.debugged import SHORT, classes_of_noise, network
 from tests.unit.training_code.samples import MACHINE, load
-from training_code import loop
-from training_code.batches import Batches
-from training_code.checkpoints import Checkpoints
 from training_code.config import parse
+from training_code.data.batches import Batches
 from training_code.debugging import capture, evaluation
 from training_code.debugging.lean import without
 from training_code.debugging.session import Session
 from training_code.debugging.settings import Settings
 from training_code.debugging.watcher import ORDERS
 from training_code.errors import InvalidHyperparameter, StoppedByRule
-from training_code.observer import Observer, Observers
-from training_code.progress import Trained
 from training_code.report import page, record
 from training_code.report.__main__ import main as draw
 from training_code.stopping import StopSignal
-from training_code.watching import Watching, watching
+from training_code.training import loop
+from training_code.training.callback import Observer, Observers
+from training_code.training.checkpoints import Checkpoints
+from training_code.training.progress import Trained
+from training_code.training.watching import Watching, watching
 
 
 @pytest.fixture(scope="module")
@@ -204,13 +204,14 @@ def test_looking_on_changes_no_number(uneven: Path, tmp_path: Path) -> None:
 def test_a_job_that_asks_for_nothing_does_not_even_import_smdebug(tmp_path: Path) -> None:
     check = (
         "import sys; from pathlib import Path; from training_code.config import parse;"
-        "from training_code.debugging.settings import Settings; from training_code.watching import watching\n"
+        "from training_code.debugging.settings import Settings;"
+        "from training_code.training.watching import watching\n"
         "with watching(Path(sys.argv[1]), Settings.of(parse({})), ('a', 'b')) as looking: pass\n"
         "assert looking.observer is None; print([name for name in sys.modules if name.startswith('smdebug')])"
     )
     said = subprocess.run(
         [sys.executable, "-c", check, str(tmp_path / "output")],
-        cwd=Path(loop.__file__).parents[1],
+        cwd=Path(loop.__file__).parents[2],
         capture_output=True,
         text=True,
         check=True,

@@ -18,10 +18,10 @@ import torchvision
 from torch import Tensor
 
 from tests.unit.training_code.samples import MACHINE
-from training_code import model, weights
 from training_code.config import parse
 from training_code.errors import UnusableWeights
-from training_code.resnet import resnet
+from training_code.network import model, weights
+from training_code.network.resnet import resnet
 
 
 @pytest.fixture(scope="module")

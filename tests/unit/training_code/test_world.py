@@ -15,15 +15,15 @@ from torch import Tensor, distributed, nn
 from tests.unit.training_code.samples import TINY, job_folder, numbers, train
 from tests.unit.training_code.test_job import metrics, run
 from tests.unit.training_code.together import in_two
-from training_code import processes
 from training_code.config import parse
+from training_code.distributed import processes
+from training_code.distributed.process_group import World
+from training_code.distributed.synced import synchronise
 from training_code.errors import InvalidHyperparameter
 from training_code.job import Cluster, Job
-from training_code.observer import Observer
-from training_code.resnet import resnet
+from training_code.network.resnet import resnet
 from training_code.stopping import Stopped
-from training_code.synced import synchronise
-from training_code.world import World
+from training_code.training.callback import Observer
 
 TOGETHER = TINY | {
     "epochs": "2",

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch.multiprocessing.spawn import start_processes
 
-from training_code.world import World
+from training_code.distributed.process_group import World
 
 
 def in_two(work: Callable[..., None], *arguments: Any) -> None:

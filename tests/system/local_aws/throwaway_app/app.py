@@ -132,7 +132,7 @@ class Ground(cdk.Stack):
             self,
             "Starter",
             runtime=lambda_.Runtime.PYTHON_3_13,
-            handler="build_image.handler.handler",
+            handler="functions.build_image.handler.handler",
             code=lambda_.Code.from_asset(FUNCTIONS, exclude=["**/__pycache__"]),
             timeout=cdk.Duration.minutes(15),
             log_group=logs.LogGroup(self, "StarterLogs", removal_policy=cdk.RemovalPolicy.DESTROY),

@@ -1,0 +1,1 @@
+"""Pictures: from the bytes of a file to what a network is shown."""

@@ -1,0 +1,43 @@
+"""Why there is no endpoint: no model yet, one that sleeps and is woken by this request, or one on its way."""
+
+from __future__ import annotations
+
+import json
+import time
+
+from functions.classify.refusal import Refusal, asleep, no_model_yet, starting
+from functions.common import champion, logs
+from functions.common.clients import client
+from functions.common.environment import ClassifySettings
+
+WAKE_PAUSE = 15.0
+"""Seconds between two calls for the same sleeper: the first is enough, and clients repeat their requests."""
+
+_woken: float | None = None
+
+
+def why_absent(settings: ClassifySettings, *, wake: bool) -> Refusal:
+    """The refusal for a request that finds no endpoint.
+
+    Args:
+        wake: whether the request is one for the model, which wakes it if it sleeps.
+    """
+    decision = champion.current(client("ssm"), settings.champion_parameter)
+    if decision.asleep:
+        if wake:
+            _wake(settings, decision.model)
+        return asleep(waking=wake)
+    return no_model_yet() if decision.model == champion.NONE else starting()
+
+
+def _wake(settings: ClassifySettings, model: str) -> None:
+    """Ask promote-model to wake it; it does nothing when it is awake or waking already."""
+    global _woken
+    if _woken is not None and time.monotonic() - _woken < WAKE_PAUSE:
+        return
+    request = {"action": "wake", "why": "a request came", "model": model}
+    client("lambda").invoke(
+        FunctionName=settings.promote_function, InvocationType="Event", Payload=json.dumps(request).encode()
+    )
+    _woken = time.monotonic()
+    logs.info("woken", champion=model)

@@ -1,0 +1,125 @@
+"""The endpoint behind the API: ask it, and say what its failures mean for the client.
+
+What the container refuses (not a picture, too many pixels) comes through SageMaker as a ModelError and goes
+on with the same status, code and message. Everything else is about the endpoint, never about the request:
+429, 503, 504. Source:
+https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_runtime_InvokeEndpoint.html
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any, cast
+
+from botocore.exceptions import (
+    ClientError,
+    ConnectionClosedError,
+    ConnectTimeoutError,
+    EndpointConnectionError,
+    ReadTimeoutError,
+)
+
+from functions.classify.absence import why_absent
+from functions.classify.proxy import Picture
+from functions.classify.refusal import Refusal, broken, busy, slow_down, starting, timeout, waking
+from functions.common import logs, sentences
+from functions.common.clients import client, error_code, error_message
+from functions.common.environment import ClassifySettings
+
+_PASSED_ON = (400, 408, 413, 415, 429, 503, 504)
+"""What the API answers for the container; anything else of the container is a fault of the model server."""
+
+_CODES = {
+    "ModelNotReadyException": starting,
+    "ThrottlingException": slow_down,
+    "ServiceUnavailable": busy,
+    "ServiceUnavailableException": busy,
+    "InternalFailure": busy,
+    "InternalDependencyException": busy,
+}
+"""What SageMaker's own errors mean for a client."""
+
+
+def classify(settings: ClassifySettings, picture: Picture) -> str:
+    """The container's JSON answer for a picture.
+
+    Raises:
+        Refusal: there is none, and why.
+    """
+    attributes = {"CustomAttributes": f"top_k={picture.top_k}"} if picture.top_k else {}
+    component = settings.inference_component
+    request = {
+        "EndpointName": settings.endpoint_name,
+        "Body": picture.body,
+        "ContentType": picture.content_type,
+        "Accept": "application/json",
+        **attributes,
+        **({"InferenceComponentName": component} if component else {}),
+    }
+    try:
+        answer = _invoke(request)
+        with answer["Body"] as body:
+            text: str = body.read().decode()
+    except ReadTimeoutError:
+        raise timeout() from None
+    except (ConnectionClosedError, ConnectTimeoutError, EndpointConnectionError):
+        raise busy() from None
+    except ClientError as error:
+        raise _meaning(error, settings) from error
+    return text
+
+
+def _invoke(request: dict[str, Any]) -> dict[str, Any]:
+    runtime = client("sagemaker-runtime")
+    try:
+        answer: dict[str, Any] = runtime.invoke_endpoint(**request)
+    except ConnectionClosedError:
+        # A container that slept finds its kept connection closed by the other side: once more, on a new one.
+        answer = runtime.invoke_endpoint(**request)
+    return answer
+
+
+def _meaning(error: ClientError, settings: ClassifySettings) -> Exception:
+    """The refusal that a failed call means, or the error itself when the deployment is at fault."""
+    code = error_code(error)
+    if code == "ModelError":
+        return _of_container(error.response)
+    if code in _CODES:
+        return _CODES[code]()
+    if sentences.no_capacity(error):
+        # With scale_to_zero. The refusal itself is what wakes the model: CloudWatch counts it.
+        return waking()
+    if sentences.endpoint_not_found(error):
+        return _not_serving(settings)
+    return cast(Exception, error)
+
+
+def _of_container(response: Any) -> Refusal:
+    """What the container answered, passed on; SageMaker reports its own timeout as status 0."""
+    status = int(response.get("OriginalStatusCode", 0))
+    text = str(response.get("OriginalMessage", ""))
+    try:
+        given = json.loads(text)["error"]
+        code, message = str(given["code"]), str(given["message"])
+    except (ValueError, LookupError, TypeError, RecursionError):
+        logs.warning("the container's error has no code", status=status, text=text[:500])
+        return timeout() if status in (0, 504) else broken()
+    if status not in _PASSED_ON:
+        logs.warning("the container failed", status=status, code=code, text=message[:500])
+        return broken()
+    return Refusal(status, code, message, retry_after=2 if status in (429, 503) else None)
+
+
+def _not_serving(settings: ClassifySettings) -> Refusal:
+    """InvokeEndpoint says "not found" of an endpoint that is missing and of one that is not up yet."""
+    try:
+        status = client("sagemaker").describe_endpoint(EndpointName=settings.endpoint_name)["EndpointStatus"]
+    except ClientError as error:
+        logs.info("no endpoint", reason=error_message(error))
+        return why_absent(settings, wake=True)
+    logs.info("endpoint does not serve", status=status)
+    if status == "Failed":
+        return Refusal(503, "EndpointFailed", "The endpoint failed to start; classifier status says why.")
+    if status == "Deleting":
+        return why_absent(settings, wake=True)
+    return starting()

@@ -1,0 +1,55 @@
+"""classify: POST /classify, GET /model and GET / behind API Gateway. Every answer has a form; no error is
+bare.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from functions.classify import endpoint, model, page, proxy
+from functions.classify.refusal import Refusal
+from functions.common import logs
+from functions.common.environment import ClassifySettings, read
+
+
+def handler(event: dict[str, Any], context: Any) -> proxy.Answer:
+    """API Gateway's proxy answer: 200, or an error with code, message and the request's id."""
+    began_id = logs.start("classify", context)
+    event = event if isinstance(event, dict) else {}  # API Gateway sends an object; a direct call may not
+    request_id = proxy.request_id(event, began_id)
+    logs.bind(apiRequestId=request_id, route=proxy.route(event))
+    began = time.monotonic()
+    origin = ""
+    try:
+        settings = read(ClassifySettings)
+        origin = settings.allowed_origin
+        answer = _route(event, settings)
+    except Refusal as refusal:
+        logs.info("refused", code=refusal.code, reason=refusal.message)
+        answer = proxy.refused(refusal, request_id)
+    except Exception:
+        logs.exception("classify failed")
+        text = "Something is wrong on our side. Try again; if it stays, tell us the request id."
+        answer = proxy.refused(Refusal(500, "InternalError", text), request_id)
+    if origin:
+        answer["headers"]["Access-Control-Allow-Origin"] = origin
+    logs.info("answered", status=answer["statusCode"], seconds=round(time.monotonic() - began, 4))
+    return answer
+
+
+def _route(event: dict[str, Any], settings: ClassifySettings) -> proxy.Answer:
+    match proxy.route(event):
+        case "POST /classify":
+            picture = proxy.picture(event, settings.max_image_bytes)
+            return proxy.ok(endpoint.classify(settings, picture))
+        case "GET /model":
+            return proxy.ok(model.describe(settings))
+        case "GET /":
+            html = page.html(settings.max_image_bytes)
+            headers = {"Content-Security-Policy": page.policy(html), "Referrer-Policy": "no-referrer"}
+            return proxy.ok(html, "text/html; charset=utf-8", **headers)
+        case other:
+            raise Refusal(
+                404, "NotFound", f"There is no {other} here, but POST /classify, GET /model and GET /."
+            )

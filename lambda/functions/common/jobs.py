@@ -1,0 +1,277 @@
+"""From a run's record to the two requests SageMaker gets: one tuning job, or one training job.
+
+Both run the same image with the same channels on the same machines, so that a trial and the last training
+differ in nothing but hyperparameters and where they leave their output and checkpoints.
+Source: https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_CreateHyperParameterTuningJob.html
+and .../API_CreateTrainingJob.html
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from contract.instances import has_gpu
+from functions.common import insight
+from functions.common.costs import Machine
+from functions.common.environment import LaunchSettings
+from functions.common.recipe import Recipe, as_text
+from functions.common.recipe_keys import WARM_START_TYPES
+from functions.common.recipe_ranges import Range
+from functions.common.recipe_tuning import Tuning
+from functions.common.runs import RunRecord
+from functions.common.storage import SPLITS
+
+Request = dict[str, Any]
+
+
+def tuning_job(
+    name: str, record: RunRecord, tuning: Tuning, metrics: list[dict[str, str]], settings: LaunchSettings
+) -> Request:
+    """The CreateHyperParameterTuningJob request of a run."""
+    recipe = record.recipe
+    searched = {each.name: each for each in tuning.ranges}
+    fixed = {key: value for key, value in recipe.hyperparameters.items() if key not in searched}
+    weights = {fixed.get("weights"), *(searched["weights"].values if "weights" in searched else ())}
+    spot = _is_spot(recipe)
+    return {
+        "HyperParameterTuningJobName": name,
+        "HyperParameterTuningJobConfig": _search(tuning, recipe),
+        "TrainingJobDefinition": {
+            "StaticHyperParameters": _texts(fixed, record, tuning, settings),
+            "AlgorithmSpecification": _algorithm(metrics, recipe, settings),
+            "InputDataConfig": _channels(record, fixed.get("weights"), settings),
+            # A bucket rule lets trials expire; a model that may be serving lies elsewhere.
+            "OutputDataConfig": {"S3OutputPath": f"s3://{settings.artifacts_bucket}/trials"},
+            # Only an interrupted trial goes on from a checkpoint, and only spot interrupts.
+            **({"CheckpointConfig": _checkpoints(name, settings)} if spot else {}),
+            **_machine(recipe, weights, settings),
+        },
+        **_warm_start(tuning),
+        "Tags": _tags(record, settings),
+    }
+
+
+def training_job(
+    name: str,
+    record: RunRecord,
+    hyperparameters: Mapping[str, Any],
+    metrics: list[dict[str, str]],
+    settings: LaunchSettings,
+    champion: str = "",
+) -> Request:
+    """The CreateTrainingJob request of a run's last, or only, training.
+
+    Args:
+        champion: S3 URI of the artifact to ask the same test pictures; empty for none.
+    """
+    weights = hyperparameters.get("weights")
+    watched = insight.hyperparameters(record.recipe, machine(record.recipe, settings))
+    return {
+        "TrainingJobName": name,
+        "HyperParameters": _texts({**hyperparameters, **watched}, record, record.recipe.tuning, settings),
+        "AlgorithmSpecification": _algorithm(metrics, record.recipe, settings),
+        "InputDataConfig": _channels(record, weights, settings, champion),
+        "OutputDataConfig": {"S3OutputPath": f"s3://{settings.artifacts_bucket}/jobs"},
+        "CheckpointConfig": _checkpoints(name, settings),
+        **_machine(record.recipe, {weights}, settings),
+        **insight.managed(record.recipe, name, settings.artifacts_bucket),
+        "Tags": _tags(record, settings),
+    }
+
+
+def machine(recipe: Recipe, settings: LaunchSettings) -> Machine:
+    """What each job of a recipe runs on: [resources] over the deployment's settings."""
+    resources = recipe.table("resources")
+    return Machine(
+        instance_type=resources.get("instance_type", settings.training_instance_types[0]),
+        instance_count=resources.get("instance_count", 1),
+        volume_gb=resources.get("volume_gb", settings.training_volume_gb),
+        max_runtime_minutes=resources.get("max_runtime_minutes", settings.max_runtime_minutes),
+        usd_per_hour=resources.get("usd_per_hour"),
+    )
+
+
+def image(instance_type: str, settings: LaunchSettings) -> str:
+    """The training image for an instance type: with CUDA or without."""
+    return settings.training_image_gpu if has_gpu(instance_type) else settings.training_image
+
+
+def _search(tuning: Tuning, recipe: Recipe) -> Request:
+    limits: Request = {"MaxParallelTrainingJobs": tuning.parallel_jobs}
+    if tuning.strategy != "Grid":  # a grid's number of trials is SageMaker's to count
+        limits["MaxNumberOfTrainingJobs"] = tuning.max_jobs
+    if tuning.max_runtime_minutes is not None:
+        limits["MaxRuntimeInSeconds"] = tuning.max_runtime_minutes * 60
+    config: Request = {
+        "Strategy": tuning.strategy,
+        "HyperParameterTuningJobObjective": {
+            "Type": tuning.direction.capitalize(),
+            "MetricName": tuning.objective,
+        },
+        "ResourceLimits": limits,
+        "ParameterRanges": _ranges(tuning.ranges),
+        "TrainingJobEarlyStoppingType": tuning.early_stopping,
+        "RandomSeed": recipe.hyperparameters.get("seed", 0),
+    }
+    completion = _completion(tuning)
+    if completion:
+        config["TuningJobCompletionCriteria"] = completion
+    if tuning.strategy == "Hyperband":
+        epochs = recipe.hyperparameters["epochs"]
+        config["StrategyConfig"] = {"HyperbandStrategyConfig": {"MinResource": 1, "MaxResource": epochs}}
+    return config
+
+
+def _completion(tuning: Tuning) -> Request:
+    criteria: Request = {}
+    if tuning.target is not None:
+        criteria["TargetObjectiveMetricValue"] = tuning.target
+    if tuning.stop_after_not_improving is not None:
+        criteria["BestObjectiveNotImproving"] = {
+            "MaxNumberOfTrainingJobsNotImproving": tuning.stop_after_not_improving
+        }
+    if tuning.stop_on_convergence:
+        criteria["ConvergenceDetected"] = {"CompleteOnConvergence": "Enabled"}
+    return criteria
+
+
+def _warm_start(tuning: Tuning) -> Request:
+    if not tuning.warm_start:
+        return {}
+    return {
+        "WarmStartConfig": {
+            "ParentHyperParameterTuningJobs": [
+                {"HyperParameterTuningJobName": name} for name in tuning.warm_start
+            ],
+            "WarmStartType": WARM_START_TYPES[tuning.warm_start_type],
+        }
+    }
+
+
+def _checkpoints(name: str, settings: LaunchSettings) -> Request:
+    # The slash at the end keeps a job from restoring those of one whose name begins like its own.
+    return {"S3Uri": f"s3://{settings.artifacts_bucket}/checkpoints/{name}/"}
+
+
+def _is_open(recipe: Recipe, weights: set[object]) -> bool:
+    """Whether a job may reach the network, and so S3: an isolated container has no credentials either."""
+    return "imagenet" in weights or bool(recipe.table("resources").get("network", False))
+
+
+def _is_spot(recipe: Recipe) -> bool:
+    return bool(recipe.table("resources").get("spot", False))
+
+
+def _ranges(ranges: tuple[Range, ...]) -> Request:
+    numeric: dict[str, list[Request]] = {"integer": [], "continuous": []}
+    for each in ranges:
+        if each.type != "categorical":
+            numeric[each.type].append(
+                {
+                    "Name": each.name,
+                    "MinValue": as_text(each.low),
+                    "MaxValue": as_text(each.high),
+                    "ScalingType": each.scale,
+                }
+            )
+    return {
+        "IntegerParameterRanges": numeric["integer"],
+        "ContinuousParameterRanges": numeric["continuous"],
+        "CategoricalParameterRanges": [
+            {"Name": each.name, "Values": [as_text(value) for value in each.values]}
+            for each in ranges
+            if each.type == "categorical"
+        ],
+    }
+
+
+def _texts(
+    hyperparameters: Mapping[str, Any], record: RunRecord, tuning: Tuning | None, settings: LaunchSettings
+) -> dict[str, str]:
+    """All hyperparameters as SageMaker takes them, with what the training code wants to record."""
+    texts = {key: as_text(value) for key, value in hyperparameters.items()}
+    if texts.get("weights", "").startswith("s3://"):
+        texts["weights"] = "pretrained"  # the file comes in the channel of that name
+    if record.recipe.table("resources").get("allow_cpu"):
+        texts["allow_cpu"] = "yes"
+    if tuning is not None:
+        texts["objective"] = tuning.objective  # by which the best epoch is kept
+    if (
+        _is_open(record.recipe, {hyperparameters.get("weights")})
+        and texts.get("trainable_from", "stem") != "stem"
+    ):
+        # What frozen stages compute, for all jobs on this data set; the job's own key tells what of it fits.
+        texts["feature_cache"] = f"s3://{settings.artifacts_bucket}/features/{record.dataset}/"
+    return {**texts, "run": record.run, "dataset": record.dataset}
+
+
+def _algorithm(metrics: list[dict[str, str]], recipe: Recipe, settings: LaunchSettings) -> Request:
+    return {
+        "TrainingImage": image(machine(recipe, settings).instance_type, settings),
+        "TrainingInputMode": "File",
+        "MetricDefinitions": metrics,
+    }
+
+
+def _channels(
+    record: RunRecord, weights: object, settings: LaunchSettings, champion: str = ""
+) -> list[Request]:
+    # The slash at the end keeps `digits` from matching `digits2` too: a prefix is only text to S3.
+    uris = {split: f"s3://{settings.data_bucket}/{record.dataset}/{split}/" for split in SPLITS}
+    uris["code"] = f"s3://{settings.artifacts_bucket}/{record.code_prefix}"
+    if isinstance(weights, str) and weights.startswith("s3://"):
+        uris["pretrained"] = weights
+    if champion:
+        uris["champion"] = champion
+    mode = record.recipe.table("resources").get("input_mode", "File")
+    return [
+        {
+            "ChannelName": name,
+            "DataSource": {
+                "S3DataSource": {
+                    "S3DataType": "S3Prefix",
+                    "S3Uri": uri,
+                    "S3DataDistributionType": "FullyReplicated",
+                }
+            },
+            # Code and weights are opened at any place; FastFile mode is for what is read front to back.
+            "InputMode": mode if name in SPLITS else "File",
+        }
+        for name, uri in uris.items()
+    ]
+
+
+def _machine(recipe: Recipe, weights: set[object], settings: LaunchSettings) -> Request:
+    """Where a job runs, for how long at most, as which role, and whether it may reach the network.
+
+    Only ImageNet's weights are fetched from the internet; every other job runs isolated unless its recipe
+    asks for the network.
+    """
+    on, spot = machine(recipe, settings), _is_spot(recipe)
+    stopping = {"MaxRuntimeInSeconds": on.max_runtime_minutes * 60}
+    if spot:
+        wait = recipe.table("resources").get("max_wait_minutes", 2 * on.max_runtime_minutes)
+        stopping["MaxWaitTimeInSeconds"] = max(wait, on.max_runtime_minutes) * 60
+    return {
+        "RoleArn": settings.training_role_arn,
+        "ResourceConfig": {
+            "InstanceType": on.instance_type,
+            "InstanceCount": on.instance_count,
+            "VolumeSizeInGB": on.volume_gb,
+        },
+        "StoppingCondition": stopping,
+        "EnableManagedSpotTraining": spot,
+        "EnableNetworkIsolation": not _is_open(recipe, weights),
+        "EnableInterContainerTrafficEncryption": True,
+    }
+
+
+def _tags(record: RunRecord, settings: LaunchSettings) -> list[dict[str, str]]:
+    values = {
+        "project": settings.project,
+        "run": record.run,
+        "recipe": record.recipe.name,
+        "dataset": record.dataset,
+    }
+    return [{"Key": key, "Value": value} for key, value in values.items()]

@@ -1,0 +1,256 @@
+"""The one walk both launchers take: find the job, check everything, bound its cost, write the run's record,
+start.
+
+What differs is said by a `Kind` (which AWS operations) and by what a launcher makes of a checked request (a
+`Plan`). A job's name is made of the request's id, so the same request asked again finds its job and answers
+the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from functions.common import answers, costs, jobs, logs, names, requests, runs, sentences, storage, weights
+from functions.common.clients import error_code, error_message
+from functions.common.costs import CostBound
+from functions.common.environment import LaunchSettings
+from functions.common.errors import ClassifierError, JobExists, QuotaExceeded, RefusedByAws, RunRecordMissing
+from functions.common.recipe import Recipe
+
+Metrics = list[dict[str, str]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Kind:
+    """A kind of job: its words here and its operations there."""
+
+    key: str
+    """`tuning_job` or `training_job`: its key in answers."""
+    words: str
+    member: str
+    """How AWS names it in requests and answers: `<member>Name`, `<member>Arn`."""
+    operation: str
+    """`create_<operation>` and `describe_<operation>` are boto3's methods."""
+    name_length: int
+
+
+TUNING = Kind(
+    key="tuning_job",
+    words="tuning job",
+    member="HyperParameterTuningJob",
+    operation="hyper_parameter_tuning_job",
+    name_length=names.TUNING_NAME_LENGTH,
+)
+TRAINING = Kind(
+    key="training_job",
+    words="training job",
+    member="TrainingJob",
+    operation="training_job",
+    name_length=names.TRAINING_NAME_LENGTH,
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """What a launcher would start: the run's record and the job's request to AWS."""
+
+    record: runs.RunRecord
+    job: dict[str, Any]
+
+
+Planner = Callable[[str, Recipe, Metrics], Plan]
+"""From the job's name, the recipe with the request's own values, and the metric definitions."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Launcher:
+    """One walk's surroundings."""
+
+    kind: Kind
+    settings: LaunchSettings
+    sagemaker: Any
+    s3: Any
+
+    def launch(self, request: requests.LaunchRequest, request_id: str, plan: Planner) -> dict[str, Any]:
+        """Start the job a request asks for, or find it started.
+
+        Raises:
+            UserError: something about the request is wrong; nothing was started.
+        """
+        name = self._name_of(request, request_id)
+        logs.bind(run=name)
+        found = self.describe(name)
+        if found is not None:
+            return self._again(name, found, request_id)
+        settings = self.settings
+        recipe = storage.read_recipe(self.s3, settings.artifacts_bucket, request.recipe)
+        recipe = recipe.with_overrides(request.overrides)
+        storage.check_dataset(self.s3, settings.data_bucket, request.dataset)
+        recipe = weights.settled(recipe, self.s3, settings.artifacts_bucket, settings.data_bucket)
+        metrics = storage.read_metric_definitions(self.s3, settings.artifacts_bucket, settings.code_prefix)
+        types = instance_types(recipe, settings)
+        planned = self._planned(name, recipe, types[0], metrics, plan)
+        if request.dry_run:
+            cost = cost_of(planned.record, settings)
+            return answers.planned(
+                self.kind.key,
+                name,
+                name,
+                in_words(planned.record, settings),
+                cost,
+                {**machines_of(planned.record, settings), "instance_types": list(types)},
+            )
+        try:
+            for instance_type in types:
+                planned = self._planned(name, recipe, instance_type, metrics, plan)
+                runs.write(self.s3, settings.artifacts_bucket, planned.record)
+                try:
+                    arn = self.create(name, planned.job)
+                    break
+                except QuotaExceeded:
+                    if instance_type == types[-1]:
+                        raise
+                    logs.info("no quota; the next type is taken", instance_type=instance_type)
+        except AlreadyStarted:
+            # A name made of the request's id can only be this request's twin. A name that callers chose can
+            # be anyone's, and the run's record no longer tells whose.
+            if request.name is not None:
+                raise JobExists(f'a job named "{name}" was started a moment ago by another request') from None
+            return self._again(name, self.describe(name) or {}, request_id)
+        return self.answer(name, arn, planned.record)
+
+    def _planned(
+        self, name: str, recipe: Recipe, instance_type: str, metrics: Metrics, plan: Planner
+    ) -> Plan:
+        """What would be started on a type of the settings; the recipe of the run's record names it then.
+
+        Raises:
+            CostTooHigh: it could cost more there than it may.
+        """
+        if "instance_type" not in recipe.table("resources"):
+            recipe = recipe.with_overrides({"resources": {"instance_type": instance_type}})
+        planned = plan(name, recipe, metrics)
+        cost = cost_of(planned.record, self.settings)
+        costs.guard(cost, recipe.table("resources").get("max_cost_usd"))
+        return planned
+
+    def describe(self, name: str) -> dict[str, Any] | None:
+        """The job's description, or None when there is none of that name."""
+        operation = getattr(self.sagemaker, f"describe_{self.kind.operation}")
+        return describe(operation, **{f"{self.kind.member}Name": name})
+
+    def create(self, name: str, job: dict[str, Any]) -> str:
+        """Start a job; its ARN.
+
+        Raises:
+            AlreadyStarted: a job of that name came into being since it was looked for.
+            QuotaExceeded, RefusedByAws: AWS will not have it; the message is AWS's, with what to do.
+        """
+        what = f"{self.kind.words} {name}"
+        try:
+            answer = getattr(self.sagemaker, f"create_{self.kind.operation}")(**job)
+        except Exception as error:
+            code, message = error_code(error), error_message(error)
+            if code == "ResourceInUse":
+                raise AlreadyStarted(message) from error
+            if code == "ResourceLimitExceeded":
+                raise QuotaExceeded(
+                    f"AWS would not start {what}: {message} Ask for more under Service Quotas (SageMaker), "
+                    "or choose another [resources] instance_type or fewer parallel_jobs"
+                ) from error
+            if code == "ValidationException":
+                raise RefusedByAws(f"AWS would not start {what}: {message}") from error
+            raise
+        logs.info(f"{self.kind.words} started", job=name)
+        return str(answer[f"{self.kind.member}Arn"])
+
+    def answer(self, name: str, arn: str, record: runs.RunRecord) -> dict[str, Any]:
+        """What was started, where to watch it, and the most it can cost."""
+        what = in_words(record, self.settings)
+        return answers.started(self.kind.key, name, arn, record.run, what, cost_of(record, self.settings))
+
+    def _name_of(self, request: requests.LaunchRequest, request_id: str) -> str:
+        """The caller's name for the job, or the one that belongs to the request."""
+        project = self.settings.project
+        if request.name is not None:
+            return names.checked(request.name, project, self.kind.name_length)
+        return names.from_request(project, request.recipe, request_id)
+
+    def _again(self, name: str, found: dict[str, Any], request_id: str) -> dict[str, Any]:
+        """The answer for a job that exists: the same as at first, if this very request started it.
+
+        Raises:
+            JobExists: another request started it.
+        """
+        try:
+            record = runs.read(self.s3, self.settings.artifacts_bucket, name)
+        except RunRecordMissing:
+            record = None
+        if record is None or record.request_id != request_id:
+            raise JobExists(
+                f'a job named "{name}" exists; choose another "name", or leave it out to get a new one'
+            )
+        logs.info(f"{self.kind.words} was started by this request before")
+        return self.answer(name, found[f"{self.kind.member}Arn"], record)
+
+
+def instance_types(recipe: Recipe, settings: LaunchSettings) -> tuple[str, ...]:
+    """What a run's jobs may be on: what the recipe says, or the settings' types, the first choice first."""
+    own = recipe.table("resources").get("instance_type")
+    return (own,) if own else settings.training_instance_types
+
+
+def cost_of(record: runs.RunRecord, settings: LaunchSettings) -> CostBound:
+    """The most a run can cost: its search with the last training, or its one training."""
+    machine, tuning = jobs.machine(record.recipe, settings), record.recipe.tuning
+    if record.kind != "tuning" or tuning is None:
+        return costs.of_training(machine)
+    return costs.of_tuning(
+        machine,
+        max_jobs=tuning.max_jobs,
+        parallel_jobs=tuning.parallel_jobs,
+        max_runtime_minutes=tuning.max_runtime_minutes,
+    )
+
+
+def machines_of(record: runs.RunRecord, settings: LaunchSettings) -> dict[str, Any]:
+    """What a run has at a time, for whoever compares it with the account's quotas."""
+    on, tuning = jobs.machine(record.recipe, settings), record.recipe.tuning
+    return {
+        "instance_type": on.instance_type,
+        "instance_count": on.instance_count,
+        "spot": bool(record.recipe.table("resources").get("spot")),
+        "parallel_jobs": tuning.parallel_jobs if record.kind == "tuning" and tuning is not None else 1,
+    }
+
+
+def in_words(record: runs.RunRecord, settings: LaunchSettings) -> str:
+    """What a run starts, for its answer."""
+    recipe, on, tuning = record.recipe, jobs.machine(record.recipe, settings), record.recipe.tuning
+    spot = ", managed spot" if recipe.table("resources").get("spot") else ""
+    machines = f"{on.instance_count} × {on.instance_type}{spot}"
+    if record.kind != "tuning" or tuning is None:
+        return f"one training of recipe {recipe.name} on {record.dataset}, {machines}"
+    searched = ", ".join(each.name for each in tuning.ranges)
+    return (
+        f"a {tuning.strategy} search of {tuning.max_jobs} trials, {tuning.parallel_jobs} at a time, each on "
+        f"{machines}: recipe {recipe.name} on {record.dataset}, over {searched}; the last training with "
+        "the best follows by itself"
+    )
+
+
+def describe(operation: Callable[..., Any], **name: str) -> dict[str, Any] | None:
+    """A job's description, or None when there is none of that name."""
+    try:
+        answer: dict[str, Any] = operation(**name)
+    except Exception as error:
+        if sentences.missing(error):
+            return None
+        raise
+    return answer
+
+
+class AlreadyStarted(ClassifierError):
+    """Two requests of one name met; the caller decides whether they are the same."""

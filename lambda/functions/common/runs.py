@@ -1,0 +1,90 @@
+"""`runs/<run>/run.json`: what a run was asked to do, written before its first job starts.
+
+A tuning job cannot carry a recipe, so what follows it (launch-training, register-model) reads it here. The
+record also names the request that wrote it, which tells a repeated request from another of the same name.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from functions.common import recipe
+from functions.common.errors import RunRecordMissing
+from functions.common.storage import read_object
+
+_FORMAT = 1
+_LIMIT = 256 * 1024
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """One run. `hyperparameters` are the explicit ones of a training started by hand, empty for a tuning
+    job.
+    """
+
+    run: str
+    kind: str
+    """`tuning` or `training`: which kind of job the run began with."""
+    request_id: str
+    dataset: str
+    code_prefix: str
+    recipe: recipe.Recipe
+    hyperparameters: Mapping[str, Any] = field(default_factory=dict)
+
+
+def key_of(run: str) -> str:
+    """Where the record lies in the artifacts bucket."""
+    return f"runs/{run}/run.json"
+
+
+def stopped(s3: Any, bucket: str, run: str) -> bool:
+    """Whether somebody ended the run with `classifier stop`, after which nothing more is started for it."""
+    return read_object(s3, bucket, f"runs/{run}/stopped.json", _LIMIT) is not None
+
+
+def write(s3: Any, bucket: str, record: RunRecord) -> None:
+    """Put the record; writing the same one again changes nothing."""
+    body = {
+        "format": _FORMAT,
+        "run": record.run,
+        "kind": record.kind,
+        "request_id": record.request_id,
+        "dataset": record.dataset,
+        "code_prefix": record.code_prefix,
+        "recipe": {"name": record.recipe.name, "tables": record.recipe.tables},
+        "hyperparameters": record.hyperparameters,
+    }
+    text = json.dumps(body, indent=2)
+    s3.put_object(Bucket=bucket, Key=key_of(record.run), Body=text.encode(), ContentType="application/json")
+
+
+def read(s3: Any, bucket: str, run: str) -> RunRecord:
+    """The record of a run.
+
+    Raises:
+        RunRecordMissing: there is none, so the job was not started by this project's launchers.
+    """
+    data = read_object(s3, bucket, key_of(run), _LIMIT)
+    if data is None:
+        raise RunRecordMissing(
+            f"s3://{bucket}/{key_of(run)} is missing: {run} was not started by launch-tuning or "
+            "launch-training, or its record was deleted"
+        )
+    try:
+        body = json.loads(data)
+        return RunRecord(
+            run=body["run"],
+            kind=body["kind"],
+            request_id=body["request_id"],
+            dataset=body["dataset"],
+            code_prefix=body["code_prefix"],
+            recipe=recipe.from_tables(body["recipe"]["name"], body["recipe"]["tables"], key_of(run)),
+            hyperparameters=body["hyperparameters"],
+        )
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
+        raise RunRecordMissing(
+            f"s3://{bucket}/{key_of(run)} is no record of a run: {type(error).__name__}: {error}"
+        ) from None

@@ -1,0 +1,140 @@
+"""What the launchers read from the two buckets: recipes, the data set's outline, the metric definitions."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from functions.common import recipe
+from functions.common.clients import error_code
+from functions.common.errors import (
+    ClassifierError,
+    InvalidDataset,
+    InvalidRecipe,
+    UnknownDataset,
+    UnknownRecipe,
+    listed,
+    suggest,
+)
+
+SPLITS = ("train", "valid", "test")
+_MISSING = ("NoSuchKey", "404")
+_SHOWN = 20
+"""Of names that somebody else made, in a message: there can be thousands."""
+
+
+def read_object(s3: Any, bucket: str, key: str, limit: int) -> bytes | None:
+    """An object's first `limit` + 1 bytes, or None when there is no such object."""
+    try:
+        answer = s3.get_object(Bucket=bucket, Key=key)
+    except s3.exceptions.ClientError as error:
+        if error_code(error) in _MISSING:
+            return None
+        raise
+    with answer["Body"] as body:
+        data: bytes = body.read(limit + 1)
+    return data
+
+
+def read_recipe(s3: Any, bucket: str, name: str) -> recipe.Recipe:
+    """The checked recipe `recipes/<name>.toml`.
+
+    Raises:
+        UnknownRecipe: there is none of that name; the message has the nearest and all there are.
+        InvalidRecipe: it is too large, not UTF-8, or not a recipe.
+    """
+    key = f"recipes/{name}.toml"
+    data = read_object(s3, bucket, key, recipe.MAX_RECIPE_BYTES)
+    if data is None:
+        names = _recipe_names(s3, bucket)
+        raise UnknownRecipe(
+            f'there is no recipe "{name}"{suggest(name, names) or ";"} there are: {listed(names, _SHOWN)} '
+            f"(add your own as s3://{bucket}/recipes/<name>.toml)"
+        )
+    if len(data) > recipe.MAX_RECIPE_BYTES:
+        raise InvalidRecipe(
+            f"{key} is larger than {recipe.MAX_RECIPE_BYTES} bytes; a recipe is a page of TOML"
+        )
+    try:
+        text = data.decode()
+    except UnicodeDecodeError as error:
+        raise InvalidRecipe(f"{key} is not UTF-8 text: {error}") from None
+    return recipe.parse(name, text, f"recipe {key}")
+
+
+def check_dataset(s3: Any, bucket: str, dataset: str) -> tuple[str, ...]:
+    """The data set's classes, once it is sure that a training can begin.
+
+    Raises:
+        UnknownDataset: nothing lies there; the message has the nearest and all there are.
+        InvalidDataset: a split is missing, train has fewer than two classes, or valid or test has a class
+            that train lacks.
+    """
+    where = f"s3://{bucket}/{dataset}/"
+    try:
+        splits = set(_folders(s3, bucket, f"{dataset}/"))
+    except s3.exceptions.NoSuchBucket:
+        raise UnknownDataset(
+            f"the data bucket {bucket} does not exist any more: somebody deleted it past its stack; "
+            "classifier up says what to do"
+        ) from None
+    if not splits:
+        datasets = list(_folders(s3, bucket, ""))
+        raise UnknownDataset(
+            f'there is no data set "{dataset}" in s3://{bucket}{suggest(dataset, datasets) or ";"} '
+            f"there are: {listed(datasets, _SHOWN)} (upload one: classifier upload DIR)"
+        )
+    missing = [split for split in SPLITS if split not in splits]
+    if missing:
+        raise InvalidDataset(
+            f"{where} lacks {listed(missing)}; it needs {', '.join(SPLITS)}, each with one folder per class "
+            f"(classifier upload makes the splits)"
+        )
+    classes = {split: set(_folders(s3, bucket, f"{dataset}/{split}/")) for split in SPLITS}
+    if len(classes["train"]) < 2:
+        raise InvalidDataset(
+            f"{where}train/ has {len(classes['train'])} class folder(s) ({listed(classes['train'])}); "
+            "a classifier needs two or more, one folder each"
+        )
+    for split in ("valid", "test"):
+        unknown = classes[split] - classes["train"]
+        if unknown or not classes[split]:
+            what = f"classes that train lacks: {listed(unknown, _SHOWN)}" if unknown else "no class folders"
+            raise InvalidDataset(f"{where}{split}/ has {what}; each split needs the same class folders")
+    return tuple(sorted(classes["train"]))
+
+
+def read_metric_definitions(s3: Any, bucket: str, code_prefix: str) -> list[dict[str, str]]:
+    """The regular expressions that find metrics in the log, from beside the code that prints them.
+
+    Raises:
+        ClassifierError: the training code that this function was deployed with is not in the bucket.
+    """
+    key = f"{code_prefix}training_code/metric_definitions.json"
+    data = read_object(s3, bucket, key, 64 * 1024)
+    if data is None:
+        raise ClassifierError(
+            f"s3://{bucket}/{key} is missing; deploy the training stack again to upload the code"
+        )
+    try:
+        return [{"Name": str(each["Name"]), "Regex": str(each["Regex"])} for each in json.loads(data)]
+    except (ValueError, LookupError, TypeError, RecursionError) as error:
+        raise ClassifierError(
+            f"s3://{bucket}/{key} holds no metric definitions ({type(error).__name__}); deploy the training "
+            "stack again to upload the code"
+        ) from None
+
+
+def _recipe_names(s3: Any, bucket: str) -> list[str]:
+    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix="recipes/")
+    keys = [each["Key"] for page in pages for each in page.get("Contents", [])]
+    return [key[len("recipes/") : -len(".toml")] for key in keys if key.endswith(".toml")]
+
+
+def _folders(s3: Any, bucket: str, prefix: str) -> Iterator[str]:
+    """The names of the folders directly under a prefix."""
+    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix, Delimiter="/")
+    for page in pages:
+        for each in page.get("CommonPrefixes", []):
+            yield each["Prefix"][len(prefix) : -1]

@@ -1,0 +1,49 @@
+"""Hyperparameters as a finished search tells them, in the recipe's types."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from functions.common.errors import InvalidRecipe
+from functions.common.recipe_keys import HYPERPARAMETERS, Flag, Number, shown
+
+
+def typed(hyperparameters: Mapping[str, str]) -> dict[str, Any]:
+    """A job's hyperparameters in the recipe's types.
+
+    Raises InvalidRecipe for a number that is none.
+
+    SageMaker keeps them all as text, a tuning job's categorical values sometimes JSON-quoted (`"16"` with the
+    quotes). What a recipe does not know (`run`, `_tuning_objective_metric`) is left out.
+    """
+    values: dict[str, Any] = {}
+    for key, text in hyperparameters.items():
+        spec = HYPERPARAMETERS.get(key)
+        if spec is None:
+            continue
+        plain = _unquoted(text)
+        if isinstance(spec, Number):
+            values[key] = _number(key, plain)
+        else:
+            values[key] = plain == "true" if isinstance(spec, Flag) else plain
+    return values
+
+
+def _unquoted(text: str) -> str:
+    if len(text) >= 2 and text[0] == text[-1] == '"':
+        try:
+            return str(json.loads(text))
+        except ValueError:
+            return text
+    return text
+
+
+def _number(key: str, text: str) -> int | float:
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    raise InvalidRecipe(f"the search's {key} = {shown(text)} is no number")

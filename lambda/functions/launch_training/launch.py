@@ -1,0 +1,90 @@
+"""From a finished search to its last training, or from a person's request to a training of its own.
+
+After a tuning job: the best trial's hyperparameters over the recipe's, the recipe's `[final]` over both, in
+one job `<tuning>-final`. By hand: the recipe, its `[final]`, what the request sets, its `hyperparameters`;
+the later wins. A job's name decides whether it was started before, so an event that comes twice starts
+nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from functions.common import jobs, logs, names, requests, runs, storage
+from functions.common.environment import LaunchSettings
+from functions.common.launching import TRAINING, AlreadyStarted, Launcher, Metrics, Plan
+from functions.common.recipe import Recipe, checked_hyperparameters
+from functions.common.tuned import typed
+from functions.launch_training import incumbent
+
+
+def after_tuning(
+    description: Mapping[str, Any], settings: LaunchSettings, sagemaker: Any, s3: Any, ssm: Any
+) -> dict[str, Any]:
+    """Start `<tuning>-final` with the best hyperparameters of a completed tuning job, or find it started.
+
+    What it can cost was counted in when the search was started.
+
+    Args:
+        description: DescribeHyperParameterTuningJob's answer, with a BestTrainingJob.
+
+    Raises:
+        RunRecordMissing: the tuning job was not started by this project.
+        QuotaExceeded, RefusedByAws: AWS will not start it.
+    """
+    tuning_job = description["HyperParameterTuningJobName"]
+    record = runs.read(s3, settings.artifacts_bucket, tuning_job)
+    found = typed(description["BestTrainingJob"]["TunedHyperParameters"])
+    hyperparameters = {**record.recipe.hyperparameters, **found, **record.recipe.final}
+    metrics = storage.read_metric_definitions(s3, settings.artifacts_bucket, record.code_prefix)
+    name = names.final_of(tuning_job)
+    logs.info("best hyperparameters", best=description["BestTrainingJob"]["TrainingJobName"], found=found)
+    champion = incumbent.model_url(settings, sagemaker, s3, ssm)
+    job = jobs.training_job(name, record, hyperparameters, metrics, settings, champion)
+    launcher = Launcher(kind=TRAINING, settings=settings, sagemaker=sagemaker, s3=s3)
+    try:
+        arn = launcher.create(name, job)
+    except AlreadyStarted:  # a job of this name can only be this one
+        logs.info("training job was started before", job=name)
+        arn = (launcher.describe(name) or {})["TrainingJobArn"]
+    return {"statusCode": 202, "training_job": name, "arn": arn, "run": record.run}
+
+
+def by_hand(
+    payload: object, request_id: str, settings: LaunchSettings, sagemaker: Any, s3: Any, ssm: Any
+) -> dict[str, Any]:
+    """Start the training a payload asks for, or find it started.
+
+    Raises:
+        UserError: something about the request is wrong; nothing was started.
+    """
+    request = requests.parse(payload, with_hyperparameters=True)
+    explicit = checked_hyperparameters(request.hyperparameters)
+
+    def plan(name: str, recipe: Recipe, metrics: Metrics) -> Plan:
+        record = runs.RunRecord(
+            run=name,
+            kind="training",
+            request_id=request_id,
+            dataset=request.dataset,
+            code_prefix=settings.code_prefix,
+            recipe=recipe,
+            hyperparameters=explicit,
+        )
+        asked = {
+            key for table in ("model", "data", "training") for key in _keys(request.overrides.get(table))
+        }
+        final = {key: value for key, value in recipe.final.items() if key not in asked}
+        hyperparameters = {**recipe.hyperparameters, **final, **explicit}
+        champion = incumbent.model_url(settings, sagemaker, s3, ssm)
+        job = jobs.training_job(name, record, hyperparameters, metrics, settings, champion)
+        return Plan(record=record, job=job)
+
+    return Launcher(kind=TRAINING, settings=settings, sagemaker=sagemaker, s3=s3).launch(
+        request, request_id, plan
+    )
+
+
+def _keys(table: object) -> list[str]:
+    return list(table) if isinstance(table, Mapping) else []

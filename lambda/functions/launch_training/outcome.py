@@ -1,0 +1,107 @@
+"""What a tuning job's end leads to: its last training, or a message that says why there is none and how to
+go on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from functions.common import launching, logs, notify, runs
+from functions.common.environment import LaunchSettings
+from functions.common.errors import RunRecordMissing
+from functions.common.events import Event
+from functions.common.tuned import typed
+from functions.launch_training.launch import after_tuning
+
+
+def on_tuning_ended(
+    event: Event, settings: LaunchSettings, sagemaker: Any, s3: Any, ssm: Any
+) -> dict[str, Any]:
+    """Act on the end of the tuning job that an event names.
+
+    The event only says where to look: what counts is the job's state now, so a late or repeated event does
+    no harm. Returns what was done.
+    """
+    name = event.name("HyperParameterTuningJobName")
+    logs.bind(run=name, event=event.id)
+    description = launching.describe(
+        sagemaker.describe_hyper_parameter_tuning_job, HyperParameterTuningJobName=name
+    )
+    if description is None:
+        logs.warning("the event names a tuning job that does not exist")
+        return {"ignored": f"there is no tuning job {name}"}
+    try:
+        record = runs.read(s3, settings.artifacts_bucket, name)
+    except RunRecordMissing as error:
+        logs.info("not a tuning job of this project", reason=str(error))
+        return {"ignored": str(error)}
+    status = description["HyperParameterTuningJobStatus"]
+    if status in ("Completed", "Stopped") and runs.stopped(s3, settings.artifacts_bucket, name):
+        logs.info("the run was stopped", status=status)
+        return {"ignored": f"{name} was ended with classifier stop"}
+    if status == "Completed" and "TunedHyperParameters" in description.get("BestTrainingJob", {}):
+        return after_tuning(description, settings, sagemaker, s3, ssm)
+    if status not in ("Completed", "Failed", "Stopped"):
+        logs.info("tuning job has not ended", status=status)
+        return {"ignored": f"{name} is {status}"}
+    failed = _first_failure(sagemaker, name) if status == "Failed" else ""
+    return _tell(event, record, description, failed, settings, s3)
+
+
+def _tell(
+    event: Event,
+    record: runs.RunRecord,
+    description: Mapping[str, Any],
+    failed: str,
+    settings: LaunchSettings,
+    s3: Any,
+) -> dict[str, Any]:
+    """Mail that a tuning job ended without a last training."""
+    name, status = record.run, description["HyperParameterTuningJobStatus"]
+    if not notify.once(s3, settings.artifacts_bucket, f"runs/{name}/told-{status}.json", event.id):
+        return {"ignored": f"{name} {status} was told of before"}
+    best = description.get("BestTrainingJob", {})
+    request: dict[str, Any] = {"recipe": record.recipe.name, "dataset": record.dataset}
+    if "TunedHyperParameters" in best:
+        found = {**typed(best["TunedHyperParameters"]), **record.recipe.final}
+        go_on = f"To train with the best hyperparameters found so far ({best['TrainingJobName']}):"
+        command = notify.invoke_command(
+            f"{settings.project}-launch-training", {**request, "hyperparameters": found}
+        )
+    else:
+        go_on = "When the cause is put right, search again:"
+        command = notify.invoke_command(f"{settings.project}-launch-tuning", request)
+    notify.send(
+        settings.notification_topic_arn,
+        f"[{settings.project}] tuning job {name}: {status}",
+        f"The tuning job {name} (recipe {record.recipe.name}, data set {record.dataset}) ended as {status}, "
+        "so no model was trained from it.",
+        f"Why: {_reason(description)}{failed}",
+        f"{go_on}\n{command}",
+    )
+    return {"told": status, "run": name}
+
+
+def _first_failure(sagemaker: Any, name: str) -> str:
+    """What the first failed trial said, for the tuning job's own reason only says that none succeeded."""
+    trials = sagemaker.list_training_jobs_for_hyper_parameter_tuning_job(
+        HyperParameterTuningJobName=name, StatusEquals="Failed", SortBy="CreationTime", SortOrder="Ascending"
+    )["TrainingJobSummaries"]
+    for trial in trials:
+        if trial.get("FailureReason"):
+            return f"\n{trial['TrainingJobName']} said: {trial['FailureReason']}"
+    return ""
+
+
+def _reason(description: Mapping[str, Any]) -> str:
+    """AWS's reason, and what became of the trials."""
+    counters = description.get("TrainingJobStatusCounters", {})
+    trials = ", ".join(f"{counters[key]} {key}" for key in counters if counters[key]) or "none"
+    if description["HyperParameterTuningJobStatus"] == "Completed":
+        reason = "no trial reported the objective metric."
+    elif description["HyperParameterTuningJobStatus"] == "Stopped":
+        reason = "somebody stopped it, or it reached its longest run time."
+    else:
+        reason = description.get("FailureReason") or "AWS gives no reason; look at the trials' logs."
+    return f"{reason} Trials: {trials}."

@@ -1,0 +1,67 @@
+"""From a request to a running tuning job, the way `functions.common.launching` goes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from functions.common import jobs, requests, runs
+from functions.common.environment import LaunchSettings
+from functions.common.errors import InvalidRecipe
+from functions.common.launching import TUNING, Launcher, Metrics, Plan, describe
+from functions.common.recipe import Recipe
+from functions.common.recipe_tuning import Tuning
+
+_ENDED = ("Completed", "Failed", "Stopped")
+
+
+def launch(
+    payload: object, request_id: str, settings: LaunchSettings, sagemaker: Any, s3: Any
+) -> dict[str, Any]:
+    """Start the tuning job a payload asks for, or find it running.
+
+    Raises:
+        UserError: something about the request is wrong; nothing was started.
+    """
+    request = requests.parse(payload, with_hyperparameters=False)
+
+    def plan(name: str, recipe: Recipe, metrics: Metrics) -> Plan:
+        tuning = recipe.tuning
+        if tuning is None or not tuning.ranges:
+            raise InvalidRecipe(
+                f"{recipe.source} leaves nothing to search: give it [tuning] and at least one "
+                "[tuning.ranges.*], or train it directly with launch-training"
+            )
+        _check_parents(tuning, sagemaker)
+        record = runs.RunRecord(
+            run=name,
+            kind="tuning",
+            request_id=request_id,
+            dataset=request.dataset,
+            code_prefix=settings.code_prefix,
+            recipe=recipe,
+        )
+        return Plan(record=record, job=jobs.tuning_job(name, record, tuning, metrics, settings))
+
+    return Launcher(kind=TUNING, settings=settings, sagemaker=sagemaker, s3=s3).launch(
+        request, request_id, plan
+    )
+
+
+def _check_parents(tuning: Tuning, sagemaker: Any) -> None:
+    """The tuning jobs a search starts warm from are there, have ended, and sought the same."""
+    for name in tuning.warm_start:
+        found = describe(sagemaker.describe_hyper_parameter_tuning_job, HyperParameterTuningJobName=name)
+        where = f'[tuning] warm_start: the tuning job "{name}"'
+        if found is None:
+            raise InvalidRecipe(f"{where} does not exist (classifier status lists those that do)")
+        if found["HyperParameterTuningJobStatus"] not in _ENDED:
+            raise InvalidRecipe(
+                f"{where} is {found['HyperParameterTuningJobStatus']}; one that has ended is needed"
+            )
+        objective = found["HyperParameterTuningJobConfig"]["HyperParameterTuningJobObjective"]
+        theirs = objective["Type"].lower(), objective["MetricName"]
+        if theirs != (tuning.direction, tuning.objective):
+            raise InvalidRecipe(
+                f"{where} was to {theirs[0]} {theirs[1]}, this one is to {tuning.direction} "
+                f"{tuning.objective}; they have to be the same"
+            )

@@ -1,0 +1,260 @@
+"""What a person, the idle guard or a request may ask for: sleep, wake, back to the version before, and
+another try of a model that waits.
+
+Each is one more decision in the champion's history (common/champion.py), which the reconciler then carries
+out; so it can be repeated, and what it cannot do it says before anything is written. `model` in a request
+names the champion that the caller has seen: when it is another by now, the request is refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from functions.common import champion, launching, logs
+from functions.common.champion import NONE, Decision
+from functions.common.decisions import Code, Reason, package_text
+from functions.common.environment import PromoteSettings
+from functions.common.errors import InvalidPayload, UserError, listed
+from functions.common.recipe_keys import shown
+
+APPROVED, REJECTED = "Approved", "Rejected"
+SLEEP, RETRY = "sleep", "retry"
+_KEYS = ("action", "why", "model", "code")
+_SLEEP_CODES = (Code.ASKED_TO_SLEEP, Code.IDLE, Code.SCHEDULED)
+
+
+class NoModel(UserError):
+    """There is no champion to act on."""
+
+    status = 409
+
+
+class NoPredecessor(UserError):
+    """There is no earlier version to go back to."""
+
+    status = 409
+
+
+class NotApproved(UserError):
+    """The model to serve was rejected or deleted."""
+
+    status = 409
+
+
+class NothingWaits(UserError):
+    """There is no model that waits to be tried again."""
+
+    status = 409
+
+
+class OtherChampion(UserError):
+    """The champion is not the one the caller has seen."""
+
+    status = 409
+
+
+@dataclass(frozen=True)
+class Clients:
+    """The services this function talks to."""
+
+    sagemaker: Any
+    ssm: Any
+    cloudformation: Any
+    quotas: Any
+
+
+@dataclass(frozen=True)
+class Request:
+    """`{"action": "sleep" | "wake" | "rollback" | "retry", "why"?, "model"?}`; to sleep also
+    `"code"?: "asked-to-sleep" | "idle" | "scheduled"`, for who asks.
+    """
+
+    action: str
+    reason: Reason
+    model: str
+
+
+def parse(payload: object) -> Request | None:
+    """The request in a payload, or None for `{}`, which asks for a comparison only.
+
+    Raises:
+        InvalidPayload: something else.
+    """
+    if not isinstance(payload, Mapping):
+        raise InvalidPayload(f"the payload has to be a JSON object, not {shown(payload)}")
+    unknown = [shown(str(key)) for key in payload if key not in _KEYS][:5]
+    if unknown or not all(isinstance(value, str) for value in payload.values()):
+        raise InvalidPayload(f"the payload has {listed(unknown)}; allowed are the texts {listed(_KEYS)}")
+    if not payload:
+        return None
+    action = payload.get("action")
+    if action not in _DO:
+        raise InvalidPayload(f"action = {shown(action)}; allowed are {listed(_DO)}")
+    reason = Reason(_code(str(action), payload.get("code")), payload.get("why", "asked for"))
+    return Request(str(action), reason, payload.get("model", ""))
+
+
+def _code(action: str, given: str | None) -> Code:
+    if given is None:
+        return _CODES[action]
+    if action != SLEEP or given not in _SLEEP_CODES:
+        raise InvalidPayload(
+            f"code = {shown(given)}; allowed are, with the action {SLEEP} only: {listed(_SLEEP_CODES)}"
+        )
+    return Code(given)
+
+
+def decide(request: Request, settings: PromoteSettings, clients: Clients) -> str:
+    """Write the decision that a request asks for, unless it holds already; what was decided, in words.
+
+    Raises:
+        UserError: it cannot be done; nothing was written.
+    """
+    now = champion.settle(clients.ssm, settings.champion_parameter)
+    if request.model and request.model != now.model:
+        raise OtherChampion(f"{request.model} is not the champion any more; {now.model} is")
+    if now.model == NONE and request.action != RETRY:
+        raise NoModel("there is no model yet; tune or train one, and approve it")
+    did = _DO[request.action](now, request.reason, settings, clients)
+    logs.info(
+        "asked",
+        action=request.action,
+        code=request.reason.code,
+        why=request.reason.why,
+        did=did,
+        champion=now.model,
+    )
+    return did
+
+
+def leave_rejected(now: Decision, time: str, settings: PromoteSettings, clients: Clients) -> str:
+    """Leave a champion that was rejected while it served: the one before it, or none, takes its place."""
+    before = predecessor(now, settings, clients) or NONE
+    reason = Reason(Code.REJECTED, "the champion was rejected")
+    _replace(now, before, max(time, now.time), reason, settings, clients)
+    return f"the champion was rejected; back to {before}"
+
+
+def predecessor(now: Decision, settings: PromoteSettings, clients: Clients) -> str | None:
+    """The last champion before this one that the registry still has as Approved."""
+    for each in reversed(champion.history(clients.ssm, settings.champion_parameter)):
+        if each.model in (NONE, now.model):
+            continue
+        found = package(each.model, settings, clients)
+        if found is not None and found["ModelApprovalStatus"] == APPROVED:
+            return each.model
+    return None
+
+
+def package(arn: str, settings: PromoteSettings, clients: Clients) -> Mapping[str, Any] | None:
+    """The registry's description of a package, or None when this project has none of that ARN.
+
+    Of others it is not even asked: this function may not look at them, and a person may have put any ARN into
+    the parameter.
+    """
+    if f":model-package/{settings.model_package_group}/" not in arn:
+        return None
+    return launching.describe(clients.sagemaker.describe_model_package, ModelPackageName=arn)
+
+
+def _sleep(now: Decision, reason: Reason, settings: PromoteSettings, clients: Clients) -> str:
+    if now.asleep:
+        return "it sleeps already"
+    parameter, time = settings.champion_parameter, max(champion.now(), now.time)
+    champion.decide(
+        clients.ssm, parameter, NONE, time, reason, asleep=now.model, since=now.since, waiting=now.waits
+    )
+    return f"{now.model} goes to sleep"
+
+
+def _wake(now: Decision, reason: Reason, settings: PromoteSettings, clients: Clients) -> str:
+    if not now.asleep:
+        return "it is awake already"
+    found = package(now.model, settings, clients)
+    status = found["ModelApprovalStatus"] if found else "deleted"
+    if status != APPROVED:
+        raise NotApproved(
+            f"the model that sleeps, {now.model}, is {status} by now; approve it again, or another version"
+        )
+    parameter, time = settings.champion_parameter, max(champion.now(), now.time)
+    champion.decide(clients.ssm, parameter, now.model, time, reason, since=now.since, waiting=now.waits)
+    return f"{now.model} wakes up"
+
+
+def _retry(now: Decision, reason: Reason, settings: PromoteSettings, clients: Clients) -> str:
+    waits = now.waits
+    if waits is None:
+        raise NothingWaits("no model waits to be tried again; classifier status tells how things stand")
+    if not still_approved(waits.package, settings, clients):
+        raise NotApproved(
+            f"{waits.package} waits, but is not Approved any more; approve it again, or another"
+        )
+    try_again(now, reason, settings, clients)
+    return f"{waits.package} is tried again"
+
+
+def still_approved(arn: str, settings: PromoteSettings, clients: Clients) -> bool:
+    """Whether the registry has a package of this project as Approved."""
+    found = package(arn, settings, clients)
+    return found is not None and found["ModelApprovalStatus"] == APPROVED
+
+
+def try_again(now: Decision, reason: Reason, settings: PromoteSettings, clients: Clients) -> Decision:
+    """Make the model that waits the champion again; the decision that counts then.
+
+    It takes the time of the decision that failed: whatever was decided since stays newer.
+    """
+    if now.waits is None:
+        return now
+    return champion.decide(
+        clients.ssm,
+        settings.champion_parameter,
+        now.waits.package,
+        now.time,
+        reason,
+        since=now.since,
+        waiting=now.waits,
+    )
+
+
+def _roll_back(now: Decision, reason: Reason, settings: PromoteSettings, clients: Clients) -> str:
+    before = predecessor(now, settings, clients)
+    if before is None:
+        raise NoPredecessor(
+            f"{now.model} has no predecessor that is still Approved in the registry, so there is nothing to "
+            "go back to; approve another version, or let it sleep"
+        )
+    _replace(now, before, max(champion.now(), now.time), reason, settings, clients)
+    # Only now, so that a crash in between leaves a champion that is approved. Its event changes nothing more.
+    clients.sagemaker.update_model_package(
+        ModelPackageArn=now.model,
+        ModelApprovalStatus=REJECTED,
+        ApprovalDescription=package_text(Reason(reason.code, f"taken back to {before}: {reason.why}")),
+    )
+    return f"back from {now.model} to {before}"
+
+
+def _replace(
+    now: Decision, before: str, time: str, reason: Reason, settings: PromoteSettings, clients: Clients
+) -> None:
+    """Another model in the champion's place, asleep when the champion sleeps."""
+    sleeps = now.asleep and before != NONE
+    champion.decide(
+        clients.ssm,
+        settings.champion_parameter,
+        NONE if sleeps else before,
+        time,
+        reason,
+        asleep=before if sleeps else "",
+    )
+
+
+_DO = {SLEEP: _sleep, "wake": _wake, "rollback": _roll_back, RETRY: _retry}
+_CODES = {
+    SLEEP: Code.ASKED_TO_SLEEP,
+    "wake": Code.WOKEN,
+    "rollback": Code.ROLLED_BACK,
+    RETRY: Code.RETRIED,
+}

@@ -1,0 +1,129 @@
+"""The Serving stack as promote-model sees it: what it serves, whether it can be updated, how its last update
+went.
+
+Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_UpdateStack.html
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Any
+
+from functions.common import sentences
+from functions.common.champion import Decision
+from functions.common.clients import error_code
+
+OUTPUT = "Champion"
+"""The stack's output with the package it was last deployed with, or `none`."""
+
+_UPDATABLE = ("CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE", "IMPORT_COMPLETE")
+
+
+@dataclass(frozen=True)
+class Stack:
+    """The stack now. A rolled-back stack shows the outputs it had before the update."""
+
+    id: str
+    status: str
+    serving: str
+    parameters: tuple[str, ...]
+    capabilities: tuple[str, ...]
+
+    @property
+    def busy(self) -> bool:
+        """An update is under way; its end sends an event."""
+        return self.status.endswith("_IN_PROGRESS")
+
+    @property
+    def updatable(self) -> bool:
+        return self.status in _UPDATABLE
+
+    @property
+    def rolled_back(self) -> bool:
+        return self.status == "UPDATE_ROLLBACK_COMPLETE"
+
+
+@dataclass(frozen=True)
+class LastUpdate:
+    """The stack's last update: whose it was, and the first thing that failed in it."""
+
+    token: str
+    reason: str
+
+
+def describe(cloudformation: Any, name: str) -> Stack | None:
+    """The stack, or None when it is not deployed."""
+    try:
+        found = cloudformation.describe_stacks(StackName=name)["Stacks"][0]
+    except cloudformation.exceptions.ClientError as error:
+        if sentences.no_such_stack(error):
+            return None
+        raise
+    outputs = {each["OutputKey"]: each["OutputValue"] for each in found.get("Outputs", [])}
+    return Stack(
+        id=found["StackId"],
+        status=found["StackStatus"],
+        serving=outputs.get(OUTPUT, ""),
+        parameters=tuple(each["ParameterKey"] for each in found.get("Parameters", [])),
+        capabilities=tuple(found.get("Capabilities", [])),
+    )
+
+
+def token_of(decision: Decision) -> str:
+    """The request token of the update that carries out a decision: how its own failure is told from
+    others'.
+    """
+    return f"promote-v{decision.version}-{sha256(decision.package.encode()).hexdigest()[:16]}"
+
+
+def update(cloudformation: Any, stack: Stack, token: str) -> str:
+    """Let CloudFormation read the parameter anew: `started`, `unchanged` or `busy`.
+
+    The stack keeps its template, its other parameters and the role it was made with.
+    """
+    try:
+        cloudformation.update_stack(
+            StackName=stack.id,
+            UsePreviousTemplate=True,
+            Parameters=[{"ParameterKey": key, "UsePreviousValue": True} for key in stack.parameters],
+            Capabilities=list(stack.capabilities),
+            ClientRequestToken=token,
+        )
+    except cloudformation.exceptions.ClientError as error:
+        if sentences.no_updates(error):
+            return "unchanged"
+        if sentences.stack_is_busy(error) or error_code(error) == "TokenAlreadyExistsException":
+            return "busy"
+        raise
+    return "started"
+
+
+def left_behind(cloudformation: Any, stack: Stack) -> list[str]:
+    """What the last update could not delete, each with the reason."""
+    left: list[str] = []
+    for page in cloudformation.get_paginator("describe_stack_events").paginate(StackName=stack.id):
+        for event in page["StackEvents"]:
+            of_stack = event.get("PhysicalResourceId") == stack.id
+            if of_stack and event["ResourceStatus"] == "UPDATE_IN_PROGRESS":
+                return left
+            if event["ResourceStatus"] == "DELETE_FAILED" and not of_stack:
+                left.append(
+                    f"{event['LogicalResourceId']} ({event.get('ResourceStatusReason', 'no reason')})"
+                )
+    return left
+
+
+def last_update(cloudformation: Any, stack: Stack) -> LastUpdate:
+    """The last update, read from the stack's events, which come newest first."""
+    reason = "CloudFormation gives no reason"
+    for page in cloudformation.get_paginator("describe_stack_events").paginate(StackName=stack.id):
+        for event in page["StackEvents"]:
+            of_stack = event.get("PhysicalResourceId") == stack.id
+            if of_stack and event["ResourceStatus"] == "UPDATE_IN_PROGRESS":
+                return LastUpdate(token=event.get("ClientRequestToken", ""), reason=reason)
+            failed = event["ResourceStatus"].endswith("_FAILED")
+            why = event.get("ResourceStatusReason", "")
+            if failed and not of_stack and why and not sentences.was_cancelled(why):
+                reason = f"{event['LogicalResourceId']}: {why}"
+    return LastUpdate(token="", reason=reason)

@@ -1,0 +1,92 @@
+"""What the rules found while a model was trained, told when its recipe asked for that ([debug] on_trigger =
+"notify" or "stop"): to programs as an event on the account's default bus, to people as a mail.
+
+The job itself runs without a network and cannot tell anybody; it leaves its findings in evaluation.json.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from functions.common import notify
+from functions.common.clients import client
+from functions.common.environment import RegisterSettings
+from functions.common.errors import EventRefused
+from functions.common.events import Event
+
+DETAIL_TYPE = "Training Rule Triggered"
+"""The event's detail-type; its source is the project's name."""
+
+_MOST = 20
+_LENGTH = 600
+_FIELDS = ("rule", "step", "message", "change", "gain", "how")
+
+
+def tell(event: Event, job: Mapping[str, Any], raw: bytes, settings: RegisterSettings, s3: Any) -> bool:
+    """Tell what the rules of a training job found, once; whether there was something to tell.
+
+    Args:
+        event: the job's end.
+        job: its description.
+        raw: its evaluation.json, already read as JSON once; what it says of findings is not believed blindly.
+
+    Raises:
+        EventRefused: EventBridge did not take the event; the repeated call tells both again.
+    """
+    found = json.loads(raw).get("findings")
+    if not isinstance(found, dict) or found.get("on_trigger") not in ("notify", "stop"):
+        return False
+    listed = found.get("findings")
+    told = (
+        [_told(each) for each in listed[:_MOST] if isinstance(each, dict)] if isinstance(listed, list) else []
+    )
+    if not told:
+        return False
+    name = str(job["TrainingJobName"])
+    if notify.once(s3, settings.artifacts_bucket, f"runs/{name}/told-findings.json", event.id):
+        _put(job, {"training_job": name, "on_trigger": found["on_trigger"], "findings": told}, settings)
+        notify.send(
+            settings.notification_topic_arn,
+            f"[{settings.project}] rules triggered in training job {name}",
+            f"While {name} was trained, its rules found:",
+            *(_paragraph(each) for each in told),
+            f"The whole report: classifier report {name}",
+        )
+    return True
+
+
+def _put(job: Mapping[str, Any], detail: dict[str, Any], settings: RegisterSettings) -> None:
+    """The event, with the rules' names in a list, so that a pattern can ask for one of them."""
+    entry = {
+        "Source": settings.project,
+        "DetailType": DETAIL_TYPE,
+        "Resources": [job["TrainingJobArn"]],
+        # Not escaped to ASCII, which takes up to three times the bytes: an entry may have 256 KiB.
+        "Detail": json.dumps(
+            {**detail, "rules": [each.get("rule") for each in detail["findings"]]}, ensure_ascii=False
+        ),
+    }
+    answer = client("events").put_events(Entries=[entry])
+    if answer["FailedEntryCount"]:  # it raises nothing
+        refused = answer["Entries"][0]
+        raise EventRefused(f"{refused.get('ErrorCode')}: {refused.get('ErrorMessage')}")
+
+
+def _told(finding: Mapping[str, Any]) -> dict[str, Any]:
+    """What is passed on of a finding: its own fields, none of them long."""
+    return {
+        key: value if isinstance(value, int) else str(value)[:_LENGTH]
+        for key in _FIELDS
+        if (value := finding.get(key)) is not None
+    }
+
+
+def _paragraph(finding: Mapping[str, Any]) -> str:
+    how = f" ({finding['how']})" if finding.get("how") else ""
+    gain = f"\nWhat that could gain: {finding['gain']}{how}" if finding.get("gain") else ""
+    return (
+        f"{finding.get('rule')} at step {finding.get('step')}: {finding.get('message')}\n"
+        f"What to change: {finding.get('change')}{gain}"
+    )

@@ -1,0 +1,89 @@
+"""The serving images that the registry needs, told to ECR by tags: one for each version that runs in one.
+
+ECR's lifecycle rules know tags and ages, and nothing of the registry. An image with such a tag is kept for
+good; the tag goes when its version has gone from the registry, and the image then with its age.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from functions.common import logs
+from functions.common.clients import error_code
+from functions.common.environment import RegisterSettings
+
+_AT_ONCE = 100
+"""Image ids in one request: https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_BatchDeleteImage.html"""
+
+
+def agree(sagemaker: Any, ecr: Any, package_arn: str, settings: RegisterSettings) -> None:
+    """Tag the image of a version, and take away the tags of versions that are gone.
+
+    Said twice it changes nothing. Without a repository of the project's own there is nothing to keep.
+    """
+    if not settings.serving_repository:
+        return
+    _keep(ecr, sagemaker.describe_model_package(ModelPackageName=package_arn), settings)
+    _let_go(sagemaker, ecr, settings)
+
+
+def _keep(ecr: Any, package: Mapping[str, Any], settings: RegisterSettings) -> None:
+    image = package["InferenceSpecification"]["Containers"][0]["Image"]
+    repository, image_id = _parts(image)
+    if repository != settings.serving_repository:
+        return
+    found = ecr.batch_get_image(repositoryName=repository, imageIds=[image_id])["images"]
+    if not found:
+        logs.warning("the image of a registered model is gone", image=image)
+        return
+    tag = f"{settings.image_tag_prefix}{_version(package['ModelPackageArn'])}"
+    try:
+        ecr.put_image(
+            repositoryName=repository,
+            imageManifest=found[0]["imageManifest"],
+            imageManifestMediaType=found[0]["imageManifestMediaType"],
+            imageTag=tag,
+        )
+    except Exception as error:
+        # It has the tag already; or a thousand of them, each of which keeps it.
+        if error_code(error) not in ("ImageAlreadyExistsException", "LimitExceededException"):
+            raise
+
+
+def _let_go(sagemaker: Any, ecr: Any, settings: RegisterSettings) -> None:
+    repository, prefix = settings.serving_repository, settings.image_tag_prefix
+    # The tags first: one that is put meanwhile is of a version that was registered before it.
+    tags = [tag for tag in _tags(ecr, repository) if tag.startswith(prefix)]
+    pages = sagemaker.get_paginator("list_model_packages").paginate(
+        ModelPackageGroupName=settings.model_package_group
+    )
+    registered = {
+        _version(each["ModelPackageArn"]) for page in pages for each in page["ModelPackageSummaryList"]
+    }
+    gone = [tag for tag in tags if tag.removeprefix(prefix) not in registered]
+    for start in range(0, len(gone), _AT_ONCE):
+        ids = [{"imageTag": tag} for tag in gone[start : start + _AT_ONCE]]
+        ecr.batch_delete_image(repositoryName=repository, imageIds=ids)
+    if gone:
+        logs.info("images of models that are gone are no longer kept", tags=gone)
+
+
+def _tags(ecr: Any, repository: str) -> Iterator[str]:
+    for page in ecr.get_paginator("describe_images").paginate(repositoryName=repository):
+        for image in page["imageDetails"]:
+            yield from image.get("imageTags", [])
+
+
+def _parts(image: str) -> tuple[str, dict[str, str]]:
+    """`<registry>/<name>:<tag>` or `<registry>/<name>@<digest>`: the name, and the image's id for ECR."""
+    path = image.partition("/")[2]
+    name, _, digest = path.partition("@")
+    if digest:
+        return name, {"imageDigest": digest}
+    name, _, tag = name.partition(":")
+    return name, {"imageTag": tag}
+
+
+def _version(package_arn: str) -> str:
+    return package_arn.rsplit("/", 1)[-1]

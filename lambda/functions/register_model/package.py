@@ -1,0 +1,183 @@
+"""The registry's side: find a training's package, read the champion's, build the request for a new one.
+
+Source: https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_CreateModelPackage.html
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from hashlib import sha256
+from typing import Any
+
+from functions.common import champion as decisions
+from functions.common import launching
+from functions.common.environment import RegisterSettings
+from functions.common.errors import EvaluationInvalid
+from functions.common.evaluation import MAX_EVALUATION_BYTES, Evaluation, parse
+from functions.common.storage import read_object
+from functions.register_model.gate import Champion, Verdict
+
+CONTENT_TYPES = ("image/jpeg", "image/png", "image/webp", "application/x-image", "application/octet-stream")
+_METADATA_LENGTH = 256
+_DESCRIPTION_LENGTH = 1024
+
+
+def find(sagemaker: Any, group: str, job: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The package made of a training job before, or None.
+
+    A list shows descriptions but no metadata, so the description begins with the training job's name.
+    """
+    pages = sagemaker.get_paginator("list_model_packages").paginate(
+        ModelPackageGroupName=group, CreationTimeAfter=job["CreationTime"]
+    )
+    for page in pages:
+        for each in page["ModelPackageSummaryList"]:
+            if str(each.get("ModelPackageDescription", "")).startswith(_prefix(job["TrainingJobName"])):
+                found: dict[str, Any] = each
+                return found
+    return None
+
+
+def champion(sagemaker: Any, ssm: Any, s3: Any, settings: RegisterSettings) -> Champion | None:
+    """The model that serves or sleeps now, or None when there is none."""
+    arn = decisions.current(ssm, settings.champion_parameter).model
+    if arn == decisions.NONE:
+        return None
+    # Deleted from the registry it may still be serving.
+    package = launching.describe(sagemaker.describe_model_package, ModelPackageName=arn) or {}
+    metadata = package.get("CustomerMetadataProperties", {})
+    try:
+        accuracy = float(metadata["test_accuracy"])
+    except (KeyError, ValueError):
+        accuracy = None
+    told = _evaluation(s3, settings.artifacts_bucket, metadata.get("training_job", ""))
+    return Champion(
+        version=arn.rsplit("/", 1)[-1],
+        training_job=metadata.get("training_job", ""),
+        accuracy=accuracy,
+        fingerprint=metadata.get("test_fingerprint", ""),
+        labels=told.labels if told else (),
+        predicted=told.predicted if told else (),
+    )
+
+
+def _evaluation(s3: Any, bucket: str, training_job: str) -> Evaluation | None:
+    """The registry's copy of a model's evaluation, or None when it is gone or cannot be read."""
+    if not training_job:
+        return None
+    key = evaluation_key(training_job)
+    raw = read_object(s3, bucket, key, MAX_EVALUATION_BYTES)
+    try:
+        return parse(raw, f"s3://{bucket}/{key}") if raw is not None else None
+    except EvaluationInvalid:
+        return None
+
+
+def request(
+    job: Mapping[str, Any],
+    facts: Mapping[str, str],
+    evaluation: Evaluation,
+    verdict: Verdict,
+    settings: RegisterSettings,
+) -> dict[str, Any]:
+    """The CreateModelPackage request.
+
+    Its client token is made of the training job's name, so a repeated request makes no second package. No
+    tags: a version has its group's.
+
+    Args:
+        job: DescribeTrainingJob's answer.
+        facts: `run`, `recipe` and `dataset` of the training.
+    """
+    name = job["TrainingJobName"]
+    metadata = {
+        "training_job": name,
+        **facts,
+        "test_accuracy": repr(evaluation.accuracy),  # all digits: the next candidate is compared with it
+        "test_fingerprint": evaluation.fingerprint,
+        "verdict": verdict.reason,
+        # `classifier up` reads it when the endpoint's flavour changes (cli/live/image.py).
+        "image_target": settings.serving_image_target,
+        **_numbers(verdict),
+    }
+    return {
+        "ModelPackageGroupName": settings.model_package_group,
+        "ModelPackageDescription": _description(f"{_prefix(name)}{verdict.reason}"),
+        "ModelApprovalStatus": approval(verdict, settings),
+        "InferenceSpecification": {
+            "Containers": [
+                {
+                    "Image": settings.serving_image,
+                    "ModelDataUrl": job["ModelArtifacts"]["S3ModelArtifacts"],
+                }
+            ],
+            "SupportedContentTypes": list(CONTENT_TYPES),
+            "SupportedResponseMIMETypes": ["application/json"],
+            # No instance types: a version may leave them out, and it has to run on another one tomorrow.
+        },
+        "ModelMetrics": {
+            "ModelQuality": {
+                "Statistics": {
+                    "ContentType": "application/json",
+                    "S3Uri": f"s3://{settings.artifacts_bucket}/{evaluation_key(name)}",
+                }
+            }
+        },
+        "Domain": "COMPUTER_VISION",
+        "Task": "IMAGE_CLASSIFICATION",
+        "CustomerMetadataProperties": {key: _metadata_text(value) for key, value in metadata.items()},
+        "ClientToken": sha256(name.encode()).hexdigest()[:36],
+    }
+
+
+def approval(verdict: Verdict, settings: RegisterSettings) -> str:
+    """The approval status a verdict leads to under the setting `approval`."""
+    if not verdict.passed:
+        return "Rejected"
+    return "Approved" if settings.approval == "auto" else "PendingManualApproval"
+
+
+def _numbers(verdict: Verdict) -> dict[str, str]:
+    """What the verdict rests on, as far as it was measured."""
+    found = {
+        "mcnemar_p": verdict.numbers.get("mcnemar", {}).get("p"),
+        "compared_with": verdict.numbers.get("champion"),
+        "lowest_class_recall": verdict.numbers.get("lowest_class_recall"),
+        "latency_ms": verdict.numbers.get("latency_ms"),
+        "size_mb": verdict.numbers.get("size_mb"),
+    }
+    return {
+        key: f"{value:.4g}" if isinstance(value, float) else str(value)
+        for key, value in found.items()
+        if value is not None
+    }
+
+
+def verdict_key(training_job: str) -> str:
+    """Where the verdict with all its numbers lies in the artifacts bucket."""
+    return f"runs/{training_job}/verdict.json"
+
+
+def evaluation_key(training_job: str) -> str:
+    """Where the registry's copy of the evaluation lies in the artifacts bucket."""
+    return f"runs/{training_job}/evaluation.json"
+
+
+def reason(description: str, training_job: str) -> str:
+    """The verdict's reason in a package's description."""
+    return description.removeprefix(_prefix(training_job))
+
+
+def _prefix(training_job: str) -> str:
+    return f"{training_job}: "
+
+
+def _description(text: str) -> str:
+    """The text in what a description may have: no control characters, at most 1024."""
+    return "".join(each if each.isprintable() else "-" for each in text)[:_DESCRIPTION_LENGTH]
+
+
+def _metadata_text(value: str) -> str:
+    """The value in the characters that metadata may have (letters, digits, spaces and _.:/=+-@)."""
+    return re.sub(r"[^\w \-.:/=+@]", "-", value)[:_METADATA_LENGTH] or "-"

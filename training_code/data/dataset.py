@@ -1,0 +1,186 @@
+"""The pictures of a job, decoded once: from three splits of class folders to squares of pixels.
+
+`find` lists the files and checks that each split has every class; `load` decodes them (`decoding`). What
+cannot be decoded is skipped, counted and listed, and only too much of it ends the job.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from training_code.config import Config
+from training_code.data import files as picture_files
+from training_code.data.decoding import Decoder, Known
+from training_code.data.files import Files
+from training_code.data.pictures import SUFFIXES, Transform
+from training_code.data.split import Split, Squares
+from training_code.distributed.process_group import ALONE, World
+from training_code.errors import UnusableDataset
+from training_code.log import say
+from training_code.seeds import generator
+from training_code.stopping import StopSignal
+
+
+@dataclass(frozen=True)
+class Found:
+    """The files there are to train on, and the classes in the order of their index."""
+
+    classes: tuple[str, ...]
+    files: Mapping[str, Files]
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """All three splits, the classes in the order of their index, and how pictures become input."""
+
+    classes: tuple[str, ...]
+    transform: Transform
+    train: Split
+    valid: Split
+    test: Split
+
+    @property
+    def splits(self) -> tuple[Split, Split, Split]:
+        return self.train, self.valid, self.test
+
+    @property
+    def leaked(self) -> int:
+        """How many test pictures are byte for byte among the training pictures."""
+        return len(self.test.digests & self.train.digests)
+
+    def describe(self) -> dict[str, dict[str, object]]:
+        """Counts and fingerprints for the model's papers."""
+        return {
+            split.name: {
+                "count": len(split),
+                "fingerprint": split.fingerprint,
+                "skipped": len(split.skipped),
+            }
+            for split in self.splits
+        }
+
+
+def find(folders: Mapping[str, Path], config: Config) -> Found:
+    """List the files of train, valid and test, and take the share of the training pictures asked for.
+
+    Raises:
+        UnusableDataset: classes missing, empty or too few; a packed split that cannot be read.
+    """
+    found = {name: picture_files.find(folder) for name, folder in folders.items()}
+    classes = _common_classes({name: each.by_class for name, each in found.items()})
+    train = found["train"]
+    found["train"] = Files(train.folder, _share(train.by_class, config), train.packed)
+    return Found(classes, found)
+
+
+def load(
+    found: Found, config: Config, stop: StopSignal, known: Known | None = None, world: World = ALONE
+) -> Dataset:
+    """Decode the pictures.
+
+    Args:
+        found: what there is.
+        config: image size, augmentation and how much may be skipped are used.
+        stop: looked at while decoding.
+        known: asked before a split is decoded; then every file is read twice, to know its fingerprint first.
+        world: the processes that do it together; each gets the whole.
+
+    Raises:
+        UnusableDataset: too many pictures damaged.
+        OutOfMemory: the decoded pictures fit neither onto the disk nor into memory.
+        Stopped: the job was told to stop.
+    """
+    transform = Transform.of_size(config.image_size)
+
+    def split(name: str) -> Split:
+        roomy = name == "train" and config.crops
+        of_class = found.files[name].by_class
+        names = [f"{label}/{file}" for label in found.classes for file in of_class[label]]
+        decoder = Decoder(name, found.files[name], names, Squares(transform, roomy), stop, world)
+        decoded = decoder.split(found.classes, known)
+        _check_skipped(decoded, found.classes, config.max_skipped)
+        return decoded
+
+    return Dataset(found.classes, transform, split("train"), split("valid"), split("test"))
+
+
+def _common_classes(files: Mapping[str, Mapping[str, list[str]]]) -> tuple[str, ...]:
+    """The classes, if every split has pictures of each of them."""
+    classes = sorted({label for split in files.values() for label in split})
+    if not classes:
+        raise UnusableDataset(
+            "there is no class folder in train, valid and test; pictures belong into one folder per class: "
+            "train/<class>/<picture>"
+        )
+    if len(classes) == 1:
+        raise UnusableDataset(f"there is only one class, {classes[0]!r}; telling apart takes two or more")
+    for split, by_class in files.items():
+        without = [label for label in classes if not by_class.get(label)]
+        if without:
+            raise UnusableDataset(
+                f"the split {split!r} has no picture of {_listed(without)}; every class needs pictures in "
+                f"train, valid and test (files count that end in {' '.join(sorted(SUFFIXES))})"
+            )
+    return tuple(classes)
+
+
+def _share(by_class: Mapping[str, list[str]], config: Config) -> dict[str, list[str]]:
+    """The same share of each class's training pictures, at least one, drawn by the seed."""
+    if config.train_fraction == 1.0:
+        return dict(by_class)
+    taken: dict[str, list[str]] = {}
+    for position, (label, names) in enumerate(sorted(by_class.items())):
+        count = max(1, round(len(names) * config.train_fraction))
+        order = torch.randperm(len(names), generator=generator(config.seed, "share", position))
+        taken[label] = sorted(names[index] for index in order[:count].tolist())
+    return taken
+
+
+def _check_skipped(split: Split, classes: tuple[str, ...], most: float) -> None:
+    if not split.skipped:
+        return
+    first = f"{split.skipped[0].file}: {split.skipped[0].reason}"
+    count = len(split) + len(split.skipped)
+    if len(split.skipped) > count * most:
+        raise UnusableDataset(
+            f"{len(split.skipped)} of {count} pictures of the split {split.name!r} cannot be used, more than "
+            f"{most:.0%} (max_skipped); the first is {first}"
+        )
+    left = Counter(split.labels.tolist())
+    without = [label for position, label in enumerate(classes) if not left[position]]
+    if without:
+        raise UnusableDataset(
+            f"no usable picture is left of {_listed(without)} in the split {split.name!r}; "
+            f"the first skipped is {first}"
+        )
+
+
+def _listed(labels: list[str], most: int = 5) -> str:
+    shown = ", ".join(repr(label) for label in labels[:most])
+    return shown if len(labels) <= most else f"{shown} and {len(labels) - most} more"
+
+
+def announce(dataset: Dataset, most: int = 20) -> None:
+    """Say in the log what there is to train on, what was left out, and what makes learning hard."""
+    counts = ", ".join(f"{len(split)} {split.name}" for split in dataset.splits)
+    print(f"{counts} pictures in {len(dataset.classes)} classes", flush=True)
+    skipped = [each for split in dataset.splits for each in split.skipped]
+    for each in skipped[:most]:
+        say(f"skipped {each.file}: {each.reason}")
+    if len(skipped) > most:
+        print(f"skipped {len(skipped) - most} more", flush=True)
+    if dataset.leaked:
+        print(f"warning: {dataset.leaked} test pictures are also training pictures", flush=True)
+    of_class = torch.bincount(dataset.train.labels, minlength=len(dataset.classes)).tolist()
+    single = [label for label, count in zip(dataset.classes, of_class, strict=True) if count == 1]
+    if single:
+        print(
+            f"warning: one single training picture of {_listed(single)}; a network learns that picture, "
+            f"not the class",
+            flush=True,
+        )

@@ -1,0 +1,1 @@
+"""What a job runs on: one machine's cores and GPUs, and the processes that train one network together."""

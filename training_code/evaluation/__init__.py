@@ -1,0 +1,1 @@
+"""What came out: scores, the comparison with the champion, the serving form, the artifact."""

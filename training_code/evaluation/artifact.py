@@ -1,0 +1,202 @@
+"""The model artifact: everything a server, a registry and a reader need, and nothing that runs when loaded.
+
+Written into the model folder: model.safetensors (weights under torchvision's names), the serving form (see
+`export`), classes.json, model.json (what the model is, how pictures become its input, where it comes from)
+and report.html. Into the output
+folder: evaluation.json, which the registry's quality gate reads.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import safetensors.torch
+
+import contract
+import training_code
+from training_code.config import Config
+from training_code.data.dataset import Dataset
+from training_code.debugging.findings import Findings
+from training_code.distributed.machine import Machine, versions
+from training_code.evaluation.scores import Evaluation
+from training_code.job import Job
+from training_code.report import record
+from training_code.report.page import render
+from training_code.training.progress import Epoch, Trained
+from training_code.training.watching import FOLDER
+
+_FORMAT: Final = 1
+_EVALUATION_FORMAT: Final = 2
+"""1 named each class again beside its numbers, and held the confusion matrix, which report.json has."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Facts:
+    """All there is to say about one training; `evaluations` is empty when it was stopped before them."""
+
+    job: str
+    config: Config
+    dataset: Dataset
+    machine: Machine
+    history: tuple[Epoch, ...]
+    best: Epoch
+    stopped: bool
+    evaluations: Mapping[str, Evaluation]
+    serving: Mapping[str, Any]
+    champion: Mapping[str, Any] | None
+    """How the model that serves did on these test pictures, when it was asked."""
+    seconds: float
+    code_version: str
+    versions: Mapping[str, str]
+
+    @staticmethod
+    def of(
+        job: Job,
+        config: Config,
+        dataset: Dataset,
+        machine: Machine,
+        trained: Trained,
+        evaluations: Mapping[str, Evaluation],
+        serving: Mapping[str, Any],
+        seconds: float,
+        champion: Mapping[str, Any] | None = None,
+    ) -> Facts:
+        """Gather the facts."""
+        return Facts(
+            job=job.name,
+            config=config,
+            dataset=dataset,
+            machine=machine,
+            history=trained.history,
+            best=trained.best,
+            stopped=trained.stopped or not evaluations,
+            evaluations=evaluations,
+            serving=serving,
+            champion=champion,
+            seconds=seconds,
+            code_version=code_version(),
+            versions=versions(),
+        )
+
+
+def write(job: Job, trained: Trained, facts: Facts, findings: Findings | None = None) -> None:
+    """Write the artifact of a job: the model and its papers; `findings` are those of the rules."""
+    job.model.mkdir(parents=True, exist_ok=True)
+    state = {name: value.detach().cpu().contiguous() for name, value in trained.network.state_dict().items()}
+    weights = job.model / "model.safetensors"
+    safetensors.torch.save_file(state, weights, metadata={"format": "pt"})
+    weights.chmod(0o644)  # safetensors writes for this user alone; a server may run as another
+    _write_json(job.model / "classes.json", list(facts.dataset.classes))
+    _write_json(job.model / "model.json", model_card(facts))
+    if facts.evaluations:  # what the quality gate needs comes before what people like to read
+        job.output_data.mkdir(parents=True, exist_ok=True)
+        _write_json(job.output_data / "evaluation.json", evaluation(facts, findings))
+    told = record.gather(facts, findings or Findings(), job.output_data / FOLDER)
+    (job.model / "report.html").write_text(render(told), encoding="utf-8")
+    if not job.is_trial:
+        record.write(told, job.output_data)
+
+
+def model_card(facts: Facts) -> dict[str, Any]:
+    """model.json."""
+    config = facts.config
+    return {
+        "format": _FORMAT,
+        "arch": config.arch,
+        "num_classes": len(facts.dataset.classes),
+        "image_size": config.image_size,
+        "transform": facts.dataset.transform.describe(),
+        "training_job": facts.job,
+        "run": config.run,
+        "dataset": config.dataset,
+        "metrics": _metrics(facts),
+        "best_epoch": facts.best.epoch,
+        "stopped_early": facts.stopped,
+        "serving": dict(facts.serving),
+        "hyperparameters": _hyperparameters(config),
+        "data": facts.dataset.describe(),
+        "machine": str(facts.machine),
+        "precision": "bfloat16" if facts.machine.bfloat16 else "float32",
+        "code_version": facts.code_version,
+        "versions": dict(facts.versions),
+        "seconds": round(facts.seconds, 3),
+    }
+
+
+def evaluation(facts: Facts, findings: Findings | None = None) -> dict[str, Any]:
+    """evaluation.json, which is never larger than `evaluation_size.bound` says."""
+    classes, dataset = facts.dataset.classes, facts.dataset
+    return {
+        "format": _EVALUATION_FORMAT,
+        "arch": facts.config.arch,
+        "classes": list(classes),
+        "image_size": facts.config.image_size,
+        "test": {
+            **facts.evaluations["test"].describe(dataset.test.fingerprint),
+            **facts.evaluations["test"].answers(),
+            "misclassified": facts.evaluations["test"].misclassified(classes, dataset.test.files),
+        },
+        "valid": facts.evaluations["valid"].describe(dataset.valid.fingerprint),
+        "train": {"count": len(dataset.train), "fingerprint": dataset.train.fingerprint},
+        "champion": dict(facts.champion) if facts.champion else None,
+        "serving": dict(facts.serving),
+        "hyperparameters": _hyperparameters(facts.config),
+        "versions": dict(facts.versions),
+        "findings": findings.told() if findings and findings.rules else None,
+        "seconds": round(facts.seconds, 3),
+    }
+
+
+def code_version() -> str:
+    """SHA-256 over the source files of a job, by name: which code trained the model."""
+    digest = hashlib.sha256()
+    for package in (contract, training_code):
+        folder = Path(str(package.__file__)).parent
+        for path in sorted(folder.rglob("*.py")):
+            name = f"{package.__name__}/{path.relative_to(folder).as_posix()}"
+            digest.update(f"{name}\n".encode() + path.read_bytes())
+    return digest.hexdigest()
+
+
+def _metrics(facts: Facts) -> dict[str, dict[str, float]]:
+    measured = {
+        name: {"accuracy": result.accuracy, "loss": result.loss} for name, result in facts.evaluations.items()
+    }
+    best = facts.best
+    return {
+        "train": {"loss": best.train_loss},
+        "valid": {"accuracy": best.valid_accuracy, "loss": best.valid_loss},
+        **measured,
+    }
+
+
+def _hyperparameters(config: Config) -> dict[str, Any]:
+    return dataclasses.asdict(config)
+
+
+def _write_json(path: Path, content: Any) -> None:
+    path.write_text(as_lines(content) + "\n", encoding="utf-8")
+
+
+def as_lines(content: Any, indent: str = "") -> str:
+    """JSON for people and machines: a line for each key, one for a whole list of numbers or names."""
+    deeper = indent + " "
+    if isinstance(content, dict) and content:
+        rows = [f"{json.dumps(key, ensure_ascii=False)}: {as_lines(content[key], deeper)}" for key in content]
+        opened, closed = "{", "}"
+    elif isinstance(content, list) and any(isinstance(each, dict) for each in content):
+        rows, opened, closed = [_compact(each) for each in content], "[", "]"
+    else:
+        return _compact(content)
+    separator = f",\n{deeper}"
+    return f"{opened}\n{deeper}{separator.join(rows)}\n{indent}{closed}"
+
+
+def _compact(content: Any) -> str:
+    return json.dumps(content, ensure_ascii=False, separators=(",", ":"))

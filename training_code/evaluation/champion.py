@@ -1,0 +1,156 @@
+"""The model that serves now, on this job's test pictures: so the quality gate compares two on the same ones.
+
+The channel `champion` holds its artifact. What it answered on the test split of its own day is in the
+registry; only where this job's split is another one is it asked again. Nothing about it can end the job: a
+champion that cannot be compared is told of, with the reason.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any, Final
+
+import safetensors.torch
+import torch
+from safetensors import SafetensorError
+from torch import Tensor
+
+from training_code.config import Config, parse
+from training_code.data import archives
+from training_code.data.batches import Batches
+from training_code.data.dataset import Dataset, Found
+from training_code.data.pictures import Transform
+from training_code.data.split import Split, Squares
+from training_code.distributed.machine import Machine
+from training_code.errors import InvalidHyperparameter
+from training_code.evaluation.scores import evaluate
+from training_code.network.resnet import resnet
+from training_code.stopping import Stopped, StopSignal
+
+_MAX_JSON_BYTES: Final = 16 * 1024 * 1024
+_MAX_WEIGHTS_BYTES: Final = 2 * 1024**3
+_MAX_UNPACKED_BYTES: Final = 8 * 1024**3
+_CHUNK: Final = 1024 * 1024
+_WANTED: Final = {
+    "model.json": _MAX_JSON_BYTES,
+    "classes.json": _MAX_JSON_BYTES,
+    "model.safetensors": _MAX_WEIGHTS_BYTES,
+}
+
+
+class _Incomparable(Exception):
+    """Why this champion cannot be asked: letters, digits and plain punctuation, for the registry shows it."""
+
+
+@dataclass(frozen=True)
+class _Champion:
+    """What of an artifact it takes to ask the model."""
+
+    card: dict[str, Any]
+    classes: tuple[str, ...]
+    weights: dict[str, Tensor]
+
+
+def score(
+    archive: Path, found: Found, dataset: Dataset, config: Config, machine: Machine, stop: StopSignal
+) -> dict[str, Any] | None:
+    """How the champion does on the test split, in the form of evaluation.json.
+
+    Args:
+        archive: its model.tar.gz; there need be none.
+        found: the files of this job's pictures, to decode them as the champion wants them.
+
+    Returns:
+        None without a champion, when its own evaluation is of these pictures, or when the job is stopped.
+    """
+    if not archive.is_file():
+        return None
+    job = ""
+    try:
+        champion = _read(archive)
+        job = str(champion.card.get("training_job", ""))
+        if _tested_on(champion.card) == dataset.test.fingerprint:
+            return None
+        return {"training_job": job, **_asked(champion, found, dataset, config, machine, stop)}
+    except Stopped:
+        return None
+    except _Incomparable as reason:
+        print(f"the champion is not compared: it {reason}", flush=True)
+        return {"training_job": job, "why": str(reason)}
+
+
+def _asked(
+    champion: _Champion, found: Found, dataset: Dataset, config: Config, machine: Machine, stop: StopSignal
+) -> dict[str, Any]:
+    if champion.classes != dataset.classes:
+        raise _Incomparable("tells other classes apart")
+    transform, card = _transform(champion.card), champion.card
+    try:
+        network = resnet(card["arch"], len(champion.classes))
+        network.load_state_dict(champion.weights)
+    except (KeyError, ValueError, TypeError, RuntimeError):
+        raise _Incomparable("has weights that fit no network of this training code") from None
+    machine.place(network)
+    split = _prepared(dataset.test, found, transform)
+    result = evaluate(network, Batches(split, transform, config, machine), len(champion.classes), stop)
+    # In words: the metrics of this job are its own model's.
+    print(
+        f"the champion has an accuracy of {result.accuracy:.6f} and a loss of {result.loss:.6f} on these "
+        f"{len(result.labels)} test pictures",
+        flush=True,
+    )
+    return {"accuracy": result.accuracy, "predicted": result.answers()["predicted"]}
+
+
+def _prepared(test: Split, found: Found, transform: Transform) -> Split:
+    """The same pictures, decoded as they are asked for to squares of the champion's size."""
+    squares = Squares(transform)
+    squares.fill(found.files["test"], test.files, None, torch.arange(len(test)))
+    return replace(test, squares=squares)
+
+
+def _tested_on(card: dict[str, Any]) -> str:
+    """The fingerprint of the champion's own test split."""
+    try:
+        return str(card["data"]["test"]["fingerprint"])
+    except (KeyError, TypeError):
+        return ""
+
+
+def _transform(card: dict[str, Any]) -> Transform:
+    try:
+        transform = Transform.of_size(parse({"image_size": card["image_size"]}).image_size)
+    except (KeyError, InvalidHyperparameter):
+        raise _Incomparable("does not say how its pictures are prepared") from None
+    if transform.describe() != card.get("transform"):
+        raise _Incomparable("prepares its pictures in another way than this training code")
+    return transform
+
+
+def _read(archive: Path) -> _Champion:
+    """The parts of the artifact that are needed, read without unpacking anything to the disk."""
+    try:
+        with gzip.open(archive) as packed:
+            parts = _parts(packed)
+        card, classes = json.loads(parts["model.json"]), json.loads(parts["classes.json"])
+        weights = safetensors.torch.load(parts["model.safetensors"])
+    except (*archives.DAMAGED, SafetensorError):
+        raise _Incomparable("cannot be read as a model of this project") from None
+    if not isinstance(card, dict) or not isinstance(classes, list):
+        raise _Incomparable("cannot be read as a model of this project")
+    return _Champion(card, tuple(str(each) for each in classes), weights)
+
+
+def _parts(packed: gzip.GzipFile) -> dict[str, bytes]:
+    parts: dict[str, bytes] = {}
+    for member, file in archives.files(packed, _MAX_UNPACKED_BYTES):
+        name = member.name.removeprefix("./")
+        if member.size <= _WANTED.get(name, -1):
+            parts[name] = b"".join(iter(partial(file.read, _CHUNK), b""))
+        if len(parts) == len(_WANTED):
+            break
+    return parts

@@ -1,0 +1,40 @@
+"""The network to train: built by its name, given its starting weights, frozen up to where training begins."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+
+from training_code.config import Config
+from training_code.distributed.machine import Machine
+from training_code.network import weights
+from training_code.network.resnet import STAGES, ResNet, resnet
+
+
+def build(config: Config, classes: int, pretrained: Path, machine: Machine) -> ResNet:
+    """The network on its device, ready for the first step.
+
+    Args:
+        config: arch, weights, trainable_from and seed are used.
+        classes: how many classes it tells apart. The last layer is always new.
+        pretrained: the folder of the channel with starting weights, read when `weights` says so.
+        machine: where it will run.
+
+    Raises:
+        UnusableWeights: see `training_code.network.weights`.
+    """
+    torch.manual_seed(config.seed)
+    network = resnet(config.arch, classes)
+    if config.weights == "imagenet":
+        network.load_state_dict(weights.imagenet(config.arch), strict=False)
+    elif config.weights == "pretrained":
+        network.load_state_dict(weights.from_channel(pretrained, config.arch), strict=False)
+    elif config.trainable_from != STAGES[0]:
+        print(
+            f"note: weights are none, so the frozen stages before {config.trainable_from} stay random",
+            flush=True,
+        )
+    network.freeze_before(config.trainable_from)
+    machine.place(network)
+    return network

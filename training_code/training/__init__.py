@@ -1,0 +1,1 @@
+"""Training itself: the loop, its loss and optimiser, its checkpoints, and who is told of it."""

@@ -1,0 +1,295 @@
+"""Training: epochs of steps, a look at the validation split after each, and the best epoch kept.
+
+`train` resumes from a checkpoint if there is one, and writes one after every epoch, every few minutes and
+when the job is told to stop. Order, augmentation and learning rate depend on seed, epoch and step alone, and
+a checkpoint carries all the rest, so an interrupted job ends with the numbers of one that ran through.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from dataclasses import asdict
+from typing import Final
+
+import torch
+from torch import Tensor
+
+from training_code.config import OF_NO_NUMBER, Config
+from training_code.data.batches import Batches
+from training_code.data.dataset import Dataset
+from training_code.distributed import synced
+from training_code.distributed.machine import compiled, cores
+from training_code.errors import TrainingDiverged
+from training_code.evaluation.scores import Evaluation, evaluate
+from training_code.network.resnet import ResNet
+from training_code.stopping import Stopped, StopSignal
+from training_code.training.callback import Observer
+from training_code.training.checkpoints import Checkpoint, Checkpoints
+from training_code.training.loss import Loss, likely_cause
+from training_code.training.optimizer import Optimizer, schedule
+from training_code.training.progress import Epoch, Progress, Trained
+from training_code.training.reporter import Reporter
+
+_STEPS_BETWEEN_CHECKS_ON_GPU: Final = 20
+"""Looking at a loss makes the GPU wait for the CPU; on a CPU it costs nothing."""
+
+
+def identity(config: Config, dataset: Dataset) -> dict[str, object]:
+    """What makes two trainings the same one: a checkpoint of one may only be resumed by the other.
+
+    Who looks on changes nothing.
+    """
+    return {
+        **{key: value for key, value in asdict(config).items() if key not in OF_NO_NUMBER},
+        "classes": list(dataset.classes),
+        "train": dataset.train.fingerprint,
+        "valid": dataset.valid.fingerprint,
+    }
+
+
+def train(
+    network: ResNet,
+    batches: Batches,
+    valid: Batches,
+    config: Config,
+    checkpoints: Checkpoints,
+    stop: StopSignal,
+    observer: Observer | None = None,
+) -> Trained:
+    """Train the network as configured.
+
+    Raises:
+        TrainingDiverged: a loss is not finite.
+        UnusableCheckpoint: the checkpoint found is of another training.
+        Stopped: the job was told to stop before the first epoch was done; its checkpoint is written.
+    """
+    observer = observer or Observer()
+    training = _Training(network, batches, valid, config, checkpoints, stop, observer)
+    training.resume()
+    observer.training_begins(network, config, batches)
+    stopped = False
+    try:
+        training.run()
+    except Stopped:
+        stopped = True
+        training.save()
+        print(
+            f"stopped at epoch {training.progress.epoch}, step {training.progress.step}"
+            + ("" if checkpoints.folder else "; this job keeps no checkpoints"),
+            flush=True,
+        )
+    best = training.progress.best_epoch
+    if best is None:
+        raise Stopped
+    network.load_state_dict(training.best, strict=False)
+    trained = Trained(network, tuple(training.progress.history), best, training.best_validated, stopped)
+    observer.training_ends(trained)
+    return trained
+
+
+class _Training:
+    """The state of a training under way, and its steps."""
+
+    def __init__(
+        self,
+        network: ResNet,
+        batches: Batches,
+        valid: Batches,
+        config: Config,
+        checkpoints: Checkpoints,
+        stop: StopSignal,
+        observer: Observer,
+    ) -> None:
+        self.network, self.batches, self.valid, self.observer = network, batches, valid, observer
+        self.config, self.checkpoints, self.stop = config, checkpoints, stop
+        self.device, self.world = batches.machine.device, batches.world
+        if self.world.size > 1:
+            synced.synchronise(network)
+        self.optimizer = Optimizer(network, config)
+        self.rate = schedule(config, batches.steps)
+        self.loss = Loss(config, batches.split.labels, network.fc.out_features, self.device)
+        self.stepped = self.world.together(compiled(network, config))
+        self.losses = torch.zeros(batches.steps, device=self.device)
+        self.best: dict[str, Tensor] = {}
+        self.best_validated: Evaluation | None = None
+        self.progress = Progress()
+        self._clock = self._saved = time.perf_counter()
+        self._reporter = Reporter(config.epochs * batches.steps)
+        self._ended_by_observer = False
+
+    def run(self) -> None:
+        """All epochs from where training is, or until they no longer help."""
+        while self.progress.epoch <= self.config.epochs and not self._out_of_patience():
+            self._train_epoch()
+            self._finish_epoch()
+            self.save()
+
+    def _train_epoch(self) -> None:
+        self.network.train()
+        epoch = self.progress.epoch
+        feed = self.batches.epoch(epoch, self.progress.step)
+        while self.progress.step < self.batches.steps:
+            self._stop_together()
+            step = self.progress.step
+            self.observer.step_begins(epoch, step)
+            self.observer.phase("data")
+            shown, labels = next(feed)
+            self.observer.phase("to_device")
+            self._step(self.batches.input(shown), self.batches.machine.put(labels))
+            self.progress.step += 1
+            done = (epoch - 1) * self.batches.steps + self.progress.step
+            self._reporter.step(done, len(labels), self.losses[step])
+            self._tell_step_ended(self.losses[step])
+            self._save_now_and_then()
+        self._check_losses()
+
+    def _step(self, pictures: Tensor, labels: Tensor) -> None:
+        self.observer.phase("forward")
+        with self.batches.machine.autocast():
+            scores = self.stepped(pictures, from_cut=self.batches.from_cut)
+        total, whole = self.loss(scores, labels)
+        # The mean over all processes' pictures; their gradients are averaged, hence the factor.
+        both = self.world.sum(torch.stack([total.detach(), whole]))
+        self.observer.phase("backward")
+        (total * (self.world.size / both[1])).backward()  # type: ignore[no-untyped-call]
+        step = self.progress.step
+        self.losses[step] = both[0] / both[1]
+        if self.device.type == "cpu" or step % _STEPS_BETWEEN_CHECKS_ON_GPU == 0:
+            self._check_losses(step + 1)
+        self.observer.phase("optimizer")
+        self.optimizer.step(self.rate((self.progress.epoch - 1) * self.batches.steps + step))
+
+    def _finish_epoch(self) -> None:
+        """Validate, note the epoch, keep its weights if they are the best so far."""
+        progress = self.progress
+        result = evaluate(self.network, self.valid, self.network.fc.out_features, self.stop)
+        if not math.isfinite(result.loss):
+            raise TrainingDiverged(
+                f"the validation loss is {result.loss} after epoch {progress.epoch}: {self._likely_cause()}"
+            )
+        weights = torch.tensor(self.batches.sizes, dtype=torch.float64)
+        train_loss = float((self.losses.cpu().double() * weights).sum() / weights.sum())
+        seconds = progress.seconds + self._lap()
+        epoch = Epoch(
+            epoch=progress.epoch,
+            train_loss=train_loss,
+            valid_loss=result.loss,
+            valid_accuracy=result.accuracy,
+            learning_rate=self.rate(progress.epoch * self.batches.steps - 1),
+            seconds=seconds,
+            images_per_second=len(self.batches.split) / seconds,
+        )
+        progress.history.append(epoch)
+        if self._is_best(epoch):
+            progress.best, self.best_validated = epoch.epoch, result
+            self.best = {name: value.clone() for name, value in self.network.trained_state().items()}
+        progress.epoch, progress.step, progress.seconds = progress.epoch + 1, 0, 0.0
+        self.losses.zero_()
+        print(
+            f"epoch={epoch.epoch} train_loss={epoch.train_loss:.6f} valid_loss={epoch.valid_loss:.6f} "
+            f"valid_accuracy={epoch.valid_accuracy:.6f} "
+            f"({epoch.seconds:.1f} s, {epoch.images_per_second:.0f} images/s)",
+            flush=True,
+        )
+        self.observer.epoch_ends(epoch, result)
+
+    def _is_best(self, epoch: Epoch) -> bool:
+        """Better by the objective; equal accuracies, common in small splits, are told apart by the loss."""
+        best = self.progress.best_epoch
+        if best is None:
+            return True
+        if self.config.maximize:
+            return (epoch.valid_accuracy, -epoch.valid_loss) > (best.valid_accuracy, -best.valid_loss)
+        return epoch.valid_loss < best.valid_loss
+
+    def _out_of_patience(self) -> bool:
+        done = len(self.progress.history)
+        if not self.config.patience or done - self.progress.best < self.config.patience:
+            return False
+        print(
+            f"no better {self.config.objective} since epoch {self.progress.best}, "
+            f"{done - self.progress.best} epochs ago: training ends early",
+            flush=True,
+        )
+        return True
+
+    def _tell_step_ended(self, loss: Tensor) -> None:
+        """Alone, an observer's wish to stop is followed at once; several processes agree before a step."""
+        try:
+            self.observer.step_ends(loss)
+        except Stopped:
+            if self.world.size == 1:
+                raise
+            self._ended_by_observer = True
+
+    def _stop_together(self) -> None:
+        """Alone, look at the signal; several processes agree, so that all stop before the same step."""
+        if self.world.size == 1:
+            self.stop.check()
+        elif self.world.any(self.stop.came or self._ended_by_observer):
+            raise Stopped
+
+    def _save_now_and_then(self) -> None:
+        """So that a job which is killed, without a signal to save at, loses minutes of a long epoch."""
+        seconds = self.config.checkpoint_minutes * 60
+        if seconds and time.perf_counter() - self._saved >= seconds:
+            self.save()
+
+    def save(self) -> None:
+        """Write a checkpoint of this moment."""
+        self.progress.seconds += self._lap()
+        self._saved = time.perf_counter()
+        if not self.world.first:
+            return
+        self.checkpoints.save(
+            Checkpoint(
+                tensors={
+                    "network": self.network.trained_state(),
+                    "optimizer": self.optimizer.state(),
+                    "best": self.best,
+                    "epoch": {"losses": self.losses},
+                },
+                note={"progress": asdict(self.progress), "threads": torch.get_num_threads()},
+            )
+        )
+
+    def resume(self) -> None:
+        """Go back to the latest checkpoint, if there is one."""
+        checkpoint = self.checkpoints.latest()
+        if checkpoint is None:
+            return
+        note = checkpoint.note["progress"]
+        note["history"] = [Epoch(**epoch) for epoch in note["history"]]
+        self.progress = Progress(**note)
+        # Sums split among another number of threads round otherwise.
+        torch.set_num_threads(min(checkpoint.note["threads"], cores()))
+        self.network.load_state_dict(checkpoint.tensors["network"], strict=False)
+        self.optimizer.restore(checkpoint.tensors["optimizer"])
+        self.best = {
+            name: value.to(self.device) for name, value in checkpoint.tensors.get("best", {}).items()
+        }
+        self.losses.copy_(checkpoint.tensors["epoch"]["losses"])
+        done = (self.progress.epoch - 1) * self.batches.steps + self.progress.step
+        self._reporter = Reporter(self.config.epochs * self.batches.steps, done)
+        print(f"resumed at epoch {self.progress.epoch}, step {self.progress.step}", flush=True)
+
+    def _lap(self) -> float:
+        """Seconds since this was last asked."""
+        now = time.perf_counter()
+        seconds, self._clock = now - self._clock, now
+        return seconds
+
+    def _check_losses(self, steps: int | None = None) -> None:
+        finite = torch.isfinite(self.losses[:steps])
+        if bool(finite.all()):
+            return
+        step = int((~finite).nonzero()[0])
+        raise TrainingDiverged(
+            f"the loss became {float(self.losses[step])} at step {step + 1} of epoch {self.progress.epoch}: "
+            f"{self._likely_cause(step)}"
+        )
+
+    def _likely_cause(self, step: int | None = None) -> str:
+        last = self.batches.steps - 1 if step is None else step
+        return likely_cause(self.config, self.rate((self.progress.epoch - 1) * self.batches.steps + last))
