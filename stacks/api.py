@@ -21,6 +21,7 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
+from contract.environment import ClassifyEnvironment
 from stacks.api_log_role import ApiLogRole
 from stacks.context import Context
 from stacks.firewall import Firewall
@@ -73,24 +74,24 @@ class ApiStack(Stack):
 
     def _classify_function(self) -> PythonFunction:
         context, names, settings = self._context, self._context.names, self._context.settings.api
-        environment = {
-            "PROJECT": context.settings.project,
-            "ENDPOINT_NAME": names.endpoint,
-            "CHAMPION_PARAMETER": names.champion_parameter,
-            "PROMOTE_FUNCTION": names.function("promote-model"),
-            "MAX_IMAGE_BYTES": str(context.settings.max_image_bytes),
-        }
+        components = context.settings.serving.scale_to_zero
+        environment = ClassifyEnvironment(
+            project=context.settings.project,
+            endpoint_name=names.endpoint,
+            champion_parameter=names.champion_parameter,
+            promote_function=names.function("promote-model"),
+            max_image_bytes=context.settings.max_image_bytes,
+            inference_component=names.inference_component if components else "",
+            allowed_origin=settings.cors_origin,
+        )
         invoked = [arn(self, "sagemaker", "endpoint", names.endpoint)]
         described = []
-        if context.settings.serving.scale_to_zero:
-            environment["INFERENCE_COMPONENT"] = names.inference_component
+        if components:
             component = arn(self, "sagemaker", "inference-component", names.inference_component)
             invoked.append(component)
             described.append(
                 iam.PolicyStatement(actions=["sagemaker:DescribeInferenceComponent"], resources=[component])
             )
-        if settings.cors_origin:
-            environment["ALLOWED_ORIGIN"] = settings.cors_origin
         return PythonFunction(
             self,
             "Classify",

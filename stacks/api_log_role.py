@@ -29,7 +29,6 @@ class ApiLogRole(Construct):
             module="api_log_role",
             description="Gives API Gateway a role to log with if the account has none; replaces none.",
             folders=context.folders,
-            environment={},
             statements=[
                 iam.PolicyStatement(
                     actions=["apigateway:GET", "apigateway:PATCH"],

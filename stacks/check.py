@@ -108,8 +108,8 @@ def _synthesise(context: dict[str, object], settings: Settings, folder: Path) ->
 def _recipe(path: Path, settings: Settings) -> dict[str, Any]:
     """What a run of a recipe has at a time and can cost, as its launcher would answer it."""
     # The functions' own check and reckoning; who starts this puts their folder on the path.
+    from contract.environment import LaunchEnvironment
     from functions.common import launching, runs
-    from functions.common.environment import LaunchSettings
     from functions.common.errors import InvalidRecipe
     from functions.common.recipe import parse
 
@@ -119,9 +119,9 @@ def _recipe(path: Path, settings: Settings) -> dict[str, Any]:
         raise _Wrong(str(error)) from None
     # Of what a launcher is told, only the machine counts here.
     nowhere = {"data_bucket": "", "artifacts_bucket": "", "code_prefix": "", "champion_parameter": ""}
-    deployed = LaunchSettings(
+    deployed = LaunchEnvironment(
         project=settings.project,
-        training_instance_type=",".join(settings.training.instances),
+        training_instance_types=settings.training.instances,
         training_volume_gb=settings.training.volume_gb,
         max_runtime_minutes=settings.training.max_runtime_minutes,
         training_image="",

@@ -8,7 +8,7 @@ Costs: per request and per millisecond; nothing while idle.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from aws_cdk import Duration, RemovalPolicy
 from aws_cdk import aws_iam as iam
@@ -17,6 +17,7 @@ from aws_cdk import aws_logs as logs
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
+from contract.environment import Environment
 from stacks.folders import Folders
 from stacks.review import accept
 
@@ -33,9 +34,9 @@ class PythonFunction(Construct):
         module: str,
         description: str,
         folders: Folders,
-        environment: Mapping[str, str],
         statements: Sequence[iam.PolicyStatement],
         log_retention: logs.RetentionDays,
+        environment: Environment | None = None,
         timeout_seconds: int = 60,
         memory_mb: int = 256,
         dead_letters: sqs.IQueue | None = None,
@@ -70,7 +71,7 @@ class PythonFunction(Construct):
             handler=f"functions.{module}.handler.handler",
             code=folders.lambda_code(),
             role=self.role,
-            environment=dict(environment),
+            environment=environment.variables() if environment else None,
             timeout=Duration.seconds(timeout_seconds),
             memory_size=memory_mb,
             log_group=log_group,

@@ -68,7 +68,6 @@ class ImageBuilds(Construct):
             module="build_image",
             description="Starts the build of a container image, and waits for its place in CodeBuild.",
             folders=self._context.folders,
-            environment={},
             statements=[iam.PolicyStatement(actions=["codebuild:StartBuild"], resources=arns)],
             log_retention=self._context.log_retention,
             timeout_seconds=STARTER_MINUTES * 60,

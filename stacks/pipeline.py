@@ -10,7 +10,7 @@ late, so every step can be repeated; what fails after all retries lies in the de
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 from aws_cdk import Duration
 from aws_cdk import aws_events as events
@@ -22,6 +22,14 @@ from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
+from contract.environment import (
+    DriftEnvironment,
+    Environment,
+    IdleGuardEnvironment,
+    LaunchEnvironment,
+    PromoteEnvironment,
+    RegisterEnvironment,
+)
 from stacks import pipeline_permissions as permissions
 from stacks.context import Context
 from stacks.functions import PythonFunction
@@ -82,76 +90,77 @@ class Pipeline(Construct):
 
     def _register_model(self) -> lambda_.Function:
         names, settings = self._context.names, self._context.settings
+        gate, repository = settings.gate, self._resources.serving_image.repository_name
         return self._function(
             "register-model",
             "Measures a trained model against the champion and puts it into the registry.",
-            {
-                "PROJECT": settings.project,
-                "ARTIFACTS_BUCKET": self._resources.artifacts.bucket_name,
-                "SERVING_IMAGE": self._resources.serving_image.uri,
-                "SERVING_IMAGE_TARGET": settings.serving.image_target,
-                "MODEL_PACKAGE_GROUP": names.model_package_group,
-                "APPROVAL": settings.approval,
-                **{key.upper(): str(value) for key, value in asdict(settings.gate).items()},
-                "CHAMPION_PARAMETER": names.champion_parameter,
-                "NOTIFICATION_TOPIC_ARN": self._resources.topic.topic_arn,
-                **self._kept_images(),
-            },
+            RegisterEnvironment(
+                project=settings.project,
+                artifacts_bucket=self._resources.artifacts.bucket_name,
+                serving_image=self._resources.serving_image.uri,
+                serving_image_target=settings.serving.image_target,
+                serving_repository=repository,
+                image_tag_prefix=MODEL_TAG if repository else "",
+                model_package_group=names.model_package_group,
+                approval=settings.approval,
+                must_be=gate.must_be,
+                significance=gate.significance,
+                min_accuracy=gate.min_accuracy,
+                min_class_recall=gate.min_class_recall,
+                max_latency_ms=gate.max_latency_ms,
+                max_size_mb=gate.max_size_mb,
+                champion_parameter=names.champion_parameter,
+                notification_topic_arn=self._resources.topic.topic_arn,
+            ),
             permissions.register_model(self, self._context, self._resources),
             # It reads output.tar.gz of a training job, which a user's own code may fill.
             memory_mb=512,
             timeout_seconds=300,
         )
 
-    def _kept_images(self) -> Mapping[str, str]:
-        repository = self._resources.serving_image.repository_name
-        return {"SERVING_REPOSITORY": repository, "IMAGE_TAG_PREFIX": MODEL_TAG} if repository else {}
-
     def _promote_model(self) -> lambda_.Function:
         names, serving = self._context.names, self._context.settings.serving
-        runs_on = {
-            "INSTANCE_TYPES": ",".join(serving.instances),
-            "INSTANCE_TYPE_PARAMETER": names.instance_type_parameter,
-            "MIN_INSTANCES": str(serving.min_instances),
-        }
+        has_instances = serving.flavour != SERVERLESS
         return self._function(
             "promote-model",
             "Makes the approved model the champion and brings the Serving stack in line with it.",
-            {
-                "PROJECT": self._context.settings.project,
-                "MODEL_PACKAGE_GROUP": names.model_package_group,
-                "CHAMPION_PARAMETER": names.champion_parameter,
-                "SERVING_STACK": names.stack("serving"),
-                "NOTIFICATION_TOPIC_ARN": self._resources.topic.topic_arn,
-                **(runs_on if serving.flavour != SERVERLESS else {}),
-            },
+            PromoteEnvironment(
+                project=self._context.settings.project,
+                model_package_group=names.model_package_group,
+                champion_parameter=names.champion_parameter,
+                serving_stack=names.stack("serving"),
+                instance_types=serving.instances if has_instances else (),
+                instance_type_parameter=names.instance_type_parameter if has_instances else "",
+                min_instances=serving.min_instances if has_instances else 0,
+                notification_topic_arn=self._resources.topic.topic_arn,
+            ),
             permissions.promote_model(self, self._context, self._resources),
             # It may look through all of SageMaker's quotas, a hundred at a time.
             timeout_seconds=180,
         )
 
-    def _launch_environment(self) -> Mapping[str, str]:
+    def _launch_environment(self) -> LaunchEnvironment:
         resources, training = self._resources, self._context.settings.training
-        return {
-            "PROJECT": self._context.settings.project,
-            "DATA_BUCKET": resources.data.bucket_name,
-            "ARTIFACTS_BUCKET": resources.artifacts.bucket_name,
-            "CODE_PREFIX": resources.code_prefix,
-            "TRAINING_IMAGE": resources.training_image.uri,
-            "TRAINING_IMAGE_GPU": resources.training_image_gpu.uri,
-            "TRAINING_ROLE_ARN": resources.training_role.role_arn,
-            "TRAINING_INSTANCE_TYPE": ",".join(training.instances),
-            "TRAINING_VOLUME_GB": str(training.volume_gb),
-            "MAX_RUNTIME_MINUTES": str(training.max_runtime_minutes),
-            "CHAMPION_PARAMETER": self._context.names.champion_parameter,
-            "NOTIFICATION_TOPIC_ARN": resources.topic.topic_arn,
-        }
+        return LaunchEnvironment(
+            project=self._context.settings.project,
+            data_bucket=resources.data.bucket_name,
+            artifacts_bucket=resources.artifacts.bucket_name,
+            code_prefix=resources.code_prefix,
+            training_image=resources.training_image.uri,
+            training_image_gpu=resources.training_image_gpu.uri,
+            training_role_arn=resources.training_role.role_arn,
+            training_instance_types=training.instances,
+            training_volume_gb=training.volume_gb,
+            max_runtime_minutes=training.max_runtime_minutes,
+            champion_parameter=self._context.names.champion_parameter,
+            notification_topic_arn=resources.topic.topic_arn,
+        )
 
     def _function(
         self,
         name: str,
         description: str,
-        environment: Mapping[str, str],
+        environment: Environment,
         statements: Sequence[iam.PolicyStatement],
         *,
         memory_mb: int = 256,
@@ -242,13 +251,13 @@ class Pipeline(Construct):
             guard = self._function(
                 "idle-guard",
                 "Puts an endpoint to sleep that nobody asked anything for a while.",
-                {
-                    "ENDPOINT_NAME": names.endpoint,
-                    "VARIANT": VARIANT,
-                    "CHAMPION_PARAMETER": names.champion_parameter,
-                    "IDLE_MINUTES": str(serving.idle_minutes),
-                    "PROMOTE_FUNCTION": names.function("promote-model"),
-                },
+                IdleGuardEnvironment(
+                    endpoint_name=names.endpoint,
+                    variant=VARIANT,
+                    champion_parameter=names.champion_parameter,
+                    idle_minutes=serving.idle_minutes,
+                    promote_function=names.function("promote-model"),
+                ),
                 permissions.idle_guard(self, self._context),
             )
             self._schedule(
@@ -275,17 +284,17 @@ class Pipeline(Construct):
         check = self._function(
             "check-drift",
             "Compares the last day's predictions with those on the test split.",
-            {
-                "PROJECT": names.project,
-                "ARTIFACTS_BUCKET": self._resources.artifacts.bucket_name,
-                "CHAMPION_PARAMETER": names.champion_parameter,
-                "CAPTURE_FOLDER": names.capture_folder,
-                "THRESHOLD": str(drift.threshold),
-                "MIN_PREDICTIONS": str(drift.min_predictions),
-                "RETRAIN": drift.retrain,
-                "METRIC_NAMESPACE": DRIFT_NAMESPACE,
-                "NOTIFICATION_TOPIC_ARN": self._resources.topic.topic_arn,
-            },
+            DriftEnvironment(
+                project=names.project,
+                artifacts_bucket=self._resources.artifacts.bucket_name,
+                champion_parameter=names.champion_parameter,
+                capture_folder=names.capture_folder,
+                threshold=drift.threshold,
+                min_predictions=drift.min_predictions,
+                retrain=drift.retrain,
+                metric_namespace=DRIFT_NAMESPACE,
+                notification_topic_arn=self._resources.topic.topic_arn,
+            ),
             permissions.check_drift(self, self._context, self._resources),
             memory_mb=512,
             timeout_seconds=300,

@@ -62,7 +62,6 @@ class StorageStack(Stack):
             module="champion_parameter",
             description="Makes the champion parameter if it is missing; removes it with the stack.",
             folders=context.folders,
-            environment={"CHAMPION_PARAMETER": names.champion_parameter},
             statements=[
                 iam.PolicyStatement(
                     actions=["ssm:GetParameter", "ssm:PutParameter", "ssm:DeleteParameter"],

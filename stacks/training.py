@@ -154,7 +154,6 @@ class TrainingStack(Stack):
             module="empty_registry",
             description="Removes the registered models when the stack is removed.",
             folders=context.folders,
-            environment={"MODEL_PACKAGE_GROUP": name},
             statements=[
                 iam.PolicyStatement(actions=["sagemaker:ListModelPackages"], resources=["*"]),
                 iam.PolicyStatement(actions=["sagemaker:DeleteModelPackage"], resources=[packages]),

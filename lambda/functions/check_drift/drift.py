@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from contract.environment import DriftEnvironment
 from functions.check_drift import captured
 from functions.check_drift.captured import Predictions
 from functions.check_drift.psi import BINS, psi
 from functions.common import champion, launching, logs, notify
-from functions.common.environment import DriftSettings
 from functions.common.errors import EvaluationInvalid
 from functions.common.evaluation import MAX_EVALUATION_BYTES, Evaluation, parse
 from functions.common.storage import read_object
@@ -34,7 +34,7 @@ class Clients:
     cloudwatch: Any
 
 
-def check(settings: DriftSettings, clients: Clients) -> dict[str, Any]:
+def check(settings: DriftEnvironment, clients: Clients) -> dict[str, Any]:
     """Measure once; returns the indices, or why there are none."""
     model = champion.current(clients.ssm, settings.champion_parameter).model
     package = launching.describe(clients.sagemaker.describe_model_package, ModelPackageName=model)
@@ -84,7 +84,7 @@ def _tell(
     found: Predictions,
     indices: dict[str, float],
     now: datetime,
-    settings: DriftSettings,
+    settings: DriftEnvironment,
     clients: Clients,
 ) -> bool:
     bucket, run = settings.artifacts_bucket, f"runs/{facts['training_job']}"
@@ -114,7 +114,7 @@ def _tell(
     return True
 
 
-def _publish(indices: dict[str, float], settings: DriftSettings, clients: Clients) -> None:
+def _publish(indices: dict[str, float], settings: DriftEnvironment, clients: Clients) -> None:
     data = [
         {"MetricName": name, "Dimensions": [{"Name": "Project", "Value": settings.project}], "Value": value}
         for name, value in indices.items()

@@ -11,10 +11,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from contract.environment import LaunchEnvironment
 from contract.instances import has_gpu
 from functions.common import insight
 from functions.common.costs import Machine
-from functions.common.environment import LaunchSettings
 from functions.common.recipe import Recipe, as_text
 from functions.common.recipe_keys import WARM_START_TYPES
 from functions.common.recipe_ranges import Range
@@ -26,7 +26,7 @@ Request = dict[str, Any]
 
 
 def tuning_job(
-    name: str, record: RunRecord, tuning: Tuning, metrics: list[dict[str, str]], settings: LaunchSettings
+    name: str, record: RunRecord, tuning: Tuning, metrics: list[dict[str, str]], settings: LaunchEnvironment
 ) -> Request:
     """The CreateHyperParameterTuningJob request of a run."""
     recipe = record.recipe
@@ -57,7 +57,7 @@ def training_job(
     record: RunRecord,
     hyperparameters: Mapping[str, Any],
     metrics: list[dict[str, str]],
-    settings: LaunchSettings,
+    settings: LaunchEnvironment,
     champion: str = "",
 ) -> Request:
     """The CreateTrainingJob request of a run's last, or only, training.
@@ -80,7 +80,7 @@ def training_job(
     }
 
 
-def machine(recipe: Recipe, settings: LaunchSettings) -> Machine:
+def machine(recipe: Recipe, settings: LaunchEnvironment) -> Machine:
     """What each job of a recipe runs on: [resources] over the deployment's settings."""
     resources = recipe.table("resources")
     return Machine(
@@ -92,7 +92,7 @@ def machine(recipe: Recipe, settings: LaunchSettings) -> Machine:
     )
 
 
-def image(instance_type: str, settings: LaunchSettings) -> str:
+def image(instance_type: str, settings: LaunchEnvironment) -> str:
     """The training image for an instance type: with CUDA or without."""
     return settings.training_image_gpu if has_gpu(instance_type) else settings.training_image
 
@@ -149,7 +149,7 @@ def _warm_start(tuning: Tuning) -> Request:
     }
 
 
-def _checkpoints(name: str, settings: LaunchSettings) -> Request:
+def _checkpoints(name: str, settings: LaunchEnvironment) -> Request:
     # The slash at the end keeps a job from restoring those of one whose name begins like its own.
     return {"S3Uri": f"s3://{settings.artifacts_bucket}/checkpoints/{name}/"}
 
@@ -187,7 +187,7 @@ def _ranges(ranges: tuple[Range, ...]) -> Request:
 
 
 def _texts(
-    hyperparameters: Mapping[str, Any], record: RunRecord, tuning: Tuning | None, settings: LaunchSettings
+    hyperparameters: Mapping[str, Any], record: RunRecord, tuning: Tuning | None, settings: LaunchEnvironment
 ) -> dict[str, str]:
     """All hyperparameters as SageMaker takes them, with what the training code wants to record."""
     texts = {key: as_text(value) for key, value in hyperparameters.items()}
@@ -206,7 +206,7 @@ def _texts(
     return {**texts, "run": record.run, "dataset": record.dataset}
 
 
-def _algorithm(metrics: list[dict[str, str]], recipe: Recipe, settings: LaunchSettings) -> Request:
+def _algorithm(metrics: list[dict[str, str]], recipe: Recipe, settings: LaunchEnvironment) -> Request:
     return {
         "TrainingImage": image(machine(recipe, settings).instance_type, settings),
         "TrainingInputMode": "File",
@@ -215,7 +215,7 @@ def _algorithm(metrics: list[dict[str, str]], recipe: Recipe, settings: LaunchSe
 
 
 def _channels(
-    record: RunRecord, weights: object, settings: LaunchSettings, champion: str = ""
+    record: RunRecord, weights: object, settings: LaunchEnvironment, champion: str = ""
 ) -> list[Request]:
     # The slash at the end keeps `digits` from matching `digits2` too: a prefix is only text to S3.
     uris = {split: f"s3://{settings.data_bucket}/{record.dataset}/{split}/" for split in SPLITS}
@@ -242,7 +242,7 @@ def _channels(
     ]
 
 
-def _machine(recipe: Recipe, weights: set[object], settings: LaunchSettings) -> Request:
+def _machine(recipe: Recipe, weights: set[object], settings: LaunchEnvironment) -> Request:
     """Where a job runs, for how long at most, as which role, and whether it may reach the network.
 
     Only ImageNet's weights are fetched from the internet; every other job runs isolated unless its recipe
@@ -267,7 +267,7 @@ def _machine(recipe: Recipe, weights: set[object], settings: LaunchSettings) -> 
     }
 
 
-def _tags(record: RunRecord, settings: LaunchSettings) -> list[dict[str, str]]:
+def _tags(record: RunRecord, settings: LaunchEnvironment) -> list[dict[str, str]]:
     values = {
         "project": settings.project,
         "run": record.run,

@@ -11,8 +11,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from contract.environment import LaunchEnvironment
 from functions.common import jobs, logs, names, requests, runs, storage
-from functions.common.environment import LaunchSettings
 from functions.common.launching import TRAINING, AlreadyStarted, Launcher, Metrics, Plan
 from functions.common.recipe import Recipe, checked_hyperparameters
 from functions.common.tuned import typed
@@ -20,7 +20,7 @@ from functions.launch_training import incumbent
 
 
 def after_tuning(
-    description: Mapping[str, Any], settings: LaunchSettings, sagemaker: Any, s3: Any, ssm: Any
+    description: Mapping[str, Any], settings: LaunchEnvironment, sagemaker: Any, s3: Any, ssm: Any
 ) -> dict[str, Any]:
     """Start `<tuning>-final` with the best hyperparameters of a completed tuning job, or find it started.
 
@@ -52,7 +52,7 @@ def after_tuning(
 
 
 def by_hand(
-    payload: object, request_id: str, settings: LaunchSettings, sagemaker: Any, s3: Any, ssm: Any
+    payload: object, request_id: str, settings: LaunchEnvironment, sagemaker: Any, s3: Any, ssm: Any
 ) -> dict[str, Any]:
     """Start the training a payload asks for, or find it started.
 
