@@ -14,9 +14,9 @@ from aws_cdk import App
 
 from stacks import places
 from stacks.application import add_stacks
-from stacks.choice import chosen
 from stacks.folders import MissingFolderError
-from stacks.settings import SettingsError
+from stacks.settings.choice import chosen
+from stacks.settings.load import SettingsError
 
 ROOT = Path(__file__).resolve().parent
 

@@ -16,8 +16,10 @@ from pathlib import Path
 from typing import Any
 
 from stacks import places
-from stacks.choice import ROOT, chosen
-from stacks.settings import SERVERLESS, ServingSettings, Settings, SettingsError, is_burstable
+from stacks.settings.choice import ROOT, chosen
+from stacks.settings.load import SettingsError
+from stacks.settings.schema import Settings
+from stacks.settings.serving import SERVERLESS, ServingSettings, is_burstable
 
 
 def main(arguments: list[str] | None = None) -> int:

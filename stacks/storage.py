@@ -21,7 +21,7 @@ from stacks.functions import PythonFunction
 from stacks.names import CAPTURED, CHECKPOINTS, FEATURES, TRIALS, arn
 from stacks.provided import adopt_provided_functions
 from stacks.review import accept
-from stacks.settings import SERVERLESS
+from stacks.settings.serving import SERVERLESS
 
 
 class StorageStack(Stack):

@@ -6,7 +6,7 @@ From the project's one price table, contract/prices.py, which the launchers' cos
 from __future__ import annotations
 
 from contract import prices
-from stacks.settings import SERVERLESS, ServingSettings
+from stacks.settings.serving import SERVERLESS, ServingSettings
 
 
 def statement(serving: ServingSettings) -> str:

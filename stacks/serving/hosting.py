@@ -21,7 +21,7 @@ from constructs import Construct
 
 from stacks.context import Context
 from stacks.names import CAPTURED, VARIANT, role_arn
-from stacks.settings import GPU, SERVERLESS
+from stacks.settings.serving import GPU, SERVERLESS
 
 ResourceT = TypeVar("ResourceT", bound=CfnResource)
 

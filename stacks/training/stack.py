@@ -19,16 +19,16 @@ from aws_cdk import aws_s3_deployment as deployment
 from aws_cdk import aws_sagemaker as sagemaker
 from constructs import Construct
 
-from stacks.alerts import AlertsTopic, DeadLetters
 from stacks.context import Context
 from stacks.functions import PythonFunction
-from stacks.images import ContainerImage, ImageBuilds, accept_build_project
 from stacks.names import CODE_ROOT, MODEL_TAG, RECIPES, arn
-from stacks.pipeline import Pipeline, PipelineResources
 from stacks.provided import adopt_provided_functions
-from stacks.roles import grant_endpoint, grant_training, sagemaker_role
-from stacks.serving_role import ServingDeploymentRole
-from stacks.settings import CPU, GPU
+from stacks.serving.deployment_role import ServingDeploymentRole
+from stacks.settings.serving import CPU, GPU
+from stacks.training.alerts import AlertsTopic, DeadLetters
+from stacks.training.images import ContainerImage, ImageBuilds, accept_build_project
+from stacks.training.pipeline import Pipeline, PipelineResources
+from stacks.training.roles import grant_endpoint, grant_training, sagemaker_role
 
 
 class TrainingStack(Stack):

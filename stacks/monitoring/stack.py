@@ -19,9 +19,9 @@ from aws_cdk import aws_cloudwatch_actions as actions
 from aws_cdk import aws_sns as sns
 from constructs import Construct
 
-from stacks.api import STAGE
-from stacks.budget import monthly_budget
+from stacks.api.stack import STAGE
 from stacks.context import Context
+from stacks.monitoring.budget import monthly_budget
 from stacks.names import DRIFT_NAMESPACE, VARIANT, topic_arn
 
 FIVE_MINUTES = Duration.minutes(5)

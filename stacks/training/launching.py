@@ -17,7 +17,7 @@ from stacks.context import Context
 from stacks.names import CAPTURED, CODE_ROOT, DRIFT_NAMESPACE, JOBS, RECIPES, RUNS, arn, role_arn
 
 if TYPE_CHECKING:
-    from stacks.pipeline import PipelineResources
+    from stacks.training.pipeline import PipelineResources
 
 Statements = Sequence[iam.PolicyStatement]
 

@@ -30,12 +30,12 @@ from contract.environment import (
     PromoteEnvironment,
     RegisterEnvironment,
 )
-from stacks import pipeline_permissions as permissions
 from stacks.context import Context
 from stacks.functions import PythonFunction
-from stacks.images import ContainerImage
 from stacks.names import DRIFT_NAMESPACE, MODEL_TAG, VARIANT, arn
-from stacks.settings import SERVERLESS
+from stacks.settings.serving import SERVERLESS
+from stacks.training import launching as permissions
+from stacks.training.images import ContainerImage
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,7 +16,7 @@ from constructs import Construct
 from stacks.context import Context
 from stacks.names import arn, role_arn
 from stacks.review import accept
-from stacks.roles import REASON_NO_RESOURCE
+from stacks.training.roles import REASON_NO_RESOURCE
 
 
 class ServingDeploymentRole(Construct):

@@ -22,13 +22,13 @@ from aws_cdk import aws_logs as logs
 from constructs import Construct
 
 from contract.environment import ClassifyEnvironment
-from stacks.api_log_role import ApiLogRole
+from stacks.api.firewall import Firewall
+from stacks.api.log_role import ApiLogRole
 from stacks.context import Context
-from stacks.firewall import Firewall
 from stacks.functions import PythonFunction
 from stacks.names import arn
-from stacks.pipeline_permissions import call_promote_model
 from stacks.review import accept
+from stacks.training.launching import call_promote_model
 
 STAGE = "live"
 # API Gateway gives up on an integration after 29 seconds.

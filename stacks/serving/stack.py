@@ -35,9 +35,8 @@ from aws_cdk import aws_sagemaker as sagemaker
 from constructs import Construct
 
 from stacks.context import Context
-from stacks.hourly import statement
 from stacks.names import NO_CHAMPION, role_arn, topic_arn
-from stacks.serving_hosting import (
+from stacks.serving.hosting import (
     OnlyWithChampion,
     ResourceT,
     component,
@@ -45,8 +44,9 @@ from stacks.serving_hosting import (
     isolates_its_model,
     metric_dimensions,
 )
-from stacks.serving_scaling import scale_copies, scale_instances
-from stacks.settings import SERVERLESS, is_burstable
+from stacks.serving.hourly import statement
+from stacks.serving.scaling import scale_copies, scale_instances
+from stacks.settings.serving import SERVERLESS, is_burstable
 
 
 class ServingStack(Stack):
