@@ -19,7 +19,14 @@ from constructs import Construct
 
 from contract.environment import Environment
 from stacks.folders import Folders
+from stacks.names import arn
 from stacks.review import accept
+
+
+def may_invoke(scope: Construct, name: str) -> iam.PolicyStatement:
+    """The right to invoke a function of the project; what may be asked of it is its own to decide."""
+    function = arn(scope, "lambda", "function", name, separator=":")
+    return iam.PolicyStatement(actions=["lambda:InvokeFunction"], resources=[function])
 
 
 class PythonFunction(Construct):

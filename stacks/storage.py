@@ -18,7 +18,7 @@ from constructs import Construct
 
 from stacks.context import Context
 from stacks.functions import PythonFunction
-from stacks.names import CAPTURED, CHECKPOINTS, FEATURES, TRIALS, arn
+from stacks.names import CAPTURED, CHECKPOINTS, FEATURES, TRIALS, parameter_arn
 from stacks.provided import adopt_provided_functions
 from stacks.review import accept
 from stacks.settings.serving import SERVERLESS
@@ -53,8 +53,6 @@ class StorageStack(Stack):
 
     def _champion_parameter(self) -> None:
         context, names = self._context, self._context.names
-        # The parameter's name begins with a slash, its ARN has only one.
-        parameter = arn(self, "ssm", "parameter", names.champion_parameter.removeprefix("/"))
         keeper = PythonFunction(
             self,
             "ChampionParameterFunction",
@@ -66,8 +64,8 @@ class StorageStack(Stack):
                 iam.PolicyStatement(
                     actions=["ssm:GetParameter", "ssm:PutParameter", "ssm:DeleteParameter"],
                     resources=[
-                        parameter,
-                        arn(self, "ssm", "parameter", names.instance_type_parameter.removeprefix("/")),
+                        parameter_arn(self, names.champion_parameter),
+                        parameter_arn(self, names.instance_type_parameter),
                     ],
                 )
             ],
@@ -82,7 +80,7 @@ class StorageStack(Stack):
         )
         if context.settings.serving.flavour != SERVERLESS:
             # Kept as it is, too, as long as the settings still allow the type that was taken.
-            taken = CustomResource(
+            instance_type = CustomResource(
                 self,
                 "InstanceTypeValue",
                 resource_type="Custom::InstanceTypeParameter",
@@ -92,7 +90,7 @@ class StorageStack(Stack):
                     "Allowed": ",".join(context.settings.serving.instances),
                 },
             )
-            taken.node.add_dependency(keeper)
+            instance_type.node.add_dependency(keeper)
         champion.node.add_dependency(keeper)  # the role's policy too, which the ARN alone does not wait for
 
     def _bucket(self, construct_id: str, rules: list[s3.LifecycleRule]) -> s3.Bucket:

@@ -23,8 +23,8 @@ def statement(serving: ServingSettings) -> str:
     except prices.UnknownPrice as error:
         return f"While a model serves: {what}; {error}. {idle}."
     low, high = least * price.usd_per_hour, serving.max_instances * price.usd_per_hour
-    sure = "estimated, " if price.estimated else ""
+    estimated = "estimated, " if price.estimated else ""
     return (
-        f"While a model serves: {what}, {low:.3f} to {high:.3f} USD an hour ({sure}{prices.PRICES_REGION}, "
-        f"table of {prices.PRICES_DATE}). {idle}."
+        f"While a model serves: {what}, {low:.3f} to {high:.3f} USD an hour "
+        f"({estimated}{prices.PRICES_REGION}, table of {prices.PRICES_DATE}). {idle}."
     )

@@ -1,198 +1,42 @@
-"""What each step of the pipeline may do, as IAM statements: one function of this file per Lambda.
-
-Written against what the handlers call. A permission too few shows at the first run, for the local AWS
-enforces these policies too; one too many would show nowhere, so every action has its reason in the handler.
-"""
+"""What launch-tuning and launch-training share: the environment, and the way up to the job's creation."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from aws_cdk import aws_iam as iam
-from aws_cdk import aws_s3 as s3
-from constructs import Construct
 
-from stacks.context import Context
-from stacks.names import CAPTURED, CODE_ROOT, DRIFT_NAMESPACE, JOBS, RECIPES, RUNS, arn, role_arn
-
-if TYPE_CHECKING:
-    from stacks.training.pipeline import PipelineResources
-
-Statements = Sequence[iam.PolicyStatement]
+from contract.environment import LaunchEnvironment
+from stacks.names import CODE_ROOT, RECIPES, RUNS, role_arn
+from stacks.training.pipeline import Pipeline, may_list
 
 
-def launch_tuning(scope: Construct, context: Context, resources: PipelineResources) -> Statements:
-    jobs = arn(scope, "sagemaker", "hyper-parameter-tuning-job", f"{context.names.project}-*")
-    return (
-        iam.PolicyStatement(
-            actions=[
-                "sagemaker:CreateHyperParameterTuningJob",
-                "sagemaker:DescribeHyperParameterTuningJob",
-                "sagemaker:AddTags",
-            ],
-            resources=[jobs],
-        ),
-        *_launch(scope, context, resources),
+def environment(pipeline: Pipeline) -> LaunchEnvironment:
+    """Where data and code lie, and on what a job runs."""
+    resources, training = pipeline.resources, pipeline.context.settings.training
+    return LaunchEnvironment(
+        project=pipeline.context.settings.project,
+        data_bucket=resources.data.bucket_name,
+        artifacts_bucket=resources.artifacts.bucket_name,
+        code_prefix=resources.code_prefix,
+        training_image=resources.training_image.uri,
+        training_image_gpu=resources.training_image_gpu.uri,
+        training_role_arn=resources.training_role.role_arn,
+        training_instance_types=training.instances,
+        training_volume_gb=training.volume_gb,
+        max_runtime_minutes=training.max_runtime_minutes,
+        champion_parameter=pipeline.context.names.champion_parameter,
+        notification_topic_arn=resources.topic.topic_arn,
     )
 
 
-def launch_training(scope: Construct, context: Context, resources: PipelineResources) -> Statements:
-    training = arn(scope, "sagemaker", "training-job", f"{context.names.project}-*")
-    tuning = arn(scope, "sagemaker", "hyper-parameter-tuning-job", f"{context.names.project}-*")
-    return (
-        iam.PolicyStatement(
-            actions=["sagemaker:CreateTrainingJob", "sagemaker:DescribeTrainingJob", "sagemaker:AddTags"],
-            resources=[training],
-        ),
-        iam.PolicyStatement(
-            actions=[
-                "sagemaker:DescribeHyperParameterTuningJob",
-                "sagemaker:ListTrainingJobsForHyperParameterTuningJob",
-            ],
-            resources=[tuning],
-        ),
-        iam.PolicyStatement(
-            actions=["sagemaker:DescribeModelPackage"],
-            resources=[arn(scope, "sagemaker", "model-package", f"{context.names.model_package_group}/*")],
-        ),
-        iam.PolicyStatement(actions=["ssm:GetParameterHistory"], resources=[_champion(scope, context)]),
-        *_launch(scope, context, resources),
-    )
-
-
-def register_model(scope: Construct, context: Context, resources: PipelineResources) -> Statements:
-    names, artifacts = context.names, resources.artifacts
-    group = arn(scope, "sagemaker", "model-package-group", names.model_package_group)
-    packages = arn(scope, "sagemaker", "model-package", f"{names.model_package_group}/*")
-    return (
-        iam.PolicyStatement(
-            actions=["sagemaker:DescribeTrainingJob"],
-            resources=[arn(scope, "sagemaker", "training-job", f"{names.project}-*")],
-        ),
-        iam.PolicyStatement(
-            actions=[
-                "sagemaker:CreateModelPackage",
-                "sagemaker:DescribeModelPackage",
-                "sagemaker:UpdateModelPackage",
-            ],
-            resources=[group, packages],
-        ),
-        iam.PolicyStatement(actions=["sagemaker:ListModelPackages"], resources=["*"]),  # knows no resource
-        # The registry looks the image up in the caller's name.
-        iam.PolicyStatement(
-            actions=["ecr:BatchGetImage", "ecr:DescribeImages", *_tag_images(resources)],
-            resources=[resources.serving_image.repository_arn],
-        ),
-        iam.PolicyStatement(actions=["s3:GetObject"], resources=[artifacts.arn_for_objects(f"{JOBS}/*")]),
-        iam.PolicyStatement(
-            actions=["s3:GetObject", "s3:PutObject"], resources=[artifacts.arn_for_objects(f"{RUNS}/*")]
-        ),
-        _list(artifacts),
-        iam.PolicyStatement(actions=["ssm:GetParameterHistory"], resources=[_champion(scope, context)]),
-        # What the rules found in a training, under this project's name only.
-        iam.PolicyStatement(
-            actions=["events:PutEvents"],
-            resources=[arn(scope, "events", "event-bus", "default")],
-            conditions={"ForAllValues:StringEquals": {"events:source": names.project}},
-        ),
-        _publish(resources),
-    )
-
-
-def promote_model(scope: Construct, context: Context, resources: PipelineResources) -> Statements:
-    names = context.names
-    return (
-        iam.PolicyStatement(
-            actions=["sagemaker:DescribeModelPackage", "sagemaker:UpdateModelPackage"],
-            resources=[arn(scope, "sagemaker", "model-package", f"{names.model_package_group}/*")],
-        ),
-        iam.PolicyStatement(
-            # ssm:GetParameters: UpdateStack resolves the stack's parameter in the caller's name.
-            actions=[
-                "ssm:GetParameter",
-                "ssm:GetParameterHistory",
-                "ssm:GetParameters",
-                "ssm:PutParameter",
-            ],
-            resources=[
-                _champion(scope, context),
-                arn(scope, "ssm", "parameter", names.instance_type_parameter.removeprefix("/")),
-            ],
-        ),
-        iam.PolicyStatement(
-            actions=["sagemaker:DescribeEndpoint"],
-            resources=[arn(scope, "sagemaker", "endpoint", names.endpoint)],
-        ),
-        # A quota is known by its name only, which GetServiceQuota does not take. Lists know no resource.
-        iam.PolicyStatement(
-            actions=["servicequotas:ListServiceQuotas", "servicequotas:ListAWSDefaultServiceQuotas"],
-            resources=["*"],
-        ),
-        iam.PolicyStatement(
-            # No iam:PassRole: a stack keeps the role it was made with.
-            actions=[
-                "cloudformation:DescribeStacks",
-                "cloudformation:DescribeStackEvents",
-                "cloudformation:UpdateStack",
-            ],
-            resources=[arn(scope, "cloudformation", "stack", f"{names.stack('serving')}/*")],
-        ),
-        _publish(resources),
-    )
-
-
-def idle_guard(scope: Construct, context: Context) -> Statements:
-    names = context.names
-    return (
-        iam.PolicyStatement(
-            actions=["sagemaker:DescribeEndpoint"],
-            resources=[arn(scope, "sagemaker", "endpoint", names.endpoint)],
-        ),
-        iam.PolicyStatement(actions=["cloudwatch:GetMetricStatistics"], resources=["*"]),  # knows no resource
-        iam.PolicyStatement(actions=["ssm:GetParameterHistory"], resources=[_champion(scope, context)]),
-        call_promote_model(scope, context),
-    )
-
-
-def check_drift(scope: Construct, context: Context, resources: PipelineResources) -> Statements:
-    names, artifacts = context.names, resources.artifacts
-    read = [artifacts.arn_for_objects(f"{prefix}/*") for prefix in (CAPTURED, RUNS)]
-    launch = arn(scope, "lambda", "function", names.function("launch-tuning"), separator=":")
-    return (
-        iam.PolicyStatement(
-            actions=["sagemaker:DescribeModelPackage"],
-            resources=[arn(scope, "sagemaker", "model-package", f"{names.model_package_group}/*")],
-        ),
-        iam.PolicyStatement(actions=["s3:GetObject"], resources=read),
-        iam.PolicyStatement(actions=["s3:PutObject"], resources=[artifacts.arn_for_objects(f"{RUNS}/*")]),
-        _list(artifacts),
-        iam.PolicyStatement(actions=["ssm:GetParameterHistory"], resources=[_champion(scope, context)]),
-        iam.PolicyStatement(
-            actions=["cloudwatch:PutMetricData"],
-            resources=["*"],
-            conditions={"StringEquals": {"cloudwatch:namespace": DRIFT_NAMESPACE}},
-        ),
-        iam.PolicyStatement(actions=["lambda:InvokeFunction"], resources=[launch]),
-        _publish(resources),
-    )
-
-
-def call_promote_model(scope: Construct, context: Context) -> iam.PolicyStatement:
-    """The right to ask for sleep and for waking; what may be asked for is the function's to decide."""
-    function = arn(scope, "lambda", "function", context.names.function("promote-model"), separator=":")
-    return iam.PolicyStatement(actions=["lambda:InvokeFunction"], resources=[function])
-
-
-def _launch(scope: Construct, context: Context, resources: PipelineResources) -> Statements:
-    """What both launchers do before they create a job: read recipe and code, see that the dataset is
-    there.
-    """
-    data, artifacts = resources.data, resources.artifacts
+def permissions(pipeline: Pipeline) -> Sequence[iam.PolicyStatement]:
+    """The rights to read recipe and code, to see that the dataset is there, and to give a job its role."""
+    data, artifacts = pipeline.resources.data, pipeline.resources.artifacts
     return (
         iam.PolicyStatement(
             actions=["iam:PassRole"],
-            resources=[role_arn(scope, context.names.training_role)],
+            resources=[role_arn(pipeline, pipeline.context.names.training_role)],
             conditions={"StringEquals": {"iam:PassedToService": "sagemaker.amazonaws.com"}},
         ),
         iam.PolicyStatement(
@@ -200,28 +44,7 @@ def _launch(scope: Construct, context: Context, resources: PipelineResources) ->
             resources=[artifacts.arn_for_objects(f"{prefix}/*") for prefix in (RECIPES, CODE_ROOT, RUNS)],
         ),
         iam.PolicyStatement(actions=["s3:PutObject"], resources=[artifacts.arn_for_objects(f"{RUNS}/*")]),
-        _list(artifacts),
-        _list(data),
-        _publish(resources),
+        may_list(artifacts),
+        may_list(data),
+        pipeline.may_publish(),
     )
-
-
-def _tag_images(resources: PipelineResources) -> Sequence[str]:
-    """A tag is put on an image by putting the image, and taken away by deleting what only the tag names."""
-    return ["ecr:PutImage", "ecr:BatchDeleteImage"] if resources.serving_image.repository_name else []
-
-
-def _list(bucket: s3.IBucket) -> iam.PolicyStatement:
-    """Without the right to list, S3 answers AccessDenied for an object that is not there, never NoSuchKey.
-
-    A condition on the prefix would not do: reading an object carries none.
-    """
-    return iam.PolicyStatement(actions=["s3:ListBucket"], resources=[bucket.bucket_arn])
-
-
-def _champion(scope: Construct, context: Context) -> str:
-    return arn(scope, "ssm", "parameter", context.names.champion_parameter.removeprefix("/"))
-
-
-def _publish(resources: PipelineResources) -> iam.PolicyStatement:
-    return iam.PolicyStatement(actions=["sns:Publish"], resources=[resources.topic.topic_arn])

@@ -1,10 +1,8 @@
-"""The steps between an upload and a promoted model: four Lambdas, and the events that call them; and the one
-that puts the endpoint to sleep.
+"""The pipeline between an upload and a promoted model: what its steps share.
 
-launch-tuning is invoked by a person. From then on SageMaker's own events lead on: tuning job ended →
-launch-training; training job ended → register-model; model package approved → promote-model; Serving stack
-settled → promote-model again, which compares what should be with what is. AWS may deliver an event twice or
-late, so every step can be repeated; what fails after all retries lies in the dead-letter queue.
+Each step is a Lambda function in a file of its own. A person invokes launch-tuning; from then on SageMaker's
+events call the next step. AWS may deliver an event twice or late, so every step can be repeated. What fails
+after all retries lies in the dead-letter queue.
 """
 
 from __future__ import annotations
@@ -22,19 +20,10 @@ from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
-from contract.environment import (
-    DriftEnvironment,
-    Environment,
-    IdleGuardEnvironment,
-    LaunchEnvironment,
-    PromoteEnvironment,
-    RegisterEnvironment,
-)
+from contract.environment import Environment
 from stacks.context import Context
 from stacks.functions import PythonFunction
-from stacks.names import DRIFT_NAMESPACE, MODEL_TAG, VARIANT, arn
-from stacks.settings.serving import SERVERLESS
-from stacks.training import launching as permissions
+from stacks.names import parameter_arn
 from stacks.training.images import ContainerImage
 
 
@@ -55,108 +44,15 @@ class PipelineResources:
 
 
 class Pipeline(Construct):
-    """The four functions (by the names of their outputs) and the rules that call them."""
+    """Where the steps' functions and rules are put."""
 
     def __init__(
         self, scope: Construct, construct_id: str, context: Context, resources: PipelineResources
     ) -> None:
         super().__init__(scope, construct_id)
-        self._context, self._resources = context, resources
-        self.functions: Mapping[str, lambda_.Function] = {
-            "LaunchTuning": self._launch_tuning(),
-            "LaunchTraining": self._launch_training(),
-            "RegisterModel": self._register_model(),
-            "PromoteModel": self._promote_model(),
-        }
-        self._rules()
-        self._sleep()
-        self._watch_drift()
+        self.context, self.resources = context, resources
 
-    def _launch_tuning(self) -> lambda_.Function:
-        return self._function(
-            "launch-tuning",
-            "Checks a recipe and a dataset, and starts the tuning job.",
-            self._launch_environment(),
-            permissions.launch_tuning(self, self._context, self._resources),
-        )
-
-    def _launch_training(self) -> lambda_.Function:
-        return self._function(
-            "launch-training",
-            "Starts the final training with the best hyperparameters of a tuning job, or with given ones.",
-            self._launch_environment(),
-            permissions.launch_training(self, self._context, self._resources),
-        )
-
-    def _register_model(self) -> lambda_.Function:
-        names, settings = self._context.names, self._context.settings
-        gate, repository = settings.gate, self._resources.serving_image.repository_name
-        return self._function(
-            "register-model",
-            "Measures a trained model against the champion and puts it into the registry.",
-            RegisterEnvironment(
-                project=settings.project,
-                artifacts_bucket=self._resources.artifacts.bucket_name,
-                serving_image=self._resources.serving_image.uri,
-                serving_image_target=settings.serving.image_target,
-                serving_repository=repository,
-                image_tag_prefix=MODEL_TAG if repository else "",
-                model_package_group=names.model_package_group,
-                approval=settings.approval,
-                must_be=gate.must_be,
-                significance=gate.significance,
-                min_accuracy=gate.min_accuracy,
-                min_class_recall=gate.min_class_recall,
-                max_latency_ms=gate.max_latency_ms,
-                max_size_mb=gate.max_size_mb,
-                champion_parameter=names.champion_parameter,
-                notification_topic_arn=self._resources.topic.topic_arn,
-            ),
-            permissions.register_model(self, self._context, self._resources),
-            # It reads output.tar.gz of a training job, which a user's own code may fill.
-            memory_mb=512,
-            timeout_seconds=300,
-        )
-
-    def _promote_model(self) -> lambda_.Function:
-        names, serving = self._context.names, self._context.settings.serving
-        has_instances = serving.flavour != SERVERLESS
-        return self._function(
-            "promote-model",
-            "Makes the approved model the champion and brings the Serving stack in line with it.",
-            PromoteEnvironment(
-                project=self._context.settings.project,
-                model_package_group=names.model_package_group,
-                champion_parameter=names.champion_parameter,
-                serving_stack=names.stack("serving"),
-                instance_types=serving.instances if has_instances else (),
-                instance_type_parameter=names.instance_type_parameter if has_instances else "",
-                min_instances=serving.min_instances if has_instances else 0,
-                notification_topic_arn=self._resources.topic.topic_arn,
-            ),
-            permissions.promote_model(self, self._context, self._resources),
-            # It may look through all of SageMaker's quotas, a hundred at a time.
-            timeout_seconds=180,
-        )
-
-    def _launch_environment(self) -> LaunchEnvironment:
-        resources, training = self._resources, self._context.settings.training
-        return LaunchEnvironment(
-            project=self._context.settings.project,
-            data_bucket=resources.data.bucket_name,
-            artifacts_bucket=resources.artifacts.bucket_name,
-            code_prefix=resources.code_prefix,
-            training_image=resources.training_image.uri,
-            training_image_gpu=resources.training_image_gpu.uri,
-            training_role_arn=resources.training_role.role_arn,
-            training_instance_types=training.instances,
-            training_volume_gb=training.volume_gb,
-            max_runtime_minutes=training.max_runtime_minutes,
-            champion_parameter=self._context.names.champion_parameter,
-            notification_topic_arn=resources.topic.topic_arn,
-        )
-
-    def _function(
+    def function(
         self,
         name: str,
         description: str,
@@ -166,188 +62,79 @@ class Pipeline(Construct):
         memory_mb: int = 256,
         timeout_seconds: int = 60,
     ) -> lambda_.Function:
+        """A step's function, whose failures go to the dead-letter queue."""
         return PythonFunction(
             self,
             "".join(word.capitalize() for word in name.split("-")),
-            name=self._context.names.function(name),
+            name=self.context.names.function(name),
             module=name.replace("-", "_"),
             description=description,
-            folders=self._context.folders,
+            folders=self.context.folders,
             environment=environment,
             statements=statements,
-            log_retention=self._context.log_retention,
-            dead_letters=self._resources.dead_letters,
+            log_retention=self.context.log_retention,
+            dead_letters=self.resources.dead_letters,
             memory_mb=memory_mb,
             timeout_seconds=timeout_seconds,
         ).function
 
-    def _rules(self) -> None:
-        names = self._context.names
-        prefix = [{"prefix": f"{names.project}-"}]
-        self._rule(
-            "TuningEnded",
-            "A tuning job of this project ended: start the final training, or tell that it failed.",
-            "SageMaker HyperParameter Tuning Job State Change",
-            {
-                "HyperParameterTuningJobName": prefix,
-                "HyperParameterTuningJobStatus": ["Completed", "Failed", "Stopped"],
-            },
-            "LaunchTraining",
-        )
-        self._rule(
-            "TrainingEnded",
-            "A training job of this project ended: register its model, or tell that it failed.",
-            "SageMaker Training Job State Change",
-            {"TrainingJobName": prefix, "TrainingJobStatus": ["Completed", "Failed", "Stopped"]},
-            "RegisterModel",
-        )
-        self._rule(
-            "ModelApproved",
-            "A model was approved, by the quality gate or by a person: make it the champion. Or the champion"
-            " was rejected: go back to the one before.",
-            "SageMaker Model Package State Change",
-            {
-                "ModelPackageGroupName": [names.model_package_group],
-                "ModelApprovalStatus": ["Approved", "Rejected"],
-            },
-            "PromoteModel",
-        )
-        self._rule(
-            "EndpointFailed",
-            "The endpoint failed: keep why, before CloudFormation removes it with its reason.",
-            "SageMaker Endpoint State Change",
-            {
-                "EndpointName": [names.endpoint],
-                "EndpointStatus": ["FAILED", "Failed", "ROLLING_BACK", "RollingBack"],
-            },
-            "PromoteModel",
-        )
-        self._schedule(
-            "LookForWaiting",
-            "Is an approved model waiting that can be brought up by now?",
-            "rate(15 minutes)",
-            self.functions["PromoteModel"],
-            None,
-        )
-        stack_arn = arn(self, "cloudformation", "stack", f"{names.stack('serving')}/")
-        self._rule(
-            "ServingSettled",
-            "The Serving stack ended an update: see that champion, registry and endpoint tell the same"
-            " story.",
-            "CloudFormation Stack Status Change",
-            {
-                "stack-id": [{"prefix": stack_arn}],
-                "status-details": {"status": [{"suffix": "_COMPLETE"}, {"suffix": "_FAILED"}]},
-            },
-            "PromoteModel",
-            source="aws.cloudformation",
-        )
-
-    def _sleep(self) -> None:
-        """Take the endpoint away when nobody uses it, or at a given hour, and bring it back."""
-        names, serving = self._context.names, self._context.settings.serving
-        # What has none of its own costs nothing idle as it is.
-        if serving.idle_minutes and serving.has_own_instances:
-            guard = self._function(
-                "idle-guard",
-                "Puts an endpoint to sleep that nobody asked anything for a while.",
-                IdleGuardEnvironment(
-                    endpoint_name=names.endpoint,
-                    variant=VARIANT,
-                    champion_parameter=names.champion_parameter,
-                    idle_minutes=serving.idle_minutes,
-                    promote_function=names.function("promote-model"),
-                ),
-                permissions.idle_guard(self, self._context),
-            )
-            self._schedule(
-                "LookForIdleness", "Is anybody using the endpoint?", "rate(5 minutes)", guard, None
-            )
-        for action, when, code in (
-            ("sleep", serving.sleep_at, {"code": "scheduled"}),
-            ("wake", serving.wake_at, {}),
-        ):
-            if when:
-                self._schedule(
-                    f"{action.capitalize()}Time",
-                    f"The hour at which the endpoint is to {action}.",
-                    when,
-                    self.functions["PromoteModel"],
-                    {"action": action, "why": f"the hour of {action}_at", **code},
-                )
-
-    def _watch_drift(self) -> None:
-        """Once a day, where answers are captured: do they still look like those on the test split?"""
-        names, drift = self._context.names, self._context.settings.drift
-        if not drift.capture_percent:
-            return
-        check = self._function(
-            "check-drift",
-            "Compares the last day's predictions with those on the test split.",
-            DriftEnvironment(
-                project=names.project,
-                artifacts_bucket=self._resources.artifacts.bucket_name,
-                champion_parameter=names.champion_parameter,
-                capture_folder=names.capture_folder,
-                threshold=drift.threshold,
-                min_predictions=drift.min_predictions,
-                retrain=drift.retrain,
-                metric_namespace=DRIFT_NAMESPACE,
-                notification_topic_arn=self._resources.topic.topic_arn,
-            ),
-            permissions.check_drift(self, self._context, self._resources),
-            memory_mb=512,
-            timeout_seconds=300,
-        )
-        self._schedule("LookForDrift", "Has what is asked of the model changed?", "rate(1 day)", check, None)
-
-    def _schedule(
+    def on_event(
         self,
         construct_id: str,
         description: str,
-        when: str,
         function: lambda_.Function,
-        payload: Mapping[str, str] | None,
-    ) -> None:
-        events.Rule(
-            self,
-            construct_id,
-            description=description,
-            schedule=events.Schedule.expression(when),
-            targets=[
-                targets.LambdaFunction(
-                    function,
-                    event=events.RuleTargetInput.from_object(payload) if payload else None,
-                    dead_letter_queue=self._resources.dead_letters,
-                    retry_attempts=8,
-                    max_event_age=Duration.hours(1),
-                )
-            ],
-        )
-
-    def _rule(
-        self,
-        construct_id: str,
-        description: str,
         detail_type: str,
         detail: Mapping[str, object],
-        function: str,
         *,
         source: str = "aws.sagemaker",
     ) -> None:
+        """Call a function for the events of a type whose details match."""
+        pattern = events.EventPattern(source=[source], detail_type=[detail_type], detail=dict(detail))
+        target = self._target(function, Duration.hours(6))
+        events.Rule(self, construct_id, description=description, event_pattern=pattern, targets=[target])
+
+    def on_schedule(
+        self,
+        construct_id: str,
+        description: str,
+        function: lambda_.Function,
+        schedule: str,
+        payload: Mapping[str, str] | None = None,
+    ) -> None:
+        """Call a function by the clock, with `payload` in place of the event."""
+        event = events.RuleTargetInput.from_object(payload) if payload else None
         events.Rule(
             self,
             construct_id,
             description=description,
-            event_pattern=events.EventPattern(
-                source=[source], detail_type=[detail_type], detail=dict(detail)
-            ),
-            targets=[
-                targets.LambdaFunction(
-                    self.functions[function],
-                    dead_letter_queue=self._resources.dead_letters,
-                    retry_attempts=8,
-                    max_event_age=Duration.hours(6),
-                )
-            ],
+            schedule=events.Schedule.expression(schedule),
+            targets=[self._target(function, Duration.hours(1), event)],
         )
+
+    def _target(
+        self, function: lambda_.Function, max_age: Duration, event: events.RuleTargetInput | None = None
+    ) -> targets.LambdaFunction:
+        return targets.LambdaFunction(
+            function,
+            event=event,
+            dead_letter_queue=self.resources.dead_letters,
+            retry_attempts=8,
+            max_event_age=max_age,
+        )
+
+    def may_read_champion(self) -> iam.PolicyStatement:
+        """The right to read who the champion is, and who it was."""
+        champion = parameter_arn(self, self.context.names.champion_parameter)
+        return iam.PolicyStatement(actions=["ssm:GetParameterHistory"], resources=[champion])
+
+    def may_publish(self) -> iam.PolicyStatement:
+        """The right to send a message to the project's owner."""
+        return iam.PolicyStatement(actions=["sns:Publish"], resources=[self.resources.topic.topic_arn])
+
+
+def may_list(bucket: s3.IBucket) -> iam.PolicyStatement:
+    """Without the right to list, S3 answers AccessDenied for an object that is not there, never NoSuchKey.
+
+    A condition on the prefix would not do: reading an object carries none.
+    """
+    return iam.PolicyStatement(actions=["s3:ListBucket"], resources=[bucket.bucket_arn])
