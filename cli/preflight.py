@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 import sys
@@ -24,9 +23,8 @@ def check_settings(target: Target, recipe: Path | None = None) -> None:
     """Raises WouldFail for settings, or a recipe's file, that would be refused when they are used."""
     arguments = [*context_arguments(target), *(["--recipe", str(recipe)] if recipe else [])]
     done = subprocess.run(
-        [sys.executable, "-m", "stacks.check", *arguments],
+        [sys.executable, "check.py", *arguments],
         cwd=target.root,
-        env=os.environ | {"PYTHONPATH": os.pathsep.join([str(target.root), str(target.root / "lambda")])},
         capture_output=True,
         text=True,
         check=False,

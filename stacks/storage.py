@@ -1,9 +1,10 @@
-"""Where pictures, code, runs and models lie, and the parameter which says what model is the champion.
+"""The Storage stack: the buckets, and the parameter which says what model is the champion.
 
 Two buckets: `Data` for the pictures and `Artifacts` for everything the system makes. Both refuse plain HTTP
 and public access, are encrypted with S3's own key (a KMS key of our own would cost every month) and keep old
-versions for a while. A third bucket keeps their access logs. The champion parameter is made here, before all
-that reads it, by a Lambda which writes it only if it is missing: a CloudFormation parameter resource would
+versions for a while. A third bucket keeps their access logs.
+
+A Lambda makes the champion parameter, and only if it is missing. A CloudFormation parameter resource would
 put its template value back one day and take the endpoint down.
 
 Costs: storage per gigabyte and month of what lies in the buckets; nothing by the hour.

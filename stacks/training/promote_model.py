@@ -27,8 +27,8 @@ def add(pipeline: Pipeline) -> lambda_.Function:
         # It may look through all of SageMaker's quotas, a hundred at a time.
         timeout_seconds=180,
     )
-    _add_event_rules(pipeline, function)
-    _add_schedules(pipeline, function)
+    _add_rules(pipeline, function)
+    _add_hours(pipeline, function)
     return function
 
 
@@ -89,7 +89,7 @@ def _permissions(pipeline: Pipeline) -> Sequence[iam.PolicyStatement]:
     )
 
 
-def _add_event_rules(pipeline: Pipeline, function: lambda_.Function) -> None:
+def _add_rules(pipeline: Pipeline, function: lambda_.Function) -> None:
     names = pipeline.context.names
     pipeline.on_event(
         "ModelApproved",
@@ -112,6 +112,12 @@ def _add_event_rules(pipeline: Pipeline, function: lambda_.Function) -> None:
             "EndpointStatus": ["FAILED", "Failed", "ROLLING_BACK", "RollingBack"],
         },
     )
+    pipeline.on_schedule(
+        "LookForWaiting",
+        "Is an approved model waiting that can be brought up by now?",
+        function,
+        "rate(15 minutes)",
+    )
     stack_arn = arn(pipeline, "cloudformation", "stack", f"{names.stack('serving')}/")
     pipeline.on_event(
         "ServingSettled",
@@ -126,14 +132,8 @@ def _add_event_rules(pipeline: Pipeline, function: lambda_.Function) -> None:
     )
 
 
-def _add_schedules(pipeline: Pipeline, function: lambda_.Function) -> None:
+def _add_hours(pipeline: Pipeline, function: lambda_.Function) -> None:
     serving = pipeline.context.settings.serving
-    pipeline.on_schedule(
-        "LookForWaiting",
-        "Is an approved model waiting that can be brought up by now?",
-        function,
-        "rate(15 minutes)",
-    )
     for action, schedule, code in (
         ("sleep", serving.sleep_at, {"code": "scheduled"}),
         ("wake", serving.wake_at, {}),
