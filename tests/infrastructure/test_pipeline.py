@@ -58,7 +58,7 @@ def test_there_are_these_functions_and_their_handlers_exist(sample: Synthesised)
     assert set(functions) - AS_ASKED == FUNCTIONS
     for name, function in functions.items():
         module = name.replace("-", "_")
-        assert function["Handler"] == f"{module}.handler.handler"
+        assert function["Handler"] == f"functions.{module}.handler.handler"
         assert (ROOT / "lambda" / "functions" / module / "handler.py").is_file(), module
         assert (function["Runtime"], function["Architectures"]) == ("python3.13", ["arm64"])
 
@@ -166,7 +166,7 @@ def test_code_and_recipes_are_put_where_the_launchers_look(sample: Synthesised) 
     }
     code_prefix = _functions(sample)["launch-tuning"]["Environment"]["Variables"]["CODE_PREFIX"]
     assert re.fullmatch(r"code/[0-9a-f]{16}/", code_prefix)
-    assert set(prefixes) == {f"{code_prefix}training_code", "recipes"}
+    assert set(prefixes) == {code_prefix, "recipes"}
     # A running job keeps the code it began with, and recipes of a user's own stay.
     assert all(properties["Prune"] is False for properties in prefixes.values())
     assert all(properties.get("RetainOnDelete", True) is True for properties in prefixes.values())
