@@ -77,7 +77,7 @@ def _check_algorithm(algorithm: Mapping[str, Any]) -> None:
 
 
 def _resources(definition: Mapping[str, Any]) -> list[Mapping[str, Any] | None]:
-    """What a job may be on; of a tuning job in one member or the other, and there in one form or the other."""
+    """What a job may be on; a tuning job says it in one member or another."""
     several = definition.get("HyperParameterTuningResourceConfig")
     if several is None:
         return [definition.get("ResourceConfig")]

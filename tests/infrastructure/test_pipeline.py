@@ -39,13 +39,12 @@ TRAINING = "SageMaker Training Job State Change"
 
 def _rules(sample: Synthesised) -> dict[str, dict[str, Any]]:
     """The rules by the detail type they listen to; of a training's end, that which looks at every end."""
-    patterns = {
+    return {
         rule["Properties"]["EventPattern"]["detail-type"][0]: rule["Properties"]
         for rule in sample.resources("AWS::Events::Rule").values()
         if rule["Properties"].get("EventPattern", {}).get("detail", {}).get("TrainingJobStatus") != ["Failed"]
         and "EventPattern" in rule["Properties"]
     }
-    return patterns
 
 
 def _schedules(sample: Synthesised) -> dict[str, dict[str, Any]]:

@@ -257,18 +257,22 @@ class WithoutAnInstance(SageMaker):
         return self._found("training", TrainingJobName, known)
 
 
-def test_a_training_without_an_instance_has_not_failed_while_another_type_is_left() -> None:
-    chain = reader(WithoutAnInstance()).read()
+def test_a_training_without_an_instance_has_not_failed_while_another_type_is_left(target: Any) -> None:
+    chain = ChainReader(_of(target, WithoutAnInstance()), RUN).read()
     assert chain.training is not None
     assert (chain.training.name, chain.outcome) == (f"{RUN}-final", "running")
 
 
-def test_the_job_on_the_next_type_is_the_runs_training_then() -> None:
+def _of(target: Any, sagemaker: SageMaker) -> Any:
+    return target(sagemaker=sagemaker, logs=Logs(), cloudformation=Stacks(), ssm=Parameters())
+
+
+def test_the_job_on_the_next_type_is_the_runs_training_then(target: Any) -> None:
     sagemaker = WithoutAnInstance()
-    following = reader(sagemaker)
+    following = ChainReader(_of(target, sagemaker), RUN)
     following.read()
     sagemaker.following = (f"{RUN}-final-type-2",)
     training = following.read().training
     assert training is not None
     assert (training.name, training.status) == (f"{RUN}-final-type-2", "InProgress")
-    assert reader(sagemaker, f"{RUN}-final-type-2").read().run == RUN
+    assert ChainReader(_of(target, sagemaker), f"{RUN}-final-type-2").read().run == RUN

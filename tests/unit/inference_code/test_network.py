@@ -79,9 +79,7 @@ def test_an_image_for_a_gpu_does_not_answer_without_one_and_names_driver_and_ver
         "NVRM version: NVIDIA UNIX x86_64 Kernel Module  535.183.01  Sun May 12"
     )
     monkeypatch.setattr(gpu, "DRIVER", tmp_path / "version")
-    with pytest.raises(
-        NoGpu, match=r"driver 535\.183\.01, PyTorch .*CUDA 13\.0.*NVIDIA_VISIBLE_DEVICES=void"
-    ):
+    with pytest.raises(NoGpu, match=r"driver 535\.183\.01, PyTorch .*CUDA 13\.0.*DEVICES=void"):
         network.build(artifact_folder / "model.safetensors", "resnet18", 3)
 
 
