@@ -20,7 +20,8 @@ from cli.target import BadTarget, resolve
 
 @pytest.fixture(autouse=True)
 def clean(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("CLASSIFIER_PORT", "CLASSIFIER_HOME", "AWS_PROFILE", "AWS_ENDPOINT_URL", "AWS_REGION"):
+    ours = ("CLASSIFIER_PORT", "CLASSIFIER_HOME", "CLASSIFIER_CONFIG")
+    for name in (*ours, "AWS_PROFILE", "AWS_ENDPOINT_URL", "AWS_REGION"):
         monkeypatch.delenv(name, raising=False)
 
 
