@@ -19,7 +19,7 @@ def check(look: Look) -> Iterator[Line]:
         yield from _left_over(look)
         return
     found = f"{BOOTSTRAP_STACK} is {status}"
-    if status.endswith("_IN_PROGRESS"):
+    if status.endswith("_IN_PROGRESS") and status != "REVIEW_IN_PROGRESS":  # that one was never made
         wait = f"aws cloudformation describe-stacks --stack-name {BOOTSTRAP_STACK}, until it has ended"
         yield Line(Code.BOOTSTRAP, Status.WRONG, found, "somebody is changing it", wait)
         return
@@ -73,7 +73,7 @@ def _answer_about(look: Look, bucket: str) -> str:
     try:
         look.target.client("s3").head_bucket(Bucket=bucket)
     except ClientError as error:
-        return error.response["Error"]["Code"]
+        return str(error.response["Error"]["Code"])
     return "200"
 
 

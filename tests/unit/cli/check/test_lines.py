@@ -160,6 +160,7 @@ def test_a_bootstrap_that_others_use_is_not_told_to_be_deleted(target: Make, sta
         ("CREATE_COMPLETE", None, Status.WRONG),
         ("ROLLBACK_COMPLETE", 6, Status.WRONG),
         ("DELETE_FAILED", 6, Status.WRONG),
+        ("REVIEW_IN_PROGRESS", 6, Status.WRONG),
     ],
 )
 def test_the_cdks_stack_has_to_be_whole_and_new_enough(
