@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from common import launching, logs, notify, runs
+from common import capacity, launching, logs, notify, runs
 from common.decisions import Code, Reason, package_text
 from common.environment import RegisterSettings
 from common.errors import RunRecordMissing
@@ -55,6 +55,8 @@ def on_training_ended(event: Event, settings: RegisterSettings, clients: Clients
     status = job["TrainingJobStatus"]
     if status in ("Completed", "Stopped") and runs.stopped(clients.s3, settings.artifacts_bucket, record.run):
         return _ignored(f"{record.run} was ended with classifier stop")
+    if capacity.left(job):
+        return _ignored(f"launch-training goes on with {name} on another instance type")
     if status in ("Failed", "Stopped"):
         return _tell_ended(event, record, job, settings, clients)
     if status != "Completed":

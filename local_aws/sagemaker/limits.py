@@ -14,7 +14,7 @@ from typing import Any
 from local_aws.core.context import LocalAws
 from local_aws.core.errors import ResourceLimitExceeded
 from local_aws.quotas import book, names
-from local_aws.sagemaker import endpoint_records, job_state
+from local_aws.sagemaker import capacity, endpoint_records, job_state
 
 _OVER = ("Completed", "Failed", "Stopped")
 
@@ -70,8 +70,7 @@ def check_hosting(aws: LocalAws, more: Counter[str], of_one: int) -> None:
 
 
 def _instances(definition: Mapping[str, Any]) -> Counter[str]:
-    resources = definition.get("ResourceConfig", {})
-    groups = resources.get("InstanceGroups") or [resources]
+    groups = definition.get("ResourceConfig", {}).get("InstanceGroups") or capacity.configs(definition)[:1]
     counted: Counter[str] = Counter()
     for group in groups:
         if "InstanceType" in group:

@@ -16,6 +16,7 @@ import inference
 import numpy as np
 import pytest
 import serve
+from environment import NoGpu
 from numpy.typing import NDArray
 from picture import Encoded
 from refusal import Refusal
@@ -121,6 +122,24 @@ def test_a_model_that_cannot_be_loaded_keeps_ping_failing_with_the_reason(
     talk(serving, conversation)
     (record,) = [record for record in caplog.records if record.levelname == "ERROR"]
     assert "model.json is missing" in record.fields["reason"]  # type: ignore[attr-defined]
+
+
+def test_a_gpu_that_is_missing_keeps_ping_failing_with_a_code_of_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def without_a_driver(*_: Any) -> None:
+        raise NoGpu("driver none")
+
+    monkeypatch.setattr(inference, "model_fn", without_a_driver)
+    serving = service(None, tmp_path)
+    serving.load_model()
+
+    async def conversation(client: httpx.AsyncClient) -> None:
+        ping = await client.get("/ping")
+        assert ping.status_code == 503
+        assert ping.json()["error"] == {"code": "NoGpu", "message": "driver none"}
+
+    talk(serving, conversation)
 
 
 def test_a_model_that_loads_but_cannot_answer_keeps_ping_failing(

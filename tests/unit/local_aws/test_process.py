@@ -75,6 +75,15 @@ def test_a_process_sees_its_arguments_its_environment_and_its_base_folder(tmp_pa
     assert (exit_code, lines) == (0, [f"train {tmp_path / 'ml'} job {tmp_path}"])
 
 
+@pytest.mark.parametrize(("driver", "told"), [(False, "void"), (True, "all")])
+def test_an_image_for_a_gpu_is_told_when_this_machine_has_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, driver: bool, told: str
+) -> None:
+    monkeypatch.setattr(process, "NVIDIA_DRIVER", tmp_path if driver else tmp_path / "none")
+    code = "import os; print(os.environ['NVIDIA_VISIBLE_DEVICES'])"
+    assert run(Program(tmp_path, code, env={"NVIDIA_VISIBLE_DEVICES": "all"})) == (0, [told])
+
+
 def test_a_process_does_not_see_the_credentials_of_the_server(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
