@@ -35,12 +35,16 @@ def _functions(sample: Synthesised) -> dict[str, dict[str, Any]]:
     }
 
 
+TRAINING = "SageMaker Training Job State Change"
+
+
 def _rules(sample: Synthesised) -> dict[str, dict[str, Any]]:
-    """The rules by the detail type they listen to."""
+    """The rules by the detail type they listen to; of a training's end, that which looks at every end."""
     return {
         rule["Properties"]["EventPattern"]["detail-type"][0]: rule["Properties"]
         for rule in sample.resources("AWS::Events::Rule").values()
-        if "EventPattern" in rule["Properties"]
+        if rule["Properties"].get("EventPattern", {}).get("detail", {}).get("TrainingJobStatus") != ["Failed"]
+        and "EventPattern" in rule["Properties"]
     }
 
 
@@ -107,6 +111,22 @@ def test_each_event_calls_the_next_step(sample: Synthesised) -> None:
         "SageMaker Model Package State Change": "PromoteModel",
         "CloudFormation Stack Status Change": "PromoteModel",
         "SageMaker Endpoint State Change": "PromoteModel",
+    }
+
+
+def test_a_training_that_failed_is_told_to_who_may_go_on_with_it(sample: Synthesised) -> None:
+    patterns = {
+        re.sub(r"^Pipeline|Function\w+$", "", rule["Properties"]["Targets"][0]["Arn"]["Fn::GetAtt"][0]): rule[
+            "Properties"
+        ]["EventPattern"]["detail"]
+        for rule in sample.resources("AWS::Events::Rule").values()
+        if rule["Properties"].get("EventPattern", {}).get("detail-type") == [TRAINING]
+    }
+    mine = [{"prefix": f"{sample.project}-"}]
+    ended = ["Completed", "Failed", "Stopped"]
+    assert patterns == {
+        "RegisterModel": {"TrainingJobName": mine, "TrainingJobStatus": ended},
+        "LaunchTraining": {"TrainingJobName": mine, "TrainingJobStatus": ["Failed"]},
     }
 
 
