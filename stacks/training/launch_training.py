@@ -1,4 +1,8 @@
-"""launch-training: starts the final training when a tuning job has ended, or with given hyperparameters."""
+"""launch-training: starts the final training with the best hyperparameters, or with given ones.
+
+It runs when a tuning job of this project has ended, and when a training job has failed: if AWS had no
+instance for it, the next type is tried. A person may invoke it too.
+"""
 
 from __future__ import annotations
 
@@ -27,6 +31,16 @@ def add(pipeline: Pipeline) -> lambda_.Function:
         {
             "HyperParameterTuningJobName": [{"prefix": f"{pipeline.context.names.project}-"}],
             "HyperParameterTuningJobStatus": ["Completed", "Failed", "Stopped"],
+        },
+    )
+    pipeline.on_event(
+        "TrainingFailed",
+        "A training job of this project failed: if AWS had no instance for it, go on with the next type.",
+        function,
+        "SageMaker Training Job State Change",
+        {
+            "TrainingJobName": [{"prefix": f"{pipeline.context.names.project}-"}],
+            "TrainingJobStatus": ["Failed"],
         },
     )
     return function

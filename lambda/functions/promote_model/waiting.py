@@ -3,8 +3,8 @@
 It stays Approved; the champion parameter goes back to what is served, so that a `cdk deploy` meanwhile has
 nothing to fail at, and says in its description which model waits and for what. Every quarter of an hour
 (stacks/training/promote_model.py) promote-model looks whether it is due again: sooner at first, then every
-four hours for a day. Where the quota is known to be short still, nothing is tried, and it goes on as soon as it is granted. A
-person goes on at once with `classifier retry`.
+four hours for a day. Where the quota is known to be short still, nothing is tried, and it goes on as soon as
+it is granted. A person goes on at once with `classifier retry`.
 """
 
 from __future__ import annotations
