@@ -18,7 +18,7 @@ from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from contract.environment import Environment
-from stacks.folders import Folders
+from stacks.context import Context
 from stacks.names import arn
 from stacks.review import accept
 
@@ -30,30 +30,29 @@ def may_invoke(scope: Construct, name: str) -> iam.PolicyStatement:
 
 
 class PythonFunction(Construct):
-    """One Lambda function `lambda/functions/<module>/handler.py`."""
+    """The Lambda function `<project>-<name>`, whose handler is in lambda/functions/<name>/."""
 
     def __init__(
         self,
         scope: Construct,
         construct_id: str,
-        *,
+        context: Context,
         name: str,
-        module: str,
         description: str,
-        folders: Folders,
+        *,
         statements: Sequence[iam.PolicyStatement],
-        log_retention: logs.RetentionDays,
         environment: Environment | None = None,
         timeout_seconds: int = 60,
         memory_mb: int = 256,
         dead_letters: sqs.IQueue | None = None,
     ) -> None:
         super().__init__(scope, construct_id)
+        function_name = context.names.function(name)
         log_group = logs.LogGroup(
             self,
             "Logs",
-            log_group_name=f"/aws/lambda/{name}",
-            retention=log_retention,
+            log_group_name=f"/aws/lambda/{function_name}",
+            retention=context.log_retention,
             removal_policy=RemovalPolicy.DESTROY,
         )
         # Not the managed AWSLambdaBasicExecutionRole: it may write to, and re-create after a destroy, every
@@ -62,7 +61,7 @@ class PythonFunction(Construct):
             self,
             "Role",
             assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"),
-            description=f"What {name} may do.",
+            description=f"What {function_name} may do.",
         )
         log_group.grant_write(self.role)
         for statement in statements:
@@ -70,13 +69,13 @@ class PythonFunction(Construct):
         self.function = lambda_.Function(
             self,
             "Function",
-            function_name=name,
+            function_name=function_name,
             description=description,
             runtime=lambda_.Runtime.PYTHON_3_13,
             # Graviton: a fifth cheaper per millisecond, and nothing in lambda/ is compiled.
             architecture=lambda_.Architecture.ARM_64,
-            handler=f"functions.{module}.handler.handler",
-            code=folders.lambda_code(),
+            handler=f"functions.{name.replace('-', '_')}.handler.handler",
+            code=context.folders.lambda_code(),
             role=self.role,
             environment=environment.variables() if environment else None,
             timeout=Duration.seconds(timeout_seconds),

@@ -57,10 +57,9 @@ class StorageStack(Stack):
         keeper = PythonFunction(
             self,
             "ChampionParameterFunction",
-            name=names.function("champion-parameter"),
-            module="champion_parameter",
-            description="Makes the champion parameter if it is missing; removes it with the stack.",
-            folders=context.folders,
+            context,
+            "champion-parameter",
+            "Makes the champion parameter if it is missing; removes it with the stack.",
             statements=[
                 iam.PolicyStatement(
                     actions=["ssm:GetParameter", "ssm:PutParameter", "ssm:DeleteParameter"],
@@ -70,7 +69,6 @@ class StorageStack(Stack):
                     ],
                 )
             ],
-            log_retention=context.log_retention,
         )
         champion = CustomResource(
             self,

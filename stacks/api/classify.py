@@ -20,13 +20,11 @@ def classify_function(scope: Construct, context: Context) -> PythonFunction:
     return PythonFunction(
         scope,
         "Classify",
-        name=context.names.function("classify"),
-        module="classify",
-        description="Takes a picture to the endpoint and its answer, or a clear error, back.",
-        folders=context.folders,
+        context,
+        "classify",
+        "Takes a picture to the endpoint and its answer, or a clear error, back.",
         environment=_environment(context),
         statements=_permissions(scope, context),
-        log_retention=context.log_retention,
         timeout_seconds=TIMEOUT_SECONDS,
         # A share of processor comes with the memory: half a gigabyte halves the time base64 takes.
         memory_mb=512,

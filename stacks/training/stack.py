@@ -152,10 +152,9 @@ class TrainingStack(Stack):
         emptier = PythonFunction(
             self,
             "EmptyRegistryFunction",
-            name=context.names.function("empty-registry"),
-            module="empty_registry",
-            description="Removes the registered models when the stack is removed.",
-            folders=context.folders,
+            context,
+            "empty-registry",
+            "Removes the registered models when the stack is removed.",
             statements=[
                 iam.PolicyStatement(actions=["sagemaker:ListModelPackages"], resources=["*"]),
                 iam.PolicyStatement(
@@ -163,7 +162,6 @@ class TrainingStack(Stack):
                     resources=[model_packages_arn(self, context.names)],
                 ),
             ],
-            log_retention=context.log_retention,
             timeout_seconds=300,
         )
         empty = CustomResource(

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, assume, example, given, settings
 from hypothesis import strategies as st
 
-from contract import environment
+from contract import environment, names
 from functions.champion_parameter.handler import handler as champion_parameter
 from functions.check_drift import captured
 from functions.check_drift.handler import handler as check_drift
@@ -23,7 +23,6 @@ from functions.common import (
     decisions,
     evaluation,
     events,
-    names,
     recipe,
     requests,
     runs,
