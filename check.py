@@ -21,12 +21,6 @@ from stacks.settings.load import SettingsError
 from stacks.settings.schema import Settings
 from stacks.settings.serving import SERVERLESS, ServingSettings, is_burstable
 
-# Of what a launcher is given, only the machine counts here.
-_NOT_DEPLOYED = (
-    *("data_bucket", "artifacts_bucket", "code_prefix", "champion_parameter"),
-    *("training_image", "training_image_gpu", "training_role_arn"),
-)
-
 
 def main(arguments: list[str] | None = None) -> int:
     """Print what is wrong, if anything; the exit code."""
@@ -130,7 +124,14 @@ def _recipe(path: Path, settings: Settings) -> dict[str, Any]:
         training_instance_types=settings.training.instances,
         training_volume_gb=settings.training.volume_gb,
         max_runtime_minutes=settings.training.max_runtime_minutes,
-        **dict.fromkeys(_NOT_DEPLOYED, ""),
+        # Only the machine counts here.
+        data_bucket="",
+        artifacts_bucket="",
+        code_prefix="",
+        training_image="",
+        training_image_gpu="",
+        training_role_arn="",
+        champion_parameter="",
     )
     kind = "tuning" if recipe.tuning is not None and recipe.tuning.ranges else "training"
     record = runs.RunRecord(run="", kind=kind, request_id="", dataset="", code_prefix="", recipe=recipe)
