@@ -13,7 +13,7 @@ from cli.cdk import context_arguments
 from cli.dataset import Examined
 from cli.errors import NotDeployed, WouldFail
 from cli.stacks import outputs
-from cli.target import Target
+from cli.target import ROOT, Target
 
 # The local AWS keeps a copy in its S3, and one where jobs find it.
 LOCAL_COPIES = 2
@@ -23,7 +23,7 @@ def check_settings(target: Target, recipe: Path | None = None) -> None:
     """Raises WouldFail for settings, or a recipe's file, that would be refused when they are used."""
     arguments = [*context_arguments(target), *(["--recipe", str(recipe)] if recipe else [])]
     done = subprocess.run(
-        [sys.executable, "check.py", *arguments],
+        [sys.executable, str(ROOT / "check.py"), *arguments],
         cwd=target.root,
         capture_output=True,
         text=True,

@@ -22,7 +22,7 @@ from cli.cdk import context_arguments
 from cli.check.templates import Templates
 from cli.errors import WouldFail
 from cli.launch import Launched
-from cli.target import Target, node_bin
+from cli.target import ROOT, Target, node_bin
 
 
 @dataclass(frozen=True)
@@ -129,7 +129,7 @@ def read_serving(target: Target) -> Mapping[str, Any]:
 
 def _ask(target: Target, arguments: list[str]) -> dict[str, Any]:
     done = subprocess.run(
-        [sys.executable, "check.py", "--json", *context_arguments(target), *arguments],
+        [sys.executable, str(ROOT / "check.py"), "--json", *context_arguments(target), *arguments],
         cwd=target.root,
         env=os.environ | {"PATH": os.pathsep.join([str(node_bin()), os.environ.get("PATH", "")])},
         capture_output=True,
