@@ -17,7 +17,6 @@ from pathlib import Path
 from types import MappingProxyType
 
 from contract.prices import HOSTING, TRAINING
-from functions.common.errors import UserError
 
 _TYPES = Path(__file__).with_name("instance_types.json")
 
@@ -69,7 +68,7 @@ EXAMPLES: Mapping[tuple[str, Processor], str] = MappingProxyType(
 """What to take instead, by use and processor."""
 
 
-class UnusableInstance(UserError):
+class UnusableInstance(ValueError):
     """An instance type that SageMaker does not have for this use, or that the images do not run on."""
 
 
