@@ -23,8 +23,10 @@ from cli.archives import UnsafeArchive, unpack
 from cli.errors import CliError
 from cli.files import replacing
 from cli.target import ROOT, Target
+from contract.names import final_training
+from contract.storage import VERDICT, of_run, output_of
 
-_VERDICT, _BILLED = "verdict.json", "billed.json"
+_BILLED = "billed.json"
 
 
 class NoSuchJob(CliError):
@@ -71,9 +73,7 @@ def _folder(target: Target, job: str, scratch: Path) -> Path:
     described = _described(target, job)
     name = str(described["TrainingJobName"])
     scratch.mkdir()
-    place = urlparse(
-        f"{described['OutputDataConfig']['S3OutputPath'].rstrip('/')}/{name}/output/output.tar.gz"
-    )
+    place = urlparse(f"{described['OutputDataConfig']['S3OutputPath'].rstrip('/')}/{output_of(name)}")
     archive, folder = scratch / "output.tar.gz", scratch / name
     s3 = target.client("s3")
     if not _download(s3, place.netloc, place.path.lstrip("/"), archive):
@@ -84,10 +84,10 @@ def _folder(target: Target, job: str, scratch: Path) -> Path:
             + (f" It failed: {reason}" if reason else " A job writes it when it ends.")
         )
     unpack(archive, folder)
-    for name_of_ours in (_VERDICT, _BILLED):
+    for name_of_ours in (VERDICT, _BILLED):
         if (folder / name_of_ours).exists():
             raise UnsafeArchive(f"{place.geturl()} holds a {name_of_ours}, which no job writes.")
-    _download(s3, place.netloc, f"runs/{name}/{_VERDICT}", folder / _VERDICT)
+    _download(s3, place.netloc, of_run(name, VERDICT), folder / VERDICT)
     billed = cost.of_job(described, datetime.now(UTC))
     if billed.usd is not None:
         each = billed.seconds / described["ResourceConfig"].get("InstanceCount", 1)
@@ -101,7 +101,7 @@ def _described(target: Target, job: str) -> dict[str, Any]:
     from botocore.exceptions import ClientError
 
     sagemaker = target.client("sagemaker")
-    for name in (job, f"{job}-final"):
+    for name in (job, final_training(job)):
         try:
             described: dict[str, Any] = sagemaker.describe_training_job(TrainingJobName=name)
         except ClientError as error:
@@ -110,7 +110,7 @@ def _described(target: Target, job: str) -> dict[str, Any]:
         else:
             return described
     raise NoSuchJob(
-        f"There is no training job {job!r}, nor one {job + '-final'!r}, nor a folder of that name. "
+        f"There is no training job {job!r}, nor one {final_training(job)!r}, nor a folder of that name. "
         f"`classifier status{target.option}` shows the newest run."
     )
 

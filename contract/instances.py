@@ -15,6 +15,7 @@ from enum import StrEnum
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType
+from typing import Final
 
 from contract.prices import HOSTING, TRAINING
 
@@ -35,6 +36,8 @@ OLD_GPU_FAMILIES: Mapping[str, str] = MappingProxyType(
 """CUDA 13 dropped what is older than Turing (compute capability 7.5).
 https://docs.nvidia.com/cuda/archive/13.0.0/cuda-toolkit-release-notes/index.html
 """
+FORM: Final = r"ml\.[a-z0-9-]+\.[a-z0-9]+"
+"""A regular expression of what an instance type looks like."""
 # Graviton is a g after the generation; p6e-gb200 is NVIDIA's Grace with a Blackwell.
 _ARM = re.compile(r"[a-z]+\d+g[a-z]*|p6e-gb\d+")
 _ACCELERATOR = re.compile(r"(inf|trn|dl)\d.*")
@@ -98,6 +101,11 @@ def check(instance_type: str, kind: str) -> None:
 def has_gpu(instance_type: str) -> bool:
     """Whether it wants the images' GPU form."""
     return processor_of(instance_type) is Processor.GPU
+
+
+def pays_for_gpu(instance_type: str) -> bool:
+    """Whether it has an NVIDIA GPU, also one that the images cannot use."""
+    return processor_of(instance_type) in (Processor.GPU, Processor.OLD_GPU)
 
 
 def processor_of(instance_type: str) -> Processor:

@@ -13,8 +13,9 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
+from contract.storage import CAPTURED, CODE_ROOT, JOBS, RECIPES, RUNS
 from stacks.context import Context
-from stacks.names import CAPTURED, CODE_ROOT, DRIFT_NAMESPACE, JOBS, RECIPES, RUNS, arn, role_arn
+from stacks.names import DRIFT_NAMESPACE, arn, role_arn
 
 if TYPE_CHECKING:
     from stacks.pipeline import PipelineResources

@@ -13,7 +13,8 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
-from stacks.names import CAPTURED, CHECKPOINTS, CODE_ROOT, FEATURES, JOBS, TRIALS, WEIGHTS, arn
+from contract.storage import CAPTURED, CHECKPOINTS, CODE_ROOT, FEATURES, JOBS, TRIALS, WEIGHTS
+from stacks.names import arn
 from stacks.review import accept
 
 # Actions that know no resource: AWS evaluates them against `*` alone (service authorization reference).

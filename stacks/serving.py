@@ -34,9 +34,10 @@ from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_sagemaker as sagemaker
 from constructs import Construct
 
+from contract.names import NO_CHAMPION
 from stacks.context import Context
 from stacks.hourly import statement
-from stacks.names import NO_CHAMPION, role_arn, topic_arn
+from stacks.names import role_arn, topic_arn
 from stacks.serving_hosting import (
     OnlyWithChampion,
     ResourceT,

@@ -15,6 +15,7 @@ from difflib import get_close_matches
 from typing import Any, get_type_hints
 
 from contract import instances, prices
+from contract.names import PROJECT, PROJECT_IN_WORDS
 
 CONTEXT_KEY = "classifier"
 
@@ -47,7 +48,6 @@ _TAG_KEY = re.compile(r"(?!aws:|project$)[A-Za-z0-9 _.:/=+@-]{1,128}")
 _TAG_TEXT = re.compile(r"[A-Za-z0-9 _.:/=+@-]{0,256}")
 _MOST_TAGS = 40
 
-_INSTANCE_TYPE = re.compile(r"ml\.([a-z]+\d+[a-z-]*\d*)\.[a-z0-9]+")
 _BURSTABLE_FAMILY = re.compile(r"t\d")
 
 
@@ -105,7 +105,7 @@ def setting(default: Any, rule: Rule) -> Any:
     return field(default=default, metadata={"rule": rule})
 
 
-_INSTANCE_RULE = text(_INSTANCE_TYPE.pattern, 'a SageMaker instance type such as "ml.c7i.large"')
+_INSTANCE_RULE = text(instances.FORM, 'a SageMaker instance type such as "ml.c7i.large"')
 
 
 def _one_or_several(rule: Rule) -> Rule:
@@ -202,7 +202,7 @@ class ServingSettings:
     """Give up the last instance after a quiet quarter of an hour. The first request after that is refused
     with 503 and wakes the model, which takes minutes."""
     instance_type: str | tuple[str, ...] = setting(
-        "", _one_or_several(text(rf"|{_INSTANCE_TYPE.pattern}", _INSTANCE_RULE.allowed))
+        "", _one_or_several(text(rf"|{instances.FORM}", _INSTANCE_RULE.allowed))
     )
     """What the endpoint runs on; empty: the flavour's defaults. Of a list the first that the account has a
     quota of, and AWS an instance, when the endpoint is made; it keeps its type as long as it is there."""
@@ -322,10 +322,7 @@ class ApiSettings:
 class Settings:
     """All settings. `project` names every stack, role and endpoint, so two projects can share an account."""
 
-    # No hyphen: with one, the prefix "demo-" of a project would match the jobs of a project "demo-two".
-    project: str = setting(
-        "classifier", text(r"[a-z][a-z0-9]{1,11}", "2 to 12 lower-case letters and digits, a letter first")
-    )
+    project: str = setting("classifier", text(PROJECT.pattern, PROJECT_IN_WORDS))
     on_destroy: str = setting("keep", one_of("keep", "delete"))
     """What `cdk destroy` does with the buckets and what is in them; the local AWS always deletes them."""
     approval: str = setting("auto", one_of("auto", "manual"))

@@ -19,11 +19,12 @@ from aws_cdk import aws_s3_deployment as deployment
 from aws_cdk import aws_sagemaker as sagemaker
 from constructs import Construct
 
+from contract.storage import CODE_ROOT, RECIPES
 from stacks.alerts import AlertsTopic, DeadLetters
 from stacks.context import Context
 from stacks.functions import PythonFunction
 from stacks.images import ContainerImage, ImageBuilds, accept_build_project
-from stacks.names import CODE_ROOT, MODEL_TAG, RECIPES, arn
+from stacks.names import MODEL_TAG, arn
 from stacks.pipeline import Pipeline, PipelineResources
 from stacks.provided import adopt_provided_functions
 from stacks.roles import grant_endpoint, grant_training, sagemaker_role

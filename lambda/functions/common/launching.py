@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from contract.names import TRAINING_JOB_LENGTH, TUNING_JOB_LENGTH
 from functions.common import answers, costs, jobs, logs, names, requests, runs, sentences, storage, weights
 from functions.common.clients import error_code, error_message
 from functions.common.costs import CostBound
@@ -41,14 +42,14 @@ TUNING = Kind(
     words="tuning job",
     member="HyperParameterTuningJob",
     operation="hyper_parameter_tuning_job",
-    name_length=names.TUNING_NAME_LENGTH,
+    name_length=TUNING_JOB_LENGTH,
 )
 TRAINING = Kind(
     key="training_job",
     words="training job",
     member="TrainingJob",
     operation="training_job",
-    name_length=names.TRAINING_NAME_LENGTH,
+    name_length=TRAINING_JOB_LENGTH,
 )
 
 

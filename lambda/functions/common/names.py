@@ -1,19 +1,13 @@
-"""Names of jobs. A tuning job's name has 32 characters at most and is the run's id.
-
-Source: https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_CreateHyperParameterTuningJob.html
-"""
+"""Names of jobs, made from requests or chosen by callers. A tuning job's name is the run's id."""
 
 from __future__ import annotations
 
 import re
 from hashlib import sha256
 
+from contract.names import JOB
 from functions.common.errors import InvalidName
 from functions.common.recipe_keys import shown
-
-TUNING_NAME_LENGTH = 32
-TRAINING_NAME_LENGTH = 63
-_NAME = re.compile(r"[a-zA-Z0-9](-*[a-zA-Z0-9])*")
 
 
 def from_request(project: str, recipe: str, request_id: str) -> str:
@@ -24,11 +18,6 @@ def from_request(project: str, recipe: str, request_id: str) -> str:
     """
     slug = re.sub(r"[^a-z0-9]+", "-", recipe.lower())[:10].strip("-") or "run"
     return f"{project}-{slug}-{sha256(request_id.encode()).hexdigest()[:8]}"
-
-
-def final_of(tuning_job: str) -> str:
-    """The name of the one training job that follows a tuning job."""
-    return f"{tuning_job}-final"
 
 
 def checked(name: str, project: str, limit: int) -> str:
@@ -44,7 +33,7 @@ def checked(name: str, project: str, limit: int) -> str:
         )
     if len(name) > limit:
         raise InvalidName(f"job name {shown(name)} has {len(name)} characters; at most {limit} are allowed")
-    if not _NAME.fullmatch(name):
+    if not JOB.fullmatch(name):
         raise InvalidName(
             f"job name {shown(name)} may have letters, digits and hyphens only, and no hyphen at its end"
         )

@@ -11,7 +11,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from functions.common import jobs, logs, names, requests, runs, storage
+from contract.names import final_training
+from functions.common import jobs, logs, requests, runs, storage
 from functions.common.environment import LaunchSettings
 from functions.common.launching import TRAINING, AlreadyStarted, Launcher, Metrics, Plan
 from functions.common.recipe import Recipe, checked_hyperparameters
@@ -38,7 +39,7 @@ def after_tuning(
     found = typed(description["BestTrainingJob"]["TunedHyperParameters"])
     hyperparameters = {**record.recipe.hyperparameters, **found, **record.recipe.final}
     metrics = storage.read_metric_definitions(s3, settings.artifacts_bucket, record.code_prefix)
-    name = names.final_of(tuning_job)
+    name = final_training(tuning_job)
     logs.info("best hyperparameters", best=description["BestTrainingJob"]["TrainingJobName"], found=found)
     champion = incumbent.model_url(settings, sagemaker, s3, ssm)
     job = jobs.training_job(name, record, hyperparameters, metrics, settings, champion)
