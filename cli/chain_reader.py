@@ -19,7 +19,7 @@ from cli.errors import CliError
 from cli.stacks import describe
 from cli.target import Target
 from cli.trials import LOG_GROUP, log_of
-from contract import names
+from contract import capacity, names
 from contract.hyperparameters import unquoted
 
 _FINISHED = {"Completed", "Failed", "Stopped"}
@@ -61,7 +61,7 @@ def latest_run(target: Target) -> str:
         for job in trainings["TrainingJobSummaries"]
         if job["TrainingJobName"].startswith(f"{target.project}-")
         and not _TRIAL_NAME.search(job["TrainingJobName"])
-        and not names.is_final_training(job["TrainingJobName"])
+        and names.run_of(job["TrainingJobName"]) == job["TrainingJobName"]
     ]
     if not runs:
         raise NoSuchRun(f"Nothing has been run yet. Start with `classifier tune{target.option}`.")
@@ -86,7 +86,7 @@ class ChainReader:
     def read(self) -> Chain:
         """Everything about the run, now."""
         tuning = None if self._by_hand else self._read_tuning()
-        training = self._read_training(self._run if self._by_hand else names.final_training(self._run))
+        training = self._read_training(self._run if self._by_hand else names.final_of(self._run))
         package = self._read_package(training) if training and training.status == "Completed" else None
         serving = self._read_serving()
         chain = Chain(self._target.project, self._run, tuning, training, package, serving, datetime.now(UTC))
@@ -96,6 +96,7 @@ class ChainReader:
 
     def _find_run(self) -> None:
         """Settles whether the run is a tuning job (whose final training also names it) or by hand."""
+        self._run = names.first_of(self._run)
         for name in (names.run_of(self._run), self._run):
             if self._ask("describe_hyper_parameter_tuning_job", HyperParameterTuningJobName=name):
                 self._run = name
@@ -147,10 +148,17 @@ class ChainReader:
 
     def _read_training(self, name: str) -> Training | None:
         if self._training is not None and self._training.status in _FINISHED:
-            return self._training
+            if not self._training.goes_on:
+                return self._training
+            name = self._training.name
         job = self._ask("describe_training_job", TrainingJobName=name)
         if job is None:
             return None
+        while capacity.left(job):
+            following = self._ask("describe_training_job", TrainingJobName=names.following(name))
+            if following is None:
+                break
+            name, job = names.following(name), following
         self._training = Training(
             name=name,
             status=job["TrainingJobStatus"],
@@ -160,6 +168,7 @@ class ChainReader:
             ended=job.get("TrainingEndTime"),
             epochs=self._read_epochs(name),
             metrics={m["MetricName"]: m["Value"] for m in job.get("FinalMetricDataList", [])},
+            goes_on=bool(capacity.left(job)),
         )
         return self._training
 
@@ -241,7 +250,7 @@ class ChainReader:
 
         if chain.package:
             function, since = "promote-model", chain.package.created
-        elif chain.training:
+        elif chain.training and not chain.training.goes_on:
             function, since = "register-model", chain.training.created
         else:
             function, since = "launch-training", chain.read_at - timedelta(hours=1)

@@ -23,7 +23,7 @@ from cli.archives import UnsafeArchive, unpack
 from cli.errors import CliError
 from cli.files import replacing
 from cli.target import ROOT, Target
-from contract.names import final_training
+from contract import capacity, names
 from contract.storage import VERDICT, of_run, output_of
 
 _BILLED = "billed.json"
@@ -97,22 +97,36 @@ def _folder(target: Target, job: str, scratch: Path) -> Path:
 
 
 def _described(target: Target, job: str) -> dict[str, Any]:
-    """The training job's description; of a search, that of its last training."""
-    from botocore.exceptions import ClientError
-
-    sagemaker = target.client("sagemaker")
-    for name in (job, final_training(job)):
-        try:
-            described: dict[str, Any] = sagemaker.describe_training_job(TrainingJobName=name)
-        except ClientError as error:
-            if error.response["Error"]["Code"] not in ("ValidationException", "ResourceNotFound"):
-                raise
-        else:
+    """The training job's description; of a search, that of its last training. Where AWS had no instance for
+    it, that of the job which followed on another type.
+    """
+    for name in (job, names.final_of(job)):
+        described = _asked(target, name)
+        while capacity.left(described):
+            name = names.following(name)
+            following = _asked(target, name)
+            if not following:
+                break
+            described = following
+        if described:
             return described
     raise NoSuchJob(
-        f"There is no training job {job!r}, nor one {final_training(job)!r}, nor a folder of that name. "
+        f"There is no training job {job!r}, nor one {names.final_of(job)!r}, nor a folder of that name. "
         f"`classifier status{target.option}` shows the newest run."
     )
+
+
+def _asked(target: Target, name: str) -> dict[str, Any]:
+    """The description of the job of a name; empty when there is none."""
+    from botocore.exceptions import ClientError
+
+    try:
+        described: dict[str, Any] = target.client("sagemaker").describe_training_job(TrainingJobName=name)
+    except ClientError as error:
+        if error.response["Error"]["Code"] not in ("ValidationException", "ResourceNotFound"):
+            raise
+        return {}
+    return described
 
 
 def _download(s3: Any, bucket: str, key: str, path: Path) -> bool:

@@ -15,8 +15,11 @@ RECIPE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}")
 # https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_CreateHyperParameterTuningJob.html
 JOB: Final = re.compile(r"[a-zA-Z0-9](-*[a-zA-Z0-9])*")
 TUNING_JOB_LENGTH: Final = 32
-TRAINING_JOB_LENGTH: Final = 63
 _FINAL: Final = "-final"
+_AGAIN: Final = "-type-"
+_FOLLOWING: Final = re.compile(rf"(?P<first>.+){_AGAIN}(?P<number>[2-9])")
+TRAINING_JOB_LENGTH: Final = 63 - len(_AGAIN) - 1
+"""SageMaker takes 63 characters; the rest is for a job that follows on another instance type."""
 
 NO_CHAMPION: Final = "none"
 """The champion parameter's value while nothing is served."""
@@ -24,19 +27,27 @@ IMAGE_TARGET: Final = "image_target"
 """The key in a model package's metadata for what its image was built for: `cpu` or `gpu`."""
 
 
-def final_training(run: str) -> str:
+def final_of(tuning_job: str) -> str:
     """The one training job that follows a tuning job."""
-    return f"{run}{_FINAL}"
+    return f"{tuning_job}{_FINAL}"
 
 
-def is_final_training(job: str) -> bool:
-    """Whether a training job followed a tuning job."""
-    return job.endswith(_FINAL)
+def following(training_job: str) -> str:
+    """The job that takes a job's place on another instance type: `<first>-type-2`, `-type-3`."""
+    found = _FOLLOWING.fullmatch(training_job)
+    number = int(found["number"]) if found else 1
+    return f"{first_of(training_job)}{_AGAIN}{number + 1}"
+
+
+def first_of(training_job: str) -> str:
+    """The job that was started first for this one's work."""
+    found = _FOLLOWING.fullmatch(training_job)
+    return found["first"] if found else training_job
 
 
 def run_of(job: str) -> str:
-    """The run that a training job belongs to, which has the name of its tuning job."""
-    return job.removesuffix(_FINAL)
+    """The run that a job belongs to: it has the name of its first job."""
+    return first_of(job).removesuffix(_FINAL)
 
 
 def stack(project: str, room: str) -> str:
