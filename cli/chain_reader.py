@@ -27,7 +27,7 @@ _TRIAL_NAME = re.compile(r"-\d{3}-[0-9a-f]{8}\Z")
 _NUMBER = r"(?:[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?|nan|-?inf)"
 _PAIR = re.compile(rf"(\w+)=({_NUMBER})")
 _EPOCH_LINE = re.compile(rf"epoch=\d+(?: \w+={_NUMBER})+(?: \([^()]*\))?\s*")
-"""The whole of the line that a training prints for an epoch (training_code/loop.py); no other line is one."""
+"""The whole of the line that a training prints for an epoch (training_code/training/loop.py)."""
 
 
 class NoSuchRun(CliError):

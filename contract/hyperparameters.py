@@ -13,6 +13,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from contract.bounds import Choice, Number
+from contract.jobs import PRETRAINED
 from contract.networks import ARCHITECTURES, STAGES
 
 OBJECTIVES: Final[Mapping[str, str]] = MappingProxyType(
@@ -38,7 +39,7 @@ class Hyperparameters:
 
     arch: str = _one_of(*ARCHITECTURES)
     """The network."""
-    weights: str = _one_of("none", "imagenet", "pretrained")
+    weights: str = _one_of("none", "imagenet", PRETRAINED)
     """What training starts from: fresh weights, ImageNet's (downloaded), or the channel `pretrained`."""
     trainable_from: str = _one_of(*STAGES)
     """The first stage that is trained; those before it are frozen. `stem` trains everything."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 CODE: Final = "code"
-"""The channel with `training_code` and `contract`."""
+"""The channel with the training code."""
 PRETRAINED: Final = "pretrained"
 """The channel with starting weights, and what the hyperparameter `weights` says then."""
 CHAMPION: Final = "champion"
