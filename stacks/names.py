@@ -15,21 +15,11 @@ from dataclasses import dataclass
 from aws_cdk import Arn, ArnComponents, ArnFormat, Aws, Stack
 from constructs import Construct
 
-CODE_ROOT = "code"
-RECIPES = "recipes"
-RUNS = "runs"
-JOBS = "jobs"
-TRIALS = "trials"
-CHECKPOINTS = "checkpoints"
-FEATURES = "features"
-WEIGHTS = "weights"
-CAPTURED = "captured"
-"""Prefixes of the artifacts bucket. `features` is what frozen stages computed, for other jobs on the same
-data; `weights` is where users put their own pretrained weights."""
+from contract import names
+from contract.storage import CAPTURED
 
 MODEL_TAG = "model-"
 """Before a version of the registry: the tag that keeps the serving image it runs in."""
-NO_CHAMPION = "none"
 VARIANT = "main"
 API_STAGE = "live"
 DRIFT_NAMESPACE = "Classifier/Drift"
@@ -53,10 +43,10 @@ class Names:
         return f"{self.project}-{what}-{self.region}"
 
     def stack(self, room: str) -> str:
-        return f"{self.project}-{room}"
+        return names.stack(self.project, room)
 
     def function(self, name: str) -> str:
-        return f"{self.project}-{name}"
+        return names.function(self.project, name)
 
     @property
     def endpoint(self) -> str:
@@ -79,7 +69,7 @@ class Names:
 
     @property
     def champion_parameter(self) -> str:
-        return f"/{self.project}/champion"
+        return names.champion_parameter(self.project)
 
     @property
     def instance_type_parameter(self) -> str:

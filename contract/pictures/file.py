@@ -29,6 +29,7 @@ from PIL import (  # noqa: F401  (importing a plugin registers its format, spari
     WebPImagePlugin,
 )
 
+from contract.datasets import FORMATS
 from contract.pictures.parts import (
     MOST_READS,
     Problem,
@@ -38,9 +39,6 @@ from contract.pictures.parts import (
     orientation,
     parts_of,
 )
-
-FORMATS: Final = ("JPEG", "PNG", "GIF", "BMP", "WEBP", "TIFF")
-"""Decoders that may touch a file. Of an MPO the first picture is read, which is a JPEG."""
 
 _MOST_SCANNED_PIXELS: Final = 2_000_000_000
 """A JPEG in several scans passes over all its pixels once per scan, and a scan costs its sender 14 bytes;
@@ -76,7 +74,7 @@ def read(content: bytes) -> EncodedPicture:
         # A file that has been gone through is known to be of few pieces.
         gone_through = parts.orientation is not None
         file = io.BytesIO(parts.drawing) if gone_through else _Metered(parts.drawing)
-        picture = Image.open(file, formats=FORMATS)
+        picture = Image.open(file, formats=tuple(FORMATS))
         check_area(picture.width, picture.height)
         _check_work(picture, parts.scans)
         return EncodedPicture(picture, parts.orientation)

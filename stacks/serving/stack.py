@@ -34,8 +34,9 @@ from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_sagemaker as sagemaker
 from constructs import Construct
 
+from contract.names import NO_CHAMPION
 from stacks.context import Context
-from stacks.names import NO_CHAMPION, role_arn
+from stacks.names import role_arn
 from stacks.serving.alarms import rollback_alarms
 from stacks.serving.hosting import (
     OnlyWithChampion,

@@ -7,14 +7,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from contract import instances
+
 MOST_INSTANCE_TYPES = 5
 # What all services take: https://docs.aws.amazon.com/tag-editor/latest/userguide/best-practices-and-strats.html
 _TAG_KEY = re.compile(r"(?!aws:|project$)[A-Za-z0-9 _.:/=+@-]{1,128}")
 _TAG_TEXT = re.compile(r"[A-Za-z0-9 _.:/=+@-]{0,256}")
 _MOST_TAGS = 40
-
-
-INSTANCE_TYPE = r"ml\.([a-z]+\d+[a-z-]*\d*)\.[a-z0-9]+"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +70,7 @@ def several(value: str | tuple[str, ...]) -> tuple[str, ...]:
     return (value,) if isinstance(value, str) else value
 
 
-INSTANCE_RULE = text(INSTANCE_TYPE, 'a SageMaker instance type such as "ml.c7i.large"')
+INSTANCE_RULE = text(instances.FORM, 'a SageMaker instance type such as "ml.c7i.large"')
 
 
 def one_or_several(rule: Rule) -> Rule:

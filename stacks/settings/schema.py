@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from contract.names import PROJECT, PROJECT_IN_WORDS
 from stacks.settings.rules import (
     IMAGE_RULE,
     INSTANCE_RULE,
@@ -143,10 +144,7 @@ class ApiSettings:
 class Settings:
     """All settings. `project` names every stack, role and endpoint, so two projects can share an account."""
 
-    # No hyphen: with one, the prefix "demo-" of a project would match the jobs of a project "demo-two".
-    project: str = setting(
-        "classifier", text(r"[a-z][a-z0-9]{1,11}", "2 to 12 lower-case letters and digits, a letter first")
-    )
+    project: str = setting("classifier", text(PROJECT.pattern, PROJECT_IN_WORDS))
     on_destroy: str = setting("keep", one_of("keep", "delete"))
     """What `cdk destroy` does with the buckets and what is in them; the local AWS always deletes them."""
     approval: str = setting("auto", one_of("auto", "manual"))

@@ -10,7 +10,6 @@ from stacks.settings.rules import (
     CRON_RULE,
     IMAGE_RULE,
     INSTANCE_RULE,
-    INSTANCE_TYPE,
     one_of,
     one_or_several,
     setting,
@@ -46,7 +45,7 @@ class ServingSettings:
     """Give up the last instance after a quiet quarter of an hour. The first request after that is refused
     with 503 and wakes the model, which takes minutes."""
     instance_type: str | tuple[str, ...] = setting(
-        "", one_or_several(text(rf"|{INSTANCE_TYPE}", INSTANCE_RULE.allowed))
+        "", one_or_several(text(rf"|{instances.FORM}", INSTANCE_RULE.allowed))
     )
     """What the endpoint runs on; empty: the flavour's defaults. Of a list the first that the account has a
     quota of, and AWS an instance, when the endpoint is made; it keeps its type as long as it is there."""

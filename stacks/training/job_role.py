@@ -12,7 +12,7 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
-from stacks.names import CHECKPOINTS, CODE_ROOT, FEATURES, JOBS, TRIALS, WEIGHTS
+from contract.storage import CHECKPOINTS, CODE_ROOT, FEATURES, JOBS, TRIALS, WEIGHTS
 from stacks.roles import pull_image, sagemaker_role, write_logs_and_metrics
 
 

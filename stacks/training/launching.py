@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from aws_cdk import aws_iam as iam
 
 from contract.environment import LaunchEnvironment
-from stacks.names import CODE_ROOT, RECIPES, RUNS, role_arn
+from contract.storage import CODE_ROOT, RECIPES, RUNS
+from stacks.names import role_arn
 from stacks.training.pipeline import Pipeline, may_list
 
 

@@ -11,7 +11,8 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 
 from contract.environment import RegisterEnvironment
-from stacks.names import JOBS, MODEL_TAG, RUNS, arn, model_packages_arn
+from contract.storage import JOBS, RUNS
+from stacks.names import MODEL_TAG, arn, model_packages_arn
 from stacks.training.pipeline import Pipeline, may_list
 
 

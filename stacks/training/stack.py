@@ -18,9 +18,10 @@ from aws_cdk import aws_s3_deployment as deployment
 from aws_cdk import aws_sagemaker as sagemaker
 from constructs import Construct
 
+from contract.storage import CODE_ROOT, RECIPES
 from stacks.context import Context
 from stacks.functions import PythonFunction
-from stacks.names import CODE_ROOT, MODEL_TAG, RECIPES, model_packages_arn
+from stacks.names import MODEL_TAG, model_packages_arn
 from stacks.provided import adopt_provided_functions
 from stacks.serving.deployment_role import ServingDeploymentRole
 from stacks.serving.endpoint_role import endpoint_role

@@ -13,11 +13,12 @@ from pathlib import Path
 
 import torch
 
+from contract.datasets import SUFFIXES
 from training_code.config import Config
 from training_code.data import files as picture_files
 from training_code.data.decoding import Decoder, Known
 from training_code.data.files import Files
-from training_code.data.pictures import SUFFIXES, Transform
+from training_code.data.pictures import Transform
 from training_code.data.split import Split, Squares
 from training_code.distributed.process_group import ALONE, World
 from training_code.errors import UnusableDataset

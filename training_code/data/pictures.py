@@ -15,10 +15,6 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-_JPEG_SUFFIXES: Final = frozenset({".jpg", ".jpeg", ".jpe", ".jfif", ".mpo"})
-SUFFIXES: Final = _JPEG_SUFFIXES | {".png", ".apng", ".gif", ".bmp", ".dib", ".webp", ".tif", ".tiff"}
-"""How the name of a picture file ends; other files in a class folder are left alone."""
-
 _IMAGENET_MEAN: Final = (0.485, 0.456, 0.406)
 _IMAGENET_STD: Final = (0.229, 0.224, 0.225)
 _SMALL: Final = 64

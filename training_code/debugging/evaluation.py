@@ -1,7 +1,7 @@
 """Evaluating the rules over a folder of saved tensors, once or while it grows.
 
 smdebug's trial reads the folder; each new step is put to each rule by smdebug's `invoke_rule`. A rule whose
-finding is explained by another's (`catalogue.CAUSES`) becomes a consequence of that one: a network of zeros
+finding is explained by another's (`causes.CAUSES`) becomes a consequence of that one: a network of zeros
 has vanishing gradients, unchanged weights and a loss that does not fall, and one thing to mend.
 """
 
@@ -16,7 +16,7 @@ from typing import Any
 os.environ.setdefault("SMDEBUG_LOG_LEVEL", "error")
 os.environ.setdefault("TRAINING_END_DELAY_REFRESH", "0")  # what is there is all there is
 
-from training_code.debugging.catalogue import CAUSES
+from training_code.debugging.causes import CAUSES
 from training_code.debugging.findings import Finding, Findings, RuleState
 from training_code.debugging.lean import without
 

@@ -19,8 +19,9 @@ import torch
 from safetensors import SafetensorError
 from torch import Tensor
 
+from contract import archives
+from contract.artifact import CARD, CLASSES, WEIGHTS
 from training_code.config import Config, parse
-from training_code.data import archives
 from training_code.data.batches import Batches
 from training_code.data.dataset import Dataset, Found
 from training_code.data.pictures import Transform
@@ -36,9 +37,9 @@ _MAX_WEIGHTS_BYTES: Final = 2 * 1024**3
 _MAX_UNPACKED_BYTES: Final = 8 * 1024**3
 _CHUNK: Final = 1024 * 1024
 _WANTED: Final = {
-    "model.json": _MAX_JSON_BYTES,
-    "classes.json": _MAX_JSON_BYTES,
-    "model.safetensors": _MAX_WEIGHTS_BYTES,
+    CARD: _MAX_JSON_BYTES,
+    CLASSES: _MAX_JSON_BYTES,
+    WEIGHTS: _MAX_WEIGHTS_BYTES,
 }
 
 
@@ -136,8 +137,8 @@ def _read(archive: Path) -> _Champion:
     try:
         with gzip.open(archive) as packed:
             parts = _parts(packed)
-        card, classes = json.loads(parts["model.json"]), json.loads(parts["classes.json"])
-        weights = safetensors.torch.load(parts["model.safetensors"])
+        card, classes = json.loads(parts[CARD]), json.loads(parts[CLASSES])
+        weights = safetensors.torch.load(parts[WEIGHTS])
     except (*archives.DAMAGED, SafetensorError):
         raise _Incomparable("cannot be read as a model of this project") from None
     if not isinstance(card, dict) or not isinstance(classes, list):

@@ -6,10 +6,11 @@ from pathlib import Path
 
 import torch
 
+from contract.networks import STAGES
 from training_code.config import Config
 from training_code.distributed.machine import Machine
 from training_code.network import weights
-from training_code.network.resnet import STAGES, ResNet, resnet
+from training_code.network.resnet import ResNet, resnet
 
 
 def build(config: Config, classes: int, pretrained: Path, machine: Machine) -> ResNet:

@@ -12,9 +12,11 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from contract import capacity
+from contract import capacity, storage
+from contract.datasets import SPLITS
 from contract.environment import LaunchEnvironment
 from contract.instances import has_gpu
+from contract.jobs import CHAMPION, CODE, PRETRAINED
 from functions.common import insight
 from functions.common.costs import Machine
 from functions.common.recipe import Recipe, as_text
@@ -22,7 +24,6 @@ from functions.common.recipe_keys import WARM_START_TYPES
 from functions.common.recipe_ranges import Range
 from functions.common.recipe_tuning import Tuning
 from functions.common.runs import RunRecord
-from functions.common.storage import SPLITS
 
 Request = dict[str, Any]
 MAX_INSTANCE_CONFIGS = 6
@@ -56,7 +57,7 @@ def tuning_job(
             "AlgorithmSpecification": _algorithm(metrics, recipe, settings),
             "InputDataConfig": _channels(record, fixed.get("weights"), settings),
             # A bucket rule lets trials expire; a model that may be serving lies elsewhere.
-            "OutputDataConfig": {"S3OutputPath": f"s3://{settings.artifacts_bucket}/trials"},
+            "OutputDataConfig": {"S3OutputPath": f"s3://{settings.artifacts_bucket}/{storage.TRIALS}"},
             # Only an interrupted trial goes on from a checkpoint, and only spot interrupts.
             **({"CheckpointConfig": _checkpoints(name, settings)} if spot else {}),
             **_machine(recipe, weights, settings),
@@ -87,7 +88,7 @@ def training_job(
         "HyperParameters": _texts({**hyperparameters, **watched}, record, record.recipe.tuning, settings),
         "AlgorithmSpecification": _algorithm(metrics, record.recipe, settings),
         "InputDataConfig": _channels(record, weights, settings, champion),
-        "OutputDataConfig": {"S3OutputPath": f"s3://{settings.artifacts_bucket}/jobs"},
+        "OutputDataConfig": {"S3OutputPath": f"s3://{settings.artifacts_bucket}/{storage.JOBS}"},
         "CheckpointConfig": _checkpoints(name, settings),
         **_machine(record.recipe, {weights}, settings),
         "ResourceConfig": _resources(machine(record.recipe, settings)),
@@ -167,8 +168,7 @@ def _warm_start(tuning: Tuning) -> Request:
 
 
 def _checkpoints(name: str, settings: LaunchEnvironment) -> Request:
-    # The slash at the end keeps a job from restoring those of one whose name begins like its own.
-    return {"S3Uri": f"s3://{settings.artifacts_bucket}/checkpoints/{name}/"}
+    return {"S3Uri": f"s3://{settings.artifacts_bucket}/{storage.checkpoints(name)}"}
 
 
 def _is_open(recipe: Recipe, weights: set[object]) -> bool:
@@ -209,7 +209,7 @@ def _texts(
     """All hyperparameters as SageMaker takes them, with what the training code wants to record."""
     texts = {key: as_text(value) for key, value in hyperparameters.items()}
     if texts.get("weights", "").startswith("s3://"):
-        texts["weights"] = "pretrained"  # the file comes in the channel of that name
+        texts["weights"] = PRETRAINED  # the file comes in the channel of that name
     if record.recipe.table("resources").get("allow_cpu"):
         texts["allow_cpu"] = "yes"
     if tuning is not None:
@@ -219,7 +219,7 @@ def _texts(
         and texts.get("trainable_from", "stem") != "stem"
     ):
         # What frozen stages compute, for all jobs on this data set; the job's own key tells what of it fits.
-        texts["feature_cache"] = f"s3://{settings.artifacts_bucket}/features/{record.dataset}/"
+        texts["feature_cache"] = f"s3://{settings.artifacts_bucket}/{storage.features(record.dataset)}"
     return {**texts, "run": record.run, "dataset": record.dataset}
 
 
@@ -234,13 +234,12 @@ def _algorithm(metrics: list[dict[str, str]], recipe: Recipe, settings: LaunchEn
 def _channels(
     record: RunRecord, weights: object, settings: LaunchEnvironment, champion: str = ""
 ) -> list[Request]:
-    # The slash at the end keeps `digits` from matching `digits2` too: a prefix is only text to S3.
-    uris = {split: f"s3://{settings.data_bucket}/{record.dataset}/{split}/" for split in SPLITS}
-    uris["code"] = f"s3://{settings.artifacts_bucket}/{record.code_prefix}"
+    uris = {split: f"s3://{settings.data_bucket}/{storage.split(record.dataset, split)}" for split in SPLITS}
+    uris[CODE] = f"s3://{settings.artifacts_bucket}/{record.code_prefix}"
     if isinstance(weights, str) and weights.startswith("s3://"):
-        uris["pretrained"] = weights
+        uris[PRETRAINED] = weights
     if champion:
-        uris["champion"] = champion
+        uris[CHAMPION] = champion
     mode = record.recipe.table("resources").get("input_mode", "File")
     return [
         {

@@ -13,9 +13,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from contract import names, prices
+from contract import prices
 from contract.environment import LaunchEnvironment
-from functions.common import answers, costs, jobs, logs, requests, runs, sentences, storage, weights
+from contract.names import TRAINING_JOB_LENGTH, TUNING_JOB_LENGTH
+from functions.common import answers, costs, jobs, logs, names, requests, runs, sentences, storage, weights
 from functions.common.clients import error_code, error_message
 from functions.common.costs import CostBound, Machine
 from functions.common.errors import ClassifierError, JobExists, QuotaExceeded, RefusedByAws, RunRecordMissing
@@ -45,7 +46,7 @@ TUNING = Kind(
     words="tuning job",
     member="HyperParameterTuningJob",
     operation="hyper_parameter_tuning_job",
-    name_length=names.TUNING_NAME_LENGTH,
+    name_length=TUNING_JOB_LENGTH,
     several_types=True,
 )
 TRAINING = Kind(
@@ -53,7 +54,7 @@ TRAINING = Kind(
     words="training job",
     member="TrainingJob",
     operation="training_job",
-    name_length=names.TRAINING_NAME_LENGTH,
+    name_length=TRAINING_JOB_LENGTH,
     several_types=False,
 )
 

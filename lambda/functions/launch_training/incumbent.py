@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from contract.environment import LaunchEnvironment
+from contract.storage import is_model
 from functions.common import champion, launching, logs
 
 
@@ -22,7 +23,7 @@ def model_url(settings: LaunchEnvironment, sagemaker: Any, s3: Any, ssm: Any) ->
     url = str(containers[0].get("ModelDataUrl", "")) if containers else ""
     prefix = f"s3://{settings.artifacts_bucket}/"
     key = url.removeprefix(prefix)
-    if not url.startswith(f"{prefix}jobs/") or not key.endswith("/model.tar.gz"):
+    if not url.startswith(prefix) or not is_model(key):
         logs.info("the champion is of elsewhere", champion=arn, model=url)
         return ""
     found = s3.list_objects_v2(Bucket=settings.artifacts_bucket, Prefix=key, MaxKeys=1).get("Contents", [])

@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from contract.environment import RegisterEnvironment
+from contract.evaluation import FINDING_FIELDS
+from contract.storage import of_run
 from functions.common import notify
 from functions.common.clients import client
 from functions.common.errors import EventRefused
@@ -21,7 +23,6 @@ DETAIL_TYPE = "Training Rule Triggered"
 
 _MOST = 20
 _LENGTH = 600
-_FIELDS = ("rule", "step", "message", "change", "gain", "how")
 
 
 def tell(event: Event, job: Mapping[str, Any], raw: bytes, settings: RegisterEnvironment, s3: Any) -> bool:
@@ -45,7 +46,7 @@ def tell(event: Event, job: Mapping[str, Any], raw: bytes, settings: RegisterEnv
     if not told:
         return False
     name = str(job["TrainingJobName"])
-    if notify.once(s3, settings.artifacts_bucket, f"runs/{name}/told-findings.json", event.id):
+    if notify.once(s3, settings.artifacts_bucket, of_run(name, "told-findings.json"), event.id):
         _put(job, {"training_job": name, "on_trigger": found["on_trigger"], "findings": told}, settings)
         notify.send(
             settings.notification_topic_arn,
@@ -78,7 +79,7 @@ def _told(finding: Mapping[str, Any]) -> dict[str, Any]:
     """What is passed on of a finding: its own fields, none of them long."""
     return {
         key: value if isinstance(value, int) else str(value)[:_LENGTH]
-        for key in _FIELDS
+        for key in FINDING_FIELDS
         if (value := finding.get(key)) is not None
     }
 

@@ -15,7 +15,6 @@ from PIL import Image, ImageChops
 import contract.pictures.file
 import contract.pictures.parts
 from cli import pictures as upload
-from contract.pictures import file as image_file
 from contract.pictures import parts as image_parts
 from contract.pictures.file import decode
 from contract.pictures.parts import UndecodablePicture
@@ -32,7 +31,6 @@ from tests.unit.inference_code.odd_pictures import (
     segment,
 )
 from tests.unit.inference_code.pictures import encoded, no_pictures, scene, sound_pictures
-from training_code.data import pictures as training
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 
@@ -147,11 +145,6 @@ def test_all_have_the_same_pixel_limit(judged: Judge, monkeypatch: pytest.Monkey
         monkeypatch.setattr(parts, "MAX_PIXELS", 300)
     assert judged(encoded(scene((30, 10)), "PNG")) is not None
     assert judged(encoded(scene((43, 7)), "PNG")) is None
-
-
-def test_both_read_the_names_that_upload_sends() -> None:
-    assert training.SUFFIXES == upload.SUFFIXES
-    assert set(upload.FORMATS) == set(image_file.FORMATS) == set(contract.pictures.file.FORMATS)
 
 
 EVERY = {**SOUND, **MODES, **in_every_format(scene())}

@@ -1,34 +1,8 @@
-"""The rules that can watch a training, and their parameters: what [debug] may name.
-
-The training code has the rules themselves (training_code/debugging/catalogue.py) and is not part of a Lambda;
-a test holds this list equal to that one.
-"""
+"""AWS's own debugger rules, which watch a training beside ours when [debug] managed_rules says so."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-
-RULES: Mapping[str, tuple[str, ...]] = {
-    "poor_weight_initialization": ("threshold",),
-    "class_imbalance": ("threshold_imbalance",),
-    "weight_update_ratio": ("large_threshold", "small_threshold", "patience"),
-    "exploding_tensor": (),
-    "dead_relu": ("threshold_inactivity", "threshold_layer", "patience"),
-    "vanishing_gradient": ("threshold", "patience"),
-    "unchanged_tensor": ("rtol", "atol", "patience"),
-    "overfit": ("ratio_threshold", "least_gap", "learned", "patience"),
-    "overtraining": ("patience_train", "patience_validation", "delta"),
-    "loss_not_decreasing": ("diff_percent", "num_saves", "learned"),
-    "confusion": ("max_off_diag", "patience"),
-    "dataloader": ("threshold",),
-    "io_bottleneck": ("threshold", "io_threshold"),
-    "cpu_bottleneck": ("cpu_threshold", "gpu_threshold", "threshold"),
-    "low_gpu_utilization": ("threshold",),
-    "gpu_memory_increase": ("increase", "least_mb"),
-    "batch_size": ("gpu_threshold", "memory_threshold"),
-    "step_outlier": ("deviations", "least_share"),
-    "load_balancing": ("threshold",),
-}
 
 MANAGED_RULES: tuple[str, ...] = (
     "VanishingGradient",

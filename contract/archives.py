@@ -19,8 +19,10 @@ Stream = IO[bytes] | gzip.GzipFile
 _MOST_AT_ONCE: Final = 1024 * 1024
 
 
-def files(stream: Stream, most_bytes: float = math.inf) -> Iterator[tuple[tarfile.TarInfo, IO[bytes]]]:
-    """The files in an uncompressed tar, in order; links, devices and files with holes are passed over.
+def members(
+    stream: Stream, most_bytes: float = math.inf
+) -> Iterator[tuple[tarfile.TarInfo, IO[bytes] | None]]:
+    """All in an uncompressed tar, in order; what is no plain file (folders, links, holes) without content.
 
     Raises:
         tarfile.ReadError: it goes on after `most_bytes`, or a header is damaged, which tarfile would take
@@ -30,11 +32,16 @@ def files(stream: Stream, most_bytes: float = math.inf) -> Iterator[tuple[tarfil
     with tarfile.open(fileobj=forward, mode="r:") as tar:  # type: ignore[call-overload]
         for member in tar:
             plain = member.type in (tarfile.REGTYPE, tarfile.AREGTYPE) and not member.issparse()
-            file = tar.extractfile(member) if plain else None
-            if file is not None:
-                yield member, file
+            yield member, tar.extractfile(member) if plain else None
     if forward.last != bytes(tarfile.BLOCKSIZE):
         raise tarfile.ReadError("it is cut off or damaged")
+
+
+def files(stream: Stream, most_bytes: float = math.inf) -> Iterator[tuple[tarfile.TarInfo, IO[bytes]]]:
+    """The plain files among the `members`; raises as they do."""
+    for member, file in members(stream, most_bytes):
+        if file is not None:
+            yield member, file
 
 
 class _Forward:
