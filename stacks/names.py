@@ -21,6 +21,7 @@ from contract.storage import CAPTURED
 MODEL_TAG = "model-"
 """Before a version of the registry: the tag that keeps the serving image it runs in."""
 VARIANT = "main"
+API_STAGE = "live"
 DRIFT_NAMESPACE = "Classifier/Drift"
 API_LOG_ROLE = f"api-gateway-logs-{Aws.REGION}"
 """Of the account and region like the setting it is for: all projects share it, and none takes it away."""
@@ -147,6 +148,16 @@ def arn(scope: Construct, service: str, resource: str, name: str, *, separator: 
 def role_arn(scope: Construct, name: str) -> str:
     stack = Stack.of(scope)
     return f"arn:{stack.partition}:iam::{stack.account}:role/{name}"
+
+
+def parameter_arn(scope: Construct, name: str) -> str:
+    """Of an SSM parameter, whose name begins with a slash where its ARN has only one."""
+    return arn(scope, "ssm", "parameter", name.removeprefix("/"))
+
+
+def model_packages_arn(scope: Construct, names: Names) -> str:
+    """Of all versions in the project's registry."""
+    return arn(scope, "sagemaker", "model-package", f"{names.model_package_group}/*")
 
 
 def topic_arn(scope: Construct, name: str) -> str:

@@ -12,12 +12,12 @@ from datetime import UTC, datetime
 from typing import Any
 
 from contract import names, storage
+from contract.environment import DriftEnvironment
 from contract.evaluation import CONFIDENCE_BINS, FILE, MAX_BYTES
 from functions.check_drift import captured
 from functions.check_drift.captured import Predictions
 from functions.check_drift.psi import psi
 from functions.common import champion, launching, logs, notify
-from functions.common.environment import DriftSettings
 from functions.common.errors import EvaluationInvalid
 from functions.common.evaluation import Evaluation, parse
 from functions.common.storage import read_object
@@ -36,7 +36,7 @@ class Clients:
     cloudwatch: Any
 
 
-def check(settings: DriftSettings, clients: Clients) -> dict[str, Any]:
+def check(settings: DriftEnvironment, clients: Clients) -> dict[str, Any]:
     """Measure once; returns the indices, or why there are none."""
     model = champion.current(clients.ssm, settings.champion_parameter).model
     package = launching.describe(clients.sagemaker.describe_model_package, ModelPackageName=model)
@@ -86,7 +86,7 @@ def _tell(
     found: Predictions,
     indices: dict[str, float],
     now: datetime,
-    settings: DriftSettings,
+    settings: DriftEnvironment,
     clients: Clients,
 ) -> bool:
     bucket, job = settings.artifacts_bucket, facts["training_job"]
@@ -118,7 +118,7 @@ def _tell(
     return True
 
 
-def _publish(indices: dict[str, float], settings: DriftSettings, clients: Clients) -> None:
+def _publish(indices: dict[str, float], settings: DriftEnvironment, clients: Clients) -> None:
     data = [
         {"MetricName": name, "Dimensions": [{"Name": "Project", "Value": settings.project}], "Value": value}
         for name, value in indices.items()

@@ -14,11 +14,11 @@ from typing import Any
 
 from contract import capacity, storage
 from contract.datasets import SPLITS
+from contract.environment import LaunchEnvironment
 from contract.instances import has_gpu
 from contract.jobs import CHAMPION, CODE, PRETRAINED
 from functions.common import insight
 from functions.common.costs import Machine
-from functions.common.environment import LaunchSettings
 from functions.common.recipe import Recipe, as_text
 from functions.common.recipe_keys import WARM_START_TYPES
 from functions.common.recipe_ranges import Range
@@ -35,7 +35,7 @@ def tuning_job(
     record: RunRecord,
     tuning: Tuning,
     metrics: list[dict[str, str]],
-    settings: LaunchSettings,
+    settings: LaunchEnvironment,
     *,
     alone: bool = False,
 ) -> Request:
@@ -73,7 +73,7 @@ def training_job(
     record: RunRecord,
     hyperparameters: Mapping[str, Any],
     metrics: list[dict[str, str]],
-    settings: LaunchSettings,
+    settings: LaunchEnvironment,
     champion: str = "",
 ) -> Request:
     """The CreateTrainingJob request of a run's last, or only, training.
@@ -98,7 +98,7 @@ def training_job(
     }
 
 
-def machine(recipe: Recipe, settings: LaunchSettings) -> Machine:
+def machine(recipe: Recipe, settings: LaunchEnvironment) -> Machine:
     """What each job of a recipe runs on: [resources] over the deployment's settings."""
     resources = recipe.table("resources")
     return Machine(
@@ -110,7 +110,7 @@ def machine(recipe: Recipe, settings: LaunchSettings) -> Machine:
     )
 
 
-def image(instance_type: str, settings: LaunchSettings) -> str:
+def image(instance_type: str, settings: LaunchEnvironment) -> str:
     """The training image for an instance type: with CUDA or without."""
     return settings.training_image_gpu if has_gpu(instance_type) else settings.training_image
 
@@ -167,7 +167,7 @@ def _warm_start(tuning: Tuning) -> Request:
     }
 
 
-def _checkpoints(name: str, settings: LaunchSettings) -> Request:
+def _checkpoints(name: str, settings: LaunchEnvironment) -> Request:
     return {"S3Uri": f"s3://{settings.artifacts_bucket}/{storage.checkpoints(name)}"}
 
 
@@ -204,7 +204,7 @@ def _ranges(ranges: tuple[Range, ...]) -> Request:
 
 
 def _texts(
-    hyperparameters: Mapping[str, Any], record: RunRecord, tuning: Tuning | None, settings: LaunchSettings
+    hyperparameters: Mapping[str, Any], record: RunRecord, tuning: Tuning | None, settings: LaunchEnvironment
 ) -> dict[str, str]:
     """All hyperparameters as SageMaker takes them, with what the training code wants to record."""
     texts = {key: as_text(value) for key, value in hyperparameters.items()}
@@ -223,7 +223,7 @@ def _texts(
     return {**texts, "run": record.run, "dataset": record.dataset}
 
 
-def _algorithm(metrics: list[dict[str, str]], recipe: Recipe, settings: LaunchSettings) -> Request:
+def _algorithm(metrics: list[dict[str, str]], recipe: Recipe, settings: LaunchEnvironment) -> Request:
     return {
         "TrainingImage": image(machine(recipe, settings).instance_type, settings),
         "TrainingInputMode": "File",
@@ -232,7 +232,7 @@ def _algorithm(metrics: list[dict[str, str]], recipe: Recipe, settings: LaunchSe
 
 
 def _channels(
-    record: RunRecord, weights: object, settings: LaunchSettings, champion: str = ""
+    record: RunRecord, weights: object, settings: LaunchEnvironment, champion: str = ""
 ) -> list[Request]:
     uris = {split: f"s3://{settings.data_bucket}/{storage.split(record.dataset, split)}" for split in SPLITS}
     uris[CODE] = f"s3://{settings.artifacts_bucket}/{record.code_prefix}"
@@ -258,7 +258,7 @@ def _channels(
     ]
 
 
-def _machine(recipe: Recipe, weights: set[object], settings: LaunchSettings) -> Request:
+def _machine(recipe: Recipe, weights: set[object], settings: LaunchEnvironment) -> Request:
     """For how long at most a job runs, as which role, and whether it may reach the network.
 
     Only ImageNet's weights are fetched from the internet; every other job runs isolated unless its recipe
@@ -278,7 +278,7 @@ def _machine(recipe: Recipe, weights: set[object], settings: LaunchSettings) -> 
     }
 
 
-def _search_resources(record: RunRecord, alone: bool, settings: LaunchSettings) -> Request:
+def _search_resources(record: RunRecord, alone: bool, settings: LaunchEnvironment) -> Request:
     """On what a search's trials run: of several instance types, AWS takes the first that it has left.
 
     All of a search's trials have one image, so those types are left out that need the other one.
@@ -305,7 +305,7 @@ def _resources(on: Machine) -> Request:
     }
 
 
-def _tags(record: RunRecord, settings: LaunchSettings) -> list[dict[str, str]]:
+def _tags(record: RunRecord, settings: LaunchEnvironment) -> list[dict[str, str]]:
     values = {
         "project": settings.project,
         "run": record.run,

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from contract.environment import LaunchEnvironment
 from contract.storage import is_model
 from functions.common import champion, launching, logs
-from functions.common.environment import LaunchSettings
 
 
-def model_url(settings: LaunchSettings, sagemaker: Any, s3: Any, ssm: Any) -> str:
+def model_url(settings: LaunchEnvironment, sagemaker: Any, s3: Any, ssm: Any) -> str:
     """The S3 URI of the champion's artifact; empty without a champion, or with one that a job cannot read.
 
     A channel without a file would end the job, and its role reads models below `jobs/` of this project's own

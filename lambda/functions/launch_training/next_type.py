@@ -10,10 +10,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from contract import capacity, names
+from contract.environment import LaunchEnvironment
 from contract.jobs import CHAMPION, PRETRAINED
 from contract.storage import of_run
 from functions.common import launching, logs, notify, runs, storage
-from functions.common.environment import LaunchSettings
 from functions.common.errors import JobExists, QuotaExceeded, RunRecordMissing
 from functions.common.events import Event
 from functions.common.launching import TRAINING, AlreadyStarted, Launcher
@@ -21,7 +21,7 @@ from functions.common.tuned import typed
 from functions.launch_training.launch import start
 
 
-def on_training_failed(event: Event, settings: LaunchSettings, sagemaker: Any, s3: Any) -> dict[str, Any]:
+def on_training_failed(event: Event, settings: LaunchEnvironment, sagemaker: Any, s3: Any) -> dict[str, Any]:
     """Go on with the training job that an event names, if it failed for want of an instance.
 
     The event only says where to look: what counts is the job's state now. Returns what was done.
@@ -85,7 +85,7 @@ def _tell(
     name: str,
     record: runs.RunRecord,
     error: QuotaExceeded,
-    settings: LaunchSettings,
+    settings: LaunchEnvironment,
     s3: Any,
 ) -> dict[str, Any]:
     """Mail that a training ended for want of an instance, and of a quota for those that come after it."""

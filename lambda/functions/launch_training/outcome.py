@@ -7,10 +7,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from contract.environment import LaunchEnvironment
 from contract.names import function
 from contract.storage import of_run
 from functions.common import launching, logs, notify, runs
-from functions.common.environment import LaunchSettings
 from functions.common.errors import RunRecordMissing
 from functions.common.events import Event
 from functions.common.tuned import typed
@@ -18,7 +18,7 @@ from functions.launch_training.launch import after_tuning
 
 
 def on_tuning_ended(
-    event: Event, settings: LaunchSettings, sagemaker: Any, s3: Any, ssm: Any
+    event: Event, settings: LaunchEnvironment, sagemaker: Any, s3: Any, ssm: Any
 ) -> dict[str, Any]:
     """Act on the end of the tuning job that an event names.
 
@@ -56,7 +56,7 @@ def _tell(
     record: runs.RunRecord,
     description: Mapping[str, Any],
     failed: str,
-    settings: LaunchSettings,
+    settings: LaunchEnvironment,
     s3: Any,
 ) -> dict[str, Any]:
     """Mail that a tuning job ended without a last training."""

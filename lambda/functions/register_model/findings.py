@@ -10,11 +10,11 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from contract.environment import RegisterEnvironment
 from contract.evaluation import FINDING_FIELDS
 from contract.storage import of_run
 from functions.common import notify
 from functions.common.clients import client
-from functions.common.environment import RegisterSettings
 from functions.common.errors import EventRefused
 from functions.common.events import Event
 
@@ -25,7 +25,7 @@ _MOST = 20
 _LENGTH = 600
 
 
-def tell(event: Event, job: Mapping[str, Any], raw: bytes, settings: RegisterSettings, s3: Any) -> bool:
+def tell(event: Event, job: Mapping[str, Any], raw: bytes, settings: RegisterEnvironment, s3: Any) -> bool:
     """Tell what the rules of a training job found, once; whether there was something to tell.
 
     Args:
@@ -58,7 +58,7 @@ def tell(event: Event, job: Mapping[str, Any], raw: bytes, settings: RegisterSet
     return True
 
 
-def _put(job: Mapping[str, Any], detail: dict[str, Any], settings: RegisterSettings) -> None:
+def _put(job: Mapping[str, Any], detail: dict[str, Any], settings: RegisterEnvironment) -> None:
     """The event, with the rules' names in a list, so that a pattern can ask for one of them."""
     entry = {
         "Source": settings.project,

@@ -10,12 +10,12 @@ from collections.abc import Mapping
 from hashlib import sha256
 from typing import Any
 
+from contract.environment import RegisterEnvironment
 from contract.evaluation import FILE, MAX_BYTES
 from contract.names import IMAGE_TARGET
 from contract.storage import of_run
 from functions.common import champion as decisions
 from functions.common import launching
-from functions.common.environment import RegisterSettings
 from functions.common.errors import EvaluationInvalid
 from functions.common.evaluation import Evaluation, parse
 from functions.common.storage import read_object
@@ -42,7 +42,7 @@ def find(sagemaker: Any, group: str, job: Mapping[str, Any]) -> dict[str, Any] |
     return None
 
 
-def champion(sagemaker: Any, ssm: Any, s3: Any, settings: RegisterSettings) -> Champion | None:
+def champion(sagemaker: Any, ssm: Any, s3: Any, settings: RegisterEnvironment) -> Champion | None:
     """The model that serves or sleeps now, or None when there is none."""
     arn = decisions.current(ssm, settings.champion_parameter).model
     if arn == decisions.NONE:
@@ -82,7 +82,7 @@ def request(
     facts: Mapping[str, str],
     evaluation: Evaluation,
     verdict: Verdict,
-    settings: RegisterSettings,
+    settings: RegisterEnvironment,
 ) -> dict[str, Any]:
     """The CreateModelPackage request.
 
@@ -134,7 +134,7 @@ def request(
     }
 
 
-def approval(verdict: Verdict, settings: RegisterSettings) -> str:
+def approval(verdict: Verdict, settings: RegisterEnvironment) -> str:
     """The approval status a verdict leads to under the setting `approval`."""
     if not verdict.passed:
         return "Rejected"

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from contract import capacity, names, storage
+from contract.environment import RegisterEnvironment
 from contract.evaluation import FILE
 from functions.common import launching, logs, notify, runs
 from functions.common.decisions import Code, Reason, package_text
-from functions.common.environment import RegisterSettings
 from functions.common.errors import RunRecordMissing
 from functions.common.events import Event
 from functions.common.storage import read_object
@@ -35,7 +35,7 @@ class Clients:
     ecr: Any
 
 
-def on_training_ended(event: Event, settings: RegisterSettings, clients: Clients) -> dict[str, Any]:
+def on_training_ended(event: Event, settings: RegisterEnvironment, clients: Clients) -> dict[str, Any]:
     """Act on the end of the training job that an event names; what counts is the job's state now.
 
     Raises:
@@ -80,7 +80,7 @@ def _register(
     event: Event,
     record: runs.RunRecord,
     job: Mapping[str, Any],
-    settings: RegisterSettings,
+    settings: RegisterEnvironment,
     clients: Clients,
 ) -> dict[str, Any]:
     """Judge the model and create its package; returns what a list of packages would show of it."""
@@ -112,7 +112,7 @@ def _register(
     }
 
 
-def _decided(job: str, settings: RegisterSettings, clients: Clients) -> str:
+def _decided(job: str, settings: RegisterEnvironment, clients: Clients) -> str:
     """The approval that the gate gave a training's version."""
     key = storage.of_run(job, storage.VERDICT)
     raw = read_object(clients.s3, settings.artifacts_bucket, key, MAX_VERDICT_BYTES)
@@ -129,7 +129,7 @@ def _tell_not_approved(
     event: Event,
     found: Mapping[str, Any],
     job: Mapping[str, Any],
-    settings: RegisterSettings,
+    settings: RegisterEnvironment,
     clients: Clients,
 ) -> None:
     """Say once why a new version does not serve yet, and what a person can do about it."""
@@ -161,7 +161,7 @@ def _tell_ended(
     event: Event,
     record: runs.RunRecord,
     job: Mapping[str, Any],
-    settings: RegisterSettings,
+    settings: RegisterEnvironment,
     clients: Clients,
 ) -> dict[str, Any]:
     name, status = job["TrainingJobName"], job["TrainingJobStatus"]

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from functions.common.environment import RegisterSettings, read
+from contract.environment import RegisterEnvironment
 from functions.common.errors import EvaluationInvalid
 from functions.launch_training.handler import handler as launch_training
 from functions.register_model import evaluation, gate, package
@@ -532,7 +532,7 @@ def test_without_single_predictions_a_model_passes_exactly_if_it_beats_chance_an
     candidate: float, champion: float
 ) -> None:
     measured = evaluation.parse(json.dumps(numbers(candidate)).encode(), "here")
-    settings = read(RegisterSettings, ENVIRONMENT)
+    settings = RegisterEnvironment.read(ENVIRONMENT)
     other = gate.Champion(version="1", training_job="demo-old", accuracy=champion, fingerprint="f" * 64)
     verdict = gate.judge(measured, 1.0, other, settings)
     assert verdict.passed == (candidate > 0.6 and candidate > champion)

@@ -6,7 +6,7 @@ From the project's one price table, contract/prices.py, which the launchers' cos
 from __future__ import annotations
 
 from contract import prices
-from stacks.settings import SERVERLESS, ServingSettings
+from stacks.settings.serving import SERVERLESS, ServingSettings
 
 
 def statement(serving: ServingSettings) -> str:
@@ -23,8 +23,8 @@ def statement(serving: ServingSettings) -> str:
     except prices.UnknownPrice as error:
         return f"While a model serves: {what}; {error}. {idle}."
     low, high = least * price.usd_per_hour, serving.max_instances * price.usd_per_hour
-    sure = "estimated, " if price.estimated else ""
+    estimated = "estimated, " if price.estimated else ""
     return (
-        f"While a model serves: {what}, {low:.3f} to {high:.3f} USD an hour ({sure}{prices.PRICES_REGION}, "
-        f"table of {prices.PRICES_DATE}). {idle}."
+        f"While a model serves: {what}, {low:.3f} to {high:.3f} USD an hour "
+        f"({estimated}{prices.PRICES_REGION}, table of {prices.PRICES_DATE}). {idle}."
     )

@@ -1,8 +1,8 @@
 """The role CloudFormation takes on for updates of the Serving stack.
 
-It exists because whoever may update a stack can do all that the stack's role can: the Lambda which promotes a
-model updates the Serving stack, so that stack gets a role which knows this project's endpoint only, in any of
-its flavours (a change of flavour removes what the last one made).
+Whoever may update a stack can do all that the stack's role can, and the Lambda which promotes a model updates
+the Serving stack. So its role knows this project's endpoint only, in any of its flavours: a change of flavour
+removes what the last one made.
 """
 
 from __future__ import annotations
@@ -14,9 +14,8 @@ from aws_cdk import aws_iam as iam
 from constructs import Construct
 
 from stacks.context import Context
-from stacks.names import arn, role_arn
-from stacks.review import accept
-from stacks.roles import REASON_NO_RESOURCE
+from stacks.names import arn, model_packages_arn, parameter_arn, role_arn
+from stacks.review import REASON_NO_RESOURCE, accept
 
 
 class ServingDeploymentRole(Construct):
@@ -38,8 +37,7 @@ class ServingDeploymentRole(Construct):
             assumed_by=iam.ServicePrincipal("cloudformation.amazonaws.com"),
         )
         read = [
-            arn(self, "ssm", "parameter", each.removeprefix("/"))
-            for each in (names.champion_parameter, names.instance_type_parameter)
+            parameter_arn(self, each) for each in (names.champion_parameter, names.instance_type_parameter)
         ]
         for statement in (*self._sagemaker(context), *self._scaling(context), *self._alarms(context)):
             self.role.add_to_policy(statement)
@@ -73,7 +71,6 @@ class ServingDeploymentRole(Construct):
         configs = [
             arn(self, "sagemaker", "endpoint-config", f"{prefix}*") for prefix in names.generated_prefixes
         ]
-        package = arn(self, "sagemaker", "model-package", f"{names.model_package_group}/*")
         component = arn(self, "sagemaker", "inference-component", names.inference_component)
         return (
             iam.PolicyStatement(
@@ -83,7 +80,7 @@ class ServingDeploymentRole(Construct):
             iam.PolicyStatement(
                 # A model made from a package is checked against the package as well.
                 actions=["sagemaker:CreateModel", "sagemaker:DescribeModelPackage"],
-                resources=[package],
+                resources=[model_packages_arn(self, names)],
             ),
             iam.PolicyStatement(
                 actions=[

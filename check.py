@@ -1,8 +1,7 @@
-"""What is known to be wrong before anything is deployed, and what the settings ask of an account:
-`python -m stacks.check --help`.
+"""Entry of the check before a deployment: what is wrong, and what settings and recipes ask of an account.
 
-Reads the settings as `cdk synth` will, and recipes as their launchers will. Costs a fraction of a synth; the
-command line asks it before it starts anything.
+Reads the settings as `cdk synth` will, and recipes as their launchers will, so it knows both `stacks` and
+`functions`. Costs a fraction of a synth; the command line asks it before it starts anything.
 """
 
 from __future__ import annotations
@@ -15,32 +14,35 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from contract.environment import LaunchEnvironment
 from stacks import places
-from stacks.choice import ROOT, chosen
-from stacks.settings import SERVERLESS, ServingSettings, Settings, SettingsError, is_burstable
+from stacks.settings.choice import ROOT, chosen
+from stacks.settings.load import SettingsError
+from stacks.settings.schema import Settings
+from stacks.settings.serving import SERVERLESS, ServingSettings, is_burstable
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Print what is wrong, if anything; the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m stacks.check", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python check.py", description=__doc__)
     parser.add_argument("-c", "--context", action="append", default=[], metavar="KEY=VALUE")
     parser.add_argument("--recipe", type=Path, action="append", default=[], help="a recipe's file")
     parser.add_argument("--json", action="store_true", help="print what settings and recipes ask for")
     parser.add_argument("--templates", type=Path, metavar="FOLDER", help="write what would be deployed there")
     parser.add_argument("--region", default="", help="where it would be deployed, which may lack something")
-    told = parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
     try:
-        context = _context() | dict(each.split("=", 1) for each in told.context)
+        context = _context() | dict(each.split("=", 1) for each in options.context)
         settings = chosen(context.get)
-        recipes = [_recipe(path, settings) for path in told.recipe]
+        recipes = [_recipe(path, settings) for path in options.recipe]
         types = set[str]()
-        if told.templates is not None:
-            types = _synthesise(context, settings, told.templates)
+        if options.templates is not None:
+            types = _synthesise(context, settings, options.templates)
     except (_Wrong, SettingsError) as error:
         print(error, file=sys.stderr)
         return 1
-    if told.json:
-        lacks = [asdict(each) for each in places.lacks(told.region, types)]
+    if options.json:
+        lacks = [asdict(each) for each in places.lacks(options.region, types)]
         print(json.dumps({**_asked(settings, recipes), "lacks": lacks}))
     return 0
 
@@ -108,9 +110,8 @@ def _synthesise(context: dict[str, object], settings: Settings, folder: Path) ->
 
 def _recipe(path: Path, settings: Settings) -> dict[str, Any]:
     """What a run of a recipe has at a time and can cost, as its launcher would answer it."""
-    # The functions' own check and reckoning; who starts this puts their folder on the path.
+    # Only now: most checks are of the settings alone.
     from functions.common import launching, runs
-    from functions.common.environment import LaunchSettings
     from functions.common.errors import InvalidRecipe
     from functions.common.recipe import parse
 
@@ -118,17 +119,19 @@ def _recipe(path: Path, settings: Settings) -> dict[str, Any]:
         recipe = parse(path.stem, path.read_text(encoding="utf-8"), f"recipes/{path.name}")
     except (OSError, UnicodeDecodeError, InvalidRecipe) as error:
         raise _Wrong(str(error)) from None
-    # Of what a launcher is told, only the machine counts here.
-    nowhere = {"data_bucket": "", "artifacts_bucket": "", "code_prefix": "", "champion_parameter": ""}
-    deployed = LaunchSettings(
+    deployed = LaunchEnvironment(
         project=settings.project,
-        training_instance_type=",".join(settings.training.instances),
+        training_instance_types=settings.training.instances,
         training_volume_gb=settings.training.volume_gb,
         max_runtime_minutes=settings.training.max_runtime_minutes,
+        # Only the machine counts here.
+        data_bucket="",
+        artifacts_bucket="",
+        code_prefix="",
         training_image="",
         training_image_gpu="",
         training_role_arn="",
-        **nowhere,
+        champion_parameter="",
     )
     kind = "tuning" if recipe.tuning is not None and recipe.tuning.ranges else "training"
     record = runs.RunRecord(run="", kind=kind, request_id="", dataset="", code_prefix="", recipe=recipe)

@@ -16,7 +16,7 @@ from constructs import Construct
 
 from stacks.context import Context
 from stacks.names import VARIANT
-from stacks.serving_hosting import OnlyWithChampion, metric_dimensions
+from stacks.serving.hosting import OnlyWithChampion, metric_dimensions
 
 # A scale-out that is under way counts for a minute before the next one. Giving instances up at most every
 # half hour costs no more than every five minutes, and fewer are given up only to be asked for again

@@ -64,13 +64,10 @@ class ImageBuilds(Construct):
         return PythonFunction(
             self,
             "Starter",
-            name=self._context.names.function("build-image"),
-            module="build_image",
-            description="Starts the build of a container image, and waits for its place in CodeBuild.",
-            folders=self._context.folders,
-            environment={},
+            self._context,
+            "build-image",
+            "Starts the build of a container image, and waits for its place in CodeBuild.",
             statements=[iam.PolicyStatement(actions=["codebuild:StartBuild"], resources=arns)],
-            log_retention=self._context.log_retention,
             timeout_seconds=STARTER_MINUTES * 60,
         )
 

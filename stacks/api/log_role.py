@@ -25,11 +25,9 @@ class ApiLogRole(Construct):
         keeper = PythonFunction(
             self,
             "Keeper",
-            name=context.names.function("api-log-role"),
-            module="api_log_role",
-            description="Gives API Gateway a role to log with if the account has none; replaces none.",
-            folders=context.folders,
-            environment={},
+            context,
+            "api-log-role",
+            "Gives API Gateway a role to log with if the account has none; replaces none.",
             statements=[
                 iam.PolicyStatement(
                     actions=["apigateway:GET", "apigateway:PATCH"],
@@ -47,7 +45,6 @@ class ApiLogRole(Construct):
                     conditions={"StringEquals": {"iam:PassedToService": "apigateway.amazonaws.com"}},
                 ),
             ],
-            log_retention=context.log_retention,
             # Nine tries with ten seconds between them.
             timeout_seconds=180,
         )

@@ -1,9 +1,8 @@
-"""From pictures to a registered model: images, training code, the jobs' roles, and the Lambdas between the
-steps.
+"""The Training stack: images, training code, the registry, the roles with fixed names, and the pipeline.
 
-The container images are built by CodeBuild when their sources change; the training code goes to the artifacts
+The container images are built by CodeBuild when their sources change. The training code goes to the artifacts
 bucket under its own hash, so that a change of code builds no image and a running job keeps the code it began
-with. The Lambdas and the events that call them are in pipeline.py. All roles with a fixed name are made here.
+with.
 
 Costs: build minutes when an image changes, storage of the images in ECR, and what the jobs use while they
 run. Nothing here is billed by the hour.
@@ -20,16 +19,25 @@ from aws_cdk import aws_sagemaker as sagemaker
 from constructs import Construct
 
 from contract.storage import CODE_ROOT, RECIPES
-from stacks.alerts import AlertsTopic, DeadLetters
 from stacks.context import Context
 from stacks.functions import PythonFunction
-from stacks.images import ContainerImage, ImageBuilds, accept_build_project
-from stacks.names import MODEL_TAG, arn
-from stacks.pipeline import Pipeline, PipelineResources
+from stacks.names import MODEL_TAG, model_packages_arn
 from stacks.provided import adopt_provided_functions
-from stacks.roles import grant_endpoint, grant_training, sagemaker_role
-from stacks.serving_role import ServingDeploymentRole
-from stacks.settings import CPU, GPU
+from stacks.serving.deployment_role import ServingDeploymentRole
+from stacks.serving.endpoint_role import endpoint_role
+from stacks.settings.serving import CPU, GPU
+from stacks.training import (
+    check_drift,
+    idle_guard,
+    launch_training,
+    launch_tuning,
+    promote_model,
+    register_model,
+)
+from stacks.training.alerts import AlertsTopic, DeadLetters
+from stacks.training.images import ContainerImage, ImageBuilds, accept_build_project
+from stacks.training.job_role import training_job_role
+from stacks.training.pipeline import Pipeline, PipelineResources
 
 
 class TrainingStack(Stack):
@@ -68,23 +76,10 @@ class TrainingStack(Stack):
         code_prefix = self._deploy_files(artifacts)
         registry = self._registry()
 
-        training_role = sagemaker_role(
-            self, "TrainingJobRole", names.training_role, "What training jobs and tuning trials may do."
-        )
         repositories = [image.repository_arn for image in (training_image, training_image_gpu)]
-        grant_training(training_role, data, artifacts, repositories)
+        training_role = training_job_role(self, names.training_role, data, artifacts, repositories)
         self._endpoint_logs()
-        endpoint_role = sagemaker_role(
-            self, "EndpointRole", names.endpoint_role, "What the endpoint's containers may do."
-        )
-        grant_endpoint(
-            endpoint_role,
-            artifacts,
-            [serving_image.repository_arn],
-            self._serving_logs(),
-            settings.project,
-            captures=bool(settings.drift.capture_percent),
-        )
+        endpoint_role(self, context, artifacts, [serving_image.repository_arn])
         ServingDeploymentRole(self, "ServingDeployment", context)
 
         alerts = AlertsTopic(self, "Alerts", context)
@@ -105,11 +100,19 @@ class TrainingStack(Stack):
                 dead_letters=dead_letters.queue,
             ),
         )
+        steps = {
+            "LaunchTuning": launch_tuning.add(pipeline),
+            "LaunchTraining": launch_training.add(pipeline),
+            "RegisterModel": register_model.add(pipeline),
+            "PromoteModel": promote_model.add(pipeline),
+        }
+        idle_guard.add(pipeline)
+        check_drift.add(pipeline)
         adopt_provided_functions(self, context)
         accept_build_project(self)
 
-        for key, function in pipeline.functions.items():
-            CfnOutput(self, f"{key}Function", value=function.function_name)
+        for step, function in steps.items():
+            CfnOutput(self, f"{step}Function", value=function.function_name)
         CfnOutput(self, "ModelPackageGroup", value=registry.model_package_group_name)
         CfnOutput(self, "TrainingImage", value=training_image.uri)
         CfnOutput(self, "TrainingGpuImage", value=training_image_gpu.uri)
@@ -147,20 +150,19 @@ class TrainingStack(Stack):
             model_package_group_name=name,
             model_package_group_description="Models that were trained, with what they were measured at.",
         )
-        packages = arn(self, "sagemaker", "model-package", f"{name}/*")
         emptier = PythonFunction(
             self,
             "EmptyRegistryFunction",
-            name=context.names.function("empty-registry"),
-            module="empty_registry",
-            description="Removes the registered models when the stack is removed.",
-            folders=context.folders,
-            environment={"MODEL_PACKAGE_GROUP": name},
+            context,
+            "empty-registry",
+            "Removes the registered models when the stack is removed.",
             statements=[
                 iam.PolicyStatement(actions=["sagemaker:ListModelPackages"], resources=["*"]),
-                iam.PolicyStatement(actions=["sagemaker:DeleteModelPackage"], resources=[packages]),
+                iam.PolicyStatement(
+                    actions=["sagemaker:DeleteModelPackage"],
+                    resources=[model_packages_arn(self, context.names)],
+                ),
             ],
-            log_retention=context.log_retention,
             timeout_seconds=300,
         )
         empty = CustomResource(
@@ -178,11 +180,9 @@ class TrainingStack(Stack):
         logs.LogGroup(
             self,
             "EndpointLogs",
-            log_group_name=self._serving_logs(),
+            log_group_name=self._context.names.serving_logs(
+                components=self._context.settings.serving.scale_to_zero
+            ),
             retention=self._context.log_retention,
             removal_policy=RemovalPolicy.DESTROY,
         )
-
-    def _serving_logs(self) -> str:
-        components = self._context.settings.serving.scale_to_zero
-        return self._context.names.serving_logs(components=components)

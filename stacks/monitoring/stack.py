@@ -19,10 +19,9 @@ from aws_cdk import aws_cloudwatch_actions as actions
 from aws_cdk import aws_sns as sns
 from constructs import Construct
 
-from stacks.api import STAGE
-from stacks.budget import monthly_budget
 from stacks.context import Context
-from stacks.names import DRIFT_NAMESPACE, VARIANT, topic_arn
+from stacks.monitoring.budget import monthly_budget
+from stacks.names import API_STAGE, DRIFT_NAMESPACE, VARIANT, topic_arn
 
 FIVE_MINUTES = Duration.minutes(5)
 PIPELINE = ("launch-tuning", "launch-training", "register-model", "promote-model")
@@ -126,9 +125,9 @@ class MonitoringStack(Stack):
         ]
 
     def _right_row(self, *, drift: bool) -> list[cloudwatch.IWidget]:
-        shown = {"predicted classes": self._drift("classes"), "confidence": self._drift("confidence")}
+        indices = {"predicted classes": self._drift("classes"), "confidence": self._drift("confidence")}
         return [
-            *([_graph("Drift from the test split (PSI; moved from 0.1 on)", shown)] if drift else []),
+            *([_graph("Drift from the test split (PSI; moved from 0.1 on)", indices)] if drift else []),
             _graph("Pipeline calls", {name: self._function(name, "Invocations") for name in PIPELINE}),
             _graph("Pipeline errors", {name: self._function(name, "Errors") for name in PIPELINE}),
             _graph("Dead letters", {"waiting": self._dead_letters()}),
@@ -158,7 +157,7 @@ class MonitoringStack(Stack):
         return cloudwatch.Metric(
             namespace="AWS/ApiGateway",
             metric_name=metric,
-            dimensions_map={"ApiName": self._names.api, "Stage": STAGE},
+            dimensions_map={"ApiName": self._names.api, "Stage": API_STAGE},
             statistic=statistic,
             period=FIVE_MINUTES,
         )

@@ -1,15 +1,15 @@
-"""The endpoint that answers: there is one when there is a champion, and none before.
+"""The Serving stack: an endpoint while there is a champion, and nothing before.
 
-The stack's parameters, champion and instance type, are read from SSM at every update, whether `cdk deploy` or
-the promotion makes it, so both always mean the same model on the same machine. While the champion is `none`,
-a condition keeps model, endpoint, scaling and alarms out, and the stack costs nothing. A new champion makes a
-new model and endpoint configuration, and CloudFormation moves the endpoint over blue/green, while three
-alarms watch: errors of the container, requests it does not answer well, and latency. From two instances on
-they watch a canary first; with one they watch the new model while the old one is kept. Any of them rolls the
-update back.
+Its parameters, champion and instance type, are read from SSM at every update, whether `cdk deploy` or the
+promotion makes it, so both always mean the same model on the same machine. While the champion is `none`, a
+condition keeps model, endpoint, scaling and alarms out.
 
-The stack is deployed under a role of its own (serving_role.py) and imports nothing from other stacks: what it
-needs to know of them are names, which are fixed; only where answers are captured it imports the bucket's.
+A new champion makes a new model and endpoint configuration, and CloudFormation moves the endpoint over
+blue/green. From two instances on the alarms watch a canary first; with one they watch the new model while the
+old one is kept. Any of them rolls the update back.
+
+The stack is deployed under a role of its own (deployment_role.py). It knows other stacks by fixed names; only
+where answers are captured it imports the bucket's.
 
 Costs: instances by the second while the endpoint exists (min_instances to max_instances of them; with
 scale_to_zero none while nobody asks, and serverless by the millisecond of answering); the alarms are within
@@ -36,18 +36,18 @@ from constructs import Construct
 
 from contract.names import NO_CHAMPION
 from stacks.context import Context
-from stacks.hourly import statement
-from stacks.names import role_arn, topic_arn
-from stacks.serving_hosting import (
+from stacks.names import role_arn
+from stacks.serving.alarms import rollback_alarms
+from stacks.serving.hosting import (
     OnlyWithChampion,
     ResourceT,
     component,
     endpoint_config,
     isolates_its_model,
-    metric_dimensions,
 )
-from stacks.serving_scaling import scale_copies, scale_instances
-from stacks.settings import SERVERLESS, is_burstable
+from stacks.serving.hourly import statement
+from stacks.serving.scaling import scale_copies, scale_instances
+from stacks.settings.serving import SERVERLESS, is_burstable
 
 
 class ServingStack(Stack):
@@ -83,8 +83,7 @@ class ServingStack(Stack):
         config = self._only_with_champion(
             endpoint_config(self, context, model, artifacts, self._instance_type)
         )
-        self._watched = self._watched_dimensions(config)
-        alarms = [self._errors_alarm(), self._model_errors_alarm(), self._latency_alarm()]
+        alarms = rollback_alarms(self, context, config, self._only_with_champion)
         endpoint = self._endpoint(config, alarms)
         if context.settings.serving.scale_to_zero:
             copies = self._only_with_champion(component(self, context, endpoint, model, alarms))
@@ -183,87 +182,6 @@ class ServingStack(Stack):
                         alarms=[endpoint.AlarmProperty(alarm_name=alarm.ref) for alarm in alarms]
                     ),
                 ),
-            )
-        )
-
-    def _watched_dimensions(self, config: sagemaker.CfnEndpointConfig) -> dict[str, str]:
-        """What the alarms look at: the newest fleet alone.
-
-        An alarm on the whole variant would see the old fleet's answers in a release, and so take back the
-        very release that replaces a bad model. AWS documents this dimension for fleets of instances.
-        """
-        dimensions = metric_dimensions(self._context)
-        if self._context.settings.serving.has_own_instances:
-            dimensions["EndpointConfigName"] = config.attr_endpoint_config_name
-        return dimensions
-
-    def _errors_alarm(self) -> cloudwatch.CfnAlarm:
-        return self._alarm(
-            "Errors",
-            "endpoint-errors",
-            "The model's container answers requests with errors of its own.",
-            metric_name="Invocation5XXErrors",
-            statistic="Sum",
-            threshold=5,
-        )
-
-    def _model_errors_alarm(self) -> cloudwatch.CfnAlarm:
-        """Containers that die or give no answer in time count here, and not as a 5xx of theirs."""
-        return self._alarm(
-            "ModelErrors",
-            "endpoint-model-errors",
-            "A good part of all requests gets no answer, or none but errors, from the model's container.",
-            metric_name="InvocationModelErrors",
-            statistic="Average",
-            threshold=0.5,
-        )
-
-    def _latency_alarm(self) -> cloudwatch.CfnAlarm:
-        limit = self._context.settings.serving.alarm_latency_ms
-        return self._alarm(
-            "Latency",
-            "endpoint-latency",
-            f"One picture in a hundred takes longer than {limit} ms in the model's container.",
-            metric_name="ModelLatency",
-            extended_statistic="p99",
-            threshold=limit * 1000,  # the metric is in microseconds
-        )
-
-    def _alarm(
-        self,
-        construct_id: str,
-        name: str,
-        description: str,
-        *,
-        metric_name: str,
-        threshold: float,
-        statistic: str | None = None,
-        extended_statistic: str | None = None,
-    ) -> cloudwatch.CfnAlarm:
-        names, minutes = self._context.names, self._context.settings.serving.alarm_minutes
-        topic = topic_arn(self, names.alerts_topic)
-        return self._only_with_champion(
-            cloudwatch.CfnAlarm(
-                self,
-                construct_id,
-                alarm_name=f"{names.project}-{name}",
-                alarm_description=description,
-                namespace="AWS/SageMaker",
-                metric_name=metric_name,
-                dimensions=[
-                    cloudwatch.CfnAlarm.DimensionProperty(name=dimension, value=value)
-                    for dimension, value in self._watched.items()
-                ],
-                statistic=statistic,
-                extended_statistic=extended_statistic,
-                period=60,
-                evaluation_periods=minutes,
-                datapoints_to_alarm=minutes,
-                threshold=threshold,
-                comparison_operator="GreaterThanThreshold",
-                treat_missing_data="notBreaching",
-                alarm_actions=[topic],
-                ok_actions=[topic],
             )
         )
 

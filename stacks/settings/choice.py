@@ -10,9 +10,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from stacks.settings import CONTEXT_KEY, Settings, SettingsError, load
+from stacks.settings.load import CONTEXT_KEY, SettingsError, load
+from stacks.settings.schema import Settings
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 SAMPLES = ROOT / "stacks" / "samples"
 
 
