@@ -17,10 +17,10 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
-from contract.storage import CHECKPOINTS, FEATURES, TRIALS
+from contract.storage import CAPTURED, CHECKPOINTS, FEATURES, TRIALS
 from stacks.context import Context
 from stacks.functions import PythonFunction
-from stacks.names import CAPTURED, parameter_arn
+from stacks.names import parameter_arn
 from stacks.provided import adopt_provided_functions
 from stacks.review import accept
 from stacks.settings.serving import SERVERLESS

@@ -12,9 +12,9 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
-from contract.storage import JOBS
+from contract.storage import CAPTURED, JOBS
 from stacks.context import Context
-from stacks.names import CAPTURED, arn
+from stacks.names import arn
 from stacks.roles import pull_image, sagemaker_role, write_logs_and_metrics
 
 

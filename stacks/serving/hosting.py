@@ -19,8 +19,9 @@ from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_sagemaker as sagemaker
 from constructs import Construct
 
+from contract.storage import CAPTURED
 from stacks.context import Context
-from stacks.names import CAPTURED, VARIANT, role_arn
+from stacks.names import VARIANT, role_arn
 from stacks.settings.serving import GPU, SERVERLESS
 
 ResourceT = TypeVar("ResourceT", bound=CfnResource)

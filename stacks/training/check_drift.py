@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from aws_cdk import aws_iam as iam
 
 from contract.environment import DriftEnvironment
-from contract.storage import RUNS
+from contract.storage import CAPTURED, RUNS
 from stacks.functions import may_invoke
-from stacks.names import CAPTURED, DRIFT_NAMESPACE, model_packages_arn
+from stacks.names import DRIFT_NAMESPACE, model_packages_arn
 from stacks.training.pipeline import Pipeline, may_list
 
 

@@ -22,6 +22,7 @@ import torch
 from safetensors import SafetensorError
 from torch import Tensor
 
+from contract.networks import STAGES
 from training_code.data.augmentation import Views
 from training_code.data.pictures import Transform
 from training_code.data.split import Skipped, Split
@@ -30,7 +31,7 @@ from training_code.data.table import Table
 from training_code.distributed.machine import Machine, at_once
 from training_code.distributed.process_group import World
 from training_code.errors import OutOfMemory
-from training_code.network.resnet import STAGES, ResNet
+from training_code.network.resnet import ResNet
 from training_code.seeds import generator
 from training_code.stopping import StopSignal
 
