@@ -27,13 +27,13 @@ import psutil
 
 from benchmarks.debug_training import CLASSES, HYPERPARAMETERS, parts
 from training_code.config import parse
-from training_code.debugging.findings import FILE
 from training_code.debugging.settings import Settings
+from training_code.findings import FILE
 from training_code.stopping import StopSignal
 from training_code.training import loop
 from training_code.training.callback import Observer
 from training_code.training.checkpoints import Checkpoints
-from training_code.training.watching import FOLDER, watching
+from training_code.watching.door import FOLDER, watching
 
 _OF_OBSERVERS = ("observer.", "self.observer.", "self._tell_step_ended")
 _LAST_OF_A_STEP = "self._save_now_and_then"

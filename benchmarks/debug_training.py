@@ -20,15 +20,15 @@ from training_code.config import Config, parse
 from training_code.data import dataset as data
 from training_code.data.batches import Batches
 from training_code.debugging.settings import Settings
-from training_code.distributed.machine import Machine
+from training_code.hardware.machine import Machine
 from training_code.network import model
 from training_code.network.resnet import ResNet
-from training_code.profiling.data import Profile
+from training_code.profiling.profile import Profile
 from training_code.stopping import StopSignal
 from training_code.training import loop
 from training_code.training.callback import PHASES, Observer, Observers
 from training_code.training.checkpoints import Checkpoints
-from training_code.training.watching import watching
+from training_code.watching.door import watching
 
 BATCH = 64
 CLASSES = 10

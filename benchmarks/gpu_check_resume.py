@@ -12,8 +12,9 @@ from torch import Tensor
 from training_code.config import parse
 from training_code.data import dataset as data
 from training_code.data.feeds import Feeds
-from training_code.distributed.machine import Machine, cores
 from training_code.distributed.process_group import World
+from training_code.hardware.cores import cores
+from training_code.hardware.machine import Machine
 from training_code.job import Job
 from training_code.network import model
 from training_code.stopping import Stopped, StopSignal

@@ -10,7 +10,8 @@ from training_code.config import parse
 from training_code.data import dataset as data
 from training_code.data.augmentation import Views
 from training_code.data.batches import Batches
-from training_code.distributed.machine import Machine, cores
+from training_code.hardware.cores import cores
+from training_code.hardware.machine import Machine
 from training_code.network import model
 from training_code.stopping import StopSignal
 from training_code.training import loop

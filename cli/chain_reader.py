@@ -25,7 +25,7 @@ _TRIAL_NAME = re.compile(r"-\d{3}-[0-9a-f]{8}\Z")
 _NUMBER = r"(?:[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?|nan|-?inf)"
 _PAIR = re.compile(rf"(\w+)=({_NUMBER})")
 _EPOCH_LINE = re.compile(rf"epoch=\d+(?: \w+={_NUMBER})+(?: \([^()]*\))?\s*")
-"""The whole of the line that a training prints for an epoch (training_code/loop.py); no other line is one."""
+"""The whole line that a training prints for an epoch (training_code/training/loop.py), and no other."""
 
 
 class NoSuchRun(CliError):

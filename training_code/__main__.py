@@ -7,18 +7,21 @@ import sys
 import time
 from contextlib import nullcontext
 
+from training_code import artifact
 from training_code.config import Config, parse
 from training_code.data import dataset as data
 from training_code.data.batches import Batches
 from training_code.data.feeds import Feeds
 from training_code.debugging.settings import Settings
-from training_code.distributed import driver, processes
-from training_code.distributed.machine import CoreWatch, Machine, memory_explained, why_killed
+from training_code.distributed import launcher
 from training_code.distributed.process_group import World
 from training_code.errors import TrainingError
-from training_code.evaluation import artifact, champion, export
-from training_code.evaluation import size as evaluation_size
+from training_code.evaluation import champion, serving_form, size_limit
 from training_code.evaluation.scores import Evaluation, evaluate
+from training_code.hardware import driver
+from training_code.hardware.cores import CoreWatch
+from training_code.hardware.machine import Machine
+from training_code.hardware.memory import memory_explained, why_killed
 from training_code.job import Job
 from training_code.log import say
 from training_code.network import model
@@ -26,7 +29,7 @@ from training_code.stopping import Stopped, StopSignal
 from training_code.training import loop
 from training_code.training.checkpoints import Checkpoints
 from training_code.training.progress import Trained
-from training_code.training.watching import watching
+from training_code.watching.door import watching
 
 
 def run(job: Job, config: Config, world: World, stop: StopSignal) -> None:
@@ -40,7 +43,7 @@ def run(job: Job, config: Config, world: World, stop: StopSignal) -> None:
     watch = CoreWatch()
     settings = Settings.of(config)
     found = data.find(job.splits(), config)
-    evaluation_size.check(found)
+    size_limit.check(found)
     # Sums split among other numbers of threads round otherwise: all take as many.
     threads = min(world.gathered(watch.free_cores()))
     machine = Machine.prepare(threads, config, world.local_rank)
@@ -63,11 +66,13 @@ def run(job: Job, config: Config, world: World, stop: StopSignal) -> None:
         return
     before = champion.score(job.champion, found, dataset, config, machine, stop) if evaluations else None
     if evaluations and not job.is_trial:
-        serving = export.write_serving_form(
+        serving = serving_form.write_serving_form(
             job.model, trained.network, train, valid, evaluations["valid"], stop
         )
     else:
-        serving = export.none_written("the job was stopped" if trained.stopped else "a trial is not served")
+        serving = serving_form.none_written(
+            "the job was stopped" if trained.stopped else "a trial is not served"
+        )
     seconds = time.perf_counter() - start
     facts = artifact.Facts.of(job, config, dataset, machine, trained, evaluations, serving, seconds, before)
     artifact.write(job, trained, facts, watched.findings)
@@ -94,14 +99,14 @@ def main() -> int:
     stop = StopSignal()
     stop.listen()
     job = Job.from_environment()
-    if not processes.is_one_of_several():
+    if not launcher.is_one_of_several():
         job.begin()
     try:
         config = parse(job.hyperparameters())
         cluster = job.cluster()
         driver.check(cluster.instance_type, allow_cpu=config.allow_cpu == "yes")
-        if processes.needed(config, cluster):
-            return processes.start(config, job, stop)
+        if launcher.needed(config, cluster):
+            return launcher.start(config, job, stop)
         world = World.join()
         if not world.first:
             sys.stdout = open(os.devnull, "w")  # noqa: SIM115, PTH123 (one process speaks for all)
@@ -117,8 +122,8 @@ def main() -> int:
             say(f"error: {error}", sys.stderr)
         return 1
     except Exception as error:
-        if processes.is_one_of_several() and World.is_lost(error):
-            return processes.BEREAVED
+        if launcher.is_one_of_several() and World.is_lost(error):
+            return launcher.BEREAVED
         if job.fail(f"the training code failed: {type(error).__name__}: {error} (its log has the traceback)"):
             raise
         return 1

@@ -20,8 +20,8 @@ from training_code.data.augmentation import PLAIN, Views
 from training_code.data.feature_cache import Features
 from training_code.data.pictures import Transform
 from training_code.data.split import Split
-from training_code.distributed.machine import Machine, at_once
 from training_code.distributed.process_group import World
+from training_code.hardware.machine import Machine, at_once
 from training_code.seeds import generator
 
 _AHEAD: Final = 2

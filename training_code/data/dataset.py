@@ -14,9 +14,9 @@ from pathlib import Path
 import torch
 
 from training_code.config import Config
-from training_code.data import files as picture_files
+from training_code.data import picture_files as picture_files
 from training_code.data.decoding import Decoder, Known
-from training_code.data.files import Files
+from training_code.data.picture_files import Files
 from training_code.data.pictures import SUFFIXES, Transform
 from training_code.data.split import Split, Squares
 from training_code.distributed.process_group import ALONE, World

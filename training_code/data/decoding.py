@@ -16,11 +16,11 @@ from typing import Final, NamedTuple
 import torch
 
 from contract.pictures.parts import UndecodablePicture
-from training_code.data.files import Files
+from training_code.data.picture_files import Files
 from training_code.data.split import Skipped, Split, Squares
 from training_code.data.table import Table
-from training_code.distributed.machine import cores
 from training_code.distributed.process_group import World
+from training_code.hardware.cores import cores
 from training_code.stopping import StopSignal
 
 _CHUNK: Final = 256

@@ -27,9 +27,9 @@ from training_code.data.pictures import Transform
 from training_code.data.split import Skipped, Split
 from training_code.data.stores import Stores
 from training_code.data.table import Table
-from training_code.distributed.machine import Machine, at_once
 from training_code.distributed.process_group import World
 from training_code.errors import OutOfMemory
+from training_code.hardware.machine import Machine, at_once
 from training_code.network.resnet import STAGES, ResNet
 from training_code.seeds import generator
 from training_code.stopping import StopSignal

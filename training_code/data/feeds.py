@@ -11,8 +11,8 @@ from training_code.data.feature_cache import MAX_VIEWS, Frozen
 from training_code.data.pictures import Transform
 from training_code.data.split import Skipped, Split
 from training_code.data.stores import Stores
-from training_code.distributed.machine import Machine
 from training_code.distributed.process_group import World
+from training_code.hardware.machine import Machine
 from training_code.job import Job
 from training_code.network.resnet import ResNet
 from training_code.stopping import StopSignal

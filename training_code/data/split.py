@@ -10,10 +10,10 @@ import torch
 from torch import Tensor
 
 from contract.pictures.file import decode
-from training_code.data.files import Files
+from training_code.data.picture_files import Files
 from training_code.data.pictures import Pixels, Transform
 from training_code.data.table import Table
-from training_code.distributed.machine import cores
+from training_code.hardware.cores import cores
 
 
 @dataclass(frozen=True)

@@ -18,9 +18,9 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from training_code.distributed.machine import available_memory
 from training_code.distributed.process_group import ALONE, World
 from training_code.errors import OutOfMemory
+from training_code.hardware.memory import available_memory
 
 _DISK_SHARE = 0.9
 _MEMORY_SHARE = 0.5

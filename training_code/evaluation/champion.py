@@ -25,9 +25,9 @@ from training_code.data.batches import Batches
 from training_code.data.dataset import Dataset, Found
 from training_code.data.pictures import Transform
 from training_code.data.split import Split, Squares
-from training_code.distributed.machine import Machine
 from training_code.errors import InvalidHyperparameter
 from training_code.evaluation.scores import evaluate
+from training_code.hardware.machine import Machine
 from training_code.network.resnet import resnet
 from training_code.stopping import Stopped, StopSignal
 

@@ -17,9 +17,9 @@ import torch
 from torch.nn.functional import cross_entropy
 
 from training_code.data.batches import Batches
-from training_code.debugging.findings import Findings
+from training_code.findings import Findings
 from training_code.network.resnet import ResNet
-from training_code.profiling.data import Profile
+from training_code.profiling.profile import Profile
 from training_code.profiling.rules import shares
 from training_code.profiling.spread import Spread, of_values
 

@@ -14,7 +14,7 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from training_code.profiling.data import Column, Profile
+from training_code.profiling.profile import Column, Profile
 from training_code.profiling.spread import PARTED, Spread, by_quarter
 from training_code.training.callback import PHASES
 

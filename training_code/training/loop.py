@@ -18,10 +18,11 @@ from torch import Tensor
 from training_code.config import OF_NO_NUMBER, Config
 from training_code.data.batches import Batches
 from training_code.data.dataset import Dataset
-from training_code.distributed import synced
-from training_code.distributed.machine import compiled, cores
+from training_code.distributed import batch_norm
 from training_code.errors import TrainingDiverged
 from training_code.evaluation.scores import Evaluation, evaluate
+from training_code.hardware.cores import cores
+from training_code.network.model import compiled
 from training_code.network.resnet import ResNet
 from training_code.stopping import Stopped, StopSignal
 from training_code.training.callback import Observer
@@ -29,7 +30,7 @@ from training_code.training.checkpoints import Checkpoint, Checkpoints
 from training_code.training.loss import Loss, likely_cause
 from training_code.training.optimizer import Optimizer, schedule
 from training_code.training.progress import Epoch, Progress, Trained
-from training_code.training.reporter import Reporter
+from training_code.training.progress_log import Reporter
 
 _STEPS_BETWEEN_CHECKS_ON_GPU: Final = 20
 """Looking at a loss makes the GPU wait for the CPU; on a CPU it costs nothing."""
@@ -105,7 +106,7 @@ class _Training:
         self.config, self.checkpoints, self.stop = config, checkpoints, stop
         self.device, self.world = batches.machine.device, batches.world
         if self.world.size > 1:
-            synced.synchronise(network)
+            batch_norm.synchronise(network)
         self.optimizer = Optimizer(network, config)
         self.rate = schedule(config, batches.steps)
         self.loss = Loss(config, batches.split.labels, network.fc.out_features, self.device)

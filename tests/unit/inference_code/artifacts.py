@@ -59,7 +59,7 @@ def write_artifact(folder: Path, **changes: Any) -> Path:
 def add_graph(folder: Path, precision: str) -> Path:
     """Add the serving form to an artifact, as training's export does, by ranges of a few random pictures."""
     from training_code.data.pictures import Transform
-    from training_code.evaluation import export, serving_graph
+    from training_code.evaluation import serving_form, serving_graph
     from training_code.network.resnet import resnet
 
     description = json.loads((folder / "model.json").read_text())
@@ -71,7 +71,7 @@ def add_graph(folder: Path, precision: str) -> Path:
     ranges = None
     if precision == "int8":
         names, observed = serving_graph.observed(network, transform)
-        compiled = export._compiled(observed, "f32", 1)
+        compiled = serving_form._compiled(observed, "f32", 1)
         squares = np.random.default_rng(2).integers(
             0, 256, (8, 1, transform.crop, transform.crop, 4), np.uint8
         )
@@ -85,11 +85,11 @@ def write_graph(folder: Path, graph: Any, precision: str) -> Path:
     """Write an openvino.Model as the serving form of an artifact."""
     import openvino
 
-    from training_code.evaluation import export
+    from training_code.evaluation import serving_form
 
     openvino.save_model(graph, folder / "model.xml", compress_to_fp16=precision == "bf16")
     description = json.loads((folder / "model.json").read_text())
-    files = {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in export.FILES}
+    files = {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in serving_form.FILES}
     description["serving"] = {"form": "openvino", "precision": precision, "files": files}
     (folder / "model.json").write_text(json.dumps(description))
     return folder

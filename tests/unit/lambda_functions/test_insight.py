@@ -14,7 +14,7 @@ from training_code import config
 from training_code.debugging import catalogue
 from training_code.debugging.capture import TENSORS
 from training_code.debugging.settings import Settings
-from training_code.training.watching import FOLDER
+from training_code.watching.door import FOLDER
 
 RECIPE = '[model]\narch = "resnet18"\nweights = "none"\n[training]\nepochs = 2\n'
 MACHINE = Machine(

@@ -10,12 +10,12 @@ import torch
 from torch import nn
 
 from tests.unit.training_code.samples import MACHINE
+from training_code import artifact
+from training_code.artifact import Facts
 from training_code.config import parse
 from training_code.data.dataset import Dataset
 from training_code.data.pictures import Transform
 from training_code.data.split import Split, Squares
-from training_code.evaluation import artifact
-from training_code.evaluation.artifact import Facts
 from training_code.evaluation.scores import Evaluation
 from training_code.job import Job
 from training_code.training.progress import Epoch, Trained

@@ -16,8 +16,8 @@ from training_code.config import Config, parse
 from training_code.data import dataset as data
 from training_code.data.dataset import Dataset
 from training_code.data.feeds import Feeds
-from training_code.distributed.machine import Machine
 from training_code.distributed.process_group import World
+from training_code.hardware.machine import Machine
 from training_code.job import Job
 from training_code.network import model
 from training_code.stopping import StopSignal

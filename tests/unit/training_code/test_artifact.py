@@ -14,13 +14,13 @@ import torchvision
 
 import contract
 from tests.unit.training_code.samples import COUNTS, MACHINE, TINY, load, train
+from training_code import artifact
+from training_code.artifact import Facts
 from training_code.config import parse
 from training_code.data.batches import Batches
 from training_code.data.split import Skipped, Squares
-from training_code.debugging.findings import Findings
-from training_code.evaluation import artifact
-from training_code.evaluation.artifact import Facts
 from training_code.evaluation.scores import Evaluation, evaluate
+from training_code.findings import Findings
 from training_code.job import Job
 from training_code.report import charts, page, record
 from training_code.stopping import StopSignal

@@ -197,7 +197,7 @@ def test_a_packed_split_is_read_front_to_back_whatever_its_names(
         return pread(file, size, start)
 
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
-    monkeypatch.setattr("training_code.data.files.os.pread", noted)
+    monkeypatch.setattr("training_code.data.picture_files.os.pread", noted)
     assert len(load(own, CONFIG).train) == len(places) == len(names)
     assert places == sorted(places)
 

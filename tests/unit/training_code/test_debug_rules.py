@@ -11,10 +11,10 @@ from torch import nn
 
 from tests.unit.training_code.debugged import classes_of_noise, debug, found, sigmoid_stack
 from training_code.debugging.catalogue import DEBUG_RULES
-from training_code.debugging.evaluation import Evaluation, evaluate_folder
-from training_code.debugging.findings import Findings
 from training_code.debugging.hook import END_OF_JOB, Hook, array
 from training_code.debugging.reductions import activity
+from training_code.debugging.rule_runner import Evaluation, evaluate_folder
+from training_code.findings import Findings
 from training_code.network.resnet import ResNet
 
 

@@ -17,7 +17,7 @@ from tests.unit.training_code.test_job import metrics, run
 from training_code.config import parse
 from training_code.debugging.capture import Capture
 from training_code.debugging.catalogue import DEBUG_RULES
-from training_code.debugging.evaluation import evaluate_folder
+from training_code.debugging.rule_runner import evaluate_folder
 from training_code.debugging.settings import Settings
 
 RECIPES = Path(__file__).parents[3] / "recipes"

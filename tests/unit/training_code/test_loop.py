@@ -15,11 +15,11 @@ from tests.unit.training_code.samples import MACHINE, TINY, load, numbers, train
 from training_code.config import parse
 from training_code.data.batches import Batches
 from training_code.data.pictures import Transform
-from training_code.distributed import machine
-from training_code.distributed.machine import memory_explained
 from training_code.errors import OutOfMemory, TrainingDiverged, UnusableCheckpoint
 from training_code.evaluation import scores as evaluation
 from training_code.evaluation.scores import Evaluation
+from training_code.hardware import machine
+from training_code.hardware.memory import memory_explained
 from training_code.network.resnet import resnet
 from training_code.stopping import Stopped, StopSignal
 from training_code.training import loop

@@ -24,14 +24,13 @@ from tests.unit.training_code.samples import MACHINE, load
 from training_code.config import Config, parse
 from training_code.data.batches import Batches
 from training_code.debugging.catalogue import PROFILE_RULES
-from training_code.debugging.findings import Finding, Findings
-from training_code.debugging.session import Session
 from training_code.debugging.settings import Settings
+from training_code.findings import Finding, Findings
 from training_code.network.resnet import ResNet
 from training_code.profiling import operators, probe
-from training_code.profiling.data import Profile
-from training_code.profiling.evaluation import ProfileRules
-from training_code.profiling.files import OPERATORS, STEPS, SYSTEM, TRACE
+from training_code.profiling.file_names import OPERATORS, STEPS, SYSTEM, TRACE
+from training_code.profiling.profile import Profile
+from training_code.profiling.rule_runner import ProfileRules
 from training_code.profiling.spread import Spread
 from training_code.profiling.steps import COLUMNS, StepTimer
 from training_code.profiling.system import Sampler
@@ -41,6 +40,7 @@ from training_code.stopping import StopSignal
 from training_code.training import loop
 from training_code.training.callback import PHASES, Observer, Observers
 from training_code.training.checkpoints import Checkpoints
+from training_code.watching.session import Session
 
 STEPS_PER_EPOCH = 12
 

@@ -16,9 +16,9 @@ from tests.unit.training_code.samples import TINY, job_folder, numbers, train
 from tests.unit.training_code.test_job import metrics, run
 from tests.unit.training_code.together import in_two
 from training_code.config import parse
-from training_code.distributed import processes
+from training_code.distributed import launcher
+from training_code.distributed.batch_norm import synchronise
 from training_code.distributed.process_group import World
-from training_code.distributed.synced import synchronise
 from training_code.errors import InvalidHyperparameter
 from training_code.job import Cluster, Job
 from training_code.network.resnet import resnet
@@ -62,7 +62,7 @@ def test_two_processes_have_the_losses_of_one_and_leave_one_model(
 INTERRUPTED = """
 import os, signal
 if os.environ.get("RANK") == "0":
-    from training_code import loop
+    from training_code.training import loop
     step = loop._Training._step
     def interrupted(self, *batch):
         if (self.progress.epoch, self.progress.step) == (2, 0):
@@ -98,10 +98,11 @@ def test_two_processes_stopped_amid_an_epoch_go_on_to_the_same_numbers(
 MISSING = """
 import os
 if os.environ.get("RANK") == "1":
-    from training_code import data, errors
+    from training_code import errors
+    from training_code.data import dataset
     def missing(*_):
         raise errors.UnusableDataset("the pictures are gone")
-    data.find = missing
+    dataset.find = missing
 """
 KILLED = """
 import os, signal
@@ -134,7 +135,7 @@ def test_one_process_that_fails_ends_all_with_one_message(
 SLOW = """
 import os, time
 if "RANK" in os.environ:
-    from training_code import loop
+    from training_code.training import loop
     step = loop._Training._step
     def slow(self, *batch):
         time.sleep(0.3)
@@ -254,7 +255,7 @@ def test_the_instances_of_a_job_are_those_sagemaker_lists(tmp_path: Path) -> Non
 
 def test_torchrun_is_told_every_instance_and_the_first_is_where_they_meet() -> None:
     cluster = Cluster(("algo-1", "algo-2"), 1, "eth0")
-    told = processes.arguments(parse({"processes": "4"}), cluster)
+    told = launcher.arguments(parse({"processes": "4"}), cluster)
     assert told == (
         [
             "--nnodes",
@@ -271,8 +272,8 @@ def test_torchrun_is_told_every_instance_and_the_first_is_where_they_meet() -> N
             "110",
         ]
     )
-    assert processes.environment(parse({}), cluster)["GLOO_SOCKET_IFNAME"] == "eth0"
-    assert processes.arguments(parse({"processes": "2"}), Cluster(("algo-1",), 0, "eth0")) == [
+    assert launcher.environment(parse({}), cluster)["GLOO_SOCKET_IFNAME"] == "eth0"
+    assert launcher.arguments(parse({"processes": "2"}), Cluster(("algo-1",), 0, "eth0")) == [
         "--standalone",
         "--nproc-per-node",
         "2",
@@ -286,14 +287,14 @@ def test_one_process_starts_no_others_and_neither_does_one_that_was_started(
 ) -> None:
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
     alone, pair = Cluster(("localhost",), 0, ""), Cluster(("a", "b"), 0, "")
-    assert not processes.needed(parse({}), alone)
-    assert processes.needed(parse({}), pair)
-    assert processes.needed(parse({"processes": "2"}), alone)
+    assert not launcher.needed(parse({}), alone)
+    assert launcher.needed(parse({}), pair)
+    assert launcher.needed(parse({"processes": "2"}), alone)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 4)
-    assert processes.per_instance(parse({})) == 4
+    assert launcher.per_instance(parse({})) == 4
     with pytest.raises(InvalidHyperparameter, match="processes=5: this instance has 4 GPUs"):
-        processes.per_instance(parse({"processes": "5"}))
+        launcher.per_instance(parse({"processes": "5"}))
     monkeypatch.setenv("LOCAL_RANK", "0")
-    assert not processes.needed(parse({"processes": "2"}), alone)
+    assert not launcher.needed(parse({"processes": "2"}), alone)
     with pytest.raises(InvalidHyperparameter, match="processes=65"):
         parse({"processes": "65"})

@@ -18,8 +18,8 @@ from typing import Final
 import torch
 
 from training_code.config import Config
-from training_code.distributed.machine import cores
 from training_code.errors import InvalidHyperparameter
+from training_code.hardware.cores import cores
 from training_code.job import Cluster, Job
 from training_code.stopping import Stopped, StopSignal
 

@@ -17,8 +17,8 @@ os.environ.setdefault("SMDEBUG_LOG_LEVEL", "error")
 os.environ.setdefault("TRAINING_END_DELAY_REFRESH", "0")  # what is there is all there is
 
 from training_code.debugging.catalogue import CAUSES
-from training_code.debugging.findings import Finding, Findings, RuleState
 from training_code.debugging.lean import without
+from training_code.findings import Finding, Findings, RuleState
 
 with without("pandas"):
     from smdebug.exceptions import RuleEvaluationConditionMet

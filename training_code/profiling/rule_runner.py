@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-from training_code.debugging.findings import Finding, Findings, RuleState
-from training_code.profiling.data import Profile
+from training_code.findings import Finding, Findings, RuleState
+from training_code.profiling.profile import Profile
 from training_code.profiling.rules import OF_GPUS, RULES, Values
 
 _SECONDS_BETWEEN_LOOKS: Final = 10.0

@@ -20,15 +20,15 @@ from torch import Tensor
 
 from training_code.config import Config
 from training_code.data.batches import Batches
-from training_code.debugging.findings import FILE, Findings
 from training_code.debugging.settings import Settings
-from training_code.debugging.watcher import ORDERS
+from training_code.findings import FILE, Findings
 from training_code.log import say
 from training_code.network.resnet import ResNet
-from training_code.profiling.files import DONE
+from training_code.profiling.file_names import DONE
 from training_code.stopping import Stopped
 from training_code.training.callback import Observer, Observers
 from training_code.training.progress import Trained
+from training_code.watching.side_process import ORDERS
 
 _SECONDS_BETWEEN_LOOKS: Final = 1.0
 _PATIENCE: Final = 120.0
@@ -86,7 +86,7 @@ class Session(Observer):
                 "profile": self.settings.profile,
             }
             (self.folder / ORDERS).write_text(json.dumps(orders), encoding="utf-8")
-            self._start("training_code.debugging.watcher", self.folder)
+            self._start("training_code.watching.side_process", self.folder)
             if self.settings.profile:
                 self._start("training_code.profiling.system", self.folder / "profile")
         except OSError as error:

@@ -11,8 +11,10 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import platform
 from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
 
@@ -22,14 +24,14 @@ import contract
 import training_code
 from training_code.config import Config
 from training_code.data.dataset import Dataset
-from training_code.debugging.findings import Findings
-from training_code.distributed.machine import Machine, versions
 from training_code.evaluation.scores import Evaluation
+from training_code.findings import Findings
+from training_code.hardware.machine import Machine
 from training_code.job import Job
 from training_code.report import record
 from training_code.report.page import render
 from training_code.training.progress import Epoch, Trained
-from training_code.training.watching import FOLDER
+from training_code.watching.door import FOLDER
 
 _FORMAT: Final = 1
 _EVALUATION_FORMAT: Final = 2
@@ -81,7 +83,7 @@ class Facts:
             champion=champion,
             seconds=seconds,
             code_version=code_version(),
-            versions=versions(),
+            versions=_versions(),
         )
 
 
@@ -130,7 +132,7 @@ def model_card(facts: Facts) -> dict[str, Any]:
 
 
 def evaluation(facts: Facts, findings: Findings | None = None) -> dict[str, Any]:
-    """evaluation.json, which is never larger than `evaluation_size.bound` says."""
+    """evaluation.json, which is never larger than `size_limit.bound` says."""
     classes, dataset = facts.dataset.classes, facts.dataset
     return {
         "format": _EVALUATION_FORMAT,
@@ -162,6 +164,12 @@ def code_version() -> str:
             name = f"{package.__name__}/{path.relative_to(folder).as_posix()}"
             digest.update(f"{name}\n".encode() + path.read_bytes())
     return digest.hexdigest()
+
+
+def _versions() -> dict[str, str]:
+    """The libraries whose version can change a result, and Python's own."""
+    names = ("torch", "numpy", "pillow", "safetensors")
+    return {"python": platform.python_version(), **{name: version(name) for name in names}}
 
 
 def _metrics(facts: Facts) -> dict[str, dict[str, float]]:

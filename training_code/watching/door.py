@@ -7,14 +7,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from training_code.debugging.findings import Findings
 from training_code.debugging.settings import Settings
 from training_code.errors import StoppedByRule
+from training_code.findings import Findings
 from training_code.stopping import Stopped
 from training_code.training.callback import Observer
 
 if TYPE_CHECKING:
-    from training_code.debugging.session import Session
+    from training_code.watching.session import Session
 
 FOLDER: Final = "debug"
 """Below the job's output: tensors/, profile/ and findings.json."""
@@ -49,7 +49,7 @@ def watching(output: Path, settings: Settings, classes: Sequence[str]) -> Iterat
     if not settings.debug_rules and not settings.profile:
         yield Watching(None)
         return
-    from training_code.debugging.session import Session
+    from training_code.watching.session import Session
 
     session = Session(output / FOLDER, settings, classes)
     session.begin()
