@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from inference_code.picture import Transform
+from contract.pictures.transform import Transform
 
 FORMAT = 1
 ARCHITECTURES = ("resnet18", "resnet34", "resnet50")

@@ -18,7 +18,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from training_code.distributed.process_group import ALONE, World
+from training_code.distributed.process_group import ALONE, ProcessGroup
 from training_code.errors import OutOfMemory
 from training_code.hardware.memory import available_memory
 
@@ -34,11 +34,11 @@ class Table:
     """
 
     def __init__(
-        self, count: int, shape: Sequence[int], dtype: torch.dtype, what: str, world: World = ALONE
+        self, count: int, shape: Sequence[int], dtype: torch.dtype, what: str, group: ProcessGroup = ALONE
     ) -> None:
         self.count, self.shape, self.dtype = count, tuple(shape), dtype
         self._row = math.prod(self.shape) * dtype.itemsize
-        self._file = _shared(count * self._row, f"{count} {what}", world)
+        self._file = _shared(count * self._row, f"{count} {what}", group)
 
     def write(self, first: int, rows: Tensor) -> None:
         """Put rows at `first` and behind it. Threads may write at once."""
@@ -70,11 +70,11 @@ class Table:
             self.close()
 
 
-def _shared(size: int, what: str, world: World) -> int:
+def _shared(size: int, what: str, group: ProcessGroup) -> int:
     """A descriptor of the one file; see proc(5) for how a file without a name is opened a second time."""
-    file = world.agreed(lambda: _scratch(size, what) if world.leads else -1)
-    place = world.gathered_here(f"/proc/{os.getpid()}/fd/{file}")[0]
-    return file if world.leads else os.open(place, os.O_RDWR)
+    file = group.agreed(lambda: _scratch(size, what) if group.is_local_main else -1)
+    place = group.all_gather_local(f"/proc/{os.getpid()}/fd/{file}")[0]
+    return file if group.is_local_main else os.open(place, os.O_RDWR)
 
 
 def _scratch(size: int, what: str) -> int:

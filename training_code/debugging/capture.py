@@ -1,10 +1,10 @@
-"""The observer that saves what the rules look at, every few steps, through smdebug's hook.
+"""The callback that saves what the rules look at, every few steps, through smdebug's hook.
 
 Saved are vectors over the trained tensors (their names are in names.json): gradients' root mean squares, the
 update's size, whether a weight changed since the last save, and the share of inactive channels of every ReLU;
 with each step the loss, averaged since the last save. The first save also has how weights and labels are
 distributed, the last of each epoch the validation's result. Nothing is kept of steps in between, and between
-them the observer adds a loss to a sum. A disk that is full ends the debugging, not the training; it ends
+them the callback adds a loss to a sum. A disk that is full ends the debugging, not the training; it ends
 while there is still room for a checkpoint and the model.
 """
 
@@ -27,10 +27,10 @@ from training_code.config import Config
 from training_code.data.batches import Batches
 from training_code.debugging import reductions
 from training_code.debugging.hook import Hook, array
-from training_code.debugging.settings import Settings
+from training_code.debugging.settings import DebugSettings
 from training_code.evaluation.scores import Evaluation
 from training_code.network.resnet import ResNet
-from training_code.training.callback import Observer
+from training_code.training.callback import Callback
 from training_code.training.progress import Epoch
 
 TENSORS: Final = "tensors"
@@ -54,10 +54,10 @@ written beside the one before, the model holds it twice.
 """
 
 
-class Capture(Observer):
+class Capture(Callback):
     """Saves into `folder`/tensors."""
 
-    def __init__(self, folder: Path, settings: Settings, classes: Sequence[str]) -> None:
+    def __init__(self, folder: Path, settings: DebugSettings, classes: Sequence[str]) -> None:
         self._folder, self._settings, self._classes = folder, settings, classes
         self._every = 1
         self._steps = 1

@@ -121,7 +121,7 @@ class Evaluation:
 def evaluate(network: ResNet, batches: Batches, classes: int, stop: StopSignal) -> Evaluation:
     """Run the network over a split, pictures as they are; the loss is cross entropy without label smoothing.
 
-    Every process of a `World` runs over its part, and all get the whole result.
+    Every process of a `ProcessGroup` runs over its part, and all get the whole result.
 
     Raises:
         Stopped: the job was told to stop.
@@ -131,12 +131,12 @@ def evaluate(network: ResNet, batches: Batches, classes: int, stop: StopSignal) 
     for pictures, truth in batches.evaluation():
         _stop_together(batches, stop)
         with batches.machine.autocast():
-            scores = network(pictures, from_cut=batches.from_cut).float()
+            scores = network(pictures, from_freeze_point=batches.from_freeze_point).float()
         losses = functional.cross_entropy(scores, truth, reduction="none")
         confidence, predicted = scores.softmax(1).max(1)
         parts.append((losses, truth, predicted, confidence))
     mine = tuple(torch.cat(each).cpu() for each in zip(*parts, strict=True)) if parts else ()
-    everybody = [part for part in batches.world.gathered(mine) if part]
+    everybody = [part for part in batches.group.all_gather(mine) if part]
     losses, labels, predicted, confidence = (torch.cat(each) for each in zip(*everybody, strict=True))
     return Evaluation(
         loss=float(losses.double().sum()) / len(batches.split),
@@ -151,5 +151,5 @@ def _stop_together(batches: Batches, stop: StopSignal) -> None:
     """Alone, look at the signal. Several processes finish an evaluation: each has its own number of batches,
     and they stop together after it.
     """
-    if batches.world.size == 1:
+    if batches.group.size == 1:
         stop.check()

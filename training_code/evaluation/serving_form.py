@@ -179,11 +179,11 @@ def _calibration(train: Batches, stop: StopSignal) -> Iterator[NDArray[np.uint8]
     """Squares (1, crop, crop, 4) of training pictures, evenly from all classes, as evaluation sees them."""
     split, side = train.split, train.transform.crop
     count = min(CALIBRATION_PICTURES, len(split))
-    margin = (split.squares.side - side) // 2
+    margin = split.images.margin
     # Rows are sorted by class, so even steps through them meet every class.
     for place in torch.linspace(0, len(split) - 1, count).round().long():
         stop.check()
-        square = split.squares.picked(place[None])[:, margin : margin + side, margin : margin + side]
+        square = split.images.pick(place[None])[:, margin : margin + side, margin : margin + side]
         yield _opaque(square)
 
 
@@ -202,7 +202,7 @@ def _judged(
     for place in range(len(split)):
         stop.check()
         start = time.perf_counter()
-        square = _opaque(split.squares.picked(torch.tensor([place])))
+        square = _opaque(split.images.pick(torch.tensor([place])))
         scores = request.infer([square], share_inputs=True)[0]
         found[place] = scores[0].argmax()
         took[place] = (time.perf_counter() - start) * 1000

@@ -27,7 +27,7 @@ _LEAST_SIZE_FOR_BFLOAT16: Final = 32
 _AT_ONCE: Final = 128
 _AT_ONCE_IN_CACHE: Final = 16
 """The first activations of so many pictures of 224x224 fit into a cache (25 MB in bfloat16): a sixth more
-pictures a second than of 128. Behind the cut activations are small, and many together are faster.
+pictures a second than of 128. Behind the freeze point activations are small, and many together are faster.
 """
 
 
@@ -83,12 +83,12 @@ class Machine:
         return f"{where}, {'bfloat16' if self.bfloat16 else 'float32'}"
 
 
-def at_once(image_size: int, device: torch.device, *, from_cut: bool = False) -> int:
+def at_once(image_size: int, device: torch.device, *, from_freeze_point: bool = False) -> int:
     """How many pictures, or what the frozen part made of them, go through a network together where no
     gradients are kept: at most 128, and no more pixels than 128 pictures of 224x224 have; of whole pictures
     on a CPU, than 16.
     """
-    full_size = _AT_ONCE_IN_CACHE if device.type == "cpu" and not from_cut else _AT_ONCE
+    full_size = _AT_ONCE_IN_CACHE if device.type == "cpu" and not from_freeze_point else _AT_ONCE
     return max(1, min(_AT_ONCE, full_size * 224**2 // image_size**2))
 
 

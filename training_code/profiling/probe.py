@@ -46,7 +46,7 @@ def measure(findings: Findings, folder: Path, network: ResNet, batches: Batches)
         faster = faster_with_workers(lambda number: batches.training(1, number % batches.steps))
         dataloader.gain, dataloader.how = gain_of_workers(share, faster), _measured("batches")
     # Several processes take their steps together, and compiled steps are others than these.
-    if batch_size is not None and batches.world.size == 1 and batches.config.compile == "off":
+    if batch_size is not None and batches.group.size == 1 and batches.config.compile == "off":
         batch_size.gain = gain_of_twice_the_batch(faster_with_twice_the_batch(network, batches))
         batch_size.how = _measured("steps")
 
@@ -105,7 +105,7 @@ def faster_with_twice_the_batch(
         begun = clock()
         for _ in range(_BATCHES):
             with batches.machine.autocast():
-                scores = tried(pictures, from_cut=batches.from_cut)
+                scores = tried(pictures, from_freeze_point=batches.from_freeze_point)
             cross_entropy(scores.float(), labels).backward()  # type: ignore[no-untyped-call]
             optimizer.step()
             optimizer.zero_grad()

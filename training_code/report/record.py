@@ -176,7 +176,7 @@ def _confused(test: Evaluation, split: Split) -> list[Record]:
     pairs = []
     for truth, said, count in test.confused(_PAIRS):
         places = ((test.labels == truth) & (test.predicted == said)).nonzero().flatten()[:_PICTURES_OF_A_PAIR]
-        squares = split.squares.picked(places).numpy()
+        squares = split.images.pick(places).numpy()
         pairs.append(
             {"is": truth, "said": said, "count": count, "pictures": [_thumbnail(each) for each in squares]}
         )

@@ -7,11 +7,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from training_code.debugging.settings import Settings
+from training_code.debugging.settings import DebugSettings
 from training_code.errors import StoppedByRule
 from training_code.findings import Findings
 from training_code.stopping import Stopped
-from training_code.training.callback import Observer
+from training_code.training.callback import Callback
 
 if TYPE_CHECKING:
     from training_code.watching.session import Session
@@ -25,7 +25,7 @@ class Watching:
 
     def __init__(self, session: Session | None) -> None:
         self._session = session
-        self.observer: Observer | None = session.observer() if session else None
+        self.callback: Callback | None = session.callback() if session else None
         self.findings = Findings()
 
     @property
@@ -35,7 +35,7 @@ class Watching:
 
 
 @contextmanager
-def watching(output: Path, settings: Settings, classes: Sequence[str]) -> Iterator[Watching]:
+def watching(output: Path, settings: DebugSettings, classes: Sequence[str]) -> Iterator[Watching]:
     """Watch the training inside the `with`, as the settings say.
 
     Args:

@@ -43,7 +43,7 @@ def test_no_more_pictures_go_through_a_network_together_than_fit_into_the_cache_
     cpu, gpu = torch.device("cpu"), torch.device("cuda")
     assert [machine.at_once(size, cpu) for size in (32, 224, 1024)] == [128, 16, 1]
     assert [machine.at_once(size, gpu) for size in (32, 224, 1024)] == [128, 128, 6]
-    assert machine.at_once(224, cpu, from_cut=True) == 128
+    assert machine.at_once(224, cpu, from_freeze_point=True) == 128
 
 
 def test_bfloat16_is_left_out_where_its_gradients_are_wrong(monkeypatch: pytest.MonkeyPatch) -> None:

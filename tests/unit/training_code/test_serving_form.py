@@ -14,10 +14,10 @@ import openvino
 import pytest
 import torch
 
+from contract.pictures.transform import Transform
 from tests.unit.training_code.samples import MACHINE, TINY, load, train
 from training_code.config import parse
 from training_code.data.batches import Batches
-from training_code.data.pictures import Transform
 from training_code.evaluation import serving_form, serving_graph
 from training_code.evaluation.scores import Evaluation, evaluate
 from training_code.job import Job
