@@ -1,4 +1,4 @@
-"""The callback that saves what the rules look at, every few steps, through smdebug's hook.
+"""The callback that saves what the rules look at, every few steps, as an smdebug folder.
 
 Saved are vectors over the trained tensors (their names are in names.json): gradients' root mean squares, the
 update's size, whether a weight changed since the last save, and the share of inactive channels of every ReLU;
@@ -26,8 +26,8 @@ from torch.utils.hooks import RemovableHandle
 from training_code.config import Config
 from training_code.data.batches import Batches
 from training_code.debugging import reductions
-from training_code.debugging.hook import Hook, array
 from training_code.debugging.settings import DebugSettings
+from training_code.debugging.smdebug_adapter import StepWriter, array
 from training_code.evaluation.scores import Evaluation
 from training_code.network.resnet import ResNet
 from training_code.training.callback import Callback
@@ -68,7 +68,7 @@ class Capture(Callback):
         self._kept: dict[str, Any] = {}
         self._previous: NDArray[np.float32] | None = None
         self._losses = 0
-        self._hook: Hook | None = None
+        self._hook: StepWriter | None = None
         self._parameters: dict[str, nn.Parameter] = {}
         self._pending: dict[str, NDArray[Any]] = {}
         self._bytes = self._saves = 0
@@ -87,7 +87,7 @@ class Capture(Callback):
         size = sum(each.numel() * each.element_size() for each in network.state_dict().values())
         self._least_free = _LEFT_FREE + _LEFT_FREE_FACTOR * size
         self._look_for_room()
-        self._hook = Hook(self._folder / TENSORS, _COLLECTIONS)
+        self._hook = StepWriter(self._folder / TENSORS, _COLLECTIONS)
         weights = reductions.weights_of(network)
         labels = batches.split.labels
         self._pending = {

@@ -266,7 +266,7 @@ def _flow(debug: Path) -> Record | None:
 
 
 def _flow_of(debug: Path, names: Record) -> Record | None:
-    from training_code.debugging.rule_runner import open_trial
+    from training_code.debugging.smdebug_adapter import open_trial
 
     trial = open_trial(debug / "tensors")
     weights = [place for place, each in enumerate(names["is_weight"]) if each]

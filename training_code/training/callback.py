@@ -1,7 +1,7 @@
-"""Who looks on while a network is trained: what the loop tells, and when.
+"""Callbacks of the training loop: what they are told, and when.
 
-The debugger and the profiler are callbacks. The loop calls them and knows nothing else of them; with nobody
-looking on it calls `Callback`, whose methods do nothing.
+The debugger and the profiler are callbacks. The loop calls them and knows nothing else of them; without one
+it calls `Callback`, whose methods do nothing.
 
 A step is told in this order: `step_begins`; `phase` with "data", "to_device", "forward", "backward" and
 "optimizer", each as that phase begins; `step_ends`, which ends the last. When "optimizer" begins, the
@@ -27,7 +27,7 @@ PHASES: Final = ("data", "to_device", "forward", "backward", "optimizer")
 
 
 class Callback:
-    """Looks on and does nothing. One that does something overrides what it needs.
+    """Does nothing. One that does something overrides what it needs.
 
     Every method is called between two pieces of work of the loop, so what a callback does is time the
     training waits for. `step_ends` and `epoch_ends` may raise `stopping.Stopped` to end the training: its
@@ -54,7 +54,7 @@ class Callback:
 
 
 class Callbacks(Callback):
-    """Several callbacks, told in their order."""
+    """Several callbacks, called in their order."""
 
     def __init__(self, callbacks: Sequence[Callback]) -> None:
         self._callbacks = tuple(callbacks)

@@ -1,4 +1,1 @@
-"""Debugger and profiler on one training: what was asked for, the session, and its side process.
-
-`door` is what a job enters; nothing else here is imported until a job asks to be watched.
-"""
+"""Debugger and profiler on one training: the door a job enters by, the session, and its side process."""

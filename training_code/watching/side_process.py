@@ -52,9 +52,9 @@ def _tensor_rules(folder: Path, orders: dict[str, Any], findings: Findings) -> A
         return None
     # smdebug imports torch where it finds it, and needs it for nothing that is done here.
     sys.modules.setdefault("torch", None)  # type: ignore[arg-type]
-    from training_code.debugging.rule_runner import Evaluation
+    from training_code.debugging.rule_runner import RuleRunner
 
-    return Evaluation(folder, orders["debug_rules"], findings)
+    return RuleRunner(folder, orders["debug_rules"], findings)
 
 
 def main(arguments: list[str]) -> int:

@@ -19,9 +19,9 @@ from tests.unit.training_code.debugged import SHORT, classes_of_noise, network
 from tests.unit.training_code.samples import MACHINE, load
 from training_code.config import parse
 from training_code.data.batches import Batches
-from training_code.debugging import capture, rule_runner
-from training_code.debugging.lean import without
+from training_code.debugging import capture, smdebug_adapter
 from training_code.debugging.settings import DebugSettings
+from training_code.debugging.smdebug_adapter import without
 from training_code.errors import InvalidHyperparameter, StoppedByRule
 from training_code.report import page, record
 from training_code.report.__main__ import main as draw
@@ -127,7 +127,7 @@ def test_debugging_ends_while_there_is_room_for_checkpoint_and_model(
     loop.train(built, train, valid, config, Checkpoints(None, {}), StopSignal(), looking)
     looking.end()
     assert "training goes on: [Errno 28]" in capsys.readouterr().out
-    assert len(rule_runner.open_trial(tmp_path / "tensors").steps()) == 1
+    assert len(smdebug_adapter.open_trial(tmp_path / "tensors").steps()) == 1
 
 
 @pytest.mark.parametrize("bound", ["MOST_SAVES", "MOST_BYTES"])
@@ -147,7 +147,7 @@ def test_debugging_ends_before_it_hides_the_evaluation_from_its_reader(
     loop.train(network(2), train, valid, config, Checkpoints(None, {}), StopSignal(), looking)
     looking.end()
     assert "debugging stops here, training goes on: [Errno 27]" in capsys.readouterr().out
-    assert 1 <= len(rule_runner.open_trial(tmp_path / "tensors").steps()) <= 2
+    assert 1 <= len(smdebug_adapter.open_trial(tmp_path / "tensors").steps()) <= 2
 
 
 def test_whole_tensors_are_saved_at_the_steps_asked_for_and_not_at_each_epochs_end(
@@ -159,7 +159,7 @@ def test_whole_tensors_are_saved_at_the_steps_asked_for_and_not_at_each_epochs_e
     looking = capture.Capture(tmp_path, DebugSettings.of(config), dataset.classes)
     loop.train(network(2), train, valid, config, Checkpoints(None, {}), StopSignal(), looking)
     looking.end()
-    trial = rule_runner.open_trial(tmp_path / "tensors")
+    trial = smdebug_adapter.open_trial(tmp_path / "tensors")
     assert train.steps == 6
     assert trial.steps() == [0, 5, 10, 11, 17]
     assert trial.tensor("gradient/fc.weight").steps() == [0, 10]

@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from smdebug.rules.rule import Rule
+
+from training_code.debugging.smdebug_adapter import Rule
 
 Vector = NDArray[np.float32]
 
