@@ -18,7 +18,7 @@ from functions.common.errors import EvaluationInvalid
 
 FILE = "evaluation.json"
 MAX_EVALUATION_BYTES = 16 * 1024 * 1024
-"""The training code refuses pictures whose evaluation could be larger (training_code/evaluation/size_limit.py)."""
+"""Pictures whose evaluation could be larger are not trained on (training_code/evaluation/size_limit.py)."""
 
 
 @dataclass(frozen=True)
