@@ -99,10 +99,10 @@ def write(job: Job, trained: Trained, facts: Facts, findings: Findings | None = 
     if facts.evaluations:  # what the quality gate needs comes before what people like to read
         job.output_data.mkdir(parents=True, exist_ok=True)
         _write_json(job.output_data / "evaluation.json", evaluation(facts, findings))
-    told = record.gather(facts, findings or Findings(), job.output_data / FOLDER)
-    (job.model / "report.html").write_text(render(told), encoding="utf-8")
+    report = record.gather(facts, findings or Findings(), job.output_data / FOLDER)
+    (job.model / "report.html").write_text(render(report), encoding="utf-8")
     if not job.is_trial:
-        record.write(told, job.output_data)
+        record.write(report, job.output_data)
 
 
 def model_card(facts: Facts) -> dict[str, Any]:

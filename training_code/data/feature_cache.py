@@ -211,9 +211,9 @@ class FeatureCache:
         if not self._stores:
             return list(shards)
         with ThreadPoolExecutor(_PARALLEL) as pool:
-            taken = list(pool.map(fetch, shards))
+            found = list(pool.map(fetch, shards))
         stop.check()
-        return [shard for shard, there in zip(shards, taken, strict=True) if not there]
+        return [shard for shard, there in zip(shards, found, strict=True) if not there]
 
     def _take(self, key: str, shard: _Shard, table: Table, split: Split) -> bool:
         content = self._stores.get(_name(key, shard))

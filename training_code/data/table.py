@@ -1,8 +1,8 @@
 """A table of equal rows that lies outside this process's memory: decoded pictures, frozen features.
 
 The rows are in an unlinked scratch file, read and written by position, never mapped. So the process stays as
-small for a million rows as for ten; how much of the file is kept in memory is the kernel's to decide, which
-gives those pages away when somebody needs them. Reading a batch costs one copy, 64 pictures of 224x224 about
+small for a million rows as for ten. The kernel decides how much of the file is kept in memory, and gives
+those pages away when somebody needs them. Reading a batch costs one copy, 64 pictures of 224x224 about
 3 ms. The processes of one machine share one file.
 """
 
@@ -50,14 +50,14 @@ class Table:
 
     def read(self, rows: Tensor) -> Tensor:
         """The rows of these numbers, (n, *shape), in a tensor of their own."""
-        taken = torch.empty((len(rows), *self.shape), dtype=self.dtype)
+        copied = torch.empty((len(rows), *self.shape), dtype=self.dtype)
         if not len(rows):
-            return taken
-        places = taken.view(len(rows), -1).view(torch.uint8).numpy()
+            return copied
+        places = copied.view(len(rows), -1).view(torch.uint8).numpy()
         for place, row in zip(places, rows.tolist(), strict=True):
             if os.preadv(self._file, [place], row * self._row) != self._row:
                 raise EOFError(f"row {row} of a table of {self.count} cannot be read")
-        return taken
+        return copied
 
     def close(self) -> None:
         """Give the room back."""

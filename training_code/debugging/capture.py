@@ -1,8 +1,8 @@
 """The callback that saves what the rules look at, every few steps, as an smdebug folder.
 
-Saved are vectors over the trained tensors (their names are in names.json): gradients' root mean squares, the
-update's size, whether a weight changed since the last save, and the share of inactive channels of every ReLU;
-with each step the loss, averaged since the last save. The first save also has how weights and labels are
+Saved are vectors over the trained tensors, whose names are in names.json: gradients' root mean squares, the
+update's size, whether a weight changed since the last save, and how active each channel of every ReLU is.
+Each save has the loss, averaged since the last one. The first save also has how weights and labels are
 distributed, the last of each epoch the validation's result. Nothing is kept of steps in between, and between
 them the callback adds a loss to a sum. A disk that is full ends the debugging, not the training; it ends
 while there is still room for a checkpoint and the model.

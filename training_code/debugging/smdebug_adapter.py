@@ -2,7 +2,7 @@
 
 What is written is an ordinary smdebug folder: `smdebug.trials.create_trial` reads it, AWS's and anybody's
 rules run on it. smdebug writes through a thread that dies on a full disk and leaves the training waiting
-for it for ever; here the same records are written in the caller's thread, where an error can be caught.
+for it for ever. Here the same records are written in the caller's thread, where an error can be caught.
 Reading looks at the folder when it is told to, and needs no torch.
 """
 

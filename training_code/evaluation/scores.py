@@ -55,8 +55,8 @@ class Evaluation:
         """Precision, recall and picture count of each class; 0 where there is nothing to divide by."""
         of_class = self.counts()
         return [
-            (hit / said if said else 0.0, hit / count if count else 0.0, count)
-            for count, said, hit in zip(
+            (hit / predicted if predicted else 0.0, hit / count if count else 0.0, count)
+            for count, predicted, hit in zip(
                 of_class["count"], of_class["predicted"], of_class["right"], strict=True
             )
         ]
@@ -72,7 +72,7 @@ class Evaluation:
         """The pairs mixed up most often: true class, predicted class, how often."""
         wrong = [cell for cell in self.confusion().tolist() if cell[0] != cell[1]]
         ranked = sorted(wrong, key=lambda cell: -cell[2])
-        return [(truth, said, count) for truth, said, count in ranked[:most]]
+        return [(truth, predicted, count) for truth, predicted, count in ranked[:most]]
 
     def mistakes(self, most: int) -> list[int]:
         """The pictures taken for another class, the surest mistake first."""

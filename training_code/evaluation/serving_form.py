@@ -97,7 +97,7 @@ def write_serving_form(
     """
     start = time.perf_counter()
     try:
-        told = _written(folder, network, train, valid, reference, stop)
+        form = _written(folder, network, train, valid, reference, stop)
     except (Exception, Stopped) as error:  # the model itself is sound, and PyTorch can serve it
         for name in FILES:
             with contextlib.suppress(OSError):
@@ -106,8 +106,8 @@ def write_serving_form(
         say(f"no serving form ({reason}): the endpoint will run PyTorch, slower")
         return none_written(reason)
     seconds = round(time.perf_counter() - start, 3)
-    print(f"serving form {told['precision']} written in {seconds:.1f} s", flush=True)
-    return told | {"seconds": seconds}
+    print(f"serving form {form['precision']} written in {seconds:.1f} s", flush=True)
+    return form | {"seconds": seconds}
 
 
 def none_written(reason: str) -> dict[str, Any]:
@@ -152,13 +152,13 @@ def _graph(precision: str, network: ResNet, train: Batches, stop: StopSignal) ->
         return serving_graph.graph(network, train.transform)
     names, observed = serving_graph.observed(network, train.transform)
     request = _compiled(observed, "f32", train.machine.threads).create_infer_request()
-    seen = [
+    extremes = [
         [float(value) for value in request.infer([pixels], share_inputs=True).to_tuple()]
         for pixels in _calibration(train, stop)
     ]
     # The extremes of all pictures, nothing clipped: on CIFAR-10 the means of the pictures' extremes, NNCF's
     # default, moved single probabilities by up to 0.80, these by 0.10.
-    least, greatest = np.array(seen)[:, 0::2].min(0).tolist(), np.array(seen)[:, 1::2].max(0).tolist()
+    least, greatest = np.array(extremes)[:, 0::2].min(0).tolist(), np.array(extremes)[:, 1::2].max(0).tolist()
     ranges = dict(zip(names, zip(least, greatest, strict=True), strict=True))
     return serving_graph.graph(network, train.transform, ranges)
 

@@ -72,9 +72,9 @@ def available_memory() -> int:
         (group / "memory.max", group / "memory.current"),
         (group / "memory/memory.limit_in_bytes", group / "memory/memory.usage_in_bytes"),
     ):
-        bound, taken = "".join(lines_of(limit)), "".join(lines_of(used))
-        if bound.isdigit() and taken.isdigit():
-            free = min(free, max(0, int(bound) - int(taken)))
+        bound, current = "".join(lines_of(limit)), "".join(lines_of(used))
+        if bound.isdigit() and current.isdigit():
+            free = min(free, max(0, int(bound) - int(current)))
     return free
 
 

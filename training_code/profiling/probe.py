@@ -96,8 +96,8 @@ def faster_with_twice_the_batch(
     tried = copy.deepcopy(network).train()
     trained = [each for each in tried.parameters() if each.requires_grad]
     optimizer = torch.optim.SGD(trained, lr=0.0, momentum=0.9)
-    shown, labels = batches.training(1, 0)
-    pictures, labels = batches.input(shown), batches.machine.put(labels)
+    examples, labels = batches.training(1, 0)
+    pictures, labels = batches.input(examples), batches.machine.put(labels)
 
     def seconds(times: int) -> float:
         """Of some steps of so many times the batch."""
@@ -125,8 +125,8 @@ def gain_of_twice_the_batch(faster: Spread | None) -> str:
     """What that would bring, in words; `faster` is what `faster_with_twice_the_batch` measured."""
     if faster is None:
         return "nothing: a step of twice the batch does not fit into the memory"
-    told = faster.told(".2f", "× as many pictures a second")
-    return f"nothing sure: {told}" if faster.low < 1.05 else told
+    gain = faster.told(".2f", "× as many pictures a second")
+    return f"nothing sure: {gain}" if faster.low < 1.05 else gain
 
 
 def _measured(what: str) -> str:

@@ -135,9 +135,9 @@ class _Training:
             step = self.progress.step
             self.callback.step_begins(epoch, step)
             self.callback.phase("data")
-            shown, labels = next(feed)
+            examples, labels = next(feed)
             self.callback.phase("to_device")
-            self._step(self.batches.input(shown), self.batches.machine.put(labels))
+            self._step(self.batches.input(examples), self.batches.machine.put(labels))
             self.progress.step += 1
             done = (epoch - 1) * self.batches.steps + self.progress.step
             self._reporter.step(done, len(labels), self.losses[step])

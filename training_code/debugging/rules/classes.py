@@ -57,7 +57,7 @@ class Confusion(TrainingRule):
         if not len(often):
             return None
         names = self.names.get("class_names") or [str(index) for index in range(self.names["classes"])]
-        told = [f"{names[truths[each]]} taken for {names[saids[each]]}" for each in often]
+        confusions = [f"{names[truths[each]]} taken for {names[saids[each]]}" for each in often]
         worst = often[0]
         return Seen(
             message=f"{counts[worst]} of {int(totals[worst])} validation pictures of "
@@ -66,7 +66,7 @@ class Confusion(TrainingRule):
             "truly alike, a larger image_size or more pictures of both; or make them one class",
             gain=f"at most {100 * counts[often].sum() / counts.sum():.1f} points of accuracy",
             how="counted in the validation split",
-            where=told,
+            where=confusions,
         )
 
 

@@ -28,13 +28,13 @@ class PoorWeightInitialization(TrainingRule):
             return None
         names = self.parameter_names(poor, "weights")
         constant = poor & (spread == 0)
-        said = (
+        moves = (
             "are all the same number, so that all channels learn the same"
             if constant.any()
             else f"spread {ratio[poor].max():.3g} times as wide as He initialisation would have them"
         )
         return Seen(
-            message=f"the weights of {listed(names)} {said}",
+            message=f"the weights of {listed(names)} {moves}",
             change='start from weights = "imagenet", or from fresh ones (weights = "none"): both suit ReLU '
             "networks. If the weights were loaded, look at how that file was made",
             gain=f"{len(names)} of {len(ratio)} layers start where signals neither die nor explode",

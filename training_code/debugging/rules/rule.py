@@ -72,5 +72,5 @@ class TrainingRule(Rule):  # type: ignore[misc]
 
 def listed(names: list[str], most: int = 3) -> str:
     """A few names as text."""
-    shown = ", ".join(names[:most])
-    return shown if len(names) <= most else f"{shown} and {len(names) - most} more"
+    first = ", ".join(names[:most])
+    return first if len(names) <= most else f"{first} and {len(names) - most} more"
