@@ -16,7 +16,7 @@ from training_code.debugging.catalogue import CAUSES
 from training_code.debugging.rules import RULE_CLASSES
 from training_code.debugging.rules.rule import TrainingRule
 from training_code.debugging.smdebug_adapter import RuleEvaluationConditionMet, invoke_rule, open_trial
-from training_code.findings import Finding, Findings, RuleState
+from training_code.findings import Findings, RuleState
 
 _COLLECTIONS = "collections"
 
@@ -67,34 +67,9 @@ class RuleRunner:
         try:
             invoke_rule(rule, start_step=step, end_step=step + 1, raise_eval_cond=True)
         except RuleEvaluationConditionMet:
-            self._triggered(name, rule, state, step)
+            assert rule.problem is not None  # noqa: S101  (it triggered)
+            self._findings.add(state, step, rule.problem, CAUSES[name])
         state.evaluated = rule.evaluated
-
-    def _triggered(self, name: str, rule: TrainingRule, state: RuleState, step: int) -> None:
-        state.triggered += 1
-        state.last_step = step
-        if state.first_step is not None:
-            return
-        state.first_step = step
-        cause = next((found for each in CAUSES[name] if (found := self._findings.of(each))), None)
-        if cause is not None:
-            state.explained_by = cause.rule
-            cause.consequences.append(name)
-            return
-        assert rule.seen is not None  # noqa: S101  (it triggered)
-        seen = rule.seen
-        self._findings.findings.append(
-            Finding(
-                rule=name,
-                kind="debug",
-                step=step,
-                message=seen.message,
-                change=seen.change,
-                gain=seen.gain,
-                how=seen.how,
-                where=seen.where,
-            )
-        )
 
 
 class _Names(Mapping[str, Any]):
