@@ -66,9 +66,7 @@ def run(job: Job, config: Config, group: ProcessGroup, stop: StopSignal) -> None
         return
     before = champion.score(job.champion, found, dataset, config, machine, stop) if evaluations else None
     if evaluations and not job.is_trial:
-        serving = serving_form.write_serving_form(
-            job.model, trained.network, train, valid, evaluations["valid"], stop
-        )
+        serving = serving_form.write(job.model, trained.network, train, valid, evaluations["valid"], stop)
     else:
         serving = serving_form.none_written(
             "the job was stopped" if trained.stopped else "a trial is not served"

@@ -82,7 +82,7 @@ class Candidate:
         }
 
 
-def write_serving_form(
+def write(
     folder: Path, network: ResNet, train: Batches, valid: Batches, reference: Evaluation, stop: StopSignal
 ) -> dict[str, Any]:
     """Write model.xml and model.bin into `folder`, and tell what was done for model.json.

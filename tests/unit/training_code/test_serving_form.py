@@ -118,7 +118,7 @@ def result(pictures: Path) -> Result:
 
 
 def write(result: Result, folder: Path, stop: StopSignal | None = None) -> dict[str, Any]:
-    return serving_form.write_serving_form(
+    return serving_form.write(
         folder, result.trained.network, result.train, result.valid, result.reference, stop or StopSignal()
     )
 
