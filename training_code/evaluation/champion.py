@@ -15,20 +15,20 @@ from pathlib import Path
 from typing import Any, Final
 
 import safetensors.torch
-import torch
 from safetensors import SafetensorError
 from torch import Tensor
 
 from contract import archives
 from contract.artifact import CARD, CLASSES, WEIGHTS
+from contract.pictures.transform import Transform
 from training_code.config import Config, parse
 from training_code.data.batches import Batches
 from training_code.data.dataset import Dataset, Found
-from training_code.data.pictures import Transform
-from training_code.data.split import Split, Squares
-from training_code.distributed.machine import Machine
+from training_code.data.decoded_images import DecodedImages, PictureDecoder
+from training_code.data.split import Split
 from training_code.errors import InvalidHyperparameter
 from training_code.evaluation.scores import evaluate
+from training_code.hardware.machine import Machine
 from training_code.network.resnet import resnet
 from training_code.stopping import Stopped, StopSignal
 
@@ -109,9 +109,8 @@ def _asked(
 
 def _prepared(test: Split, found: Found, transform: Transform) -> Split:
     """The same pictures, decoded as they are asked for to squares of the champion's size."""
-    squares = Squares(transform)
-    squares.fill(found.files["test"], test.files, None, torch.arange(len(test)))
-    return replace(test, squares=squares)
+    images = DecodedImages(PictureDecoder(transform), found.files["test"], test.files)
+    return replace(test, images=images)
 
 
 def _tested_on(card: dict[str, Any]) -> str:
