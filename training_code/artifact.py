@@ -49,7 +49,7 @@ class Facts:
     stopped: bool
     evaluations: Mapping[str, Evaluation]
     serving: Mapping[str, Any]
-    champion: Mapping[str, Any] | None
+    champion: measured.Champion | None
     """How the model that serves did on these test pictures, when it was asked."""
     seconds: float
     code_version: str
@@ -65,7 +65,7 @@ class Facts:
         evaluations: Mapping[str, Evaluation],
         serving: Mapping[str, Any],
         seconds: float,
-        champion: Mapping[str, Any] | None = None,
+        champion: measured.Champion | None = None,
     ) -> Facts:
         """Gather the facts."""
         return Facts(
@@ -144,7 +144,7 @@ def evaluation(facts: Facts, findings: Findings | None = None) -> measured.Evalu
         },
         "valid": facts.evaluations["valid"].describe(dataset.valid.fingerprint),
         "train": {"count": len(dataset.train), "fingerprint": dataset.train.fingerprint},
-        "champion": dict(facts.champion) if facts.champion else None,
+        "champion": facts.champion,
         "serving": dict(facts.serving),
         "hyperparameters": _hyperparameters(facts.config),
         "versions": dict(facts.versions),
