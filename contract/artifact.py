@@ -30,7 +30,7 @@ class Transform(TypedDict):
     resize_mode: str
     """`shorter` or `exact`."""
     crop: int
-    jpeg_draft: int
+    jpeg_draft: int | None
     interpolation: str
     mean: list[float]
     std: list[float]

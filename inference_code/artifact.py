@@ -16,7 +16,7 @@ from typing import Any, Literal
 
 from contract.artifact import CARD, CLASSES, FORMAT, GRAPH, LARGEST_SIDE, WEIGHTS
 from contract.networks import ARCHITECTURES
-from inference_code.picture import Transform
+from contract.pictures.transform import Transform
 
 _LARGEST_CHANNEL = 1e6
 

@@ -99,13 +99,13 @@ class Job:
         path = self.base / "input" / "config" / "resourceconfig.json"
         if not path.exists():
             return Cluster(("localhost",), 0, "")
-        told = json.loads(path.read_text(encoding="utf-8"))
-        hosts = tuple(sorted(told["hosts"]))
+        resources = json.loads(path.read_text(encoding="utf-8"))
+        hosts = tuple(sorted(resources["hosts"]))
         return Cluster(
             hosts,
-            hosts.index(told["current_host"]),
-            told.get("network_interface_name", ""),
-            told.get("current_instance_type", ""),
+            hosts.index(resources["current_host"]),
+            resources.get("network_interface_name", ""),
+            resources.get("current_instance_type", ""),
         )
 
     def hyperparameters(self) -> dict[str, str]:

@@ -1,12 +1,9 @@
 """An image file: from its bytes to an upright RGB picture.
 
 Upload, training and serving read every picture by this module: what is uploaded can be trained on and served,
-and all three see the same pixels. Pillow decodes the first frame; the orientation is read from the metadata
-by its tag alone (`image_parts`); what is see-through is laid on white; 16-bit grey keeps its high byte, which
-is what Pillow does with 16-bit colour.
-
-training_code/ and inference_code/ hold a copy each of this file and of image_parts.py, because they are
-packaged apart; a test keeps the two the same. `classifier upload` uses the one of training_code/.
+and all three see the same pixels. Pillow decodes the first frame. The orientation is read from the metadata
+by its tag alone (`parts`). What is see-through is laid on white. 16-bit grey keeps its high byte, which is
+what Pillow does with 16-bit colour.
 """
 
 from __future__ import annotations

@@ -19,7 +19,7 @@ _MOST_RAW_SAVES = 8  # each is twice the size of the network
 
 
 @dataclass(frozen=True, kw_only=True)
-class Settings:
+class DebugSettings:
     """`rules` maps the name of each rule to evaluate to its parameters; empty when nothing is watched."""
 
     rules: Mapping[str, Mapping[str, float]]
@@ -31,12 +31,12 @@ class Settings:
     profile: bool
     traced_steps: int
 
-    def off(self) -> Settings:
-        """Settings of a process that is not watched: of several that train together, the first one is."""
+    def off(self) -> DebugSettings:
+        """Those of a process that is not watched: of several that train together, the first one is."""
         return dataclasses.replace(self, rules={}, profile=False)
 
     @staticmethod
-    def of(config: Config) -> Settings:
+    def of(config: Config) -> DebugSettings:
         """The settings in a job's hyperparameters.
 
         Raises:
@@ -45,7 +45,7 @@ class Settings:
         names = _named(config.debug_rules)
         given = _parameters(config.debug_parameters, names)
         rules = {name: {**RULES[name], **given.get(name, {})} for name in names}
-        return Settings(
+        return DebugSettings(
             rules=rules,
             on_trigger=config.on_trigger,
             every=config.debug_every,

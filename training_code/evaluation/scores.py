@@ -52,8 +52,8 @@ class Evaluation:
         """Precision, recall and picture count of each class; 0 where there is nothing to divide by."""
         of_class = self.counts()
         return [
-            (hit / said if said else 0.0, hit / count if count else 0.0, count)
-            for count, said, hit in zip(
+            (hit / predicted if predicted else 0.0, hit / count if count else 0.0, count)
+            for count, predicted, hit in zip(
                 of_class["count"], of_class["predicted"], of_class["right"], strict=True
             )
         ]
@@ -69,7 +69,7 @@ class Evaluation:
         """The pairs mixed up most often: true class, predicted class, how often."""
         wrong = [cell for cell in self.confusion().tolist() if cell[0] != cell[1]]
         ranked = sorted(wrong, key=lambda cell: -cell[2])
-        return [(truth, said, count) for truth, said, count in ranked[:most]]
+        return [(truth, predicted, count) for truth, predicted, count in ranked[:most]]
 
     def mistakes(self, most: int) -> list[int]:
         """The pictures taken for another class, the surest mistake first."""
@@ -118,7 +118,7 @@ class Evaluation:
 def evaluate(network: ResNet, batches: Batches, classes: int, stop: StopSignal) -> Evaluation:
     """Run the network over a split, pictures as they are; the loss is cross entropy without label smoothing.
 
-    Every process of a `World` runs over its part, and all get the whole result.
+    Every process of a `ProcessGroup` runs over its part, and all get the whole result.
 
     Raises:
         Stopped: the job was told to stop.
@@ -128,12 +128,12 @@ def evaluate(network: ResNet, batches: Batches, classes: int, stop: StopSignal) 
     for pictures, truth in batches.evaluation():
         _stop_together(batches, stop)
         with batches.machine.autocast():
-            scores = network(pictures, from_cut=batches.from_cut).float()
+            scores = network(pictures, from_freeze_point=batches.from_freeze_point).float()
         losses = functional.cross_entropy(scores, truth, reduction="none")
         confidence, predicted = scores.softmax(1).max(1)
         parts.append((losses, truth, predicted, confidence))
     mine = tuple(torch.cat(each).cpu() for each in zip(*parts, strict=True)) if parts else ()
-    everybody = [part for part in batches.world.gathered(mine) if part]
+    everybody = [part for part in batches.group.all_gather(mine) if part]
     losses, labels, predicted, confidence = (torch.cat(each) for each in zip(*everybody, strict=True))
     return Evaluation(
         loss=float(losses.double().sum()) / len(batches.split),
@@ -148,5 +148,5 @@ def _stop_together(batches: Batches, stop: StopSignal) -> None:
     """Alone, look at the signal. Several processes finish an evaluation: each has its own number of batches,
     and they stop together after it.
     """
-    if batches.world.size == 1:
+    if batches.group.size == 1:
         stop.check()

@@ -133,13 +133,13 @@ def _only_file(folder: Path, arch: str) -> Path:
 
 
 def _why_unreadable(path: Path, error: Exception) -> str:
-    said = str(error)
-    if "legacy .tar" in said:
+    reason = str(error)
+    if "legacy .tar" in reason:
         return (
             f"{path.name} is in torch's old tar format, which cannot be read without running code from the "
             f"file; save it once more with a current torch (torch.save or safetensors) and use that file"
         )
-    if isinstance(error, pickle.UnpicklingError) and ("GLOBAL" in said or "REDUCE" in said):
+    if isinstance(error, pickle.UnpicklingError) and ("GLOBAL" in reason or "REDUCE" in reason):
         return (
             f"{path.name} holds more than tensors, and reading it would run code from the file; save only "
             f"the state_dict, best as safetensors, and use that file"
@@ -149,7 +149,7 @@ def _why_unreadable(path: Path, error: Exception) -> str:
             f"{path.name} ({path.stat().st_size} bytes) is damaged or incomplete, or was pickled in a way "
             f"that could run code from the file; upload it again, best as safetensors"
         )
-    first = next(iter(said.strip().splitlines()), type(error).__name__).split(". ")[0]
+    first = next(iter(reason.strip().splitlines()), type(error).__name__).split(". ")[0]
     return f"{path.name} ({path.stat().st_size} bytes) is damaged or incomplete, upload it again: {first}"
 
 

@@ -60,20 +60,20 @@ def write_artifact(folder: Path, **changes: Any) -> Path:
 
 def add_graph(folder: Path, precision: str) -> Path:
     """Add the serving form to an artifact, as training's export does, by ranges of a few random pictures."""
-    from training_code.data.pictures import Transform
-    from training_code.evaluation import export, serving_graph
+    from contract.pictures.transform import Transform
+    from training_code.evaluation import serving_form, serving_graph
     from training_code.network.resnet import resnet
 
     description = json.loads((folder / "model.json").read_text())
     told = description["transform"]
-    transform = Transform(told["resize"], told["resize_mode"] == "exact", told["crop"])
+    transform = Transform(told["resize"], told["resize_mode"], told["crop"])
     network = resnet(description["arch"], description["num_classes"])
     network.load_state_dict(load_file(folder / "model.safetensors"))
     network.eval()
     ranges = None
     if precision == "int8":
         names, observed = serving_graph.observed(network, transform)
-        compiled = export._compiled(observed, "f32", 1)
+        compiled = serving_form._compiled(observed, "f32", 1)
         squares = np.random.default_rng(2).integers(
             0, 256, (8, 1, transform.crop, transform.crop, 4), np.uint8
         )

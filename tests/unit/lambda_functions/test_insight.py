@@ -13,7 +13,7 @@ from functions.common.costs import Machine
 from functions.common.errors import InvalidRecipe
 from functions.common.managed_rules import MANAGED_RULES
 from training_code import config
-from training_code.debugging.settings import Settings
+from training_code.debugging.settings import DebugSettings
 
 RECIPE = '[model]\narch = "resnet18"\nweights = "none"\n[training]\nepochs = 2\n'
 MACHINE = Machine(
@@ -31,7 +31,7 @@ def told(text: str) -> dict[str, str]:
 
 
 def test_debugging_and_profiling_are_on_by_default() -> None:
-    settings = Settings.of(config.parse(told("")))
+    settings = DebugSettings.of(config.parse(told("")))
     assert set(settings.rules) == set(RULES)
     assert settings.profile
     assert settings.on_trigger == "report"
@@ -39,14 +39,14 @@ def test_debugging_and_profiling_are_on_by_default() -> None:
 
 
 def test_a_recipe_turns_them_off_or_says_how() -> None:
-    off = Settings.of(config.parse(told("[debug]\nrules = []\n[profile]\nenabled = false\n")))
+    off = DebugSettings.of(config.parse(told("[debug]\nrules = []\n[profile]\nenabled = false\n")))
     assert not off.rules
     assert not off.profile
     said = told(
         '[debug]\nrules = ["overfit"]\non_trigger = "stop"\nevery = 5\n'
         "[debug.parameters.overfit]\npatience = 3\n"
     )
-    settings = Settings.of(config.parse(said))
+    settings = DebugSettings.of(config.parse(said))
     assert dict(settings.rules)["overfit"]["patience"] == 3
     assert (settings.on_trigger, settings.every) == ("stop", 5)
     assert json.loads(said["debug_parameters"]) == {"overfit": {"patience": 3}}

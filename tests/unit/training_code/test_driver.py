@@ -13,8 +13,8 @@ import torch
 from tests.unit.training_code.samples import TINY, job_folder
 from tests.unit.training_code.test_job import run
 from training_code import entrypoint
-from training_code.distributed import driver
 from training_code.errors import NoGpu
+from training_code.hardware import driver
 
 NVRM = (
     "NVRM version: NVIDIA UNIX Open Kernel Module for x86_64  {}  Release Build  (builder@host)  Mon Nov 2\n"

@@ -14,12 +14,12 @@ from contract.debug_rules import DEBUG_RULES
 from training_code.debugging.rules.classes import ClassImbalance, Confusion
 from training_code.debugging.rules.gradients import DeadRelu, ExplodingTensor, VanishingGradient
 from training_code.debugging.rules.losses import LossNotDecreasing, Overfit, Overtraining
-from training_code.debugging.rules.rule import TrainingRule
-from training_code.debugging.rules.weights import (
+from training_code.debugging.rules.parameters import (
     PoorWeightInitialization,
     UnchangedTensor,
     WeightUpdateRatio,
 )
+from training_code.debugging.rules.rule import TrainingRule
 
 RULE_CLASSES: Final[Mapping[str, type[TrainingRule]]] = {
     "poor_weight_initialization": PoorWeightInitialization,

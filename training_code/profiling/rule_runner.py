@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-from training_code.debugging.findings import Finding, Findings, RuleState
-from training_code.profiling.data import Profile
+from training_code.findings import Findings, RuleState
+from training_code.profiling.profile import Profile
 from training_code.profiling.rules import OF_GPUS, RULES, Values
 
 _SECONDS_BETWEEN_LOOKS: Final = 10.0
@@ -80,18 +80,7 @@ class ProfileRules:
             state.note = "one GPU"
             return
         state.evaluated += 1
-        seen = RULES[name](profile, self._rules[name])
-        if seen is None:
-            return
-        step = int(profile.steps["step"][-1]) if len(profile.steps.get("step", ())) else 0
-        state.triggered += 1
-        state.last_step = step
-        if state.first_step is not None:
-            return
-        state.first_step = step
-        cause = next((found for each in CAUSES.get(name, ()) if (found := self._findings.of(each))), None)
-        if cause is not None:
-            state.explained_by = cause.rule
-            cause.consequences.append(name)
-            return
-        self._findings.findings.append(Finding(rule=name, kind="profile", step=step, **seen._asdict()))
+        problem = RULES[name](profile, self._rules[name])
+        if problem is not None:
+            step = int(profile.steps["step"][-1]) if len(profile.steps.get("step", ())) else 0
+            self._findings.add(state, step, problem, CAUSES.get(name, ()))

@@ -13,11 +13,11 @@ from training_code.data.batches import Batches
 from training_code.evaluation.scores import Evaluation
 from training_code.network.resnet import ResNet
 from training_code.stopping import Stopped
-from training_code.training.callback import PHASES, Observer, Observers
+from training_code.training.callback import PHASES, Callback, Callbacks
 from training_code.training.progress import Epoch, Trained
 
 
-class Diary(Observer):
+class Diary(Callback):
     """Writes down what it was told."""
 
     def __init__(self, stop_after_epoch: int = 0) -> None:
@@ -54,7 +54,7 @@ class Diary(Observer):
 
 def test_every_step_is_told_in_order_with_its_gradients(pictures: Path) -> None:
     first, second = Diary(), Diary()
-    train(pictures, None, observer=Observers([first, second]), trainable_from="fc")
+    train(pictures, None, callback=Callbacks([first, second]), trainable_from="fc")
     step = [*PHASES, "step ends"]
     expected = ["begins 2x3"]
     for epoch in (1, 2):
@@ -69,15 +69,15 @@ def test_an_observer_can_end_the_training_and_the_checkpoint_goes_on_from_there(
     pictures: Path, tmp_path: Path
 ) -> None:
     diary = Diary(stop_after_epoch=1)
-    stopped = train(pictures, tmp_path, observer=diary, trainable_from="fc")
+    stopped = train(pictures, tmp_path, callback=diary, trainable_from="fc")
     assert stopped.stopped
     assert diary.told[-1] == "ends 1"
     resumed = train(pictures, tmp_path, trainable_from="fc")
     assert numbers(resumed) == numbers(train(pictures, None, trainable_from="fc"))
 
 
-@pytest.mark.parametrize("observer", [None, Diary()])
-def test_looking_on_changes_no_number(pictures: Path, observer: Observer | None) -> None:
-    assert numbers(train(pictures, None, observer=observer, trainable_from="fc"))[1] == pytest.approx(
+@pytest.mark.parametrize("callback", [None, Diary()])
+def test_looking_on_changes_no_number(pictures: Path, callback: Callback | None) -> None:
+    assert numbers(train(pictures, None, callback=callback, trainable_from="fc"))[1] == pytest.approx(
         numbers(train(pictures, None, trainable_from="fc"))[1], abs=0
     )

@@ -11,8 +11,10 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import platform
 from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -25,9 +27,9 @@ from contract import evaluation as measured
 from contract.jobs import DEBUG
 from training_code.config import Config
 from training_code.data.dataset import Dataset
-from training_code.debugging.findings import Findings
-from training_code.distributed.machine import Machine, versions
 from training_code.evaluation.scores import Evaluation
+from training_code.findings import Findings
+from training_code.hardware.machine import Machine
 from training_code.job import Job
 from training_code.report import record
 from training_code.report.page import render
@@ -47,7 +49,7 @@ class Facts:
     stopped: bool
     evaluations: Mapping[str, Evaluation]
     serving: Mapping[str, Any]
-    champion: Mapping[str, Any] | None
+    champion: measured.Champion | None
     """How the model that serves did on these test pictures, when it was asked."""
     seconds: float
     code_version: str
@@ -63,7 +65,7 @@ class Facts:
         evaluations: Mapping[str, Evaluation],
         serving: Mapping[str, Any],
         seconds: float,
-        champion: Mapping[str, Any] | None = None,
+        champion: measured.Champion | None = None,
     ) -> Facts:
         """Gather the facts."""
         return Facts(
@@ -79,7 +81,7 @@ class Facts:
             champion=champion,
             seconds=seconds,
             code_version=code_version(),
-            versions=versions(),
+            versions=_versions(),
         )
 
 
@@ -95,10 +97,10 @@ def write(job: Job, trained: Trained, facts: Facts, findings: Findings | None = 
     if facts.evaluations:  # what the quality gate needs comes before what people like to read
         job.output_data.mkdir(parents=True, exist_ok=True)
         _write_json(job.output_data / measured.FILE, evaluation(facts, findings))
-    told = record.gather(facts, findings or Findings(), job.output_data / DEBUG)
-    (job.model / files.REPORT).write_text(render(told), encoding="utf-8")
+    report = record.gather(facts, findings or Findings(), job.output_data / DEBUG)
+    (job.model / files.REPORT).write_text(render(report), encoding="utf-8")
     if not job.is_trial:
-        record.write(told, job.output_data)
+        record.write(report, job.output_data)
 
 
 def model_card(facts: Facts) -> files.Card:
@@ -128,7 +130,7 @@ def model_card(facts: Facts) -> files.Card:
 
 
 def evaluation(facts: Facts, findings: Findings | None = None) -> measured.Evaluation:
-    """evaluation.json, which is never larger than `size.bound` says."""
+    """evaluation.json, which is never larger than `size_limit.bound` says."""
     classes, dataset = facts.dataset.classes, facts.dataset
     return {
         "format": measured.FORMAT,
@@ -142,7 +144,7 @@ def evaluation(facts: Facts, findings: Findings | None = None) -> measured.Evalu
         },
         "valid": facts.evaluations["valid"].describe(dataset.valid.fingerprint),
         "train": {"count": len(dataset.train), "fingerprint": dataset.train.fingerprint},
-        "champion": dict(facts.champion) if facts.champion else None,
+        "champion": facts.champion,
         "serving": dict(facts.serving),
         "hyperparameters": _hyperparameters(facts.config),
         "versions": dict(facts.versions),
@@ -160,6 +162,12 @@ def code_version() -> str:
             name = f"{package.__name__}/{path.relative_to(folder).as_posix()}"
             digest.update(f"{name}\n".encode() + path.read_bytes())
     return digest.hexdigest()
+
+
+def _versions() -> dict[str, str]:
+    """The libraries whose version can change a result, and Python's own."""
+    names = ("torch", "numpy", "pillow", "safetensors")
+    return {"python": platform.python_version(), **{name: version(name) for name in names}}
 
 
 def _metrics(facts: Facts) -> dict[str, dict[str, float]]:

@@ -1,4 +1,4 @@
-"""Evaluating the rules over a folder of saved tensors, once or while it grows.
+"""Runs the debugging rules over a folder of saved tensors, once or while it grows.
 
 smdebug's trial reads the folder; each new step is put to each rule by smdebug's `invoke_rule`. A rule whose
 finding is explained by another's (`causes.CAUSES`) becomes a consequence of that one: a network of zeros
@@ -8,30 +8,20 @@ has vanishing gradients, unchanged weights and a loss that does not fall, and on
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-os.environ.setdefault("SMDEBUG_LOG_LEVEL", "error")
-os.environ.setdefault("TRAINING_END_DELAY_REFRESH", "0")  # what is there is all there is
-
 from training_code.debugging.causes import CAUSES
-from training_code.debugging.findings import Finding, Findings, RuleState
-from training_code.debugging.lean import without
-
-with without("pandas"):
-    from smdebug.exceptions import RuleEvaluationConditionMet
-    from smdebug.rules.rule_invoker import invoke_rule
-    from smdebug.trials.local_trial import LocalTrial
-
 from training_code.debugging.rules import RULE_CLASSES
 from training_code.debugging.rules.rule import TrainingRule
+from training_code.debugging.smdebug_adapter import RuleEvaluationConditionMet, invoke_rule, open_trial
+from training_code.findings import Findings, RuleState
 
 _COLLECTIONS = "collections"
 
 
-class Evaluation:
+class RuleRunner:
     """The rules of one job, and what they have found so far."""
 
     def __init__(self, folder: Path, rules: Mapping[str, Mapping[str, float]], findings: Findings) -> None:
@@ -77,34 +67,9 @@ class Evaluation:
         try:
             invoke_rule(rule, start_step=step, end_step=step + 1, raise_eval_cond=True)
         except RuleEvaluationConditionMet:
-            self._triggered(name, rule, state, step)
+            assert rule.problem is not None  # noqa: S101  (it triggered)
+            self._findings.add(state, step, rule.problem, CAUSES[name])
         state.evaluated = rule.evaluated
-
-    def _triggered(self, name: str, rule: TrainingRule, state: RuleState, step: int) -> None:
-        state.triggered += 1
-        state.last_step = step
-        if state.first_step is not None:
-            return
-        state.first_step = step
-        cause = next((found for each in CAUSES[name] if (found := self._findings.of(each))), None)
-        if cause is not None:
-            state.explained_by = cause.rule
-            cause.consequences.append(name)
-            return
-        assert rule.seen is not None  # noqa: S101  (it triggered)
-        seen = rule.seen
-        self._findings.findings.append(
-            Finding(
-                rule=name,
-                kind="debug",
-                step=step,
-                message=seen.message,
-                change=seen.change,
-                gain=seen.gain,
-                how=seen.how,
-                where=seen.where,
-            )
-        )
 
 
 class _Names(Mapping[str, Any]):
@@ -125,32 +90,10 @@ class _Names(Mapping[str, Any]):
         return len(self._content)
 
 
-class _Trial(LocalTrial):  # type: ignore[misc]
-    """Looks at the folder when it is told to. smdebug's own looks at every question, and never again once a
-    rule has asked for a tensor that a step does not have: `no_refresh` is not undone by an exception.
-    """
-
-    def look(self) -> None:
-        """Take in what has come since."""
-        self.dynamic_refresh = True
-        self.maybe_refresh()
-        self.dynamic_refresh = False
-
-    def wait_for_steps(self, required_steps: Any, mode: Any = None) -> None:
-        """A rule is only asked about steps that are there."""
-
-
-def open_trial(tensors: Path) -> Any:
-    """smdebug's trial over a folder of saved tensors, as it is now."""
-    trial = _Trial(name="job", dirname=str(tensors))
-    trial.look()
-    return trial
-
-
 def evaluate_folder(
     folder: Path, rules: Mapping[str, Mapping[str, float]], findings: Findings | None = None
 ) -> Findings:
     """All rules over all that lies in a debug folder, also one that a crashed job left."""
     findings = Findings() if findings is None else findings
-    Evaluation(folder, rules, findings).evaluate_new()
+    RuleRunner(folder, rules, findings).evaluate_new()
     return findings

@@ -16,14 +16,14 @@ from tests.unit.training_code.samples import TINY, job_folder, numbers, train
 from tests.unit.training_code.test_job import metrics, run
 from tests.unit.training_code.together import in_two
 from training_code.config import parse
-from training_code.distributed import processes
-from training_code.distributed.process_group import World
-from training_code.distributed.synced import synchronise
+from training_code.distributed import launcher
+from training_code.distributed.batch_norm import synchronise
+from training_code.distributed.process_group import ProcessGroup
 from training_code.errors import InvalidHyperparameter
 from training_code.job import Cluster, Job
 from training_code.network.resnet import resnet
 from training_code.stopping import Stopped
-from training_code.training.callback import Observer
+from training_code.training.callback import Callback
 
 TOGETHER = TINY | {
     "epochs": "2",
@@ -99,10 +99,10 @@ MISSING = """
 import os
 if os.environ.get("RANK") == "1":
     from training_code import errors
-    from training_code.data import dataset as data
+    from training_code.data import dataset
     def missing(*_):
         raise errors.UnusableDataset("the pictures are gone")
-    data.find = missing
+    dataset.find = missing
 """
 KILLED = """
 import os, signal
@@ -172,7 +172,7 @@ def test_a_rule_that_the_first_process_sees_ends_both_with_the_best_epoch_tested
     assert 1 <= report["best_epoch"] <= len(report["history"])
 
 
-class _StopsInTheSecondEpoch(Observer):
+class _StopsInTheSecondEpoch(Callback):
     """What the rules' session does when one of them ends the training."""
 
     def step_begins(self, epoch: int, step: int) -> None:
@@ -183,23 +183,23 @@ class _StopsInTheSecondEpoch(Observer):
             raise Stopped
 
 
-def _stop_as_one(world: World, pictures: Path) -> None:
-    observer = _StopsInTheSecondEpoch() if world.first else None
+def _stop_as_one(group: ProcessGroup, pictures: Path) -> None:
+    callback = _StopsInTheSecondEpoch() if group.is_main else None
     with contextlib.redirect_stdout(io.StringIO()) as said:
-        trained = train(pictures, None, world=world, observer=observer, epochs="9", trainable_from="fc")
+        trained = train(pictures, None, group=group, callback=callback, epochs="9", trainable_from="fc")
     assert trained.stopped
     (line,) = [line for line in said.getvalue().splitlines() if line.startswith("stopped at")]
     assert line.startswith("stopped at epoch 2, step 1;")
-    both = world.gathered((line, numbers(trained), trained.network.fc.weight.tolist()))
+    both = group.all_gather((line, numbers(trained), trained.network.fc.weight.tolist()))
     assert both[0] == both[1]
 
 
-def _normalise(world: World, folder: Path, pictures: Path) -> None:
+def _normalise(group: ProcessGroup, folder: Path, pictures: Path) -> None:
     torch.manual_seed(0)
     whole = torch.randn(7, 3, 4, 4) * 5 + 2
     plain, both = nn.Sequential(nn.BatchNorm2d(3)), nn.Sequential(nn.BatchNorm2d(3))
     synchronise(both)
-    mine = world.mine(torch.arange(7))
+    mine = group.part(torch.arange(7))
     expected = plain(whole)
     found = both(whole[mine])
     assert torch.allclose(found, expected[mine], atol=1e-5)
@@ -210,15 +210,15 @@ def _normalise(world: World, folder: Path, pictures: Path) -> None:
     assert torch.allclose(gradient, plain[0].weight.grad, rtol=1e-4)
     assert torch.allclose(both[0].running_var, plain[0].running_var, rtol=1e-5)
     assert torch.allclose(both.eval()(whole), plain.eval()(whole), atol=1e-5)
-    _step_as_one(world)
-    _stop_as_one(world, pictures)
-    assert world.any(world.rank == 1)
-    assert not world.any(False)
-    assert list(world.gathered(world.rank)) == [0, 1]
-    (folder / str(world.rank)).touch()
+    _step_as_one(group)
+    _stop_as_one(group, pictures)
+    assert group.any(group.rank == 1)
+    assert not group.any(False)
+    assert list(group.all_gather(group.rank)) == [0, 1]
+    (folder / str(group.rank)).touch()
 
 
-def _step_as_one(world: World) -> None:
+def _step_as_one(group: ProcessGroup) -> None:
     """In float64, where rounding hides nothing: the gradients of a whole network."""
     torch.manual_seed(1)
     pictures, labels = torch.randn(5, 3, 32, 32, dtype=torch.float64), torch.tensor([0, 1, 1, 0, 1])
@@ -226,12 +226,12 @@ def _step_as_one(world: World) -> None:
     for alone in (True, False):
         torch.manual_seed(2)
         network = resnet("resnet18", 2).double()
-        rows = torch.arange(5) if alone else world.mine(torch.arange(5))
+        rows = torch.arange(5) if alone else group.part(torch.arange(5))
         if not alone:
             synchronise(network)
-        stepped = network if alone else world.together(network)
-        scores = stepped(pictures[rows], from_cut=False)
-        share = 1 if alone else world.size
+        stepped = network if alone else group.data_parallel(network)
+        scores = stepped(pictures[rows], from_freeze_point=False)
+        share = 1 if alone else group.size
         (nn.functional.cross_entropy(scores, labels[rows], reduction="sum") * share / 5).backward()
         gradients.append([value.grad for value in network.parameters()])
     for whole, together in zip(*gradients, strict=True):
@@ -255,7 +255,7 @@ def test_the_instances_of_a_job_are_those_sagemaker_lists(tmp_path: Path) -> Non
 
 def test_torchrun_is_told_every_instance_and_the_first_is_where_they_meet() -> None:
     cluster = Cluster(("algo-1", "algo-2"), 1, "eth0")
-    told = processes.arguments(parse({"processes": "4"}), cluster)
+    told = launcher.arguments(parse({"processes": "4"}), cluster)
     assert told == (
         [
             "--nnodes",
@@ -272,8 +272,8 @@ def test_torchrun_is_told_every_instance_and_the_first_is_where_they_meet() -> N
             "110",
         ]
     )
-    assert processes.environment(parse({}), cluster)["GLOO_SOCKET_IFNAME"] == "eth0"
-    assert processes.arguments(parse({"processes": "2"}), Cluster(("algo-1",), 0, "eth0")) == [
+    assert launcher.environment(parse({}), cluster)["GLOO_SOCKET_IFNAME"] == "eth0"
+    assert launcher.arguments(parse({"processes": "2"}), Cluster(("algo-1",), 0, "eth0")) == [
         "--standalone",
         "--nproc-per-node",
         "2",
@@ -287,14 +287,14 @@ def test_one_process_starts_no_others_and_neither_does_one_that_was_started(
 ) -> None:
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
     alone, pair = Cluster(("localhost",), 0, ""), Cluster(("a", "b"), 0, "")
-    assert not processes.needed(parse({}), alone)
-    assert processes.needed(parse({}), pair)
-    assert processes.needed(parse({"processes": "2"}), alone)
+    assert not launcher.needed(parse({}), alone)
+    assert launcher.needed(parse({}), pair)
+    assert launcher.needed(parse({"processes": "2"}), alone)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 4)
-    assert processes.per_instance(parse({})) == 4
+    assert launcher.per_instance(parse({})) == 4
     with pytest.raises(InvalidHyperparameter, match="processes=5: this instance has 4 GPUs"):
-        processes.per_instance(parse({"processes": "5"}))
+        launcher.per_instance(parse({"processes": "5"}))
     monkeypatch.setenv("LOCAL_RANK", "0")
-    assert not processes.needed(parse({"processes": "2"}), alone)
+    assert not launcher.needed(parse({"processes": "2"}), alone)
     with pytest.raises(InvalidHyperparameter, match="processes=65"):
         parse({"processes": "65"})

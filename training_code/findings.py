@@ -7,7 +7,7 @@ It is replaced whole at every change, so a reader never sees half of it.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -17,6 +17,17 @@ from contract.evaluation import FINDING_FIELDS
 FILE: Final = "findings.json"
 _FORMAT: Final = 1
 _WHERE: Final = 8
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What a rule sees that is wrong, what to change, what that gains, and how the gain was got."""
+
+    message: str
+    change: str
+    gain: str
+    how: str
+    where: list[str] = field(default_factory=list)
 
 
 @dataclass(kw_only=True)
@@ -70,6 +81,20 @@ class Findings:
     def of(self, rule: str) -> Finding | None:
         """The finding of one rule."""
         return next((each for each in self.findings if each.rule == rule), None)
+
+    def add(self, state: RuleState, step: int, problem: Problem, causes: Sequence[str]) -> None:
+        """A rule triggered: a finding the first time, unless one of its causes was found before."""
+        state.triggered += 1
+        state.last_step = step
+        if state.first_step is not None:
+            return
+        state.first_step = step
+        cause = next((found for each in causes if (found := self.of(each))), None)
+        if cause is not None:
+            state.explained_by = cause.rule
+            cause.consequences.append(state.rule)
+            return
+        self.findings.append(Finding(rule=state.rule, kind=state.kind, step=step, **vars(problem)))
 
     def told(self) -> dict[str, Any]:
         """What is worth telling people, in short."""

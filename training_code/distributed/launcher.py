@@ -1,8 +1,8 @@
 """Several processes for one job: torchrun on this instance, which meets those of the job's other instances.
 
 One per GPU by default; the instances are those SageMaker lists in resourceconfig.json. torchrun hands SIGTERM
-on to the processes, which agree where to stop (`world`). It runs in this process: of a failure it then makes
-no traceback of its own beside the reason that the failed process gave.
+on to the processes, which agree where to stop (`process_group`). It runs in this process: so it makes no
+traceback of its own beside the reason that a failed process gave.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from typing import Final
 import torch
 
 from training_code.config import Config
-from training_code.distributed.machine import cores
 from training_code.errors import InvalidHyperparameter
+from training_code.hardware.cores import cores
 from training_code.job import Cluster, Job
 from training_code.stopping import Stopped, StopSignal
 

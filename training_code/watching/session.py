@@ -1,6 +1,6 @@
 """Debugging and profiling of one job, from its start to what follows from the findings.
 
-`Session.begin` starts what the settings ask for and gives the observer for the loop; `end` waits for the last
+`Session.begin` starts what the settings ask for and gives the callback for the loop; `end` waits for the last
 look of the side process. With `on_trigger=stop` the training is ended by the first finding of a debugging
 rule, between two steps, and keeps its best epoch. Nothing of this is imported when nothing is asked for.
 """
@@ -20,25 +20,25 @@ from torch import Tensor
 
 from training_code.config import Config
 from training_code.data.batches import Batches
-from training_code.debugging.findings import FILE, Findings
-from training_code.debugging.settings import Settings
-from training_code.debugging.watcher import ORDERS
+from training_code.debugging.settings import DebugSettings
+from training_code.findings import FILE, Findings
 from training_code.log import say
 from training_code.network.resnet import ResNet
-from training_code.profiling.files import DONE
+from training_code.profiling.file_names import DONE
 from training_code.stopping import Stopped
-from training_code.training.callback import Observer, Observers
+from training_code.training.callback import Callback, Callbacks
 from training_code.training.progress import Trained
+from training_code.watching.side_process import ORDERS
 
 _SECONDS_BETWEEN_LOOKS: Final = 1.0
 _PATIENCE: Final = 120.0
 """Seconds the job waits at its end for the side process."""
 
 
-class Session(Observer):
+class Session(Callback):
     """Watches one training. `folder` gets the tensors, the findings and the profile."""
 
-    def __init__(self, folder: Path, settings: Settings, classes: Sequence[str]) -> None:
+    def __init__(self, folder: Path, settings: DebugSettings, classes: Sequence[str]) -> None:
         self.folder, self.settings = folder, settings
         self.stopped_by = ""
         self._told_to_stop = False
@@ -48,12 +48,12 @@ class Session(Observer):
         self._seen = 0
         self._batches: Batches | None = None
         self._network: ResNet | None = None
-        self._observers: list[Observer] = []
+        self._callbacks: list[Callback] = []
         if settings.debug_rules:
             from training_code.debugging.capture import Capture
 
             self._capture: Capture | None = Capture(folder, settings, classes)
-            self._observers.append(self._capture)
+            self._callbacks.append(self._capture)
         else:
             self._capture = None
         if settings.profile:
@@ -62,15 +62,15 @@ class Session(Observer):
 
             (folder / "profile").mkdir(parents=True, exist_ok=True)
             self._timer: StepTimer | None = StepTimer(folder / "profile")
-            self._observers.insert(0, self._timer)  # a step is over before the debugger looks at it
+            self._callbacks.insert(0, self._timer)  # a step is over before the debugger looks at it
             if settings.traced_steps:
-                self._observers.append(Trace(folder / "profile", settings.traced_steps))
+                self._callbacks.append(Trace(folder / "profile", settings.traced_steps))
         else:
             self._timer = None
 
-    def observer(self) -> Observer:
+    def callback(self) -> Callback:
         """For the loop: what looks on, this session last."""
-        return Observers([*self._observers, self])
+        return Callbacks([*self._callbacks, self])
 
     def begin(self) -> None:
         """Start the side process."""
@@ -86,7 +86,7 @@ class Session(Observer):
                 "profile": self.settings.profile,
             }
             (self.folder / ORDERS).write_text(json.dumps(orders), encoding="utf-8")
-            self._start("training_code.debugging.watcher", self.folder)
+            self._start("training_code.watching.side_process", self.folder)
             if self.settings.profile:
                 self._start("training_code.profiling.system", self.folder / "profile")
         except OSError as error:

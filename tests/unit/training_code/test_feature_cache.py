@@ -9,8 +9,7 @@ import pytest
 
 from tests.unit.training_code.samples import TINY, load, numbers, train
 from training_code.config import parse
-from training_code.data import feature_cache as features
-from training_code.data import feeds
+from training_code.data import feature_cache
 from training_code.data.stores import FolderStore, S3Store, Stores
 from training_code.job import Job
 from training_code.training.progress import Trained
@@ -20,7 +19,7 @@ FLIPS = {"trainable_from": "layer4", "augment": "flip", "image_size": "32", "epo
 
 def without_features(monkeypatch: pytest.MonkeyPatch, pictures: Path, **hyperparameters: str) -> Trained:
     with monkeypatch.context() as patched:
-        patched.setattr(feeds, "MAX_VIEWS", 0)
+        patched.setattr(feature_cache, "MAX_VARIANTS", 0)
         return train(pictures, None, **hyperparameters)
 
 
@@ -53,7 +52,9 @@ def test_a_second_job_finds_everything_and_decodes_nothing(
     shared = FLIPS | {"feature_cache": str(tmp_path), "epochs": "1"}
     first = train(pictures, None, **shared)
     assert "0 of 2 shards found, 2 to compute" in capsys.readouterr().out
-    monkeypatch.setattr("training_code.data.split.decode", lambda *_: pytest.fail("a picture was decoded"))
+    monkeypatch.setattr(
+        "training_code.data.decoded_images.decode", lambda *_: pytest.fail("a picture was decoded")
+    )
     second = train(pictures, None, **shared, job=Job(tmp_path / "elsewhere", "second"))
     assert "2 of 2 shards found, 0 to compute" in capsys.readouterr().out
     assert numbers(second) == numbers(first)
@@ -105,7 +106,7 @@ def test_two_jobs_at_once_share_the_work(
     monkeypatch.setattr(Stores, "get", late)
     monkeypatch.setattr(FolderStore, "put", lambda *_: pytest.fail("computed though another job had it"))
     monkeypatch.setattr(
-        features.Stores,
+        feature_cache.Stores,
         "put",
         lambda self, name, content: None if name.endswith("json") else pytest.fail(name),
     )
@@ -181,9 +182,9 @@ def test_no_room_for_features_costs_speed_and_not_the_job(
     pictures: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def full(*_: object) -> None:
-        raise features.OutOfMemory("12 frozen features take 1.0 GB")
+        raise feature_cache.OutOfMemory("12 frozen features take 1.0 GB")
 
-    monkeypatch.setattr(features, "Table", full)
+    monkeypatch.setattr(feature_cache, "Table", full)
     assert len(train(pictures, None, **FLIPS).history) == 2
     assert "warning: frozen stages are computed anew in every epoch" in capsys.readouterr().out
 

@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from contract.jobs import DEBUG
-from training_code.debugging.findings import Findings
-from training_code.debugging.settings import Settings
+from training_code.debugging.settings import DebugSettings
 from training_code.errors import StoppedByRule
+from training_code.findings import Findings
 from training_code.stopping import Stopped
-from training_code.training.callback import Observer
+from training_code.training.callback import Callback
 
 if TYPE_CHECKING:
-    from training_code.debugging.session import Session
+    from training_code.watching.session import Session
 
 
 class Watching:
@@ -23,7 +23,7 @@ class Watching:
 
     def __init__(self, session: Session | None) -> None:
         self._session = session
-        self.observer: Observer | None = session.observer() if session else None
+        self.callback: Callback | None = session.callback() if session else None
         self.findings = Findings()
 
     @property
@@ -33,7 +33,7 @@ class Watching:
 
 
 @contextmanager
-def watching(output: Path, settings: Settings, classes: Sequence[str]) -> Iterator[Watching]:
+def watching(output: Path, settings: DebugSettings, classes: Sequence[str]) -> Iterator[Watching]:
     """Watch the training inside the `with`, as the settings say.
 
     Args:
@@ -47,7 +47,7 @@ def watching(output: Path, settings: Settings, classes: Sequence[str]) -> Iterat
     if not settings.debug_rules and not settings.profile:
         yield Watching(None)
         return
-    from training_code.debugging.session import Session
+    from training_code.watching.session import Session
 
     session = Session(output / DEBUG, settings, classes)
     session.begin()

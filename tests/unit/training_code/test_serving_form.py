@@ -14,11 +14,11 @@ import openvino
 import pytest
 import torch
 
+from contract.pictures.transform import Transform
 from tests.unit.training_code.samples import MACHINE, TINY, load, train
 from training_code.config import parse
 from training_code.data.batches import Batches
-from training_code.data.pictures import Transform
-from training_code.evaluation import export, serving_graph
+from training_code.evaluation import serving_form, serving_graph
 from training_code.evaluation.scores import Evaluation, evaluate
 from training_code.job import Job
 from training_code.network.resnet import ResNet, resnet
@@ -59,7 +59,7 @@ def by_torch(network: ResNet, pixels: np.ndarray[Any, np.dtype[np.uint8]]) -> np
 @pytest.mark.parametrize("arch", ["resnet18", "resnet50"])
 def test_the_graph_answers_as_the_network_does(arch: str) -> None:
     network = random_network(arch)
-    compiled = export._compiled(serving_graph.graph(network, TRANSFORM), "f32", 1)
+    compiled = serving_form._compiled(serving_graph.graph(network, TRANSFORM), "f32", 1)
     for pixels in squares(2):
         expected = by_torch(network, pixels)
         assert np.abs(compiled([pixels])[0] - expected).max() < 1e-4 * np.abs(expected).max()
@@ -69,10 +69,10 @@ def test_the_graph_answers_as_the_network_does(arch: str) -> None:
 def test_the_quantised_graph_runs_on_integers_and_answers_nearly_as_the_network_does(arch: str) -> None:
     network = random_network(arch)
     names, observed = serving_graph.observed(network, TRANSFORM)
-    compiled = export._compiled(observed, "f32", 1)
+    compiled = serving_form._compiled(observed, "f32", 1)
     seen = np.array([[float(v) for v in compiled([each]).to_tuple()] for each in squares()])
     ranges = dict(zip(names, zip(seen[:, 0::2].min(0), seen[:, 1::2].max(0), strict=True), strict=True))
-    quantised = export._compiled(serving_graph.graph(network, TRANSFORM, ranges), "int8", 1)
+    quantised = serving_form._compiled(serving_graph.graph(network, TRANSFORM, ranges), "int8", 1)
     for pixels in squares():
         expected = by_torch(network, pixels)
         assert np.abs(quantised([pixels])[0] - expected).max() < 0.1 * np.abs(expected).max()
@@ -92,11 +92,11 @@ def test_a_dead_channel_and_a_dead_layer_do_no_harm() -> None:
         network.layer2[0].bn1.weight.zero_()  # type: ignore[union-attr, operator]
         network.layer2[0].bn1.bias.zero_()  # type: ignore[union-attr, operator]
     names, observed = serving_graph.observed(network, TRANSFORM)
-    compiled = export._compiled(observed, "f32", 1)
+    compiled = serving_form._compiled(observed, "f32", 1)
     values = [float(value) for value in compiled([squares()[0]]).to_tuple()]
     ranges = dict(zip(names, zip(values[0::2], values[1::2], strict=True), strict=True))
     assert (0.0, 0.0) in ranges.values()
-    quantised = export._compiled(serving_graph.graph(network, TRANSFORM, ranges), "int8", 1)
+    quantised = serving_form._compiled(serving_graph.graph(network, TRANSFORM, ranges), "int8", 1)
     assert np.isfinite(quantised([squares()[0]])[0]).all()
 
 
@@ -118,7 +118,7 @@ def result(pictures: Path) -> Result:
 
 
 def write(result: Result, folder: Path, stop: StopSignal | None = None) -> dict[str, Any]:
-    return export.write_serving_form(
+    return serving_form.write(
         folder, result.trained.network, result.train, result.valid, result.reference, stop or StopSignal()
     )
 
@@ -128,7 +128,7 @@ def test_int8_is_written_and_its_numbers_are_told(result: Result, tmp_path: Path
     assert (told["form"], told["precision"]) == ("openvino", "int8")
     (candidate,) = told["candidates"]
     assert candidate["accepted"]
-    assert candidate["drop_points"] <= export.MAX_DROP
+    assert candidate["drop_points"] <= serving_form.MAX_DROP
     quick, slow = candidate["most_within"]
     assert 0 < quick <= slow
     assert candidate["milliseconds"] > 0
@@ -143,15 +143,15 @@ def test_int8_is_written_and_its_numbers_are_told(result: Result, tmp_path: Path
 def test_a_form_that_costs_more_than_half_a_point_is_not_taken(
     result: Result, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    judged = export._judged
+    judged = serving_form._judged
 
-    def worse(precision: str, *rest: Any) -> export.Candidate:
+    def worse(precision: str, *rest: Any) -> serving_form.Candidate:
         candidate = judged(precision, *rest)
         if precision == "int8":
             return dataclasses.replace(candidate, drop_points=0.6, accepted=False)
         return candidate
 
-    monkeypatch.setattr(export, "_judged", worse)
+    monkeypatch.setattr(serving_form, "_judged", worse)
     told = write(result, tmp_path)
     assert told["precision"] == "bf16"
     assert [each["accepted"] for each in told["candidates"]] == [False, True]
@@ -175,9 +175,9 @@ def test_the_limit_is_half_a_point(result: Result) -> None:
         reference = Evaluation(
             loss=0.0, labels=labels, predicted=labels, confidence=labels.float(), classes=2
         )
-        candidate = export._judged("int8", Always(), result.valid, reference, StopSignal())
+        candidate = serving_form._judged("int8", Always(), result.valid, reference, StopSignal())
         assert (candidate.accepted, candidate.accuracy == 1.0) == (accepted, accepted)
-    last = export._judged("f32", Always(), result.valid, reference, StopSignal())
+    last = serving_form._judged("f32", Always(), result.valid, reference, StopSignal())
     assert last.accepted, "the last precision is the network itself"
 
 

@@ -77,7 +77,7 @@ class Candidate:
         }
 
 
-def write_serving_form(
+def write(
     folder: Path, network: ResNet, train: Batches, valid: Batches, reference: Evaluation, stop: StopSignal
 ) -> dict[str, Any]:
     """Write model.xml and model.bin into `folder`, and tell what was done for model.json.
@@ -92,7 +92,7 @@ def write_serving_form(
     """
     start = time.perf_counter()
     try:
-        told = _written(folder, network, train, valid, reference, stop)
+        form = _written(folder, network, train, valid, reference, stop)
     except (Exception, Stopped) as error:  # the model itself is sound, and PyTorch can serve it
         for name in GRAPH:
             with contextlib.suppress(OSError):
@@ -101,8 +101,8 @@ def write_serving_form(
         say(f"no serving form ({reason}): the endpoint will run PyTorch, slower")
         return none_written(reason)
     seconds = round(time.perf_counter() - start, 3)
-    print(f"serving form {told['precision']} written in {seconds:.1f} s", flush=True)
-    return told | {"seconds": seconds}
+    print(f"serving form {form['precision']} written in {seconds:.1f} s", flush=True)
+    return form | {"seconds": seconds}
 
 
 def none_written(reason: str) -> dict[str, Any]:
@@ -147,13 +147,13 @@ def _graph(precision: str, network: ResNet, train: Batches, stop: StopSignal) ->
         return serving_graph.graph(network, train.transform)
     names, observed = serving_graph.observed(network, train.transform)
     request = _compiled(observed, "f32", train.machine.threads).create_infer_request()
-    seen = [
+    extremes = [
         [float(value) for value in request.infer([pixels], share_inputs=True).to_tuple()]
         for pixels in _calibration(train, stop)
     ]
     # The extremes of all pictures, nothing clipped: on CIFAR-10 the means of the pictures' extremes, NNCF's
     # default, moved single probabilities by up to 0.80, these by 0.10.
-    least, greatest = np.array(seen)[:, 0::2].min(0).tolist(), np.array(seen)[:, 1::2].max(0).tolist()
+    least, greatest = np.array(extremes)[:, 0::2].min(0).tolist(), np.array(extremes)[:, 1::2].max(0).tolist()
     ranges = dict(zip(names, zip(least, greatest, strict=True), strict=True))
     return serving_graph.graph(network, train.transform, ranges)
 
@@ -174,11 +174,11 @@ def _calibration(train: Batches, stop: StopSignal) -> Iterator[NDArray[np.uint8]
     """Squares (1, crop, crop, 4) of training pictures, evenly from all classes, as evaluation sees them."""
     split, side = train.split, train.transform.crop
     count = min(CALIBRATION_PICTURES, len(split))
-    margin = (split.squares.side - side) // 2
+    margin = split.images.margin
     # Rows are sorted by class, so even steps through them meet every class.
     for place in torch.linspace(0, len(split) - 1, count).round().long():
         stop.check()
-        square = split.squares.picked(place[None])[:, margin : margin + side, margin : margin + side]
+        square = split.images.pick(place[None])[:, margin : margin + side, margin : margin + side]
         yield _opaque(square)
 
 
@@ -197,7 +197,7 @@ def _judged(
     for place in range(len(split)):
         stop.check()
         start = time.perf_counter()
-        square = _opaque(split.squares.picked(torch.tensor([place])))
+        square = _opaque(split.images.pick(torch.tensor([place])))
         scores = request.infer([square], share_inputs=True)[0]
         found[place] = scores[0].argmax()
         took[place] = (time.perf_counter() - start) * 1000

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from training_code.debugging.rules.rule import Seen, TrainingRule, listed
+from training_code.debugging.rules.rule import TrainingRule, listed
+from training_code.findings import Problem
 
 
 class PoorWeightInitialization(TrainingRule):
@@ -17,7 +18,7 @@ class PoorWeightInitialization(TrainingRule):
     `threshold` either way. Looked at once, before the first step, loaded weights as well as fresh ones.
     """
 
-    def look(self, step: int) -> Seen | None:
+    def look(self, step: int) -> Problem | None:
         spread, expected = self.vector("weight/spread", step), self.vector("weight/he", step)
         ratio = spread / expected
         factor = self.parameters["threshold"]
@@ -28,13 +29,13 @@ class PoorWeightInitialization(TrainingRule):
             return None
         names = self.parameter_names(poor, "weights")
         constant = poor & (spread == 0)
-        said = (
+        moves = (
             "are all the same number, so that all channels learn the same"
             if constant.any()
             else f"spread {ratio[poor].max():.3g} times as wide as He initialisation would have them"
         )
-        return Seen(
-            message=f"the weights of {listed(names)} {said}",
+        return Problem(
+            message=f"the weights of {listed(names)} {moves}",
             change='start from weights = "imagenet", or from fresh ones (weights = "none"): both suit ReLU '
             "networks. If the weights were loaded, look at how that file was made",
             gain=f"{len(names)} of {len(ratio)} layers start where signals neither die nor explode",
@@ -52,13 +53,13 @@ class UnchangedTensor(TrainingRule):
     purpose.
     """
 
-    def look(self, step: int) -> Seen | None:
+    def look(self, step: int) -> Problem | None:
         excess = self.vector("weight/change", step)
         still = np.asarray(self.names["is_weight"]) & (excess <= 0)
         if not still.any():
             return None
         names = self.parameter_names(still)
-        return Seen(
+        return Problem(
             message=f"{listed(names)} did not change for {int(self.parameters['patience'])} saved steps",
             change="raise learning_rate if the loss is still high; if these layers are meant to stay as they "
             "are, freeze them (trainable_from), which makes each step cheaper",
@@ -77,7 +78,7 @@ class WeightUpdateRatio(TrainingRule):
     and norms start at zero and are left out.
     """
 
-    def look(self, step: int) -> Seen | None:
+    def look(self, step: int) -> Problem | None:
         ratio = self.vector("update/ratio", step)
         weights = np.asarray(self.names["is_weight"])
         with np.errstate(invalid="ignore"):
@@ -85,7 +86,7 @@ class WeightUpdateRatio(TrainingRule):
             small = weights & (ratio < self.parameters["small_threshold"])
         if large.any():
             names, most = self.parameter_names(large), np.nan_to_num(ratio[large]).max()
-            return Seen(
+            return Problem(
                 message=f"a single step moves {listed(names)} by {most:.2g} times their size; about 0.001 is "
                 "usual",
                 change="lower learning_rate by ten to a hundred, or let it rise in a warm-up (warmup_epochs)",
@@ -95,7 +96,7 @@ class WeightUpdateRatio(TrainingRule):
             )
         if small[weights].all():
             names = self.parameter_names(small)
-            return Seen(
+            return Problem(
                 message=f"a step moves no weight by more than {ratio[small].max():.1e} of its size",
                 change="raise learning_rate; look at whether the gradients reach the weights at all",
                 gain="weights that move: steps of about 0.001 of their size are usual",

@@ -4,7 +4,7 @@ Started by `session` with a folder; reads watch.json there, writes findings.json
 so that the training does not wait for it, and without torch, which smdebug would import for nothing. It
 ends when the training process is gone, or has written the file `done`, after one last look.
 
-Run as `python -m training_code.debugging.watcher FOLDER`.
+Run as `python -m training_code.watching.side_process FOLDER`.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ import time
 from pathlib import Path
 from typing import Any, Final
 
-from training_code.debugging.findings import Findings
+from training_code.findings import Findings
 from training_code.profiling import operators
-from training_code.profiling.evaluation import ProfileRules
-from training_code.profiling.files import DONE
+from training_code.profiling.file_names import DONE
+from training_code.profiling.rule_runner import ProfileRules
 
 ORDERS: Final = "watch.json"
 _SECONDS_BETWEEN_LOOKS: Final = 1.0
@@ -52,9 +52,9 @@ def _tensor_rules(folder: Path, orders: dict[str, Any], findings: Findings) -> A
         return None
     # smdebug imports torch where it finds it, and needs it for nothing that is done here.
     sys.modules.setdefault("torch", None)  # type: ignore[arg-type]
-    from training_code.debugging.evaluation import Evaluation
+    from training_code.debugging.rule_runner import RuleRunner
 
-    return Evaluation(folder, orders["debug_rules"], findings)
+    return RuleRunner(folder, orders["debug_rules"], findings)
 
 
 def main(arguments: list[str]) -> int:
