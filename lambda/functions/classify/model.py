@@ -14,7 +14,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from functions.classify.absence import why_absent
-from functions.classify.refusal import starting
+from functions.classify.api_error import starting
 from functions.common.clients import client, error_code
 from functions.common.environment import ClassifySettings
 
@@ -27,7 +27,7 @@ def describe(settings: ClassifySettings) -> str:
     """The answer of GET /model as JSON.
 
     Raises:
-        Refusal: 503 NoModelYet, Asleep or EndpointStarting.
+        ApiError: 503 NoModelYet, Asleep or EndpointStarting.
     """
     global _kept
     if _kept is not None and time.monotonic() - _kept[0] < KEPT_SECONDS:
