@@ -26,7 +26,7 @@ BATCH = 4
 """Squares of a full batch; eight are no quicker."""
 
 
-class Together:
+class DynamicBatcher:
     """A few threads that compute the squares of any number of callers.
 
     Args:
