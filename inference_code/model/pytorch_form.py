@@ -153,23 +153,23 @@ class _Captured:
     def __call__(self, x: Tensor) -> Tensor:
         if x.shape not in self._graphs:
             self._graphs[x.shape] = self._captured(x)
-        graph, taken, given = self._graphs[x.shape]
-        taken.copy_(x)
+        graph, inputs, outputs = self._graphs[x.shape]
+        inputs.copy_(x)
         graph.replay()
-        return given
+        return outputs
 
     def _captured(self, x: Tensor) -> tuple[torch.cuda.CUDAGraph, Tensor, Tensor]:
-        taken = x.clone()
+        inputs = x.clone()
         beside = torch.cuda.Stream()  # type: ignore[no-untyped-call]
         beside.wait_stream(torch.cuda.current_stream())
         with torch.cuda.stream(beside):  # first runs choose kernels and make room, which no capture may do
             for _ in range(3):
-                self._forward(taken)
+                self._forward(inputs)
         torch.cuda.current_stream().wait_stream(beside)
         graph = torch.cuda.CUDAGraph()
         with torch.cuda.graph(graph):
-            given = self._forward(taken)
-        return graph, taken, given
+            outputs = self._forward(inputs)
+        return graph, inputs, outputs
 
 
 class _Folded:

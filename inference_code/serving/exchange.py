@@ -132,7 +132,7 @@ class Exchange:
             return  # the client left or its time was over, and nothing is begun yet
         self._begun = time.perf_counter()
         self._query = inference.input_fn(picture, self._headers.get("Content-Type"), self)
-        alone = self._admission.taken <= 1
+        alone = self._admission.admitted <= 1
         scores = self._model.scores(self._query, alone)
         scores.add_done_callback(partial(self._guarded, self._answer))
 

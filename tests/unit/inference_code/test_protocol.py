@@ -261,7 +261,7 @@ def test_idle_connections_make_room_for_new_ones_and_those_in_work_stay(
         with ExitStack() as stack:
             working = stack.enter_context(running.connect())
             working.sendall(WHOLE)
-            until(lambda: running.serving.admission.taken == 1)
+            until(lambda: running.serving.admission.admitted == 1)
             idle = [stack.enter_context(running.connect()) for _ in range(60)]
             assert running.say(PING + b"\r\n")[0][0] == 200
             assert idle[0].recv(1) == b""
@@ -284,7 +284,7 @@ def test_slow_bodies_take_no_place_from_those_who_send_theirs(running: Running) 
         statuses = [answers(received(connection, 0.001))[0][0] for connection in slow]
         assert set(statuses) <= {200, 503}
         assert statuses.count(200) >= 1
-    until(lambda: running.serving.admission.taken == 0)
+    until(lambda: running.serving.admission.admitted == 0)
 
 
 def test_of_slow_bodies_the_oldest_is_given_up_when_they_hold_too_much(

@@ -187,7 +187,7 @@ def test_a_request_whose_time_is_over_gives_its_place_back_when_its_worker_is_do
         assert error(await client.post("/invocations", **PICTURE)) == (504, "Timeout")
         assert error(await client.post("/invocations", **PICTURE)) == (503, "Overloaded")
         model.go.set()
-        while serving.admission.taken:
+        while serving.admission.admitted:
             await asyncio.sleep(0.01)
         assert (await client.post("/invocations", **PICTURE)).status_code == 200
 
@@ -250,7 +250,7 @@ def test_nobody_waits_for_the_network_and_what_waits_for_it_keeps_its_place() ->
         for scores in model.coming:
             scores.set_result(np.zeros(3, np.float32))
         assert [answer.status_code for answer in await asyncio.gather(*waiting)] == [200, 200, 200]
-        assert serving.admission.taken == 0
+        assert serving.admission.admitted == 0
 
     talk(serving, conversation)
 
@@ -263,7 +263,7 @@ def test_a_request_whose_time_is_over_before_its_turn_is_not_begun() -> None:
         both = [asyncio.create_task(client.post("/invocations", **PICTURE)) for _ in range(2)]
         assert [error(answer) for answer in await asyncio.gather(*both)] == [(504, "Timeout")] * 2
         model.go.set()
-        while serving.admission.taken:
+        while serving.admission.admitted:
             await asyncio.sleep(0.01)
         assert (await client.post("/invocations", **PICTURE)).status_code == 200
 
