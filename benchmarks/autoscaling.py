@@ -26,7 +26,8 @@ from contract.prices import HOSTING, SERVERLESS_USD_PER_GB_SECOND, hourly_usd
 
 INSTANCE_TYPE = "ml.c7i.large"
 CORES = 2  # of INSTANCE_TYPE
-# inference_code/serve.py: six requests a core are worked on, of which one is computed, and 64 wait for that.
+# inference_code/serving/settings.py: six requests a core are worked on, of which one is computed, and 64
+# wait for that.
 QUEUE = 64 + 5 * CORES
 DAY = 24 * 3600
 HOUR = 3600

@@ -26,7 +26,7 @@ WINDOW_SECONDS, SETTLE_SECONDS = 4.0, 2.0
 def seconds_per_picture(cores: int) -> float:
     """Seconds of one of `cores` cores for each picture that sixteen clients at a time have answered.
 
-    The server is inference_code/serve.py with what training writes for a ResNet-18 at 224 pixels (int8), so
+    The server is inference_code with what training writes for a ResNet-18 at 224 pixels (int8), so
     all it does under load is in it: HTTP, decoding, pictures computed together. The clients share its cores
     (0.1 to 0.2 ms a picture).
     """

@@ -81,7 +81,7 @@ def _hyperparameters() -> Parser:
 
 
 def _api_request() -> Parser:
-    proxy, refusal = _import("functions.classify.proxy", "functions.classify.refusal")
+    proxy, errors = _import("functions.classify.proxy", "functions.classify.api_error")
 
     def parse(data: bytes) -> None:
         event = {
@@ -90,14 +90,14 @@ def _api_request() -> Parser:
             "headers": {"content-type": _text(data[:60])},
             "queryStringParameters": {"top_k": _text(data[-8:])},
         }
-        with contextlib.suppress(refusal.Refusal):
+        with contextlib.suppress(errors.ApiError):
             proxy.picture(event, 100_000)
 
     return parse
 
 
 def _artifact() -> Parser:
-    (artifact,) = _import("artifact")
+    (artifact,) = _import("inference_code.model.artifact")
     folder = Path(os.environ["FUZZ_SCRATCH"])
 
     def parse(data: bytes) -> None:
@@ -112,10 +112,10 @@ def _artifact() -> Parser:
 
 
 def _picture() -> Parser:
-    picture, refusal = _import("picture", "refusal")
+    picture, errors = _import("inference_code.picture", "inference_code.api_error")
 
     def parse(data: bytes) -> None:
-        with contextlib.suppress(refusal.Refusal):
+        with contextlib.suppress(errors.ApiError):
             picture.read(data).decoded(64)
 
     return parse

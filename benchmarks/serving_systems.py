@@ -92,7 +92,7 @@ def _ours_with(environment: Mapping[str, str]) -> Callable[[Path, Path, int], La
     def launch(model: Path, scratch: Path, port: int) -> Launch:
         (scratch / "model").symlink_to(model)
         return Launch(
-            [sys.executable, "-m", "inference_code.serve", "serve"],
+            [sys.executable, "-m", "inference_code", "serve"],
             Target(port, "/invocations"),
             {
                 "SAGEMAKER_BASE_DIR": str(scratch),
@@ -181,7 +181,7 @@ def _java() -> None:
         raise CannotRun("it is a Java server, and there is no java on this machine (version 17 will do)")
 
 
-OURS: Final = System("ours", "inference_code/serve.py, the serving form of the artifact", _ours)
+OURS: Final = System("ours", "inference_code, the serving form of the artifact", _ours)
 REFERENCE: Final = System(
     "ours, PyTorch", "the same server with SERVE_FORM=pytorch", _ours_with({"SERVE_FORM": "pytorch"})
 )

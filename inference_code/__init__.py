@@ -1,1 +1,1 @@
-"""What runs inside an endpoint: the server, SageMaker's four functions, and the network's two forms."""
+"""What runs inside an endpoint: the server, SageMaker's four functions, and the model behind them."""

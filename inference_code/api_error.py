@@ -1,6 +1,6 @@
-"""What the container says no with.
+"""The error that a request is answered with.
 
-Every reason for not answering a request is a `Refusal`: an HTTP status, a stable code for programs and a
+Every reason for not answering a request is an `ApiError`: an HTTP status, a stable code for programs and a
 message for people which says what is wrong and what to do. Under AWS's inference toolkit a refusal is also
 one of the toolkit's own errors, so that it keeps its status there instead of turning into a 500.
 """
@@ -21,7 +21,7 @@ else:
         Base = Exception
 
 
-class Refusal(Base):
+class ApiError(Base):
     """A request that gets no prediction.
 
     Args:

@@ -1,8 +1,8 @@
 """SageMaker's four functions: load the model, read a request, predict, write the answer.
 
 AWS's own inference toolkit runs them in this order when a copy of this file lies in the folder `code/` of a
-model archive, beside the packages `inference_code` and `contract`. So does `serve.py`, but with the two
-halves of `predict_fn` apart, so that none of its threads waits for the network.
+model archive, beside the packages `inference_code` and `contract`. So does `serving/exchange.py`, but with
+the two halves of `predict_fn` apart, so that none of its threads waits for the network.
 Both hand in a `context` with the request's headers, where `top_k` comes from.
 https://github.com/aws/sagemaker-inference-toolkit
 """
@@ -23,15 +23,16 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from inference_code import artifact, picture
-from inference_code.api_error import Refusal
-from inference_code.artifact import Artifact, BadArtifact
+from inference_code import picture
+from inference_code.api_error import ApiError
 from inference_code.environment import whole
+from inference_code.model import artifact
+from inference_code.model.artifact import Artifact, BadArtifact
 from inference_code.picture import Encoded
 
 if TYPE_CHECKING:
-    from inference_code import graph
-    from inference_code.dynamic_batcher import Scores
+    from inference_code.model import openvino_form
+    from inference_code.model.dynamic_batcher import Scores
 
 log = logging.getLogger("inference")
 
@@ -82,7 +83,7 @@ class Classifier:
         them. A request that is `alone` may use all cores.
 
         Raises:
-            Refusal: the picture cannot be decoded.
+            ApiError: the picture cannot be decoded.
         """
         pixels = picture.pixels(query.picture, self._transform)
         query.decoded_at = time.perf_counter()
@@ -128,7 +129,7 @@ def softmax(scores: NDArray[np.float32]) -> NDArray[np.float64]:
     return shares
 
 
-def _network(source: Artifact) -> graph.Network:
+def _network(source: Artifact) -> openvino_form.Network:
     """The fastest form of the model that artifact and image both have.
 
     What is imported here takes most of the start-up, so it is imported where it is used.
@@ -137,19 +138,19 @@ def _network(source: Artifact) -> graph.Network:
         BadArtifact: there is no such form, or it is damaged.
     """
     if source.graph is not None and FORM != "pytorch" and _installed("openvino"):
-        from inference_code import graph
+        from inference_code.model import openvino_form
 
         log.info("form", extra={"fields": {"form": "openvino", "precision": source.graph.precision}})
-        return graph.load(source, source.graph)
+        return openvino_form.load(source, source.graph)
     if not _installed("torch"):
         raise BadArtifact(
             "The artifact has no serving form (model.json says why), and this image has no PyTorch to do "
             "without: train the model again, or build the image with --build-arg WITH_TORCH=1."
         )
-    from inference_code import network
+    from inference_code.model import pytorch_form
 
     log.info("form", extra={"fields": {"form": "pytorch"}})
-    return network.load(source)
+    return pytorch_form.load(source)
 
 
 def _installed(package: str) -> bool:
@@ -179,11 +180,10 @@ def input_fn(body: bytes, content_type: str | None, context: Context | None = No
         context: with the header `X-Amzn-SageMaker-Custom-Attributes: top_k=3`, how many classes to name.
 
     Raises:
-        Refusal: 415 UnsupportedMediaType, 413 PayloadTooLarge, 400 InvalidTopK, those of `picture.read`.
+        ApiError: 415 UnsupportedMediaType, 413 PayloadTooLarge, 400 InvalidTopK, those of `picture.read`.
     """
     _check_content_type(content_type)
-    if len(body) > MAX_IMAGE_BYTES:
-        raise too_large(len(body))
+    check_size(len(body))
     top_k = _top_k(context.get_request_header(0, CUSTOM_ATTRIBUTES) if context else None)
     return Query(picture.read(body), top_k)
 
@@ -192,7 +192,7 @@ def predict_fn(query: Query, model: Classifier, context: Context | None = None) 
     """The most probable classes of the picture, most probable first.
 
     Raises:
-        Refusal: the picture cannot be decoded.
+        ApiError: the picture cannot be decoded.
     """
     return model.prediction(query, model.scores(query).result())
 
@@ -204,10 +204,16 @@ def output_fn(
     return json.dumps(prediction, ensure_ascii=False), JSON
 
 
-def too_large(size: int | None) -> Refusal:
-    """The refusal of a body of `size` bytes, or of one that grew past the limit."""
-    what = "The body is too large" if size is None else f"The body has {size:,} bytes"
-    return Refusal(
+def check_size(size: int, *, whole: bool = True) -> None:
+    """Whether a body of so many bytes is taken, or one that is not `whole` yet and has so many by now.
+
+    Raises:
+        ApiError: 413 PayloadTooLarge.
+    """
+    if size <= MAX_IMAGE_BYTES:
+        return
+    what = f"The body has {size:,} bytes" if whole else "The body is too large"
+    raise ApiError(
         HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
         "PayloadTooLarge",
         f"{what}; at most {MAX_IMAGE_BYTES:,} bytes are taken. Scale the picture down: "
@@ -220,7 +226,7 @@ def _check_content_type(content_type: str | None) -> None:
     if kind.startswith("image/") or kind in RAW_BYTES:
         return
     hint = " Not as a form: curl needs --data-binary and this header." if "form" in kind else ""
-    raise Refusal(
+    raise ApiError(
         HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
         "UnsupportedMediaType",
         f"The content type {kind!r} is not taken. Send the bytes of the picture with Content-Type "
@@ -233,7 +239,7 @@ def _top_k(attributes: str | None) -> int:
     if match is None:
         return TOP_K
     if not re.fullmatch(r"[0-9]{1,4}", match[1]) or not 1 <= int(match[1]) <= MOST_TOP_K:
-        raise Refusal(
+        raise ApiError(
             HTTPStatus.BAD_REQUEST,
             "InvalidTopK",
             f"top_k={match[1][:20]!r} is not a whole number from 1 to {MOST_TOP_K}.",

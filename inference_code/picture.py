@@ -16,7 +16,7 @@ from PIL import Image
 from contract.pictures import file as image_file
 from contract.pictures.parts import MAX_PIXELS, Problem, UndecodablePicture
 from contract.pictures.transform import Pixels, Transform
-from inference_code.api_error import Refusal
+from inference_code.api_error import ApiError
 
 # What people send by mistake, by the first bytes of it, and what to tell them.
 MISTAKES: tuple[tuple[bytes, str], ...] = (
@@ -46,7 +46,7 @@ def read(body: bytes) -> Encoded:
         body: the bytes of a JPEG, PNG, WebP, BMP, GIF, TIFF or MPO file.
 
     Raises:
-        Refusal: EmptyBody, UnsupportedImage, TruncatedImage or TooManyPixels, each with status 400.
+        ApiError: EmptyBody, UnsupportedImage, TruncatedImage or TooManyPixels, each with status 400.
     """
     if not body:
         raise _bad("EmptyBody", "The request has no body. Send the bytes of one picture as the body.")
@@ -71,7 +71,7 @@ class Encoded:
         """The first frame, upright, as RGB: see `image_file.EncodedPicture.decoded`.
 
         Raises:
-            Refusal: UnsupportedImage or TruncatedImage, each with status 400.
+            ApiError: UnsupportedImage or TruncatedImage, each with status 400.
         """
         with _refusing(self._body):
             return self._picture.decoded(enough)
@@ -99,11 +99,11 @@ def pixels(picture: Encoded, transform: Transform) -> Pixels:
     return np.asarray(square)
 
 
-def _bad(code: str, message: str) -> Refusal:
-    return Refusal(HTTPStatus.BAD_REQUEST, code, message)
+def _bad(code: str, message: str) -> ApiError:
+    return ApiError(HTTPStatus.BAD_REQUEST, code, message)
 
 
-def _refusal(body: bytes, error: UndecodablePicture) -> Refusal:
+def _refusal(body: bytes, error: UndecodablePicture) -> ApiError:
     if error.problem is Problem.TOO_LARGE:
         most = f"At most {MAX_PIXELS:,} are taken: scale it down and send it again."
         return _bad("TooManyPixels", f"The picture {error}. {most}")

@@ -128,4 +128,4 @@ def check_confinement(container: Container) -> None:
         written = ["sh", "-c", f"touch {folder}/x 2>/dev/null && echo written || echo refused"]
         assert container.inside(*written).strip() == "refused", folder
     # Everything is compiled: an image that cannot write would compile it again at each start.
-    assert "serve.cpython" in container.inside("ls", "/opt/program/inference_code/__pycache__")
+    assert "__main__.cpython" in container.inside("ls", "/opt/program/inference_code/__pycache__")

@@ -6,7 +6,7 @@ import json
 import time
 
 from contract.environment import ClassifyEnvironment
-from functions.classify.refusal import Refusal, asleep, no_model_yet, starting
+from functions.classify.api_error import ApiError, asleep, no_model_yet, starting
 from functions.common import champion, logs
 from functions.common.clients import client
 
@@ -16,8 +16,8 @@ WAKE_PAUSE = 15.0
 _woken: float | None = None
 
 
-def why_absent(settings: ClassifyEnvironment, *, wake: bool) -> Refusal:
-    """The refusal for a request that finds no endpoint.
+def why_absent(settings: ClassifyEnvironment, *, wake: bool) -> ApiError:
+    """The error for a request that finds no endpoint.
 
     Args:
         wake: whether the request is one for the model, which wakes it if it sleeps.

@@ -21,8 +21,8 @@ from botocore.exceptions import (
 
 from contract.environment import ClassifyEnvironment
 from functions.classify.absence import why_absent
+from functions.classify.api_error import ApiError, broken, busy, slow_down, starting, timeout, waking
 from functions.classify.proxy import Picture
-from functions.classify.refusal import Refusal, broken, busy, slow_down, starting, timeout, waking
 from functions.common import logs, sentences
 from functions.common.clients import client, error_code, error_message
 
@@ -44,7 +44,7 @@ def classify(settings: ClassifyEnvironment, picture: Picture) -> str:
     """The container's JSON answer for a picture.
 
     Raises:
-        Refusal: there is none, and why.
+        ApiError: there is none, and why.
     """
     attributes = {"CustomAttributes": f"top_k={picture.top_k}"} if picture.top_k else {}
     component = settings.inference_component
@@ -80,7 +80,7 @@ def _invoke(request: dict[str, Any]) -> dict[str, Any]:
 
 
 def _meaning(error: ClientError, settings: ClassifyEnvironment) -> Exception:
-    """The refusal that a failed call means, or the error itself when the deployment is at fault."""
+    """The API's error that a failed call means, or the error itself when the deployment is at fault."""
     code = error_code(error)
     if code == "ModelError":
         return _of_container(error.response)
@@ -94,7 +94,7 @@ def _meaning(error: ClientError, settings: ClassifyEnvironment) -> Exception:
     return cast(Exception, error)
 
 
-def _of_container(response: Any) -> Refusal:
+def _of_container(response: Any) -> ApiError:
     """What the container answered, passed on; SageMaker reports its own timeout as status 0."""
     status = int(response.get("OriginalStatusCode", 0))
     text = str(response.get("OriginalMessage", ""))
@@ -107,10 +107,10 @@ def _of_container(response: Any) -> Refusal:
     if status not in _PASSED_ON:
         logs.warning("the container failed", status=status, code=code, text=message[:500])
         return broken()
-    return Refusal(status, code, message, retry_after=2 if status in (429, 503) else None)
+    return ApiError(status, code, message, retry_after=2 if status in (429, 503) else None)
 
 
-def _not_serving(settings: ClassifyEnvironment) -> Refusal:
+def _not_serving(settings: ClassifyEnvironment) -> ApiError:
     """InvokeEndpoint says "not found" of an endpoint that is missing and of one that is not up yet."""
     try:
         status = client("sagemaker").describe_endpoint(EndpointName=settings.endpoint_name)["EndpointStatus"]
@@ -119,7 +119,7 @@ def _not_serving(settings: ClassifyEnvironment) -> Refusal:
         return why_absent(settings, wake=True)
     logs.info("endpoint does not serve", status=status)
     if status == "Failed":
-        return Refusal(503, "EndpointFailed", "The endpoint failed to start; classifier status says why.")
+        return ApiError(503, "EndpointFailed", "The endpoint failed to start; classifier status says why.")
     if status == "Deleting":
         return why_absent(settings, wake=True)
     return starting()

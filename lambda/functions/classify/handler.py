@@ -9,7 +9,7 @@ from typing import Any
 
 from contract.environment import ClassifyEnvironment
 from functions.classify import endpoint, model, page, proxy
-from functions.classify.refusal import Refusal
+from functions.classify.api_error import ApiError
 from functions.common import logs
 
 
@@ -25,13 +25,13 @@ def handler(event: dict[str, Any], context: Any) -> proxy.Answer:
         settings = ClassifyEnvironment.read()
         origin = settings.allowed_origin
         answer = _route(event, settings)
-    except Refusal as refusal:
-        logs.info("refused", code=refusal.code, reason=refusal.message)
-        answer = proxy.refused(refusal, request_id)
+    except ApiError as error:
+        logs.info("refused", code=error.code, reason=error.message)
+        answer = proxy.refused(error, request_id)
     except Exception:
         logs.exception("classify failed")
         text = "Something is wrong on our side. Try again; if it stays, tell us the request id."
-        answer = proxy.refused(Refusal(500, "InternalError", text), request_id)
+        answer = proxy.refused(ApiError(500, "InternalError", text), request_id)
     if origin:
         answer["headers"]["Access-Control-Allow-Origin"] = origin
     logs.info("answered", status=answer["statusCode"], seconds=round(time.monotonic() - began, 4))
@@ -50,6 +50,6 @@ def _route(event: dict[str, Any], settings: ClassifyEnvironment) -> proxy.Answer
             headers = {"Content-Security-Policy": page.policy(html), "Referrer-Policy": "no-referrer"}
             return proxy.ok(html, "text/html; charset=utf-8", **headers)
         case other:
-            raise Refusal(
+            raise ApiError(
                 404, "NotFound", f"There is no {other} here, but POST /classify, GET /model and GET /."
             )

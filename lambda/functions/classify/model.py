@@ -15,7 +15,7 @@ from botocore.exceptions import ClientError
 
 from contract.environment import ClassifyEnvironment
 from functions.classify.absence import why_absent
-from functions.classify.refusal import starting
+from functions.classify.api_error import starting
 from functions.common.clients import client, error_code
 
 KEPT_SECONDS = 15.0
@@ -27,7 +27,7 @@ def describe(settings: ClassifyEnvironment) -> str:
     """The answer of GET /model as JSON.
 
     Raises:
-        Refusal: 503 NoModelYet, Asleep or EndpointStarting.
+        ApiError: 503 NoModelYet, Asleep or EndpointStarting.
     """
     global _kept
     if _kept is not None and time.monotonic() - _kept[0] < KEPT_SECONDS:

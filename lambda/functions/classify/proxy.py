@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from functions.classify.refusal import Refusal
+from functions.classify.api_error import ApiError
 
 Answer = dict[str, Any]
 
@@ -49,17 +49,17 @@ def picture(event: Mapping[str, Any], max_bytes: int) -> Picture:
     """The picture in a request.
 
     Raises:
-        Refusal: 400 EmptyBody, InvalidBody or InvalidTopK, 413 PayloadTooLarge, 415 UnsupportedMediaType.
+        ApiError: 400 EmptyBody, InvalidBody or InvalidTopK, 413 PayloadTooLarge, 415 UnsupportedMediaType.
     """
     content_type = _content_type(event)
     top_k = str(_object(event, "queryStringParameters").get("top_k", ""))
     if top_k and not _TOP_K.fullmatch(top_k):
-        raise Refusal(
+        raise ApiError(
             400, "InvalidTopK", f"top_k = {top_k[:20]!r} is not a whole number; leave it out to get 5."
         )
     body = _body(event, max_bytes)
     if not body:
-        raise Refusal(400, "EmptyBody", "The request has no body. Send the bytes of one picture.")
+        raise ApiError(400, "EmptyBody", "The request has no body. Send the bytes of one picture.")
     return Picture(body=body, content_type=content_type, top_k=top_k)
 
 
@@ -68,11 +68,11 @@ def ok(body: str, content_type: str = "application/json", **headers: str) -> Ans
     return _answer(200, body, content_type, headers)
 
 
-def refused(refusal: Refusal, request: str) -> Answer:
+def refused(error: ApiError, request: str) -> Answer:
     """The error's answer, in the one form that all errors of the API have."""
-    body = {"error": {"code": refusal.code, "message": refusal.message}, "request_id": request}
-    headers = {"Retry-After": str(refusal.retry_after)} if refusal.retry_after is not None else {}
-    return _answer(refusal.status, json.dumps(body, ensure_ascii=False), "application/json", headers)
+    body = {"error": {"code": error.code, "message": error.message}, "request_id": request}
+    headers = {"Retry-After": str(error.retry_after)} if error.retry_after is not None else {}
+    return _answer(error.status, json.dumps(body, ensure_ascii=False), "application/json", headers)
 
 
 def _answer(status: int, body: str, content_type: str, headers: Mapping[str, str]) -> Answer:
@@ -105,7 +105,7 @@ def _content_type(event: Mapping[str, Any]) -> str:
     if kind in _UNTYPED:
         return "application/octet-stream"
     hint = " A form's upload is not taken apart here." if kind.startswith("multipart/") else ""
-    raise Refusal(
+    raise ApiError(
         415,
         "UnsupportedMediaType",
         f"The content type {kind[:60]!r} is not taken.{hint} Send the picture's bytes as the body, with "
@@ -125,14 +125,14 @@ def _body(event: Mapping[str, Any], max_bytes: int) -> bytes:
     try:
         body = base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError) as error:
-        raise Refusal(400, "InvalidBody", f"The body could not be read: {error}. Send it again.") from None
+        raise ApiError(400, "InvalidBody", f"The body could not be read: {error}. Send it again.") from None
     if len(body) > max_bytes:
         raise _too_large(len(body), max_bytes)
     return body
 
 
-def _too_large(size: int, max_bytes: int) -> Refusal:
-    return Refusal(
+def _too_large(size: int, max_bytes: int) -> ApiError:
+    return ApiError(
         413,
         "PayloadTooLarge",
         f"The picture has {size / 1e6:.1f} MB; at most {max_bytes / 1e6:.1f} MB are taken. Send a "

@@ -25,7 +25,7 @@ from tests.unit.inference_code.artifacts import CLASSES, add_graph, write_artifa
 from tests.unit.inference_code.odd_pictures import made_slow
 from tests.unit.inference_code.pictures import encoded, no_pictures, scene, sound_pictures
 
-SERVE = [sys.executable, "-m", "inference_code.serve", "serve"]
+SERVE = [sys.executable, "-m", "inference_code", "serve"]
 JPEG = encoded(scene((500, 375)), "JPEG")
 CLIENTS = 8
 

@@ -8,7 +8,7 @@ import pytest
 
 from benchmarks import autoscaling
 from benchmarks.autoscaling_model import INVOCATIONS, LAUNCH_SECONDS, Instance, Scaling, simulate
-from inference_code import serve
+from inference_code.serving import settings
 
 INSTANCE = Instance(workers=2, seconds=0.02, queue=64)  # a hundred requests a second
 ALONE = Scaling(name="alone", target=None)
@@ -49,9 +49,9 @@ def test_what_is_no_longer_needed_is_given_up() -> None:
 
 def test_the_instance_lets_as_many_wait_as_the_real_server(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("SERVE_QUEUE", raising=False)
-    monkeypatch.setattr(serve.os, "sched_getaffinity", lambda _: range(autoscaling.CORES))
-    settings = serve.Settings.from_environment()
-    assert settings.in_work + settings.queue == autoscaling.CORES + autoscaling.QUEUE
+    monkeypatch.setattr(settings.os, "sched_getaffinity", lambda _: range(autoscaling.CORES))
+    chosen = settings.Settings.from_environment()
+    assert chosen.in_work + chosen.queue == autoscaling.CORES + autoscaling.QUEUE
 
 
 def test_the_service_time_of_another_machine_can_be_given(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from inference_code import artifact
-from inference_code.artifact import BadArtifact
+from inference_code.model import artifact
+from inference_code.model.artifact import BadArtifact
 from tests.unit.inference_code.artifacts import CLASSES, DESCRIPTION
 
 

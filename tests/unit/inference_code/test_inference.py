@@ -18,9 +18,8 @@ from safetensors.torch import load_file, save_file
 
 import contract
 import inference_code
-from inference_code import api_error as refusal
-from inference_code import inference
-from inference_code.api_error import Refusal
+from inference_code import api_error, inference
+from inference_code.api_error import ApiError
 from inference_code.inference import Classifier
 from tests.unit.inference_code.artifacts import CLASSES, DESCRIPTION
 from tests.unit.inference_code.pictures import answered, encoded, scene
@@ -97,7 +96,7 @@ def test_the_number_of_classes_comes_from_the_custom_attributes(attributes: str 
 
 @pytest.mark.parametrize("value", ["0", "-1", "1001", "three", "", "1.5", "٣", "99999999999"])
 def test_a_number_of_classes_that_is_none_is_refused(value: str) -> None:
-    with pytest.raises(Refusal, match="InvalidTopK") as refused:
+    with pytest.raises(ApiError, match="InvalidTopK") as refused:
         inference.input_fn(JPEG, "image/jpeg", Context(f"top_k={value}"))
     assert refused.value.status == 400
 
@@ -119,14 +118,14 @@ def test_the_bytes_decide_the_format_whatever_picture_type_is_named(content_type
     ["application/json", "text/csv", "multipart/form-data; boundary=x", "application/x-www-form-urlencoded"],
 )
 def test_another_content_type_is_refused(content_type: str) -> None:
-    with pytest.raises(Refusal, match="UnsupportedMediaType") as refused:
+    with pytest.raises(ApiError, match="UnsupportedMediaType") as refused:
         inference.input_fn(JPEG, content_type)
     assert refused.value.status == 415
 
 
 def test_a_body_above_the_limit_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(inference, "MAX_IMAGE_BYTES", len(JPEG) - 1)
-    with pytest.raises(Refusal, match="PayloadTooLarge") as refused:
+    with pytest.raises(ApiError, match="PayloadTooLarge") as refused:
         inference.input_fn(JPEG, "image/jpeg")
     assert refused.value.status == 413
     monkeypatch.setattr(inference, "MAX_IMAGE_BYTES", len(JPEG))
@@ -183,12 +182,12 @@ def test_under_the_toolkit_a_refusal_is_the_toolkits_own_error(monkeypatch: pyte
     errors.BaseInferenceToolkitError = ToolkitError  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "sagemaker_inference", types.ModuleType("sagemaker_inference"))
     monkeypatch.setitem(sys.modules, "sagemaker_inference.errors", errors)
-    specification = importlib.util.spec_from_file_location("refusal_there", refusal.__file__)
+    specification = importlib.util.spec_from_file_location("api_error_there", api_error.__file__)
     assert specification
     assert specification.loader
     there = importlib.util.module_from_spec(specification)
     specification.loader.exec_module(there)
-    error = there.Refusal(refusal.HTTPStatus.BAD_REQUEST, "EmptyBody", "Nothing was sent.")
+    error = there.ApiError(api_error.HTTPStatus.BAD_REQUEST, "EmptyBody", "Nothing was sent.")
     assert isinstance(error, ToolkitError)
     assert (error.status_code, error.phrase, error.message) == (400, "EmptyBody", "Nothing was sent.")
 

@@ -48,7 +48,7 @@ def seen_in_training(content: bytes, enough: int | None = None) -> Image.Image |
 def seen_in_serving(content: bytes) -> Image.Image | None:
     try:
         return serving.read(content).decoded()
-    except serving.Refusal:
+    except serving.ApiError:
         return None
 
 
@@ -113,7 +113,7 @@ def test_a_file_made_to_be_slow_is_refused_by_all(name: str, judged: Judge) -> N
 @pytest.mark.parametrize("name", ["tiff of 750,000 strips", "jpeg drawn in many empty scans"])
 def test_a_file_made_to_be_slow_never_reaches_pillow(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Image, "open", lambda *_, **__: pytest.fail("Pillow reads it"))
-    with pytest.raises(serving.Refusal, match=r"strips|scans"):
+    with pytest.raises(serving.ApiError, match=r"strips|scans"):
         serving.read(SLOW[name]())
 
 

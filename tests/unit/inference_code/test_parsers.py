@@ -10,11 +10,12 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from inference_code import artifact, environment, inference
-from inference_code.api_error import Refusal
-from inference_code.artifact import BadArtifact
+from inference_code import environment, inference
+from inference_code.api_error import ApiError
 from inference_code.environment import BadSetting
-from inference_code.serve import Settings
+from inference_code.model import artifact
+from inference_code.model.artifact import BadArtifact
+from inference_code.serving.settings import Settings
 from tests.unit.anything import DEEP, LONG, changed, json_values, refusal, texts
 from tests.unit.inference_code.artifacts import CLASSES, DESCRIPTION
 
@@ -78,7 +79,7 @@ def test_the_largest_picture_is_a_whole_number_or_the_variable_is_named(text: st
 
 @given(texts("top_k=3", "top_k=", "top_k=0", "top_k=1001", f"top_k={LONG}", "a=1,top_k=٣"))
 def test_any_custom_attributes_say_how_many_or_are_refused(text: str) -> None:
-    said = refusal(Refusal, inference._top_k, text)
+    said = refusal(ApiError, inference._top_k, text)
     assert not said or "InvalidTopK" in said
 
 
@@ -93,5 +94,5 @@ def test_any_custom_attributes_say_how_many_or_are_refused(text: str) -> None:
     )
 )
 def test_any_content_type_is_taken_or_refused(text: str) -> None:
-    said = refusal(Refusal, inference._check_content_type, text)
+    said = refusal(ApiError, inference._check_content_type, text)
     assert not said or "UnsupportedMediaType" in said

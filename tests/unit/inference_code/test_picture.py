@@ -14,10 +14,10 @@ from PIL import Image
 
 from contract.pictures import parts as image_parts
 from inference_code import picture as pictures
-from inference_code.api_error import Refusal
+from inference_code.api_error import ApiError
 from tests.unit.inference_code.pictures import encoded, no_pictures, png_claiming, scene, sound_pictures
 
-# Pillow warns about every damage it sees; `serve.py` silences that.
+# Pillow warns about every damage it sees; `__main__.py` silences that.
 pytestmark = pytest.mark.filterwarnings("ignore")
 
 SOUND = sound_pictures()
@@ -56,7 +56,7 @@ def test_colours_survive_decoding(name: str) -> None:
 @pytest.mark.parametrize("name", NONE)
 def test_what_is_no_picture_is_refused_with_its_own_code(name: str) -> None:
     body, code = NONE[name]
-    with pytest.raises(Refusal) as refused:
+    with pytest.raises(ApiError) as refused:
         pictures.read(body).decoded()
     assert (refused.value.status, refused.value.code) == (400, code)
     assert "BytesIO" not in refused.value.message
@@ -75,7 +75,7 @@ def test_what_is_no_picture_is_refused_with_its_own_code(name: str) -> None:
     ],
 )
 def test_a_common_mistake_is_told_by_its_name(name: str, advice: str) -> None:
-    with pytest.raises(Refusal, match=advice):
+    with pytest.raises(ApiError, match=advice):
         pictures.read(NONE[name][0]).decoded()
 
 
@@ -147,7 +147,7 @@ def test_the_pixel_limit_counts_the_pixels(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(image_parts, "MAX_PIXELS", 300)
     assert pictures.read(body).decoded().size == (30, 10)
     monkeypatch.setattr(image_parts, "MAX_PIXELS", 299)
-    with pytest.raises(Refusal, match="TooManyPixels"):
+    with pytest.raises(ApiError, match="TooManyPixels"):
         pictures.read(body).decoded()
 
 
@@ -156,7 +156,7 @@ def test_a_picture_that_is_too_large_is_refused_before_its_pixels_are_touched(
 ) -> None:
     monkeypatch.setattr(Image.Image, "load", lambda self: pytest.fail("decoded"))
     monkeypatch.setattr("PIL.PngImagePlugin.PngImageFile.load", lambda self: pytest.fail("decoded"))
-    with pytest.raises(Refusal, match="TooManyPixels"):
+    with pytest.raises(ApiError, match="TooManyPixels"):
         pictures.read(png_claiming(20_000, 10_000)).decoded()
 
 
@@ -170,7 +170,7 @@ def test_a_picture_cut_anywhere_is_a_refusal_or_a_picture() -> None:
 @settings(max_examples=300, deadline=None)
 @given(st.binary(max_size=300))
 def test_random_bytes_are_a_refusal(body: bytes) -> None:
-    with pytest.raises(Refusal) as refused:
+    with pytest.raises(ApiError) as refused:
         pictures.read(body).decoded()
     assert refused.value.status == 400
 
@@ -209,7 +209,7 @@ def test_a_folder_of_awkward_pictures_gets_pictures_or_refusals() -> None:
 def _picture_or_refusal(body: bytes) -> None:
     try:
         seen = pictures.read(body).decoded(64)
-    except Refusal as refusal:
+    except ApiError as refusal:
         answer = refusal.status.value, refusal.code
     else:
         answer = seen.mode, seen.width * seen.height <= image_parts.MAX_PIXELS

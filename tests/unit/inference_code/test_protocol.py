@@ -15,9 +15,10 @@ from typing import Any
 
 import pytest
 
-from inference_code import body as bodies
-from inference_code import protocol, serve
-from inference_code.serve import Server
+from inference_code.serving import body as bodies
+from inference_code.serving import protocol
+from inference_code.serving.server import Server
+from inference_code.serving.service import Service
 from tests.unit.inference_code.test_service import JPEG, StubModel, service
 
 HEAD = b"Host: container\r\n"
@@ -29,7 +30,7 @@ WHOLE = POST + b"Content-Length: %d\r\n\r\n" % len(JPEG) + JPEG
 @dataclass(frozen=True)
 class Running:
     port: int
-    serving: serve.Service
+    serving: Service
     model: StubModel
 
     def connect(self) -> socket.socket:
@@ -100,7 +101,7 @@ class Started:
         self._server = Server(self._serving, self._serving._settings)
         self._thread = threading.Thread(target=lambda: asyncio.run(self._server.serve()))
 
-    def __enter__(self) -> tuple[int, serve.Service]:
+    def __enter__(self) -> tuple[int, Service]:
         self._thread.start()
         until(lambda: self._server.started)
         return self._server.servers[0].sockets[0].getsockname()[1], self._serving
@@ -260,7 +261,7 @@ def test_idle_connections_make_room_for_new_ones_and_those_in_work_stay(
         with ExitStack() as stack:
             working = stack.enter_context(running.connect())
             working.sendall(WHOLE)
-            until(lambda: running.serving.admitted == 1)
+            until(lambda: running.serving.admission.admitted == 1)
             idle = [stack.enter_context(running.connect()) for _ in range(60)]
             assert running.say(PING + b"\r\n")[0][0] == 200
             assert idle[0].recv(1) == b""
@@ -283,7 +284,7 @@ def test_slow_bodies_take_no_place_from_those_who_send_theirs(running: Running) 
         statuses = [answers(received(connection, 0.001))[0][0] for connection in slow]
         assert set(statuses) <= {200, 503}
         assert statuses.count(200) >= 1
-    until(lambda: running.serving.admitted == 0)
+    until(lambda: running.serving.admission.admitted == 0)
 
 
 def test_of_slow_bodies_the_oldest_is_given_up_when_they_hold_too_much(

@@ -16,12 +16,15 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from inference_code import inference, serve
-from inference_code.api_error import Refusal
-from inference_code.dynamic_batcher import Scores
+from inference_code import __main__, inference
+from inference_code.api_error import ApiError
 from inference_code.environment import NoGpu
+from inference_code.model.dynamic_batcher import Scores
 from inference_code.picture import Encoded
-from inference_code.serve import Service, Settings
+from inference_code.serving import exchange
+from inference_code.serving.server import Server
+from inference_code.serving.service import Service
+from inference_code.serving.settings import Settings
 from tests.unit.inference_code.pictures import encoded, scene
 
 JPEG = encoded(scene(), "JPEG")
@@ -184,7 +187,7 @@ def test_a_request_whose_time_is_over_gives_its_place_back_when_its_worker_is_do
         assert error(await client.post("/invocations", **PICTURE)) == (504, "Timeout")
         assert error(await client.post("/invocations", **PICTURE)) == (503, "Overloaded")
         model.go.set()
-        while serving.admitted:
+        while serving.admission.admitted:
             await asyncio.sleep(0.01)
         assert (await client.post("/invocations", **PICTURE)).status_code == 200
 
@@ -247,7 +250,7 @@ def test_nobody_waits_for_the_network_and_what_waits_for_it_keeps_its_place() ->
         for scores in model.coming:
             scores.set_result(np.zeros(3, np.float32))
         assert [answer.status_code for answer in await asyncio.gather(*waiting)] == [200, 200, 200]
-        assert serving.admitted == 0
+        assert serving.admission.admitted == 0
 
     talk(serving, conversation)
 
@@ -260,7 +263,7 @@ def test_a_request_whose_time_is_over_before_its_turn_is_not_begun() -> None:
         both = [asyncio.create_task(client.post("/invocations", **PICTURE)) for _ in range(2)]
         assert [error(answer) for answer in await asyncio.gather(*both)] == [(504, "Timeout")] * 2
         model.go.set()
-        while serving.admitted:
+        while serving.admission.admitted:
             await asyncio.sleep(0.01)
         assert (await client.post("/invocations", **PICTURE)).status_code == 200
 
@@ -303,8 +306,8 @@ def test_a_failed_request_leaves_nothing_to_the_garbage_collector(
             answer = await client.post("/invocations", content=body, headers={"Content-Type": "image/jpeg"})
             assert answer.status_code == (500 if damage == "fault" else 400)
 
-    monkeypatch.setattr(serve.log, "error", lambda *_, **__: None)  # pytest keeps what is logged
-    kinds = (Future, inference.Query, Encoded, Refusal)
+    monkeypatch.setattr(exchange.log, "error", lambda *_, **__: None)  # pytest keeps what is logged
+    kinds = (Future, inference.Query, Encoded, ApiError)
     gc.collect()
     gc.disable()
     try:
@@ -376,9 +379,9 @@ def test_the_settings_come_from_the_environment(monkeypatch: pytest.MonkeyPatch)
 
 
 def test_an_unknown_argument_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sys.argv", ["serve.py", "train"])
+    monkeypatch.setattr("sys.argv", ["inference_code", "train"])
     with pytest.raises(SystemExit, match="serve"):
-        serve.main()
+        __main__.main()
 
 
 def test_an_idle_connection_is_kept_for_longer_than_those_who_send_keep_theirs() -> None:
@@ -386,4 +389,4 @@ def test_an_idle_connection_is_kept_for_longer_than_those_who_send_keep_theirs()
     minute.
     """
     serving = service(None)
-    assert serve.Server(serving, serving._settings).config.timeout_keep_alive > 60
+    assert Server(serving, serving._settings).config.timeout_keep_alive > 60

@@ -1,11 +1,9 @@
-"""Every answer of the API that is not 200 is a `Refusal`: a status, a code for programs, a message for
-people.
-"""
+"""Every answer of the API that is not 200: a status, a code for programs, a message for people."""
 
 from __future__ import annotations
 
 
-class Refusal(Exception):
+class ApiError(Exception):
     """A request that gets no prediction.
 
     Args:
@@ -23,9 +21,9 @@ class Refusal(Exception):
         self.retry_after = retry_after
 
 
-def no_model_yet() -> Refusal:
+def no_model_yet() -> ApiError:
     """Nothing was promoted so far."""
-    return Refusal(
+    return ApiError(
         503,
         "NoModelYet",
         "No model is serving yet. Upload pictures (classifier upload DIR) and start a search (classifier "
@@ -33,45 +31,45 @@ def no_model_yet() -> Refusal:
     )
 
 
-def starting() -> Refusal:
+def starting() -> ApiError:
     """There is an endpoint, but it does not answer yet."""
     text = "The model is being brought up, which takes some minutes. Try again soon."
-    return Refusal(503, "EndpointStarting", text, 30)
+    return ApiError(503, "EndpointStarting", text, 30)
 
 
-def waking() -> Refusal:
+def waking() -> ApiError:
     """Nobody had asked for a while, so the model's last instance was given up."""
     text = "The model was asleep and is being woken, which takes some minutes. Send the picture again then."
-    return Refusal(503, "Asleep", text, 60)
+    return ApiError(503, "Asleep", text, 60)
 
 
-def asleep(*, waking: bool) -> Refusal:
+def asleep(*, waking: bool) -> ApiError:
     """The endpoint was taken away while nobody asked; a picture wakes it, a look at the model does not."""
     text = "The model sleeps to cost nothing"
     if waking:
-        return Refusal(503, "Asleep", f"{text}. It is waking up now, which takes minutes; try again.", 30)
-    return Refusal(503, "Asleep", f"{text}. Classify a picture, or run classifier wake, to wake it.", 60)
+        return ApiError(503, "Asleep", f"{text}. It is waking up now, which takes minutes; try again.", 30)
+    return ApiError(503, "Asleep", f"{text}. Classify a picture, or run classifier wake, to wake it.", 60)
 
 
-def busy() -> Refusal:
+def busy() -> ApiError:
     """The endpoint is there and has no room, or is just being replaced."""
-    return Refusal(503, "Overloaded", "The model is busy or being replaced. Try again in a moment.", 2)
+    return ApiError(503, "Overloaded", "The model is busy or being replaced. Try again in a moment.", 2)
 
 
-def broken() -> Refusal:
+def broken() -> ApiError:
     """The model server failed in a way that says nothing about the picture."""
-    return Refusal(
+    return ApiError(
         503, "ModelFailed", "The model server failed on this request; its log says why. Try again.", 5
     )
 
 
-def timeout() -> Refusal:
+def timeout() -> ApiError:
     """The model took too long."""
-    return Refusal(
+    return ApiError(
         504, "ModelTimeout", "The model did not answer in time. Try again or send a smaller picture.", 5
     )
 
 
-def slow_down() -> Refusal:
+def slow_down() -> ApiError:
     """SageMaker's own limit on requests."""
-    return Refusal(429, "TooManyRequests", "Too many requests at once. Wait a second and try again.", 1)
+    return ApiError(429, "TooManyRequests", "Too many requests at once. Wait a second and try again.", 1)

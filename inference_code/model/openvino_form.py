@@ -5,7 +5,7 @@ memory less. The graph is compiled three times. A request that is alone gets all
 layer by layer; requests that come together get one core each, which wastes nothing on cores waiting for each
 other, one by one or four at once.
 
-`network.py` is the other form of the same model; both give a function from pixels to class scores.
+`pytorch_form.py` is the other form of the same model; both give a function from pixels to class scores.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ import numpy as np
 import openvino
 from numpy.typing import NDArray
 
-from inference_code.artifact import Artifact, BadArtifact, Graph
-from inference_code.dynamic_batcher import BATCH, Infer, Scores, Together
+from inference_code.model.artifact import Artifact, BadArtifact, Graph
+from inference_code.model.dynamic_batcher import BATCH, DynamicBatcher, Infer, Scores
 
 RGB, RGBA = 3, 4
 
@@ -50,7 +50,7 @@ def load(source: Artifact, graph: Graph) -> Network:
         alone_on_all = _compiled(core, model, graph, streams=1, threads=cores) if cores > 1 else one
         model.reshape([BATCH, side, side, channels])
         many = _compiled(core, model, graph, streams=cores, threads=cores)
-        together = Together(
+        batcher = DynamicBatcher(
             lambda squares: (one if len(squares) == 1 else many)(squares[..., :channels]),
             most=BATCH,
             threads=cores,
@@ -62,7 +62,7 @@ def load(source: Artifact, graph: Graph) -> Network:
 
     def scores(pixels: NDArray[np.uint8], alone: bool) -> Scores:
         if not alone:
-            return together.scores(pixels)
+            return batcher.scores(pixels)
         answer = Scores()
         answer.set_result(alone_on_all(pixels[None, ..., :channels])[0])
         return answer

@@ -5,15 +5,14 @@ from __future__ import annotations
 import pickle
 from pathlib import Path
 
-import gpu
 import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from inference_code import network
-from inference_code.artifact import BadArtifact
 from inference_code.environment import NoGpu
+from inference_code.model import gpu, pytorch_form
+from inference_code.model.artifact import BadArtifact
 from tests.unit.inference_code.artifacts import trained_looking
 
 
@@ -24,7 +23,7 @@ def test_it_answers_as_torchvisions_network_does(arch: str, tmp_path: Path) -> N
     pictures = np.random.default_rng(3).standard_normal((2, 3, 64, 64), np.float32)
     with torch.inference_mode():
         expected = reference(torch.from_numpy(pictures)).numpy()
-    scores = network.build(tmp_path / "model.safetensors", arch, 5)(pictures)
+    scores = pytorch_form.build(tmp_path / "model.safetensors", arch, 5)(pictures)
     assert np.abs(scores - expected).max() < 1e-4 * np.abs(expected).max()
 
 
@@ -33,8 +32,8 @@ def test_half_precision_and_missing_step_counts_are_taken(artifact_folder: Path,
     halved = {name: t.half() for name, t in tensors.items() if not name.endswith("num_batches_tracked")}
     save_file(halved, tmp_path / "half.safetensors")
     pictures = np.random.default_rng(3).standard_normal((1, 3, 32, 32), np.float32)
-    full = network.build(artifact_folder / "model.safetensors", "resnet18", 3)(pictures)
-    half = network.build(tmp_path / "half.safetensors", "resnet18", 3)(pictures)
+    full = pytorch_form.build(artifact_folder / "model.safetensors", "resnet18", 3)(pictures)
+    half = pytorch_form.build(tmp_path / "half.safetensors", "resnet18", 3)(pictures)
     assert np.abs(full - half).max() < 0.02 * np.abs(full).max()
 
 
@@ -48,7 +47,7 @@ def test_half_precision_and_missing_step_counts_are_taken(artifact_folder: Path,
 )
 def test_another_architecture_is_told(artifact_folder: Path, arch: str, classes: int, message: str) -> None:
     with pytest.raises(BadArtifact, match=message):
-        network.build(artifact_folder / "model.safetensors", arch, classes)
+        pytorch_form.build(artifact_folder / "model.safetensors", arch, classes)
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a GPU")
@@ -63,7 +62,7 @@ def test_a_pytorch_made_for_cuda_warns_that_there_is_no_gpu(
     monkeypatch.setattr(torch.version, "cuda", cuda)
     monkeypatch.setenv("NVIDIA_VISIBLE_DEVICES", "void")
     with caplog.at_level("INFO"):
-        network.build(artifact_folder / "model.safetensors", "resnet18", 3)
+        pytorch_form.build(artifact_folder / "model.safetensors", "resnet18", 3)
     assert [line.levelname for line in caplog.records] == levels
     fields = caplog.records[-1].fields
     assert (fields["device"], fields["precision"]) == ("cpu", "float32")
@@ -80,7 +79,7 @@ def test_an_image_for_a_gpu_does_not_answer_without_one_and_names_driver_and_ver
     )
     monkeypatch.setattr(gpu, "DRIVER", tmp_path / "version")
     with pytest.raises(NoGpu, match=r"driver 535\.183\.01, PyTorch .*CUDA 13\.0.*DEVICES=void"):
-        network.build(artifact_folder / "model.safetensors", "resnet18", 3)
+        pytorch_form.build(artifact_folder / "model.safetensors", "resnet18", 3)
 
 
 def test_an_image_without_cuda_has_no_gpu_to_miss(
@@ -89,7 +88,7 @@ def test_an_image_without_cuda_has_no_gpu_to_miss(
     monkeypatch.setattr(torch.version, "cuda", None)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     monkeypatch.setenv("NVIDIA_VISIBLE_DEVICES", "all")
-    network.build(artifact_folder / "model.safetensors", "resnet18", 3)
+    pytorch_form.build(artifact_folder / "model.safetensors", "resnet18", 3)
 
 
 @pytest.mark.parametrize("keep", [0, 7, 100, 5000, 30_000_000, -1])
@@ -97,7 +96,7 @@ def test_a_file_cut_short_is_told(artifact_folder: Path, tmp_path: Path, keep: i
     whole = (artifact_folder / "model.safetensors").read_bytes()
     (tmp_path / "model.safetensors").write_bytes(whole[:keep])
     with pytest.raises(BadArtifact, match=r"model\.safetensors is damaged"):
-        network.build(tmp_path / "model.safetensors", "resnet18", 3)
+        pytorch_form.build(tmp_path / "model.safetensors", "resnet18", 3)
 
 
 def test_a_pickle_under_the_name_of_the_weights_is_told_and_not_run(tmp_path: Path) -> None:
@@ -109,8 +108,8 @@ def test_a_pickle_under_the_name_of_the_weights_is_told_and_not_run(tmp_path: Pa
 
     (tmp_path / "model.safetensors").write_bytes(pickle.dumps(Payload()))
     with pytest.raises(BadArtifact, match="damaged"):
-        network.build(tmp_path / "model.safetensors", "resnet18", 3)
+        pytorch_form.build(tmp_path / "model.safetensors", "resnet18", 3)
     torch.save(trained_looking("resnet18", 3).state_dict(), tmp_path / "model.safetensors")
     with pytest.raises(BadArtifact, match="damaged"):
-        network.build(tmp_path / "model.safetensors", "resnet18", 3)
+        pytorch_form.build(tmp_path / "model.safetensors", "resnet18", 3)
     assert not trace.exists()

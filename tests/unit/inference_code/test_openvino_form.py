@@ -17,14 +17,15 @@ import openvino
 import openvino.opset13 as op
 import pytest
 
-from inference_code import artifact, graph, inference, network
-from inference_code.artifact import BadArtifact
-from inference_code.dynamic_batcher import Scores
+from inference_code import inference
 from inference_code.inference import Classifier
+from inference_code.model import artifact, openvino_form, pytorch_form
+from inference_code.model.artifact import BadArtifact
+from inference_code.model.dynamic_batcher import Scores
 from tests.unit.inference_code.artifacts import TOLERANCE, add_graph, write_artifact, write_graph
 from tests.unit.inference_code.pictures import answered, encoded, scene
 
-FOLDER = Path(graph.__file__).parent
+FOLDER = Path(inference.__file__).parent
 
 
 @pytest.fixture(scope="module")
@@ -121,7 +122,7 @@ def test_without_a_serving_form_pytorch_answers(
     else:
         folder = write_artifact(tmp_path / "model", serving={"form": "pytorch", "reason": "no openvino"})
     loaded: list[Any] = []
-    monkeypatch.setattr(network, "load", lambda source: loaded.append(source) or _even)
+    monkeypatch.setattr(pytorch_form, "load", lambda source: loaded.append(source) or _even)
     inference.model_fn(str(folder))
     assert loaded
 
@@ -201,13 +202,13 @@ def test_a_request_alone_uses_all_cores_and_others_one_each(
     folders: dict[str, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[tuple[int, int]] = []
-    compiled = graph._compiled
+    compiled = openvino_form._compiled
 
-    def noted(*arguments: Any, streams: int, threads: int) -> graph.Infer:
+    def noted(*arguments: Any, streams: int, threads: int) -> openvino_form.Infer:
         asked.append((streams, threads))
         return compiled(*arguments, streams=streams, threads=threads)
 
-    monkeypatch.setattr(graph, "_compiled", noted)
+    monkeypatch.setattr(openvino_form, "_compiled", noted)
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1})
     Classifier(artifact.read(folders["int8"]), "m", "0")
     assert asked == [(2, 2), (1, 2), (2, 2)]
@@ -228,7 +229,7 @@ def test_there_are_as_many_requests_as_are_computed_at_once_and_not_one_per_thre
 
     compiled = SimpleNamespace(create_infer_request=Request)
     core = SimpleNamespace(compile_model=lambda *_: compiled)
-    infer: Any = graph._compiled(core, None, SimpleNamespace(precision="int8"), streams=1, threads=1)  # type: ignore[arg-type]
+    infer: Any = openvino_form._compiled(core, None, SimpleNamespace(precision="int8"), streams=1, threads=1)  # type: ignore[arg-type]
 
     def in_threads(*squares: str) -> list[Any]:
         with ThreadPoolExecutor(len(squares)) as threads:

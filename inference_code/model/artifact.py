@@ -161,9 +161,9 @@ def _transform(value: Any) -> Transform:
     return Transform(resize=resize, resize_mode=mode, crop=crop, mean=mean, std=std, jpeg_draft=draft)
 
 
-def _graph(folder: Path, told: Any) -> Graph | None:
+def _graph(folder: Path, serving: Any) -> Graph | None:
     """What model.json says of a serving form; artifacts made before there was one say nothing."""
-    match told:
+    match serving:
         case None | {"form": "pytorch"}:
             return None
         case {"form": "openvino", "precision": "int8" | "bf16" | "f32" as precision, "files": dict(files)}:
@@ -172,7 +172,7 @@ def _graph(folder: Path, told: Any) -> Graph | None:
             digests = {}
     if {path.name for path in digests} != set(GRAPH) or any(p.parent != folder for p in digests):
         raise BadArtifact(
-            f"model.json: `serving` describes no form that this container knows: {_shown(told)}"
+            f"model.json: `serving` describes no form that this container knows: {_shown(serving)}"
         )
     return Graph(folder / GRAPH[0], precision, digests)
 

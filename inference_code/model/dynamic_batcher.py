@@ -1,4 +1,4 @@
-"""Squares that wait for the network at the same time are computed together.
+"""Dynamic batching: squares that wait for the network at the same time are computed together.
 
 A network takes less time for four pictures at once than for four one after the other: on a processor with
 OpenVINO's int8 a tenth to a fifth less, on a GPU most of it. No square waits for company: a free thread takes
@@ -26,7 +26,7 @@ BATCH = 4
 """Squares of a full batch; eight are no quicker."""
 
 
-class Together:
+class DynamicBatcher:
     """A few threads that compute the squares of any number of callers.
 
     Args:
@@ -68,14 +68,14 @@ class Together:
             return
         tried.set_result(None)
         while True:
-            taken = self._take()
+            batch = self._take()
             try:
-                scores = self._infer(np.stack([square for square, _ in taken]))
+                scores = self._infer(np.stack([square for square, _ in batch]))
             except BaseException as error:
-                for _, answer in taken:
+                for _, answer in batch:
                     answer.set_exception(error)
             else:
-                for (_, answer), one in zip(taken, scores, strict=True):
+                for (_, answer), one in zip(batch, scores, strict=True):
                     answer.set_result(one)
 
     def _take(self) -> list[tuple[NDArray[np.uint8], Scores]]:

@@ -1,4 +1,4 @@
-"""ResNet-18/34/50 for answering: built straight from the weights, nothing in it that only training needs.
+"""The PyTorch form of a network: ResNet-18/34/50 straight from the weights, without what only training needs.
 
 The parameter names are torchvision's (He et al. 2015, arXiv 1512.03385, with the stride in the 3×3
 convolution), so any state dict of `torchvision.models.resnet18/34/50` serves. Each batch norm is folded
@@ -6,9 +6,9 @@ into the convolution before it and everything lies in channels-last order: the s
 instead of 32.2 (ResNet-18, one picture, two cores). Freezing it with TorchScript would save 3 ms more and
 cost 0.7 s of every start. torchvision is not imported, which more than halves the start-up.
 
-This is the reference that the serving form (`graph.py`) is held against, what serves a model that has none,
-and what runs on a GPU: there in bfloat16 where the hardware has it, all its kernels launched at once as a
-CUDA graph.
+This is the reference that the serving form (`openvino_form.py`) is held against, what serves a model that has
+none, and what runs on a GPU: there in bfloat16 where the hardware has it, all its kernels launched at once as
+a CUDA graph.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 from torch.nn import functional
 
-from inference_code import gpu
-from inference_code.artifact import Artifact, BadArtifact
-from inference_code.dynamic_batcher import BATCH, Scores, Together
+from inference_code.model import gpu
+from inference_code.model.artifact import Artifact, BadArtifact
+from inference_code.model.dynamic_batcher import BATCH, DynamicBatcher, Scores
 
 log = logging.getLogger("network")
 
@@ -75,7 +75,7 @@ class Block:
 def load(source: Artifact) -> Callable[[NDArray[np.uint8], bool], Scores]:
     """The network of an artifact: from a square, uint8 RGBA (side, side, 4), to scores (classes,).
 
-    The second argument is for `graph.py`; any thread may call.
+    The second argument is for `openvino_form.py`; any thread may call.
 
     Raises:
         BadArtifact: see `build`.
@@ -87,8 +87,8 @@ def load(source: Artifact) -> Callable[[NDArray[np.uint8], bool], Scores]:
 
     # One call of the network at a time, on one thread with all cores behind it: PyTorch gives every calling
     # thread its own team of OpenMP threads, and competing teams slow each other down.
-    together = Together(of_squares, most=BATCH, threads=1, side=source.transform.crop)
-    return lambda pixels, _: together.scores(pixels)
+    batcher = DynamicBatcher(of_squares, most=BATCH, threads=1, side=source.transform.crop)
+    return lambda pixels, _: batcher.scores(pixels)
 
 
 def build(path: Path, arch: str, classes: int, precision: torch.dtype | None = None) -> Network:
@@ -114,8 +114,8 @@ def build(path: Path, arch: str, classes: int, precision: torch.dtype | None = N
     if precision is None:
         native = on_gpu and torch.cuda.is_bf16_supported(including_emulation=False)
         precision = torch.bfloat16 if native else torch.float32
-    told = {"device": device.type, "precision": str(precision).removeprefix("torch.")}
-    log.info("device", extra={"fields": told})
+    fields = {"device": device.type, "precision": str(precision).removeprefix("torch.")}
+    log.info("device", extra={"fields": fields})
     place: dict[str, Any] = {"device": device, "dtype": precision}
     tensors = _read(path, arch, _shapes(stem, blocks, classes))
     first = _Folded(stem, tensors, place)
@@ -153,23 +153,23 @@ class _Captured:
     def __call__(self, x: Tensor) -> Tensor:
         if x.shape not in self._graphs:
             self._graphs[x.shape] = self._captured(x)
-        graph, taken, given = self._graphs[x.shape]
-        taken.copy_(x)
+        graph, inputs, outputs = self._graphs[x.shape]
+        inputs.copy_(x)
         graph.replay()
-        return given
+        return outputs
 
     def _captured(self, x: Tensor) -> tuple[torch.cuda.CUDAGraph, Tensor, Tensor]:
-        taken = x.clone()
+        inputs = x.clone()
         beside = torch.cuda.Stream()  # type: ignore[no-untyped-call]
         beside.wait_stream(torch.cuda.current_stream())
         with torch.cuda.stream(beside):  # first runs choose kernels and make room, which no capture may do
             for _ in range(3):
-                self._forward(taken)
+                self._forward(inputs)
         torch.cuda.current_stream().wait_stream(beside)
         graph = torch.cuda.CUDAGraph()
         with torch.cuda.graph(graph):
-            given = self._forward(taken)
-        return graph, taken, given
+            outputs = self._forward(inputs)
+        return graph, inputs, outputs
 
 
 class _Folded:

@@ -52,8 +52,8 @@ def _why() -> str:
 
 def _driver() -> str:
     try:
-        told = DRIVER.read_text(encoding="utf-8", errors="replace")
+        version = DRIVER.read_text(encoding="utf-8", errors="replace")
     except OSError:
         return "none"
-    found = re.search(r"\b\d{3,}\.\d+(\.\d+)?\b", told)
+    found = re.search(r"\b\d{3,}\.\d+(\.\d+)?\b", version)
     return found[0] if found else "unknown"

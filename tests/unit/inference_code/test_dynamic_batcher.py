@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from inference_code.dynamic_batcher import Together
+from inference_code.model.dynamic_batcher import DynamicBatcher
 
 
 class Network:
@@ -35,38 +35,38 @@ def square(value: int) -> NDArray[np.uint8]:
     return np.full((2, 2, 4), value, np.uint8)
 
 
-def asked(network: Network, together: Together, count: int) -> list[float]:
+def asked(network: Network, batcher: DynamicBatcher, count: int) -> list[float]:
     """The scores of one square, in whose time `count` others come. One thread asks: it never waits."""
-    first = together.scores(square(0))
+    first = batcher.scores(square(0))
     network.began.acquire()
-    others = [together.scores(square(value)) for value in range(1, count + 1)]
+    others = [batcher.scores(square(value)) for value in range(1, count + 1)]
     network.go.set()
     return [float(each.result(120)[0]) for each in (first, *others)]
 
 
 def test_who_waits_is_computed_in_full_batches_and_the_rest_one_by_one() -> None:
     network = Network()
-    together = Together(network, most=4, threads=1, side=2)
+    batcher = DynamicBatcher(network, most=4, threads=1, side=2)
     assert network.sizes == [1, 4]
-    assert asked(network, together, 6) == [16.0 * value for value in range(7)]
+    assert asked(network, batcher, 6) == [16.0 * value for value in range(7)]
     assert network.sizes == [1, 4, 1, 4, 1, 1]
 
 
 def test_an_error_reaches_all_of_its_batch_and_the_next_is_computed() -> None:
     network = Network()
-    together = Together(network, most=4, threads=1, side=2)
+    batcher = DynamicBatcher(network, most=4, threads=1, side=2)
     network.broken = True
     with pytest.raises(RuntimeError, match="no kernel image"):
-        asked(network, together, 4)
+        asked(network, batcher, 4)
     network.broken = False
-    assert together.scores(square(3)).result(120).tolist() == [48.0]
+    assert batcher.scores(square(3)).result(120).tolist() == [48.0]
 
 
 def test_a_network_that_cannot_be_computed_is_told_at_once() -> None:
     network = Network()
     network.broken = True
     with pytest.raises(RuntimeError, match="no kernel image"):
-        Together(network, most=4, threads=2, side=2)
+        DynamicBatcher(network, most=4, threads=2, side=2)
 
 
 def test_threads_try_one_after_the_other() -> None:
@@ -79,4 +79,4 @@ def test_threads_try_one_after_the_other() -> None:
         turn.release()
         return np.zeros((len(squares), 1), np.float32)
 
-    Together(infer, most=4, threads=3, side=2)
+    DynamicBatcher(infer, most=4, threads=3, side=2)

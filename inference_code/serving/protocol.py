@@ -14,7 +14,7 @@ from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
-from inference_code.api_error import Refusal
+from inference_code.api_error import ApiError
 
 # Far above what SageMaker and proxies send; their own bounds are 8 to 60 KB.
 MOST_HEAD_BYTES = 32 * 1024
@@ -47,7 +47,7 @@ class Protocol(HttpToolsProtocol):
         """When the last bytes came."""
         self._deaf = False
         """What still comes is of no interest."""
-        self._refusal: Refusal | None = None
+        self._refusal: ApiError | None = None
         self._timer: asyncio.TimerHandle | None = None
 
     # What asyncio calls
@@ -145,18 +145,18 @@ class Protocol(HttpToolsProtocol):
     def _in_work(self) -> bool:
         return self.cycle is not None and not self.cycle.response_complete and not self._arriving
 
-    def _head_too_large(self) -> Refusal:
+    def _head_too_large(self) -> ApiError:
         if len(self.url) > MOST_URL_BYTES:
             why = f"An address may have {MOST_URL_BYTES} bytes; send the picture as the body."
             return self._refused(HTTPStatus.REQUEST_URI_TOO_LONG, "UriTooLong", why)
         why = f"A request may have {MOST_HEADERS} headers of {MOST_HEAD_BYTES} bytes together."
         return self._refused(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "HeadTooLarge", why)
 
-    def _refused(self, status: HTTPStatus, code: str, message: str) -> Refusal:
-        self._refusal = Refusal(status, code, message)
+    def _refused(self, status: HTTPStatus, code: str, message: str) -> ApiError:
+        self._refusal = ApiError(status, code, message)
         return self._refusal
 
-    def _say_no(self, refusal: Refusal) -> None:
+    def _say_no(self, refusal: ApiError) -> None:
         """Answer and close, unless an earlier request's answer is still to come: that one goes out."""
         self._deaf = True
         self._stop_timer()

@@ -66,22 +66,20 @@ class Body:
         self.kept = 0
         self.complete = False
 
-    async def read(self, most: int, arrivals: Arrivals, deadline: asyncio.Timeout) -> bytes:
+    async def read(self, arrivals: Arrivals, deadline: asyncio.Timeout) -> bytes:
         """The whole body.
 
         Raises:
-            Refusal: PayloadTooLarge, as soon as it is announced or seen to be longer than `most` bytes.
+            ApiError: PayloadTooLarge, as soon as it is announced or grows larger than is taken.
         """
-        if self._announced > most:
-            raise inference.too_large(self._announced)
+        inference.check_size(self._announced)
         self.asked_for = True
         chunks: list[bytes] = []
         arrivals.begin(self, deadline)
         try:
             async for chunk in self._stream:
                 self.size += len(chunk)
-                if self.size > most:
-                    raise inference.too_large(None)
+                inference.check_size(self.size, whole=False)
                 chunks.append(chunk)
                 self.kept += len(chunk)
                 arrivals.grow(len(chunk))
