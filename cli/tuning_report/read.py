@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from cli.chain_reader import NoSuchRun
-from cli.of_functions import names
+from contract import names
 from cli.target import Target
 from cli.trials import counted
 
