@@ -1,78 +1,15 @@
-"""A tuning job and its trials, as AWS tells them."""
+"""The record of a tuning job and its trials, from what AWS tells of them."""
 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 from cli.chain_reader import NoSuchRun
-from contract import names
 from cli.target import Target
-from cli.trials import counted
-
-Value = float | str
-
-
-@dataclass(frozen=True)
-class Axis:
-    """One searched hyperparameter: `low` and `high` for numbers, `choices` for categories."""
-
-    name: str
-    low: float = 0.0
-    high: float = 0.0
-    scale: str = "Linear"
-    """SageMaker's word: Linear, Logarithmic, ReverseLogarithmic or Auto."""
-    choices: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class Trial:
-    """One training job of the search. `objective` is None where it reported none."""
-
-    name: str
-    status: str
-    values: dict[str, Value]
-    objective: float | None
-    seconds: float | None
-    reason: str = ""
-
-    @property
-    def failed(self) -> bool:
-        return self.status == "Failed"
-
-    @property
-    def measured(self) -> bool:
-        """Whether its objective counts: what a trial reported before it failed does not."""
-        return self.objective is not None and not self.failed
-
-
-@dataclass(frozen=True)
-class Search:
-    """A tuning job. `trials` are in the order they were started."""
-
-    name: str
-    status: str
-    strategy: str
-    metric: str
-    maximize: bool
-    axes: tuple[Axis, ...]
-    trials: tuple[Trial, ...]
-    created: datetime
-    ended: datetime | None
-    parents: tuple[str, ...]
-
-    @property
-    def counted(self) -> str:
-        """How many trials completed, failed, were stopped and run, in words."""
-        return counted((trial.status for trial in self.trials), 0)
-
-    @property
-    def ranked(self) -> list[Trial]:
-        """The trials with an objective that did not fail, the best first."""
-        measured = [trial for trial in self.trials if trial.measured]
-        return sorted(measured, key=lambda trial: trial.objective or 0.0, reverse=self.maximize)
+from cli.trials import counted, log_of
+from contract import names
+from reports.search.record import Axis, Search, Trial, Value
 
 
 def read(target: Target, name: str) -> Search:
@@ -101,6 +38,8 @@ def read(target: Target, name: str) -> Search:
     axes = _axes(config.get("ParameterRanges", {}))
     objective = config["HyperParameterTuningJobObjective"]
     warm = job.get("WarmStartConfig", {}).get("ParentHyperParameterTuningJobs", [])
+    trials = tuple(_trial(item, axes) for page in pages for item in page["TrainingJobSummaries"])
+    ended = job.get("HyperParameterTuningEndTime")
     return Search(
         name=job["HyperParameterTuningJobName"],
         status=job["HyperParameterTuningJobStatus"],
@@ -108,9 +47,9 @@ def read(target: Target, name: str) -> Search:
         metric=objective["MetricName"],
         maximize=objective["Type"] == "Maximize",
         axes=axes,
-        trials=tuple(_trial(item, axes) for page in pages for item in page["TrainingJobSummaries"]),
-        created=job["CreationTime"],
-        ended=job.get("HyperParameterTuningEndTime"),
+        trials=trials,
+        counted=counted((trial.status for trial in trials), 0),
+        seconds=(ended - job["CreationTime"]).total_seconds() if ended else None,
         parents=tuple(each["HyperParameterTuningJobName"] for each in warm),
     )
 
@@ -135,12 +74,12 @@ def _axes(ranges: dict[str, Any]) -> tuple[Axis, ...]:
 
 
 def _trial(item: dict[str, Any], axes: tuple[Axis, ...]) -> Trial:
-    told = item.get("TunedHyperParameters", {})
+    tuned = item.get("TunedHyperParameters", {})
     start, end = item.get("TrainingStartTime"), item.get("TrainingEndTime")
     values: dict[str, Value] = {}
     for axis in axes:
-        if axis.name in told:
-            text = _plain(told[axis.name])
+        if axis.name in tuned:
+            text = _plain(tuned[axis.name])
             values[axis.name] = text if axis.choices else float(text)
     return Trial(
         name=item["TrainingJobName"],
@@ -149,6 +88,7 @@ def _trial(item: dict[str, Any], axes: tuple[Axis, ...]) -> Trial:
         objective=item.get("FinalHyperParameterTuningJobObjectiveMetric", {}).get("Value"),
         seconds=(end - start).total_seconds() if start and end else None,
         reason=item.get("FailureReason", ""),
+        log=log_of(item["TrainingJobName"]),
     )
 
 

@@ -1,7 +1,18 @@
-"""The training report: one page for a reader, made of one record that a program can read.
+"""Pages for readers, each made of a record that a program can read as well.
 
-`record` gathers what is known of a training into a plain dictionary (report.json); `page` draws it, and
-`compare` draws several beside each other, with `charts` and the sections' files. What is markup stands in the
-templates. The drawing needs nothing but the record, so a page can be made again later, elsewhere, or from
-what a crashed job left: `python -m training_code.report` does.
+`training` is the page of one job, which the job itself writes. `ended` is what can be said once jobs have
+ended: the quality gate's verdict, what was billed, several of them beside each other. `search` is the page of
+a tuning job. `shared` has what they have in common: the page, its charts, figures in words.
+
+Beside each module lie its template and its style. A page needs nothing but its record and a browser, so it
+can be made again later and elsewhere. Of these rooms a job is sent `shared` and `training` only
+(stacks/folders.py).
 """
+
+from typing import Any, Final
+
+Record = dict[str, Any]
+"""What is known of one training. What is not there is left out, and its section of the page with it."""
+
+REPORT: Final = "report.json"
+"""A job's record, in its output."""

@@ -1,7 +1,6 @@
-"""report.json: everything the report says, as plain values.
+"""report.json: everything that the report of a training says, as plain values.
 
-What is not there is left out, and the page leaves its section out: a job without debugging, a job that was
-stopped before its test, a folder that a crashed job left.
+What is not there is left out: a job without debugging has no rules, one that was stopped no test.
 """
 
 from __future__ import annotations
@@ -18,10 +17,9 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from PIL import Image
 
+from reports import REPORT, Record
 from training_code.debugging.findings import Findings
-from training_code.debugging.watcher import ORDERS
 from training_code.profiling.data import Column, Profile
-from training_code.profiling.evaluation import ProfileRules
 from training_code.profiling.files import OPERATORS, WALL
 from training_code.profiling.spread import of_values
 from training_code.training.callback import PHASES
@@ -31,10 +29,7 @@ if TYPE_CHECKING:
     from training_code.evaluation.artifact import Facts
     from training_code.evaluation.scores import Evaluation
 
-Record = dict[str, Any]
-
-FILE: Final = "report.json"
-_FORMAT: Final = 1
+FORMAT: Final = 1
 _PAIRS: Final = 10
 _PICTURES_OF_A_PAIR: Final = 4
 _THUMBNAIL: Final = 96
@@ -55,7 +50,7 @@ def gather(facts: Facts, findings: Findings, debug: Path) -> Record:
     test = facts.evaluations.get("test")
     config = facts.config
     return {
-        "format": _FORMAT,
+        "format": FORMAT,
         "job": facts.job,
         "arch": config.arch,
         "dataset": config.dataset,
@@ -85,58 +80,14 @@ def gather(facts: Facts, findings: Findings, debug: Path) -> Record:
     }
 
 
-def of_folder(folder: Path) -> Record:
-    """The record that lies in a job's output, or what can be told of a job that left none.
-
-    Raises:
-        FileNotFoundError: there is nothing of a job in the folder.
-    """
-    path = folder / FILE
-    record: Record
-    if path.exists():
-        record = json.loads(path.read_text(encoding="utf-8"))
-    else:
-        debug = folder / "debug" if (folder / "debug").is_dir() else folder
-        names = _json(debug / "names.json")
-        record = {"format": _FORMAT, "job": folder.name, "classes": (names or {}).get("class_names", [])}
-        record |= {"failure": "The job ended before it could write a report. This is what it left."}
-        record |= watched(_judged(debug), debug)
-        if names is None and "steps" not in record and not record.get("rules"):
-            raise FileNotFoundError(f"{folder} holds neither report.json nor the debug folder of a job")
-    # What is known only after the job has ended lies beside what it left: the gate's word, and the bill's.
-    later = {name: _json(folder / f"{name}.json") for name in ("verdict", "billed")}
-    return record | {name: known for name, known in later.items() if known}
-
-
-def _judged(debug: Path) -> Findings:
-    """What the rules find in all that a crashed job left, or had found by then if that cannot be read.
-
-    The side process's orders, which a job that ends takes away, say which rules and with which parameters.
-    """
-    orders = _json(debug / ORDERS)
-    if orders is None:
-        return Findings.read(debug)
-    from training_code.debugging.evaluation import evaluate_folder
-
-    findings = Findings(on_trigger=orders["on_trigger"])
-    try:
-        if orders["debug_rules"]:
-            evaluate_folder(debug, orders["debug_rules"], findings)
-        ProfileRules(debug / "profile", orders["profile_rules"], findings).evaluate(final=True)
-    except Exception as error:  # whatever smdebug makes of files that were cut off
-        print(f"warning: the rules cannot read all that was left: {error}", flush=True)
-        return Findings.read(debug)
-    return findings
-
-
 def write(record: Record, folder: Path) -> None:
-    """Write report.json; on a disk that is full there is none, and the model has its report.html."""
+    """Write the record; on a disk that is full there is none, and the model has its report.html."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / FILE).write_text(json.dumps(record, ensure_ascii=False) + "\n", encoding="utf-8")
+        (folder / REPORT).write_text(json.dumps(record, ensure_ascii=False) + "\n", encoding="utf-8")
     except OSError as error:
-        (folder / FILE).unlink(missing_ok=True)  # half of it
-        print(f"warning: {FILE} is not written: {error}", flush=True)
+        (folder / REPORT).unlink(missing_ok=True)  # half of it
+        print(f"warning: {REPORT} is not written: {error}", flush=True)
 
 
 def watched(findings: Findings, debug: Path) -> Record:
@@ -149,10 +100,10 @@ def watched(findings: Findings, debug: Path) -> Record:
         record["rules"] = [dataclasses.asdict(each) for each in findings.rules]
     profile = Profile.read(debug / "profile")
     if len(profile.steps.get("step", ())):
-        record["steps"] = _steps(profile, _json(debug / "profile" / WALL))
+        record["steps"] = _steps(profile, read_json(debug / "profile" / WALL))
     if len(profile.system.get("seconds", ())) > 1:
         record["system"] = _system(profile)
-    operators = _json(debug / "profile" / OPERATORS)
+    operators = read_json(debug / "profile" / OPERATORS)
     if operators:
         record["operators"] = operators
     flow = _flow(debug)
@@ -253,7 +204,7 @@ def _system(profile: Profile) -> Record:
 
 def _flow(debug: Path) -> Record | None:
     """Gradients and updates of each layer over the saved steps, as powers of ten, if they can be read."""
-    names = _json(debug / "names.json")
+    names = read_json(debug / "names.json")
     if names is None or not (debug / "tensors" / "index").is_dir():
         return None
     try:
@@ -288,7 +239,8 @@ def _power(value: float) -> float | None:
     return round(math.log10(value), 2) if math.isfinite(value) and value > 0 else None
 
 
-def _json(path: Path) -> Record | None:
+def read_json(path: Path) -> Record | None:
+    """The object in a file; nothing where there is none, or half of one."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):

@@ -8,11 +8,11 @@ from typing import Any, Final
 
 from markupsafe import Markup
 
-from training_code.report.charts import Line, curves
-from training_code.report.insight import usual, words
-from training_code.report.page import cost, document, duration, header, interval, shown, speed
-from training_code.report.record import Record
-from training_code.report.templates import NOTHING, draw
+from reports import Record
+from reports.shared.charts import Line, curves
+from reports.shared.figures import cost, duration, interval, rule_name, speed, step_time, value_text
+from reports.shared.markup import NOTHING, draw
+from reports.shared.page import document, header
 
 _STYLES: Final = ("forward", "optimizer", "backward", "to_device", "data", "rest")
 """Colours of the jobs, in turn."""
@@ -30,7 +30,7 @@ def render(records: Sequence[Record]) -> str:
         _differences(records),
         _classes(records),
     ]
-    return document(title, sections)
+    return document(title, sections, "training", "ended")
 
 
 def verdict(records: Sequence[Record]) -> str:
@@ -41,7 +41,7 @@ def verdict(records: Sequence[Record]) -> str:
     ranked = sorted(tested, key=lambda each: -_test(each)["accuracy"])
     first, second = _test(ranked[0]), _test(ranked[1])
     level = first["accuracy"] == second["accuracy"]
-    said = (
+    result = (
         f"{ranked[0]['job']} and {ranked[1]['job']} are level: {first['accuracy']:.1%} of {first['count']} "
         "test pictures right."
         if level
@@ -50,13 +50,13 @@ def verdict(records: Sequence[Record]) -> str:
     )
     prints = {each["data"]["test"]["fingerprint"] for each in tested}
     if len(prints) > 1:
-        return f"{said} Mind: they were tested on different pictures, so the figures do not compare."
+        return f"{result} Mind: they were tested on different pictures, so the figures do not compare."
     spread = math.sqrt(
         sum(each["accuracy"] * (1 - each["accuracy"]) / each["count"] for each in (first, second))
     )
     if not level and first["accuracy"] - second["accuracy"] <= 1.96 * spread:
-        said += " On so few test pictures that may be chance."
-    return said
+        result += " On so few test pictures that may be chance."
+    return result
 
 
 def _figures(records: Sequence[Record]) -> Markup:
@@ -68,19 +68,19 @@ def _figures(records: Sequence[Record]) -> Markup:
         ("time", lambda each: duration(each["seconds"]) if "seconds" in each else ""),
         ("cost on AWS", lambda each: cost(each) or ""),
         ("images/s in training", lambda each: speed(each.get("speed"))),
-        ("a step takes", lambda each: usual(each["steps"]) if "steps" in each else ""),
+        ("a step takes", lambda each: step_time(each["steps"]) if "steps" in each else ""),
         ("rules that triggered", _triggered),
         ("quality gate", _gated),
         ("machine", lambda each: str(each.get("machine", ""))),
     ]
     best = max((_test(each)["accuracy"] for each in records if _test(each)), default=None)
-    shown = []
+    figures = []
     for name, say in rows:
         ahead = name == "test accuracy" and best is not None
         cells = [(say(each), ahead and _test(each).get("accuracy") == best) for each in records]
         if any(text for text, _ in cells):
-            shown.append((name, cells))
-    return draw("compare.figures", _names(records, records), shown)
+            figures.append((name, cells))
+    return draw("ended/comparison.figures", _names(records, records), figures)
 
 
 def _names(records: Sequence[Record], those: Sequence[Record]) -> list[dict[str, str]]:
@@ -104,7 +104,7 @@ def _curves(records: Sequence[Record]) -> Markup:
             for name, each in known
         ]
         figures.append((title, curves(title, lines, None, percent=key == "valid_accuracy", named=False)))
-    return draw("compare.curves", [name for name, _ in known], figures)
+    return draw("ended/comparison.curves", [name for name, _ in known], figures)
 
 
 def _times(records: Sequence[Record]) -> Markup:
@@ -116,7 +116,7 @@ def _times(records: Sequence[Record]) -> Markup:
     for name, steps in timed:
         spent = [1000 * steps["seconds"][part] / steps["count"] for part in parts]
         rows.append((name, [*spent, sum(spent)]))
-    return draw("compare.times", [part.replace("_", " ") for part in (*parts, "all")], rows)
+    return draw("ended/comparison.times", [part.replace("_", " ") for part in (*parts, "all")], rows)
 
 
 def _differences(records: Sequence[Record]) -> Markup:
@@ -136,8 +136,8 @@ def _differences(records: Sequence[Record]) -> Markup:
     keys = [key for key in dict.fromkeys(key for each in flat for key in each) if key not in ("run",)]
     differing = [key for key in keys if len({str(each.get(key, "")) for each in flat}) > 1]
     silent = ", ".join(str(each.get("job", "")) for each in records if each not in known)
-    rows = [(key, [shown(each.get(key, "")) for each in flat]) for key in differing]
-    return draw("compare.differences", silent, _names(records, known), rows)
+    rows = [(key, [value_text(each.get(key, "")) for each in flat]) for key in differing]
+    return draw("ended/comparison.differences", silent, _names(records, known), rows)
 
 
 def _classes(records: Sequence[Record]) -> Markup:
@@ -149,7 +149,7 @@ def _classes(records: Sequence[Record]) -> Markup:
     spread = [max(column) - min(column) for column in zip(*recalls, strict=True)]
     ranked = [place for place in sorted(range(len(spread)), key=lambda each: -spread[each]) if spread[place]]
     rows = [(tested[0]["classes"][place], [each[place] for each in recalls]) for place in ranked[:_CLASSES]]
-    return draw("compare.classes", _names(records, tested), rows, len(ranked), len(spread))
+    return draw("ended/comparison.classes", _names(records, tested), rows, len(ranked), len(spread))
 
 
 def _test(record: Record) -> dict[str, Any]:
@@ -175,4 +175,4 @@ def _gated(record: Record) -> str:
 def _triggered(record: Record) -> str:
     if "findings" not in record:
         return "not watched"
-    return ", ".join(words(each["rule"]) for each in record["findings"]) or "none"
+    return ", ".join(rule_name(each["rule"]) for each in record["findings"]) or "none"

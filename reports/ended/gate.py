@@ -10,10 +10,10 @@ from typing import Any, Final
 
 from markupsafe import Markup
 
-from training_code.report.charts import stack
-from training_code.report.insight import sentence
-from training_code.report.record import Record
-from training_code.report.templates import NOTHING, draw
+from reports import Record
+from reports.shared.charts import stack
+from reports.shared.figures import sentence
+from reports.shared.markup import NOTHING, draw
 
 _APPROVALS: Final = {
     "Approved": "approved: it goes into service",
@@ -29,7 +29,7 @@ def gate(record: Record) -> Markup:
     if not verdict or "passed" not in verdict:
         return NOTHING
     return draw(
-        "gate.gate",
+        "ended/gate.gate",
         verdict["passed"],
         sentence(str(verdict.get("reason", ""))),
         _APPROVALS.get(str(verdict.get("approval")), ""),
@@ -97,20 +97,20 @@ def _champion(verdict: dict[str, Any]) -> Markup:
         ("this model", verdict["test_accuracy"]),
         (f"champion, version {verdict['champion']}", verdict["champion_accuracy"]),
     ]
-    return draw("gate.champion", shares, _mcnemar(verdict.get("mcnemar")))
+    return draw("ended/gate.champion", shares, _mcnemar(verdict.get("mcnemar")))
 
 
 def _mcnemar(test: dict[str, Any] | None) -> Markup:
     """The pictures on which the two differ, and what that is worth."""
     if not test:
         why = "The champion's answers are not known one by one, so chance was not tested."
-        return draw("gate.note", why)
+        return draw("ended/gate.note", why)
     ours, theirs = test["only_candidate_right"], test["only_champion_right"]
     if not ours + theirs:
-        return draw("gate.note", "Both are right and wrong on the same pictures.")
+        return draw("ended/gate.note", "Both are right and wrong on the same pictures.")
     parts = [
         ("right by this model alone", "backward", ours / (ours + theirs)),
         ("right by the champion alone", "data", theirs / (ours + theirs)),
     ]
     more = "more than chance" if test["p"] < test["significance"] else "no more than chance makes"
-    return draw("gate.mcnemar", stack(parts), ours, theirs, test["p"], more, test["significance"])
+    return draw("ended/gate.mcnemar", stack(parts), ours, theirs, test["p"], more, test["significance"])

@@ -1,42 +1,66 @@
-"""Draw reports again from what jobs left: `python -m training_code.report --help`."""
+"""The page of one job that has ended, or of several beside each other."""
 
 from __future__ import annotations
 
-import argparse
-import sys
+import json
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any, Final
 
-from training_code.report.compare import render as render_comparison
-from training_code.report.page import render
-from training_code.report.record import of_folder
-from training_code.report.templates import UNDRAWABLE
+from reports import Record
+from reports.ended import comparison
+from reports.ended.gate import gate
+from reports.shared.markup import UNDRAWABLE
+from reports.training import page
+
+VERDICT: Final = "verdict.json"
+"""The quality gate's."""
+BILLED: Final = "billed.json"
+"""Seconds and USD that the job is billed."""
 
 
-def main(arguments: list[str]) -> int:
-    """Write one page: the report of one job's output folder, or the comparison of several."""
-    parser = argparse.ArgumentParser(prog="python -m training_code.report", description=__doc__)
-    parser.add_argument("page", type=Path, help="the file to write")
-    parser.add_argument(
-        "folders", type=Path, nargs="+", help="what a job left: its unpacked output, or debug"
-    )
-    told = parser.parse_args(arguments)
-    sys.modules.setdefault("torch", None)  # type: ignore[arg-type]  # smdebug would import it for nothing
+class NoReport(Exception):
+    """A record says what no training of this project writes."""
+
+
+def read(report: Path, folder: Path) -> Record:
+    """The record in `report`, with what is known only after the job has ended: it lies in `folder`.
+
+    Raises:
+        NoReport: it is none.
+    """
     try:
-        records = [of_folder(folder) for folder in told.folders]
-        page = render(records[0]) if len(records) == 1 else render_comparison(records)
-    except FileNotFoundError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
+        record: Record = json.loads(report.read_text(encoding="utf-8"))
+        later = {"verdict": _json(folder / VERDICT), "billed": _json(folder / BILLED)}
+        return record | {name: known for name, known in later.items() if known}
     except (OSError, *UNDRAWABLE) as error:
-        print(
-            "error: these reports cannot be drawn, they say what no training of this project writes "
-            f"({type(error).__name__}: {' '.join(str(error).split())[:200]})",
-            file=sys.stderr,
-        )
-        return 1
-    told.page.write_text(page, encoding="utf-8", errors="xmlcharrefreplace")
-    return 0
+        raise _refusal(error) from None
 
 
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+def render(records: Sequence[Record]) -> str:
+    """The report of one job, or the comparison of several.
+
+    Raises:
+        NoReport: one of them cannot be drawn.
+    """
+    try:
+        if len(records) > 1:
+            return comparison.render(records)
+        return page.render(records[0], gate(records[0]), "ended")
+    except UNDRAWABLE as error:
+        raise _refusal(error) from None
+
+
+def _refusal(error: Exception) -> NoReport:
+    return NoReport(
+        "these reports cannot be drawn, they say what no training of this project writes "
+        f"({type(error).__name__}: {' '.join(str(error).split())[:200]})"
+    )
+
+
+def _json(path: Path) -> dict[str, Any] | None:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return content if isinstance(content, dict) else None

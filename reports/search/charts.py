@@ -1,8 +1,4 @@
-"""The page's drawings, as inline SVG: no script, no font, no address outside the page.
-
-Here is where things lie; templates/charts.html draws them. Colours are the page's CSS variables, so a drawing
-follows the reader's light or dark setting. Every mark has a title that a pointer resting on it shows.
-"""
+"""A search's drawings; as in `shared.charts`, here is where things lie, and the template draws them."""
 
 from __future__ import annotations
 
@@ -12,9 +8,10 @@ from typing import Any, Final
 
 from markupsafe import Markup
 
-from cli.tuning_report.importance import logarithmic
-from cli.tuning_report.read import Axis, Search, Trial
-from cli.tuning_report.templates import chart
+from reports.search.importance import logarithmic
+from reports.search.record import Axis, Search, Trial
+from reports.shared.charts import Box
+from reports.shared.markup import draw
 
 _TOP: Final = 40
 _HEIGHT: Final = 320
@@ -41,12 +38,12 @@ def coordinates(search: Search) -> Markup:
             {
                 "style": "trial first" if rank == 0 else "trial",
                 "strength": 100 if len(ranked) == 1 else round(100 - 85 * rank / (len(ranked) - 1)),
-                "points": " ".join(f"{x:.1f},{y:.1f}" for x, y in points),
-                "says": said(search, trial),
+                "points": points,
+                "says": _in_words(search, trial),
             }
         )
-    return chart(
-        "coordinates",
+    return draw(
+        "search/charts.coordinates",
         f"Parallel coordinates of {len(ranked)} trials",
         2 * _SIDE + _STEP * len(search.axes),
         {"top": _TOP, "height": _HEIGHT},
@@ -62,42 +59,42 @@ def coordinates(search: Search) -> Markup:
 def progress(search: Search) -> Markup:
     """The objective of each trial in the order they were started, and the best so far."""
     measured = [(number, trial) for number, trial in enumerate(search.trials, 1) if trial.measured]
-    box = {"width": 560, "height": 240, "left": 62, "right": 20}
+    box = Box(width=560, left=62, right=20)
     low, high = _spread([trial.objective or 0.0 for _, trial in measured])
     last = max(len(search.trials), 2)
 
     def x(number: int) -> float:
-        return box["left"] + (number - 1) / (last - 1) * (box["width"] - box["left"] - box["right"])
+        return box.x((number - 1) / (last - 1))
 
     def y(value: float) -> float:
-        return 14 + (high - value) / (high - low) * (box["height"] - 48)
+        return box.y((high - value) / (high - low))
 
-    best: list[str] = []
+    best: list[tuple[float, float]] = []
     so_far: float | None = None
     for number, trial in measured:
         value = trial.objective or 0.0
         if so_far is not None:
-            best.append(f"{x(number):.1f},{y(so_far):.1f}")
+            best.append((x(number), y(so_far)))
             value = max(so_far, value) if search.maximize else min(so_far, value)
         so_far = value
-        best.append(f"{x(number):.1f},{y(so_far):.1f}")
-    return chart(
-        "progress",
+        best.append((x(number), y(so_far)))
+    return draw(
+        "search/charts.progress",
         f"{search.metric} by trial",
         box,
         [(y(value), number_text(value)) for value in (low, (low + high) / 2, high)],
         [(x(number), number) for number in sorted({1, (last + 1) // 2, last})],
-        " ".join(best),
-        [(x(number), y(trial.objective or 0.0), said(search, trial)) for number, trial in measured],
+        best,
+        [(x(number), y(trial.objective or 0.0), _in_words(search, trial)) for number, trial in measured],
     )
 
 
 def bars(shares: Mapping[str, float]) -> Markup:
     """Importances as bars with their percentages, the largest first."""
-    return chart("bars", sorted(shares.items(), key=lambda item: -item[1]))
+    return draw("search/charts.bars", sorted(shares.items(), key=lambda item: -item[1]))
 
 
-def said(search: Search, trial: Trial) -> str:
+def _in_words(search: Search, trial: Trial) -> str:
     """A trial in one line: its objective and its values."""
     values = ", ".join(f"{name} {value_text(value)}" for name, value in trial.values.items())
     result = number_text(trial.objective) if trial.objective is not None else trial.status

@@ -11,7 +11,7 @@ import math
 import warnings
 from typing import TYPE_CHECKING
 
-from cli.tuning_report.read import Axis, Search
+from reports.search.record import Axis, Search
 
 if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution

@@ -1,36 +1,47 @@
-"""The page itself: what was searched, what came out, and what it depended on; readable without a network."""
+"""A search's page: what was searched, what came out, and what it depended on."""
 
 from __future__ import annotations
 
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 from markupsafe import Markup
 
-from cli.trials import log_of
-from cli.tuning_report import charts, templates
-from cli.tuning_report.importance import FEW_TRIALS, LEAST_TRIALS, importance
-from cli.tuning_report.read import Search, Trial
+from reports.search import charts
+from reports.search.importance import FEW_TRIALS, LEAST_TRIALS, importance
+from reports.search.record import Search, Trial
+from reports.shared.markup import NOTHING, draw
+from reports.shared.page import document, header, tiles
 
 
 def render(search: Search, now: datetime) -> str:
-    """The whole page as HTML."""
-    style = (Path(__file__).parent / "page.css").read_text(encoding="utf-8")
+    """The page as HTML; `now` is when it is drawn."""
+    sections = [
+        header("Hyperparameter search", search.name, _verdict(search)),
+        tiles(_figures(search)),
+        _results(search) if search.ranked else draw("search/page.nothing"),
+        _failed(search),
+        draw("search/page.written", f"{now:%Y-%m-%d %H:%M}"),
+    ]
+    return document(f"Search {search.name}", sections, "search")
+
+
+def _results(search: Search) -> Markup:
     shares = importance(search)
-    return templates.page(
-        search=search,
-        style=Markup(style),  # noqa: S704  (our own file)
-        verdict=_verdict(search),
-        tiles=_tiles(search),
-        rows=_leaderboard(search) if search.ranked else [],
-        coordinates=charts.coordinates(search) if search.ranked else "",
-        progress=charts.progress(search) if search.ranked else "",
-        depended=_depended(search, shares),
-        bars="" if shares is None else charts.bars(shares),
-        failed=[(trial, log_of(trial.name)) for trial in search.trials if trial.failed],
-        now=f"{now:%Y-%m-%d %H:%M}",
+    trials = draw(
+        "search/page.trials",
+        search.metric,
+        charts.coordinates(search),
+        charts.progress(search),
+        _depended(search, shares),
+        NOTHING if shares is None else charts.bars(shares),
     )
+    return draw("search/page.leaderboard", search, _leaderboard(search)) + trials
+
+
+def _failed(search: Search) -> Markup:
+    trials = [trial for trial in search.trials if trial.failed]
+    return draw("search/page.failed", trials) if trials else NOTHING
 
 
 def _verdict(search: Search) -> str:
@@ -43,17 +54,17 @@ def _verdict(search: Search) -> str:
     return f"{started}{warm} The best trial had {found}."
 
 
-def _tiles(search: Search) -> list[tuple[str, str, str]]:
+def _figures(search: Search) -> list[tuple[str, str, str]]:
     ranked = search.ranked
     seconds = [trial.seconds for trial in search.trials if trial.seconds is not None]
-    tiles = [
+    figures = [
         ("Best " + search.metric, charts.number_text(ranked[0].objective or 0.0) if ranked else "none", ""),
         ("Trials", str(len(search.trials)), search.counted),
         ("Training time", _duration(sum(seconds)), "all trials together"),
     ]
-    if search.ended is not None:
-        tiles.append(("From start to end", _duration((search.ended - search.created).total_seconds()), ""))
-    return tiles
+    if search.seconds is not None:
+        figures.append(("From start to end", _duration(search.seconds), ""))
+    return figures
 
 
 def _leaderboard(search: Search) -> list[dict[str, Any]]:

@@ -1,6 +1,6 @@
-"""Drawings for the report, as inline SVG and HTML: no script, no font, no address outside the page.
+"""Drawings, as inline SVG and HTML: no script, no font, no address outside the page.
 
-Here is where things lie; templates/charts.html draws them. Colours are the page's CSS variables, so a drawing
+Here is where things lie; the template draws them. Colours are the page's CSS variables, so a drawing
 follows the reader's light or dark setting. Every mark has a title that a pointer resting on it shows.
 """
 
@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from markupsafe import Markup
 
-from training_code.report.templates import draw
+from reports.shared.markup import draw
 
 _NARROW: Final = 16
 _LEVELS: Final = 10
@@ -22,7 +22,7 @@ SPOTS: Final = 4000
 
 
 @dataclass(frozen=True)
-class _Box:
+class Box:
     """A drawing's size, and how far its plot stays away from its edges."""
 
     width: int = 520
@@ -60,7 +60,7 @@ def curves(
         percent: values are shares to be shown as percentages.
         named: each name stands behind its curve, which is for short ones, of curves that end together.
     """
-    count, box = max(len(line.values) for line in lines), _Box() if named else _Box(right=_NARROW)
+    count, box = max(len(line.values) for line in lines), Box() if named else Box(right=_NARROW)
     ticks = _ticks([value for line in lines for value in line.values], most=1.0 if percent else math.inf)
     low, high = ticks[0], ticks[-1]
 
@@ -70,12 +70,12 @@ def curves(
     def y(value: float) -> float:
         return box.y((high - value) / (high - low))
 
-    def said(value: float) -> str:
+    def in_words(value: float) -> str:
         return f"{value:.1%}" if percent else f"{value:.4g}"
 
     ends = _apart([y(line.values[-1]) for line in lines], lowest=box.height - box.bottom) if named else []
     return draw(
-        "charts.curves",
+        "shared/charts.curves",
         title,
         box,
         [(y(tick), f"{tick * 100:.4g}%" if percent else f"{tick:.4g}") for tick in ticks],
@@ -85,7 +85,7 @@ def curves(
             (
                 line.style,
                 [
-                    (x(epoch), y(value), f"{line.name}, epoch {epoch}: {said(value)}")
+                    (x(epoch), y(value), f"{line.name}, epoch {epoch}: {in_words(value)}")
                     for epoch, value in enumerate(line.values, 1)
                 ],
             )
@@ -123,7 +123,7 @@ def timeline(
         most: the highest value there can be.
         stacked: whether the values add up.
     """
-    box = _Box(right=_NARROW)
+    box = Box(right=_NARROW)
     levels = [0.0] * len(places)
     tops: list[list[float]] = []
     for each in series:
@@ -146,7 +146,7 @@ def timeline(
             dots = [(x(first), y(0)), *dots, (x(last), y(0))]
         shapes.append((each.style, dots, stacked, f"{each.name}: up to {max(each.values):.4g}{unit}"))
     return draw(
-        "charts.timeline",
+        "shared/charts.timeline",
         box,
         [(y(tick), f"{tick:.4g}") for tick in ticks],
         [
@@ -161,7 +161,7 @@ def timeline(
 
 def stack(parts: Sequence[tuple[str, str, float]]) -> Markup:
     """One bar of several parts: name, CSS class and share of each."""
-    return draw("charts.stack", parts)
+    return draw("shared/charts.stack", parts)
 
 
 def heat_map(rows: Sequence[str], columns: Sequence[int], powers: Sequence[Sequence[float | None]]) -> Markup:
@@ -180,7 +180,7 @@ def heat_map(rows: Sequence[str], columns: Sequence[int], powers: Sequence[Seque
             shape = f"M{150 + column * wide:.1f} {row * tall}h{wide:.2f}v{tall - 1}h-{wide:.2f}z"
             paths.setdefault(level, []).append(shape)
     return draw(
-        "charts.heat_map",
+        "shared/charts.heat_map",
         len(rows) * tall,
         [(row * tall + 9, name) for row, name in enumerate(rows)],
         [(level, "".join(shapes)) for level, shapes in sorted(paths.items())],
@@ -199,14 +199,14 @@ def confusion_map(classes: Sequence[str], cells: Sequence[Sequence[int]]) -> Mar
         totals[truth] += count
     spots = [
         {
-            "x": said,
+            "x": answer,
             "y": truth,
             "share": max(0.25, count / totals[truth]),
-            "says": f"{count} of {totals[truth]} pictures of {classes[truth]} taken for {classes[said]}",
+            "says": f"{count} of {totals[truth]} pictures of {classes[truth]} taken for {classes[answer]}",
         }
-        for truth, said, count in sorted(cells, key=lambda cell: -cell[2])[:SPOTS]
+        for truth, answer, count in sorted(cells, key=lambda cell: -cell[2])[:SPOTS]
     ]
-    return draw("charts.confusion_map", len(classes), spots)
+    return draw("shared/charts.confusion_map", len(classes), spots)
 
 
 def matrix(classes: Sequence[str], counts: Sequence[Sequence[int]]) -> Markup:
@@ -216,7 +216,7 @@ def matrix(classes: Sequence[str], counts: Sequence[Sequence[int]]) -> Markup:
         total = sum(row) or 1
         cells = [_cell(truth, predicted, count, total) for predicted, count in zip(classes, row, strict=True)]
         rows.append((truth, cells))
-    return draw("charts.matrix", classes, max(map(len, classes)) > 3, rows)
+    return draw("shared/charts.matrix", classes, max(map(len, classes)) > 3, rows)
 
 
 def _cell(truth: str, predicted: str, count: int, total: int) -> dict[str, Any] | None:

@@ -1,7 +1,7 @@
-"""The page's markup: Jinja2 templates beside this file, which escape whatever they are given.
+"""Markup: Jinja2 templates, which escape whatever they are given.
 
-A template holds the macros of one module of this package. A line break in it, with the indent that follows,
-is no part of the page. Numbers go through the filters below wherever a string would do harm: in styles and
+A template holds the macros of the module beside it. A line break in it, with the indent that follows, is no
+part of the page. Numbers go through the filters below wherever a string would do harm: in styles and
 coordinates, which are not only text.
 """
 
@@ -17,6 +17,7 @@ from markupsafe import Markup
 
 NOTHING: Final = Markup("")
 """A section that a record has nothing for."""
+ROOT: Final = Path(__file__).parents[1]
 _LINE_BREAK: Final = re.compile(r"\n[ \t]*")
 
 UNDRAWABLE: Final = (
@@ -49,14 +50,12 @@ def _points(dots: Iterable[Sequence[float]]) -> str:
     return " ".join(f"{x:.1f},{y:.1f}" for x, y, *_ in dots)
 
 
-_ENVIRONMENT: Final = Environment(
-    loader=_Joined(Path(__file__).parent / "templates"), autoescape=True, undefined=StrictUndefined
-)
+_ENVIRONMENT: Final = Environment(loader=_Joined(ROOT), autoescape=True, undefined=StrictUndefined)
 _ENVIRONMENT.filters |= {"fixed": _fixed, "percent": _percent, "general": _general, "points": _points}
 
 
 def draw(macro: str, *values: Any) -> Markup:
-    """What `<template>.<macro>` makes of the values: markup that no other template escapes again."""
+    """What the macro `<room>/<template>.<name>` makes of the values: markup that is not escaped again."""
     template, _, name = macro.partition(".")
     drawn: Markup = getattr(_ENVIRONMENT.get_template(f"{template}.html").module, name)(*values)
     return drawn

@@ -7,9 +7,9 @@ from typing import Any, Final
 
 from markupsafe import Markup
 
-from training_code.report.charts import SPOTS, confusion_map, matrix
-from training_code.report.record import Record
-from training_code.report.templates import NOTHING, draw
+from reports import Record
+from reports.shared.charts import SPOTS, confusion_map, matrix
+from reports.shared.markup import NOTHING, draw
 
 _TABLE_CLASSES: Final = 30
 _MAP_CLASSES: Final = 400
@@ -24,7 +24,7 @@ def confusions(record: Record) -> Markup:
         return NOTHING
     classes = record["classes"]
     return draw(
-        "errors.confusions",
+        "training/errors.confusions",
         _matrix(classes, test) if len(classes) <= _TABLE_CLASSES else None,
         confusion_map(classes, test["confusion"]) if len(classes) <= _MAP_CLASSES else None,
         max(0, len(test["confusion"]) - SPOTS),
@@ -35,8 +35,8 @@ def confusions(record: Record) -> Markup:
 
 def _matrix(classes: list[str], test: dict[str, Any]) -> Markup:
     counts = [[0] * len(classes) for _ in classes]
-    for truth, said, count in test["confusion"]:
-        counts[truth][said] = count
+    for truth, answer, count in test["confusion"]:
+        counts[truth][answer] = count
     return matrix(classes, counts)
 
 
@@ -51,4 +51,4 @@ def per_class(record: Record) -> Markup:
     if not test:
         return NOTHING
     ranked = sorted(zip(record["classes"], test["per_class"], strict=True), key=lambda each: each[1][1])
-    return draw("errors.per_class", ranked[:_ROWS], len(ranked))
+    return draw("training/errors.per_class", ranked[:_ROWS], len(ranked))

@@ -6,9 +6,10 @@ from typing import Any, Final
 
 from markupsafe import Markup
 
-from training_code.report.charts import Series, heat_map, stack, timeline
-from training_code.report.record import Record
-from training_code.report.templates import NOTHING, draw
+from reports import Record
+from reports.shared.charts import Series, heat_map, stack, timeline
+from reports.shared.figures import rule_name, sentence, step_time
+from reports.shared.markup import NOTHING, draw
 
 _PARTS: Final = {
     "data": "waiting for data",
@@ -28,30 +29,30 @@ _FLOWS: Final = {
 def findings(record: Record) -> Markup:
     """What was found, and what to change."""
     found = record.get("findings")
-    return draw("insight.findings", [_finding(each) for each in found]) if found else NOTHING
+    return draw("training/insight.findings", [_finding(each) for each in found]) if found else NOTHING
 
 
 def _finding(each: dict[str, Any]) -> dict[str, Any]:
     return {
         **each,
-        "rule": words(each["rule"]),
+        "rule": rule_name(each["rule"]),
         "message": sentence(each["message"]),
         "change": sentence(each["change"]),
         "how": each.get("how"),
-        "consequences": ", ".join(words(name) for name in each["consequences"]),
+        "consequences": ", ".join(rule_name(name) for name in each["consequences"]),
     }
 
 
 def rules(record: Record) -> Markup:
     """Every rule: how often it looked, how often it triggered."""
-    told = record.get("rules")
-    return draw("insight.rules", [_rule(each) for each in told]) if told else NOTHING
+    watching = record.get("rules")
+    return draw("training/insight.rules", [_rule(each) for each in watching]) if watching else NOTHING
 
 
 def _rule(each: dict[str, Any]) -> tuple[dict[str, Any], str, str]:
     """The rule, its state, and the mark that colours this."""
     if each["explained_by"]:
-        state, mark = f"follows from {words(each['explained_by'])}", "follows"
+        state, mark = f"follows from {rule_name(each['explained_by'])}", "follows"
     elif each["first_step"] is not None:
         state, mark = "found", "bad"
     elif each["triggered"]:
@@ -60,7 +61,7 @@ def _rule(each: dict[str, Any]) -> tuple[dict[str, Any], str, str]:
         state, mark = "all well", "good"
     else:
         state, mark = each["note"] or "nothing to look at", "idle"
-    return {**each, "rule": words(each["rule"])}, state, mark
+    return {**each, "rule": rule_name(each["rule"])}, state, mark
 
 
 def breakdown(record: Record) -> Markup:
@@ -73,25 +74,15 @@ def breakdown(record: Record) -> Markup:
     wall, line = steps["wall_seconds"] or 1.0, steps["timeline"]
     series = [Series(label, name, line[name]) for name, label in _PARTS.items()]
     return draw(
-        "insight.breakdown",
+        "training/insight.breakdown",
         steps,
         wall,
-        usual(steps),
+        step_time(steps),
         parts,
         stack([(label, name, seconds / wall) for label, name, seconds in parts]),
         timeline(line["step"], series, unit=" ms", stacked=True),
         record.get("operators"),
     )
-
-
-def usual(steps: Record) -> str:
-    """How long a step takes; older records have no more than the median."""
-    median = f"{steps['median_ms']:.0f} ms (median)"
-    if "usual_ms" not in steps:
-        return median
-    low, high = steps["usual_ms"]
-    first = f", the first {steps['left_out']} left out as warm-up" if steps["left_out"] else ""
-    return f"{median}, nine in ten {low:.0f} to {high:.0f} ms{first}"
 
 
 def utilisation(record: Record) -> Markup:
@@ -109,7 +100,7 @@ def utilisation(record: Record) -> Markup:
         memory.append(Series("GPU", "backward", [each / 1024 for each in system["gpu_mb"]]))
     traffic = [Series("disk", "data", system["disk"]), Series("network", "to_device", system["net"])]
     return draw(
-        "insight.utilisation",
+        "training/insight.utilisation",
         [
             ("Busy, percent", timeline(seconds, busy, unit="%", along=" s", most=100)),
             ("Memory, GiB", timeline(seconds, memory, unit=" GiB", along=" s")),
@@ -129,16 +120,4 @@ def flow(record: Record) -> Markup:
         for name, title in _FLOWS.items()
         if name in content
     ]
-    return draw("insight.flow", figures)
-
-
-def words(rule: str) -> str:
-    """A rule's name as a reader says it."""
-    said = rule.replace("_", " ").replace("gpu", "GPU").replace("cpu", "CPU").replace("relu", "ReLU")
-    return said.replace("io ", "I/O ")
-
-
-def sentence(text: str) -> str:
-    """A finding's or a verdict's words, as a sentence."""
-    text = text[:1].upper() + text[1:]
-    return text if text.endswith((".", "?", "!")) else f"{text}."
+    return draw("training/insight.flow", figures)

@@ -1,33 +1,39 @@
-"""The page: first the verdict in words, then the curves it rests on, what the rules found, where the time
-went, where the network errs, and everything needed to repeat it.
+"""A training's page.
+
+First the verdict in words, then the curves it rests on, what the rules found, where the time went, where the
+network errs, and everything needed to repeat it.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Any, Final
 
 from markupsafe import Markup
 
-from training_code.report import errors, insight
-from training_code.report.charts import Line, curves
-from training_code.report.gate import gate
-from training_code.report.record import Record
-from training_code.report.templates import NOTHING, draw
+from reports import Record
+from reports.shared.charts import Line, curves
+from reports.shared.figures import cost, duration, interval, speed, value_text
+from reports.shared.markup import NOTHING, draw
+from reports.shared.page import document, header, tiles
+from reports.training import errors, insight
 
-_STYLE: Final = Path(__file__).parent / "style.css"
 _ROWS: Final = 200
 
 
-def render(record: Record) -> str:
-    """The report of one training, as one string of HTML."""
+def render(record: Record, gate: Markup = NOTHING, *rooms: str) -> str:
+    """The report of one training as HTML.
+
+    Args:
+        record: of the training.
+        gate: the quality gate's section, which only a page that is drawn after the job has.
+        rooms: whose style this section needs.
+    """
     title = f"{record.get('dataset') or 'Image'} classifier: {record.get('arch', 'unfinished')}"
     sections = [
         header("Training report", title, verdict(record)),
-        tiles(record),
-        gate(record),
+        summary(record),
+        gate,
         insight.findings(record),
         learning(record),
         insight.breakdown(record),
@@ -49,18 +55,7 @@ def render(record: Record) -> str:
             ],
         ),
     ]
-    return document(title, sections)
-
-
-def document(title: str, sections: Iterable[Markup]) -> str:
-    """A page of sections that needs nothing but a browser."""
-    style = Markup(_STYLE.read_text(encoding="utf-8"))  # noqa: S704  (our own file)
-    return str(draw("page.document", title, style, sections))
-
-
-def header(eyebrow: str, title: str, text: str) -> Markup:
-    """The head of the page."""
-    return draw("page.header", eyebrow, title, text)
+    return document(title, sections, "training", *rooms)
 
 
 def verdict(record: Record) -> str:
@@ -117,55 +112,24 @@ def _watched(record: Record) -> str:
     return f"Of the {looked} rules that watched it, {found} found something to mend."
 
 
-def interval(share: float, count: int, z: float = 1.96) -> tuple[float, float]:
-    """The 95% interval of a share seen in `count` trials (Wilson 1927)."""
-    middle = share + z * z / (2 * count)
-    spread = z * math.sqrt(share * (1 - share) / count + z * z / (4 * count * count))
-    scale = 1 + z * z / count
-    return (middle - spread) / scale, (middle + spread) / scale
-
-
-def tiles(record: Record) -> Markup:
+def summary(record: Record) -> Markup:
     """The figures a reader looks for first."""
     if not record.get("history"):
         return NOTHING
     best = record["history"][record["best_epoch"] - 1]
-    shown = [("Validation accuracy", f"{best['valid_accuracy']:.1%}", f"best epoch, {record['best_epoch']}")]
+    figures = [
+        ("Validation accuracy", f"{best['valid_accuracy']:.1%}", f"best epoch, {record['best_epoch']}")
+    ]
     test = record["evaluations"].get("test")
     if test:
-        wrong = sum(count for truth, said, count in test["confusion"] if truth != said)
-        shown.insert(0, ("Test accuracy", f"{test['accuracy']:.1%}", f"{wrong} of {test['count']} wrong"))
-        shown.append(("Test loss", f"{test['loss']:.3f}", "cross entropy"))
-    shown.append(("Time", duration(record["seconds"]), speed(record.get("speed"))))
+        wrong = sum(count for truth, answer, count in test["confusion"] if truth != answer)
+        figures.insert(0, ("Test accuracy", f"{test['accuracy']:.1%}", f"{wrong} of {test['count']} wrong"))
+        figures.append(("Test loss", f"{test['loss']:.3f}", "cross entropy"))
+    figures.append(("Time", duration(record["seconds"]), speed(record.get("speed"))))
     usd = cost(record)
     if usd is not None:
-        shown.append(("Cost", usd, _cost_note(record)))
-    return draw("page.tiles", shown)
-
-
-def speed(told: Record | None) -> str:
-    """How many training pictures a second an epoch got through; older records do not tell."""
-    if not told:
-        return ""
-    middle, low, high = (f"{told[key]:.0f}" for key in ("middle", "low", "high"))
-    if told["epochs"] == 1:
-        return f"{middle} images/s in its one epoch"
-    first = ", the first left out" if told["left_out"] else ""
-    return f"{middle} images/s in the median of {told['epochs']} epochs, {low} to {high}{first}"
-
-
-def cost(record: Record) -> str | None:
-    """What the job costs; nothing when the price is not known.
-
-    A job cannot know from inside for how long it is billed: its own time is the least. The billed figure is
-    there when the page is drawn after the job has ended, by `classifier report`.
-    """
-    billed = record.get("billed")
-    if billed:
-        return _usd(billed["usd"])
-    if not record.get("hourly_usd"):
-        return None
-    return f"over {_usd(record['seconds'] / 3600 * record['hourly_usd'])}"
+        figures.append(("Cost", usd, _cost_note(record)))
+    return tiles(figures)
 
 
 def _cost_note(record: Record) -> str:
@@ -180,10 +144,6 @@ def _cost_note(record: Record) -> str:
     )
 
 
-def _usd(usd: float) -> str:
-    return f"${usd:.2f}" if usd >= 0.1 else f"${usd:.4f}"
-
-
 def learning(record: Record) -> Markup:
     """The learning curves."""
     history = record.get("history")
@@ -196,7 +156,10 @@ def learning(record: Record) -> Markup:
     ]
     accuracy = [Line("validation", "valid", [epoch["valid_accuracy"] for epoch in history])]
     return draw(
-        "page.learning", curves("Loss", loss, best), curves("Accuracy", accuracy, best, percent=True), best
+        "training/page.learning",
+        curves("Loss", loss, best),
+        curves("Accuracy", accuracy, best, percent=True),
+        best,
     )
 
 
@@ -204,25 +167,13 @@ def data(record: Record) -> Markup:
     """Counts and fingerprints of the splits, and what was skipped."""
     if not record.get("data"):
         return NOTHING
-    return draw("page.data", record["data"].items(), record["skipped"][:_ROWS])
+    return draw("training/page.data", record["data"].items(), record["skipped"][:_ROWS])
 
 
 def table(title: str, rows: Iterable[tuple[str, Any]]) -> Markup:
     """Names and values; those without a value are left out."""
-    there = [(name, shown(value)) for name, value in rows if value != ""]
-    return draw("page.table", title, there) if there else NOTHING
-
-
-def shown(value: Any) -> str:
-    """A value as a reader needs it."""
-    return f"{value:.6g}" if isinstance(value, float) else str(value)
-
-
-def duration(seconds: float) -> str:
-    """A time as a reader says it."""
-    if seconds < 100:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"
+    there = [(name, value_text(value)) for name, value in rows if value != ""]
+    return draw("training/page.table", title, there) if there else NOTHING
 
 
 def _serving(record: Record) -> str:

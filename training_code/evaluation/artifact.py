@@ -20,14 +20,14 @@ import safetensors.torch
 
 import contract
 import training_code
+from reports.training.page import render
+from training_code import record
 from training_code.config import Config
 from training_code.data.dataset import Dataset
 from training_code.debugging.findings import Findings
 from training_code.distributed.machine import Machine, versions
 from training_code.evaluation.scores import Evaluation
 from training_code.job import Job
-from training_code.report import record
-from training_code.report.page import render
 from training_code.training.progress import Epoch, Trained
 from training_code.training.watching import FOLDER
 
@@ -97,10 +97,10 @@ def write(job: Job, trained: Trained, facts: Facts, findings: Findings | None = 
     if facts.evaluations:  # what the quality gate needs comes before what people like to read
         job.output_data.mkdir(parents=True, exist_ok=True)
         _write_json(job.output_data / "evaluation.json", evaluation(facts, findings))
-    told = record.gather(facts, findings or Findings(), job.output_data / FOLDER)
-    (job.model / "report.html").write_text(render(told), encoding="utf-8")
+    report = record.gather(facts, findings or Findings(), job.output_data / FOLDER)
+    (job.model / "report.html").write_text(render(report), encoding="utf-8")
     if not job.is_trial:
-        record.write(told, job.output_data)
+        record.write(report, job.output_data)
 
 
 def model_card(facts: Facts) -> dict[str, Any]:

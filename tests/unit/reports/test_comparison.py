@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from training_code.report.compare import render, verdict
+from reports.ended.comparison import render, verdict
 
 
 def training(job: str, recalls: list[float], epochs: int = 3, **hyperparameters: Any) -> dict[str, Any]:

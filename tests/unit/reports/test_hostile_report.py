@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import math
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +13,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from reports.ended import comparison, jobs
 from tests.unit.markup import Skeleton
-from tests.unit.training_code.reported import full, leaves, put, with_strings
-from training_code.report import compare, page
-from training_code.report.__main__ import main
-from training_code.report.templates import UNDRAWABLE
+from tests.unit.reports.reported import full, leaves, put, with_strings
 
 PAYLOAD = "\"'></title></style></svg><script>alert(1)</script><img src=x onerror=alert(1)><!--{{7*7}}"
 PAYLOADS = (PAYLOAD, "javascript:alert(1)", "1;background:url(//x)", "0' onload='alert(1)")
@@ -25,22 +24,22 @@ PAYLOADS = (PAYLOAD, "javascript:alert(1)", "1;background:url(//x)", "0' onload=
 def hostile(record: dict[str, Any]) -> list[str]:
     """Pages made of it."""
     pages = []
-    for draw in (page.render, lambda each: compare.render([each, full()])):
-        try:
-            pages.append(draw(record))
-        except UNDRAWABLE:
-            continue
+    for records in ([record], [record, full()]):
+        with suppress(jobs.NoReport):
+            pages.append(jobs.render(records))
     return pages
 
 
-CLEAN = [Skeleton(text) for text in (page.render(full()), compare.render([full(), full() | {"job": "b"}]))]
+CLEAN = [
+    Skeleton(text) for text in (jobs.render([full()]), comparison.render([full(), full() | {"job": "b"}]))
+]
 SHAPES = set().union(*(each.shapes for each in CLEAN)) | set().union(
     *(
         Skeleton(text).shapes
         for text in (
-            page.render(full() | {"confused": []}),
-            page.render({"job": "j", "classes": [], "failure": "It ended."}),
-            compare.render([full(), full() | {"hyperparameters": {}, "seconds": 9.0}]),
+            jobs.render([full() | {"confused": []}]),
+            jobs.render([{"job": "j", "classes": [], "failure": "It ended."}]),
+            comparison.render([full(), full() | {"hyperparameters": {}, "seconds": 9.0}]),
         )
     )
 )
@@ -53,7 +52,7 @@ def check(text: str) -> None:
 
 
 def test_the_clean_page_has_every_section_and_passes_the_same_check() -> None:
-    text = page.render(full())
+    text = jobs.render([full()])
     for title in ("Quality gate", "What to change", "Learning curves", "Where the time went", "Utilisation"):
         assert f"<h2>{title}" in text
     for title in (
@@ -108,7 +107,7 @@ def test_pictures_are_jpegs_in_the_page_and_never_addresses() -> None:
         f"{good}\n",
         good,
     ]
-    sources = {value for name, value in Skeleton(page.render(record)).values if name == "src"}
+    sources = {value for name, value in Skeleton(jobs.render([record])).values if name == "src"}
     assert sources == {good}
 
 
@@ -133,15 +132,13 @@ def test_any_report_is_drawn_or_refused_in_one_line(
             continue  # it lay in what was replaced before
     folder = tmp_path_factory.mktemp("job")
     (folder / "report.json").write_text(json.dumps(record))
-    assert main([str(folder / "page.html"), str(folder)]) in (0, 1)
-    assert main([str(folder / "both.html"), str(folder), str(folder)]) in (0, 1)
+    for count in (1, 2):
+        with suppress(jobs.NoReport):
+            jobs.render([jobs.read(folder / "report.json", folder)] * count)
 
 
 @pytest.mark.parametrize("text", ["", "null", "[]", "[" * 100_000, "{", "9" * 5000, '{"job": 1e999}', "\xff"])
-def test_what_is_no_report_is_refused_in_one_line(
-    text: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_what_is_no_report_is_refused_in_one_line(text: str, tmp_path: Path) -> None:
     (tmp_path / "report.json").write_text(text, encoding="latin-1")
-    assert main([str(tmp_path / "page.html"), str(tmp_path)]) == 1
-    assert capsys.readouterr().err.startswith("error: these reports cannot be drawn")
-    assert not (tmp_path / "page.html").exists()
+    with pytest.raises(jobs.NoReport, match=r"^these reports cannot be drawn.*\)$"):
+        jobs.render([jobs.read(tmp_path / "report.json", tmp_path)])

@@ -1,4 +1,4 @@
-"""The page about a search: read from SageMaker's answers, ranked, drawn, and whole without a network."""
+"""The page about a search: ranked, drawn, and whole without a network."""
 
 from __future__ import annotations
 
@@ -6,18 +6,15 @@ import dataclasses
 import math
 import random
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from html.parser import HTMLParser
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from cli.chain_reader import NoSuchRun
-from cli.tuning_report.importance import importance
-from cli.tuning_report.page import render
-from cli.tuning_report.read import Axis, Search, Trial, read
-from tests.unit.cli.conftest import client_error
+from reports.search.importance import importance
+from reports.search.page import render
+from reports.search.record import Axis, Search, Trial
 from tests.unit.markup import Skeleton
 
 NOW = datetime(2026, 11, 21, 14, 0, tzinfo=UTC)
@@ -53,8 +50,8 @@ def search(trials: int = 12, *, maximize: bool = True, axes: tuple[Axis, ...] = 
         maximize=maximize,
         axes=axes,
         trials=tuple(trial(number) for number in range(1, trials + 1)),
-        created=NOW - timedelta(minutes=40),
-        ended=NOW,
+        counted=f"{trials} of {trials} trials completed",
+        seconds=2400.0,
         parents=(),
     )
 
@@ -129,7 +126,7 @@ def test_names_are_text_and_never_markup() -> None:
         Trial("t", "Completed", values, 0.5, 1),
     )
     html = render(
-        Search("<x>", "Completed", "Random", "m", True, (odd,), trials, NOW, None, ("<parent>",)), NOW
+        Search("<x>", "Completed", "Random", "m", True, (odd,), trials, "", None, ("<parent>",)), NOW
     )
     Page(html)
     assert not re.search(r"<(script|i|u|x|parent)>", html)
@@ -174,7 +171,7 @@ def test_whatever_names_and_reasons_say_the_page_shows_it_as_text(payload: str) 
 
 def test_a_search_without_any_result_has_a_page_that_says_why() -> None:
     trials = (Trial("t-1", "Failed", {}, None, None, "AlgorithmError: no pictures"),)
-    found = Search("s", "Failed", "Random", "m", True, AXES, trials, NOW, NOW, ())
+    found = Search("s", "Failed", "Random", "m", True, AXES, trials, "1 of 3 trials completed", 60.0, ())
     text = Page(render(found, NOW)).text
     assert "No trial has reported" in text
     assert "AlgorithmError: no pictures" in text
@@ -183,70 +180,22 @@ def test_a_search_without_any_result_has_a_page_that_says_why() -> None:
 def test_a_trial_that_failed_is_counted_told_and_never_the_best() -> None:
     trials = (
         Trial("t-1", "Completed", {"x": 1.0}, 0.5, 1.0),
-        Trial("t-2", "Failed", {"x": 2.0}, 0.9, 1.0, "AlgorithmError: <no> space"),
+        Trial("t-2", "Failed", {"x": 2.0}, 0.9, 1.0, "AlgorithmError: <no> space", "streams <t-2>/"),
         Trial("t-3", "Stopped", {"x": 3.0}, 0.4, 1.0),
     )
-    found = Search("s", "Completed", "Random", "m", True, (Axis("x", 0, 9),), trials, NOW, NOW, ())
+    counted, axes = "1 of 3 trials completed, 1 failed, 1 stopped", (Axis("x", 0, 9),)
+    found = Search("s", "Completed", "Random", "m", True, axes, trials, counted, 60.0, ())
     assert [trial.name for trial in found.ranked] == ["t-1", "t-3"]
     html = render(found, NOW)
     text = Page(html).text
     assert "1 of 3 trials completed, 1 failed, 1 stopped" in text
     assert text.count("AlgorithmError: <no> space") == 2
-    assert "log group /aws/sagemaker/TrainingJobs, streams t-2/" in text
+    assert "(streams <t-2>/)" in text
     assert html.count("<circle") == 2
 
 
 def test_trials_that_all_came_out_alike_are_drawn_too() -> None:
     same = tuple(Trial(f"t-{number}", "Completed", {"x": float(number)}, 0.5, 1.0) for number in range(1, 7))
-    found = Search("s", "Completed", "Random", "m", True, (Axis("x", 0, 9),), same, NOW, NOW, ())
+    found = Search("s", "Completed", "Random", "m", True, (Axis("x", 0, 9),), same, "", 60.0, ())
     assert importance(found) is None
     assert "nan" not in render(found, NOW)
-
-
-def test_a_tuning_job_is_read_with_its_values_in_their_types(target: Any) -> None:
-    ranges = {
-        "ContinuousParameterRanges": [
-            {"Name": "learning_rate", "MinValue": "0.001", "MaxValue": "0.1", "ScalingType": "Logarithmic"}
-        ],
-        "IntegerParameterRanges": [{"Name": "epochs", "MinValue": "2", "MaxValue": "4"}],
-        "CategoricalParameterRanges": [{"Name": "batch_size", "Values": ["16", "32"]}],
-    }
-    job = {
-        "HyperParameterTuningJobName": "c-1",
-        "HyperParameterTuningJobStatus": "Completed",
-        "HyperParameterTuningJobConfig": {
-            "Strategy": "Bayesian",
-            "HyperParameterTuningJobObjective": {"Type": "Minimize", "MetricName": "valid_loss"},
-            "ParameterRanges": ranges,
-        },
-        "CreationTime": NOW,
-        "WarmStartConfig": {"ParentHyperParameterTuningJobs": [{"HyperParameterTuningJobName": "c-0"}]},
-    }
-    trial = {
-        "TrainingJobName": "c-1-001-x",
-        "TrainingJobStatus": "Completed",
-        "TunedHyperParameters": {"learning_rate": "0.01", "epochs": "3", "batch_size": '"16"', "other": "1"},
-        "FinalHyperParameterTuningJobObjectiveMetric": {"Value": 1.5},
-        "TrainingStartTime": NOW,
-        "TrainingEndTime": NOW + timedelta(seconds=90),
-    }
-    pages = SimpleNamespace(paginate=lambda **_: [{"TrainingJobSummaries": [trial]}])
-    sagemaker = SimpleNamespace(
-        describe_hyper_parameter_tuning_job=lambda HyperParameterTuningJobName: job,
-        get_paginator=lambda _: pages,
-    )
-    found = read(target(sagemaker=sagemaker), "c-1-final")
-    assert [axis.name for axis in found.axes] == ["learning_rate", "epochs", "batch_size"]
-    assert found.axes[2].choices == ("16", "32")
-    assert found.trials[0].values == {"learning_rate": 0.01, "epochs": 3.0, "batch_size": "16"}
-    assert (found.trials[0].objective, found.trials[0].seconds) == (1.5, 90)
-    assert (found.maximize, found.parents) == (False, ("c-0",))
-
-
-def test_a_run_without_a_search_is_named(target: Any) -> None:
-    def missing(HyperParameterTuningJobName: str) -> None:
-        raise client_error("ResourceNotFound")
-
-    sagemaker = SimpleNamespace(describe_hyper_parameter_tuning_job=missing)
-    with pytest.raises(NoSuchRun, match="There is no tuning job c-2"):
-        read(target(sagemaker=sagemaker), "c-2")
