@@ -1,4 +1,4 @@
-"""What the quality gate said of the model, with the numbers its word rests on.
+"""The quality gate's verdict on a model, with the numbers it rests on.
 
 The gate judges after the job has ended and leaves verdict.json, so only a page that is drawn later shows it.
 Figures that an older verdict does not have are left out.

@@ -154,7 +154,7 @@ def evaluation(facts: Facts, findings: Findings | None = None) -> dict[str, Any]
 
 
 def code_version() -> str:
-    """SHA-256 over the source files of a job, by name: which code trained the model."""
+    """SHA-256 over the source files that train, by name: which code trained the model."""
     digest = hashlib.sha256()
     for package in (contract, training_code):
         folder = Path(str(package.__file__)).parent
