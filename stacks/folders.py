@@ -22,7 +22,7 @@ from aws_cdk import aws_s3_deployment as deployment
 _LEFTOVERS = shutil.ignore_patterns(
     "__pycache__", "*.pyc", ".pytest_cache", ".mypy_cache", ".ruff_cache", ".DS_Store"
 )
-# Of a page that no job draws, a change must not change the code of every job.
+# Of the reports only what a job draws: another page's change must not be one of every job's code.
 _JOB_CODE = ("training_code", "contract", "reports/__init__.py", "reports/shared", "reports/training")
 
 
