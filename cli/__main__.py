@@ -2,7 +2,7 @@
 
 Each command's options are in `commands/<name>.py`, its work in a module beside this one: `check`, `bring_up`
 (local_server, cdk, stacks), `bring_data` (dataset, pictures, splits, upload), `launch`, `watch` (chain,
-chain_reader, render_chain), `api`, `outputs`, `weights`, `tuning_report`, `removal`,
+chain_reader, render_chain), `api`, `outputs`, `weights`, `tuning_search`, `removal`,
 `demo`. Everything talks to AWS's APIs only; `target` says which AWS.
 """
 

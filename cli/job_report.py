@@ -1,8 +1,8 @@
 """The page of a training job, or of several beside each other, from what they left in S3 or in a folder.
 
 A job's own report.html is in its model; this draws it again from the job's output, which a failed or stopped
-job leaves as well, together with the quality gate's word and the seconds that are billed. The drawing is the
-training code's, run in a process of its own: the command line knows only where things lie.
+job leaves as well, together with the quality gate's word and the seconds that are billed. What a crashed job
+left is read by the training code, in a process of its own: the command line knows only where things lie.
 """
 
 from __future__ import annotations
@@ -24,9 +24,10 @@ from cli.errors import CliError
 from cli.files import replacing
 from cli.target import ROOT, Target
 from contract import capacity, names
-from contract.storage import VERDICT, of_run, output_of
-
-_BILLED = "billed.json"
+from contract.storage import of_run, output_of
+from reports import REPORT, Record
+from reports.ended import jobs as ended
+from reports.ended.jobs import BILLED, VERDICT
 
 
 class NoSuchJob(CliError):
@@ -53,17 +54,29 @@ def write_page(target: Target, jobs: Sequence[str], page: Path) -> None:
     page.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as scratch, replacing(page) as part:
         folders = [_folder(target, job, Path(scratch) / str(number)) for number, job in enumerate(jobs)]
-        drawn = subprocess.run(
-            [sys.executable, "-m", "training_code.report", str(part.resolve()), *map(str, folders)],
-            cwd=ROOT,
-            env=os.environ | {"OMP_NUM_THREADS": "1"},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        if drawn.returncode:
-            lines = drawn.stderr.strip().splitlines() or ["the page could not be drawn"]
-            raise NothingLeft(lines[-1].removeprefix("error: "))
+        try:
+            text = ended.render([_record(folder, Path(scratch) / REPORT) for folder in folders])
+        except ended.NoReport as error:
+            raise NothingLeft(str(error)) from None
+        part.write_text(text, encoding="utf-8", errors="xmlcharrefreplace")
+
+
+def _record(folder: Path, remains: Path) -> Record:
+    """The record in a job's folder; where a crash left none, `remains` is made to say what is there."""
+    if (folder / REPORT).exists():
+        return ended.read(folder / REPORT, folder)
+    made = subprocess.run(
+        [sys.executable, "-m", "training_code.remains", str(folder), str(remains)],
+        cwd=ROOT,
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if made.returncode:
+        lines = made.stderr.strip().splitlines() or [f"what {folder} holds cannot be read"]
+        raise NothingLeft(lines[-1].removeprefix("error: "))
+    return ended.read(remains, folder)
 
 
 def _folder(target: Target, job: str, scratch: Path) -> Path:
@@ -84,15 +97,15 @@ def _folder(target: Target, job: str, scratch: Path) -> Path:
             + (f" It failed: {reason}" if reason else " A job writes it when it ends.")
         )
     unpack(archive, folder)
-    for name_of_ours in (VERDICT, _BILLED):
+    for name_of_ours in (VERDICT, BILLED):
         if (folder / name_of_ours).exists():
             raise UnsafeArchive(f"{place.geturl()} holds a {name_of_ours}, which no job writes.")
     _download(s3, place.netloc, of_run(name, VERDICT), folder / VERDICT)
     billed = cost.of_job(described, datetime.now(UTC))
     if billed.usd is not None:
         each = billed.seconds / described["ResourceConfig"].get("InstanceCount", 1)
-        told = {"seconds": each, "usd": billed.usd, "hourly_usd": billed.usd_per_hour}
-        (folder / _BILLED).write_text(json.dumps(told), encoding="utf-8")
+        bill = {"seconds": each, "usd": billed.usd, "hourly_usd": billed.usd_per_hour}
+        (folder / BILLED).write_text(json.dumps(bill), encoding="utf-8")
     return folder
 
 

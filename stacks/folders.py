@@ -22,6 +22,8 @@ from aws_cdk import aws_s3_deployment as deployment
 _LEFTOVERS = shutil.ignore_patterns(
     "__pycache__", "*.pyc", ".pytest_cache", ".mypy_cache", ".ruff_cache", ".DS_Store"
 )
+# Of the reports only what a job draws: another page's change must not be one of every job's code.
+_JOB_CODE = ("training_code", "contract", "reports/__init__.py", "reports/shared", "reports/training")
 
 
 class MissingFolderError(Exception):
@@ -35,7 +37,7 @@ class Folders:
 
     def check(self) -> None:
         """Raise MissingFolderError, naming the folder, unless all folders are there."""
-        for name in ("contract", "lambda/functions", "training_code", "inference_code", "recipes"):
+        for name in ("contract", "lambda/functions", "training_code", "inference_code", "reports", "recipes"):
             if not (self.root / name).is_dir():
                 raise MissingFolderError(
                     f"the folder {name}/ is missing in {self.root}; the stacks package it."
@@ -44,34 +46,39 @@ class Folders:
 
     def lambda_code(self) -> lambda_.AssetCode:
         """What all functions share: `functions` and `contract`."""
-        return lambda_.Code.from_asset(str(_staged(self.root, ("lambda/functions", "contract"))))
+        return lambda_.Code.from_asset(str(_staged(self.root, ("lambda/./functions", "contract"))))
 
     def training_code(self) -> deployment.ISource:
-        """What a job finds in its channel `code`: `training_code` and `contract`."""
-        return deployment.Source.asset(str(self._training_code()))
+        """What a job finds in its channel `code`."""
+        return deployment.Source.asset(str(self.job_code()))
 
     def training_code_hash(self) -> str:
         """What the training code is called in the artifacts bucket; changes with every byte of it."""
-        return FileSystem.fingerprint(str(self._training_code()))[:16]
+        return FileSystem.fingerprint(str(self.job_code()))[:16]
 
     def recipes(self) -> deployment.ISource:
-        return deployment.Source.asset(str(_staged(self.root, ("recipes/",))))
+        return deployment.Source.asset(str(_staged(self.root, ("recipes/./",))))
 
     def image_context(self, name: str) -> str:
         """A folder with what `docker build -f <name>/Dockerfile .` would be sent of the repository."""
         return str(_build_context(self.root, name))
 
-    def _training_code(self) -> Path:
-        return _staged(self.root, ("training_code", "contract"))
+    def job_code(self) -> Path:
+        """A folder with what a job runs, and of the reports what its own page takes."""
+        return _staged(self.root, _JOB_CODE)
 
 
 @functools.cache
-def _staged(root: Path, folders: tuple[str, ...]) -> Path:
-    """A folder that holds each of `folders` under its last name, or its contents if it ends in a slash."""
+def _staged(root: Path, paths: tuple[str, ...]) -> Path:
+    """A folder that holds each of `paths`, without what stands before `/./` (as rsync reads it)."""
     stage = _temporary()
-    for folder in folders:
-        place = stage if folder.endswith("/") else stage / Path(folder).name
-        shutil.copytree(root / folder, place, ignore=_LEFTOVERS, dirs_exist_ok=True)
+    for path in paths:
+        source, place = root / path, stage / path.rpartition("/./")[2]
+        if source.is_dir():
+            shutil.copytree(source, place, ignore=_LEFTOVERS, dirs_exist_ok=True)
+        else:
+            place.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(source, place)
     return stage
 
 

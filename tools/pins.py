@@ -15,8 +15,6 @@ ROOT: Final = Path(__file__).resolve().parents[1]
 LAPTOP: Final = ROOT / "requirements.txt"
 SERVING: Final = ROOT / "inference_code"
 TRAINING: Final = ROOT / "training_code"
-CONTRACT: Final = ROOT / "contract"
-"""What both images hold besides."""
 UV: Final = ROOT / "tools" / "requirements-uv.txt"
 AUDIT: Final = ROOT / "tools" / "requirements-audit.txt"
 CHECKOV: Final = ROOT / "tools" / "requirements-checkov.txt"

@@ -11,8 +11,8 @@ evaluation                scores, the champion's score, the serving form
 training                  the loop, its optimiser, checkpoints and callbacks
 debugging, profiling      callbacks that save what rules judge, and the rules
 watching                  the session that runs both beside a training
-artifact                  what a job leaves
+artifact, record          what a job leaves; `reports` draws the record
 
-Nothing here knows of the rest of the repository but `contract`. Trials import only torch, Pillow, numpy and
-safetensors, because every one of them pays for each import.
+Nothing here knows of the rest of the repository but `contract` and `reports`. Trials import only torch,
+Pillow, numpy and safetensors, because every one of them pays for each import.
 """

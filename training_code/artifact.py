@@ -25,14 +25,14 @@ import training_code
 from contract import artifact as files
 from contract import evaluation as measured
 from contract.jobs import DEBUG
+from reports.training.page import render
+from training_code import record
 from training_code.config import Config
 from training_code.data.dataset import Dataset
 from training_code.evaluation.scores import Evaluation
 from training_code.findings import Findings
 from training_code.hardware.machine import Machine
 from training_code.job import Job
-from training_code.report import record
-from training_code.report.page import render
 from training_code.training.progress import Epoch, Trained
 
 
@@ -154,7 +154,7 @@ def evaluation(facts: Facts, findings: Findings | None = None) -> measured.Evalu
 
 
 def code_version() -> str:
-    """SHA-256 over the source files of a job, by name: which code trained the model."""
+    """SHA-256 over the source files that train, by name: which code trained the model."""
     digest = hashlib.sha256()
     for package in (contract, training_code):
         folder = Path(str(package.__file__)).parent

@@ -23,8 +23,8 @@ def tuning_report(target: Target, run: str | None, output: Path | None) -> None:
     from cli.chain_reader import latest_run
     from cli.console import say
     from cli.files import replacing
-    from cli.tuning_report.page import render
-    from cli.tuning_report.read import read
+    from cli.tuning_search import read
+    from reports.search.page import render
 
     search = read(target, run or latest_run(target))
     # Not the run's name alone, which `classifier report` gives the page of its last training.

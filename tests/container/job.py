@@ -16,9 +16,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from stacks.folders import Folders
 from tests.container.container import RUNTIME
 from tests.unit.training_code import samples
-from tools.pins import CONTRACT, TRAINING
+from tools.pins import ROOT
 
 LIMITS = ["--ulimit", "nofile=1024:1024", "--ulimit", "nproc=1000:1000"]
 PATIENCE = 300
@@ -51,9 +52,7 @@ def lay_out(
     for name, content in files.items():
         (base / "input" / "config" / f"{name}.json").write_text(json.dumps(content))
     samples.dataset(base / "input" / "data")
-    left_out = shutil.ignore_patterns("__pycache__")
-    for folder in (TRAINING, CONTRACT):
-        shutil.copytree(folder, base / "input" / "data" / "code" / folder.name, ignore=left_out)
+    shutil.copytree(Folders(ROOT).job_code(), base / "input" / "data" / "code")
     return base
 
 

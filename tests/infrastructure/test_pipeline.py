@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -269,6 +271,20 @@ def test_a_change_of_training_code_builds_no_image() -> None:
     files = {str(path.relative_to(context)) for path in context.rglob("*") if path.is_file()}
     assert {path for path in files if path.endswith(".py")} == {"training_code/entrypoint.py"}
     assert "training_code/Dockerfile" in files
+
+
+def test_a_job_is_sent_the_page_it_draws_and_no_other() -> None:
+    from stacks.folders import Folders
+
+    code = Folders(ROOT).job_code()
+    assert {path.name for path in code.iterdir()} == {"contract", "reports", "training_code"}
+    assert {path.name for path in (code / "reports").iterdir()} == {"__init__.py", "shared", "training"}
+    drawing = (
+        "import training_code.record; from reports.training.page import render;"
+        "print(render({'job': 'j', 'failure': 'It ended.'}))"
+    )
+    drawn = subprocess.run([sys.executable, "-c", drawing], cwd=code, env={}, capture_output=True, text=True)
+    assert "It ended." in drawn.stdout, drawn.stderr
 
 
 @pytest.mark.parametrize("name", ["inference_code", "training_code"])

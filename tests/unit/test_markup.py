@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-ROOMS = ("cli", "lambda", "training_code", "inference_code", "stacks", "local_aws")
+ROOMS = ("cli", "lambda", "reports", "training_code", "inference_code", "stacks", "local_aws")
 
 
 @pytest.mark.parametrize("room", ROOMS)
@@ -26,8 +26,8 @@ def test_no_program_text_holds_markup(room: str) -> None:
     }
 
 
-@pytest.mark.parametrize("room", ["training_code/report", "cli/tuning_report"])
+@pytest.mark.parametrize("room", ["shared", "training", "ended", "search"])
 def test_every_template_escapes_and_none_says_otherwise(room: str) -> None:
-    templates = sorted((ROOT / room / "templates").glob("*.html"))
+    templates = sorted((ROOT / "reports" / room).glob("*.html"))
     assert templates
     assert not [path for path in templates if re.search(r"\|\s*safe|autoescape|<script", path.read_text())]

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from functions.register_model.handler import handler
+from reports.ended.gate import gate
 from tests.unit.lambda_functions.fakes import Context, World
 from tests.unit.lambda_functions.test_register_model import SLOW, ended, numbers, output, scores, train
-from training_code.report.gate import gate
 
 
 def shown(world: World, job: str) -> str:

@@ -13,8 +13,10 @@ import torch
 import torchvision
 
 import contract
+from reports import Record
+from reports.training import page
 from tests.unit.training_code.samples import COUNTS, MACHINE, TINY, load, train
-from training_code import artifact
+from training_code import artifact, record
 from training_code.artifact import Facts
 from training_code.config import parse
 from training_code.data.batches import Batches
@@ -23,7 +25,6 @@ from training_code.data.split import Skipped
 from training_code.evaluation.scores import Evaluation, evaluate
 from training_code.findings import Findings
 from training_code.job import Job
-from training_code.report import charts, page, record
 from training_code.stopping import StopSignal
 
 
@@ -50,12 +51,12 @@ def job(facts: Facts, pictures: Path, tmp_path_factory: pytest.TempPathFactory) 
     return job
 
 
-def told(facts: Facts) -> record.Record:
+def reported(facts: Facts) -> Record:
     return record.gather(facts, Findings(), Path("/nowhere"))
 
 
 def drawn(facts: Facts) -> str:
-    return page.render(told(facts))
+    return page.render(reported(facts))
 
 
 def test_the_weights_load_into_torchvisions_network(job: Job) -> None:
@@ -152,7 +153,7 @@ def test_names_in_the_report_cannot_become_markup(facts: Facts) -> None:
 def test_a_model_no_better_than_guessing_is_called_that(facts: Facts) -> None:
     test = facts.evaluations["test"]
     wrong = dataclasses.replace(test, predicted=1 - test.labels)
-    text = page.verdict(told(dataclasses.replace(facts, evaluations={"test": wrong})))
+    text = page.verdict(reported(dataclasses.replace(facts, evaluations={"test": wrong})))
     assert "0.0% of 4 test pictures" in text
     assert "do not use this model" in text
 
@@ -164,27 +165,14 @@ def test_the_speed_that_is_told_is_the_median_epochs_with_its_spread_and_without
 
     def tile(speeds: list[float]) -> str:
         epochs = [dataclasses.replace(facts.best, images_per_second=each, epoch=1) for each in speeds]
-        return page.tiles(told(dataclasses.replace(facts, history=tuple(epochs), best=epochs[0])))
+        return page.summary(reported(dataclasses.replace(facts, history=tuple(epochs), best=epochs[0])))
 
     assert "210 images/s in the median of 3 epochs, 200 to 289, the first left out" in tile(
         [100, 289, 200, 210]
     )
     assert "150 images/s in the median of 2 epochs, 100 to 200<" in tile([100, 200])
     assert "100 images/s in its one epoch" in tile([100])
-    assert "images/s" not in page.tiles(told(facts) | {"speed": None}), "of a record that knows none"
-
-
-def test_the_interval_is_wilsons() -> None:
-    assert page.interval(0.5, 100) == pytest.approx((0.4038, 0.5962), abs=1e-4)
-    assert page.interval(1.0, 10)[1] == pytest.approx(1.0)
-
-
-@pytest.mark.parametrize("values", [[0.5], [0.0, 0.0], [1e-9, 2e-9], [3.0, 1e6, 2.0], [-2.0, -1.0], [1e18]])
-def test_any_curve_can_be_drawn_inside_its_chart(values: list[float]) -> None:
-    drawing = charts.curves("Loss", [charts.Line("a", "train", values)], 1)
-    heights = [float(y) for y in re.findall(r'cy="([-0-9.]+)"', drawing)]
-    assert all(0 <= y <= 240 for y in heights)
-    assert "nan" not in drawing
+    assert "images/s" not in page.summary(reported(facts) | {"speed": None}), "of a record that knows none"
 
 
 def test_hundreds_of_classes_get_a_list_of_confusions_and_no_matrix(facts: Facts) -> None:
@@ -211,7 +199,7 @@ def test_a_report_of_133_classes_with_all_its_parts_is_below_five_megabytes(
 
     monkeypatch.setattr(DecodedImages, "pick", noise)  # nothing makes a larger JPEG
     dataset = dataclasses.replace(facts.dataset, classes=names)
-    full = told(dataclasses.replace(facts, dataset=dataset, evaluations={"test": test}))
+    full = reported(dataclasses.replace(facts, dataset=dataset, evaluations={"test": test}))
     full["history"] = full["history"] * 200
     shown = [[-3.21] * 48] * 54  # ResNet50's weights at as many steps as are drawn
     layers = [f"layer4.{number}.conv" for number in range(54)]

@@ -20,8 +20,11 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from contract.debug_rules import PROFILE_RULES
+from reports.shared import figures
+from reports.training import insight
 from tests.unit.training_code.debugged import SHORT, classes_of_noise, found, network
 from tests.unit.training_code.samples import MACHINE, load
+from training_code import record
 from training_code.config import Config, parse
 from training_code.data.batches import Batches
 from training_code.debugging.settings import DebugSettings
@@ -35,7 +38,6 @@ from training_code.profiling.spread import Spread
 from training_code.profiling.steps import COLUMNS, StepTimer
 from training_code.profiling.system import Sampler
 from training_code.profiling.trace import Trace
-from training_code.report import insight, record
 from training_code.stopping import StopSignal
 from training_code.training import loop
 from training_code.training.callback import PHASES, Callback, Callbacks
@@ -425,10 +427,10 @@ def test_how_long_a_step_takes_is_told_with_its_spread_and_without_the_warm_up(t
     columns(tmp_path / "profile", [5.0] * 12 + [0.0] * 90 + [0.06] * 10)
     steps = record.watched(Findings(), tmp_path)["steps"]
     assert (steps["count"], steps["left_out"]) == (112, 12)
-    assert insight.usual(steps) == (
+    assert figures.step_time(steps) == (
         "60 ms (median), nine in ten 60 to 120 ms, the first 12 left out as warm-up"
     )
-    assert insight.usual({"median_ms": 50.0}) == "50 ms (median)", "of a record that knows no more"
+    assert figures.step_time({"median_ms": 50.0}) == "50 ms (median)", "of a record that knows no more"
 
 
 def test_rules_of_gpus_say_why_they_did_not_look(tmp_path: Path) -> None:

@@ -15,16 +15,16 @@ import pytest
 import torch
 from torch import Tensor
 
+from reports.ended import jobs
 from tests.unit.training_code.debugged import SHORT, classes_of_noise, network
 from tests.unit.training_code.samples import MACHINE, load
+from training_code import record, remains
 from training_code.config import parse
 from training_code.data.batches import Batches
 from training_code.debugging import capture, smdebug_adapter
 from training_code.debugging.settings import DebugSettings
 from training_code.debugging.smdebug_adapter import without
 from training_code.errors import InvalidHyperparameter, StoppedByRule
-from training_code.report import page, record
-from training_code.report.__main__ import main as draw
 from training_code.stopping import StopSignal
 from training_code.training import loop
 from training_code.training.callback import Callback, Callbacks
@@ -256,12 +256,11 @@ def test_a_crashed_jobs_folder_becomes_a_report_of_what_is_there(uneven: Path, t
     loop.train(network(2), train, valid, config, Checkpoints(None, {}), StopSignal(), looking)
     rules = {"debug_rules": {"class_imbalance": {"threshold_imbalance": 10}}, "profile_rules": {}}
     (debug / ORDERS).write_text(json.dumps({"on_trigger": "report", **rules}))
-    told = record.of_folder(tmp_path / "job")  # nobody closed it, no findings, no report.json
-    text = page.render(told)
+    file = tmp_path / "report.json"
+    assert remains.main(str(tmp_path / "job"), str(file)) == 0  # nobody closed it, no findings, no report
+    text = jobs.render([jobs.read(file, tmp_path / "job")])
     assert "ended before it could write a report" in text
     assert "The most frequent class has 40 training pictures" in text
     assert "Gradient and weight flow" in text
     assert "Learning curves" not in text
-    assert draw([str(tmp_path / "page.html"), str(tmp_path / "job")]) == 0
-    assert (tmp_path / "page.html").read_text() == text
-    assert draw([str(tmp_path / "page.html"), str(tmp_path / "nothing")]) == 1
+    assert remains.main(str(tmp_path / "nothing"), str(file)) == 1

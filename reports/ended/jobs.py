@@ -1,0 +1,66 @@
+"""The page of one job that has ended, or of several beside each other."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from reports import Record
+from reports.ended import comparison
+from reports.ended.gate import gate
+from reports.shared.markup import UNDRAWABLE
+from reports.training import page
+
+VERDICT: Final = "verdict.json"
+"""The quality gate's."""
+BILLED: Final = "billed.json"
+"""Seconds and USD that the job is billed."""
+
+
+class NoReport(Exception):
+    """A record says what no training of this project writes."""
+
+
+def read(report: Path, folder: Path) -> Record:
+    """The record in `report`, with what is known only after the job has ended: it lies in `folder`.
+
+    Raises:
+        NoReport: it is none.
+    """
+    try:
+        record: Record = json.loads(report.read_text(encoding="utf-8"))
+        later = {"verdict": _json(folder / VERDICT), "billed": _json(folder / BILLED)}
+        return record | {name: known for name, known in later.items() if known}
+    except (OSError, *UNDRAWABLE) as error:
+        raise _refusal(error) from None
+
+
+def render(records: Sequence[Record]) -> str:
+    """The report of one job, or the comparison of several.
+
+    Raises:
+        NoReport: one of them cannot be drawn.
+    """
+    try:
+        if len(records) > 1:
+            return comparison.render(records)
+        return page.render(records[0], gate(records[0]), "ended")
+    except UNDRAWABLE as error:
+        raise _refusal(error) from None
+
+
+def _refusal(error: Exception) -> NoReport:
+    return NoReport(
+        "these reports cannot be drawn, they say what no training of this project writes "
+        f"({type(error).__name__}: {' '.join(str(error).split())[:200]})"
+    )
+
+
+def _json(path: Path) -> dict[str, Any] | None:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return content if isinstance(content, dict) else None

@@ -1,0 +1,109 @@
+"""A search's page: what was searched, what came out, and what it depended on."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from markupsafe import Markup
+
+from reports.search import charts
+from reports.search.importance import FEW_TRIALS, LEAST_TRIALS, importance
+from reports.search.record import Search, Trial
+from reports.shared.markup import NOTHING, draw
+from reports.shared.page import document, header, tiles
+
+
+def render(search: Search, now: datetime) -> str:
+    """The page as HTML; `now` is when it is drawn."""
+    sections = [
+        header("Hyperparameter search", search.name, _verdict(search)),
+        tiles(_figures(search)),
+        _results(search) if search.ranked else draw("search/page.nothing"),
+        _failed(search),
+        draw("search/page.written", f"{now:%Y-%m-%d %H:%M}"),
+    ]
+    return document(f"Search {search.name}", sections, "search")
+
+
+def _results(search: Search) -> Markup:
+    shares = importance(search)
+    trials = draw(
+        "search/page.trials",
+        search.metric,
+        charts.coordinates(search),
+        charts.progress(search),
+        _depended(search, shares),
+        NOTHING if shares is None else charts.bars(shares),
+    )
+    return draw("search/page.leaderboard", search, _leaderboard(search)) + trials
+
+
+def _failed(search: Search) -> Markup:
+    trials = [trial for trial in search.trials if trial.failed]
+    return draw("search/page.failed", trials) if trials else NOTHING
+
+
+def _verdict(search: Search) -> str:
+    better = "highest" if search.maximize else "lowest"
+    started = f"A {search.strategy} search for the {better} {search.metric}: {search.status}."
+    warm = f" It started warm from {', '.join(search.parents)}." if search.parents else ""
+    if not search.ranked:
+        return started + warm
+    found = ", ".join(f"{name} {charts.value_text(value)}" for name, value in search.ranked[0].values.items())
+    return f"{started}{warm} The best trial had {found}."
+
+
+def _figures(search: Search) -> list[tuple[str, str, str]]:
+    ranked = search.ranked
+    seconds = [trial.seconds for trial in search.trials if trial.seconds is not None]
+    figures = [
+        ("Best " + search.metric, charts.number_text(ranked[0].objective or 0.0) if ranked else "none", ""),
+        ("Trials", str(len(search.trials)), search.counted),
+        ("Training time", _duration(sum(seconds)), "all trials together"),
+    ]
+    if search.seconds is not None:
+        figures.append(("From start to end", _duration(search.seconds), ""))
+    return figures
+
+
+def _leaderboard(search: Search) -> list[dict[str, Any]]:
+    rest = [trial for trial in search.trials if not trial.measured]
+    return [
+        *(_row(search, trial, str(rank)) for rank, trial in enumerate(search.ranked, 1)),
+        *(_row(search, trial, "–") for trial in rest),
+    ]
+
+
+def _row(search: Search, trial: Trial, rank: str) -> dict[str, Any]:
+    return {
+        "rank": rank,
+        "trial": trial.name,
+        "name": trial.name.removeprefix(f"{search.name}-"),
+        "result": charts.number_text(trial.objective) if trial.objective is not None else "",
+        "cells": [charts.value_text(trial.values.get(axis.name, "")) for axis in search.axes],
+        "time": _duration(trial.seconds) if trial.seconds is not None else "",
+        "status": f"{trial.status}: {trial.reason}" if trial.reason else trial.status,
+    }
+
+
+def _depended(search: Search, shares: dict[str, float] | None) -> str:
+    if shares is None:
+        return f"Too little to tell: it takes {LEAST_TRIALS} trials with different results at least."
+    few = (
+        f" With fewer than {FEW_TRIALS} trials, take it as a hint only."
+        if len(search.ranked) < FEW_TRIALS
+        else ""
+    )
+    return (
+        f"The share of the differences in {search.metric} that each hyperparameter explains (functional "
+        f"analysis of variance).{few}"
+    )
+
+
+def _duration(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours} h {minutes:02d} min"
+    return f"{minutes} min {rest:02d} s" if minutes else f"{rest} s"
