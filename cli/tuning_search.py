@@ -8,6 +8,7 @@ from typing import Any
 from cli.chain_reader import NoSuchRun
 from cli.target import Target
 from cli.trials import counted, log_of
+from contract import names
 from reports.search.record import Axis, Search, Trial, Value
 
 
