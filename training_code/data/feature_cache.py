@@ -14,6 +14,7 @@ import json
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
+from functools import partial
 from itertools import chain
 from typing import Any, Final
 
@@ -112,13 +113,15 @@ class FeatureCache:
             Stopped: the job was told to stop.
         """
         complete: dict[str, tuple[Content, ...]] = {}
-        for split in found.files if self._shared else ():
+        if not self._shared:
+            return complete
+        for split in found.files:
             augmentation = Augmentation.of(self._config, split)
             if augmentation.count > MAX_VARIANTS:
                 continue
             contents = found.reader(split, stop, self._group).hash()
             key = self.key(fingerprint(contents), augmentation)
-            problems = self._group.broadcast(lambda key=key: self._skipped(key))
+            problems = self._group.broadcast(partial(self._skipped, key))
             if problems is not None:
                 complete[split] = tuple(
                     each._replace(problem=problems.get(f"{split}/{each.name}", "")) for each in contents
