@@ -26,6 +26,7 @@ from typing import Any, NamedTuple
 import psutil
 
 from benchmarks.debug_training import CLASSES, HYPERPARAMETERS, parts
+from contract.jobs import DEBUG
 from training_code.config import parse
 from training_code.debugging.settings import DebugSettings
 from training_code.findings import FILE
@@ -33,7 +34,7 @@ from training_code.stopping import StopSignal
 from training_code.training import loop
 from training_code.training.callback import Callback
 from training_code.training.checkpoints import Checkpoints
-from training_code.watching.door import FOLDER, watching
+from training_code.watching.door import watching
 
 _OF_CALLBACKS = ("callback.", "self.callback.", "self._tell_step_ended")
 _LAST_OF_A_STEP = "self._save_now_and_then"
@@ -150,7 +151,7 @@ class Ways:
                 way.block(config.profile_steps + 2)
                 way.go_on()
                 try:
-                    _until(output / FOLDER / FILE)
+                    _until(output / DEBUG / FILE)
                     way.pause()
                     way.seconds = 0.0
                     self._all.append(way)

@@ -7,7 +7,7 @@ import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
-from contract.pictures.formats import FORMATS, SUFFIXES
+from contract.datasets import FORMATS, SUFFIXES
 
 MAX_BYTES = 100_000_000
 

@@ -16,12 +16,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import safetensors.torch
 
 import contract
 import training_code
+from contract import artifact as files
+from contract import evaluation as measured
+from contract.jobs import DEBUG
 from training_code.config import Config
 from training_code.data.dataset import Dataset
 from training_code.evaluation.scores import Evaluation
@@ -31,11 +34,6 @@ from training_code.job import Job
 from training_code.report import record
 from training_code.report.page import render
 from training_code.training.progress import Epoch, Trained
-from training_code.watching.door import FOLDER
-
-_FORMAT: Final = 1
-_EVALUATION_FORMAT: Final = 2
-"""1 named each class again beside its numbers, and held the confusion matrix, which report.json has."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,7 +49,7 @@ class Facts:
     stopped: bool
     evaluations: Mapping[str, Evaluation]
     serving: Mapping[str, Any]
-    champion: Mapping[str, Any] | None
+    champion: measured.Champion | None
     """How the model that serves did on these test pictures, when it was asked."""
     seconds: float
     code_version: str
@@ -67,7 +65,7 @@ class Facts:
         evaluations: Mapping[str, Evaluation],
         serving: Mapping[str, Any],
         seconds: float,
-        champion: Mapping[str, Any] | None = None,
+        champion: measured.Champion | None = None,
     ) -> Facts:
         """Gather the facts."""
         return Facts(
@@ -91,25 +89,25 @@ def write(job: Job, trained: Trained, facts: Facts, findings: Findings | None = 
     """Write the artifact of a job: the model and its papers; `findings` are those of the rules."""
     job.model.mkdir(parents=True, exist_ok=True)
     state = {name: value.detach().cpu().contiguous() for name, value in trained.network.state_dict().items()}
-    weights = job.model / "model.safetensors"
+    weights = job.model / files.WEIGHTS
     safetensors.torch.save_file(state, weights, metadata={"format": "pt"})
     weights.chmod(0o644)  # safetensors writes for this user alone; a server may run as another
-    _write_json(job.model / "classes.json", list(facts.dataset.classes))
-    _write_json(job.model / "model.json", model_card(facts))
+    _write_json(job.model / files.CLASSES, list(facts.dataset.classes))
+    _write_json(job.model / files.CARD, model_card(facts))
     if facts.evaluations:  # what the quality gate needs comes before what people like to read
         job.output_data.mkdir(parents=True, exist_ok=True)
-        _write_json(job.output_data / "evaluation.json", evaluation(facts, findings))
-    report = record.gather(facts, findings or Findings(), job.output_data / FOLDER)
-    (job.model / "report.html").write_text(render(report), encoding="utf-8")
+        _write_json(job.output_data / measured.FILE, evaluation(facts, findings))
+    report = record.gather(facts, findings or Findings(), job.output_data / DEBUG)
+    (job.model / files.REPORT).write_text(render(report), encoding="utf-8")
     if not job.is_trial:
         record.write(report, job.output_data)
 
 
-def model_card(facts: Facts) -> dict[str, Any]:
+def model_card(facts: Facts) -> files.Card:
     """model.json."""
     config = facts.config
     return {
-        "format": _FORMAT,
+        "format": files.FORMAT,
         "arch": config.arch,
         "num_classes": len(facts.dataset.classes),
         "image_size": config.image_size,
@@ -131,11 +129,11 @@ def model_card(facts: Facts) -> dict[str, Any]:
     }
 
 
-def evaluation(facts: Facts, findings: Findings | None = None) -> dict[str, Any]:
+def evaluation(facts: Facts, findings: Findings | None = None) -> measured.Evaluation:
     """evaluation.json, which is never larger than `size_limit.bound` says."""
     classes, dataset = facts.dataset.classes, facts.dataset
     return {
-        "format": _EVALUATION_FORMAT,
+        "format": measured.FORMAT,
         "arch": facts.config.arch,
         "classes": list(classes),
         "image_size": facts.config.image_size,
@@ -146,7 +144,7 @@ def evaluation(facts: Facts, findings: Findings | None = None) -> dict[str, Any]
         },
         "valid": facts.evaluations["valid"].describe(dataset.valid.fingerprint),
         "train": {"count": len(dataset.train), "fingerprint": dataset.train.fingerprint},
-        "champion": dict(facts.champion) if facts.champion else None,
+        "champion": facts.champion,
         "serving": dict(facts.serving),
         "hyperparameters": _hyperparameters(facts.config),
         "versions": dict(facts.versions),
@@ -173,14 +171,14 @@ def _versions() -> dict[str, str]:
 
 
 def _metrics(facts: Facts) -> dict[str, dict[str, float]]:
-    measured = {
+    tested = {
         name: {"accuracy": result.accuracy, "loss": result.loss} for name, result in facts.evaluations.items()
     }
     best = facts.best
     return {
         "train": {"loss": best.train_loss},
         "valid": {"accuracy": best.valid_accuracy, "loss": best.valid_loss},
-        **measured,
+        **tested,
     }
 
 

@@ -12,6 +12,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+from contract.evaluation import FINDING_FIELDS
+
 FILE: Final = "findings.json"
 _FORMAT: Final = 1
 _WHERE: Final = 8
@@ -98,10 +100,7 @@ class Findings:
         """What is worth telling people, in short."""
         return {
             "on_trigger": self.on_trigger,
-            "findings": [
-                {key: getattr(each, key) for key in ("rule", "step", "message", "change", "gain", "how")}
-                for each in self.findings
-            ],
+            "findings": [{key: getattr(each, key) for key in FINDING_FIELDS} for each in self.findings],
         }
 
     def write(self, folder: Path) -> None:

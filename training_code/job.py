@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from contract import jobs
+from contract.datasets import SPLITS
 from training_code.errors import InvalidHyperparameter, UnusableDataset
-
-SPLITS: Final = ("train", "valid", "test")
 
 _OBJECTIVE: Final = "_tuning_objective_metric"
 
@@ -77,12 +77,12 @@ class Job:
     @property
     def pretrained(self) -> Path:
         """The channel with starting weights."""
-        return self.base / "input" / "data" / "pretrained"
+        return self.base / "input" / "data" / jobs.PRETRAINED
 
     @property
     def champion(self) -> Path:
         """The artifact of the model that serves, in the channel of that name; there need be none."""
-        return self.base / "input" / "data" / "champion" / "model.tar.gz"
+        return self.base / "input" / "data" / jobs.CHAMPION / "model.tar.gz"
 
     @property
     def is_trial(self) -> bool:

@@ -26,7 +26,7 @@ from PIL import (  # noqa: F401  (importing a plugin registers its format, spari
     WebPImagePlugin,
 )
 
-from contract.pictures.formats import FORMATS
+from contract.datasets import FORMATS
 from contract.pictures.parts import (
     MOST_READS,
     Problem,

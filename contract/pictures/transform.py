@@ -10,11 +10,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
+
+from contract import artifact
 
 MAX_ELONGATION: Final = 32
 """A longer strip is cut to its middle: its shorter side decides the scale, so it would grow to terabytes."""
@@ -57,7 +59,7 @@ class Transform:
             return Transform(image_size, "exact", image_size)
         return Transform(round(image_size * 256 / 224), "shorter", image_size)
 
-    def describe(self) -> dict[str, Any]:
+    def describe(self) -> artifact.Transform:
         """The form that model.json keeps for whoever serves the model."""
         return {
             "resize": self.resize,

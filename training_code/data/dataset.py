@@ -13,7 +13,7 @@ from pathlib import Path
 
 import torch
 
-from contract.pictures.formats import SUFFIXES
+from contract.datasets import SUFFIXES
 from contract.pictures.transform import Transform
 from training_code.config import Config
 from training_code.data import picture_files

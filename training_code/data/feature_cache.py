@@ -23,6 +23,7 @@ import torch
 from safetensors import SafetensorError
 from torch import Tensor
 
+from contract.networks import STAGES
 from contract.pictures.transform import Transform
 from training_code.config import Config
 from training_code.data.augmentation import Augmentation
@@ -36,7 +37,7 @@ from training_code.distributed.process_group import ProcessGroup
 from training_code.errors import OutOfMemory
 from training_code.hardware.machine import Machine, at_once
 from training_code.job import Job
-from training_code.network.resnet import STAGES, ResNet
+from training_code.network.resnet import ResNet
 from training_code.seeds import generator
 from training_code.stopping import StopSignal
 

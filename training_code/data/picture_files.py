@@ -12,8 +12,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from contract.pictures.formats import SUFFIXES
-from training_code.data import archives
+from contract import archives
+from contract.datasets import SUFFIXES
 from training_code.errors import UnusableDataset
 
 _Place = tuple[int, int]

@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
+from contract.jobs import TENSORS
 from training_code.config import Config
 from training_code.data.batches import Batches
 from training_code.debugging import reductions
@@ -33,7 +34,6 @@ from training_code.network.resnet import ResNet
 from training_code.training.callback import Callback
 from training_code.training.progress import Epoch
 
-TENSORS: Final = "tensors"
 NAMES: Final = "names.json"
 _COLLECTIONS: Final = {
     "losses": "loss",

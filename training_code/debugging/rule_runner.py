@@ -1,7 +1,7 @@
 """Runs the debugging rules over a folder of saved tensors, once or while it grows.
 
 smdebug's trial reads the folder; each new step is put to each rule by smdebug's `invoke_rule`. A rule whose
-finding is explained by another's (`catalogue.CAUSES`) becomes a consequence of that one: a network of zeros
+finding is explained by another's (`causes.CAUSES`) becomes a consequence of that one: a network of zeros
 has vanishing gradients, unchanged weights and a loss that does not fall, and one thing to mend.
 """
 
@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from training_code.debugging.catalogue import CAUSES
+from training_code.debugging.causes import CAUSES
 from training_code.debugging.rules import RULE_CLASSES
 from training_code.debugging.rules.rule import TrainingRule
 from training_code.debugging.smdebug_adapter import RuleEvaluationConditionMet, invoke_rule, open_trial

@@ -9,13 +9,12 @@ import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from contract.debug_rules import DEBUG_RULES, PARAMETER, PROFILE_RULES, RULES
 from training_code.config import Config
-from training_code.debugging.catalogue import DEBUG_RULES, PROFILE_RULES, RULES
 from training_code.errors import InvalidHyperparameter
 
 _STEPS_BETWEEN_SAVES = 10
 _MOST_SAVES = 500
-_MOST = 1e12  # of a parameter
 _MOST_RAW_SAVES = 8  # each is twice the size of the network
 
 
@@ -105,7 +104,7 @@ def _parameters(text: str, names: list[str]) -> dict[str, dict[str, float]]:
                     f"debug_parameters: the rule {rule!r} has no parameter {key!r}{_near(key, RULES[rule])}; "
                     f"it has: {', '.join(RULES[rule]) or 'none'}"
                 )
-            if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) <= _MOST:
+            if isinstance(value, bool) or not isinstance(value, int | float) or not PARAMETER.holds(value):
                 raise InvalidHyperparameter(f"debug_parameters: {rule}.{key}={value!r} is not a number")
     return {rule: dict(values) for rule, values in content.items() if rule in names}
 

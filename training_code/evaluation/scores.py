@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
+from contract.evaluation import CONFIDENCE_BINS, Answers, Counts, Measured
 from training_code.data.batches import Batches
 from training_code.network.resnet import ResNet
 from training_code.stopping import StopSignal
@@ -18,8 +20,6 @@ MAX_LISTED_PICTURES: Final = 200_000
 
 MAX_MISTAKES: Final = 100
 """Misclassified pictures that are listed."""
-CONFIDENCE_BINS: Final = 10
-"""Of the confidence, from 0 to 1 in equal steps; the drift check counts the endpoint's answers likewise."""
 
 
 @dataclass(frozen=True)
@@ -39,16 +39,13 @@ class Evaluation:
         """The share of pictures whose class was found, 0 to 1."""
         return int((self.labels == self.predicted).sum()) / len(self.labels)
 
-    def counts(self) -> dict[str, list[int]]:
+    def counts(self) -> Counts:
         """Of each class: `count` pictures there are, `predicted` taken for it, `right` of both."""
-        of_class = {
-            "count": self.labels,
-            "predicted": self.predicted,
-            "right": self.labels[self.labels == self.predicted],
-        }
+        count = partial(torch.bincount, minlength=self.classes)
         return {
-            name: torch.bincount(indices, minlength=self.classes).tolist()
-            for name, indices in of_class.items()
+            "count": count(self.labels).tolist(),
+            "predicted": count(self.predicted).tolist(),
+            "right": count(self.labels[self.labels == self.predicted]).tolist(),
         }
 
     def per_class(self) -> list[tuple[float, float, int]]:
@@ -97,7 +94,7 @@ class Evaluation:
             for picture in self.mistakes(MAX_MISTAKES)
         ]
 
-    def describe(self, fingerprint: str) -> dict[str, Any]:
+    def describe(self, fingerprint: str) -> Measured:
         """The form of evaluation.json; what is said of classes is in their order."""
         return {
             "accuracy": self.accuracy,
@@ -108,7 +105,7 @@ class Evaluation:
             "confidence": self.confidences(),
         }
 
-    def answers(self) -> dict[str, list[int] | None]:
+    def answers(self) -> Answers:
         """Picture by picture, in the order of file names: the quality gate pairs them with the champion's."""
         listed = len(self.labels) <= MAX_LISTED_PICTURES
         return {

@@ -24,14 +24,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from contract.artifact import GRAPH, PRECISIONS
 from training_code.data.batches import Batches
 from training_code.evaluation.scores import Evaluation
 from training_code.log import say
 from training_code.network.resnet import ResNet
 from training_code.stopping import Stopped, StopSignal
-
-PRECISIONS: Final = ("int8", "bf16", "f32")
-"""Fastest first. f32 is the network itself, in another program: it is taken whatever its accuracy."""
 
 MAX_DROP: Final = 0.5
 """Percentage points of top-1 accuracy that a faster form may cost."""
@@ -41,9 +39,6 @@ CALIBRATION_PICTURES: Final = 128
 
 _REASON_CHARACTERS: Final = 2000
 """Of what a library says when it fails; it goes into model.json and evaluation.json."""
-
-FILES: Final = ("model.xml", "model.bin")
-"""The graph and its weights, in OpenVINO's intermediate representation."""
 
 
 @dataclass(frozen=True)
@@ -99,7 +94,7 @@ def write(
     try:
         form = _written(folder, network, train, valid, reference, stop)
     except (Exception, Stopped) as error:  # the model itself is sound, and PyTorch can serve it
-        for name in FILES:
+        for name in GRAPH:
             with contextlib.suppress(OSError):
                 (folder / name).unlink()
         reason = f"{type(error).__name__}: {error}".removesuffix(": ")[:_REASON_CHARACTERS]
@@ -130,13 +125,13 @@ def _written(
         if candidate.accepted:
             break
     folder.mkdir(parents=True, exist_ok=True)
-    openvino.save_model(graph, folder / FILES[0], compress_to_fp16=precision == "bf16")
-    for name in FILES:
+    openvino.save_model(graph, folder / GRAPH[0], compress_to_fp16=precision == "bf16")
+    for name in GRAPH:
         (folder / name).chmod(0o644)  # a server may run as another user
     return {
         "form": "openvino",
         "precision": precision,
-        "files": {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in FILES},
+        "files": {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in GRAPH},
         "reference_accuracy": reference.accuracy,
         "candidates": [candidate.describe() for candidate in tried],
         "calibration_pictures": min(CALIBRATION_PICTURES, len(train.split)),
@@ -216,5 +211,6 @@ def _judged(
         agreement=float((found == reference.predicted.numpy()).mean()),
         milliseconds=float(took.mean()),
         most_within=(float(quick), float(slow)),
+        # f32, the last, is the network itself in another program.
         accepted=drop <= MAX_DROP + 1e-9 or precision == PRECISIONS[-1],
     )

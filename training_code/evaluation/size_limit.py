@@ -9,12 +9,10 @@ from __future__ import annotations
 import json
 from typing import Final
 
+from contract.evaluation import MAX_BYTES
 from training_code.data.dataset import Found
 from training_code.errors import UnusableDataset
 from training_code.evaluation.scores import MAX_LISTED_PICTURES, MAX_MISTAKES
-
-MAX_BYTES: Final = 16 * 1024 * 1024
-"""What register-model reads of it (lambda/common/evaluation.py); a test holds the two equal."""
 
 _REST: Final = 1024 * 1024
 """All that does not grow with classes or pictures: hyperparameters, findings, the serving form, versions."""

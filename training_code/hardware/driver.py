@@ -7,16 +7,12 @@ processor, at the GPU's price and a fraction of its speed.
 from __future__ import annotations
 
 import os
-import re
-from typing import Final
 
 import torch
 
+from contract.instances import pays_for_gpu
 from training_code.entrypoint import COMPATIBLE, compatible_version, driver_version
 from training_code.errors import NoGpu
-
-# SageMaker's names of instances with NVIDIA's GPUs; lambda/common/recipe_keys.py has the same rule.
-_WITH_GPU: Final = re.compile(r"ml\.[gp]\d")
 
 
 def check(instance_type: str, *, allow_cpu: bool) -> None:
@@ -29,7 +25,7 @@ def check(instance_type: str, *, allow_cpu: bool) -> None:
     Raises:
         NoGpu: it finds none; the message names driver and versions.
     """
-    if not _WITH_GPU.match(instance_type) or torch.cuda.is_available():
+    if not pays_for_gpu(instance_type) or torch.cuda.is_available():
         return
     found = f"{instance_type} has a GPU, and this job cannot use it: {_why()} ({_versions()})"
     if not allow_cpu:

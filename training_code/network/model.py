@@ -9,11 +9,12 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from contract.networks import STAGES
 from training_code.config import Config
 from training_code.errors import InvalidHyperparameter
 from training_code.hardware.machine import Machine
 from training_code.network import weights
-from training_code.network.resnet import STAGES, ResNet, resnet
+from training_code.network.resnet import ResNet, resnet
 
 
 def build(config: Config, classes: int, pretrained: Path, machine: Machine) -> ResNet:

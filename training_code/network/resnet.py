@@ -14,8 +14,7 @@ from typing import Final
 import torch
 from torch import Tensor, nn
 
-STAGES: Final = ("stem", "layer1", "layer2", "layer3", "layer4", "fc")
-"""The row of stages, from the picture to the class scores."""
+from contract.networks import STAGES
 
 
 class BasicBlock(nn.Module):

@@ -1,9 +1,9 @@
 """The profiler's rules: what slows the training down, what to change, and what that would gain.
 
 Names follow AWS's ("List of Debugger profiler rules", docs.aws.amazon.com/sagemaker/latest/dg/
-debugger-built-in-profiler-rules.html). Parameters and their defaults are in `debugging.catalogue`; shares and
-utilisations are percent. The first steps are left out, and each figure is told with how far the quarters of
-the training lie apart in it.
+debugger-built-in-profiler-rules.html). Parameters and their defaults are in `contract.debug_rules`; shares
+and utilisations are percent. The first steps are left out, and each figure is told with how far the quarters
+of the training lie apart in it.
 """
 
 from __future__ import annotations

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
+from contract.jobs import DEBUG
 from training_code.debugging.settings import DebugSettings
 from training_code.errors import StoppedByRule
 from training_code.findings import Findings
@@ -15,9 +16,6 @@ from training_code.training.callback import Callback
 
 if TYPE_CHECKING:
     from training_code.watching.session import Session
-
-FOLDER: Final = "debug"
-"""Below the job's output: tensors/, profile/ and findings.json."""
 
 
 class Watching:
@@ -51,7 +49,7 @@ def watching(output: Path, settings: DebugSettings, classes: Sequence[str]) -> I
         return
     from training_code.watching.session import Session
 
-    session = Session(output / FOLDER, settings, classes)
+    session = Session(output / DEBUG, settings, classes)
     session.begin()
     watched = Watching(session)
     try:

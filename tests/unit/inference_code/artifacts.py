@@ -11,6 +11,8 @@ import numpy as np
 import torch
 from safetensors.torch import load_file, save_file
 
+from contract.artifact import GRAPH
+
 CLASSES = ["ant", "bee", "cicada"]
 # How far the most probable class's probability may be from PyTorch's, per precision. Random weights; what a
 # trained model loses is measured by training (model.json) and held to half a point of accuracy there.
@@ -85,11 +87,9 @@ def write_graph(folder: Path, graph: Any, precision: str) -> Path:
     """Write an openvino.Model as the serving form of an artifact."""
     import openvino
 
-    from training_code.evaluation import serving_form
-
     openvino.save_model(graph, folder / "model.xml", compress_to_fp16=precision == "bf16")
     description = json.loads((folder / "model.json").read_text())
-    files = {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in serving_form.FILES}
+    files = {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in GRAPH}
     description["serving"] = {"form": "openvino", "precision": precision, "files": files}
     (folder / "model.json").write_text(json.dumps(description))
     return folder

@@ -19,7 +19,7 @@ from training_code.artifact import Facts
 
 CROWDS = [(2, 50), (755, 50_000), (1_000, 50_000), (10_000, 50_000)]
 MEMORY = 512 * 2**20
-"""The function's, in bytes (stacks/pipeline.py)."""
+"""The function's, in bytes (stacks/training/register_model.py)."""
 
 
 def output(folder: Path, facts: Facts) -> bytes:

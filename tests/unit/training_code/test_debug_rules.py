@@ -9,8 +9,8 @@ import pytest
 import torch
 from torch import nn
 
+from contract.debug_rules import DEBUG_RULES
 from tests.unit.training_code.debugged import classes_of_noise, debug, found, sigmoid_stack
-from training_code.debugging.catalogue import DEBUG_RULES
 from training_code.debugging.reductions import activity
 from training_code.debugging.rule_runner import RuleRunner, evaluate_folder
 from training_code.debugging.smdebug_adapter import END_OF_JOB, StepWriter, array

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from functions.common import evaluation as read_by
+import contract.evaluation
 from tests.unit.training_code.crowds import crowd
 from tests.unit.training_code.samples import TINY, dataset, job_folder
 from tests.unit.training_code.test_job import run
@@ -36,10 +36,6 @@ def found(facts: Facts) -> Found:
 
 def size(facts: Facts) -> int:
     return len(artifact.as_lines(artifact.evaluation(facts)).encode())
-
-
-def test_the_writers_bound_is_what_the_reader_reads() -> None:
-    assert size_limit.MAX_BYTES == read_by.MAX_EVALUATION_BYTES
 
 
 @settings(max_examples=25, deadline=None)
@@ -81,10 +77,8 @@ def test_a_job_whose_model_could_not_be_registered_fails_before_it_decodes_anyth
 
 def test_what_debugging_saves_leaves_the_evaluation_within_reach() -> None:
     """The reader searches so much of a job's output; the profile takes its share of it as well."""
-    from functions.register_model import evaluation as searched
-
-    assert 2 * capture.MOST_SAVES < searched.MAX_MEMBERS
-    assert 2 * capture.MOST_BYTES <= searched.MAX_UNPACKED_BYTES
+    assert 2 * capture.MOST_SAVES < contract.evaluation.MAX_OUTPUT_FILES
+    assert 2 * capture.MOST_BYTES <= contract.evaluation.MAX_OUTPUT_BYTES
 
 
 def test_a_list_is_one_line_and_the_whole_is_json() -> None:

@@ -7,6 +7,7 @@ import tomllib
 from pathlib import Path
 
 from cli.demo_data import write_digits
+from contract.debug_rules import DEBUG_RULES
 from functions.common import insight
 from functions.common.costs import Machine
 from functions.common.recipe import as_text
@@ -16,7 +17,6 @@ from tests.unit.training_code.samples import job_folder, train
 from tests.unit.training_code.test_job import metrics, run
 from training_code.config import parse
 from training_code.debugging.capture import Capture
-from training_code.debugging.catalogue import DEBUG_RULES
 from training_code.debugging.rule_runner import evaluate_folder
 from training_code.debugging.settings import DebugSettings
 

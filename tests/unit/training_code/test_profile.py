@@ -19,11 +19,11 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
+from contract.debug_rules import PROFILE_RULES
 from tests.unit.training_code.debugged import SHORT, classes_of_noise, found, network
 from tests.unit.training_code.samples import MACHINE, load
 from training_code.config import Config, parse
 from training_code.data.batches import Batches
-from training_code.debugging.catalogue import PROFILE_RULES
 from training_code.debugging.settings import DebugSettings
 from training_code.findings import Finding, Findings
 from training_code.network.resnet import ResNet
