@@ -108,12 +108,12 @@ def load(
         OutOfMemory: the decoded pictures fit neither onto the disk nor into memory.
         Stopped: the job was told to stop.
     """
-    undecoded = undecoded or {}
+    cached = undecoded or {}
 
     def split(name: str) -> Split:
         decoder = PictureDecoder.of(config, name)
-        if name in undecoded:
-            decoded = _split(name, found, decoder, undecoded[name], None)
+        if name in cached:
+            decoded = _split(name, found, decoder, cached[name], None)
         else:
             decoded = _split(name, found, decoder, *found.reader(name, stop, group).decode(decoder))
         _check_skipped(decoded, found.classes, config.max_skipped)

@@ -114,7 +114,9 @@ class FeatureCache:
             Stopped: the job was told to stop.
         """
         complete: dict[str, tuple[Content, ...]] = {}
-        for split in found.files if self._shared else ():
+        if not self._shared:
+            return complete
+        for split in found.files:
             augmentation = Augmentation.of(self._config, split)
             if augmentation.count > MAX_VARIANTS:
                 continue

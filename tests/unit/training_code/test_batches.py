@@ -121,7 +121,7 @@ def test_a_picture_is_varied_differently_in_every_epoch(pictures: Path) -> None:
     assert not all(torch.equal(drawn[0], other) for other in drawn[1:])
 
 
-def test_the_processes_of_a_world_share_each_step_among_them(pictures: Path) -> None:
+def test_the_processes_of_a_group_share_each_step_among_them(pictures: Path) -> None:
     whole = batches(pictures, augment="crop-flip")
     parts = [dataclasses.replace(whole, group=ProcessGroup(rank, 2)) for rank in (0, 1)]
     assert whole.steps == parts[0].steps
