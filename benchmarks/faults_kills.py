@@ -15,7 +15,7 @@ from benchmarks.faults_installation import Installation, NeverHappenedError, kil
 from benchmarks.faults_judged import Found, Moment, wrong_champion, wrong_job
 from benchmarks.faults_searches import Searches, judge
 from benchmarks.faults_writers import Writer
-from cli.chain_reader import ChainReader
+from cli.runs.reader import ChainReader
 from tests.system.releases import Load, Registry
 
 # (phase, victim) -> how many moments, drawn from so many seconds. In all 30.

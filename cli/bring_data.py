@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from cli import dataset as datasets
 from cli.console import console, say
-from cli.dataset import Dataset, Examined
+from cli.data import dataset as datasets
+from cli.data.dataset import Dataset, Examined
+from cli.data.upload import Uploaded, check_name, look, missing, send
 from cli.interrupt import Interrupted
 from cli.progress import counting
 from cli.render import dataset_table, finding_lines
 from cli.stacks import outputs
 from cli.target import Target
-from cli.upload import Uploaded, check_name, look, missing, send
 
 
 def bring_data(

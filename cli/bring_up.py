@@ -6,15 +6,18 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Any
 
-from cli import cdk, live, local_code, local_server, server_lock
-from cli.cdk_output import Deployment
+from cli import server_lock
 from cli.console import console, say
+from cli.deploy import cdk, live
+from cli.deploy.cdk_output import Deployment
+from cli.deploy.view import DeploymentView
 from cli.errors import CliError, NotConfirmed, WouldFail, bucket_gone
 from cli.files import private_folder
 from cli.interrupt import Interrupted, uninterrupted
+from cli.local import code as local_code
+from cli.local import server as local_server
 from cli.locks import alone, nothing
 from cli.outputs import read, save
-from cli.render_deployment import DeploymentView
 from cli.target import Target
 
 

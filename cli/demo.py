@@ -12,22 +12,23 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cli import api, preflight, render
+from cli import api, render
 from cli.bring_data import bring_data, look_through
 from cli.bring_up import bring_up
-from cli.chain import Chain
 from cli.console import console, say
-from cli.dataset import Dataset, Examined, Picture, dataset_name, must_be_folder
+from cli.data.dataset import Dataset, Examined, Picture, dataset_name, must_be_folder
+from cli.data.upload import check_name
 from cli.demo_data import write_digits
+from cli.deploy import preflight
 from cli.errors import RequestFailed
 from cli.files import private_folder
 from cli.follow import follow
-from cli.launch import launch, payload
 from cli.outputs import save
 from cli.progress import counting
-from cli.render_chain import seconds as seconds_between
+from cli.runs.launch import launch, payload
+from cli.runs.pipeline_run import Chain
+from cli.runs.screen import seconds as seconds_between
 from cli.target import Target
-from cli.upload import check_name
 
 DIGITS = "digits"
 DIGITS_RECIPE = "digits"

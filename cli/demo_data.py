@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from cli.data.splits import SPLITS, fill
 from cli.errors import CliError
 from cli.files import replacing
-from cli.splits import SPLITS, fill
 
 ENLARGE = 4
 

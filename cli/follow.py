@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from cli.chain import Chain
 from cli.interrupt import Interrupted
+from cli.runs.pipeline_run import Chain
+from cli.runs.watch import watch
 from cli.target import Target
-from cli.watch import watch
 
 
 def follow(target: Target, run: str, answering: Callable[[], str] | None = None) -> Chain:

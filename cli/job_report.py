@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlparse
 
-from cli import cost
 from cli.archives import UnsafeArchive, unpack
+from cli.cost import spending as cost
 from cli.errors import CliError
 from cli.files import replacing
 from cli.target import ROOT, Target

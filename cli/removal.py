@@ -10,9 +10,9 @@ from typing import Any
 from cli.bring_up import tear_down_stacks
 from cli.console import say
 from cli.errors import CdkFailed
+from cli.runs.trials import LOG_GROUP
 from cli.stacks import status_of
 from cli.target import Target
-from cli.trials import LOG_GROUP
 
 STOP_SECONDS = 600  # SageMaker gives a job two minutes to save itself, and then uploads what it left
 

@@ -6,8 +6,8 @@ from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
 from cli.api import Prediction
-from cli.dataset import Dataset, Finding
-from cli.splits import SPLITS
+from cli.data.dataset import Dataset, Finding
+from cli.data.splits import SPLITS
 
 if TYPE_CHECKING:
     from rich.console import RenderableType

@@ -10,9 +10,10 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime
 
-from cli import champion, decisions
-from cli.chain import Chain
-from cli.chain_reader import ChainReader
+from cli import decisions
+from cli.release import champion
+from cli.runs.pipeline_run import Chain
+from cli.runs.reader import ChainReader
 from cli.stacks import outputs
 from cli.target import Target
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cli import prices
+from cli.cost import prices
 from cli.errors import CliError
 from cli.stacks import outputs
 from cli.target import Target

@@ -15,7 +15,7 @@ from cli.check.line import Code, Line, Status
 from cli.check.look import Look
 from cli.check.wanted import read, read_launch
 from cli.errors import CliError, explain
-from cli.launch import Launched
+from cli.runs.launch import Launched
 from cli.target import Target
 
 Check = Callable[[Look], Iterable[Line]]

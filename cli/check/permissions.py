@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from cli.cdk import BOOTSTRAP_STACK
 from cli.check.line import Code, Line, Status
 from cli.check.look import Look
+from cli.deploy.cdk import BOOTSTRAP_STACK
 from cli.stacks import status_of
 
 
@@ -56,7 +56,7 @@ def needs(look: Look) -> list[Need]:
 
 
 def _changing(arn: str, here: str, project: str) -> list[Need]:
-    """What `up` does past the CDK when it changes an endpoint that serves (cli/live)."""
+    """What `up` does past the CDK when it changes an endpoint that serves (cli/deploy/live)."""
     endpoint = ("DescribeEndpoint", "UpdateEndpointWeightsAndCapacities")
     package = ("CreateModelPackage", "DescribeModelPackage", "UpdateModelPackage")
     stack = ("cloudformation:GetTemplate", "cloudformation:UpdateStack")

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from cli import prices
 from cli.check.line import Code, Line, Status
 from cli.check.look import Look
 from cli.check.wanted import Wanted
+from cli.cost import prices
 
 
 def check(look: Look) -> Iterator[Line]:

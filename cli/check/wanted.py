@@ -18,10 +18,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cli.cdk import context_arguments
 from cli.check.templates import Templates
+from cli.deploy.cdk import context_arguments
 from cli.errors import WouldFail
-from cli.launch import Launched
+from cli.runs.launch import Launched
 from cli.target import Target, node_bin
 
 

@@ -13,7 +13,7 @@ from cli.target import Target
 
 if TYPE_CHECKING:
     from cli.check.line import Line
-    from cli.launch import Launched
+    from cli.runs.launch import Launched
 
 anyway_option = click.option("--anyway", is_flag=True, help="On AWS: start also what the check finds wrong.")
 

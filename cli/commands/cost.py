@@ -12,7 +12,7 @@ from cli.target import Target
 @with_target
 def cost(target: Target) -> None:
     """Show what was spent this month, what runs up cost now, and what is left when nothing runs."""
-    from cli import cost as costs
     from cli.console import say
+    from cli.cost import spending as costs
 
     say("\n".join(costs.lines(target, costs.look(target))))

@@ -13,9 +13,9 @@ from cli.target import Target
 @click.option("--wipe", is_flag=True, help="Also remove its state: stacks, buckets, jobs and models.")
 def down(target: Target, wipe: bool) -> None:
     """Stop the local AWS and everything it runs; its state is kept."""
-    from cli import local_server
     from cli.console import console, say
     from cli.errors import CliError
+    from cli.local import server as local_server
 
     if not target.is_local:
         raise CliError(

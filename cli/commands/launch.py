@@ -12,7 +12,7 @@ from cli.commands.options import confirm_cost, with_target, yes_option
 from cli.target import Target
 
 if TYPE_CHECKING:
-    from cli.launch import Launched
+    from cli.runs.launch import Launched
 
 SERVED = "A model that passes the gate is then served, billed by the second until `classifier destroy`."
 JOB_COST = (
@@ -77,7 +77,7 @@ def _launch(
 ) -> None:
     from cli.console import say
     from cli.follow import follow
-    from cli.launch import estimate, launch, payload
+    from cli.runs.launch import estimate, launch, payload
 
     request = payload(recipe, dataset, overrides, name, max_cost)
     planned = estimate(target, function, request)

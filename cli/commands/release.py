@@ -29,8 +29,9 @@ def approve(target: Target, version: str, reason: str, anyway: bool, no_wait: bo
 
     On AWS it says before what serving it costs, and asks.
     """
-    from cli import cost, release
     from cli.console import say
+    from cli.cost import spending as cost
+    from cli.release import registry as release
 
     release.find(target, version)
     confirm_cost(target, cost.of_serving, yes)
@@ -45,8 +46,8 @@ def approve(target: Target, version: str, reason: str, anyway: bool, no_wait: bo
 @reason("rejected by hand")
 def reject(target: Target, version: str, reason: str) -> None:
     """Reject a model VERSION (or ARN) of the registry that does not serve."""
-    from cli import release
     from cli.console import say
+    from cli.release import registry as release
 
     say(release.reject(target, version, reason))
 
@@ -57,8 +58,9 @@ def reject(target: Target, version: str, reason: str) -> None:
 @no_wait
 def retry(target: Target, reason: str, no_wait: bool) -> None:
     """Try an approved model again that waits for a quota, an instance, a permission or its image."""
-    from cli import champion, release
     from cli.console import say
+    from cli.release import champion
+    from cli.release import registry as release
 
     waits = champion.read(target).waits
     say(f"{release.ask(target, 'retry', reason)['action']}.")
@@ -74,7 +76,7 @@ def retry(target: Target, reason: str, no_wait: bool) -> None:
 @no_wait
 def rollback(target: Target, reason: str, no_wait: bool) -> None:
     """Return to the previous champion; the present one is rejected."""
-    from cli import champion
+    from cli.release import champion
 
     _ask(target, "rollback", reason, no_wait, champion.read(target).model)
 
@@ -98,15 +100,15 @@ def wake(target: Target, reason: str, no_wait: bool, yes: bool) -> None:
 
     On AWS it says before what that costs, and asks.
     """
-    from cli import cost
+    from cli.cost import spending as cost
 
     confirm_cost(target, cost.of_serving, yes)
     _ask(target, "wake", reason, no_wait)
 
 
 def _ask(target: Target, action: str, reason: str, no_wait: bool, model: str = "") -> None:
-    from cli import release
     from cli.console import say
+    from cli.release import registry as release
 
     answer = release.ask(target, action, reason, model)
     say(f"{answer['action']}.")
@@ -118,8 +120,8 @@ def _ask(target: Target, action: str, reason: str, no_wait: bool, model: str = "
 
 
 def _follow(target: Target, arn: str) -> None:
-    from cli import release
     from cli.console import say
+    from cli.release import registry as release
 
     release.await_decision(target, arn)
     stands = release.wait(target, say)

@@ -23,9 +23,9 @@ def report(target: Target, job: str | None, output: Path | None) -> None:
 
     JOB is a training job, a tuning job (its last training is meant), or a folder that a job left.
     """
-    from cli.chain_reader import latest_run
     from cli.console import say
     from cli.job_report import write_page
+    from cli.runs.reader import latest_run
 
     job = job or latest_run(target)
     page = output or target.home / "reports" / f"{Path(job).name}.html"

@@ -14,11 +14,11 @@ from cli.target import Target
 @click.option("--watch", is_flag=True, help="Follow it until it serves or failed.")
 def status(target: Target, run: str | None, watch: bool) -> None:
     """Show a run (default: the newest) from tuning to endpoint. Exits 1 if it failed."""
-    from cli.chain_reader import ChainReader, latest_run
     from cli.console import console
     from cli.follow import follow
-    from cli.render_chain import screen
-    from cli.watch import raise_if_failed
+    from cli.runs.reader import ChainReader, latest_run
+    from cli.runs.screen import screen
+    from cli.runs.watch import raise_if_failed
 
     run = run or latest_run(target)
     if watch:

@@ -20,9 +20,9 @@ def tuning_report(target: Target, run: str | None, output: Path | None) -> None:
     """Write a page about the search RUN (default: the newest run): leaderboard, all trials, what mattered."""
     from datetime import UTC, datetime
 
-    from cli.chain_reader import latest_run
     from cli.console import say
     from cli.files import replacing
+    from cli.runs.reader import latest_run
     from cli.tuning_report.page import render
     from cli.tuning_report.read import read
 

@@ -11,7 +11,7 @@ from cli.commands.options import confirm, confirm_cost, with_target, yes_option
 from cli.target import Target
 
 if TYPE_CHECKING:
-    from cli.live import Change
+    from cli.deploy.live import Change
 
 AWS_COST = (
     "This deploys the stacks to AWS: buckets, Lambdas, an API, alarms, and three container images which\n"
@@ -29,7 +29,7 @@ def up(target: Target, yes: bool, anyway: bool) -> None:
     """Deploy all stacks; locally start the local AWS first."""
     from cli.bring_up import bring_up
     from cli.console import say
-    from cli.preflight import check_settings
+    from cli.deploy.preflight import check_settings
     from cli.render import address_lines
 
     check_settings(target)

@@ -8,7 +8,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from cli.trials import log_of
+from cli.runs.trials import log_of
 from cli.tuning_report import charts, templates
 from cli.tuning_report.importance import FEW_TRIALS, LEAST_TRIALS, importance
 from cli.tuning_report.read import Search, Trial

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from cli.chain_reader import NoSuchRun
+from cli.runs.reader import NoSuchRun
+from cli.runs.trials import counted
 from cli.target import Target
-from cli.trials import counted
 
 Value = float | str
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from cli.chain_reader import NoSuchRun
+from cli.runs.reader import NoSuchRun
 from cli.tuning_report.importance import importance
 from cli.tuning_report.page import render
 from cli.tuning_report.read import Axis, Search, Trial, read

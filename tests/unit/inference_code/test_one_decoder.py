@@ -14,7 +14,7 @@ from PIL import Image, ImageChops
 
 import contract.pictures.file
 import contract.pictures.parts
-from cli import pictures as upload
+from cli.data import pictures as upload
 from contract.pictures import file as image_file
 from contract.pictures import parts as image_parts
 from contract.pictures.file import decode

@@ -18,7 +18,7 @@ from cli.check.templates import Place, Templates, text
 from cli.check.wanted import read, read_launch
 from cli.commands import check as command
 from cli.errors import WouldFail
-from cli.launch import Launched
+from cli.runs.launch import Launched
 from cli.target import ROOT, Target
 from tests.unit.cli.check.account import WHO, cloudformation, only, quotas, raising, saying, wanted
 
@@ -110,7 +110,7 @@ def test_up_on_a_local_aws_that_plays_a_new_account_starts_nothing_when_somethin
 
     monkeypatch.setenv("LOCAL_AWS_QUOTAS", "new-account")
     monkeypatch.setattr("cli.bring_up.bring_up", bring_up)
-    monkeypatch.setattr("cli.preflight.check_settings", lambda target: None)
+    monkeypatch.setattr("cli.deploy.preflight.check_settings", lambda target: None)
     monkeypatch.setattr("cli.render.address_lines", lambda outputs: [])
     monkeypatch.setattr("cli.commands.options.resolve", lambda kind: target(kind))
     found.append(WRONG)
