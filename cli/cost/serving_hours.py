@@ -17,11 +17,12 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from cli.cost import prices
+from cli.cost.prices import hourly_or_none
 from cli.release import champion
 from cli.release.champion import NONE, Champion
 from cli.stacks import describe
 from cli.target import Target
+from contract import prices
 
 HOUR = timedelta(hours=1)
 
@@ -74,17 +75,21 @@ def look(target: Target, began: datetime | None, month: datetime, now: datetime)
     if fleet is None or first is None:
         return None
     requests = _hourly(target, fleet, "Invocations", month, now)
-    seen = max(requests, default=None)
-    found = periods(known, _events(target), began, None if seen is None else seen + HOUR, now)
+    last_heard = max(requests, default=None)
+    found = periods(known, _events(target), began, None if last_heard is None else last_heard + HOUR, now)
     found = [replace(each, start=max(each.start, month)) for each in found if each.end > month]
     counts = _counts(requests, _hourly(target, fleet, "InvocationsPerInstance", month, now), fleet.least)
     hours = sum(_instance_hours(each, counts, fleet.least) for each in found) if fleet.instance else 0.0
-    price = prices.hourly_or_none(fleet.instance, prices.HOSTING) if fleet.instance else 0.0
+    price = hourly_or_none(fleet.instance, prices.HOSTING) if fleet.instance else 0.0
     return Served(fleet, tuple(found), hours, None if price is None else hours * price, max(first, month))
 
 
 def periods(
-    history: Sequence[Champion], events: Events, began: datetime | None, seen: datetime | None, now: datetime
+    history: Sequence[Champion],
+    events: Events,
+    began: datetime | None,
+    last_heard: datetime | None,
+    now: datetime,
 ) -> list[Period]:
     """The times in which there was an endpoint.
 
@@ -92,7 +97,7 @@ def periods(
         history: every decision, in the order they were written.
         events: of the Serving stack, as far as they are known.
         began: when the endpoint that is there now was made; None when there is none.
-        seen: when the last endpoint was last heard of, for one that is gone and nobody knows since when.
+        last_heard: when the last endpoint answered last, for one that is gone and nobody knows since when.
     """
     found: list[Period] = []
     for start, end, following in _decided(history, now):
@@ -103,7 +108,7 @@ def periods(
         if gone:
             end = max(gone)
         elif end >= now:
-            end = seen or start
+            end = last_heard or start
         if end > start:
             found.append(Period(start, min(end, now)))
     return found if began is None else [*found, Period(began, now)]

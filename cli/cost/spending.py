@@ -12,11 +12,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from cli.cost import prices, serving_hours
+from cli.cost import serving_hours
+from cli.cost.prices import hourly_or_none
 from cli.cost.serving_hours import Fleet, Period, Served, deployed_fleet
 from cli.release import champion
 from cli.stacks import describe, outputs
 from cli.target import Target
+from contract import prices
 
 GB = 1e9
 SERVERLESS = "serverless"
@@ -66,7 +68,7 @@ class Watching:
 
     def __str__(self) -> str:
         text = (
-            f"{_some(self.alarms, 'alarm')} and {_some(self.dashboards, 'dashboard')} are free among an "
+            f"{some(self.alarms, 'alarm')} and {some(self.dashboards, 'dashboard')} are free among an "
             f"account's first {prices.FREE_ALARMS} and {prices.FREE_DASHBOARDS}, else {self.most_usd:.2f} "
             "USD a month"
         )
@@ -120,68 +122,6 @@ def look(target: Target) -> Cost:
     )
 
 
-def lines(target: Target, cost: Cost) -> list[str]:
-    """The look as lines to print."""
-    table = f"on-demand prices of {prices.PRICES_REGION}, table of {prices.PRICES_DATE}"
-    head = "Nothing is billed on this machine. On AWS this would be" if target.is_local else "This is"
-    running = [job for job in cost.jobs if job.running]
-    out = [f"{head} (at {table}):", ""]
-    out.append(
-        f"spent    {cost.spent_usd:10.2f} USD since {cost.month:%Y-%m-%d}: "
-        f"{_some(len(cost.jobs), 'training job')} with {sum(job.seconds for job in cost.jobs) / 3600:.2f} "
-        f"billed hours{_serving(cost.served)}"
-    )
-    out += [f"           {line}" for line in _estimated(cost)]
-    out.append(f"running  {cost.hourly_usd:10.3f} USD an hour")
-    if cost.endpoint:
-        each = _usd(cost.endpoint.usd_per_hour)
-        out.append(f"           endpoint: {cost.endpoint.count} × {cost.endpoint.instance}, {each} an hour")
-    out += [f"           {job.name}: {job.instance}, {_usd(job.usd_per_hour)} an hour" for job in running]
-    stored = cost.stored_gb * prices.S3_USD_PER_GB_MONTH
-    out.append(
-        f"idle     {0:10.3f} USD an hour when no job runs and the endpoint sleeps; {cost.stored_gb:.2f} GB "
-        f"in S3 are {stored:.2f} USD a month; {cost.watching}"
-    )
-    if cost.sleeper:
-        out.append(f"Version {cost.sleeper} sleeps: a picture or `classifier wake{target.option}` wakes it.")
-    elif cost.endpoint:
-        out.append(f"To take the endpoint away until it is needed: classifier sleep{target.option}")
-    unknown = {job.instance for job in cost.jobs if job.usd is None}
-    if cost.served and cost.served.usd is None:
-        unknown.add(cost.served.fleet.instance)
-    if unknown:
-        out.append(f"The price table does not know {', '.join(sorted(unknown))}: those are left out.")
-    return out
-
-
-def _serving(served: Served | None) -> str:
-    if served is None or not served.periods:
-        return ", and no endpoint"
-    if not served.fleet.instance:
-        return f", and a serverless endpoint in {_some(len(served.periods), 'period')}"
-    return (
-        f", and {served.instance_hours:.2f} hours of {served.fleet.instance} for the endpoint in "
-        f"{_some(len(served.periods), 'period')}"
-    )
-
-
-def _estimated(cost: Cost) -> list[str]:
-    """What the endpoint's hours are worked out from, and what they leave out."""
-    served = cost.served
-    if served is None or not served.periods:
-        return []
-    since = (
-        f"known since {served.known_since:%Y-%m-%d %H:%M} UTC; " if served.known_since > cost.month else ""
-    )
-    if not served.fleet.instance:
-        return [f"({since}a serverless endpoint is billed by the milliseconds it answers: not in it)"]
-    return [
-        f"(the endpoint's hours are an estimate: {since}from the champion's decisions and the stack's "
-        f"events, with as many instances as each hour's requests show, and {served.fleet.least} in hours "
-        "without; a release's second fleet is not in it)"
-    ]
-
-
 def _jobs(target: Target, month: datetime, now: datetime) -> list[Job]:
     sagemaker = target.client("sagemaker")
     pages = sagemaker.get_paginator("list_training_jobs").paginate(
@@ -225,7 +165,7 @@ def _as_set(hyperparameters: dict[str, str]) -> float | None:
 
 
 def _times(count: int, instance: str, kind: str) -> float | None:
-    each = prices.hourly_or_none(instance, kind)
+    each = hourly_or_none(instance, kind)
     return None if each is None else each * count
 
 
@@ -254,7 +194,7 @@ def of_serving(target: Target) -> str:
     until = "until it sleeps (`classifier sleep`, or by itself after serving.idle_minutes without a request)"
     if fleet is None or not fleet.instance:
         return f"The model is served, billed by what the Serving stack makes, {until}."
-    each = _usd(prices.hourly_or_none(fleet.instance, prices.HOSTING))
+    each = usd_text(hourly_or_none(fleet.instance, prices.HOSTING))
     return (
         f"The model is served by {fleet.least} × {fleet.instance}, billed by the second at {each} an hour "
         f"each ({prices.PRICES_REGION}, table of {prices.PRICES_DATE}), {until}."
@@ -301,9 +241,11 @@ def _stored(target: Target) -> int:
     return total
 
 
-def _some(count: int, what: str) -> str:
+def some(count: int, what: str) -> str:
+    """`1 alarm`, `2 alarms`."""
     return f"{count} {what}{'' if count == 1 else 's'}"
 
 
-def _usd(value: float | None) -> str:
+def usd_text(value: float | None) -> str:
+    """USD by the hour, which may not be known."""
     return "an unknown price" if value is None else f"{value:.3f} USD"

@@ -12,7 +12,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from typing import Any
 
-from cli.cost import prices
+from cli.cost.prices import of_storing
 from cli.data.dataset import NAME_PATTERN, BadDataset, Dataset, Picture
 from cli.data.splits import SPLITS
 from cli.target import Target
@@ -56,7 +56,7 @@ class Todo:
     def cost(self) -> str:
         """What S3 bills for it, in words."""
         count = len(self.pictures)
-        return f"This uploads {count} pictures{prices.of_storing(count, self.gigabytes)}"
+        return f"This uploads {count} pictures{of_storing(count, self.gigabytes)}"
 
 
 @dataclass(frozen=True)

@@ -2,37 +2,19 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import subprocess
-import sys
 from difflib import get_close_matches
 from pathlib import Path
 
 from cli import server_lock
 from cli.data.dataset import Examined
-from cli.deploy.cdk import context_arguments
+from cli.deploy.settings import check_settings
 from cli.errors import NotDeployed, WouldFail
 from cli.stacks import outputs
 from cli.target import Target
 
 # The local AWS keeps a copy in its S3, and one where jobs find it.
 LOCAL_COPIES = 2
-
-
-def check_settings(target: Target, recipe: Path | None = None) -> None:
-    """Raises WouldFail for settings, or a recipe's file, that would be refused when they are used."""
-    arguments = [*context_arguments(target), *(["--recipe", str(recipe)] if recipe else [])]
-    done = subprocess.run(
-        [sys.executable, "-m", "stacks.check", *arguments],
-        cwd=target.root,
-        env=os.environ | {"PYTHONPATH": os.pathsep.join([str(target.root), str(target.root / "lambda")])},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if done.returncode:
-        raise WouldFail(f"{done.stderr.strip()}\nNothing was started.")
 
 
 def check_launch(target: Target, recipe: str | None, dataset: str) -> None:

@@ -45,7 +45,7 @@ class DeploymentView:
 
     def __init__(self, target: Target) -> None:
         self._target = target
-        self._told: set[tuple[str, str]] = set()
+        self._printed: set[tuple[str, str]] = set()
         self._live: Any = None
 
     def __enter__(self) -> DeploymentView:
@@ -69,6 +69,6 @@ class DeploymentView:
         facts = [(deployment.command, deployment.phase)] if deployment.phase else []
         facts += [(name, stack.state) for name, stack in deployment.stacks.items()]
         for subject, state in facts:
-            if (subject, state) not in self._told:
-                self._told.add((subject, state))
+            if (subject, state) not in self._printed:
+                self._printed.add((subject, state))
                 say(f"{subject}: {state}")

@@ -6,17 +6,13 @@ everything it started. Which process it is, its lock tells (`server_lock`).
 
 from __future__ import annotations
 
-import enum
 import shutil
-import signal
-import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable
-from contextlib import AbstractContextManager, suppress
+from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from cli import server_lock
 from cli.console import say
@@ -24,55 +20,12 @@ from cli.errors import LocalAwsFailed, PortTaken
 from cli.files import open_private, private_folder
 from cli.interrupt import held_back, uninterrupted
 from cli.local.code import fingerprint
+from cli.local.listener import Listener, who_listens
+from cli.local.processes import end, process_of
 from cli.locks import alone, nothing
-from cli.target import LOCAL_ACCOUNT, Target
-
-if TYPE_CHECKING:
-    import psutil
+from cli.target import Target
 
 READY_SECONDS = 90
-STOP_SECONDS = 40
-
-
-class Listener(enum.Enum):
-    """Who answers on a target's port."""
-
-    US = "this checkout's local AWS"
-    ANOTHER = "another checkout's local AWS"
-    OTHER_PROGRAM = "another program"
-    NOBODY = "nobody"
-
-
-def who_listens(target: Target) -> Listener:
-    """Who answers on the target's port.
-
-    What tells our installation from another's is the key in which the question is signed, and the lock: the
-    process that holds ours said that it serves this port.
-    """
-    with socket.socket() as probe:
-        probe.settimeout(2)
-        try:
-            probe.connect(("127.0.0.1", target.port))
-        except OSError:
-            return Listener.NOBODY
-    known = _takes_our_key(target)
-    if known is None:
-        return Listener.OTHER_PROGRAM
-    server = server_lock.holder(target.home)
-    return Listener.US if known and server is not None and server.port == target.port else Listener.ANOTHER
-
-
-def _takes_our_key(target: Target) -> bool | None:
-    """Whether what answers there takes our key for its root user's; None if it is no local AWS at all."""
-    from botocore.exceptions import ClientError
-
-    try:
-        sts = target.any_client("sts", read_timeout=5, retries={"total_max_attempts": 1})
-        return bool(sts.get_caller_identity()["Account"] == LOCAL_ACCOUNT) or None
-    except ClientError as error:
-        return False if error.response["ResponseMetadata"]["HTTPStatusCode"] == 403 else None
-    except Exception:  # anything at all may answer there, in any protocol
-        return None
 
 
 def start(target: Target, tick: Callable[[], None] = nothing) -> bool:
@@ -171,7 +124,7 @@ def _start(target: Target, tick: Callable[[], None], turn: int) -> bool:
     except BaseException:  # Ctrl-C too: a server nobody asked to keep must not stay
         with uninterrupted():
             if process is not None:
-                _end(process.pid)
+                end(process.pid)
                 process.wait()
         raise
     return True
@@ -218,7 +171,7 @@ def _came_up(target: Target, pid: int, tick: Callable[[], None]) -> bool:
     while time.monotonic() < deadline:
         if who_listens(target) is Listener.US:
             return True
-        if _process(pid) is None:
+        if process_of(pid) is None:
             return False
         tick()
         time.sleep(0.2)
@@ -232,7 +185,7 @@ def _stop(target: Target) -> bool:
     server = _found(target.home)
     if server is None:
         return False
-    _end(server.pid)
+    end(server.pid)
     if (still := server_lock.holder(target.home)) is not None:
         raise LocalAwsFailed(
             f"The local AWS (process {still.pid}) could not be stopped. If it is another user's, that user "
@@ -272,43 +225,3 @@ def _take_away(target: Target) -> None:
             state.rename(aside)
     for left in target.home.glob(f"{state.name}.removed-*"):
         shutil.rmtree(left)
-
-
-def _process(pid: int) -> psutil.Process | None:
-    import psutil
-
-    try:
-        process = psutil.Process(pid)
-        return None if process.status() == psutil.STATUS_ZOMBIE else process
-    except psutil.Error:
-        return None
-
-
-def _end(pid: int) -> None:
-    """Ends the process and all its descendants, which it is given time to do itself.
-
-    psutil compares processes by what a clock that is set does not change, so a recycled id is no member.
-    """
-    import psutil
-
-    process = _process(pid)
-    if process is None:
-        return
-    family = _family(process)
-    with suppress(psutil.Error):
-        process.send_signal(signal.SIGTERM)
-    psutil.wait_procs([process], STOP_SECONDS)
-    family |= _family(process)
-    for member in family:  # whatever the server did not take down with it
-        with suppress(psutil.Error):
-            member.kill()
-    psutil.wait_procs(list(family), 5)
-
-
-def _family(process: psutil.Process) -> set[psutil.Process]:
-    import psutil
-
-    try:
-        return {process, *process.children(recursive=True)}
-    except psutil.Error:
-        return {process}

@@ -1,8 +1,8 @@
 """One run from tuning to endpoint, as a value.
 
-A `Chain` is everything the APIs say about a run at one moment; `outcome` judges it: still running, serving,
-refused by the quality gate, waiting for approval, superseded by a newer champion, or failed and why. How it
-is read from AWS is in `chain_reader`, how it looks in `render_chain`.
+A `PipelineRun` is everything the APIs say about a run at one moment. `outcome` judges it: still running,
+serving, refused by the quality gate, waiting for approval, superseded by a newer champion, or failed and why.
+How it is read from AWS is in `reader`, how it looks in `screen`.
 """
 
 from __future__ import annotations
@@ -120,13 +120,13 @@ class Serving:
 
 
 @dataclass(frozen=True)
-class Chain:
+class PipelineRun:
     """A run at the moment `read_at`. `tuning` is None for a training started by hand; `answering` is the
     version that answered a picture just now, where somebody asked; `clue` a stuck Lambda's last error.
     """
 
     project: str
-    run: str
+    name: str
     tuning: Tuning | None
     training: Training | None
     package: Package | None

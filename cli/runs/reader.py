@@ -1,6 +1,6 @@
 """Reading a run from AWS: SageMaker's jobs and registry, CloudWatch's logs, Serving stack and endpoint.
 
-`ChainReader.read()` is one look at everything, in the order things happen. What cannot change any more (a
+`RunReader.read()` is one look at everything, in the order things happen. What cannot change any more (a
 finished tuning job, a finished training) is asked for once only.
 """
 
@@ -16,7 +16,7 @@ from typing import Any
 from cli import decisions
 from cli.errors import CliError
 from cli.release import champion
-from cli.runs.pipeline_run import Chain, Package, Serving, Training, Trial, Tuning
+from cli.runs.pipeline_run import Package, PipelineRun, Serving, Training, Trial, Tuning
 from cli.runs.trials import LOG_GROUP, log_of
 from cli.stacks import describe
 from cli.target import Target
@@ -67,41 +67,43 @@ def latest_run(target: Target) -> str:
     return str(max(runs)[1])
 
 
-class ChainReader:
+class RunReader:
     """Reads one run again and again; `answering`, if given, asks the API which version answers a picture."""
 
-    def __init__(self, target: Target, run: str, answering: Callable[[], str] | None = None) -> None:
+    def __init__(self, target: Target, name: str, answering: Callable[[], str] | None = None) -> None:
         self._target = target
         self._answering = answering
         self._sagemaker = target.client("sagemaker")
         self._logs = target.client("logs")
-        self._run = run
+        self._name = name
         self._by_hand = False
         self._tuning: Tuning | None = None
         self._training: Training | None = None
         self._package_arn: str | None = None
         self._find_run()
 
-    def read(self) -> Chain:
+    def read(self) -> PipelineRun:
         """Everything about the run, now."""
         tuning = None if self._by_hand else self._read_tuning()
-        training = self._read_training(self._run if self._by_hand else f"{self._run}-final")
+        training = self._read_training(self._name if self._by_hand else f"{self._name}-final")
         package = self._read_package(training) if training and training.status == "Completed" else None
         serving = self._read_serving()
-        chain = Chain(self._target.project, self._run, tuning, training, package, serving, datetime.now(UTC))
-        if self._answering and serving.endpoint_status == "Updating" and package and not chain.ended:
-            return replace(chain, answering=self._answering())
-        return replace(chain, clue=self._clue(chain)) if chain.outcome == "failed" else chain
+        run = PipelineRun(
+            self._target.project, self._name, tuning, training, package, serving, datetime.now(UTC)
+        )
+        if self._answering and serving.endpoint_status == "Updating" and package and not run.ended:
+            return replace(run, answering=self._answering())
+        return replace(run, clue=self._clue(run)) if run.outcome == "failed" else run
 
     def _find_run(self) -> None:
         """Settles whether the run is a tuning job (whose final training also names it) or by hand."""
-        for name in (self._run.removesuffix("-final"), self._run):
+        for name in (self._name.removesuffix("-final"), self._name):
             if self._ask("describe_hyper_parameter_tuning_job", HyperParameterTuningJobName=name):
-                self._run = name
+                self._name = name
                 return
-        if not self._ask("describe_training_job", TrainingJobName=self._run):
+        if not self._ask("describe_training_job", TrainingJobName=self._name):
             raise NoSuchRun(
-                f"There is no run {self._run}. `classifier status{self._target.option}` without a name "
+                f"There is no run {self._name}. `classifier status{self._target.option}` without a name "
                 "shows the newest one."
             )
         self._by_hand = True
@@ -120,7 +122,7 @@ class ChainReader:
     def _read_tuning(self) -> Tuning:
         if self._tuning is not None and self._tuning.status in _FINISHED:
             return self._tuning
-        name = {"HyperParameterTuningJobName": self._run}
+        name = {"HyperParameterTuningJobName": self._name}
         job = self._sagemaker.describe_hyper_parameter_tuning_job(**name)
         pages = self._sagemaker.get_paginator("list_training_jobs_for_hyper_parameter_tuning_job").paginate(
             **name, SortBy="CreationTime", SortOrder="Ascending"
@@ -129,10 +131,10 @@ class ChainReader:
         objective = config.get("HyperParameterTuningJobObjective", {})
         items = [item for page in pages for item in page["TrainingJobSummaries"]]
         # AWS's own reason only says that none succeeded; what the first one said is why.
-        said = next((trial for trial in map(_trial, items) if trial.failed and trial.reason), None)
-        first = f" {said.name} said: {said.reason} ({log_of(said.name)})" if said else ""
+        failed = next((trial for trial in map(_trial, items) if trial.failed and trial.reason), None)
+        first = f" {failed.name} said: {failed.reason} ({log_of(failed.name)})" if failed else ""
         self._tuning = Tuning(
-            name=self._run,
+            name=self._name,
             status=job["HyperParameterTuningJobStatus"],
             reason=f"{job.get('FailureReason', '')}{first}".strip(),
             objective=objective.get("MetricName", ""),
@@ -234,16 +236,16 @@ class ChainReader:
             waits_why=now.why if now.waits else "",
         )
 
-    def _clue(self, chain: Chain) -> str:
+    def _clue(self, run: PipelineRun) -> str:
         """The last error in the log of the Lambda the run waits for, since the step before it ended."""
         from botocore.exceptions import ClientError
 
-        if chain.package:
-            function, since = "promote-model", chain.package.created
-        elif chain.training:
-            function, since = "register-model", chain.training.created
+        if run.package:
+            function, since = "promote-model", run.package.created
+        elif run.training:
+            function, since = "register-model", run.training.created
         else:
-            function, since = "launch-training", chain.read_at - timedelta(hours=1)
+            function, since = "launch-training", run.read_at - timedelta(hours=1)
         try:
             pages = self._logs.get_paginator("filter_log_events").paginate(
                 logGroupName=f"/aws/lambda/{self._target.project}-{function}",

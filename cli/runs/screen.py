@@ -1,10 +1,10 @@
-"""How a run looks: one screen for a terminal, lines on change for a pipe. Pure functions of a `Chain`."""
+"""How a run looks: one screen for a terminal, lines on change for a pipe. Pure functions."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cli.runs.pipeline_run import Chain, Training, Trial, Tuning
+from cli.runs.pipeline_run import PipelineRun, Training, Trial, Tuning
 from cli.runs.trials import log_of
 
 if TYPE_CHECKING:
@@ -25,52 +25,52 @@ _COLOURS = {
 }
 
 
-def steps(chain: Chain) -> list[tuple[str, str]]:
+def steps(run: PipelineRun) -> list[tuple[str, str]]:
     """Each step of the way with its state: `done`, `now`, `next` or `failed`."""
-    training, package = chain.training, chain.package
+    training, package = run.training, run.package
     done = [training is not None and training.status == "Completed", package is not None]
-    done += [package is not None and chain.serving.actual == package.arn, chain.outcome == "serving"]
+    done += [package is not None and run.serving.actual == package.arn, run.outcome == "serving"]
     names = ["training", "package", "promotion", "endpoint"]
-    if chain.tuning is not None:
+    if run.tuning is not None:
         names.insert(0, "tuning")
-        done.insert(0, chain.tuning.status == "Completed")
+        done.insert(0, run.tuning.status == "Completed")
     states = ["done" if flag else "next" for flag in done]
     if "next" in states:
-        states[states.index("next")] = "now" if chain.outcome == "running" else "failed"
+        states[states.index("next")] = "now" if run.outcome == "running" else "failed"
     return list(zip(names, states, strict=True))
 
 
-def screen(chain: Chain) -> RenderableType:
+def screen(run: PipelineRun) -> RenderableType:
     """The whole run on one screen."""
     from rich.console import Group
     from rich.text import Text
 
-    parts: list[RenderableType] = [_headline(chain)]
-    if chain.tuning is not None:
-        parts += [Text(), _tuning(chain.tuning)]
-    if chain.training is not None:
-        parts += [Text(), _training(chain.training)]
-    if chain.package is not None:
-        accuracy = chain.test_accuracy
+    parts: list[RenderableType] = [_headline(run)]
+    if run.tuning is not None:
+        parts += [Text(), _tuning(run.tuning)]
+    if run.training is not None:
+        parts += [Text(), _training(run.training)]
+    if run.package is not None:
+        accuracy = run.test_accuracy
         noted = f"  test accuracy {accuracy:.4f}" if accuracy is not None else ""
-        line = _line("Package", f"version {chain.package.version}", chain.package.approval, noted)
-        serving = chain.serving
-        endpoint = _line("Endpoint", chain.project, serving.endpoint_status or "not there yet", "")
-        stack = _line("Promotion", f"stack {chain.project}-serving", serving.stack_status or "not there", "")
+        line = _line("Package", f"version {run.package.version}", run.package.approval, noted)
+        serving = run.serving
+        endpoint = _line("Endpoint", run.project, serving.endpoint_status or "not there yet", "")
+        stack = _line("Promotion", f"stack {run.project}-serving", serving.stack_status or "not there", "")
         parts += [Text(), line, stack, endpoint]
-    if chain.reason and chain.outcome != "failed":  # why it failed is the command's error
-        parts += [Text(), Text(f"{chain.outcome}: {chain.reason}", style="yellow")]
+    if run.reason and run.outcome != "failed":  # why it failed is the command's error
+        parts += [Text(), Text(f"{run.outcome}: {run.reason}", style="yellow")]
     return Group(*parts)
 
 
-def lines(before: Chain | None, now: Chain) -> list[str]:
+def lines(before: PipelineRun | None, now: PipelineRun) -> list[str]:
     """What changed from one look to the next, as plain lines."""
-    told = set(_facts(before)) if before is not None else set()
-    return [fact for fact in _facts(now) if fact not in told]
+    known = set(_facts(before)) if before is not None else set()
+    return [fact for fact in _facts(now) if fact not in known]
 
 
 def seconds(start: object, end: object) -> float | None:
-    """The seconds between two times of the chain, or None when one is not there."""
+    """The seconds between two times of the run, or None when one is not there."""
     from datetime import datetime
 
     if isinstance(start, datetime) and isinstance(end, datetime):
@@ -78,9 +78,9 @@ def seconds(start: object, end: object) -> float | None:
     return None
 
 
-def _facts(chain: Chain) -> list[str]:
+def _facts(run: PipelineRun) -> list[str]:
     facts = []
-    if tuning := chain.tuning:
+    if tuning := run.tuning:
         ended = "" if tuning.status == "InProgress" else f", {tuning.counted}"
         facts.append(f"tuning {tuning.name}: {tuning.status}{ended}")
         for trial in tuning.trials:
@@ -89,19 +89,19 @@ def _facts(chain: Chain) -> list[str]:
             facts.append(f"  trial {trial.name}: {trial.status}{score} ({_values(trial)}){why}")
         if tuning.status == "Completed" and tuning.best:
             facts.append(f"best: {tuning.best.name} ({_values(tuning.best)})")
-    if training := chain.training:
+    if training := run.training:
         facts.append(f"training {training.name}: InProgress")
         for epoch in training.epochs:
             numbers = " ".join(f"{name}={value:.4f}" for name, value in epoch.items() if name != "epoch")
             facts.append(f"  epoch {epoch['epoch']:.0f}: {numbers}")
         if training.status != "InProgress":
             facts.append(f"training {training.name}: {training.status}")
-    if package := chain.package:
+    if package := run.package:
         facts.append(f"package version {package.version}: {package.approval}")
-        facts.append(f"promotion {chain.project}-serving: {chain.serving.stack_status}")
-        facts.append(f"endpoint {chain.project}: {chain.serving.endpoint_status or 'not there yet'}")
-    if chain.ended and chain.outcome != "failed":
-        facts.append(f"{chain.outcome}{': ' if chain.reason else ''}{chain.reason}")
+        facts.append(f"promotion {run.project}-serving: {run.serving.stack_status}")
+        facts.append(f"endpoint {run.project}: {run.serving.endpoint_status or 'not there yet'}")
+    if run.ended and run.outcome != "failed":
+        facts.append(f"{run.outcome}{': ' if run.reason else ''}{run.reason}")
     return facts
 
 
@@ -121,12 +121,12 @@ def _short(value: str) -> str:
     return value if value.lstrip("-").isdigit() else f"{number:.4g}"
 
 
-def _headline(chain: Chain) -> RenderableType:
+def _headline(run: PipelineRun) -> RenderableType:
     from rich.text import Text
 
     marks = {"done": ("●", "green"), "now": ("◐", "cyan"), "next": ("○", "dim"), "failed": ("✗", "red")}
-    text = Text(f"{chain.run}  ", style="bold")
-    for name, state in steps(chain):
+    text = Text(f"{run.name}  ", style="bold")
+    for name, state in steps(run):
         mark, style = marks[state]
         text.append(f"  {mark} {name}", style=style)
     return text
@@ -157,11 +157,11 @@ def _tuning(tuning: Tuning) -> RenderableType:
     arrow = "↓" if tuning.direction == "Minimize" else "↑"
     table.add_column(f"{tuning.objective} {arrow}", justify="right")
     table.add_column("status")
-    shown = _worth_showing(tuning)
-    failed = [trial for trial in shown if trial.failed]
+    listed = _worth_showing(tuning)
+    failed = [trial for trial in listed if trial.failed]
     if failed:
         table.add_column("why", overflow="fold", max_width=WHY_WIDTH)
-    for trial in shown:
+    for trial in listed:
         best = trial == tuning.best
         score = "" if trial.objective is None else f"{trial.objective:.4f}"
         table.add_row(
@@ -175,8 +175,8 @@ def _tuning(tuning: Tuning) -> RenderableType:
     parts: list[RenderableType] = [_line("Tuning", "", tuning.status, rest)]
     if tuning.trials:
         parts.append(table)
-    if len(shown) < len(tuning.trials):
-        parts.append(Text(f"  ... and {len(tuning.trials) - len(shown)} more", style="dim"))
+    if len(listed) < len(tuning.trials):
+        parts.append(Text(f"  ... and {len(tuning.trials) - len(listed)} more", style="dim"))
     parts += [Text(f"  {trial.name} failed: {log_of(trial.name)}", style="red") for trial in failed]
     return Group(*parts)
 

@@ -8,16 +8,17 @@ from collections.abc import Callable
 from typing import Final
 
 from cli.console import console, say
-from cli.errors import ChainFailed
-from cli.runs.pipeline_run import Chain
-from cli.runs.reader import ChainReader
+from cli.errors import RunFailed
+from cli.interrupt import Interrupted
+from cli.runs.pipeline_run import PipelineRun
+from cli.runs.reader import RunReader
 from cli.runs.screen import lines, screen
 from cli.target import Target
 
 _LITTLE_ROOM_BYTES: Final = 64 * 2**20
 
 
-def watch(target: Target, run: str, answering: Callable[[], str] | None = None) -> Chain:
+def watch(target: Target, name: str, answering: Callable[[], str] | None = None) -> PipelineRun:
     """Shows the run until it ended, and returns how it ended.
 
     Args:
@@ -25,44 +26,57 @@ def watch(target: Target, run: str, answering: Callable[[], str] | None = None) 
             without, when the stack's update is over, which also waits until the old model is let go.
 
     Raises:
-        ChainFailed: it ended without a model to serve because something failed.
+        RunFailed: it ended without a model to serve because something failed.
     """
-    reader = ChainReader(target, run, answering)
-    chain = _watch_live(target, reader) if console().is_terminal else _watch_lines(target, reader)
-    raise_if_failed(chain)
-    return chain
+    reader = RunReader(target, name, answering)
+    run = _watch_live(target, reader) if console().is_terminal else _watch_lines(target, reader)
+    raise_if_failed(run)
+    return run
 
 
-def raise_if_failed(chain: Chain) -> None:
-    """The reason of a failed chain, as the error it is."""
-    if chain.outcome == "failed":
-        raise ChainFailed(f"The run {chain.run} failed: {chain.reason}")
+def follow(target: Target, name: str, answering: Callable[[], str] | None = None) -> PipelineRun:
+    """Watches a run (see `watch`); on Ctrl-C it runs on, and the message says so."""
+    try:
+        return watch(target, name, answering)
+    except KeyboardInterrupt:
+        where = f"the local AWS on port {target.port}" if target.is_local else "AWS"
+        stop = " `make down` stops everything." if target.is_local else ""
+        raise Interrupted(
+            f"Stopped watching. The run {name} goes on in {where}; look again with "
+            f"`classifier status {name} --watch{target.option}`.{stop}"
+        ) from None
 
 
-def _watch_live(target: Target, reader: ChainReader) -> Chain:
+def raise_if_failed(run: PipelineRun) -> None:
+    """The reason of a failed run, as the error it is."""
+    if run.outcome == "failed":
+        raise RunFailed(f"The run {run.name} failed: {run.reason}")
+
+
+def _watch_live(target: Target, reader: RunReader) -> PipelineRun:
     from rich.live import Live
 
-    chain = reader.read()
+    run = reader.read()
     warned = False
-    with Live(screen(chain), console=console(), refresh_per_second=4, vertical_overflow="visible") as live:
-        while not chain.ended:
+    with Live(screen(run), console=console(), refresh_per_second=4, vertical_overflow="visible") as live:
+        while not run.ended:
             time.sleep(target.poll_seconds)
             warned = _warn_of_full_disk(target, warned)
-            chain = reader.read()
-            live.update(screen(chain))
-    return chain
+            run = reader.read()
+            live.update(screen(run))
+    return run
 
 
-def _watch_lines(target: Target, reader: ChainReader) -> Chain:
-    before: Chain | None = None
+def _watch_lines(target: Target, reader: RunReader) -> PipelineRun:
+    before: PipelineRun | None = None
     warned = False
     while True:
-        chain = reader.read()
-        for line in lines(before, chain):
+        run = reader.read()
+        for line in lines(before, run):
             say(line)
-        if chain.ended:
-            return chain
-        before = chain
+        if run.ended:
+            return run
+        before = run
         time.sleep(target.poll_seconds)
         warned = _warn_of_full_disk(target, warned)
 

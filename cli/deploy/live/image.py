@@ -11,7 +11,7 @@ from hashlib import sha256
 from typing import Any
 
 from cli.deploy.live.state import IMAGE_TARGET, Image
-from cli.release import registry as release
+from cli.release import promotion
 from cli.stacks import outputs
 from cli.target import Target
 
@@ -32,10 +32,10 @@ def register(target: Target, champion: str, image: Image, on_change: Callable[[s
     request = request_of(package, outputs(target, "training")["ServingImage"], image)
     arn = client.create_model_package(**request)["ModelPackageArn"]
     version = arn.rpartition("/")[2]
-    release.approve(target, version, f"{_version(champion)}, with the {image} image", anyway=True)
-    release.await_decision(target, arn)
-    release.wait(target, on_change)
-    release.must_serve(target, arn)
+    promotion.approve(target, version, f"{_version(champion)}, with the {image} image", anyway=True)
+    promotion.await_decision(target, arn)
+    promotion.wait(target, on_change)
+    promotion.must_serve(target, arn)
 
 
 def request_of(package: dict[str, Any], uri: str, image: Image) -> dict[str, Any]:

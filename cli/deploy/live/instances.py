@@ -67,10 +67,10 @@ def _ask_for(client: Any, target: Target, endpoint: Endpoint, least: int) -> Non
             EndpointName=target.project, DesiredWeightsAndCapacities=[wanted]
         )
     except ClientError as error:
-        said = error.response["Error"]
-        if said["Code"] == "ResourceLimitExceeded":
-            raise NoRoom(f"{said['Message']}\nNothing was changed.") from None
-        if said["Code"] != "ValidationException":  # that one says that it is being changed already
+        refusal = error.response["Error"]
+        if refusal["Code"] == "ResourceLimitExceeded":
+            raise NoRoom(f"{refusal['Message']}\nNothing was changed.") from None
+        if refusal["Code"] != "ValidationException":  # that one says that it is being changed already
             raise
 
 

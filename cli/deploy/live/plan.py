@@ -18,7 +18,7 @@ class Raise:
     least: int
 
     @property
-    def told(self) -> str:
+    def text(self) -> str:
         return (
             f"raise the instances from {self.endpoint.instances} to {self.least}: a canary is at most half "
             "of those that run"
@@ -32,7 +32,7 @@ class Build:
     image: Image
 
     @property
-    def told(self) -> str:
+    def text(self) -> str:
         return f"deploy the {self.image} image and what it needs"
 
 
@@ -41,7 +41,7 @@ class Unscale:
     """The Serving stack without auto scaling."""
 
     @property
-    def told(self) -> str:
+    def text(self) -> str:
         return (
             "take auto scaling off, under which AWS changes no instance type: the number of instances stays "
             "until the deployment puts it back"
@@ -56,7 +56,7 @@ class Remove:
     after: Hosting
 
     @property
-    def told(self) -> str:
+    def text(self) -> str:
         if self.before is self.after:
             return "take the endpoint away: its copies cannot change their processor while they serve"
         return f"take the endpoint away: AWS does not turn one of {self.before} into one of {self.after}"
@@ -70,7 +70,7 @@ class Register:
     image: Image
 
     @property
-    def told(self) -> str:
+    def text(self) -> str:
         version = self.champion.rpartition("/")[2]
         return f"register version {version} once more, with the {self.image} image, and promote it"
 
@@ -82,7 +82,7 @@ class Deploy:
     what: str = "all stacks, the endpoint blue/green, watched by the alarms"
 
     @property
-    def told(self) -> str:
+    def text(self) -> str:
         return f"deploy {self.what}"
 
 
@@ -110,8 +110,8 @@ class Change:
     @property
     def lines(self) -> list[str]:
         """The steps for people."""
-        told = [f"  {number}. {step.told}" for number, step in enumerate(self.steps, 1)]
-        return ["More than a deployment is needed for these settings:", *told, self._meanwhile]
+        steps = [f"  {number}. {step.text}" for number, step in enumerate(self.steps, 1)]
+        return ["More than a deployment is needed for these settings:", *steps, self._meanwhile]
 
     @property
     def _meanwhile(self) -> str:

@@ -57,8 +57,8 @@ def without(template: Mapping[str, Any], types: tuple[str, ...]) -> Template:
         gone |= more
     kept = {name: each for name, each in resources.items() if name not in gone}
     outputs = template.get("Outputs", {})
-    told = {name: each for name, each in outputs.items() if not gone & set(_names(each))}
-    return {**template, "Resources": kept, **({"Outputs": told} if outputs else {})}
+    kept_outputs = {name: each for name, each in outputs.items() if not gone & set(_names(each))}
+    return {**template, "Resources": kept, **({"Outputs": kept_outputs} if outputs else {})}
 
 
 def update(target: Target, template: Mapping[str, Any], on_wait: Callable[[str], None]) -> None:

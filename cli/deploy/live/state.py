@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from cli.check import wanted as settings
+from cli.deploy.settings import read_serving
 from cli.release import champion
 from cli.target import Target
 
@@ -74,12 +74,12 @@ def read_wanted(target: Target) -> Wanted:
     Raises:
         WouldFail: they cannot be used.
     """
-    told = settings.read_serving(target)
+    serving = read_serving(target)
     return Wanted(
-        Hosting(told["hosting"]),
-        Image(told["image_target"]),
-        tuple(told["instance_types"]),
-        told["min_instances"],
+        Hosting(serving["hosting"]),
+        Image(serving["image_target"]),
+        tuple(serving["instance_types"]),
+        serving["min_instances"],
     )
 
 
@@ -97,13 +97,13 @@ def read_endpoint(target: Target) -> Endpoint | None:
     if found is None or found["EndpointStatus"] in _SERVES_NOBODY or not found.get("ProductionVariants"):
         return None
     config = _describe(client.describe_endpoint_config, EndpointConfigName=found["EndpointConfigName"]) or {}
-    (shown, *_), (variant, *_) = found["ProductionVariants"], config.get("ProductionVariants", [{}])
-    name = shown["VariantName"]
-    if "CurrentServerlessConfig" in shown or "ServerlessConfig" in variant:
+    (summary, *_), (variant, *_) = found["ProductionVariants"], config.get("ProductionVariants", [{}])
+    name = summary["VariantName"]
+    if "CurrentServerlessConfig" in summary or "ServerlessConfig" in variant:
         return Endpoint(Hosting.SERVERLESS, name)
     if "ModelName" not in variant:
         return Endpoint(Hosting.COMPONENTS, name, variant.get("InstanceType", ""))
-    return Endpoint(Hosting.INSTANCES, name, variant["InstanceType"], shown["DesiredInstanceCount"])
+    return Endpoint(Hosting.INSTANCES, name, variant["InstanceType"], summary["DesiredInstanceCount"])
 
 
 def _image(target: Target, model: str, endpoint: Endpoint | None) -> Image | None:
@@ -113,9 +113,9 @@ def _image(target: Target, model: str, endpoint: Endpoint | None) -> Image | Non
     package = _describe(target.client("sagemaker").describe_model_package, ModelPackageName=model)
     if package is None:
         return None
-    told = package.get("CustomerMetadataProperties", {}).get(IMAGE_TARGET)
-    if told in set(Image):
-        return Image(told)
+    image = package.get("CustomerMetadataProperties", {}).get(IMAGE_TARGET)
+    if image in set(Image):
+        return Image(image)
     types = package.get("InferenceSpecification", {}).get("SupportedRealtimeInferenceInstanceTypes", [])
     types = types or ([endpoint.instance_type] if endpoint else [])
     if not any(types):

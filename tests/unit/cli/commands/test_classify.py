@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cli.api import classify, read_answer, say_refusal
+from cli.commands.classify import bar
 from cli.errors import RequestFailed
-from cli.render import bar
 
 GOOD = {
     "predicted_class": "bee",

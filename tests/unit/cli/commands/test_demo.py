@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from cli import demo
+from cli.commands import demo
 from cli.errors import RequestFailed
-from cli.runs.pipeline_run import Chain
+from cli.runs.pipeline_run import PipelineRun
 from tests.unit.cli.conftest import client_error
-from tests.unit.cli.runs.pipeline_runs import SERVING, chain
+from tests.unit.cli.runs.pipeline_runs import SERVING, pipeline_run
 
 
 def s3_with(*keys: str) -> Any:
@@ -47,10 +47,13 @@ def test_the_install_s_seconds_come_from_the_environment_or_the_installer_s_mark
 
 @pytest.mark.parametrize(
     ("run", "promote"),
-    [(chain(), 28.0), (chain(serving=replace(SERVING, actual="", stack_status="UPDATE_IN_PROGRESS")), None)],
+    [
+        (pipeline_run(), 28.0),
+        (pipeline_run(serving=replace(SERVING, actual="", stack_status="UPDATE_IN_PROGRESS")), None),
+    ],
 )
-def test_the_steps_seconds_are_those_of_their_jobs(run: Chain, promote: float | None) -> None:
-    assert demo._chain_seconds(run) == {"tune": 30.0, "train": 29.0, "promote": promote}
+def test_the_steps_seconds_are_those_of_their_jobs(run: PipelineRun, promote: float | None) -> None:
+    assert demo._run_seconds(run) == {"tune": 30.0, "train": 29.0, "promote": promote}
 
 
 def test_asking_an_api_without_a_model_is_no_version(target: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,8 +11,8 @@ import pytest
 from PIL import Image
 from sklearn.datasets import load_digits
 
+from cli.commands.demo_data import write_digits
 from cli.data.dataset import examine
-from cli.demo_data import write_digits
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from cli import removal
+from cli.commands import destroy as removal
 from cli.errors import CdkFailed
 from tests.unit.cli.conftest import client_error
 
@@ -127,7 +127,7 @@ def test_running_jobs_are_stopped_and_one_that_just_ended_is_no_trouble(
 def test_stacks_go_after_the_jobs_have_ended_and_the_jobs_logs_go_with_them(
     aws: Any, there: Aws, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("cli.removal.time.sleep", lambda _: None)
+    monkeypatch.setattr("cli.commands.destroy.time.sleep", lambda _: None)
 
     def tear_down(target: Any) -> None:
         assert len(there.described) == 3, "a job was still stopping"

@@ -12,8 +12,8 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from cli.commands.weights import BadWeights, stage
 from cli.errors import NotConfirmed
-from cli.weights import BadWeights, stage
 from training_code.network.resnet import resnet
 from training_code.network.weights import from_channel
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from cli.commands.cost import lines
 from cli.cost import serving_hours
 from cli.cost import spending as cost
 from cli.cost.serving_hours import Events, Fleet, Period, Served, periods
@@ -146,7 +147,7 @@ def test_after_it_went_to_sleep_the_endpoint_s_hours_are_still_spent(where: Targ
     assert served.known_since == at(2)
     spent = Cost(MONTH, (), None, served, "1", 2.0)
     assert spent.spent_usd == served.usd
-    text = "\n".join(cost.lines(where, spent))
+    text = "\n".join(lines(where, spent))
     assert "11.00 hours of ml.c7i.large for the endpoint in 1 period" in text
     assert "estimate: known since 2026-11-02 00:00 UTC" in text
 
@@ -185,12 +186,12 @@ def test_spent_running_and_idle_are_told_apart() -> None:
 
 
 def test_idle_names_what_an_account_beyond_its_free_alarms_and_dashboards_pays(where: Target) -> None:
-    text = "\n".join(cost.lines(where, Cost(MONTH, (), None, None, "", 2.0, Watching(4, 1))))
+    text = "\n".join(lines(where, Cost(MONTH, (), None, None, "", 2.0, Watching(4, 1))))
     assert (
         "4 alarms and 1 dashboard are free among an account's first 10 and 3, else 3.40 USD a month" in text
     )
     assert "firewall" not in text
-    text = "\n".join(cost.lines(where, Cost(MONTH, (), None, None, "", 2.0, Watching(4, 1, 1))))
+    text = "\n".join(lines(where, Cost(MONTH, (), None, None, "", 2.0, Watching(4, 1, 1))))
     assert "the firewall is 5.00 USD a month" in text
 
 

@@ -128,7 +128,7 @@ def test_a_name_no_key_or_payload_carries_is_refused(name: str) -> None:
 @pytest.fixture
 def aws(target: Targets, monkeypatch: pytest.MonkeyPatch) -> Callable[[Bucket], Target]:
     """An account with a deployed data bucket."""
-    from cli import bring_data
+    from cli.commands import upload as bring_data
 
     def make(s3: Bucket) -> Target:
         where = target("aws", s3=s3)
@@ -146,7 +146,7 @@ def test_on_aws_nothing_is_sent_before_somebody_agreed_to_what_it_costs(
     s3 = Bucket()
     aws(s3)
     place = str(folder({"ant": 20, "bee": 20}))
-    refused = CliRunner().invoke(upload, [place, "--target", "aws"], input="n\n")
+    refused = CliRunner().invoke(upload, [place, "--target", "aws"], input="n\n", standalone_mode=False)
     assert isinstance(refused.exception, NotConfirmed)
     assert "This uploads 40 pictures" in refused.output
     assert "USD once for the requests" in refused.output

@@ -10,10 +10,9 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from cli import bring_up
 from cli.__main__ import main
 from cli.commands.up import agree
-from cli.deploy import cdk, live
+from cli.deploy import bring_up, cdk, live
 from cli.deploy.live.plan import Deploy, Remove
 from cli.deploy.live.state import Hosting
 from cli.deploy.preflight import check_room

@@ -21,7 +21,7 @@ import psutil
 import pytest
 
 from cli import server_lock
-from cli.bring_up import start_local_aws
+from cli.deploy.bring_up import start_local_aws
 from cli.errors import CliError, LocalAwsFailed, NotUp, PortTaken
 from cli.files import HomeUnusable
 from cli.local import code as local_code

@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from cli.runs.pipeline_run import Chain, Package, Serving, Training, Trial, Tuning
+from cli.runs.pipeline_run import Package, PipelineRun, Serving, Training, Trial, Tuning
 
 START = datetime(2026, 11, 20, 12, tzinfo=UTC)
 GROUP = "arn:aws:sagemaker:us-east-1:000000000000:model-package/classifier"
@@ -38,16 +38,16 @@ TRAINING = Training(
 PACKAGE = Package(f"{GROUP}/3", "Approved", "", "better than version 2", at(62))
 SERVING = Serving("UPDATE_COMPLETE", f"{GROUP}/3", f"{GROUP}/3", "InService")
 BEFORE = Serving("UPDATE_COMPLETE", f"{GROUP}/2", f"{GROUP}/2", "InService")
-DONE = Chain("classifier", "classifier-d-1", TUNING, TRAINING, PACKAGE, SERVING, at(90))
+DONE = PipelineRun("classifier", "classifier-d-1", TUNING, TRAINING, PACKAGE, SERVING, at(90))
 
 
-def chain(**changes: Any) -> Chain:
+def pipeline_run(**changes: Any) -> PipelineRun:
     """The finished run, with changes."""
     return replace(DONE, **changes)
 
 
-def searching() -> Chain:
+def searching() -> PipelineRun:
     """A run in its search: one trial done, one running."""
     running = (TRIALS[0], replace(TRIALS[1], status="InProgress", objective=None))
     tuning = replace(TUNING, status="InProgress", ended=None, trials=running)
-    return chain(tuning=tuning, training=None, package=None, serving=BEFORE, read_at=at(20))
+    return pipeline_run(tuning=tuning, training=None, package=None, serving=BEFORE, read_at=at(20))

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cli.runs.reader import ChainReader, NoSuchRun, latest_run, parse_epoch
+from cli.runs.reader import NoSuchRun, RunReader, latest_run, parse_epoch
 from tests.unit.cli.conftest import client_error
 
 RUN = "classifier-digits-0a1b2c3d"
@@ -123,25 +123,25 @@ def aws(target: Any) -> Any:
 
 
 def test_a_finished_run_is_read_whole(aws: Any) -> None:
-    chain = ChainReader(aws, RUN).read()
-    assert chain.outcome == "serving"
-    assert chain.tuning is not None
-    assert chain.tuning.best is not None
-    assert chain.tuning.best.hyperparameters == {"batch_size": "16"}
-    assert chain.training is not None
-    assert chain.training.metrics == {"test_accuracy": 0.96}
-    assert chain.package is not None
-    assert chain.package.version == "1"
+    run = RunReader(aws, RUN).read()
+    assert run.outcome == "serving"
+    assert run.tuning is not None
+    assert run.tuning.best is not None
+    assert run.tuning.best.hyperparameters == {"batch_size": "16"}
+    assert run.training is not None
+    assert run.training.metrics == {"test_accuracy": 0.96}
+    assert run.package is not None
+    assert run.package.version == "1"
 
 
 def test_a_resumed_job_s_repeated_epoch_counts_once(aws: Any) -> None:
-    chain = ChainReader(aws, RUN).read()
-    assert chain.training is not None
-    assert [row["train_loss"] for row in chain.training.epochs] == [0.9, 0.3]
+    run = RunReader(aws, RUN).read()
+    assert run.training is not None
+    assert [row["train_loss"] for row in run.training.epochs] == [0.9, 0.3]
 
 
 def test_finished_jobs_are_not_asked_for_again(aws: Any) -> None:
-    reader = ChainReader(aws, RUN)
+    reader = RunReader(aws, RUN)
     reader.read()
     asked = aws.client("sagemaker").asked.copy()
     reader.read()
@@ -149,18 +149,18 @@ def test_finished_jobs_are_not_asked_for_again(aws: Any) -> None:
 
 
 def test_a_final_training_s_name_finds_its_run(aws: Any) -> None:
-    assert ChainReader(aws, f"{RUN}-final").read().run == RUN
+    assert RunReader(aws, f"{RUN}-final").read().name == RUN
 
 
 def test_a_training_by_hand_is_a_run(aws: Any) -> None:
-    chain = ChainReader(aws, "classifier-hand").read()
-    assert chain.tuning is None
-    assert chain.training is not None
+    run = RunReader(aws, "classifier-hand").read()
+    assert run.tuning is None
+    assert run.training is not None
 
 
 def test_an_unknown_run_is_named(aws: Any) -> None:
     with pytest.raises(NoSuchRun, match="classifier-nothing"):
-        ChainReader(aws, "classifier-nothing")
+        RunReader(aws, "classifier-nothing")
 
 
 def test_the_newest_run_is_neither_a_trial_nor_a_final_training(aws: Any) -> None:
@@ -213,15 +213,15 @@ def test_the_line_that_a_training_prints_is_an_epoch_s() -> None:
 def test_the_test_accuracy_is_the_new_model_s_and_not_the_champion_s(aws: Any) -> None:
     # SageMaker took the last number that its pattern found in the log, which was the champion's.
     aws.client("sagemaker").accuracy = "0.871"
-    chain = ChainReader(aws, RUN).read()
-    assert chain.training is not None
-    assert chain.training.metrics["test_accuracy"] == 0.96
-    assert chain.test_accuracy == 0.871
+    run = RunReader(aws, RUN).read()
+    assert run.training is not None
+    assert run.training.metrics["test_accuracy"] == 0.96
+    assert run.test_accuracy == 0.871
 
 
 def test_a_package_without_a_usable_accuracy_leaves_the_job_s(aws: Any) -> None:
     for aws.client("sagemaker").accuracy in ("", "unknown"):
-        assert ChainReader(aws, RUN).read().test_accuracy == 0.96
+        assert RunReader(aws, RUN).read().test_accuracy == 0.96
 
 
 @given(st.integers(0, 10**6), st.floats(allow_nan=True))

@@ -11,7 +11,8 @@ from cli.console import console, say
 from cli.deploy import cdk, live
 from cli.deploy.cdk_output import Deployment
 from cli.deploy.view import DeploymentView
-from cli.errors import CliError, NotConfirmed, WouldFail, bucket_gone
+from cli.errors import CliError, NotConfirmed, WouldFail
+from cli.explain import bucket_gone
 from cli.files import private_folder
 from cli.interrupt import Interrupted, uninterrupted
 from cli.local import code as local_code
