@@ -20,7 +20,7 @@ from cli.commands.options import KINDS
 from cli.errors import CliError
 from cli.explain import explain
 from cli.interrupt import Interrupted, treat_as_interrupt
-from cli.target import spare_loopback
+from cli.proxies import spare_loopback
 
 COMMANDS: Mapping[str, str] = {
     "approve": "Approve a model of the registry: it is promoted.",

@@ -69,6 +69,7 @@ class Wanted:
     min_instances: int
     max_instances: int
     serverless_concurrency: int
+    serverless_memory_mb: int
     account_log_role: str
     launches: tuple[Launch, ...]
     lacks: tuple[Lack, ...]
@@ -130,6 +131,7 @@ def _wanted(answer: Mapping[str, Any], launches: Iterable[Launch], templates: Te
         min_instances=serving["min_instances"],
         max_instances=serving["max_instances"],
         serverless_concurrency=serving["serverless_concurrency"],
+        serverless_memory_mb=serving["serverless_memory_mb"],
         account_log_role=answer["account_log_role"],
         launches=tuple(launches),
         lacks=tuple(Lack(**each) for each in answer["lacks"]),

@@ -20,6 +20,7 @@ from cli.runs.pipeline_run import Package, PipelineRun, Serving, Training, Trial
 from cli.runs.trials import LOG_GROUP, log_of
 from cli.stacks import describe
 from cli.target import Target
+from contract import capacity, names
 
 _FINISHED = {"Completed", "Failed", "Stopped"}
 _TRIAL_NAME = re.compile(r"-\d{3}-[0-9a-f]{8}\Z")
@@ -61,6 +62,7 @@ def latest_run(target: Target) -> str:
         if job["TrainingJobName"].startswith(f"{target.project}-")
         and not _TRIAL_NAME.search(job["TrainingJobName"])
         and not job["TrainingJobName"].endswith("-final")
+        and names.first_of(job["TrainingJobName"]) == job["TrainingJobName"]
     ]
     if not runs:
         raise NoSuchRun(f"Nothing has been run yet. Start with `classifier tune{target.option}`.")
@@ -97,6 +99,7 @@ class RunReader:
 
     def _find_run(self) -> None:
         """Settles whether the run is a tuning job (whose final training also names it) or by hand."""
+        self._name = names.first_of(self._name)
         for name in (self._name.removesuffix("-final"), self._name):
             if self._ask("describe_hyper_parameter_tuning_job", HyperParameterTuningJobName=name):
                 self._name = name
@@ -148,10 +151,17 @@ class RunReader:
 
     def _read_training(self, name: str) -> Training | None:
         if self._training is not None and self._training.status in _FINISHED:
-            return self._training
+            if not self._training.goes_on:
+                return self._training
+            name = self._training.name
         job = self._ask("describe_training_job", TrainingJobName=name)
         if job is None:
             return None
+        while capacity.left(job):
+            following = self._ask("describe_training_job", TrainingJobName=names.following(name))
+            if following is None:
+                break
+            name, job = names.following(name), following
         self._training = Training(
             name=name,
             status=job["TrainingJobStatus"],
@@ -161,6 +171,7 @@ class RunReader:
             ended=job.get("TrainingEndTime"),
             epochs=self._read_epochs(name),
             metrics={m["MetricName"]: m["Value"] for m in job.get("FinalMetricDataList", [])},
+            goes_on=bool(capacity.left(job)),
         )
         return self._training
 
@@ -242,7 +253,7 @@ class RunReader:
 
         if run.package:
             function, since = "promote-model", run.package.created
-        elif run.training:
+        elif run.training and not run.training.goes_on:
             function, since = "register-model", run.training.created
         else:
             function, since = "launch-training", run.read_at - timedelta(hours=1)

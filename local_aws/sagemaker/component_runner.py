@@ -1,9 +1,9 @@
 """Inference components: the working side. Each is a fleet of its own under the component's name; a copy is a
 server process, and none is as good a number of copies as any.
 
-Which instance a copy lies on is not modelled: managed instance scaling follows the copies. A new model comes
-up beside the old one and takes over when all its copies are healthy; AWS's rolling batches and the alarms
-between them are not modelled either.
+Which instance a copy lies on is not modelled: managed instance scaling follows the copies, as far as there
+may be instances (`component_capacity`). A new model comes up beside the old one and takes over when all its
+copies are healthy; AWS's rolling batches and the alarms between them are not modelled either.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from local_aws.core import process
 from local_aws.core.context import LocalAws
 from local_aws.core.store import NoSuchDocument
 from local_aws.sagemaker import models, tags
+from local_aws.sagemaker.component_capacity import NoRoom, check_room
 from local_aws.sagemaker.endpoint_configs import HEALTH_CHECK_SECONDS, VariantPlan
 from local_aws.sagemaker.fleet import Fleet, FleetFailedError
 from local_aws.sagemaker.router import Router
@@ -95,10 +96,11 @@ class ComponentRunner:
     def _start(self, record: Record) -> None:
         name, plan = record["InferenceComponentName"], VariantPlan.load(record[PLAN])
         fleet = self._fleet(record, plan, record[DEPLOYMENT])
-        self._router.publish(route_name(name), [fleet.share(1.0)])
         try:
+            self._check_room(record, record["Specification"], plan)
+            self._router.publish(route_name(name), [fleet.share(1.0)])
             fleet.start()
-        except FleetFailedError as error:
+        except (FleetFailedError, NoRoom) as error:
             self._router.withdraw(route_name(name))
             self._settle(record, "Failed", FailureReason=str(error))
             return
@@ -108,20 +110,24 @@ class ComponentRunner:
     def _update(self, record: Record) -> None:
         name = record["InferenceComponentName"]
         before, plan = VariantPlan.load(record[PLAN]), VariantPlan.load(record[PENDING][PLAN])
+        specification = record[PENDING]["Specification"]
         try:
+            self._check_room(record, specification, plan)
             if plan.container == before.container:
                 self._fleets[name].scale(plan.name, plan.instance_count)
                 changes: Record = {}
             else:
                 changes = self._replace(record, plan)
-        except FleetFailedError as error:
+        except (FleetFailedError, NoRoom) as error:
             kept = _copies(before.instance_count)
             self._settle(record, "InService", FailureReason=str(error), RuntimeConfig=kept)
             return
-        specification = record[PENDING]["Specification"]
         copies = _copies(plan.instance_count)
         told = {"RuntimeConfig": copies, "Specification": specification, PLAN: plan.dump(), **changes}
         self._settle(record, "InService", **told)
+
+    def _check_room(self, record: Record, specification: Record, plan: VariantPlan) -> None:
+        check_room(self._aws, record, specification, plan.instance_count, self._aws.store.list(KIND))
 
     def _replace(self, record: Record, plan: VariantPlan) -> Record:
         """Another model: its copies come up, take over, and the old ones finish what they have in hand."""

@@ -148,6 +148,20 @@ def in_use(record: Mapping[str, Any]) -> Counter[str]:
     return counted
 
 
+def serverless_in_use(record: Mapping[str, Any]) -> tuple[int, int]:
+    """How many serverless endpoints that is, one or none, and how many requests at a time it may have.
+
+    An update takes the place of what is there, so the greater of both counts.
+    """
+    return max((serverless(plans_of(stored)) for stored in _fleets(record)), default=(0, 0))
+
+
+def serverless(plans: Sequence[VariantPlan]) -> tuple[int, int]:
+    """Whether these variants are a serverless endpoint, and the requests that it takes at a time."""
+    sizes = [plan.serverless for plan in plans if plan.serverless is not None]
+    return min(len(sizes), 1), sum(size.max_concurrency for size in sizes)
+
+
 def _processes(record: Mapping[str, Any]) -> int:
     variants = [variant for stored in _fleets(record) for variant in stored["ProductionVariants"]]
     return sum(variant.get("DesiredInstanceCount", 1) for variant in variants)

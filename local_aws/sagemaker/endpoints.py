@@ -49,6 +49,7 @@ def register(svc: JsonService, aws: LocalAws, deployer: Deployer) -> None:
         record = new_record(aws, request, plans)
         with aws.store.transaction():
             limits.check_hosting(aws, by_type(plans), by_type(plans).total())
+            limits.check_serverless(aws, name, plans)
             within_limit(aws, plans[0].instance_type, instances(plans))
             if not aws.store.create(KIND, name, record):
                 raise ValidationException(
@@ -69,6 +70,7 @@ def register(svc: JsonService, aws: LocalAws, deployer: Deployer) -> None:
             kept = _retain(record, request, plans)
             deployment.steps(way, instances(kept))
             limits.check_hosting(aws, by_type(kept), by_type(kept).total())
+            limits.check_serverless(aws, record["EndpointName"], kept)
             within_limit(aws, kept[0].instance_type, instances(kept))
             return {**record, "EndpointStatus": "Updating", PENDING: pending(aws, config, kept, way)}
 

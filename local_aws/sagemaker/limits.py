@@ -1,4 +1,4 @@
-"""The account's quotas, kept to: the instances that jobs, or endpoints, have at a time.
+"""The account's quotas, kept to: what jobs, or endpoints, have at a time.
 
 Whoever starts instances asks here first, in the transaction that writes down what is started, so that two
 callers cannot both take the last one. AWS's sentence, with its numbers, is quoted in many public threads:
@@ -8,13 +8,14 @@ https://github.com/aws/amazon-sagemaker-examples/issues/593
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from local_aws.core.context import LocalAws
 from local_aws.core.errors import ResourceLimitExceeded
 from local_aws.quotas import book, names
-from local_aws.sagemaker import endpoint_records, job_state
+from local_aws.sagemaker import capacity, endpoint_records, job_state
+from local_aws.sagemaker.endpoint_configs import VariantPlan
 
 _OVER = ("Completed", "Failed", "Stopped")
 
@@ -69,9 +70,28 @@ def check_hosting(aws: LocalAws, more: Counter[str], of_one: int) -> None:
     _check(aws, names.ALL_ENDPOINTS, used.total(), more.total())
 
 
+def check_serverless(aws: LocalAws, endpoint: str, plans: Sequence[VariantPlan]) -> None:
+    """ResourceLimitExceeded if the account may not have the endpoint so, where it is to be serverless.
+
+    AWS's sentence of the memory stands in many public threads; the units of the two others are guessed.
+    CreateEndpoint and UpdateEndpoint keep to all three.
+    """
+    count, requests = endpoint_records.serverless(plans)
+    used, own = [0, 0], (0, 0)
+    for record in aws.store.list(endpoint_records.KIND):
+        has = endpoint_records.serverless_in_use(record)
+        used = [before + more for before, more in zip(used, has, strict=True)]
+        if record["EndpointName"] == endpoint:
+            own = has
+    for plan in plans:
+        if plan.serverless is not None:
+            _check(aws, names.SERVERLESS_MEMORY, 0, plan.serverless.memory_mb, "MBs")
+    _check(aws, names.SERVERLESS_ENDPOINTS, used[0], count - own[0], "Endpoints")
+    _check(aws, names.SERVERLESS_CONCURRENCY, used[1], requests - own[1], "Requests")
+
+
 def _instances(definition: Mapping[str, Any]) -> Counter[str]:
-    resources = definition.get("ResourceConfig", {})
-    groups = resources.get("InstanceGroups") or [resources]
+    groups = definition.get("ResourceConfig", {}).get("InstanceGroups") or capacity.configs(definition)[:1]
     counted: Counter[str] = Counter()
     for group in groups:
         if "InstanceType" in group:
@@ -79,12 +99,12 @@ def _instances(definition: Mapping[str, Any]) -> Counter[str]:
     return counted
 
 
-def _check(aws: LocalAws, quota: str, used: int, more: int) -> None:
+def _check(aws: LocalAws, quota: str, used: int, more: int, unit: str = "Instances") -> None:
     most = int(book.value(aws.store, names.SAGEMAKER, quota))
     if more > 0 and used + more > most:
         raise ResourceLimitExceeded(
-            f"The account-level service limit '{quota}' is {most} Instances, with current utilization of "
-            f"{used} Instances and a request delta of {more} Instances. Please use AWS Service Quotas to "
+            f"The account-level service limit '{quota}' is {most} {unit}, with current utilization of "
+            f"{used} {unit} and a request delta of {more} {unit}. Please use AWS Service Quotas to "
             "request an increase for this quota. If AWS Service Quotas is not available, contact AWS support "
             "to request an increase for this quota."
         )

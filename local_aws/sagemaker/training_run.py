@@ -26,7 +26,7 @@ from local_aws.core.context import LocalAws
 from local_aws.core.errors import AwsError
 from local_aws.core.process import ContainerProcess
 from local_aws.images import Image
-from local_aws.sagemaker import base_folder, definition, hosts, s3_files
+from local_aws.sagemaker import base_folder, capacity, definition, hosts, s3_files
 from local_aws.sagemaker.channels import ChannelCache, ChannelError
 from local_aws.sagemaker.hosts import Containers, Host
 from local_aws.sagemaker.job_state import JobState
@@ -127,6 +127,8 @@ class TrainingRun:
         self._state.progress("Pending", "Waiting for a free place on this machine")
 
     def _run(self, members: Document) -> Outcome:
+        if not capacity.has(self._job["ResourceConfig"]["InstanceType"]):
+            raise JobError(capacity.REASON)
         self._state.progress("Starting", "Preparing the instances for training")
         image = self._image()
         shutil.rmtree(self._folder, ignore_errors=True)

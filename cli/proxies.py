@@ -1,0 +1,16 @@
+"""No proxy stands between this machine and itself."""
+
+from __future__ import annotations
+
+from collections.abc import MutableMapping
+
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+
+
+def spare_loopback(environment: MutableMapping[str, str]) -> None:
+    """Adds the loopback addresses to what goes past the environment's proxies, for us and all we start."""
+    listed = [environment.get(name, "") for name in ("NO_PROXY", "no_proxy")]
+    hosts = [host.strip() for host in ",".join(listed).split(",")]
+    environment["NO_PROXY"] = environment["no_proxy"] = ",".join(
+        dict.fromkeys(filter(None, [*hosts, *LOOPBACK]))
+    )
