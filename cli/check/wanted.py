@@ -1,4 +1,4 @@
-"""What the settings and recipes want of an account, as `python -m stacks.check` answers.
+"""What the settings and recipes want of an account, as `check.py` answers.
 
 What the CDK app would deploy, with every name, it writes as templates. Of a run that is to be started now
 the deployed launcher is asked instead, whose dry run knows overrides and the user's own recipes too.

@@ -36,6 +36,7 @@ from cli.runs.pipeline_run import PipelineRun
 from cli.runs.screen import seconds as seconds_between
 from cli.runs.watch import follow
 from cli.target import Target
+from contract import storage
 
 DIGITS = "digits"
 DIGITS_RECIPE = "digits"
@@ -167,7 +168,7 @@ def _recipe_for(target: Target, outputs: dict[str, Any], dataset: str) -> str:
     from botocore.exceptions import ClientError
 
     try:
-        target.client("s3").head_object(Bucket=outputs["artifacts_bucket"], Key=f"recipes/{dataset}.toml")
+        target.client("s3").head_object(Bucket=outputs["artifacts_bucket"], Key=storage.recipe(dataset))
     except ClientError as error:
         if error.response["ResponseMetadata"]["HTTPStatusCode"] != 404:
             raise

@@ -13,9 +13,10 @@ from pathlib import Path
 import click
 
 from cli.console import counting, say
-from cli.data.splits import SPLITS, fill
+from cli.data.splits import fill
 from cli.errors import CliError
 from cli.files import replacing
+from contract.datasets import SPLITS
 
 ENLARGE = 4
 

@@ -20,6 +20,7 @@ from cli.runs.pipeline_run import PipelineRun
 from cli.runs.reader import RunReader
 from cli.stacks import outputs
 from cli.target import Target
+from contract import storage
 
 _RUNNING = ("InProgress", "Stopping")
 
@@ -52,7 +53,7 @@ def _mark(target: Target, name: str, why: str) -> None:
     body = {"stopped": datetime.now(UTC).isoformat(timespec="seconds"), "why": why}
     target.client("s3").put_object(
         Bucket=outputs(target, "storage")["ArtifactsBucket"],
-        Key=f"runs/{name}/stopped.json",
+        Key=storage.of_run(name, storage.STOPPED),
         Body=json.dumps(body).encode(),
         ContentType="application/json",
     )

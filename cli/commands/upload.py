@@ -13,11 +13,11 @@ from cli.commands.options import confirm_cost, with_target, yes_option
 from cli.console import console, counting, say
 from cli.data import dataset as datasets
 from cli.data.dataset import Dataset, Examined, Finding
-from cli.data.splits import SPLITS
 from cli.data.upload import Uploaded, check_name, look, missing, send
 from cli.interrupt import Interrupted
 from cli.stacks import outputs
 from cli.target import Target
+from contract.datasets import SPLITS
 
 if TYPE_CHECKING:
     from rich.console import RenderableType

@@ -19,10 +19,11 @@ from typing import Any
 
 from cli.cost.prices import hourly_or_none
 from cli.release import champion
-from cli.release.champion import NONE, Champion
+from cli.release.champion import Champion
 from cli.stacks import describe
 from cli.target import Target
 from contract import prices
+from contract.names import NO_CHAMPION
 
 HOUR = timedelta(hours=1)
 
@@ -119,9 +120,9 @@ def _decided(history: Sequence[Champion], now: datetime) -> list[tuple[datetime,
     spans: list[tuple[datetime, datetime]] = []
     start: datetime | None = None
     for each in history:
-        if each.value != NONE and start is None:
+        if each.value != NO_CHAMPION and start is None:
             start = each.written
-        elif each.value == NONE and start is not None and each.written is not None:
+        elif each.value == NO_CHAMPION and start is not None and each.written is not None:
             spans.append((start, each.written))
             start = None
     if start is not None:

@@ -14,13 +14,13 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from cli.data.pictures import SUFFIXES, Checked, check
-from cli.data.splits import SPLITS, fill
+from cli.data.pictures import Checked, check
+from cli.data.splits import fill
 from cli.errors import CliError
+from contract.datasets import SPLITS, SUFFIXES
 
 SPLIT_NAMES = {"train": "train", "valid": "valid", "val": "valid", "validation": "valid", "test": "test"}
 IGNORED = {"thumbs.db", "desktop.ini"}
-NAME_PATTERN = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9._-]{0,62}")
 
 
 @dataclass(frozen=True)

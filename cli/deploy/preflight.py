@@ -12,6 +12,7 @@ from cli.deploy.settings import check_settings
 from cli.errors import NotDeployed, WouldFail
 from cli.stacks import outputs
 from cli.target import Target
+from contract import storage
 
 # The local AWS keeps a copy in its S3, and one where jobs find it.
 LOCAL_COPIES = 2
@@ -65,7 +66,7 @@ def _may_be_own(target: Target, recipe: str) -> bool:
         return server_lock.state_dir(target.home).exists()
     try:
         bucket = outputs(target, "storage")["ArtifactsBucket"]
-        target.client("s3").head_object(Bucket=bucket, Key=f"recipes/{recipe}.toml")
+        target.client("s3").head_object(Bucket=bucket, Key=storage.recipe(recipe))
     except NotDeployed:
         return False
     except ClientError as error:

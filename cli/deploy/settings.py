@@ -1,4 +1,4 @@
-"""What this checkout's settings say, as `python -m stacks.check` answers.
+"""What this checkout's settings say, as `check.py` answers.
 
 The CDK app alone knows their defaults, so it is asked, and nothing here reads cdk.json.
 """
@@ -15,7 +15,7 @@ from typing import Any
 
 from cli.deploy.cdk import context_arguments
 from cli.errors import WouldFail
-from cli.target import Target, node_bin
+from cli.target import ROOT, Target, node_bin
 
 
 def check_settings(target: Target, recipe: Path | None = None) -> None:
@@ -40,12 +40,11 @@ def stacks_check(target: Target, arguments: list[str]) -> dict[str, Any]:
 
 
 def _run(target: Target, arguments: list[str]) -> str:
-    places = os.pathsep.join([str(target.root), str(target.root / "lambda")])
     path = os.pathsep.join([str(node_bin()), os.environ.get("PATH", "")])
     done = subprocess.run(
-        [sys.executable, "-m", "stacks.check", *context_arguments(target), *arguments],
+        [sys.executable, str(ROOT / "check.py"), *context_arguments(target), *arguments],
         cwd=target.root,
-        env=os.environ | {"PYTHONPATH": places, "PATH": path},
+        env=os.environ | {"PATH": path},
         capture_output=True,
         text=True,
         check=False,

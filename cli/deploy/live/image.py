@@ -10,10 +10,11 @@ from collections.abc import Callable
 from hashlib import sha256
 from typing import Any
 
-from cli.deploy.live.state import IMAGE_TARGET, Image
+from cli.deploy.live.state import Image
 from cli.release import promotion
 from cli.stacks import outputs
 from cli.target import Target
+from contract.names import IMAGE_TARGET
 
 _KEPT = ("ModelMetrics", "Domain", "Task")
 _KEPT_OF_SPECIFICATION = ("SupportedContentTypes", "SupportedResponseMIMETypes")
