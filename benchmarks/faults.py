@@ -30,7 +30,7 @@ from benchmarks.faults_judged import Found, draw, summary
 from benchmarks.faults_kills import PLAN, Kills
 from benchmarks.faults_searches import Searches, cold
 from benchmarks.faults_writers import Writer
-from cli.demo_data import write_digits
+from cli.commands.demo_data import write_digits
 
 PARTS = ("ups", "clock", "disk", "cold", "kills")
 Row = dict[str, Any]

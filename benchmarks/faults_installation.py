@@ -18,7 +18,8 @@ import httpx
 import psutil
 
 from benchmarks import harness
-from cli import local_server, server_lock
+from cli import server_lock
+from cli.local import server as local_server
 from cli.target import Target, resolve
 
 _T = TypeVar("_T")

@@ -15,7 +15,7 @@ from benchmarks.faults_installation import Installation, NeverHappenedError, kil
 from benchmarks.faults_judged import Found, Moment, wrong_champion, wrong_job
 from benchmarks.faults_searches import Searches, judge
 from benchmarks.faults_writers import Writer
-from cli.chain_reader import ChainReader
+from cli.runs.reader import RunReader
 from tests.system.releases import Load, Registry
 
 # (phase, victim) -> how many moments, drawn from so many seconds. In all 30.
@@ -61,7 +61,7 @@ class Kills:
     def first_champion(self) -> None:
         """Train a model and let it serve, whatever the quality gate thinks of so small a one."""
         run, _job = self.searches.train(self.searches.fresh_data("first"))
-        reader = ChainReader(self.installation.target, run)
+        reader = RunReader(self.installation.target, run)
         package = until(lambda: reader.read().package, 300, "the first model package")
         if package.approval != "Approved":
             self.registry.decide(package.arn, "Approved")
@@ -145,7 +145,7 @@ class Kills:
         if killed == name and job.status != "Failed":
             found.add("wrong_outcomes", [f"{name} was killed and is {job.status}"])
         found.add("stuck", self.installation.settled(SETTLE_SECONDS))
-        outcome = ChainReader(self.installation.target, run).read().outcome
+        outcome = RunReader(self.installation.target, run).read().outcome
         if (outcome == "failed") != (job.status == "Failed"):
             found.add("wrong_outcomes", [f"{name} is {job.status}, and `status` says {outcome}"])
 

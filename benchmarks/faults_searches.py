@@ -10,7 +10,7 @@ from typing import Any
 
 from benchmarks.faults_installation import Installation, until
 from benchmarks.faults_judged import Found, Job, wrong_job, wrong_search
-from cli.launch import launch
+from cli.runs.launch import launch
 
 PICTURES_PER_CLASS = {"train": 20, "valid": 4, "test": 4}
 SECONDS = 240

@@ -38,7 +38,7 @@ from benchmarks.serving_load import Connection
 from benchmarks.serving_load import Target as Served
 from benchmarks.serving_running import Running
 from benchmarks.serving_systems import OURS
-from cli.demo_data import write_digits
+from cli.commands.demo_data import write_digits
 from cli.target import Target, resolve
 
 PARTS = ("pictures", "bombs", "http", "intruders", "archives", "names", "fuzzing")

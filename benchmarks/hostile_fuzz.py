@@ -122,7 +122,7 @@ def _picture() -> Parser:
 
 
 def _output() -> Parser:
-    (cdk_output,) = _import("cli.cdk_output")
+    (cdk_output,) = _import("cli.deploy.cdk_output")
 
     def parse(data: bytes) -> None:
         for line in _text(data).splitlines():
@@ -134,7 +134,7 @@ def _output() -> Parser:
 
 
 def _metric_line() -> Parser:
-    (reader,) = _import("cli.chain_reader")
+    (reader,) = _import("cli.runs.reader")
     return lambda data: reader.parse_epoch(_text(data))
 
 

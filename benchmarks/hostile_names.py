@@ -12,8 +12,8 @@ from typing import Any, Final
 from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
 from botocore.parsers import ResponseParserError
 
-from cli.dataset import BadDataset
-from cli.upload import check_name
+from cli.data.dataset import BadDataset
+from cli.data.upload import check_name
 from local_aws.sagemaker.s3_files import UnsafeKeyError, inside
 
 NAMES: Final = (

@@ -1,44 +1,93 @@
-"""The `classifier` command: deploy, upload, tune, watch, classify, remove. Read here what there is and where.
+"""The `classifier` command: what there is to run.
 
-Each command's options are in `commands/<name>.py`, its work in a module beside this one: `check`, `bring_up`
-(local_server, cdk, stacks), `bring_data` (dataset, pictures, splits, upload), `launch`, `watch` (chain,
-chain_reader, render_chain), `api`, `outputs`, `weights`, `tuning_search`, `removal`,
-`demo`. Everything talks to AWS's APIs only; `target` says which AWS.
+Each command is in `commands/<name>.py`, with its work where that is small. Larger work has rooms: `check`
+(what the account lacks), `deploy` (CDK, and changing an endpoint that serves), `data` (a folder becomes a
+dataset), `runs` (launched, read, judged, shown), `release` (registry and champion), `cost`, and `local` (the
+local AWS as a process). What all use stands beside this file; `target` says which AWS. Everything talks to
+AWS's APIs only.
 """
 
 from __future__ import annotations
 
 import os
-import sys
+from collections.abc import Mapping
+from importlib import import_module
+from typing import Any
 
 import click
 
-from cli.commands.check import check
-from cli.commands.classify import classify
-from cli.commands.cost import cost
-from cli.commands.demo import demo
-from cli.commands.demo_data import demo_data
-from cli.commands.destroy import destroy
-from cli.commands.down import down
-from cli.commands.launch import train, tune
 from cli.commands.options import KINDS
-from cli.commands.outputs import outputs
-from cli.commands.release import approve, reject, retry, rollback, sleep, wake
-from cli.commands.report import compare, report
-from cli.commands.status import status
-from cli.commands.stop import stop
-from cli.commands.tuning_report import tuning_report
-from cli.commands.up import up
-from cli.commands.upload import upload
-from cli.commands.weights import weights
-from cli.errors import CliError, explain
+from cli.errors import CliError
+from cli.explain import explain
 from cli.interrupt import Interrupted, treat_as_interrupt
 from cli.proxies import spare_loopback
 
-INTERRUPTED = 130
+COMMANDS: Mapping[str, str] = {
+    "approve": "Approve a model of the registry: it is promoted.",
+    "check": "Say what the account lacks, before anything is started.",
+    "classify": "Ask the API what is on pictures.",
+    "compare": "Write one page with several training jobs beside each other.",
+    "cost": "Show what was spent this month, and what costs now.",
+    "demo": "The main job whole: deploy, upload, tune, train, promote, classify.",
+    "demo-data": "Write handwritten digits to a folder, as a dataset.",
+    "destroy": "Remove every stack with its endpoint.",
+    "down": "Stop the local AWS and everything it runs.",
+    "outputs": "Show the URLs, the API key, the buckets and the functions.",
+    "reject": "Reject a model of the registry that does not serve.",
+    "report": "Write the page of a training job.",
+    "retry": "Try an approved model again that waits for something.",
+    "rollback": "Return to the previous champion.",
+    "sleep": "Take the endpoint away to cost nothing.",
+    "status": "Show a run from tuning to endpoint.",
+    "stop": "End all of a run.",
+    "train": "Train once, without a search.",
+    "tune": "Search for the best hyperparameters.",
+    "tuning-report": "Write a page about a search.",
+    "up": "Deploy all stacks; locally start the local AWS first.",
+    "upload": "Check the pictures of a folder and upload them.",
+    "wake": "Bring the endpoint of a sleeping model back.",
+    "weights": "Put starting weights into the artifacts bucket.",
+}
+TOGETHER = {"compare": "report", "train": "launch", "tune": "launch"}
+"""Commands that differ by a word, in one file."""
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+class Commands(click.Group):
+    """Imports a command when it is run, and none for the list of them.
+
+    Source: https://click.palletsprojects.com/en/stable/complex/#lazily-loading-subcommands
+    """
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        name = cmd_name.replace("-", "_")
+        command: click.Command = getattr(import_module(f"cli.commands.{TOGETHER.get(name, name)}"), name)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(sorted(COMMANDS.items()))
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """As Click's; what comes from below becomes an error that Click shows."""
+        try:
+            return super().invoke(ctx)
+        except (KeyboardInterrupt, click.Abort):
+            raise Interrupted("Stopped.") from None
+        except (click.ClickException, click.exceptions.Exit):
+            raise
+        except Exception as error:
+            message = explain(error, ctx.obj)
+            if message is None:
+                raise
+            raise CliError(message) from error
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.option(
     "--target",
     "kind",
@@ -52,53 +101,11 @@ def cli(kind: str) -> None:
     """From a folder of labelled pictures to a classifier behind an API, on AWS or on this machine."""
 
 
-for command in (
-    *(up, down, upload, weights, tune, train, tuning_report, status, stop, classify, outputs, cost, destroy),
-    *(check, report, compare, approve, reject, retry, rollback, sleep, wake, demo_data, demo),
-):
-    cli.add_command(command)
-
-
 def main(arguments: list[str] | None = None) -> None:
-    """Runs the command line; every foreseen error becomes one message on stderr and exit 1 (usage: 2)."""
+    """Runs the command line. Ends with 1 for a foreseen error, 2 for a wrong usage, 130 when interrupted."""
     treat_as_interrupt()
     spare_loopback(os.environ)
-    try:
-        with cli.make_context("classifier", sys.argv[1:] if arguments is None else arguments) as context:
-            sys.exit(_run(context))
-    except click.exceptions.Exit as done:
-        sys.exit(done.exit_code)
-    except click.ClickException as error:
-        error.show()
-        sys.exit(error.exit_code)
-
-
-def _run(context: click.Context) -> int:
-    try:
-        cli.invoke(context)
-    except Interrupted as stop:
-        return _fail(str(stop), INTERRUPTED)
-    except (KeyboardInterrupt, click.Abort):
-        return _fail("Stopped.", INTERRUPTED)
-    except CliError as error:
-        return _fail(str(error), 1)
-    except (click.ClickException, click.exceptions.Exit):
-        raise
-    except Exception as error:
-        message = explain(error, context.obj)
-        if message is None:
-            raise
-        return _fail(message, 1)
-    return 0
-
-
-def _fail(message: str, code: int) -> int:
-    from cli.console import error_console
-
-    error_console().print(
-        f"\n{message}" if code == INTERRUPTED else f"Error: {message}", style="red", markup=False
-    )
-    return code
+    cli.main(arguments, prog_name="classifier")
 
 
 if __name__ == "__main__":

@@ -6,12 +6,20 @@ import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
+from typing import IO, Any
+
+import click
 
 _NUMBERS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
-class Interrupted(Exception):
+class Interrupted(click.ClickException):
     """The user stopped a command; the message says what keeps running and how to go on."""
+
+    exit_code = 130
+
+    def show(self, file: IO[Any] | None = None) -> None:
+        click.secho(f"\n{self.message}", file=file, err=True, fg="red")
 
 
 def treat_as_interrupt() -> None:

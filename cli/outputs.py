@@ -94,3 +94,16 @@ def load(target: Target) -> dict[str, Any]:
     except (OSError, ValueError, RecursionError):
         return {}
     return known if isinstance(known, dict) else {}
+
+
+def address_lines(outputs: dict[str, Any]) -> list[str]:
+    """The addresses to go on with, one per line."""
+    rows = [
+        ("page", outputs["page_url"] or "none: callers of this API sign their requests"),
+        ("API", f"{outputs['api_url'].rstrip('/')}/classify"),
+        ("key", outputs["api_key"]),
+        ("data", f"s3://{outputs['data_bucket']}"),
+        ("artifacts", f"s3://{outputs['artifacts_bucket']}"),
+        *((name, function) for name, function in outputs["functions"].items()),
+    ]
+    return [f"{title:<16} {value}" for title, value in rows]

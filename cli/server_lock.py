@@ -78,8 +78,8 @@ def _read(lock: Path) -> str | None:
 
 def _parse(text: str) -> Server | None:
     try:
-        said = json.loads(text)
-        return Server(pid=int(said["pid"]), port=int(said["port"]), label=str(said["label"]))
+        record = json.loads(text)
+        return Server(pid=int(record["pid"]), port=int(record["port"]), label=str(record["label"]))
     except (ValueError, TypeError, LookupError, ArithmeticError, RecursionError):
         return None
 

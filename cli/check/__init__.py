@@ -1,27 +1,29 @@
 """What an AWS account lacks for this project, found before anything is started.
 
-`deployment` is what `up` asks and `launch` what `tune` and `train` ask; both return `Line`s, which `screen`
-shows and `refusal` turns into a refusal to start. Each kind of check is a file of its own here: a function
-from a `Look` (where, whose, what is wanted) to its lines. What cannot be looked at is unknown, never wrong.
+`deployment` is what `up` asks and `launch` what `tune` and `train` ask. Both return `Line`s, which the
+command shows and `refusal` turns into a refusal to start. Each kind of check is a file of its own here: a
+function from a `Look` (where, whose, what is wanted) to its lines. What cannot be looked at is unknown,
+never wrong.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from cli.check import bootstrap, builds, identity, instances, log_role, names, permissions, price
+from cli.check import bootstrap, builds, identity, instances, log_role, names, partition, permissions, price
 from cli.check.identity import Identity
 from cli.check.line import Code, Line, Status
 from cli.check.look import Look
 from cli.check.wanted import read, read_launch
-from cli.errors import CliError, explain
-from cli.launch import Launched
+from cli.errors import CliError
+from cli.explain import explain
+from cli.runs.launch import Launched
 from cli.target import Target
 
 Check = Callable[[Look], Iterable[Line]]
 
 OF_DEPLOYMENT: dict[Code, Check] = {
-    Code.PARTITION: identity.place,
+    Code.PARTITION: partition.check,
     Code.BOOTSTRAP: bootstrap.check,
     Code.PERMISSIONS: permissions.check,
     Code.NAMES: names.check,
@@ -88,10 +90,10 @@ def _all(
     who, line = identity.whose(target)
     if who is None:  # without an answer to that there is none to anything else
         return [line]
-    lines, seen = [line], look(who)
+    lines, account = [line], look(who)
     for code, check in checks.items():
         tell(code)
-        lines += _lines(code, check, seen)
+        lines += _lines(code, check, account)
     return lines
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from cli.cdk import BOOTSTRAP_STACK
 from cli.check.identity import Identity
 from cli.check.line import Code, Line, Status
 from cli.check.look import Look
+from cli.deploy.cdk import BOOTSTRAP_STACK
 from cli.stacks import status_of
 
 

@@ -1,21 +1,15 @@
-"""Whose account it is, where, and whether the services are there."""
+"""Whose account it is, and where."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from cli.check.line import Code, Line, Status
 from cli.check.templates import Place
-from cli.errors import explain
+from cli.explain import explain
 from cli.target import BadTarget, Target
 
-if TYPE_CHECKING:
-    from cli.check.look import Look
-
-SUPPORTED = "aws"
 _EXPIRED = ("ExpiredToken", "ExpiredTokenException", "RequestExpired")
 _CONSOLES = {"aws-cn": "console.amazonaws.cn", "aws-us-gov": "console.amazonaws-us-gov.com"}
 
@@ -42,57 +36,23 @@ class Identity:
 def whose(target: Target) -> tuple[Identity | None, Line]:
     """Who asks; None where the credentials or the region are of no use."""
     profile = os.environ.get("AWS_PROFILE") or os.environ.get("AWS_DEFAULT_PROFILE") or ""
-    shown = f"profile {profile}" if profile else "no profile chosen (AWS_PROFILE)"
+    profile_text = f"profile {profile}" if profile else "no profile chosen (AWS_PROFILE)"
     try:
         region = target.region
         answer = target.client("sts").get_caller_identity()
     except BadTarget as error:
-        return None, Line(Code.CREDENTIALS, Status.WRONG, shown, str(error), "export AWS_REGION=eu-west-1")
+        return None, Line(
+            Code.CREDENTIALS, Status.WRONG, profile_text, str(error), "export AWS_REGION=eu-west-1"
+        )
     except Exception as error:
         why = explain(error, target)
         if why is None:
             raise
-        return None, Line(Code.CREDENTIALS, Status.WRONG, shown, why, _renew(error, profile))
+        return None, Line(Code.CREDENTIALS, Status.WRONG, profile_text, why, _renew(error, profile))
     arn = str(answer["Arn"])
     who = Identity(str(answer["Account"]), arn, region, arn.split(":")[1])
     found = f"account {who.account}, region {region}, as {arn.split(':', 5)[5]}"
-    return who, Line(Code.CREDENTIALS, Status.OK, found if target.is_local else f"{found}, {shown}")
-
-
-def place(look: Look) -> Iterator[Line]:
-    """Whether this partition and region have what the stacks need."""
-    import boto3
-
-    who, session = look.who, boto3.Session()
-    found = f"partition {who.partition}, region {who.region}"
-    if who.partition != SUPPORTED:
-        yield Line(
-            Code.PARTITION,
-            Status.WRONG,
-            found,
-            f"supported is the partition {SUPPORTED} alone: the images are built from public.ecr.aws, and"
-            " that is nowhere else (docs/first-deploy.md)",
-            "use an account of that partition",
-        )
-        return
-    missing = [
-        service
-        for service in ("sagemaker", "codebuild", "apigateway", "service-quotas")
-        if who.region not in session.get_available_regions(service, partition_name=who.partition)
-    ]
-    if missing:
-        yield Line(
-            Code.PARTITION,
-            Status.WRONG,
-            found,
-            f"{', '.join(missing)}: not in this region, as far as the installed botocore knows",
-            "export AWS_REGION=us-east-1 (or another that has them)",
-        )
-        return
-    for lack in look.wanted.lacks:
-        yield Line(Code.PARTITION, Status.WRONG, found, lack.wrong, lack.mend)
-    if not look.wanted.lacks:
-        yield Line(Code.PARTITION, Status.OK, found)
+    return who, Line(Code.CREDENTIALS, Status.OK, found if target.is_local else f"{found}, {profile_text}")
 
 
 def _renew(error: Exception, profile: str) -> str:

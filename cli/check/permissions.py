@@ -10,11 +10,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from cli.cdk import BOOTSTRAP_STACK
 from cli.check.bootstrap import assets_bucket
 from cli.check.identity import Identity
 from cli.check.line import Code, Line, Status
 from cli.check.look import Look
+from cli.deploy.cdk import BOOTSTRAP_STACK
 from cli.stacks import status_of
 
 
@@ -62,7 +62,7 @@ def needs(look: Look) -> list[Need]:
 
 
 def _changing(arn: str, here: str, project: str) -> list[Need]:
-    """What `up` does past the CDK when it changes an endpoint that serves (cli/live)."""
+    """What `up` does past the CDK when it changes an endpoint that serves (cli/deploy/live)."""
     scaling = ("DescribeScalableTargets", "RegisterScalableTarget")
     package = ("CreateModelPackage", "DescribeModelPackage", "UpdateModelPackage")
     stack = ("cloudformation:GetTemplate", "cloudformation:UpdateStack")

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from cli import prices
 from cli.check.line import Code, Line, Status
 from cli.check.look import Look
 from cli.check.wanted import Wanted
+from contract import prices
 
 
 def check(look: Look) -> Iterator[Line]:
@@ -15,11 +15,9 @@ def check(look: Look) -> Iterator[Line]:
     launches = [each for each in look.wanted.launches if each.asked_for] or look.wanted.launches
     known = {each.name: each.most_usd for each in launches if each.most_usd is not None}
     if known:
-        shown = ", ".join(
-            f"{name} {usd:.2f}" for name, usd in sorted(known.items(), key=lambda each: each[1])
-        )
+        most = ", ".join(f"{name} {usd:.2f}" for name, usd in sorted(known.items(), key=lambda each: each[1]))
         table = f"on demand in {prices.PRICES_REGION}, table of {prices.PRICES_DATE}"
-        yield Line(Code.COST, Status.OK, f"a first search costs at most, in USD: {shown} ({table})")
+        yield Line(Code.COST, Status.OK, f"a first search costs at most, in USD: {most} ({table})")
     unknown = [each.name for each in launches if each.most_usd is None]
     if unknown:
         why = "the price table does not have their instance types"

@@ -1,1 +1,1 @@
-"""One thin file per command: options in, one call, its result shown."""
+"""One file per command: its options, its work where that is small, and how its result looks."""

@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 import click
 
+from cli import check as checks
+from cli.check import Line, Status
 from cli.commands.options import with_target
+from cli.console import console, error_console, say
+from cli.runs.launch import Launched
 from cli.target import Target
 
 if TYPE_CHECKING:
-    from cli.check.line import Line
-    from cli.launch import Launched
+    from rich.console import RenderableType
+
+_STYLES = {Status.OK: "green", Status.WRONG: "bold red", Status.LATER: "yellow", Status.UNKNOWN: "yellow"}
 
 anyway_option = click.option("--anyway", is_flag=True, help="On AWS: start also what the check finds wrong.")
 
@@ -27,8 +33,6 @@ def check(target: Target, recipes: tuple[str, ...], as_json: bool) -> None:
 
     Ends with 1 if something would fail.
     """
-    from cli.check import Status
-
     lines = _look(target, recipes)
     if as_json:
         click.echo(json.dumps([line.as_json() for line in lines], indent=2))
@@ -48,8 +52,6 @@ def before_deploying(target: Target, recipe: str | None, anyway: bool) -> None:
         NotReady: something is wrong, and it is not to be started anyway.
     """
     if not target.is_local or plays_an_account(target):
-        from cli.check import Status
-
         # One of the user's own, in the bucket, is looked at when it is started.
         known = recipe is not None and (target.root / "recipes" / f"{recipe}.toml").is_file()
         lines = _look(target, (recipe,) if recipe and known else ())
@@ -68,39 +70,49 @@ def before_launching(target: Target, planned: Launched, anyway: bool) -> None:
     Raises:
         NotReady: as `before_deploying`.
     """
-    from cli.check import Status, launch
-
     if target.is_local:
         return
-    lines = launch(target, planned)
+    lines = checks.launch(target, planned)
     if any(line.status is not Status.OK for line in lines):
         _show(target, lines, brief=True)
     _refuse(lines, anyway)
 
 
 def _look(target: Target, recipes: tuple[str, ...]) -> list[Line]:
-    from cli.check import deployment
-    from cli.console import error_console
-
     with error_console().status("Looking at the account") as status:
-        return deployment(target, recipes, lambda code: status.update(f"Looking at the account: {code}"))
+        return checks.deployment(
+            target, recipes, lambda code: status.update(f"Looking at the account: {code}")
+        )
 
 
 def _show(target: Target, lines: list[Line], *, brief: bool) -> None:
-    from cli.check import Status
-    from cli.check.screen import table
-    from cli.console import console, say
-
-    shown = [line for line in lines if line.status is not Status.OK] if brief else lines
-    console().print(table(shown))
-    if len(shown) < len(lines):
-        fine = len(lines) - len(shown)
+    listed = [line for line in lines if line.status is not Status.OK] if brief else lines
+    console().print(table(listed))
+    if len(listed) < len(lines):
+        fine = len(lines) - len(listed)
         say(f"{fine} more {'is' if fine == 1 else 'are'} ok: `classifier check{target.option}` lists all.")
 
 
 def _refuse(lines: list[Line], anyway: bool) -> None:
-    from cli.check import refusal
-
-    error = refusal(lines)
+    error = checks.refusal(lines)
     if error is not None and not anyway:
         raise error
+
+
+def table(lines: Iterable[Line]) -> RenderableType:
+    """Each check with its outcome; below a line that is not ok, why and what mends it."""
+    from rich.table import Table
+    from rich.text import Text
+
+    grid = Table(box=None, padding=(0, 2, 0, 0), show_header=False)
+    grid.add_column(no_wrap=True)
+    grid.add_column(no_wrap=True, style="dim")
+    grid.add_column(overflow="fold")
+    for line in lines:
+        finding = Text(line.looked_at)
+        if line.wrong:
+            finding.append(f"\n{line.wrong}")
+        if line.mend:
+            finding.append(f"\n→ {line.mend}", style="cyan")
+        grid.add_row(Text(line.status, style=_STYLES[line.status]), Text(line.code), finding)
+    return grid

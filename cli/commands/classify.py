@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
+from cli import api
 from cli.commands.options import with_target
+from cli.console import console, error_console
+from cli.errors import RequestFailed
+from cli.outputs import read
 from cli.target import Target
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+_BAR_WIDTH = 30
 
 
 @click.command()
@@ -16,11 +26,6 @@ from cli.target import Target
 @click.option("--top-k", type=click.IntRange(1), help="How many classes to show (default: 5).")
 def classify(target: Target, pictures: tuple[Path, ...], top_k: int | None) -> None:
     """Ask the API what is on each of PICTURES."""
-    from cli import api, render
-    from cli.console import console, error_console
-    from cli.errors import RequestFailed
-    from cli.outputs import read
-
     api.must_be_files(pictures)
     outputs = read(target)
     refused = 0
@@ -33,6 +38,29 @@ def classify(target: Target, pictures: tuple[Path, ...], top_k: int | None) -> N
             refused += 1
             error_console().print(str(error), style="red", markup=False)
             continue
-        console().print(render.prediction(result))
+        console().print(prediction(result))
     if refused:
         raise RequestFailed(f"{refused} of {len(pictures)} pictures got no answer; see above.")
+
+
+def prediction(result: api.Prediction) -> RenderableType:
+    """A prediction for people: the predicted class, and every returned class with its confidence as a bar."""
+    from rich.console import Group
+    from rich.table import Table
+    from rich.text import Text
+
+    model = result.answer.get("model") or {}
+    head = Text(result.picture.name, style="dim")
+    head.append(f"  {result.predicted_class} ", style="not dim bold green")
+    head.append(f"{result.confidence:.1%}", style="not dim bold")
+    if model:
+        head.append(f"  (model {model.get('name', '?')} version {model.get('version', '?')})")
+    table = Table(box=None, padding=(0, 2, 0, 2), show_header=False)
+    for label, confidence in result.ranking:
+        table.add_row(label, f"{confidence:.1%}", Text(bar(confidence), style="green"))
+    return Group(head, table)
+
+
+def bar(fraction: float) -> str:
+    """A bar of at most 30 cells for a fraction of 0 to 1."""
+    return "█" * round(max(0.0, min(1.0, fraction)) * _BAR_WIDTH)

@@ -1,14 +1,46 @@
-"""`classifier demo`"""
+"""`classifier demo`: the main job from nothing to a classified picture, timed.
+
+Each step is the one a user would take:
+up -> data -> upload -> tune -> (then by itself: final training, registration, promotion) -> classify.
+Every step can be repeated, so a second demo builds on the first.
+"""
 
 from __future__ import annotations
 
+import os
+import time
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import click
 
+from cli import api
 from cli.commands.check import anyway_option, before_deploying
+from cli.commands.classify import prediction
+from cli.commands.demo_data import write_digits
+from cli.commands.launch import JOB_COST
 from cli.commands.options import confirm_cost, with_target, yes_option
+from cli.commands.up import AWS_COST
+from cli.commands.upload import bring_data, look_through
+from cli.console import console, counting, say
+from cli.data.dataset import Dataset, Examined, Picture, dataset_name, must_be_folder
+from cli.data.upload import check_name
+from cli.deploy import preflight
+from cli.deploy.bring_up import bring_up
+from cli.errors import RequestFailed
+from cli.files import private_folder
+from cli.outputs import address_lines, save
+from cli.runs.launch import launch, payload
+from cli.runs.pipeline_run import PipelineRun
+from cli.runs.screen import seconds as seconds_between
+from cli.runs.watch import follow
 from cli.target import Target
+from contract import storage
+
+DIGITS = "digits"
+DIGITS_RECIPE = "digits"
+FOLDER_RECIPE = "finetune"
 
 
 @click.command()
@@ -21,12 +53,180 @@ from cli.target import Target
 @anyway_option
 def demo(target: Target, data: Path | None, recipe: str | None, yes: bool, anyway: bool) -> None:
     """The main job whole: deploy, upload, tune, train, register, promote, classify."""
-    from cli.commands.launch import JOB_COST
-    from cli.commands.up import AWS_COST
-    from cli.demo import demo as run
-    from cli.demo import prepare
-
     plan = prepare(target, data, recipe)
     before_deploying(target, plan.recipe, anyway)
     confirm_cost(target, f"{AWS_COST}\n{JOB_COST}", yes)
-    run(target, plan)
+    carry_out(target, plan)
+
+
+class Asking:
+    """Asks the API about one test picture, and keeps the last answer and how long it took."""
+
+    def __init__(self, target: Target, outputs: dict[str, Any], picture: Picture) -> None:
+        self._target = target
+        self._outputs = outputs
+        self.picture = picture
+        self.result: api.Prediction | None = None
+        self.seconds = 0.0
+
+    def ask(self) -> api.Prediction:
+        """One request; raises RequestFailed as `api.classify` does."""
+        begun = time.monotonic()
+        self.result = None
+        self.result = api.classify(self._target, self._outputs, self.picture.path)
+        self.seconds = time.monotonic() - begun
+        return self.result
+
+    def version(self) -> str:
+        """The version that answers now; empty while none does."""
+        try:
+            return str(self.ask().answer.get("model", {}).get("version", ""))
+        except RequestFailed:
+            return ""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What the main job works on; `recipe` is None where the bucket has to say whether there is one of the
+    dataset's name.
+    """
+
+    folder: Path
+    name: str
+    examined: Examined
+    recipe: str | None
+
+
+def prepare(target: Target, data: Path | None, recipe: str | None) -> Plan:
+    """Checks all that can be checked before anything is started.
+
+    Raises:
+        BadDataset: the folder cannot become a dataset.
+        WouldFail: settings, recipe or disk would not do.
+    """
+    if data is not None:
+        must_be_folder(data)
+    name = check_name(dataset_name(data)) if data else DIGITS
+    wanted = recipe or (None if data else DIGITS_RECIPE)
+    preflight.check_launch(target, wanted, name)
+    folder = data or _demo_folder(target)
+    examined = look_through(folder)
+    preflight.check_room(target, examined)
+    return Plan(folder, name, examined, wanted)
+
+
+def carry_out(target: Target, plan: Plan) -> None:
+    """Runs the main job and prints what to go on with."""
+    _say(1, "Deploying")
+    begun = time.monotonic()
+    outputs = bring_up(target, lambda: preflight.check_launch(target, plan.recipe, plan.name))
+    timings: dict[str, float | None] = {
+        "install": _install_seconds(target),
+        "deploy": time.monotonic() - begun,
+    }
+
+    _say(2, "Uploading the pictures")
+    name, dataset = bring_data(target, plan.folder, plan.name, plan.examined)
+    chosen = plan.recipe or _recipe_for(target, outputs, name)
+    asking = Asking(target, outputs, _test_picture(dataset))
+
+    _say(3, f"Tuning with the recipe {chosen}, training, registering and promoting the best")
+    launched = launch(target, "launch-tuning", payload(chosen, name, ()))
+    run = follow(target, launched.run, asking.version)
+    timings |= _run_seconds(run)
+    save(target, {"seconds": _rounded(timings), **_run_names(run)})
+    _say_outcome(run)
+
+    _say(4, "Classifying a test picture through the API")
+    try:
+        result = asking.result if run.answering and asking.result else asking.ask()
+    except RequestFailed as error:
+        if run.outcome == "serving":
+            raise
+        say(f"No model answers yet: {error}", style="yellow")
+        return
+    timings["first_prediction"] = asking.seconds
+    picture = {"picture": str(asking.picture.path), "expected_class": asking.picture.label}
+    known = save(target, {"prediction": {**picture, **result.answer}, "seconds": _rounded(timings)})
+    console().print(prediction(result))
+    say("\n".join(["", *_summary(known, result, dataset, run)]))
+
+
+def _summary(known: dict[str, Any], result: api.Prediction, dataset: Dataset, run: PipelineRun) -> list[str]:
+    expected = known["prediction"]["expected_class"]
+    lines = [f"predicted class  {result.predicted_class} ({result.confidence:.1%}), really {expected}"]
+    if run.test_accuracy is not None:
+        lines.append(
+            f"test accuracy    {run.test_accuracy:.4f} on {dataset.count('test')} pictures never trained on"
+        )
+    durations = ", ".join(f"{step} {took:.1f}" for step, took in known["seconds"].items() if took is not None)
+    return [*lines, *address_lines(known)[:3], f"seconds          {durations}"]
+
+
+def _recipe_for(target: Target, outputs: dict[str, Any], dataset: str) -> str:
+    """The recipe for a folder of one's own: that of the dataset's name if there is one, else `finetune`."""
+    from botocore.exceptions import ClientError
+
+    try:
+        target.client("s3").head_object(Bucket=outputs["artifacts_bucket"], Key=storage.recipe(dataset))
+    except ClientError as error:
+        if error.response["ResponseMetadata"]["HTTPStatusCode"] != 404:
+            raise
+        say(f"No recipe is called {dataset}: taking {FOLDER_RECIPE}, which downloads ImageNet weights.")
+        return FOLDER_RECIPE
+    return dataset
+
+
+def _say(number: int, what: str) -> None:
+    say(f"\n{number}/4 {what}", style="bold")
+
+
+def _say_outcome(run: PipelineRun) -> None:
+    if run.outcome == "refused":
+        say(f"The quality gate kept the serving model: {run.reason}", style="yellow")
+    elif run.baking:
+        say("The old model is kept for the update's bake time, to roll back to if an alarm rings.")
+    elif run.outcome != "serving":
+        say(f"{run.outcome}: {run.reason}", style="yellow")
+
+
+def _demo_folder(target: Target) -> Path:
+    folder = private_folder(target.home) / "data" / DIGITS
+    with counting("Writing digits") as count:
+        write_digits(folder, count.to)
+    return folder
+
+
+def _test_picture(dataset: Dataset) -> Picture:
+    return next(picture for picture in dataset.pictures if picture.split == "test")
+
+
+def _install_seconds(target: Target) -> float | None:
+    """What the installer took: from the environment, else from the mark it left; None if neither is there."""
+    try:
+        text = os.environ.get("CLASSIFIER_INSTALL_SECONDS") or (target.root / ".venv" / "ready").read_text()
+        return float(text)
+    except (OSError, ValueError):
+        return None
+
+
+def _run_seconds(run: PipelineRun) -> dict[str, float | None]:
+    tuning, training, package = run.tuning, run.training, run.package
+    promoted = run.read_at if run.outcome == "serving" else None
+    return {
+        "tune": seconds_between(tuning.created, tuning.ended) if tuning else None,
+        "train": seconds_between(training.created, training.ended) if training else None,
+        "promote": seconds_between(package.created, promoted) if package else None,
+    }
+
+
+def _run_names(run: PipelineRun) -> dict[str, Any]:
+    return {
+        "tuning_job": run.name,
+        "training_job": run.training.name if run.training else None,
+        "model_package": run.package.arn if run.package else None,
+    }
+
+
+def _rounded(timings: dict[str, float | None]) -> dict[str, float | None]:
+    return {step: None if took is None else round(took, 1) for step, took in timings.items()}

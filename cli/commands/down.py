@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from cli.commands.options import with_target
+from cli.local import server
 from cli.target import Target
 
 
@@ -13,7 +14,6 @@ from cli.target import Target
 @click.option("--wipe", is_flag=True, help="Also remove its state: stacks, buckets, jobs and models.")
 def down(target: Target, wipe: bool) -> None:
     """Stop the local AWS and everything it runs; its state is kept."""
-    from cli import local_server
     from cli.console import console, say
     from cli.errors import CliError
 
@@ -22,8 +22,8 @@ def down(target: Target, wipe: bool) -> None:
             "`down` stops the local AWS. To remove what is on AWS: `classifier destroy --target aws`."
         )
     with console().status("Stopping the local AWS"):
-        stopped = local_server.stop(target)
+        stopped = server.stop(target)
         if wipe:
-            local_server.wipe(target)
+            server.wipe(target)
     word = "is down" if stopped else "was not up"
     say(f"The local AWS {word}.{' Its state is removed.' if wipe else ''}")

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from cli.commands.check import anyway_option, before_launching
 from cli.commands.options import confirm_cost, with_target, yes_option
+from cli.console import say
+from cli.runs.launch import Launched, estimate, launch, payload
+from cli.runs.watch import follow
 from cli.target import Target
-
-if TYPE_CHECKING:
-    from cli.launch import Launched
 
 SERVED = "A model that passes the gate is then served, billed by the second until `classifier destroy`."
 JOB_COST = (
@@ -75,10 +75,6 @@ def _launch(
     anyway: bool,
     yes: bool,
 ) -> None:
-    from cli.console import say
-    from cli.follow import follow
-    from cli.launch import estimate, launch, payload
-
     request = payload(recipe, dataset, overrides, name, max_cost)
     planned = estimate(target, function, request)
     say(f"{planned.what[:1].upper()}{planned.what[1:]}.\n{cost_line(target, planned)}")

@@ -7,6 +7,8 @@ import json
 import click
 
 from cli.commands.options import with_target
+from cli.console import say
+from cli.outputs import address_lines, exports, read, save
 from cli.target import Target
 
 
@@ -21,10 +23,6 @@ from cli.target import Target
 )
 def outputs(target: Target, as_json: bool, as_exports: bool) -> None:
     """Show the URLs, the API key, the buckets and the functions; keep them in .local/outputs.json."""
-    from cli.console import say
-    from cli.outputs import exports, read, save
-    from cli.render import address_lines
-
     if as_exports:
         click.echo("\n".join(exports(target)))
         return

@@ -23,9 +23,9 @@ def report(target: Target, job: str | None, output: Path | None) -> None:
 
     JOB is a training job, a tuning job (its last training is meant), or a folder that a job left.
     """
-    from cli.chain_reader import latest_run
     from cli.console import say
-    from cli.job_report import write_page
+    from cli.runs.job_report import write_page
+    from cli.runs.reader import latest_run
 
     job = job or latest_run(target)
     page = output or target.home / "reports" / f"{Path(job).name}.html"
@@ -40,7 +40,7 @@ def report(target: Target, job: str | None, output: Path | None) -> None:
 def compare(target: Target, jobs: tuple[str, ...], output: Path | None) -> None:
     """Write one page with several training jobs beside each other: which is better, and what differs."""
     from cli.console import say
-    from cli.job_report import write_page
+    from cli.runs.job_report import write_page
 
     if len(jobs) < 2:
         raise click.UsageError("compare needs two jobs or more; for one there is `classifier report`")

@@ -5,25 +5,23 @@ from __future__ import annotations
 import click
 
 from cli.commands.options import with_target
+from cli.console import console
+from cli.runs.reader import RunReader, latest_run
+from cli.runs.screen import screen
+from cli.runs.watch import follow, raise_if_failed
 from cli.target import Target
 
 
 @click.command()
 @with_target
-@click.argument("run", required=False)
+@click.argument("name", metavar="[RUN]", required=False)
 @click.option("--watch", is_flag=True, help="Follow it until it serves or failed.")
-def status(target: Target, run: str | None, watch: bool) -> None:
+def status(target: Target, name: str | None, watch: bool) -> None:
     """Show a run (default: the newest) from tuning to endpoint. Exits 1 if it failed."""
-    from cli.chain_reader import ChainReader, latest_run
-    from cli.console import console
-    from cli.follow import follow
-    from cli.render_chain import screen
-    from cli.watch import raise_if_failed
-
-    run = run or latest_run(target)
+    name = name or latest_run(target)
     if watch:
-        follow(target, run)
+        follow(target, name)
         return
-    chain = ChainReader(target, run).read()
-    console().print(screen(chain))
-    raise_if_failed(chain)
+    run = RunReader(target, name).read()
+    console().print(screen(run))
+    raise_if_failed(run)

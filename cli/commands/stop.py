@@ -1,11 +1,28 @@
-"""`classifier stop`"""
+"""`classifier stop`: ending all of a run, wherever on its way it is.
+
+First a mark is written beside the run's record, which the launchers look for before they start what follows:
+so a search that ends in the very moment it is stopped leads to no final training. Then its jobs are stopped,
+and a model that waits for approval is rejected. A model that serves is left: that is `rollback` and `sleep`.
+"""
 
 from __future__ import annotations
 
+import json
+from datetime import UTC, datetime
+
 import click
 
+from cli import decisions
 from cli.commands.options import with_target
+from cli.console import say
+from cli.release import champion
+from cli.runs.pipeline_run import PipelineRun
+from cli.runs.reader import RunReader
+from cli.stacks import outputs
 from cli.target import Target
+from contract import storage
+
+_RUNNING = ("InProgress", "Stopping")
 
 
 @click.command()
@@ -14,8 +31,59 @@ from cli.target import Target
 @click.option("--reason", default="asked for with classifier stop", show_default=True, help="For the record.")
 def stop(target: Target, run: str, reason: str) -> None:
     """End all of a RUN: its search, its trainings, and what would follow. A model that serves stays."""
-    from cli.console import say
-    from cli.stopping import stop as stop_run
-
     for line in stop_run(target, run, reason):
         say(line)
+
+
+def stop_run(target: Target, name: str, why: str) -> list[str]:
+    """Stops everything of a run; returns what was done, a line each.
+
+    Raises:
+        NoSuchRun: there is none of that name.
+    """
+    reader = RunReader(target, name)
+    _mark(target, reader.read().name, why)
+    # Read again: what was started before the mark was there is seen now, what comes later sees the mark.
+    run = reader.read()
+    done = [*_stop_jobs(target, run), *_stop_package(target, run, why)]
+    return done or [f"Nothing of {run.name} is running: it is {run.outcome}."]
+
+
+def _mark(target: Target, name: str, why: str) -> None:
+    body = {"stopped": datetime.now(UTC).isoformat(timespec="seconds"), "why": why}
+    target.client("s3").put_object(
+        Bucket=outputs(target, "storage")["ArtifactsBucket"],
+        Key=storage.of_run(name, storage.STOPPED),
+        Body=json.dumps(body).encode(),
+        ContentType="application/json",
+    )
+
+
+def _stop_jobs(target: Target, run: PipelineRun) -> list[str]:
+    sagemaker, done = target.client("sagemaker"), []
+    if run.tuning is not None and run.tuning.status in _RUNNING:
+        sagemaker.stop_hyper_parameter_tuning_job(HyperParameterTuningJobName=run.tuning.name)
+        done.append(f"Stopping the tuning job {run.tuning.name} and its trials.")
+    if run.training is not None and run.training.status in _RUNNING:
+        sagemaker.stop_training_job(TrainingJobName=run.training.name)
+        done.append(f"Stopping the training job {run.training.name}.")
+    return done
+
+
+def _stop_package(target: Target, run: PipelineRun, why: str) -> list[str]:
+    package = run.package
+    if package is None:
+        return []
+    if champion.read(target).model == package.arn:
+        return [
+            f"Version {package.version} is the champion and stays. To return to the one before: classifier "
+            f"rollback{target.option}; to take the endpoint away: classifier sleep{target.option}"
+        ]
+    if package.approval != "PendingManualApproval":
+        return []
+    target.client("sagemaker").update_model_package(
+        ModelPackageArn=package.arn,
+        ModelApprovalStatus="Rejected",
+        ApprovalDescription=decisions.in_words(f"stopped: {why}"),
+    )
+    return [f"Version {package.version} waited for approval and is rejected."]

@@ -20,10 +20,10 @@ def tuning_report(target: Target, run: str | None, output: Path | None) -> None:
     """Write a page about the search RUN (default: the newest run): leaderboard, all trials, what mattered."""
     from datetime import UTC, datetime
 
-    from cli.chain_reader import latest_run
     from cli.console import say
     from cli.files import replacing
-    from cli.tuning_search import read
+    from cli.runs.reader import latest_run
+    from cli.runs.tuning_search import read
     from reports.search.page import render
 
     search = read(target, run or latest_run(target))

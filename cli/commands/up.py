@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import click
 
 from cli.commands.check import anyway_option, before_deploying, plays_an_account
 from cli.commands.options import confirm, confirm_cost, with_target, yes_option
+from cli.console import say
+from cli.deploy.bring_up import bring_up
+from cli.deploy.live import Change
+from cli.deploy.settings import check_settings
+from cli.outputs import address_lines
 from cli.target import Target
-
-if TYPE_CHECKING:
-    from cli.live import Change
 
 AWS_COST = (
     "This deploys the stacks to AWS: buckets, Lambdas, an API, alarms, and three container images which\n"
@@ -27,11 +27,6 @@ AWS_COST = (
 @anyway_option
 def up(target: Target, yes: bool, anyway: bool) -> None:
     """Deploy all stacks; locally start the local AWS first."""
-    from cli.bring_up import bring_up
-    from cli.console import say
-    from cli.preflight import check_settings
-    from cli.render import address_lines
-
     check_settings(target)
     if plays_an_account(target):  # which can be asked when it is up
         look = lambda: before_deploying(target, None, anyway)  # noqa: E731

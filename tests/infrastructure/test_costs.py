@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from cli.cost import Watching
+from cli.cost.spending import Watching
 from tests.infrastructure.conftest import ROOT, Synthesised
 
 # Free while they lie idle: billed per request, per build minute, per gigabyte stored, or not at all.

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cli.cdk import context_arguments
+from cli.deploy.cdk import context_arguments
 from cli.target import Target
 from stacks.settings.choice import chosen
 from stacks.settings.load import SettingsError, load

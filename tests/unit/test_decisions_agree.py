@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cli import decisions as reader
-from cli import waiting as told
+from cli.release import waiting as told
 from functions.common import decisions as writer
 from functions.common.decisions import Code, Reason, Stated, Waiting
 from functions.promote_model import waiting

@@ -100,7 +100,7 @@ def request(
         "test_accuracy": repr(evaluation.accuracy),  # all digits: the next candidate is compared with it
         "test_fingerprint": evaluation.fingerprint,
         "verdict": verdict.reason,
-        # `classifier up` reads it when the endpoint's flavour changes (cli/live/image.py).
+        # `classifier up` reads it when the endpoint's flavour changes (cli/deploy/live/image.py).
         IMAGE_TARGET: settings.serving_image_target,
         **_numbers(verdict),
     }

@@ -14,10 +14,10 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from cli.deploy.live import Change, carry_out
+from cli.deploy.live.plan import Deploy, Raise, Unscale
+from cli.deploy.live.state import read_endpoint
 from cli.errors import CdkFailed
-from cli.live import Change, carry_out
-from cli.live.plan import Deploy, Raise, Unscale
-from cli.live.state import read_endpoint
 from cli.target import Target
 from tests.system.local_aws.test_hosting import ROLE, Server, hosting
 from tests.unit.local_aws.hosting_support import IMAGE, until

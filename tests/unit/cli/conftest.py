@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from cli.dataset import Dataset, assign, examine
+from cli.data.dataset import Dataset, assign, examine
 from cli.target import Target
 
 

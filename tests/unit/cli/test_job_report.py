@@ -14,7 +14,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from cli.archives import UnsafeArchive
-from cli.job_report import NoSuchJob, NothingLeft, write_page
+from cli.runs.job_report import NoSuchJob, NothingLeft, write_page
 from cli.target import Target
 
 

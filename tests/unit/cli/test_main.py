@@ -12,26 +12,12 @@ from types import SimpleNamespace
 import pytest
 from click.testing import CliRunner
 
-from cli.__main__ import cli, main
-from cli.bring_up import check_buckets
-from cli.errors import CliError, explain
+from cli.__main__ import COMMANDS, cli, main
+from cli.deploy.bring_up import check_buckets
+from cli.errors import CliError
+from cli.explain import explain
 from cli.target import Target
 from tests.unit.cli.conftest import client_error
-
-COMMANDS = [
-    "check",
-    "classify",
-    "demo",
-    "demo-data",
-    "destroy",
-    "down",
-    "outputs",
-    "status",
-    "train",
-    "tune",
-    "up",
-    "upload",
-]
 
 
 def run(*arguments: str, capsys: pytest.CaptureFixture[str]) -> tuple[int, str]:
@@ -54,9 +40,24 @@ def test_every_command_has_help(command: str) -> None:
 
 def test_help_loads_nothing_heavy() -> None:
     heavy = ["boto3", "botocore", "PIL", "rich", "sklearn", "numpy", "psutil"]
-    code = f"import sys, cli.__main__; print([name for name in {heavy} if name in sys.modules])"
+    code = (
+        "import atexit, sys, cli.__main__; sys.argv[1:] = ['--help']; "
+        f"atexit.register(lambda: print([name for name in {heavy} if name in sys.modules])); "
+        "cli.__main__.main()"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "[]"
+    assert done.stdout.splitlines()[-1] == "[]"
+    assert all(f"  {command} " in done.stdout for command in COMMANDS)
+
+
+def test_ctrl_c_ends_with_130_and_no_traceback(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(kind: str) -> Target:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("cli.commands.options.resolve", interrupted)
+    assert run("status", capsys=capsys) == (130, "\nStopped.\n")
 
 
 @pytest.mark.parametrize(

@@ -9,12 +9,14 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from cli import api, chain_reader, decisions, outputs, server_lock
-from cli.cdk_output import Deployment
+from cli import api, decisions, outputs, server_lock
+from cli.data.dataset import BadDataset
+from cli.data.upload import check_name
+from cli.deploy.cdk_output import Deployment
 from cli.errors import CliError, RequestFailed
-from cli.launch import BadOverride, payload
+from cli.runs import reader as chain_reader
+from cli.runs.launch import BadOverride, payload
 from cli.target import BadTarget, NeverStarted, Target, resolve
-from cli.upload import BadDataset, check_name
 from tests.unit.anything import DEEP, LONG, json_values, refusal, texts
 
 

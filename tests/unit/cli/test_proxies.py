@@ -7,14 +7,14 @@ import urllib.request
 import pytest
 from botocore.utils import get_environ_proxies
 
-from cli import proxies
+from cli.proxies import spare_loopback
 from local_aws.core import proxies as server_proxies
 
 PROXIES = ("http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY")
 
 
 @pytest.mark.parametrize("given", [{}, {"NO_PROXY": "a.example"}, {"no_proxy": "a.example, b.example"}])
-@pytest.mark.parametrize("spare", [proxies.spare_loopback, server_proxies.spare_loopback])
+@pytest.mark.parametrize("spare", [spare_loopback, server_proxies.spare_loopback])
 def test_loopback_is_spared_beside_what_the_user_spares(
     given: dict[str, str], spare: object, monkeypatch: pytest.MonkeyPatch
 ) -> None:

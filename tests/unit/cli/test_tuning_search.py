@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from cli.chain_reader import NoSuchRun
-from cli.tuning_search import read
+from cli.runs.reader import NoSuchRun
+from cli.runs.tuning_search import read
 from tests.unit.cli.conftest import client_error
 
 NOW = datetime(2026, 11, 21, 14, 0, tzinfo=UTC)

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageChops
 
-from cli import pictures as upload
+from cli.data import pictures as upload
 from contract.pictures import parts as image_parts
 from contract.pictures.file import decode
 from contract.pictures.parts import UndecodablePicture

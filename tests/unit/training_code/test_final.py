@@ -6,7 +6,7 @@ import json
 import tomllib
 from pathlib import Path
 
-from cli.demo_data import write_digits
+from cli.commands.demo_data import write_digits
 from contract.debug_rules import DEBUG_RULES
 from functions.common import insight
 from functions.common.costs import Machine

@@ -18,7 +18,7 @@ from cli.check.templates import Place, Templates, text
 from cli.check.wanted import read, read_launch
 from cli.commands import check as command
 from cli.errors import WouldFail
-from cli.launch import Launched
+from cli.runs.launch import Launched
 from cli.target import ROOT, Target
 from tests.unit.cli.check.account import WHO, cloudformation, only, quotas, raising, saying, wanted
 
@@ -86,12 +86,12 @@ def test_up_on_aws_starts_nothing_when_something_is_wrong(
     found: list[Line], target: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     started: list[str] = []
-    monkeypatch.setattr("cli.bring_up.bring_up", lambda target, **_: started.append("up") or {})
-    monkeypatch.setattr("cli.render.address_lines", lambda outputs: [])
+    monkeypatch.setattr("cli.commands.up.bring_up", lambda target, **_: started.append("up") or {})
+    monkeypatch.setattr("cli.commands.up.address_lines", lambda outputs: [])
     monkeypatch.setattr("cli.commands.up.confirm_cost", lambda target, what, yes: started.append("asked"))
     monkeypatch.setattr("cli.commands.options.resolve", lambda kind: target(kind))
     found.append(WRONG)
-    result = CliRunner().invoke(cli, ["up", "--target", "aws"])
+    result = CliRunner().invoke(cli, ["up", "--target", "aws"], standalone_mode=False)
     assert (type(result.exception), started) == (NotReady, [])
     assert CliRunner().invoke(cli, ["up", "--target", "aws", "--anyway"]).exit_code == 0
     assert started == ["asked", "up"]
@@ -110,12 +110,12 @@ def test_up_on_a_local_aws_that_plays_a_new_account_starts_nothing_when_somethin
         return {}
 
     monkeypatch.setenv("LOCAL_AWS_QUOTAS", "new-account")
-    monkeypatch.setattr("cli.bring_up.bring_up", bring_up)
-    monkeypatch.setattr("cli.preflight.check_settings", lambda target: None)
-    monkeypatch.setattr("cli.render.address_lines", lambda outputs: [])
+    monkeypatch.setattr("cli.commands.up.bring_up", bring_up)
+    monkeypatch.setattr("cli.commands.up.check_settings", lambda target: None)
+    monkeypatch.setattr("cli.commands.up.address_lines", lambda outputs: [])
     monkeypatch.setattr("cli.commands.options.resolve", lambda kind: target(kind))
     found.append(WRONG)
-    result = CliRunner().invoke(cli, ["up"])
+    result = CliRunner().invoke(cli, ["up"], standalone_mode=False)
     assert (type(result.exception), deployed) == (NotReady, [])
     assert "aws service-quotas" in result.stdout
     assert "1 more is ok" in result.stdout, "one screen: what is fine is counted"

@@ -11,6 +11,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from cli.check import bootstrap, builds, identity, log_role, names, permissions, price
+from cli.check import partition as partition_of_aws
 from cli.check.identity import Identity
 from cli.check.line import Status
 from cli.check.look import Look
@@ -98,7 +99,7 @@ def test_without_a_region_nothing_else_is_asked(target: Make, monkeypatch: pytes
 
 def place(target: Make, partition: str, region: str, *lacks: Lack) -> Any:
     who = Identity(WHO.account, WHO.arn, region, partition)
-    return only(identity.place(look(target("aws"), wanted(lacks=lacks), who)))
+    return only(partition_of_aws.check(look(target("aws"), wanted(lacks=lacks), who)))
 
 
 def test_the_supported_partition_is_named_where_it_is_another(target: Make) -> None:

@@ -10,8 +10,8 @@ import pytest
 from cli.check import instances
 from cli.check.line import Line, Status
 from cli.check.quotas import Quotas
-from cli.check.screen import table
 from cli.check.wanted import Wanted
+from cli.commands.check import table
 from cli.console import console
 from cli.target import Target
 from local_aws.quotas import profiles

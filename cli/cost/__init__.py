@@ -1,0 +1,1 @@
+"""What AWS bills this project for."""

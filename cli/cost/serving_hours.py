@@ -1,0 +1,212 @@
+"""When there was an endpoint this month, and with how many instances: an estimate, from four sources.
+
+The champion's history says from when to when a model was to serve; the Serving stack's events say when the
+endpoint was made and gone; the endpoint itself, where there is one, when it began. How many instances there
+were in an hour is what its requests show: each counts once in `Invocations`, and as one part of the instances
+in `InvocationsPerInstance`; an hour without requests had as few as the stack's template begins with. A
+release's second fleet, which is there while it bakes, is not in it.
+
+Sources: https://docs.aws.amazon.com/sagemaker/latest/dg/monitoring-cloudwatch.html and
+https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_DescribeStackEvents.html (90 days).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from cli.cost.prices import hourly_or_none
+from cli.release import champion
+from cli.release.champion import Champion
+from cli.stacks import describe
+from cli.target import Target
+from contract import prices
+from contract.names import NO_CHAMPION
+
+HOUR = timedelta(hours=1)
+
+
+@dataclass(frozen=True)
+class Fleet:
+    """What the Serving stack's template puts behind the endpoint; `instance` is empty when serverless."""
+
+    variant: str
+    instance: str
+    least: int
+
+
+@dataclass(frozen=True)
+class Period:
+    """A time in which there was an endpoint."""
+
+    start: datetime
+    end: datetime
+
+
+@dataclass(frozen=True)
+class Events:
+    """When the Serving stack began to make an endpoint, and when one was gone."""
+
+    made: tuple[datetime, ...] = ()
+    gone: tuple[datetime, ...] = ()
+
+
+@dataclass(frozen=True)
+class Served:
+    """What served since `known_since`; `usd` is None for an instance whose price is not known."""
+
+    fleet: Fleet
+    periods: tuple[Period, ...]
+    instance_hours: float
+    usd: float | None
+    known_since: datetime
+
+
+def look(target: Target, began: datetime | None, month: datetime, now: datetime) -> Served | None:
+    """What has served since `month`; None when nothing ever was to.
+
+    Args:
+        began: when the endpoint that is there now was made; None when there is none.
+    """
+    known = [each for each in champion.history(target) if each.written is not None]
+    fleet = deployed_fleet(target)
+    first = known[0].written if known else None
+    if fleet is None or first is None:
+        return None
+    requests = _hourly(target, fleet, "Invocations", month, now)
+    last_heard = max(requests, default=None)
+    found = periods(known, _events(target), began, None if last_heard is None else last_heard + HOUR, now)
+    found = [replace(each, start=max(each.start, month)) for each in found if each.end > month]
+    counts = _counts(requests, _hourly(target, fleet, "InvocationsPerInstance", month, now), fleet.least)
+    hours = sum(_instance_hours(each, counts, fleet.least) for each in found) if fleet.instance else 0.0
+    price = hourly_or_none(fleet.instance, prices.HOSTING) if fleet.instance else 0.0
+    return Served(fleet, tuple(found), hours, None if price is None else hours * price, max(first, month))
+
+
+def periods(
+    history: Sequence[Champion],
+    events: Events,
+    began: datetime | None,
+    last_heard: datetime | None,
+    now: datetime,
+) -> list[Period]:
+    """The times in which there was an endpoint.
+
+    Args:
+        history: every decision, in the order they were written.
+        events: of the Serving stack, as far as they are known.
+        began: when the endpoint that is there now was made; None when there is none.
+        last_heard: when the last endpoint answered last, for one that is gone and nobody knows since when.
+    """
+    found: list[Period] = []
+    for start, end, following in _decided(history, now):
+        if began is not None and end > began:
+            break  # from here on it is the endpoint that is there now
+        gone = [each for each in events.gone if start < each < following]
+        start = min((each for each in events.made if start <= each < end), default=start)
+        if gone:
+            end = max(gone)
+        elif end >= now:
+            end = last_heard or start
+        if end > start:
+            found.append(Period(start, min(end, now)))
+    return found if began is None else [*found, Period(began, now)]
+
+
+def _decided(history: Sequence[Champion], now: datetime) -> list[tuple[datetime, datetime, datetime]]:
+    """From when to when a model was to serve, and when after that one was to serve again (or now)."""
+    spans: list[tuple[datetime, datetime]] = []
+    start: datetime | None = None
+    for each in history:
+        if each.value != NO_CHAMPION and start is None:
+            start = each.written
+        elif each.value == NO_CHAMPION and start is not None and each.written is not None:
+            spans.append((start, each.written))
+            start = None
+    if start is not None:
+        spans.append((start, now))
+    following = [start for start, _ in spans[1:]] + [now]
+    return [(*span, then) for span, then in zip(spans, following, strict=False)]
+
+
+def _events(target: Target) -> Events:
+    stack = target.stack("serving")
+    if describe(target, stack) is None:
+        return Events()
+    pages = target.client("cloudformation").get_paginator("describe_stack_events").paginate(StackName=stack)
+    found: dict[str, list[datetime]] = {"CREATE_IN_PROGRESS": [], "DELETE_COMPLETE": []}
+    for page in pages:
+        for event in page["StackEvents"]:
+            if event.get("ResourceType") == "AWS::SageMaker::Endpoint":
+                found.get(event["ResourceStatus"], []).append(event["Timestamp"].astimezone(UTC))
+    return Events(tuple(found["CREATE_IN_PROGRESS"]), tuple(found["DELETE_COMPLETE"]))
+
+
+def deployed_fleet(target: Target) -> Fleet | None:
+    """What the Serving stack's template says, also while there is no endpoint; None when it is not there."""
+    stack = target.stack("serving")
+    if (described := describe(target, stack)) is None:
+        return None
+    template = target.client("cloudformation").get_template(StackName=stack)["TemplateBody"]
+    if not isinstance(template, Mapping):  # YAML, so deployed by something else than CDK
+        return None
+    for resource in template["Resources"].values():
+        if resource["Type"] == "AWS::SageMaker::EndpointConfig":
+            variant = resource["Properties"]["ProductionVariants"][0]
+            least = int(variant.get("InitialInstanceCount", 0))
+            instance = variant.get("InstanceType", "")
+            if isinstance(instance, Mapping):  # a parameter of the stack
+                instance = _taken(described)
+            return Fleet(str(variant["VariantName"]), str(instance), least)
+    return None
+
+
+def _taken(stack: Mapping[str, Any]) -> str:
+    """The instance type that the Serving stack was last deployed with."""
+    outputs = {each["OutputKey"]: each["OutputValue"] for each in stack.get("Outputs", [])}
+    return str(outputs.get("InstanceType", ""))
+
+
+def _hourly(
+    target: Target, fleet: Fleet, metric: str, start: datetime, end: datetime
+) -> dict[datetime, float]:
+    """A metric's sum of each hour, by the hour's beginning."""
+    answer = target.client("cloudwatch").get_metric_statistics(
+        Namespace="AWS/SageMaker",
+        MetricName=metric,
+        Dimensions=[
+            {"Name": "EndpointName", "Value": target.project},
+            {"Name": "VariantName", "Value": fleet.variant},
+        ],
+        StartTime=start,
+        EndTime=end,
+        Period=int(HOUR.total_seconds()),
+        Statistics=["Sum"],
+    )
+    return {_hour(point["Timestamp"]): float(point["Sum"]) for point in answer["Datapoints"]}
+
+
+def _counts(
+    requests: Mapping[datetime, float], per_instance: Mapping[datetime, float], least: int
+) -> dict[datetime, float]:
+    """How many instances answered, by hour; only of hours with requests."""
+    return {
+        hour: max(least, requests[hour] / share)
+        for hour, share in per_instance.items()
+        if share > 0 and hour in requests
+    }
+
+
+def _instance_hours(period: Period, counts: Mapping[datetime, float], least: int) -> float:
+    total, hour = 0.0, _hour(period.start)
+    while hour < period.end:
+        shared = min(period.end, hour + HOUR) - max(period.start, hour)
+        total += shared / HOUR * counts.get(hour, least)
+        hour += HOUR
+    return total
+
+
+def _hour(moment: datetime) -> datetime:
+    return moment.astimezone(UTC).replace(minute=0, second=0, microsecond=0)

@@ -1,0 +1,1 @@
+"""A picture folder becomes a dataset in the bucket: checked, split, uploaded."""

@@ -1,0 +1,189 @@
+"""Running the real CDK CLI: installed into `.local`, with its own cache, its output read line by line.
+
+`deploy` is what `up` does on either target: make sure the CLI is there, bootstrap once, mend what an
+interrupted run left, deploy every stack. The full output goes to `.local/cdk.log`; who calls gets a
+`Deployment` to show.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from cli.deploy.cdk_output import Deployment
+from cli.errors import CdkFailed
+from cli.files import open_private, private_folder
+from cli.interrupt import held_back, uninterrupted
+from cli.locks import alone
+from cli.stacks import mend, status_of
+from cli.target import Target, node_bin
+
+BOOTSTRAP_STACK = "CDKToolkit"
+# Five minutes in which nothing can be deployed again are well spent on AWS, and only in the way here; and
+# what takes long on a machine that does other work besides is not the model.
+LOCAL_DEFAULTS = {"serving": {"bake_seconds": 10, "alarm_latency_ms": 10000}}
+# What is here is on one disk, for trying things out: nobody misses it, and `make clean` would not ask either.
+LOCAL_OVERRIDES = {"on_destroy": "delete"}
+OnChange = Callable[[Deployment], None]
+
+
+def deploy(target: Target, on_change: OnChange, turn: int, stacks: tuple[str, ...] = ()) -> Deployment:
+    """Deploys every stack, or the named ones and those they need; returns what was done.
+
+    Args:
+        turn: the descriptor of the lock under which this runs. The CDK CLI inherits it: should this process
+            be killed, the lock lasts until the CDK CLI has ended as well.
+
+    Raises:
+        CdkFailed: with the reason CloudFormation or the app gave and the last lines of the log.
+    """
+    open_private(log_path(target), "w").close()
+    install_cli(target)
+    if status_of(target, BOOTSTRAP_STACK) is None:
+        _run(target, ["bootstrap", f"aws://{target.account()}/{target.region}"], on_change, turn)
+    mend(target, lambda what: on_change(Deployment(command="wait", phase=what)))
+    arguments = [
+        "deploy",
+        *(stacks or ("--all",)),
+        "--require-approval",
+        "never",
+        "--concurrency",
+        "4",
+        "--asset-parallelism",
+    ]
+    if (
+        target.is_local
+    ):  # spares the CLI's five seconds of waiting for each change set; on AWS it is worth them
+        arguments += ["--method", "direct"]
+    return _run(target, [*arguments, "--progress", "events"], on_change, turn)
+
+
+def destroy(target: Target, on_change: OnChange, turn: int) -> Deployment:
+    """Deletes every stack; `turn` is as in `deploy`."""
+    open_private(log_path(target), "w").close()
+    install_cli(target)
+    mend(target, lambda what: on_change(Deployment(command="wait", phase=what)))
+    return _run(target, ["destroy", "--all", "--force"], on_change, turn)
+
+
+def install_cli(target: Target) -> Path:
+    """The pinned CDK CLI's program, installed with the Node from PyPI if it is not there."""
+    folder = target.root / ".local" / "cdk"
+    program = Path("node_modules", "aws-cdk", "bin", "cdk")
+    if not _is_installed(target, folder):
+        with alone(private_folder(folder.parent) / "cdk.turn"):
+            if not _is_installed(target, folder):
+                _install_cli(target, folder)
+    return folder / program
+
+
+def _is_installed(target: Target, folder: Path) -> bool:
+    try:
+        wanted = json.loads((_locked(target) / "package.json").read_text())["dependencies"]["aws-cdk"]
+        found = json.loads((folder / "node_modules" / "aws-cdk" / "package.json").read_text())["version"]
+        return bool(wanted == found)
+    except (OSError, ValueError, KeyError):
+        return False
+
+
+def _locked(target: Target) -> Path:
+    """What `make lock` wrote down for the CDK CLI, as the installer takes it."""
+    return target.root / "tools" / "cdk"
+
+
+def _install_cli(target: Target, folder: Path) -> None:
+    """Beside its place and then moved there whole: what a kill leaves is not taken for the CLI."""
+    npm = node_bin().parent / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
+    command = [str(node_bin() / "node"), str(npm), "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
+    with tempfile.TemporaryDirectory(dir=folder.parent, prefix="cdk-") as scratch:
+        part = Path(scratch) / "cdk"
+        shutil.copytree(_locked(target), part)
+        done = subprocess.run(
+            [*command, "--prefix", str(part)], env=target.environment(), capture_output=True, text=True
+        )
+        if done.returncode != 0:
+            raise CdkFailed(f"npm could not install the CDK CLI: {done.stderr.strip()[-600:]}")
+        shutil.rmtree(folder, ignore_errors=True)
+        part.rename(folder)
+
+
+def context_arguments(target: Target) -> list[str]:
+    """Where the app finds its settings, beside cdk.json."""
+    arguments = []
+    if target.is_local:
+        for key, values in (("defaults", LOCAL_DEFAULTS), ("overrides", LOCAL_OVERRIDES)):
+            arguments += ["--context", f"{key}={json.dumps(values)}"]
+    if config := os.environ.get("CLASSIFIER_CONFIG"):  # settings from another file than cdk.json
+        arguments += ["--context", f"config={config}"]
+    return arguments
+
+
+def log_path(target: Target) -> Path:
+    return target.home / "cdk.log"
+
+
+def _run(target: Target, arguments: list[str], on_change: OnChange, turn: int) -> Deployment:
+    program = [str(node_bin() / "node"), str(install_cli(target)), *arguments]
+    program += ["--output", str(target.home / f"cdk.out.{target.kind}"), "--no-color", "--ci"]
+    program += context_arguments(target)
+    deployment = Deployment(command=arguments[0])
+    on_change(deployment)
+    with open_private(log_path(target), "a") as log, _process(target, program, turn) as process:
+        for line in process.stdout or ():
+            log.write(line)
+            log.flush()
+            if deployment.read(line.rstrip("\n")):
+                on_change(deployment)
+        code = process.wait()
+    deployment.finish()
+    on_change(deployment)
+    if code != 0:
+        raise CdkFailed(
+            f"`cdk {arguments[0]}` failed: {deployment.reason()}\nThe whole story is in {log_path(target)}."
+        )
+    return deployment
+
+
+@contextmanager
+def _process(target: Target, command: list[str], turn: int) -> Iterator[subprocess.Popen[str]]:
+    """The CDK CLI in a process group of its own, which never outlives the block (Ctrl-C included)."""
+    process: subprocess.Popen[str] | None = None
+    try:
+        with held_back():
+            process = subprocess.Popen(
+                command,
+                cwd=target.root,
+                env=target.environment(),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                errors="replace",
+                start_new_session=True,
+                pass_fds=(turn,),
+            )
+        yield process
+    finally:
+        if process is not None and process.poll() is None:
+            with uninterrupted():
+                _end(process)
+
+
+def _end(process: subprocess.Popen[str]) -> None:
+    for number, patience in ((signal.SIGTERM, 5), (signal.SIGKILL, 5)):
+        try:
+            os.killpg(process.pid, number)
+            process.wait(patience)
+        except ProcessLookupError:
+            return
+        except subprocess.TimeoutExpired:
+            continue
+        else:
+            return

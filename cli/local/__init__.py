@@ -1,0 +1,1 @@
+"""The local AWS as a process: started, recognised, stopped."""

@@ -1,0 +1,74 @@
+"""The model registry: a package by version or ARN, and its approval."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from cli import decisions
+from cli.errors import CliError
+from cli.target import Target
+
+
+class NoSuchVersion(CliError):
+    """No model of that version in this project's registry."""
+
+
+def find(target: Target, which: str) -> dict[str, Any]:
+    """The model package of a version number or an ARN.
+
+    Raises:
+        NoSuchVersion: it is none of this project's, or there is none.
+    """
+    from botocore.exceptions import ClientError
+
+    group = target.project
+    if which.startswith("arn:"):
+        match = re.fullmatch(r"arn:[^:]+:sagemaker:[^:]+:\d*:model-package/(?P<group>[^/]+)/\d+", which)
+        if match is None or match["group"] != group:
+            raise NoSuchVersion(f"{which} is no model of the project {group}. {_there_are(target)}")
+        arn = which
+    elif which.isdigit():
+        arn = _arn(target, which)
+    else:
+        raise NoSuchVersion(f"{which!r} is neither a version nor an ARN. {_there_are(target)}")
+    try:
+        return dict(target.client("sagemaker").describe_model_package(ModelPackageName=arn))
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "ValidationException":
+            raise
+        raise NoSuchVersion(f"There is no version {which}. {_there_are(target)}") from None
+
+
+def write_approval(target: Target, arn: str, status: str, why: str) -> None:
+    """Decides over a package as the AWS console does; SageMaker's event leads on from there."""
+    target.client("sagemaker").update_model_package(
+        ModelPackageArn=arn, ModelApprovalStatus=status, ApprovalDescription=decisions.in_words(why)
+    )
+
+
+def why_of(package: dict[str, Any]) -> str:
+    """Why its approval is what it is."""
+    _, why = decisions.of_package(package.get("ApprovalDescription", ""))
+    return why or "no reason was given"
+
+
+def _arn(target: Target, version: str) -> str:
+    partition = "aws" if target.is_local else target.client("sts").get_caller_identity()["Arn"].split(":")[1]
+    place = f"arn:{partition}:sagemaker:{target.region}:{target.account()}"
+    return f"{place}:model-package/{target.project}/{version}"
+
+
+def _there_are(target: Target) -> str:
+    from botocore.exceptions import ClientError
+
+    try:
+        listed = target.client("sagemaker").list_model_packages(
+            ModelPackageGroupName=target.project, SortBy="CreationTime", SortOrder="Descending", MaxResults=20
+        )["ModelPackageSummaryList"]
+    except ClientError:
+        listed = []
+    versions = [
+        f"{each['ModelPackageArn'].rpartition('/')[2]} ({each['ModelApprovalStatus']})" for each in listed
+    ]
+    return f"There are: {', '.join(versions) or 'none yet'}."

@@ -1,0 +1,236 @@
+"""One run from tuning to endpoint, as a value.
+
+A `PipelineRun` is everything the APIs say about a run at one moment. `outcome` judges it: still running,
+serving, refused by the quality gate, waiting for approval, superseded by a newer champion, or failed and why.
+How it is read from AWS is in `reader`, how it looks in `screen`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from cli.decisions import BY_HAND, FAILED_UPDATE, ROLLED_BACK
+from cli.release import waiting
+from cli.runs.trials import counted, log_of
+from contract import names
+
+STEP_PATIENCE = timedelta(minutes=5)  # asynchronous Lambda retries alone take three
+GOOD_STACK = {"CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS"}
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One training job of the search; `objective` is None until it has one, `reason` why it failed."""
+
+    name: str
+    status: str
+    hyperparameters: dict[str, str]
+    objective: float | None
+    reason: str = ""
+
+    @property
+    def failed(self) -> bool:
+        return self.status == "Failed"
+
+
+@dataclass(frozen=True)
+class Tuning:
+    """The tuning job; `direction` is `Maximize` or `Minimize`."""
+
+    name: str
+    status: str
+    reason: str
+    objective: str
+    direction: str
+    max_jobs: int
+    created: datetime
+    ended: datetime | None
+    trials: tuple[Trial, ...]
+
+    @property
+    def counted(self) -> str:
+        """How many trials completed, failed, were stopped and run, in words."""
+        return counted((trial.status for trial in self.trials), self.max_jobs)
+
+    @property
+    def best(self) -> Trial | None:
+        scored = [
+            trial for trial in self.trials if trial.objective is not None and trial.status == "Completed"
+        ]
+        sign = -1.0 if self.direction == "Minimize" else 1.0
+        return max(scored, key=lambda trial: sign * (trial.objective or 0.0), default=None)
+
+
+@dataclass(frozen=True)
+class Training:
+    """A training job; `epochs` are its metrics by name, one entry per epoch, `metrics` its final ones."""
+
+    name: str
+    status: str
+    stage: str
+    reason: str
+    created: datetime
+    ended: datetime | None
+    epochs: tuple[dict[str, float], ...]
+    metrics: dict[str, float]
+    goes_on: bool = False
+    """AWS had no instance for it, and a job on the next instance type follows."""
+
+
+@dataclass(frozen=True)
+class Package:
+    """The registered model; `verdict` is what the quality gate noted, `code` tells who decided over its
+    approval (cli/decisions.py), and `why` says why.
+    """
+
+    arn: str
+    approval: str
+    why: str
+    verdict: str
+    created: datetime
+    code: str = BY_HAND
+    test_accuracy: float | None = None
+
+    @property
+    def version(self) -> str:
+        return self.arn.rpartition("/")[2]
+
+
+@dataclass(frozen=True)
+class Serving:
+    """Serving stack and endpoint: `wanted` is the champion parameter, `actual` what the stack resolved,
+    `asleep` the champion that sleeps, empty when none does.
+    """
+
+    stack_status: str
+    wanted: str
+    actual: str
+    endpoint_status: str
+    asleep: str = ""
+    waits: str = ""
+    """The approved package that waits, with what for, how often it was tried, and why it failed."""
+    waits_for: str = ""
+    tries: int = 0
+    waits_why: str = ""
+
+    @property
+    def settled(self) -> bool:
+        return not self.stack_status.endswith("_IN_PROGRESS")
+
+    def serves(self, arn: str) -> bool:
+        return self.actual == arn and self.stack_status in GOOD_STACK and self.endpoint_status == "InService"
+
+
+@dataclass(frozen=True)
+class PipelineRun:
+    """A run at the moment `read_at`. `tuning` is None for a training started by hand; `answering` is the
+    version that answered a picture just now, where somebody asked; `clue` a stuck Lambda's last error.
+    """
+
+    project: str
+    name: str
+    tuning: Tuning | None
+    training: Training | None
+    package: Package | None
+    serving: Serving
+    read_at: datetime
+    answering: str = ""
+    clue: str = ""
+
+    @property
+    def outcome(self) -> str:
+        """`running`, `serving`, `asleep`, `waiting`, `refused`, `awaiting approval`, `superseded` or
+        `failed`.
+        """
+        return self._judge()[0]
+
+    @property
+    def reason(self) -> str:
+        """Why, in a sentence; empty while running or serving."""
+        return self._judge()[1]
+
+    @property
+    def test_accuracy(self) -> float | None:
+        """Of this run's model, as the gate read it from the job's own evaluation; before there is a package,
+        what SageMaker found in the job's log.
+        """
+        if self.package is not None and self.package.test_accuracy is not None:
+            return self.package.test_accuracy
+        return self.training.metrics.get("test_accuracy") if self.training else None
+
+    @property
+    def baking(self) -> bool:
+        """The new model answers, and the update still keeps the old one for its bake time."""
+        return self.outcome == "serving" and not self.serving.settled
+
+    @property
+    def ended(self) -> bool:
+        return self.outcome != "running"
+
+    def _judge(self) -> tuple[str, str]:
+        if self.training is not None and self.training.goes_on:
+            what = "the training on the next instance type"
+            return self._waiting(self.training.ended, "launch-training", what)
+        for job in (self.tuning, self.training):
+            if job is not None and job.status in ("Failed", "Stopped"):
+                place = f" ({log_of(job.name)})" if job is self.training else ""
+                return "failed", f"{job.name} is {job.status}: {job.reason or 'it was stopped'}{place}"
+        if self.training is None:
+            return self._waiting(
+                self.tuning.ended if self.tuning else None, "launch-training", "the final training"
+            )
+        if self.package is None:
+            return self._waiting(self.training.ended, "register-model", "a model package")
+        return self._judge_package(self.package)
+
+    def _judge_package(self, package: Package) -> tuple[str, str]:
+        if package.approval == "Rejected":
+            if package.code == ROLLED_BACK:
+                return "superseded", package.why
+            if package.code == FAILED_UPDATE:
+                return "failed", f"the promotion of version {package.version} failed: {package.why}"
+            return "refused", package.why or package.verdict
+        if package.approval == "PendingManualApproval":
+            return "awaiting approval", (
+                f"approve it with: classifier approve {package.version}, or in the AWS console, or: "
+                f"aws sagemaker update-model-package --model-package-arn {package.arn} "
+                "--model-approval-status Approved"
+            )
+        return self._judge_approved(package)
+
+    def _judge_approved(self, package: Package) -> tuple[str, str]:
+        # It answers before the update ends, which keeps the old fleet for a while to roll back to.
+        if self.serving.serves(package.arn) or self.answering == package.version:
+            return "serving", ""
+        if self.serving.waits == package.arn:
+            return "waiting", waiting.told(self.serving, package.version)
+        champion = self.serving.asleep or self.serving.wanted
+        if self.serving.settled and _version(champion) > _version(package.arn):
+            return "superseded", f"version {_version(champion)} is the champion now"
+        if self.serving.asleep == package.arn:
+            return (
+                "asleep",
+                "its endpoint was taken away to cost nothing; a picture or `classifier wake` wakes it",
+            )
+        if self.serving.endpoint_status == "Failed":
+            return "failed", f"the endpoint {self.project} failed; the stack {self.project}-serving says why"
+        if not self.serving.settled:
+            return "running", ""
+        return self._waiting(package.created, "promote-model", f"version {package.version} into service")
+
+    def _waiting(self, since: datetime | None, function: str, what: str) -> tuple[str, str]:
+        """Running, unless the Lambda that should have gone on has been silent for too long."""
+        if since is None or self.read_at - since < STEP_PATIENCE:
+            return "running", ""
+        clue = f" It last said: {self.clue}." if self.clue else ""
+        return "failed", (
+            f"{names.function(self.project, function)} has not brought {what} within "
+            f"{int(STEP_PATIENCE.total_seconds() / 60)} minutes.{clue} Look at the log group "
+            f"/aws/lambda/{self.project}-{function} and the queue {self.project}-dead-letters."
+        )
+
+
+def _version(arn: str) -> int:
+    tail = arn.rpartition("/")[2]
+    return int(tail) if tail.isdigit() else 0

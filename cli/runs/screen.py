@@ -1,0 +1,219 @@
+"""How a run looks: one screen for a terminal, lines on change for a pipe. Pure functions."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from cli.runs.pipeline_run import PipelineRun, Training, Trial, Tuning
+from cli.runs.trials import log_of
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+MAX_TRIALS = 12
+MAX_EPOCHS = 8
+WHY_WIDTH = 60
+_COLOURS = {
+    "Completed": "green",
+    "InProgress": "cyan",
+    "Failed": "red",
+    "Stopped": "yellow",
+    "Approved": "green",
+    "Rejected": "red",
+    "PendingManualApproval": "yellow",
+    "InService": "green",
+}
+
+
+def steps(run: PipelineRun) -> list[tuple[str, str]]:
+    """Each step of the way with its state: `done`, `now`, `next` or `failed`."""
+    training, package = run.training, run.package
+    done = [training is not None and training.status == "Completed", package is not None]
+    done += [package is not None and run.serving.actual == package.arn, run.outcome == "serving"]
+    names = ["training", "package", "promotion", "endpoint"]
+    if run.tuning is not None:
+        names.insert(0, "tuning")
+        done.insert(0, run.tuning.status == "Completed")
+    states = ["done" if flag else "next" for flag in done]
+    if "next" in states:
+        states[states.index("next")] = "now" if run.outcome == "running" else "failed"
+    return list(zip(names, states, strict=True))
+
+
+def screen(run: PipelineRun) -> RenderableType:
+    """The whole run on one screen."""
+    from rich.console import Group
+    from rich.text import Text
+
+    parts: list[RenderableType] = [_headline(run)]
+    if run.tuning is not None:
+        parts += [Text(), _tuning(run.tuning)]
+    if run.training is not None:
+        parts += [Text(), _training(run.training)]
+    if run.package is not None:
+        accuracy = run.test_accuracy
+        noted = f"  test accuracy {accuracy:.4f}" if accuracy is not None else ""
+        line = _line("Package", f"version {run.package.version}", run.package.approval, noted)
+        serving = run.serving
+        endpoint = _line("Endpoint", run.project, serving.endpoint_status or "not there yet", "")
+        stack = _line("Promotion", f"stack {run.project}-serving", serving.stack_status or "not there", "")
+        parts += [Text(), line, stack, endpoint]
+    if run.reason and run.outcome != "failed":  # why it failed is the command's error
+        parts += [Text(), Text(f"{run.outcome}: {run.reason}", style="yellow")]
+    return Group(*parts)
+
+
+def lines(before: PipelineRun | None, now: PipelineRun) -> list[str]:
+    """What changed from one look to the next, as plain lines."""
+    known = set(_facts(before)) if before is not None else set()
+    return [fact for fact in _facts(now) if fact not in known]
+
+
+def seconds(start: object, end: object) -> float | None:
+    """The seconds between two times of the run, or None when one is not there."""
+    from datetime import datetime
+
+    if isinstance(start, datetime) and isinstance(end, datetime):
+        return round((end - start).total_seconds(), 1)
+    return None
+
+
+def _facts(run: PipelineRun) -> list[str]:
+    facts = []
+    if tuning := run.tuning:
+        ended = "" if tuning.status == "InProgress" else f", {tuning.counted}"
+        facts.append(f"tuning {tuning.name}: {tuning.status}{ended}")
+        for trial in tuning.trials:
+            score = "" if trial.objective is None else f" {tuning.objective}={trial.objective:.4f}"
+            why = f": {_why(trial)}" if trial.failed else ""
+            facts.append(f"  trial {trial.name}: {trial.status}{score} ({_values(trial)}){why}")
+        if tuning.status == "Completed" and tuning.best:
+            facts.append(f"best: {tuning.best.name} ({_values(tuning.best)})")
+    if training := run.training:
+        facts.append(f"training {training.name}: InProgress")
+        for epoch in training.epochs:
+            numbers = " ".join(f"{name}={value:.4f}" for name, value in epoch.items() if name != "epoch")
+            facts.append(f"  epoch {epoch['epoch']:.0f}: {numbers}")
+        if training.status != "InProgress":
+            facts.append(f"training {training.name}: {training.status}")
+    if package := run.package:
+        facts.append(f"package version {package.version}: {package.approval}")
+        facts.append(f"promotion {run.project}-serving: {run.serving.stack_status}")
+        facts.append(f"endpoint {run.project}: {run.serving.endpoint_status or 'not there yet'}")
+    if run.ended and run.outcome != "failed":
+        facts.append(f"{run.outcome}{': ' if run.reason else ''}{run.reason}")
+    return facts
+
+
+def _values(trial: Trial) -> str:
+    return ", ".join(f"{name} {_short(value)}" for name, value in sorted(trial.hyperparameters.items()))
+
+
+def _why(trial: Trial) -> str:
+    return f"{trial.reason or 'no reason was given'} ({log_of(trial.name)})"
+
+
+def _short(value: str) -> str:
+    try:
+        number = float(value)
+    except ValueError:
+        return value
+    return value if value.lstrip("-").isdigit() else f"{number:.4g}"
+
+
+def _headline(run: PipelineRun) -> RenderableType:
+    from rich.text import Text
+
+    marks = {"done": ("●", "green"), "now": ("◐", "cyan"), "next": ("○", "dim"), "failed": ("✗", "red")}
+    text = Text(f"{run.name}  ", style="bold")
+    for name, state in steps(run):
+        mark, style = marks[state]
+        text.append(f"  {mark} {name}", style=style)
+    return text
+
+
+def _line(title: str, what: str, status: str, rest: str) -> RenderableType:
+    from rich.text import Text
+
+    text = Text(f"{title:<15}", style="bold")
+    text.append(f"{what}  ", style="not bold")
+    text.append(status, style=f"not bold {_COLOURS.get(status, 'default')}")
+    text.append(rest, style="not bold")
+    return text
+
+
+def _tuning(tuning: Tuning) -> RenderableType:
+    from rich.console import Group
+    from rich.table import Table
+    from rich.text import Text
+
+    took = seconds(tuning.created, tuning.ended)
+    rest = f"  {tuning.counted}" + (f", {took:.0f} s" if took is not None else "")
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
+    names = sorted({name for trial in tuning.trials for name in trial.hyperparameters})
+    table.add_column("  trial")
+    for name in names:
+        table.add_column(name, justify="right")
+    arrow = "↓" if tuning.direction == "Minimize" else "↑"
+    table.add_column(f"{tuning.objective} {arrow}", justify="right")
+    table.add_column("status")
+    listed = _worth_showing(tuning)
+    failed = [trial for trial in listed if trial.failed]
+    if failed:
+        table.add_column("why", overflow="fold", max_width=WHY_WIDTH)
+    for trial in listed:
+        best = trial == tuning.best
+        score = "" if trial.objective is None else f"{trial.objective:.4f}"
+        table.add_row(
+            Text(f"{'★' if best else ' '} {trial.name.removeprefix(tuning.name + '-')}"),
+            *(_short(trial.hyperparameters.get(name, "")) for name in names),
+            score,
+            Text(trial.status, style=_COLOURS.get(trial.status, "")),
+            *((Text(trial.reason),) if failed else ()),
+            style="bold" if best else "",
+        )
+    parts: list[RenderableType] = [_line("Tuning", "", tuning.status, rest)]
+    if tuning.trials:
+        parts.append(table)
+    if len(listed) < len(tuning.trials):
+        parts.append(Text(f"  ... and {len(tuning.trials) - len(listed)} more", style="dim"))
+    parts += [Text(f"  {trial.name} failed: {log_of(trial.name)}", style="red") for trial in failed]
+    return Group(*parts)
+
+
+def _worth_showing(tuning: Tuning) -> list[Trial]:
+    """All trials if they fit, else the best, those running, those that failed and the newest."""
+    chosen = [trial for trial in tuning.trials if trial == tuning.best or trial.status == "InProgress"]
+    chosen += [trial for trial in tuning.trials if trial.failed]
+    for trial in reversed(tuning.trials):
+        if len(chosen) >= MAX_TRIALS:
+            break
+        if trial not in chosen:
+            chosen.append(trial)
+    return sorted(chosen[:MAX_TRIALS], key=lambda trial: trial.name)
+
+
+def _cell(name: str, value: float | None) -> str:
+    if value is None:
+        return ""
+    return f"{value:.0f}" if name == "epoch" else f"{value:.4f}"
+
+
+def _training(training: Training) -> RenderableType:
+    from rich.console import Group
+    from rich.table import Table
+
+    took = seconds(training.created, training.ended)
+    stage = f"  {training.stage}" if training.status == "InProgress" else ""
+    rest = f"{stage}  {took:.0f} s" if took is not None else stage
+    head = _line("Training", training.name, training.status, rest)
+    rows = training.epochs or (() if not training.metrics else (training.metrics,))
+    if not rows:
+        return head
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    for name in names:
+        table.add_column(f"  {name}" if name == names[0] else name, justify="right")
+    for row in rows[-MAX_EPOCHS:]:
+        table.add_row(*(_cell(name, row.get(name)) for name in names))
+    return Group(head, table)

@@ -1,0 +1,102 @@
+"""The record of a tuning job and its trials, from what AWS tells of them."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from cli.runs.reader import NoSuchRun
+from cli.runs.trials import counted, log_of
+from cli.target import Target
+from contract import names
+from reports.search.record import Axis, Search, Trial, Value
+
+
+def read(target: Target, name: str) -> Search:
+    """The tuning job `name` (or that of the run `name`), and all its trials.
+
+    Raises:
+        NoSuchRun: there is none.
+    """
+    from botocore.exceptions import ClientError
+
+    sagemaker = target.client("sagemaker")
+    job_name = {"HyperParameterTuningJobName": names.run_of(name)}
+    try:
+        job = sagemaker.describe_hyper_parameter_tuning_job(**job_name)
+    except ClientError as error:
+        if error.response["Error"]["Code"] not in ("ValidationException", "ResourceNotFound"):
+            raise
+        raise NoSuchRun(
+            f"There is no tuning job {name}. `classifier status{target.option}` shows the newest run; a "
+            "training started by hand has none."
+        ) from None
+    pages = sagemaker.get_paginator("list_training_jobs_for_hyper_parameter_tuning_job").paginate(
+        **job_name, SortBy="CreationTime", SortOrder="Ascending"
+    )
+    config = job["HyperParameterTuningJobConfig"]
+    axes = _axes(config.get("ParameterRanges", {}))
+    objective = config["HyperParameterTuningJobObjective"]
+    warm = job.get("WarmStartConfig", {}).get("ParentHyperParameterTuningJobs", [])
+    trials = tuple(_trial(item, axes) for page in pages for item in page["TrainingJobSummaries"])
+    ended = job.get("HyperParameterTuningEndTime")
+    return Search(
+        name=job["HyperParameterTuningJobName"],
+        status=job["HyperParameterTuningJobStatus"],
+        strategy=config["Strategy"],
+        metric=objective["MetricName"],
+        maximize=objective["Type"] == "Maximize",
+        axes=axes,
+        trials=trials,
+        counted=counted((trial.status for trial in trials), 0),
+        seconds=(ended - job["CreationTime"]).total_seconds() if ended else None,
+        parents=tuple(each["HyperParameterTuningJobName"] for each in warm),
+    )
+
+
+def _axes(ranges: dict[str, Any]) -> tuple[Axis, ...]:
+    numeric = [*ranges.get("ContinuousParameterRanges", []), *ranges.get("IntegerParameterRanges", [])]
+    return (
+        *(
+            Axis(
+                each["Name"],
+                float(each["MinValue"]),
+                float(each["MaxValue"]),
+                each.get("ScalingType", "Auto"),
+            )
+            for each in numeric
+        ),
+        *(
+            Axis(each["Name"], choices=tuple(_plain(value) for value in each["Values"]))
+            for each in ranges.get("CategoricalParameterRanges", [])
+        ),
+    )
+
+
+def _trial(item: dict[str, Any], axes: tuple[Axis, ...]) -> Trial:
+    tuned = item.get("TunedHyperParameters", {})
+    start, end = item.get("TrainingStartTime"), item.get("TrainingEndTime")
+    values: dict[str, Value] = {}
+    for axis in axes:
+        if axis.name in tuned:
+            text = _plain(tuned[axis.name])
+            values[axis.name] = text if axis.choices else float(text)
+    return Trial(
+        name=item["TrainingJobName"],
+        status=item["TrainingJobStatus"],
+        values=values,
+        objective=item.get("FinalHyperParameterTuningJobObjectiveMetric", {}).get("Value"),
+        seconds=(end - start).total_seconds() if start and end else None,
+        reason=item.get("FailureReason", ""),
+        log=log_of(item["TrainingJobName"]),
+    )
+
+
+def _plain(text: str) -> str:
+    """A categorical value without the JSON quotes SageMaker may put around it."""
+    if len(text) >= 2 and text[0] == text[-1] == '"':
+        try:
+            return str(json.loads(text))
+        except ValueError:
+            return text
+    return text

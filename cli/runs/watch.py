@@ -1,0 +1,95 @@
+"""Following a run to its end: a live screen on a terminal, a line per change in a pipe."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Callable
+from typing import Final
+
+from cli.console import console, say
+from cli.errors import RunFailed
+from cli.interrupt import Interrupted
+from cli.runs.pipeline_run import PipelineRun
+from cli.runs.reader import RunReader
+from cli.runs.screen import lines, screen
+from cli.target import Target
+
+_LITTLE_ROOM_BYTES: Final = 64 * 2**20
+
+
+def watch(target: Target, name: str, answering: Callable[[], str] | None = None) -> PipelineRun:
+    """Shows the run until it ended, and returns how it ended.
+
+    Args:
+        answering: asks the API which version answers a picture. With it the run ends when its model answers;
+            without, when the stack's update is over, which also waits until the old model is let go.
+
+    Raises:
+        RunFailed: it ended without a model to serve because something failed.
+    """
+    reader = RunReader(target, name, answering)
+    run = _watch_live(target, reader) if console().is_terminal else _watch_lines(target, reader)
+    raise_if_failed(run)
+    return run
+
+
+def follow(target: Target, name: str, answering: Callable[[], str] | None = None) -> PipelineRun:
+    """Watches a run (see `watch`); on Ctrl-C it runs on, and the message says so."""
+    try:
+        return watch(target, name, answering)
+    except KeyboardInterrupt:
+        where = f"the local AWS on port {target.port}" if target.is_local else "AWS"
+        stop = " `make down` stops everything." if target.is_local else ""
+        raise Interrupted(
+            f"Stopped watching. The run {name} goes on in {where}; look again with "
+            f"`classifier status {name} --watch{target.option}`.{stop}"
+        ) from None
+
+
+def raise_if_failed(run: PipelineRun) -> None:
+    """The reason of a failed run, as the error it is."""
+    if run.outcome == "failed":
+        raise RunFailed(f"The run {run.name} failed: {run.reason}")
+
+
+def _watch_live(target: Target, reader: RunReader) -> PipelineRun:
+    from rich.live import Live
+
+    run = reader.read()
+    warned = False
+    with Live(screen(run), console=console(), refresh_per_second=4, vertical_overflow="visible") as live:
+        while not run.ended:
+            time.sleep(target.poll_seconds)
+            warned = _warn_of_full_disk(target, warned)
+            run = reader.read()
+            live.update(screen(run))
+    return run
+
+
+def _watch_lines(target: Target, reader: RunReader) -> PipelineRun:
+    before: PipelineRun | None = None
+    warned = False
+    while True:
+        run = reader.read()
+        for line in lines(before, run):
+            say(line)
+        if run.ended:
+            return run
+        before = run
+        time.sleep(target.poll_seconds)
+        warned = _warn_of_full_disk(target, warned)
+
+
+def _warn_of_full_disk(target: Target, warned: bool) -> bool:
+    """Say once that the local AWS has no room: its jobs fail then, and how they ended waits to be stored."""
+    if not target.is_local or warned:
+        return warned
+    free = shutil.disk_usage(target.home).free
+    if free >= _LITTLE_ROOM_BYTES:
+        return False
+    say(
+        f"The disk of {target.home} is full ({free // 2**20} MiB free). "
+        "Until there is room jobs fail, or wait to store how they ended."
+    )
+    return True

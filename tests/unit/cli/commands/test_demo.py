@@ -1,0 +1,72 @@
+"""The demo picks its recipe, its picture and its times from what there is."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from cli.commands import demo
+from cli.errors import RequestFailed
+from cli.runs.pipeline_run import PipelineRun
+from tests.unit.cli.conftest import client_error
+from tests.unit.cli.runs.pipeline_runs import SERVING, pipeline_run
+
+
+def s3_with(*keys: str) -> Any:
+    def head_object(Bucket: str, Key: str) -> None:
+        if Key not in keys:
+            error = client_error("404", "Not Found", "HeadObject")
+            error.response["ResponseMetadata"] = {"HTTPStatusCode": 404}  # type: ignore[attr-defined]
+            raise error
+
+    return SimpleNamespace(head_object=head_object)
+
+
+def test_a_folder_s_recipe_is_the_one_of_its_name_or_else_finetune(target: Any) -> None:
+    aws = target(s3=s3_with("recipes/cifar10.toml"))
+    assert demo._recipe_for(aws, {"artifacts_bucket": "a"}, "cifar10") == "cifar10"
+    assert demo._recipe_for(aws, {"artifacts_bucket": "a"}, "birds") == "finetune"
+
+
+def test_the_install_s_seconds_come_from_the_environment_or_the_installer_s_mark(
+    target: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    aws = target()
+    monkeypatch.delenv("CLASSIFIER_INSTALL_SECONDS", raising=False)
+    assert demo._install_seconds(aws) is None
+    (aws.root / ".venv").mkdir()
+    (aws.root / ".venv" / "ready").write_text("41\n")
+    assert demo._install_seconds(aws) == 41
+    monkeypatch.setenv("CLASSIFIER_INSTALL_SECONDS", "12")
+    assert demo._install_seconds(aws) == 12
+
+
+@pytest.mark.parametrize(
+    ("run", "promote"),
+    [
+        (pipeline_run(), 28.0),
+        (pipeline_run(serving=replace(SERVING, actual="", stack_status="UPDATE_IN_PROGRESS")), None),
+    ],
+)
+def test_the_steps_seconds_are_those_of_their_jobs(run: PipelineRun, promote: float | None) -> None:
+    assert demo._run_seconds(run) == {"tune": 30.0, "train": 29.0, "promote": promote}
+
+
+def test_asking_an_api_without_a_model_is_no_version(target: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    picture = SimpleNamespace(path=Path("a.png"))
+    outputs = {"api_url": "u", "api_key": "k"}
+    asking = demo.Asking(target(), outputs, picture)  # type: ignore[arg-type]
+
+    def refuse(*_: Any) -> None:
+        raise RequestFailed("no model yet")
+
+    monkeypatch.setattr(demo.api, "classify", refuse)
+    assert asking.version() == ""
+    answered = SimpleNamespace(answer={"model": {"name": "classifier", "version": "3"}})
+    monkeypatch.setattr(demo.api, "classify", lambda *_: answered)
+    assert asking.version() == "3"
+    assert asking.result is answered

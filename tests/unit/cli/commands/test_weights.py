@@ -1,0 +1,178 @@
+"""Weights are staged as safetensors after they were checked, and nothing in a file is ever run."""
+
+from __future__ import annotations
+
+import os
+import pickle
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from cli.commands.weights import BadWeights, stage
+from cli.errors import NotConfirmed
+from training_code.network.resnet import resnet
+from training_code.network.weights import from_channel
+
+
+class Bucket:
+    """An S3 client that keeps what is uploaded in a folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def upload_file(self, path: str, bucket: str, key: str) -> None:
+        to = self.folder / key
+        to.parent.mkdir(parents=True, exist_ok=True)
+        to.write_bytes(Path(path).read_bytes())
+
+    def download_file(self, bucket: str, key: str, path: str) -> None:
+        Path(path).write_bytes((self.folder / bucket / key).read_bytes())
+
+
+@pytest.fixture
+def bucket(tmp_path: Path) -> Bucket:
+    return Bucket(tmp_path / "bucket")
+
+
+@pytest.fixture
+def aws(target: Any, bucket: Bucket) -> Any:
+    stack = {"Outputs": [{"OutputKey": "ArtifactsBucket", "OutputValue": "artifacts"}], "StackStatus": "x"}
+    cloudformation = SimpleNamespace(describe_stacks=lambda StackName: {"Stacks": [stack]})
+    return target(s3=bucket, cloudformation=cloudformation)
+
+
+@pytest.fixture(scope="module")
+def state() -> dict[str, torch.Tensor]:
+    return resnet("resnet18", 1000).state_dict()
+
+
+def nothing_uploaded(bucket: Bucket) -> bool:
+    return not bucket.folder.exists()
+
+
+def test_a_file_is_staged_as_safetensors_which_a_job_can_start_from(
+    tmp_path: Path, aws: Any, bucket: Bucket, state: dict[str, torch.Tensor]
+) -> None:
+    torch.save({"state_dict": state, "epoch": 3}, tmp_path / "mine.pth")
+    staged = stage(aws, str(tmp_path / "mine.pth"), None)
+    assert (staged.uri, staged.arch) == ("s3://artifacts/weights/mine.safetensors", "resnet18")
+    loaded = from_channel(bucket.folder / "weights", "resnet18")
+    assert torch.equal(loaded["conv1.weight"], state["conv1.weight"])
+    assert "fc.weight" not in load_file(bucket.folder / "weights/mine.safetensors")
+
+
+def test_what_storing_weights_costs_is_agreed_to_before_they_are_sent(
+    tmp_path: Path, aws: Any, bucket: Bucket, state: dict[str, torch.Tensor]
+) -> None:
+    def refuse(cost: str) -> None:
+        assert "This uploads weights, 0.0" in cost
+        raise NotConfirmed(cost)
+
+    save_file(state, tmp_path / "mine.safetensors")
+    with pytest.raises(NotConfirmed, match="a month for as long as they are stored"):
+        stage(aws, str(tmp_path / "mine.safetensors"), "resnet18", agree=refuse)
+    assert nothing_uploaded(bucket)
+
+
+def test_a_file_of_any_bucket_one_can_read_is_staged(
+    aws: Any, bucket: Bucket, state: dict[str, torch.Tensor]
+) -> None:
+    (bucket.folder / "theirs").mkdir(parents=True)
+    save_file(state, bucket.folder / "theirs" / "a.safetensors")
+    assert (
+        stage(aws, "s3://theirs/a.safetensors", "resnet18", "b").uri == "s3://artifacts/weights/b.safetensors"
+    )
+
+
+def test_imagenets_weights_lie_where_the_launchers_look(
+    aws: Any, bucket: Bucket, state: dict[str, torch.Tensor], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("training_code.network.weights.imagenet", lambda arch: dict(state))
+    assert stage(aws, None, "resnet18").uri == "s3://artifacts/weights/imagenet/resnet18.safetensors"
+
+
+class _Runs:
+    """Pickled, it runs a command when it is loaded."""
+
+    def __reduce__(self) -> Any:
+        return os.system, ("touch /tmp/classifier-weights-were-run",)
+
+
+def _legacy_tar(path: Path, _: Any) -> None:
+    import tarfile
+
+    with tarfile.open(path, "w:") as archive:
+        for name in ("sys_info", "pickle", "storages", "tensors"):
+            (path.parent / name).write_bytes(pickle.dumps(name))
+            archive.add(path.parent / name, arcname=name)
+
+
+ODD: dict[str, tuple[str, Any, str]] = {
+    "a Git LFS pointer": (
+        "resnet18.pth",
+        lambda path, _: path.write_text("version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n"),
+        "git lfs pull",
+    ),
+    "a web page": ("resnet18.pth", lambda path, _: path.write_text("<html>404</html>"), "a web page"),
+    "empty": ("resnet18.pth", lambda path, _: path.write_bytes(b""), "empty"),
+    "pickled code": ("resnet18.pth", lambda path, _: torch.save(_Runs(), path), "would run code"),
+    "torch's old tar format": ("resnet18.pth", _legacy_tar, "old tar format"),
+    "another network's": (
+        "resnet50.safetensors",
+        lambda path, state: save_file({"encoder.weight": state["conv1.weight"]}, path),
+        "no ResNet",
+    ),
+    "another name's": ("weights.bin", lambda path, _: path.write_bytes(b"x"), "does not end in"),
+}
+
+
+@pytest.mark.parametrize("odd", ODD)
+def test_an_odd_file_is_named_for_what_it_is_and_not_uploaded(
+    tmp_path: Path, aws: Any, bucket: Bucket, state: dict[str, torch.Tensor], odd: str
+) -> None:
+    name, write, says = ODD[odd]
+    write(tmp_path / name, state)
+    with pytest.raises(BadWeights, match=says):
+        stage(aws, str(tmp_path / name), None)
+    assert nothing_uploaded(bucket)
+    assert not Path("/tmp/classifier-weights-were-run").exists()
+
+
+def test_a_truncated_file_is_said_to_be_damaged(
+    tmp_path: Path, aws: Any, bucket: Bucket, state: dict[str, torch.Tensor]
+) -> None:
+    for name, save in (("a.safetensors", save_file), ("b.pth", torch.save)):
+        save(state, tmp_path / name)
+        whole = (tmp_path / name).read_bytes()
+        (tmp_path / name).write_bytes(whole[: len(whole) // 2])
+        with pytest.raises(BadWeights, match="damaged"):
+            stage(aws, str(tmp_path / name), None)
+    assert nothing_uploaded(bucket)
+
+
+def test_weights_of_another_network_than_asked_for_are_refused(
+    tmp_path: Path, aws: Any, bucket: Bucket, state: dict[str, torch.Tensor]
+) -> None:
+    save_file(state, tmp_path / "a.safetensors")
+    with pytest.raises(BadWeights, match="weights of a resnet18"):
+        stage(aws, str(tmp_path / "a.safetensors"), "resnet50")
+    assert nothing_uploaded(bucket)
+
+
+@pytest.mark.parametrize(
+    ("source", "arch", "name", "says"),
+    [
+        (None, None, None, "--arch"),
+        ("/none/such.pth", None, None, "There is no file"),
+        ("a.pth", None, "../x", "cannot be a name"),
+    ],
+)
+def test_a_request_that_cannot_be_done_says_why(
+    aws: Any, source: str | None, arch: str | None, name: str | None, says: str
+) -> None:
+    with pytest.raises(BadWeights, match=says):
+        stage(aws, source, arch, name)

@@ -1,0 +1,157 @@
+"""What a picture folder may look like, what is set aside, and what is refused with which words."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from cli.data.dataset import BadDataset, Dataset, dataset_name
+from tests.unit.cli.conftest import dataset_of
+
+Make = Callable[[dict[str, int]], Path]
+
+
+def found(dataset: Dataset, kind: str) -> list[str]:
+    return [finding.path for finding in dataset.findings if finding.kind == kind]
+
+
+def test_a_folder_of_classes_gets_stratified_splits(folder: Make) -> None:
+    dataset = dataset_of(folder({"ant": 20, "bee": 20}))
+    assert dataset.made_splits == ("train", "valid", "test")
+    assert dataset.classes == ("ant", "bee")
+    for label in dataset.classes:
+        assert [dataset.count(split, label) for split in ("train", "valid", "test")] == [14, 3, 3]
+
+
+@pytest.mark.parametrize("valid", ["valid", "val", "validation", "Validation"])
+def test_given_splits_are_kept_under_any_of_their_names(folder: Make, valid: str) -> None:
+    places = {f"{split}/{label}": 2 for split in ("train", valid, "test") for label in ("ant", "bee")}
+    dataset = dataset_of(folder(places))
+    assert dataset.made_splits == ()
+    assert [dataset.count(split) for split in ("train", "valid", "test")] == [4, 4, 4]
+
+
+def test_a_missing_split_is_carved_out_of_train_and_the_given_one_stays(folder: Make) -> None:
+    dataset = dataset_of(folder({"train/ant": 20, "train/bee": 20, "val/ant": 2, "val/bee": 2}))
+    assert dataset.made_splits == ("test",)
+    assert [dataset.count(split) for split in ("train", "valid", "test")] == [34, 4, 6]
+
+
+def test_pictures_uploaded_before_keep_their_split(folder: Make) -> None:
+    root = folder({"ant": 20, "bee": 20})
+    before = {("ant", f"{number}.png"): "test" for number in range(15)}
+    dataset = dataset_of(root, before)
+    kept = {(p.label, p.name): p.split for p in dataset.pictures}
+    assert {key: kept[key] for key in before} == before
+
+
+def test_a_corrupt_picture_among_good_ones_is_listed_and_left_out(folder: Make) -> None:
+    root = folder({"ant": 5, "bee": 5})
+    (root / "ant" / "broken.png").write_bytes((root / "ant" / "0.png").read_bytes()[:60])
+    (root / "ant" / "none.png").write_bytes(b"")
+    (root / "ant" / "notes.txt").write_text("not a picture")
+    (root / "ant" / "pointer.jpg").write_bytes(b"version https://git-lfs.github.com/spec/v1\n")
+    dataset = dataset_of(root)
+    assert len(dataset.pictures) == 10
+    assert found(dataset, "corrupt") == ["ant/broken.png", "ant/pointer.jpg"]
+    assert found(dataset, "empty") == ["ant/none.png"]
+    assert found(dataset, "not a picture") == ["ant/notes.txt"]
+
+
+def test_a_picture_named_for_another_format_is_uploaded_and_mentioned(folder: Make) -> None:
+    root = folder({"ant": 5, "bee": 5})
+    (root / "ant" / "0.png").rename(root / "ant" / "0.jpg")
+    dataset = dataset_of(root)
+    assert len(dataset.pictures) == 10
+    assert found(dataset, "name") == ["ant/0.jpg"]
+
+
+def test_of_a_duplicate_across_splits_the_tested_copy_stays(folder: Make) -> None:
+    places = {f"{split}/{label}": 3 for split in ("train", "valid", "test") for label in ("ant", "bee")}
+    root = folder(places)
+    (root / "train" / "ant" / "leak.png").write_bytes((root / "test" / "ant" / "0.png").read_bytes())
+    dataset = dataset_of(root)
+    assert found(dataset, "duplicate") == ["train/ant/leak.png"]
+    assert dataset.count("test", "ant") == 3
+
+
+def test_the_same_picture_in_two_classes_teaches_neither(folder: Make) -> None:
+    root = folder({"ant": 5, "bee": 5})
+    (root / "bee" / "0.png").write_bytes((root / "ant" / "0.png").read_bytes())
+    dataset = dataset_of(root)
+    assert sorted(found(dataset, "contradiction")) == ["ant/0.png", "bee/0.png"]
+    assert len(dataset.pictures) == 8
+
+
+def test_loose_and_nested_and_hidden_things_are_no_pictures_of_a_class(folder: Make) -> None:
+    root = folder({"ant": 5, "bee": 5, "ant/deep": 2, ".cache": 2})
+    (root / "loose.png").write_bytes((root / "ant" / "0.png").read_bytes())
+    (root / "Thumbs.db").write_bytes(b"x")
+    dataset = dataset_of(root)
+    assert len(dataset.pictures) == 10
+    assert found(dataset, "place") == ["loose.png", "ant/deep/"]
+
+
+def test_a_class_without_pictures_is_named(folder: Make) -> None:
+    root = folder({"ant": 5, "bee": 5, "cat": 0, "dog": 0})
+    (root / "dog" / "0.png").write_bytes(b"broken")
+    dataset = dataset_of(root)
+    assert dataset.classes == ("ant", "bee")
+    assert found(dataset, "class") == ["cat/", "dog"]
+
+
+def test_progress_reaches_the_end(folder: Make) -> None:
+    steps: list[tuple[int, int]] = []
+    dataset_of(folder({"ant": 5, "bee": 5}), on_checked=lambda done, total: steps.append((done, total)))
+    assert steps == [(number, 10) for number in range(1, 11)]
+
+
+@pytest.mark.parametrize(
+    ("counts", "words"),
+    [
+        ({"": 0}, "holds no pictures"),
+        ({"": 3}, "no class subfolders"),
+        ({"ant": 5}, "one class only (ant)"),
+        ({"ant": 5, "bee": 2}, "Too few usable pictures of bee"),
+        (
+            {"train/ant": 3, "train/bee": 3, "valid/ant": 1, "test/ant": 1, "test/bee": 1},
+            "split valid of .* no usable picture of bee",
+        ),
+        (
+            {"train/ant": 3, "valid/ant": 1, "valid/bee": 1, "test/ant": 1, "test/bee": 1},
+            "split train of .* no usable picture of bee",
+        ),
+        (
+            {"train/ant": 3, "train/bee": 3, "val/ant": 1, "valid/ant": 1},
+            "the split valid under two names",
+        ),
+    ],
+    ids=["empty", "no classes", "one class", "too few", "not in valid", "not in train", "two names"],
+)
+def test_what_cannot_work_is_refused_by_name(folder: Make, counts: dict[str, int], words: str) -> None:
+    root = folder(counts)
+    with pytest.raises(BadDataset, match=words.replace("(", r"\(").replace(")", r"\)")):
+        dataset_of(root)
+
+
+def test_a_missing_folder_and_a_file_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(BadDataset, match="There is no folder"):
+        dataset_of(tmp_path / "nowhere")
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(BadDataset, match="is a file"):
+        dataset_of(tmp_path / "file")
+
+
+def test_a_refusal_carries_what_was_found_on_the_way(folder: Make) -> None:
+    root = folder({"ant": 5, "bee": 1})
+    (root / "bee" / "0.png").write_bytes(b"broken")
+    with pytest.raises(BadDataset, match="one class only") as refused:
+        dataset_of(root)
+    assert [finding.path for finding in refused.value.findings if finding.kind == "corrupt"] == ["bee/0.png"]
+
+
+def test_a_folder_s_name_becomes_a_dataset_s_name(tmp_path: Path) -> None:
+    assert dataset_name(tmp_path / "My Pictures (2024)") == "my-pictures-2024"
+    assert dataset_name(tmp_path / "äöü") == "dataset"

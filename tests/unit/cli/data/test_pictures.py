@@ -1,0 +1,59 @@
+"""A file is judged by its bytes; whatever they are, the answer is a judgement and never an exception."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from cli.data.pictures import check
+from contract.pictures import parts as image_parts
+from tests.unit.cli.conftest import png
+
+
+def test_a_good_picture_has_its_size_and_md5(tmp_path: Path) -> None:
+    (tmp_path / "a.png").write_bytes(png(1))
+    checked = check(tmp_path / "a.png")
+    assert (checked.problem, checked.remark) == ("", "")
+    assert checked.size == len(png(1))
+    assert checked.md5 == hashlib.md5(png(1), usedforsecurity=False).hexdigest()
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.binary(max_size=300), st.integers(0, 60))
+def test_any_bytes_get_a_judgement(tmp_path: Path, noise: bytes, kept: int) -> None:
+    path = tmp_path / "a.png"
+    path.write_bytes(png(1)[:kept] + noise)
+    checked = check(path)
+    assert bool(checked.problem) != bool(checked.md5)
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "P", "RGB", "RGBA", "CMYK", "I;16"])
+def test_every_mode_a_camera_or_scanner_writes_is_usable(tmp_path: Path, mode: str) -> None:
+    Image.new(mode, (5, 4)).save(tmp_path / "a.tif")
+    assert check(tmp_path / "a.tif").problem == ""
+
+
+def test_a_picture_with_too_many_pixels_is_not_decoded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(image_parts, "MAX_PIXELS", 99)
+    out = io.BytesIO()
+    Image.new("L", (10, 10)).save(out, "PNG")
+    (tmp_path / "a.png").write_bytes(out.getvalue())
+    assert check(tmp_path / "a.png").problem_kind == "too large"
+
+
+def test_an_unreadable_file_is_a_finding(tmp_path: Path) -> None:
+    (tmp_path / "gone.png").symlink_to(tmp_path / "nowhere")
+    assert check(tmp_path / "gone.png").problem_kind == "unreadable"
+
+
+def test_a_name_a_key_cannot_carry_is_a_finding(tmp_path: Path) -> None:
+    (tmp_path / "a\nb.png").write_bytes(png(1))
+    assert check(tmp_path / "a\nb.png").problem_kind == "name"

@@ -1,0 +1,145 @@
+"""Where a run stands is judged from what AWS says, and a run that hangs is failed, with a place to look."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from cli.runs.pipeline_run import PipelineRun
+from tests.unit.cli.runs.pipeline_runs import (
+    BEFORE,
+    GROUP,
+    PACKAGE,
+    SERVING,
+    TRAINING,
+    TUNING,
+    at,
+    pipeline_run,
+    searching,
+)
+
+
+@pytest.mark.parametrize(
+    ("run", "outcome", "words"),
+    [
+        (searching(), "running", ""),
+        (pipeline_run(training=None, package=None, read_at=at(40)), "running", ""),
+        (pipeline_run(training=None, package=None, read_at=at(400)), "failed", "classifier-launch-training"),
+        (pipeline_run(package=None, read_at=at(70)), "running", ""),
+        (pipeline_run(package=None, read_at=at(500)), "failed", "classifier-register-model"),
+        (pipeline_run(serving=BEFORE, read_at=at(70)), "running", ""),
+        (pipeline_run(serving=BEFORE, read_at=at(500)), "failed", "classifier-promote-model"),
+        (
+            pipeline_run(serving=replace(BEFORE, stack_status="UPDATE_IN_PROGRESS"), read_at=at(9000)),
+            "running",
+            "",
+        ),
+        (pipeline_run(serving=replace(SERVING, endpoint_status="Updating")), "running", ""),
+        (pipeline_run(), "serving", ""),
+        (
+            pipeline_run(serving=replace(SERVING, stack_status="UPDATE_IN_PROGRESS"), answering="3"),
+            "serving",
+            "",
+        ),
+        (
+            pipeline_run(serving=replace(BEFORE, stack_status="UPDATE_IN_PROGRESS"), answering="2"),
+            "running",
+            "",
+        ),
+        (
+            pipeline_run(serving=replace(SERVING, stack_status="UPDATE_COMPLETE_CLEANUP_IN_PROGRESS")),
+            "serving",
+            "",
+        ),
+        (
+            pipeline_run(package=replace(PACKAGE, approval="Rejected", why="0.90 < 0.97")),
+            "refused",
+            "0.90 < 0.97",
+        ),
+        (
+            pipeline_run(
+                package=replace(
+                    PACKAGE, approval="Rejected", why="the alarm rang", code="went-back:failed-update"
+                )
+            ),
+            "failed",
+            "version 3 failed: the alarm rang",
+        ),
+        (
+            pipeline_run(package=replace(PACKAGE, approval="Rejected", why="complaints", code="rolled-back")),
+            "superseded",
+            "complaints",
+        ),
+        (
+            pipeline_run(package=replace(PACKAGE, approval="Rejected", why="no rollback plan yet")),
+            "refused",
+            "no rollback plan yet",
+        ),
+        (
+            pipeline_run(
+                package=replace(PACKAGE, approval="Rejected", why="taken back to the drawing board")
+            ),
+            "refused",
+            "drawing board",
+        ),
+        (
+            pipeline_run(package=replace(PACKAGE, approval="PendingManualApproval")),
+            "awaiting approval",
+            f"--model-package-arn {GROUP}/3 --model-approval-status Approved",
+        ),
+        (
+            pipeline_run(serving=replace(SERVING, wanted=f"{GROUP}/10", actual=f"{GROUP}/10")),
+            "superseded",
+            "version 10",
+        ),
+        (
+            pipeline_run(tuning=replace(TUNING, status="Failed", reason="all trials failed"), training=None),
+            "failed",
+            "all trials failed",
+        ),
+        (pipeline_run(tuning=replace(TUNING, status="Stopped"), training=None), "failed", "it was stopped"),
+        (
+            pipeline_run(training=replace(TRAINING, status="Failed", reason="no space")),
+            "failed",
+            "no space (log group /aws/sagemaker/TrainingJobs, streams classifier-d-1-final/)",
+        ),
+    ],
+)
+def test_a_run_s_outcome(run: PipelineRun, outcome: str, words: str) -> None:
+    assert run.outcome == outcome
+    assert words in run.reason
+    assert run.ended == (outcome != "running")
+
+
+def test_the_best_trial_is_the_best_completed_one_in_the_objective_s_direction() -> None:
+    assert TUNING.best is not None
+    assert TUNING.best.name == "classifier-d-1-002-bb"
+    lowest = replace(TUNING, direction="Minimize").best
+    assert lowest is not None
+    assert lowest.name == "classifier-d-1-001-aa"
+    assert replace(TUNING, trials=()).best is None
+
+
+def test_a_training_by_hand_has_no_tuning_to_wait_for() -> None:
+    assert (
+        pipeline_run(tuning=None, training=replace(TRAINING, status="InProgress"), package=None).outcome
+        == "running"
+    )
+    assert pipeline_run(tuning=None).outcome == "serving"
+
+
+@pytest.mark.parametrize("tries", [1, 10])
+def test_an_approved_model_that_waits_is_told_with_its_cause_and_how_it_goes_on(tries: int) -> None:
+    waits = replace(BEFORE, waits=PACKAGE.arn, waits_for="quota", tries=tries, waits_why="the limit is 0")
+    run = pipeline_run(serving=waits)
+    assert (run.outcome, run.ended) == ("waiting", True)
+    assert all(
+        word in run.reason for word in ("version 3", "quota", "the limit is 0", "twice", "classifier retry")
+    )
+    assert ("by itself" in run.reason) == (tries == 1)
+
+
+def test_a_model_that_waits_is_not_the_run_of_another() -> None:
+    run = pipeline_run(serving=replace(BEFORE, waits=f"{PACKAGE.arn}0", waits_for="quota"))
+    assert run.outcome != "waiting"

@@ -1,0 +1,278 @@
+"""A run is put together from what the APIs answer; what cannot change any more is asked for once."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cli.runs.reader import NoSuchRun, RunReader, latest_run, parse_epoch
+from tests.unit.cli.conftest import client_error
+
+RUN = "classifier-digits-0a1b2c3d"
+ARN = "arn:aws:sagemaker:us-east-1:000000000000:model-package/classifier/1"
+NOW = datetime.now(UTC)
+
+
+class SageMaker:
+    """One finished run, its package, and what was asked."""
+
+    def __init__(self) -> None:
+        self.asked: Counter[str] = Counter()
+
+    def _found(self, operation: str, name: str, known: dict[str, dict[str, Any]]) -> dict[str, Any]:
+        self.asked[operation] += 1
+        if name not in known:
+            raise client_error("ValidationException", "Could not find it")
+        return known[name]
+
+    def describe_hyper_parameter_tuning_job(self, HyperParameterTuningJobName: str) -> dict[str, Any]:
+        job = {
+            "HyperParameterTuningJobStatus": "Completed",
+            "CreationTime": NOW,
+            "HyperParameterTuningEndTime": NOW + timedelta(seconds=20),
+            "HyperParameterTuningJobConfig": {
+                "HyperParameterTuningJobObjective": {"Type": "Maximize", "MetricName": "valid_accuracy"},
+                "ResourceLimits": {"MaxNumberOfTrainingJobs": 1},
+            },
+        }
+        return self._found("tuning", HyperParameterTuningJobName, {RUN: job})
+
+    def get_paginator(self, name: str) -> Any:
+        assert name == "list_training_jobs_for_hyper_parameter_tuning_job"
+        trial = {
+            "TrainingJobName": f"{RUN}-001-aabbccdd",
+            "TrainingJobStatus": "Completed",
+            "TunedHyperParameters": {"batch_size": '"16"'},
+            "FinalHyperParameterTuningJobObjectiveMetric": {"MetricName": "valid_accuracy", "Value": 0.97},
+        }
+        return SimpleNamespace(paginate=lambda **_: [{"TrainingJobSummaries": [trial]}])
+
+    def describe_training_job(self, TrainingJobName: str) -> dict[str, Any]:
+        job = {
+            "TrainingJobStatus": "Completed",
+            "SecondaryStatus": "Completed",
+            "CreationTime": NOW,
+            "TrainingEndTime": NOW + timedelta(seconds=30),
+            "FinalMetricDataList": [{"MetricName": "test_accuracy", "Value": 0.96}],
+        }
+        return self._found("training", TrainingJobName, {f"{RUN}-final": job, "classifier-hand": job})
+
+    def list_model_packages(self, **_: Any) -> dict[str, Any]:
+        return {"ModelPackageSummaryList": [{"ModelPackageArn": ARN}]}
+
+    def describe_model_package(self, ModelPackageName: str) -> dict[str, Any]:
+        return {
+            "ModelApprovalStatus": "Approved",
+            "CreationTime": NOW,
+            "CustomerMetadataProperties": {
+                "training_job": f"{RUN}-final",
+                "verdict": "first model",
+                **({"test_accuracy": self.accuracy} if self.accuracy else {}),
+            },
+        }
+
+    accuracy = ""
+
+    def describe_endpoint(self, EndpointName: str) -> dict[str, Any]:
+        return {"EndpointStatus": "InService"}
+
+    def list_hyper_parameter_tuning_jobs(self, **_: Any) -> dict[str, Any]:
+        return {"HyperParameterTuningJobSummaries": self.tunings}
+
+    def list_training_jobs(self, **_: Any) -> dict[str, Any]:
+        return {"TrainingJobSummaries": self.trainings}
+
+    tunings: list[dict[str, Any]] = []  # noqa: RUF012
+    trainings: list[dict[str, Any]] = []  # noqa: RUF012
+
+
+class Logs:
+    def get_paginator(self, name: str) -> Any:
+        lines = ["starting", "epoch=1 train_loss=0.9", "epoch=2 train_loss=0.4", "epoch=2 train_loss=0.3"]
+        events = [{"logStreamName": f"{RUN}-final/algo-1", "message": line} for line in lines]
+        events.append({"logStreamName": f"{RUN}-001-aabbccdd/algo-1", "message": "epoch=9 train_loss=9"})
+        return SimpleNamespace(paginate=lambda **_: [{"events": events}])
+
+
+class Stacks:
+    def describe_stacks(self, StackName: str) -> dict[str, Any]:
+        parameters = [
+            {"ParameterKey": "Champion", "ParameterValue": "/classifier/champion", "ResolvedValue": ARN}
+        ]
+        return {"Stacks": [{"StackStatus": "UPDATE_COMPLETE", "Parameters": parameters}]}
+
+
+class Parameters:
+    exceptions = SimpleNamespace(ParameterNotFound=KeyError)
+
+    def get_paginator(self, name: str) -> Any:
+        page = {"Parameters": [{"Version": 2, "Value": ARN}, {"Version": 1, "Value": "none"}]}
+        return SimpleNamespace(paginate=lambda Name: [page])
+
+
+@pytest.fixture
+def aws(target: Any) -> Any:
+    return target(sagemaker=SageMaker(), logs=Logs(), cloudformation=Stacks(), ssm=Parameters())
+
+
+def test_a_finished_run_is_read_whole(aws: Any) -> None:
+    run = RunReader(aws, RUN).read()
+    assert run.outcome == "serving"
+    assert run.tuning is not None
+    assert run.tuning.best is not None
+    assert run.tuning.best.hyperparameters == {"batch_size": "16"}
+    assert run.training is not None
+    assert run.training.metrics == {"test_accuracy": 0.96}
+    assert run.package is not None
+    assert run.package.version == "1"
+
+
+def test_a_resumed_job_s_repeated_epoch_counts_once(aws: Any) -> None:
+    run = RunReader(aws, RUN).read()
+    assert run.training is not None
+    assert [row["train_loss"] for row in run.training.epochs] == [0.9, 0.3]
+
+
+def test_finished_jobs_are_not_asked_for_again(aws: Any) -> None:
+    reader = RunReader(aws, RUN)
+    reader.read()
+    asked = aws.client("sagemaker").asked.copy()
+    reader.read()
+    assert aws.client("sagemaker").asked == asked
+
+
+def test_a_final_training_s_name_finds_its_run(aws: Any) -> None:
+    assert RunReader(aws, f"{RUN}-final").read().name == RUN
+
+
+def test_a_training_by_hand_is_a_run(aws: Any) -> None:
+    run = RunReader(aws, "classifier-hand").read()
+    assert run.tuning is None
+    assert run.training is not None
+
+
+def test_an_unknown_run_is_named(aws: Any) -> None:
+    with pytest.raises(NoSuchRun, match="classifier-nothing"):
+        RunReader(aws, "classifier-nothing")
+
+
+def test_the_newest_run_is_neither_a_trial_nor_a_final_training(aws: Any) -> None:
+    def job(name: str, age: int) -> dict[str, Any]:
+        return {"TrainingJobName": name, "CreationTime": NOW - timedelta(seconds=age)}
+
+    sagemaker = aws.client("sagemaker")
+    with pytest.raises(NoSuchRun, match="Nothing has been run"):
+        latest_run(aws)
+    sagemaker.tunings = [{"HyperParameterTuningJobName": RUN, "CreationTime": NOW - timedelta(seconds=50)}]
+    sagemaker.trainings = [job(f"{RUN}-001-aabbccdd", 1), job(f"{RUN}-final", 2), job("my-classifier-x", 3)]
+    assert latest_run(aws) == RUN
+    sagemaker.trainings.append(job("classifier-digits-99", 10))
+    assert latest_run(aws) == "classifier-digits-99"
+
+
+def test_an_epoch_s_line_is_parsed_and_others_are_not() -> None:
+    assert parse_epoch("epoch=3 train_loss=0.5 valid_accuracy=9.7e-01") == {
+        "epoch": 3.0,
+        "train_loss": 0.5,
+        "valid_accuracy": 0.97,
+    }
+    assert parse_epoch("test_loss=0.1 test_accuracy=0.9") is None
+    assert parse_epoch("epoch=3") is None
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "champion_test_loss=0.02 champion_test_accuracy=0.99 (of the same pictures)",
+        "warning: epoch=3 train_loss=0.5 was not finite",
+        "best_epoch=3 train_loss=0.5",
+        "epoch=3 train_loss=0.5 and more words",
+        "the best is epoch=3 train_loss=0.5",
+        "epoch=3 train_loss=0.5, valid_loss=0.4",
+        "epoch=x train_loss=0.5",
+    ],
+)
+def test_no_other_line_is_taken_for_an_epoch_s(line: str) -> None:
+    assert parse_epoch(line) is None
+
+
+def test_the_line_that_a_training_prints_is_an_epoch_s() -> None:
+    line = "epoch=3 train_loss=0.500000 valid_loss=nan valid_accuracy=0.970000 (1.2 s, 834 images/s)\n"
+    found = parse_epoch(line)
+    assert found is not None
+    assert list(found) == ["epoch", "train_loss", "valid_loss", "valid_accuracy"]
+
+
+def test_the_test_accuracy_is_the_new_model_s_and_not_the_champion_s(aws: Any) -> None:
+    # SageMaker took the last number that its pattern found in the log, which was the champion's.
+    aws.client("sagemaker").accuracy = "0.871"
+    run = RunReader(aws, RUN).read()
+    assert run.training is not None
+    assert run.training.metrics["test_accuracy"] == 0.96
+    assert run.test_accuracy == 0.871
+
+
+def test_a_package_without_a_usable_accuracy_leaves_the_job_s(aws: Any) -> None:
+    for aws.client("sagemaker").accuracy in ("", "unknown"):
+        assert RunReader(aws, RUN).read().test_accuracy == 0.96
+
+
+@given(st.integers(0, 10**6), st.floats(allow_nan=True))
+def test_any_number_python_prints_is_read_back(epoch: int, loss: float) -> None:
+    parsed = parse_epoch(f"epoch={epoch} train_loss={loss}")
+    assert parsed is not None
+    assert parsed["epoch"] == epoch
+    assert parsed["train_loss"] == loss or math.isnan(loss)
+
+
+@given(st.text(max_size=80))
+def test_no_line_breaks_the_parser(line: str) -> None:
+    parse_epoch(line)
+
+
+class WithoutAnInstance(SageMaker):
+    """A last training that AWS had no instance for, and what followed on it."""
+
+    def __init__(self, *following: str) -> None:
+        super().__init__()
+        self.following = following
+
+    def describe_training_job(self, TrainingJobName: str) -> dict[str, Any]:
+        job = {
+            "TrainingJobStatus": "Failed",
+            "CreationTime": NOW,
+            "TrainingEndTime": NOW,
+            "FailureReason": "CapacityError: Unable to provision requested ML compute capacity.",
+            "Environment": {"OTHER_INSTANCE_TYPES": "ml.m5.2xlarge"},
+        }
+        running = {"TrainingJobStatus": "InProgress", "CreationTime": NOW}
+        known = {f"{RUN}-final": job, **dict.fromkeys(self.following, running)}
+        return self._found("training", TrainingJobName, known)
+
+
+def test_a_training_without_an_instance_has_not_failed_while_another_type_is_left(target: Any) -> None:
+    run = RunReader(_of(target, WithoutAnInstance()), RUN).read()
+    assert run.training is not None
+    assert (run.training.name, run.outcome) == (f"{RUN}-final", "running")
+
+
+def _of(target: Any, sagemaker: SageMaker) -> Any:
+    return target(sagemaker=sagemaker, logs=Logs(), cloudformation=Stacks(), ssm=Parameters())
+
+
+def test_the_job_on_the_next_type_is_the_runs_training_then(target: Any) -> None:
+    sagemaker = WithoutAnInstance()
+    following = RunReader(_of(target, sagemaker), RUN)
+    following.read()
+    sagemaker.following = (f"{RUN}-final-type-2",)
+    training = following.read().training
+    assert training is not None
+    assert (training.name, training.status) == (f"{RUN}-final-type-2", "InProgress")
+    assert RunReader(_of(target, sagemaker), f"{RUN}-final-type-2").read().name == RUN

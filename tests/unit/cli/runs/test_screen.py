@@ -1,0 +1,119 @@
+"""One screen shows the whole run; a pipe gets every change once."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from rich.console import Console
+
+from cli.runs.pipeline_run import PipelineRun
+from cli.runs.screen import MAX_TRIALS, lines, screen, steps
+from tests.unit.cli.runs.pipeline_runs import (
+    BEFORE,
+    PACKAGE,
+    TRAINING,
+    TRIALS,
+    TUNING,
+    pipeline_run,
+    searching,
+)
+
+
+def drawn(run: PipelineRun) -> str:
+    console = Console(width=120, record=True, file=open("/dev/null", "w"))  # noqa: PTH123, SIM115
+    console.print(screen(run))
+    return console.export_text()
+
+
+def test_the_screen_s_test_accuracy_is_that_of_the_registry() -> None:
+    text = drawn(pipeline_run(package=replace(PACKAGE, test_accuracy=0.8712)))
+    assert "test accuracy 0.8712" in text
+
+
+def test_the_screen_shows_every_step_of_a_finished_run() -> None:
+    text = drawn(pipeline_run())
+    for words in [
+        "● tuning  ● training  ● package  ● promotion  ● endpoint",
+        "2 of 3 trials completed, 1 failed, 30 s",
+    ]:
+        assert words in text
+    for words in [
+        "★ 002-bb",
+        "0.9700",
+        "classifier-d-1-final",
+        "version 3",
+        "Approved",
+        "InService",
+        "0.9704",
+    ]:
+        assert words in text
+
+
+def test_the_step_under_way_is_marked() -> None:
+    assert steps(searching())[:2] == [("tuning", "now"), ("training", "next")]
+    assert dict(steps(pipeline_run(serving=BEFORE)))["promotion"] == "now"
+    failed = pipeline_run(training=replace(TRAINING, status="Failed", reason="no space"), package=None)
+    assert dict(steps(failed))["training"] == "failed"
+
+
+def test_the_final_metrics_stand_in_where_the_log_is_gone() -> None:
+    assert "0.9704" in drawn(pipeline_run(training=replace(TRAINING, epochs=()), package=None))
+
+
+def test_a_long_search_shows_the_best_and_what_runs() -> None:
+    many = tuple(replace(TRIALS[0], name=f"classifier-d-1-{number:03d}-xx") for number in range(100, 140))
+    run = pipeline_run(tuning=replace(TUNING, trials=(*TRIALS, *many)))
+    text = drawn(run)
+    assert "★ 002-bb" in text
+    assert f"... and {43 - MAX_TRIALS} more" in text
+
+
+def test_a_pipe_gets_each_change_once_and_in_order() -> None:
+    first = lines(None, searching())
+    assert first[0] == "tuning classifier-d-1: InProgress"
+    assert lines(searching(), searching()) == []
+    rest = lines(searching(), pipeline_run())
+    assert rest[0] == "tuning classifier-d-1: Completed, 2 of 3 trials completed, 1 failed"
+    assert "best: classifier-d-1-002-bb (batch_size 16, learning_rate 0.1)" in rest
+    assert "  epoch 2: train_loss=0.3000 valid_accuracy=0.9700" in rest
+    assert rest[-1] == "serving"
+
+
+def test_a_refused_model_s_reason_is_the_last_line() -> None:
+    run = pipeline_run(package=replace(PACKAGE, approval="Rejected", why="0.90 is below 0.97"))
+    assert lines(None, run)[-1] == "refused: 0.90 is below 0.97"
+
+
+def test_a_failed_trial_is_told_with_its_reason_and_where_its_log_is() -> None:
+    log = "log group /aws/sagemaker/TrainingJobs, streams classifier-d-1-003-cc/"
+    text = drawn(pipeline_run())
+    row = next(line for line in text.splitlines() if "003-cc" in line)
+    assert "AlgorithmError: the loss is nan" in row
+    assert log in text
+    told = next(line for line in lines(None, pipeline_run()) if "003-cc" in line)
+    assert "AlgorithmError: the loss is nan" in told
+    assert log in told
+
+
+def test_without_a_failure_no_reason_is_asked_for() -> None:
+    text = drawn(searching())
+    assert "1 of 3 trials completed, 1 running" in text
+    assert "why" not in text
+    assert lines(None, searching())[0] == "tuning classifier-d-1: InProgress"
+
+
+def test_failed_trials_are_among_those_a_long_search_shows() -> None:
+    many = tuple(replace(TRIALS[0], name=f"classifier-d-1-{number:03d}-xx") for number in range(100, 140))
+    assert "003-cc" in drawn(pipeline_run(tuning=replace(TUNING, trials=(*TRIALS, *many))))
+
+
+def test_an_epoch_that_lacks_a_number_leaves_its_place_empty() -> None:
+    rows = (
+        {"epoch": 1.0, "train_loss": 0.7, "valid_accuracy": 0.9},
+        {"epoch": 2.0, "valid_accuracy": 0.4321},
+    )
+    text = drawn(pipeline_run(training=replace(TRAINING, epochs=rows)))
+    first, second = (
+        next(line for line in text.splitlines() if each in line) for each in ("0.9000", "0.4321")
+    )
+    assert second.index("0.4321") == first.index("0.9000")
