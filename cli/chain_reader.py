@@ -13,13 +13,14 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from cli import champion, decisions
+from cli import champion
 from cli.chain import Chain, Package, Serving, Training, Trial, Tuning
 from cli.errors import CliError
 from cli.stacks import describe
 from cli.target import Target
 from cli.trials import LOG_GROUP, log_of
 from contract import capacity, names
+from contract.decisions import Reason
 
 _FINISHED = {"Completed", "Failed", "Stopped"}
 _TRIAL_NAME = re.compile(r"-\d{3}-[0-9a-f]{8}\Z")
@@ -200,14 +201,12 @@ class ChainReader:
         if package is None:
             return None
         metadata = package.get("CustomerMetadataProperties", {})
-        code, why = decisions.of_package(package.get("ApprovalDescription", ""))
         return Package(
             arn=self._package_arn,
             approval=package.get("ModelApprovalStatus", ""),
-            why=why,
+            reason=Reason.of_package(package.get("ApprovalDescription", "")),
             verdict=metadata.get("verdict", ""),
             created=package["CreationTime"],
-            code=code,
             test_accuracy=_number(metadata.get("test_accuracy", "")),
         )
 
@@ -231,17 +230,11 @@ class ChainReader:
         stack = describe(self._target, self._target.stack("serving")) or {}
         resolved = [p["ResolvedValue"] for p in stack.get("Parameters", []) if "ResolvedValue" in p]
         endpoint = self._ask("describe_endpoint", EndpointName=self._target.project) or {}
-        now = champion.read(self._target)
         return Serving(
             stack_status=stack.get("StackStatus", ""),
-            wanted=now.value,
+            champion=champion.read(self._target),
             actual=next(iter(resolved), ""),
             endpoint_status=endpoint.get("EndpointStatus", ""),
-            asleep=now.model if now.asleep else "",
-            waits=now.waits,
-            waits_for=now.waits_for,
-            tries=now.tries,
-            waits_why=now.why if now.waits else "",
         )
 
     def _clue(self, chain: Chain) -> str:

@@ -10,14 +10,15 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable
-from datetime import UTC
 from typing import Any
 
-from cli import champion, decisions, waiting
+from cli import champion
+from cli.champion import version_of
 from cli.errors import CdkFailed, CliError
 from cli.functions import call
 from cli.stacks import describe
 from cli.target import Target
+from contract.decisions import NONE, WENT_BACK, Decision, Reason, own_words, time_of
 
 WAIT_SECONDS = 5400  # a canary, its bake time and a large model's start
 DECISION_SECONDS = 300
@@ -67,7 +68,7 @@ def approve(target: Target, which: str, why: str, anyway: bool) -> str:
     """
     package, now = find(target, which), champion.read(target)
     arn, status = package["ModelPackageArn"], package["ModelApprovalStatus"]
-    version = arn.rpartition("/")[2]
+    version = version_of(arn)
     if status == "Rejected" and not anyway:
         raise NotPossible(
             f"Version {version} was rejected: {_why(package)}. To promote it all the same: "
@@ -90,7 +91,7 @@ def reject(target: Target, which: str, why: str) -> str:
     """
     package, now = find(target, which), champion.read(target)
     arn = package["ModelPackageArn"]
-    version = arn.rpartition("/")[2]
+    version = version_of(arn)
     if now.model == arn:
         raise NotPossible(
             f"Version {version} is the champion. To return to the one before: classifier rollback"
@@ -120,13 +121,12 @@ def await_decision(target: Target, arn: str) -> None:
         package = find(target, arn)
         if package["ModelApprovalStatus"] != "Approved":
             return
-        approved = package["LastModifiedTime"].astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-        if now.time > approved:  # of one second both may still come
-            version = arn.rpartition("/")[2]
+        if now.time > time_of(package["LastModifiedTime"]):  # of one second both may still come
+            version = version_of(arn)
             raise NotPossible(
-                f"Version {version} is approved, but somebody decided for version {now.version} after that: "
-                f"the newest decision counts. To promote version {version} now: classifier approve "
-                f"{version}{target.option}"
+                f"Version {version} is approved, but somebody decided for version {version_of(now.model)} "
+                f"after that: the newest decision counts. To promote version {version} now: classifier "
+                f"approve {version}{target.option}"
             )
         if time.monotonic() > deadline:
             raise NotPossible(
@@ -143,12 +143,12 @@ def must_serve(target: Target, arn: str) -> None:
         NotPossible: it was taken back, or another decision came after it.
     """
     now, package = champion.read(target), find(target, arn)
-    version = arn.rpartition("/")[2]
+    version = version_of(arn)
     if package["ModelApprovalStatus"] == "Rejected":
         raise NotPossible(f"Version {version} was taken back: {_why(package)}. {_standing(target, now)}")
-    if now.waits == arn:
-        raise NotPossible(f"Version {version} waits: {waiting.told(waiting.of(now), version)}")
-    if now.value != arn:
+    if now.waits is not None and now.waits.package == arn:
+        raise NotPossible(f"Version {version} waits: {champion.waiting_in_words(now)}")
+    if now.package != arn:
         raise NotPossible(f"Version {version} was overtaken by a newer decision. {_standing(target, now)}")
 
 
@@ -160,8 +160,9 @@ def must_be_awake(target: Target) -> None:
     """
     now = champion.read(target)
     if now.asleep:
-        why = now.went_back or "somebody put it to sleep again"
-        raise NotPossible(f"Version {now.version} did not wake up, and sleeps on: {why}")
+        taken_back = now.reason.outcome in WENT_BACK and now.reason.why
+        why = taken_back or "somebody put it to sleep again"
+        raise NotPossible(f"Version {version_of(now.model)} did not wake up, and sleeps on: {why}")
 
 
 def wait(target: Target, on_change: Callable[[str], None]) -> str:
@@ -180,7 +181,7 @@ def wait(target: Target, on_change: Callable[[str], None]) -> str:
             told = status
         outputs = {each["OutputKey"]: each["OutputValue"] for each in stack.get("Outputs", [])}
         settled = not status.endswith("_IN_PROGRESS")
-        if settled and (not stack or outputs.get("Champion") == now.value):
+        if settled and (not stack or outputs.get("Champion") == now.package):
             return _standing(target, now)
         if status == HELPLESS:
             _must_be_updatable(target)
@@ -189,8 +190,8 @@ def wait(target: Target, on_change: Callable[[str], None]) -> str:
         time.sleep(target.poll_seconds)
 
 
-def _standing(target: Target, now: champion.Champion) -> str:
-    if not now.model or now.asleep:
+def _standing(target: Target, now: Decision) -> str:
+    if now.package == NONE:
         pages = target.client("sagemaker").get_paginator("list_endpoints")
         found = pages.paginate(NameContains=target.project)
         if any(each["EndpointName"] == target.project for page in found for each in page["Endpoints"]):
@@ -200,8 +201,8 @@ def _standing(target: Target, now: champion.Champion) -> str:
                 f"aws sagemaker delete-endpoint --endpoint-name {target.project}"
             )
     if now.asleep:
-        return f"Version {now.version} sleeps: there is no endpoint, nothing is billed per hour."
-    return f"Version {now.version} serves." if now.model else "No model serves."
+        return f"Version {version_of(now.model)} sleeps: there is no endpoint, nothing is billed per hour."
+    return "No model serves." if now.model == NONE else f"Version {version_of(now.model)} serves."
 
 
 def _must_be_updatable(target: Target) -> None:
@@ -216,13 +217,12 @@ def _must_be_updatable(target: Target) -> None:
 
 def _write(target: Target, arn: str, status: str, why: str) -> None:
     target.client("sagemaker").update_model_package(
-        ModelPackageArn=arn, ModelApprovalStatus=status, ApprovalDescription=decisions.in_words(why)
+        ModelPackageArn=arn, ModelApprovalStatus=status, ApprovalDescription=own_words(why)
     )
 
 
 def _why(package: dict[str, Any]) -> str:
-    _, why = decisions.of_package(package.get("ApprovalDescription", ""))
-    return why or "no reason was given"
+    return Reason.of_package(package.get("ApprovalDescription", "")).in_words or "no reason was given"
 
 
 def _arn(target: Target, version: str) -> str:

@@ -18,9 +18,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from cli import champion, prices
-from cli.champion import NONE, Champion
 from cli.stacks import describe
 from cli.target import Target
+from contract.decisions import NONE, Decision
 
 HOUR = timedelta(hours=1)
 
@@ -67,9 +67,9 @@ def look(target: Target, began: datetime | None, month: datetime, now: datetime)
     Args:
         began: when the endpoint that is there now was made; None when there is none.
     """
-    known = [each for each in champion.history(target) if each.written is not None]
+    known = champion.history(target)
     fleet = deployed_fleet(target)
-    first = known[0].written if known else None
+    first = datetime.fromisoformat(known[0].written) if known else None
     if fleet is None or first is None:
         return None
     requests = _hourly(target, fleet, "Invocations", month, now)
@@ -83,7 +83,7 @@ def look(target: Target, began: datetime | None, month: datetime, now: datetime)
 
 
 def periods(
-    history: Sequence[Champion], events: Events, began: datetime | None, seen: datetime | None, now: datetime
+    history: Sequence[Decision], events: Events, began: datetime | None, seen: datetime | None, now: datetime
 ) -> list[Period]:
     """The times in which there was an endpoint.
 
@@ -108,15 +108,15 @@ def periods(
     return found if began is None else [*found, Period(began, now)]
 
 
-def _decided(history: Sequence[Champion], now: datetime) -> list[tuple[datetime, datetime, datetime]]:
+def _decided(history: Sequence[Decision], now: datetime) -> list[tuple[datetime, datetime, datetime]]:
     """From when to when a model was to serve, and when after that one was to serve again (or now)."""
     spans: list[tuple[datetime, datetime]] = []
     start: datetime | None = None
     for each in history:
-        if each.value != NONE and start is None:
-            start = each.written
-        elif each.value == NONE and start is not None and each.written is not None:
-            spans.append((start, each.written))
+        if each.package != NONE and start is None:
+            start = datetime.fromisoformat(each.written)
+        elif each.package == NONE and start is not None:
+            spans.append((start, datetime.fromisoformat(each.written)))
             start = None
     if start is not None:
         spans.append((start, now))

@@ -10,11 +10,12 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime
 
-from cli import champion, decisions
+from cli import champion
 from cli.chain import Chain
 from cli.chain_reader import ChainReader
 from cli.stacks import outputs
 from cli.target import Target
+from contract.decisions import own_words
 
 _RUNNING = ("InProgress", "Stopping")
 
@@ -69,6 +70,6 @@ def _stop_package(target: Target, chain: Chain, why: str) -> list[str]:
     target.client("sagemaker").update_model_package(
         ModelPackageArn=package.arn,
         ModelApprovalStatus="Rejected",
-        ApprovalDescription=decisions.in_words(f"stopped: {why}"),
+        ApprovalDescription=own_words(f"stopped: {why}"),
     )
     return [f"Version {package.version} waited for approval and is rejected."]

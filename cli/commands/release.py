@@ -64,7 +64,7 @@ def retry(target: Target, reason: str, no_wait: bool) -> None:
     say(f"{release.ask(target, 'retry', reason)['action']}.")
     if not no_wait:
         stands = release.wait(target, say)
-        release.must_serve(target, waits)
+        release.must_serve(target, waits.package if waits else "")
         say(stands)
 
 

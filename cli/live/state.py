@@ -11,6 +11,7 @@ from typing import Any
 from cli import champion
 from cli.check import wanted as settings
 from cli.target import Target
+from contract.decisions import NONE
 
 IMAGE_TARGET = "image_target"
 """The key in a model package's metadata for what its image was built for (lambda/register_model)."""
@@ -87,7 +88,9 @@ def read_running(target: Target) -> Running:
     """What is there now."""
     endpoint = read_endpoint(target)
     model = champion.read(target).model
-    return Running(endpoint, model, _image(target, model, endpoint) if model else None)
+    if model == NONE:
+        return Running(endpoint, "", None)
+    return Running(endpoint, model, _image(target, model, endpoint))
 
 
 def read_endpoint(target: Target) -> Endpoint | None:

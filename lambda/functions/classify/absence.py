@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 
+from contract.decisions import NONE
 from functions.classify.refusal import Refusal, asleep, no_model_yet, starting
 from functions.common import champion, logs
 from functions.common.clients import client
@@ -27,7 +28,7 @@ def why_absent(settings: ClassifySettings, *, wake: bool) -> Refusal:
         if wake:
             _wake(settings, decision.model)
         return asleep(waking=wake)
-    return no_model_yet() if decision.model == champion.NONE else starting()
+    return no_model_yet() if decision.model == NONE else starting()
 
 
 def _wake(settings: ClassifySettings, model: str) -> None:

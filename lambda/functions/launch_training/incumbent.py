@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from contract.decisions import NONE
 from functions.common import champion, launching, logs
 from functions.common.environment import LaunchSettings
 
@@ -15,7 +16,7 @@ def model_url(settings: LaunchSettings, sagemaker: Any, s3: Any, ssm: Any) -> st
     bucket only: what somebody registered from elsewhere is compared by what the registry knows of it.
     """
     arn = champion.current(ssm, settings.champion_parameter).model
-    if arn == champion.NONE:
+    if arn == NONE:
         return ""
     package = launching.describe(sagemaker.describe_model_package, ModelPackageName=arn) or {}
     containers = package.get("InferenceSpecification", {}).get("Containers", [])

@@ -12,9 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from contract.decisions import NONE, Decision, Outcome, Reason
 from functions.common import champion, launching, logs
-from functions.common.champion import NONE, Decision
-from functions.common.decisions import Code, Reason, package_text
 from functions.common.environment import PromoteSettings
 from functions.common.errors import InvalidPayload, UserError, listed
 from functions.common.recipe_keys import shown
@@ -22,7 +21,7 @@ from functions.common.recipe_keys import shown
 APPROVED, REJECTED = "Approved", "Rejected"
 SLEEP, RETRY = "sleep", "retry"
 _KEYS = ("action", "why", "model", "code")
-_SLEEP_CODES = (Code.ASKED_TO_SLEEP, Code.IDLE, Code.SCHEDULED)
+_SLEEP_CODES = (Outcome.ASKED_TO_SLEEP, Outcome.IDLE, Outcome.SCHEDULED)
 
 
 class NoModel(UserError):
@@ -96,14 +95,14 @@ def parse(payload: object) -> Request | None:
     return Request(str(action), reason, payload.get("model", ""))
 
 
-def _code(action: str, given: str | None) -> Code:
+def _code(action: str, given: str | None) -> Outcome:
     if given is None:
         return _CODES[action]
     if action != SLEEP or given not in _SLEEP_CODES:
         raise InvalidPayload(
             f"code = {shown(given)}; allowed are, with the action {SLEEP} only: {listed(_SLEEP_CODES)}"
         )
-    return Code(given)
+    return Outcome(given)
 
 
 def decide(request: Request, settings: PromoteSettings, clients: Clients) -> str:
@@ -121,7 +120,7 @@ def decide(request: Request, settings: PromoteSettings, clients: Clients) -> str
     logs.info(
         "asked",
         action=request.action,
-        code=request.reason.code,
+        code=request.reason.outcome,
         why=request.reason.why,
         did=did,
         champion=now.model,
@@ -132,7 +131,7 @@ def decide(request: Request, settings: PromoteSettings, clients: Clients) -> str
 def leave_rejected(now: Decision, time: str, settings: PromoteSettings, clients: Clients) -> str:
     """Leave a champion that was rejected while it served: the one before it, or none, takes its place."""
     before = predecessor(now, settings, clients) or NONE
-    reason = Reason(Code.REJECTED, "the champion was rejected")
+    reason = Reason(Outcome.REJECTED, "the champion was rejected")
     _replace(now, before, max(time, now.time), reason, settings, clients)
     return f"the champion was rejected; back to {before}"
 
@@ -231,7 +230,7 @@ def _roll_back(now: Decision, reason: Reason, settings: PromoteSettings, clients
     clients.sagemaker.update_model_package(
         ModelPackageArn=now.model,
         ModelApprovalStatus=REJECTED,
-        ApprovalDescription=package_text(Reason(reason.code, f"taken back to {before}: {reason.why}")),
+        ApprovalDescription=Reason(reason.outcome, reason.why, back_to=before).text(),
     )
     return f"back from {now.model} to {before}"
 
@@ -253,8 +252,8 @@ def _replace(
 
 _DO = {SLEEP: _sleep, "wake": _wake, "rollback": _roll_back, RETRY: _retry}
 _CODES = {
-    SLEEP: Code.ASKED_TO_SLEEP,
-    "wake": Code.WOKEN,
-    "rollback": Code.ROLLED_BACK,
-    RETRY: Code.RETRIED,
+    SLEEP: Outcome.ASKED_TO_SLEEP,
+    "wake": Outcome.WOKEN,
+    "rollback": Outcome.ROLLED_BACK,
+    RETRY: Outcome.RETRIED,
 }

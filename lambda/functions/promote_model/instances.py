@@ -12,8 +12,8 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from contract.decisions import texts_of
 from functions.common import launching, logs
-from functions.common.decisions import texts_of
 from functions.common.environment import PromoteSettings
 from functions.common.events import Event
 from functions.promote_model.actions import Clients

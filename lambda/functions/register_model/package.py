@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from hashlib import sha256
 from typing import Any
 
+from contract.decisions import NONE
 from functions.common import champion as decisions
 from functions.common import launching
 from functions.common.environment import RegisterSettings
@@ -42,7 +43,7 @@ def find(sagemaker: Any, group: str, job: Mapping[str, Any]) -> dict[str, Any] |
 def champion(sagemaker: Any, ssm: Any, s3: Any, settings: RegisterSettings) -> Champion | None:
     """The model that serves or sleeps now, or None when there is none."""
     arn = decisions.current(ssm, settings.champion_parameter).model
-    if arn == decisions.NONE:
+    if arn == NONE:
         return None
     # Deleted from the registry it may still be serving.
     package = launching.describe(sagemaker.describe_model_package, ModelPackageName=arn) or {}

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from contract import capacity
+from contract.decisions import Outcome, Reason
 from functions.common import launching, logs, notify, runs
-from functions.common.decisions import Code, Reason, package_text
 from functions.common.environment import RegisterSettings
 from functions.common.errors import RunRecordMissing
 from functions.common.events import Event
@@ -139,7 +139,7 @@ def _tell_not_approved(
         clients.sagemaker.update_model_package(
             ModelPackageArn=arn,
             ModelApprovalStatus=status,
-            ApprovalDescription=package_text(Reason(Code.GATE, reason)),
+            ApprovalDescription=Reason(Outcome.GATE, reason).text(),
         )
         subject, what = "a model did not pass the quality gate", "To let it serve all the same:"
     else:

@@ -6,8 +6,12 @@ from dataclasses import replace
 
 import pytest
 
-from cli.chain import Chain
+from cli.chain import Chain, Serving
+from contract.decisions import Decision, Outcome, Reason
+from contract.waiting import Cause, Waiting
 from tests.unit.cli.chains import BEFORE, GROUP, PACKAGE, SERVING, TRAINING, TUNING, at, chain, searching
+
+REJECTED = replace(PACKAGE, approval="Rejected")
 
 
 @pytest.mark.parametrize(
@@ -34,28 +38,28 @@ from tests.unit.cli.chains import BEFORE, GROUP, PACKAGE, SERVING, TRAINING, TUN
             "serving",
             "",
         ),
-        (chain(package=replace(PACKAGE, approval="Rejected", why="0.90 < 0.97")), "refused", "0.90 < 0.97"),
         (
-            chain(
-                package=replace(
-                    PACKAGE, approval="Rejected", why="the alarm rang", code="went-back:failed-update"
-                )
-            ),
+            chain(package=replace(REJECTED, reason=Reason(Outcome.GATE, "0.90 < 0.97"))),
+            "refused",
+            "0.90 < 0.97",
+        ),
+        (
+            chain(package=replace(REJECTED, reason=Reason(Outcome.FAILED_UPDATE, "the alarm rang"))),
             "failed",
             "version 3 failed: the alarm rang",
         ),
         (
-            chain(package=replace(PACKAGE, approval="Rejected", why="complaints", code="rolled-back")),
+            chain(package=replace(REJECTED, reason=Reason(Outcome.ROLLED_BACK, "complaints"))),
             "superseded",
             "complaints",
         ),
         (
-            chain(package=replace(PACKAGE, approval="Rejected", why="no rollback plan yet")),
+            chain(package=replace(REJECTED, reason=Reason.of_package("no rollback plan yet"))),
             "refused",
             "no rollback plan yet",
         ),
         (
-            chain(package=replace(PACKAGE, approval="Rejected", why="taken back to the drawing board")),
+            chain(package=replace(REJECTED, reason=Reason.of_package("taken back to the drawing board"))),
             "refused",
             "drawing board",
         ),
@@ -65,7 +69,7 @@ from tests.unit.cli.chains import BEFORE, GROUP, PACKAGE, SERVING, TRAINING, TUN
             f"--model-package-arn {GROUP}/3 --model-approval-status Approved",
         ),
         (
-            chain(serving=replace(SERVING, wanted=f"{GROUP}/10", actual=f"{GROUP}/10")),
+            chain(serving=replace(SERVING, champion=Decision(9, f"{GROUP}/10", ""), actual=f"{GROUP}/10")),
             "superseded",
             "version 10",
         ),
@@ -104,10 +108,15 @@ def test_a_training_by_hand_has_no_tuning_to_wait_for() -> None:
     assert chain(tuning=None).outcome == "serving"
 
 
+def waiting(package: str, tries: int = 1) -> Serving:
+    """Version 2 serves, and this package waits."""
+    reason, waits = Reason(Outcome.WAITS, "the limit is 0"), Waiting(package, Cause.QUOTA, tries)
+    return replace(BEFORE, champion=replace(BEFORE.champion, reason=reason, waiting=waits))
+
+
 @pytest.mark.parametrize("tries", [1, 10])
 def test_an_approved_model_that_waits_is_told_with_its_cause_and_how_it_goes_on(tries: int) -> None:
-    waits = replace(BEFORE, waits=PACKAGE.arn, waits_for="quota", tries=tries, waits_why="the limit is 0")
-    run = chain(serving=waits)
+    run = chain(serving=waiting(PACKAGE.arn, tries))
     assert (run.outcome, run.ended) == ("waiting", True)
     assert all(
         word in run.reason for word in ("version 3", "quota", "the limit is 0", "twice", "classifier retry")
@@ -116,5 +125,5 @@ def test_an_approved_model_that_waits_is_told_with_its_cause_and_how_it_goes_on(
 
 
 def test_a_model_that_waits_is_not_the_run_of_another() -> None:
-    run = chain(serving=replace(BEFORE, waits=f"{PACKAGE.arn}0", waits_for="quota"))
+    run = chain(serving=waiting(f"{PACKAGE.arn}0"))
     assert run.outcome != "waiting"

@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 from cli import cost, serving_hours
-from cli.champion import Champion
 from cli.cost import Cost, Job, Watching
 from cli.serving_hours import Events, Fleet, Period, Served, periods
 from cli.target import Target
+from contract.decisions import Decision, time_of
 from tests.unit.cli.conftest import client_error
 
 GROUP = "arn:aws:sagemaker:us-east-1:000000000000:model-package/classifier"
@@ -26,10 +26,10 @@ def at(day: int, hour: int = 0, minute: int = 0) -> datetime:
     return datetime(2026, 11, day, hour, minute, tzinfo=UTC)
 
 
-def decided(*spans: tuple[str, datetime]) -> list[Champion]:
+def decided(*spans: tuple[str, datetime]) -> list[Decision]:
     """A history: what was to serve (a version, or none) from when on."""
     return [
-        Champion("none" if value == "none" else f"{GROUP}/{value}", "", written=written)
+        Decision(0, "none" if value == "none" else f"{GROUP}/{value}", "", written=time_of(written))
         for value, written in spans
     ]
 

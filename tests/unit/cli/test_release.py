@@ -15,13 +15,21 @@ from click.testing import CliRunner
 
 from cli import champion, cost, release, stopping
 from cli.__main__ import cli
+from cli.chain import Serving
 from cli.errors import LaunchRefused, NotConfirmed
 from cli.serving_hours import Fleet
 from cli.target import Target
-from tests.unit.cli.chains import DONE, SERVING, chain
+from contract.decisions import NONE, Decision
+from tests.unit.cli.chains import DONE, chain
 from tests.unit.cli.conftest import client_error
 
 GROUP = "arn:aws:sagemaker:us-east-1:000000000000:model-package/classifier"
+
+
+def version(number: int, value: str, description: str) -> dict[str, Any]:
+    """A version of the champion parameter."""
+    written = datetime(2026, 11, 20, 13, number, tzinfo=UTC)
+    return {"Version": number, "Value": value, "Description": description, "LastModifiedDate": written}
 
 
 class Aws:
@@ -32,7 +40,7 @@ class Aws:
         self.written: list[tuple[str, str]] = []
         self.asked: list[dict[str, Any]] = []
         self.answer: dict[str, Any] = {"statusCode": 200, "action": "done"}
-        self.history = [{"Version": 7, "Value": f"{GROUP}/3", "Description": "2026-11-20T12:00:00Z approved"}]
+        self.history = [version(7, f"{GROUP}/3", "2026-11-20T12:00:00Z approved")]
         self.endpoints = ["classifier-other"]
         self.status, self.serving = "UPDATE_COMPLETE", f"{GROUP}/3"
         names = ("ResourceNotFoundException", "ParameterNotFound")
@@ -171,7 +179,7 @@ def test_waiting_ends_when_the_stack_shows_what_was_decided(aws: Aws, where: Tar
     said: list[str] = []
     assert release.wait(where, said.append) == "Version 3 serves."
     description = f"2026-11-20T13:00:00Z asleep {GROUP}/3 since 2026-11-20T12:00:00Z idle"
-    aws.history = [{"Version": 8, "Value": "none", "Description": description}, *aws.history]
+    aws.history = [version(8, "none", description), *aws.history]
     aws.serving = "none"
     assert "Version 3 sleeps" in release.wait(where, said.append)
     assert champion.read(where).asleep
@@ -204,12 +212,12 @@ def test_a_run_whose_model_serves_is_left_serving(where: Target, monkeypatch: py
 
 
 def test_a_run_whose_model_sleeps_is_no_failure() -> None:
-    asleep = SERVING.__class__("UPDATE_COMPLETE", "none", "none", "", f"{GROUP}/3")
+    asleep = Serving("UPDATE_COMPLETE", Decision(8, NONE, "", asleep=f"{GROUP}/3"), NONE, "")
     assert chain(serving=asleep).outcome == "asleep"
 
 
 def test_an_approval_that_another_decision_overtook_says_which(aws: Aws, where: Target) -> None:
-    later = {"Version": 8, "Value": f"{GROUP}/4", "Description": "2026-11-20T12:00:31Z approved"}
+    later = version(8, f"{GROUP}/4", "2026-11-20T12:00:31Z approved")
     aws.history.append(later)
     with pytest.raises(release.NotPossible, match=r"for version 4 after that.* classifier approve 1$"):
         release.await_decision(where, f"{GROUP}/1")
@@ -218,7 +226,7 @@ def test_an_approval_that_another_decision_overtook_says_which(aws: Aws, where: 
 def test_an_approval_of_the_same_second_as_another_is_waited_for(
     aws: Aws, where: Target, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    same = {"Version": 8, "Value": f"{GROUP}/4", "Description": "2026-11-20T12:00:30Z approved"}
+    same = version(8, f"{GROUP}/4", "2026-11-20T12:00:30Z approved")
     aws.history.append(same)
     monkeypatch.setattr(
         time, "sleep", lambda _: aws.history.append({**same, "Version": 9, "Value": f"{GROUP}/1"})
@@ -226,11 +234,11 @@ def test_an_approval_of_the_same_second_as_another_is_waited_for(
     release.await_decision(where, f"{GROUP}/1")
 
 
-SLEPT = {
-    "Version": 8,
-    "Value": "none",
-    "Description": f"2026-11-20T13:00:00Z asleep {GROUP}/3 since 2026-11-20T12:00:00Z went back: no instance",
-}
+SLEPT = version(
+    8,
+    "none",
+    f"2026-11-20T13:00:00Z asleep {GROUP}/3 since 2026-11-20T12:00:00Z went back: no instance",
+)
 
 
 def test_an_endpoint_that_is_left_while_the_model_sleeps_is_told_of_with_how_to_remove_it(
