@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 
 from cli.champion import version_of, waiting_in_words
 from cli.trials import counted, log_of
+from contract import names
 from contract.decisions import Decision, Outcome, Reason
 
 STEP_PATIENCE = timedelta(minutes=5)  # asynchronous Lambda retries alone take three
@@ -214,7 +215,7 @@ class Chain:
             return "running", ""
         clue = f" It last said: {self.clue}." if self.clue else ""
         return "failed", (
-            f"{self.project}-{function} has not brought {what} within "
+            f"{names.function(self.project, function)} has not brought {what} within "
             f"{int(STEP_PATIENCE.total_seconds() / 60)} minutes.{clue} Look at the log group "
             f"/aws/lambda/{self.project}-{function} and the queue {self.project}-dead-letters."
         )

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from cli.target import Target
-from contract.decisions import NONE, Decision
+from contract.decisions import Decision
+from contract.names import NO_CHAMPION, champion_parameter
 from contract.waiting import MENDED_BY, MOST_TRIES
-
-NO_CHAMPION = Decision(0, NONE, "")
 
 
 def read(target: Target) -> Decision:
     """The champion now; none when the parameter is not there."""
     known = history(target)
-    return known[-1] if known else NO_CHAMPION
+    return known[-1] if known else Decision(0, NO_CHAMPION, "")
 
 
 def history(target: Target) -> list[Decision]:
@@ -21,7 +20,7 @@ def history(target: Target) -> list[Decision]:
     """
     ssm = target.client("ssm")
     try:
-        pages = ssm.get_paginator("get_parameter_history").paginate(Name=f"/{target.project}/champion")
+        pages = ssm.get_paginator("get_parameter_history").paginate(Name=champion_parameter(target.project))
         decisions = [Decision.of_version(each) for page in pages for each in page["Parameters"]]
     except ssm.exceptions.ParameterNotFound:
         return []

@@ -18,7 +18,8 @@ from cli.errors import CdkFailed, CliError
 from cli.functions import call
 from cli.stacks import describe
 from cli.target import Target
-from contract.decisions import NONE, WENT_BACK, Decision, Reason, own_words, time_of
+from contract.decisions import WENT_BACK, Decision, Reason, own_words, time_of
+from contract.names import NO_CHAMPION
 
 WAIT_SECONDS = 5400  # a canary, its bake time and a large model's start
 DECISION_SECONDS = 300
@@ -191,7 +192,7 @@ def wait(target: Target, on_change: Callable[[str], None]) -> str:
 
 
 def _standing(target: Target, now: Decision) -> str:
-    if now.package == NONE:
+    if now.package == NO_CHAMPION:
         pages = target.client("sagemaker").get_paginator("list_endpoints")
         found = pages.paginate(NameContains=target.project)
         if any(each["EndpointName"] == target.project for page in found for each in page["Endpoints"]):
@@ -202,7 +203,7 @@ def _standing(target: Target, now: Decision) -> str:
             )
     if now.asleep:
         return f"Version {version_of(now.model)} sleeps: there is no endpoint, nothing is billed per hour."
-    return "No model serves." if now.model == NONE else f"Version {version_of(now.model)} serves."
+    return "No model serves." if now.model == NO_CHAMPION else f"Version {version_of(now.model)} serves."
 
 
 def _must_be_updatable(target: Target) -> None:

@@ -20,7 +20,8 @@ from typing import Any
 from cli import champion, prices
 from cli.stacks import describe
 from cli.target import Target
-from contract.decisions import NONE, Decision
+from contract.decisions import Decision
+from contract.names import NO_CHAMPION
 
 HOUR = timedelta(hours=1)
 
@@ -113,9 +114,9 @@ def _decided(history: Sequence[Decision], now: datetime) -> list[tuple[datetime,
     spans: list[tuple[datetime, datetime]] = []
     start: datetime | None = None
     for each in history:
-        if each.package != NONE and start is None:
+        if each.package != NO_CHAMPION and start is None:
             start = datetime.fromisoformat(each.written)
-        elif each.package == NONE and start is not None:
+        elif each.package == NO_CHAMPION and start is not None:
             spans.append((start, datetime.fromisoformat(each.written)))
             start = None
     if start is not None:

@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
+from contract.names import NO_CHAMPION
 from contract.waiting import Cause, Waiting
 
 MAX_LENGTH = 1024
@@ -23,8 +24,6 @@ MAX_LENGTH = 1024
 Sources: https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_PutParameter.html and
 https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_UpdateModelPackage.html
 """
-NONE = "none"
-"""The champion parameter's value where no model serves."""
 _TIME = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ"
 
 
@@ -167,7 +166,7 @@ class Decision:
             version,
             package,
             time,
-            document.get("asleep", "") if package == NONE else "",
+            document.get("asleep", "") if package == NO_CHAMPION else "",
             since or time,
             Reason._of(document),
             _waiting(document),
@@ -248,7 +247,7 @@ def _of_old_version(text: str, by_hand: Decision) -> Decision:
         by_hand.version,
         by_hand.package,
         found["time"],
-        sleeper if by_hand.package == NONE else "",
+        sleeper if by_hand.package == NO_CHAMPION else "",
         found["since"] or found["time"],
         Reason(_old_outcome(why, bool(sleeper)), why.removeprefix("went back: ")),
         written=by_hand.written,

@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 import time
 
-from contract.decisions import NONE
+from contract.environment import ClassifyEnvironment
+from contract.names import NO_CHAMPION
 from functions.classify.refusal import Refusal, asleep, no_model_yet, starting
 from functions.common import champion, logs
 from functions.common.clients import client
-from functions.common.environment import ClassifySettings
 
 WAKE_PAUSE = 15.0
 """Seconds between two calls for the same sleeper: the first is enough, and clients repeat their requests."""
@@ -17,7 +17,7 @@ WAKE_PAUSE = 15.0
 _woken: float | None = None
 
 
-def why_absent(settings: ClassifySettings, *, wake: bool) -> Refusal:
+def why_absent(settings: ClassifyEnvironment, *, wake: bool) -> Refusal:
     """The refusal for a request that finds no endpoint.
 
     Args:
@@ -28,10 +28,10 @@ def why_absent(settings: ClassifySettings, *, wake: bool) -> Refusal:
         if wake:
             _wake(settings, decision.model)
         return asleep(waking=wake)
-    return no_model_yet() if decision.model == NONE else starting()
+    return no_model_yet() if decision.model == NO_CHAMPION else starting()
 
 
-def _wake(settings: ClassifySettings, model: str) -> None:
+def _wake(settings: ClassifyEnvironment, model: str) -> None:
     """Ask promote-model to wake it; it does nothing when it is awake or waking already."""
     global _woken
     if _woken is not None and time.monotonic() - _woken < WAKE_PAUSE:

@@ -12,9 +12,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from contract.decisions import NONE, Decision, Outcome, Reason
+from contract.decisions import Decision, Outcome, Reason
+from contract.environment import PromoteEnvironment
+from contract.names import NO_CHAMPION
 from functions.common import champion, launching, logs
-from functions.common.environment import PromoteSettings
 from functions.common.errors import InvalidPayload, UserError, listed
 from functions.common.recipe_keys import shown
 
@@ -105,7 +106,7 @@ def _code(action: str, given: str | None) -> Outcome:
     return Outcome(given)
 
 
-def decide(request: Request, settings: PromoteSettings, clients: Clients) -> str:
+def decide(request: Request, settings: PromoteEnvironment, clients: Clients) -> str:
     """Write the decision that a request asks for, unless it holds already; what was decided, in words.
 
     Raises:
@@ -114,7 +115,7 @@ def decide(request: Request, settings: PromoteSettings, clients: Clients) -> str
     now = champion.settle(clients.ssm, settings.champion_parameter)
     if request.model and request.model != now.model:
         raise OtherChampion(f"{request.model} is not the champion any more; {now.model} is")
-    if now.model == NONE and request.action != RETRY:
+    if now.model == NO_CHAMPION and request.action != RETRY:
         raise NoModel("there is no model yet; tune or train one, and approve it")
     did = _DO[request.action](now, request.reason, settings, clients)
     logs.info(
@@ -128,18 +129,18 @@ def decide(request: Request, settings: PromoteSettings, clients: Clients) -> str
     return did
 
 
-def leave_rejected(now: Decision, time: str, settings: PromoteSettings, clients: Clients) -> str:
+def leave_rejected(now: Decision, time: str, settings: PromoteEnvironment, clients: Clients) -> str:
     """Leave a champion that was rejected while it served: the one before it, or none, takes its place."""
-    before = predecessor(now, settings, clients) or NONE
+    before = predecessor(now, settings, clients) or NO_CHAMPION
     reason = Reason(Outcome.REJECTED, "the champion was rejected")
     _replace(now, before, max(time, now.time), reason, settings, clients)
     return f"the champion was rejected; back to {before}"
 
 
-def predecessor(now: Decision, settings: PromoteSettings, clients: Clients) -> str | None:
+def predecessor(now: Decision, settings: PromoteEnvironment, clients: Clients) -> str | None:
     """The last champion before this one that the registry still has as Approved."""
     for each in reversed(champion.history(clients.ssm, settings.champion_parameter)):
-        if each.model in (NONE, now.model):
+        if each.model in (NO_CHAMPION, now.model):
             continue
         found = package(each.model, settings, clients)
         if found is not None and found["ModelApprovalStatus"] == APPROVED:
@@ -147,7 +148,7 @@ def predecessor(now: Decision, settings: PromoteSettings, clients: Clients) -> s
     return None
 
 
-def package(arn: str, settings: PromoteSettings, clients: Clients) -> Mapping[str, Any] | None:
+def package(arn: str, settings: PromoteEnvironment, clients: Clients) -> Mapping[str, Any] | None:
     """The registry's description of a package, or None when this project has none of that ARN.
 
     Of others it is not even asked: this function may not look at them, and a person may have put any ARN into
@@ -158,17 +159,24 @@ def package(arn: str, settings: PromoteSettings, clients: Clients) -> Mapping[st
     return launching.describe(clients.sagemaker.describe_model_package, ModelPackageName=arn)
 
 
-def _sleep(now: Decision, reason: Reason, settings: PromoteSettings, clients: Clients) -> str:
+def _sleep(now: Decision, reason: Reason, settings: PromoteEnvironment, clients: Clients) -> str:
     if now.asleep:
         return "it sleeps already"
     parameter, time = settings.champion_parameter, max(champion.now(), now.time)
     champion.decide(
-        clients.ssm, parameter, NONE, time, reason, asleep=now.model, since=now.since, waiting=now.waits
+        clients.ssm,
+        parameter,
+        NO_CHAMPION,
+        time,
+        reason,
+        asleep=now.model,
+        since=now.since,
+        waiting=now.waits,
     )
     return f"{now.model} goes to sleep"
 
 
-def _wake(now: Decision, reason: Reason, settings: PromoteSettings, clients: Clients) -> str:
+def _wake(now: Decision, reason: Reason, settings: PromoteEnvironment, clients: Clients) -> str:
     if not now.asleep:
         return "it is awake already"
     found = package(now.model, settings, clients)
@@ -182,7 +190,7 @@ def _wake(now: Decision, reason: Reason, settings: PromoteSettings, clients: Cli
     return f"{now.model} wakes up"
 
 
-def _retry(now: Decision, reason: Reason, settings: PromoteSettings, clients: Clients) -> str:
+def _retry(now: Decision, reason: Reason, settings: PromoteEnvironment, clients: Clients) -> str:
     waits = now.waits
     if waits is None:
         raise NothingWaits("no model waits to be tried again; classifier status tells how things stand")
@@ -194,13 +202,13 @@ def _retry(now: Decision, reason: Reason, settings: PromoteSettings, clients: Cl
     return f"{waits.package} is tried again"
 
 
-def still_approved(arn: str, settings: PromoteSettings, clients: Clients) -> bool:
+def still_approved(arn: str, settings: PromoteEnvironment, clients: Clients) -> bool:
     """Whether the registry has a package of this project as Approved."""
     found = package(arn, settings, clients)
     return found is not None and found["ModelApprovalStatus"] == APPROVED
 
 
-def try_again(now: Decision, reason: Reason, settings: PromoteSettings, clients: Clients) -> Decision:
+def try_again(now: Decision, reason: Reason, settings: PromoteEnvironment, clients: Clients) -> Decision:
     """Make the model that waits the champion again; the decision that counts then.
 
     It takes the time of the decision that failed: whatever was decided since stays newer.
@@ -218,7 +226,7 @@ def try_again(now: Decision, reason: Reason, settings: PromoteSettings, clients:
     )
 
 
-def _roll_back(now: Decision, reason: Reason, settings: PromoteSettings, clients: Clients) -> str:
+def _roll_back(now: Decision, reason: Reason, settings: PromoteEnvironment, clients: Clients) -> str:
     before = predecessor(now, settings, clients)
     if before is None:
         raise NoPredecessor(
@@ -236,14 +244,14 @@ def _roll_back(now: Decision, reason: Reason, settings: PromoteSettings, clients
 
 
 def _replace(
-    now: Decision, before: str, time: str, reason: Reason, settings: PromoteSettings, clients: Clients
+    now: Decision, before: str, time: str, reason: Reason, settings: PromoteEnvironment, clients: Clients
 ) -> None:
     """Another model in the champion's place, asleep when the champion sleeps."""
-    sleeps = now.asleep and before != NONE
+    sleeps = now.asleep and before != NO_CHAMPION
     champion.decide(
         clients.ssm,
         settings.champion_parameter,
-        NONE if sleeps else before,
+        NO_CHAMPION if sleeps else before,
         time,
         reason,
         asleep=before if sleeps else "",

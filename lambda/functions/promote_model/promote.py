@@ -12,17 +12,18 @@ from __future__ import annotations
 
 from typing import Any
 
-from contract.decisions import NONE, Decision, Outcome, Reason
+from contract.decisions import Decision, Outcome, Reason
+from contract.environment import PromoteEnvironment
+from contract.names import NO_CHAMPION
 from contract.waiting import Cause
 from functions.common import champion, logs, notify
-from functions.common.environment import PromoteSettings
 from functions.common.events import ENDPOINT, MODEL_PACKAGE, STACK_STATUS, Event
 from functions.promote_model import actions, causes, instances, stack, take_back, waiting
 from functions.promote_model.actions import APPROVED, REJECTED, Clients
 from functions.promote_model.stack import Stack
 
 
-def promote(event: Event | None, settings: PromoteSettings, clients: Clients) -> dict[str, Any]:
+def promote(event: Event | None, settings: PromoteEnvironment, clients: Clients) -> dict[str, Any]:
     """Take the newest approval into account, then reconcile. Returns what was done and what now holds."""
     if event is not None and event.kind == MODEL_PACKAGE:
         verdict = _consider(event, settings, clients)
@@ -33,7 +34,7 @@ def promote(event: Event | None, settings: PromoteSettings, clients: Clients) ->
     return reconcile(event, settings, clients)
 
 
-def reconcile(event: Event | None, settings: PromoteSettings, clients: Clients) -> dict[str, Any]:
+def reconcile(event: Event | None, settings: PromoteEnvironment, clients: Clients) -> dict[str, Any]:
     """Take the one step that brings champion and Serving stack together."""
     decision = champion.settle(clients.ssm, settings.champion_parameter)
     serving = stack.describe(clients.cloudformation, settings.serving_stack)
@@ -51,7 +52,7 @@ def reconcile(event: Event | None, settings: PromoteSettings, clients: Clients) 
     }
 
 
-def _consider(event: Event, settings: PromoteSettings, clients: Clients) -> str:
+def _consider(event: Event, settings: PromoteEnvironment, clients: Clients) -> str:
     """Make the event's package the champion if this is its approval, it still holds, and none is newer.
 
     A champion that was rejected since, in the console for example, gives way to the one before it. An
@@ -91,7 +92,7 @@ def _reconcile(
     event: Event | None,
     decision: Decision,
     serving: Stack | None,
-    settings: PromoteSettings,
+    settings: PromoteEnvironment,
     clients: Clients,
 ) -> str:
     """The one step between what is served and what should be, in words."""
@@ -104,7 +105,7 @@ def _reconcile(
         return "nothing: champion and endpoint agree"
     if not serving.updatable:
         return _stuck(event, serving, settings)
-    if decision.package != NONE:
+    if decision.package != NO_CHAMPION:
         package = actions.package(decision.package, settings, clients)
         status = package["ModelApprovalStatus"] if package else "no package of this project"
         if status != APPROVED:
@@ -120,7 +121,7 @@ def _reconcile(
 def _update(
     decision: Decision,
     serving: Stack,
-    settings: PromoteSettings,
+    settings: PromoteEnvironment,
     clients: Clients,
     before: tuple[Cause, str] = (Cause.QUOTA, ""),
 ) -> str:
@@ -129,10 +130,10 @@ def _update(
     Args:
         before: why the type that was tried before failed.
     """
-    is_made = decision.package != NONE and serving.serving == NONE
+    is_made = decision.package != NO_CHAMPION and serving.serving == NO_CHAMPION
     if is_made and settings.instance_types and not instances.choose(settings, decision.tried, clients):
         cause, why = before
-        types = ", ".join(instances.types_of(settings))
+        types = ", ".join(settings.instance_types)
         reason = f"no quota for {settings.min_instances} instances of any of {types}"
         return take_back.give_up(decision, serving, cause, why or reason, settings, clients)
     started = stack.update(clients.cloudformation, serving, stack.token_of(decision))
@@ -140,16 +141,16 @@ def _update(
 
 
 def _failed(
-    decision: Decision, serving: Stack, reason: str, settings: PromoteSettings, clients: Clients
+    decision: Decision, serving: Stack, reason: str, settings: PromoteEnvironment, clients: Clients
 ) -> str:
     """The stack rolled this decision's update back: package, champion and endpoint have to agree again."""
-    if decision.package == NONE:
+    if decision.package == NO_CHAMPION:
         return take_back.did_not_sleep(decision, serving, reason, settings, clients)
     cause, said = causes.of(reason), instances.failure_since(decision.written, settings, clients.ssm)
     if said and cause is Cause.MODEL:  # CloudFormation may only say that it did not come up
         cause, reason = causes.of(said), f"{reason} ({said})"
     logs.info("the update failed", cause=cause, why=reason, package=decision.package)
-    if cause in (Cause.QUOTA, Cause.CAPACITY) and serving.serving == NONE and settings.instance_types:
+    if cause in (Cause.QUOTA, Cause.CAPACITY) and serving.serving == NO_CHAMPION and settings.instance_types:
         return _next_type(decision, serving, cause, reason, settings, clients)
     return take_back.give_up(decision, serving, cause, reason, settings, clients)
 
@@ -159,7 +160,7 @@ def _next_type(
     serving: Stack,
     cause: Cause,
     reason: str,
-    settings: PromoteSettings,
+    settings: PromoteEnvironment,
     clients: Clients,
 ) -> str:
     """AWS had no instance of the type that was taken: the same decision, with that type left out."""
@@ -180,10 +181,10 @@ def _next_type(
 
 
 def _tell_left_behind(
-    event: Event | None, decision: Decision, serving: Stack, settings: PromoteSettings, clients: Clients
+    event: Event | None, decision: Decision, serving: Stack, settings: PromoteEnvironment, clients: Clients
 ) -> None:
     """CloudFormation calls an update complete that could not delete what it took out: that is billed on."""
-    if event is None or event.kind != STACK_STATUS or decision.package != NONE:
+    if event is None or event.kind != STACK_STATUS or decision.package != NO_CHAMPION:
         return
     left = stack.left_behind(clients.cloudformation, serving)
     if left:
@@ -196,7 +197,7 @@ def _tell_left_behind(
         )
 
 
-def _stuck(event: Event | None, serving: Stack, settings: PromoteSettings) -> str:
+def _stuck(event: Event | None, serving: Stack, settings: PromoteEnvironment) -> str:
     """The stack is in a state only a person can end; said when it gets there, not at every later event."""
     if event is not None and event.kind == STACK_STATUS:
         name = settings.serving_stack

@@ -7,9 +7,9 @@ The champion is again what the endpoint serves. The approved package is Rejected
 from __future__ import annotations
 
 from contract.decisions import Decision, Outcome, Reason
+from contract.environment import PromoteEnvironment
 from contract.waiting import Cause, Waiting
 from functions.common import champion, notify
-from functions.common.environment import PromoteSettings
 from functions.promote_model import waiting
 from functions.promote_model.actions import REJECTED, Clients
 from functions.promote_model.stack import Stack
@@ -20,7 +20,7 @@ def give_up(
     serving: Stack,
     cause: Cause,
     reason: str,
-    settings: PromoteSettings,
+    settings: PromoteEnvironment,
     clients: Clients,
 ) -> str:
     """Take a decision back that could not be carried out, in the way that its cause asks for."""
@@ -49,7 +49,7 @@ def give_up(
 
 
 def _did_not_wake(
-    decision: Decision, serving: Stack, reason: str, settings: PromoteSettings, clients: Clients
+    decision: Decision, serving: Stack, reason: str, settings: PromoteEnvironment, clients: Clients
 ) -> str:
     """A champion that served before is not to blame at once (AWS may have no instance left): it sleeps on."""
     did = go_back(decision, serving, Reason(Outcome.DID_NOT_WAKE, reason), settings, clients)
@@ -65,7 +65,7 @@ def _did_not_wake(
 
 
 def did_not_sleep(
-    decision: Decision, serving: Stack, reason: str, settings: PromoteSettings, clients: Clients
+    decision: Decision, serving: Stack, reason: str, settings: PromoteEnvironment, clients: Clients
 ) -> str:
     """An endpoint that could not be removed is the one surprise on a bill that has to be told of."""
     did = go_back(decision, serving, Reason(Outcome.NOT_REMOVED, reason), settings, clients)
@@ -83,7 +83,7 @@ def go_back(
     decision: Decision,
     serving: Stack,
     reason: Reason,
-    settings: PromoteSettings,
+    settings: PromoteEnvironment,
     clients: Clients,
     waits: Waiting | None = None,
 ) -> str:

@@ -19,7 +19,8 @@ from cli.chain import Serving
 from cli.errors import LaunchRefused, NotConfirmed
 from cli.serving_hours import Fleet
 from cli.target import Target
-from contract.decisions import NONE, Decision
+from contract.decisions import Decision
+from contract.names import NO_CHAMPION
 from tests.unit.cli.chains import DONE, chain
 from tests.unit.cli.conftest import client_error
 
@@ -212,7 +213,7 @@ def test_a_run_whose_model_serves_is_left_serving(where: Target, monkeypatch: py
 
 
 def test_a_run_whose_model_sleeps_is_no_failure() -> None:
-    asleep = Serving("UPDATE_COMPLETE", Decision(8, NONE, "", asleep=f"{GROUP}/3"), NONE, "")
+    asleep = Serving("UPDATE_COMPLETE", Decision(8, NO_CHAMPION, "", asleep=f"{GROUP}/3"), NO_CHAMPION, "")
     assert chain(serving=asleep).outcome == "asleep"
 
 

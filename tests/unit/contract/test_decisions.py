@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from contract.decisions import (
     BY_HAND,
     MAX_LENGTH,
-    NONE,
     WENT_BACK,
     Decision,
     Outcome,
@@ -19,6 +18,7 @@ from contract.decisions import (
     own_words,
     time_of,
 )
+from contract.names import NO_CHAMPION
 from contract.waiting import MENDED_BY, Cause, Waiting
 from tests.unit.anything import texts
 
@@ -37,7 +37,7 @@ def read(text: str, value: str = ARN) -> Decision:
 
 @given(st.sampled_from(sorted(Outcome)), st.text(max_size=3000), st.booleans())
 def test_every_decision_is_read_again_and_has_its_place(outcome: Outcome, why: str, asleep: bool) -> None:
-    serves, sleeper = (NONE, ARN) if asleep else (ARN, "")
+    serves, sleeper = (NO_CHAMPION, ARN) if asleep else (ARN, "")
     decision = Decision(7, serves, LATER, sleeper, TIME, Reason(outcome, why))
     text = decision.text()
     assert len(text.encode()) <= MAX_LENGTH
@@ -54,7 +54,7 @@ def test_every_decision_is_read_again_and_has_its_place(outcome: Outcome, why: s
     assert (outcome in WENT_BACK) == outcome.startswith("went-back:")
 
 
-@given(st.sampled_from(sorted(Outcome)), st.text(max_size=3000), st.sampled_from(["", NONE, ARN]))
+@given(st.sampled_from(sorted(Outcome)), st.text(max_size=3000), st.sampled_from(["", NO_CHAMPION, ARN]))
 def test_what_stands_on_a_package_is_read_again(outcome: Outcome, why: str, back_to: str) -> None:
     text = Reason(outcome, why, back_to).text()
     assert len(text.encode()) <= MAX_LENGTH
@@ -91,7 +91,7 @@ def test_a_short_reason_is_kept_to_the_letter() -> None:
     ("reason", "words"),
     [
         (Reason(Outcome.ROLLED_BACK, "complaints", ARN), f"taken back to {ARN}: complaints"),
-        (Reason(Outcome.FAILED_UPDATE, "no ping", NONE), "rolled back to none: no ping"),
+        (Reason(Outcome.FAILED_UPDATE, "no ping", NO_CHAMPION), "rolled back to none: no ping"),
         (Reason(Outcome.GATE, "too slow"), "too slow"),
     ],
 )
@@ -138,7 +138,7 @@ def test_the_sentence_is_made_of_the_reason(reason: Reason, words: str) -> None:
 )
 def test_the_form_before_json_is_read(text: str, outcome: Outcome, why: str) -> None:
     sleeper = ARN if f"asleep {ARN}" in text else ""
-    found = read(text, NONE if sleeper else ARN)
+    found = read(text, NO_CHAMPION if sleeper else ARN)
     assert found.reason == Reason(outcome, why)
     assert (found.time, found.since, found.asleep) == (TIME, TIME, sleeper)
 
@@ -171,7 +171,7 @@ def test_a_description_that_was_kept_for_another_package_states_nothing() -> Non
     ("text", "reason"),
     [
         (f"rolled back to {ARN}: Endpoint: no ping", Reason(Outcome.FAILED_UPDATE, "Endpoint: no ping", ARN)),
-        ("rolled back to none: no ping", Reason(Outcome.FAILED_UPDATE, "no ping", NONE)),
+        ("rolled back to none: no ping", Reason(Outcome.FAILED_UPDATE, "no ping", NO_CHAMPION)),
         (f"taken back to {ARN}: complaints", Reason(Outcome.ROLLED_BACK, "complaints", ARN)),
         (
             f'{{"code":"rolled-back","why":"taken back to {ARN}: complaints"}}',
