@@ -20,5 +20,5 @@ def retry(target: Target, reason: str, no_wait: bool) -> None:
     say(f"{promotion.ask(target, 'retry', reason)['action']}.")
     if not no_wait:
         outcome = promotion.wait(target, say)
-        promotion.must_serve(target, waiting)
+        promotion.must_serve(target, waiting.package if waiting else "")
         say(outcome)

@@ -12,7 +12,6 @@ from datetime import UTC, datetime
 
 import click
 
-from cli import decisions
 from cli.commands.options import with_target
 from cli.console import say
 from cli.release import champion
@@ -21,6 +20,7 @@ from cli.runs.reader import RunReader
 from cli.stacks import outputs
 from cli.target import Target
 from contract import storage
+from contract.decisions import own_words
 
 _RUNNING = ("InProgress", "Stopping")
 
@@ -84,6 +84,6 @@ def _stop_package(target: Target, run: PipelineRun, why: str) -> list[str]:
     target.client("sagemaker").update_model_package(
         ModelPackageArn=package.arn,
         ModelApprovalStatus="Rejected",
-        ApprovalDescription=decisions.in_words(f"stopped: {why}"),
+        ApprovalDescription=own_words(f"stopped: {why}"),
     )
     return [f"Version {package.version} waited for approval and is rejected."]

@@ -19,10 +19,10 @@ from typing import Any
 
 from cli.cost.prices import hourly_or_none
 from cli.release import champion
-from cli.release.champion import Champion
 from cli.stacks import describe
 from cli.target import Target
 from contract import prices
+from contract.decisions import Decision
 from contract.names import NO_CHAMPION
 
 HOUR = timedelta(hours=1)
@@ -70,9 +70,9 @@ def look(target: Target, began: datetime | None, month: datetime, now: datetime)
     Args:
         began: when the endpoint that is there now was made; None when there is none.
     """
-    known = [each for each in champion.history(target) if each.written is not None]
+    known = champion.history(target)
     fleet = deployed_fleet(target)
-    first = known[0].written if known else None
+    first = datetime.fromisoformat(known[0].written) if known else None
     if fleet is None or first is None:
         return None
     requests = _hourly(target, fleet, "Invocations", month, now)
@@ -86,7 +86,7 @@ def look(target: Target, began: datetime | None, month: datetime, now: datetime)
 
 
 def periods(
-    history: Sequence[Champion],
+    history: Sequence[Decision],
     events: Events,
     began: datetime | None,
     last_heard: datetime | None,
@@ -115,15 +115,15 @@ def periods(
     return found if began is None else [*found, Period(began, now)]
 
 
-def _decided(history: Sequence[Champion], now: datetime) -> list[tuple[datetime, datetime, datetime]]:
+def _decided(history: Sequence[Decision], now: datetime) -> list[tuple[datetime, datetime, datetime]]:
     """From when to when a model was to serve, and when after that one was to serve again (or now)."""
     spans: list[tuple[datetime, datetime]] = []
     start: datetime | None = None
     for each in history:
-        if each.value != NO_CHAMPION and start is None:
-            start = each.written
-        elif each.value == NO_CHAMPION and start is not None and each.written is not None:
-            spans.append((start, each.written))
+        if each.package != NO_CHAMPION and start is None:
+            start = datetime.fromisoformat(each.written)
+        elif each.package == NO_CHAMPION and start is not None:
+            spans.append((start, datetime.fromisoformat(each.written)))
             start = None
     if start is not None:
         spans.append((start, now))

@@ -224,7 +224,7 @@ def _watching(target: Target) -> Watching:
 
 def _sleeper(target: Target) -> str:
     now = champion.read(target)
-    return now.version if now.asleep else ""
+    return champion.version_of(now.asleep)
 
 
 def _stored(target: Target) -> int:

@@ -1,76 +1,48 @@
-"""Which model is the champion, and whether it sleeps: what the champion parameter's versions say."""
+"""Which model is the champion, and whether it sleeps or another waits: what the champion parameter says."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Any
-
-from cli import decisions
 from cli.target import Target
+from contract.decisions import Decision
 from contract.names import NO_CHAMPION, champion_parameter
+from contract.waiting import MENDED_BY, MOST_TRIES
 
 
-@dataclass(frozen=True)
-class Champion:
-    """`value` is what the Serving stack follows (`none` when asleep), `model` the package that is or would be
-    served, empty when there is none; `time` is that of what it was decided by, ISO 8601 in UTC, or empty;
-    `went_back` is why a decision before this one was taken back, if this is what did that; `written` is when
-    the parameter got this value.
-    """
-
-    value: str
-    model: str
-    time: str = ""
-    went_back: str = ""
-    written: datetime | None = None
-    waits: str = ""
-    """An approved package that could not be brought up for something that is not its fault."""
-    waits_for: str = ""
-    tries: int = 0
-    why: str = ""
-
-    @property
-    def asleep(self) -> bool:
-        return self.value == NO_CHAMPION and bool(self.model)
-
-    @property
-    def version(self) -> str:
-        return self.model.rpartition("/")[2]
-
-
-def read(target: Target) -> Champion:
-    """The champion now; all empty when the parameter is not there."""
+def read(target: Target) -> Decision:
+    """The champion now; none when the parameter is not there."""
     known = history(target)
-    return known[-1] if known else Champion("", "")
+    return known[-1] if known else Decision(0, NO_CHAMPION, "")
 
 
-def history(target: Target) -> list[Champion]:
+def history(target: Target) -> list[Decision]:
     """Every champion that is still known (SSM keeps a hundred versions), in the order they were written; none
     when the parameter is not there.
     """
     ssm = target.client("ssm")
     try:
         pages = ssm.get_paginator("get_parameter_history").paginate(Name=champion_parameter(target.project))
-        versions = [each for page in pages for each in page["Parameters"]]
+        decisions = [Decision.of_version(each) for page in pages for each in page["Parameters"]]
     except ssm.exceptions.ParameterNotFound:
         return []
-    return [_champion(each) for each in sorted(versions, key=lambda each: int(each["Version"]))]
+    return sorted(decisions, key=lambda each: each.version)
 
 
-def _champion(version: dict[str, Any]) -> Champion:
-    value = str(version["Value"])
-    stated = decisions.of_champion(version.get("Description", ""), value)
-    model = stated.asleep or ("" if value == NO_CHAMPION else value)
-    written = version.get("LastModifiedDate")
-    return Champion(
-        value,
-        model,
-        stated.time,
-        stated.why if stated.went_back else "",
-        written.astimezone(UTC) if written else None,
-        stated.waits,
-        stated.waits_for,
-        stated.tries,
-        stated.why,
+def version_of(package: str) -> str:
+    """The version in a model package's ARN."""
+    return package.rpartition("/")[2]
+
+
+def waiting_in_words(now: Decision) -> str:
+    """That the model that waits is not to blame, what is, and how it goes on; nothing when none waits."""
+    waits = now.waits
+    if waits is None:
+        return ""
+    by_itself = (
+        "It is tried again by itself; at once with" if waits.tries < MOST_TRIES else "When it is mended:"
+    )
+    why = f": {now.reason.why}" if now.reason.why else ""
+    mend = MENDED_BY.get(waits.cause, "The reason says what to do")
+    return (
+        f"version {version_of(waits.package)} is approved and waits, for something that is not its fault "
+        f"({waits.cause}){why}. {mend}. {by_itself} `classifier retry`"
     )

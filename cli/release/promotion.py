@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from datetime import UTC
 from typing import Any
 
 from cli.errors import CdkFailed, CliError
 from cli.functions import call
-from cli.release import champion, registry, waiting
+from cli.release import champion, registry
+from cli.release.champion import version_of
 from cli.stacks import describe
 from cli.target import Target
+from contract.decisions import WENT_BACK, Decision, time_of
+from contract.names import NO_CHAMPION
 
 WAIT_SECONDS = 5400  # a canary, its bake time and a large model's start
 DECISION_SECONDS = 300
@@ -35,7 +37,7 @@ def approve(target: Target, which: str, why: str, anyway: bool) -> str:
     """
     package, now = registry.find(target, which), champion.read(target)
     arn, status = package["ModelPackageArn"], package["ModelApprovalStatus"]
-    version = arn.rpartition("/")[2]
+    version = version_of(arn)
     if status == "Rejected" and not anyway:
         raise NotPossible(
             f"Version {version} was rejected: {registry.why_of(package)}. To promote it all the same: "
@@ -58,7 +60,7 @@ def reject(target: Target, which: str, why: str) -> str:
     """
     package, now = registry.find(target, which), champion.read(target)
     arn = package["ModelPackageArn"]
-    version = arn.rpartition("/")[2]
+    version = version_of(arn)
     if now.model == arn:
         raise NotPossible(
             f"Version {version} is the champion. To return to the one before: classifier rollback"
@@ -88,13 +90,12 @@ def await_decision(target: Target, arn: str) -> None:
         package = registry.find(target, arn)
         if package["ModelApprovalStatus"] != "Approved":
             return
-        approved = package["LastModifiedTime"].astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-        if now.time > approved:  # of one second both may still come
-            version = arn.rpartition("/")[2]
+        if now.time > time_of(package["LastModifiedTime"]):  # of one second both may still come
+            version = version_of(arn)
             raise NotPossible(
-                f"Version {version} is approved, but somebody decided for version {now.version} after that: "
-                f"the newest decision counts. To promote version {version} now: classifier approve "
-                f"{version}{target.option}"
+                f"Version {version} is approved, but somebody decided for version {version_of(now.model)} "
+                f"after that: the newest decision counts. To promote version {version} now: classifier "
+                f"approve {version}{target.option}"
             )
         if time.monotonic() > deadline:
             raise NotPossible(
@@ -111,14 +112,14 @@ def must_serve(target: Target, arn: str) -> None:
         NotPossible: it was taken back, or another decision came after it.
     """
     now, package = champion.read(target), registry.find(target, arn)
-    version = arn.rpartition("/")[2]
+    version = version_of(arn)
     if package["ModelApprovalStatus"] == "Rejected":
         raise NotPossible(
             f"Version {version} was taken back: {registry.why_of(package)}. {_standing(target, now)}"
         )
-    if now.waits == arn:
-        raise NotPossible(f"Version {version} waits: {waiting.told(waiting.of(now), version)}")
-    if now.value != arn:
+    if now.waits is not None and now.waits.package == arn:
+        raise NotPossible(f"Version {version} waits: {champion.waiting_in_words(now)}")
+    if now.package != arn:
         raise NotPossible(f"Version {version} was overtaken by a newer decision. {_standing(target, now)}")
 
 
@@ -130,8 +131,9 @@ def must_be_awake(target: Target) -> None:
     """
     now = champion.read(target)
     if now.asleep:
-        why = now.went_back or "somebody put it to sleep again"
-        raise NotPossible(f"Version {now.version} did not wake up, and sleeps on: {why}")
+        taken_back = now.reason.outcome in WENT_BACK and now.reason.why
+        why = taken_back or "somebody put it to sleep again"
+        raise NotPossible(f"Version {version_of(now.model)} did not wake up, and sleeps on: {why}")
 
 
 def wait(target: Target, on_change: Callable[[str], None]) -> str:
@@ -150,7 +152,7 @@ def wait(target: Target, on_change: Callable[[str], None]) -> str:
             before = status
         outputs = {each["OutputKey"]: each["OutputValue"] for each in stack.get("Outputs", [])}
         settled = not status.endswith("_IN_PROGRESS")
-        if settled and (not stack or outputs.get("Champion") == now.value):
+        if settled and (not stack or outputs.get("Champion") == now.package):
             return _standing(target, now)
         if status == HELPLESS:
             _must_be_updatable(target)
@@ -159,8 +161,8 @@ def wait(target: Target, on_change: Callable[[str], None]) -> str:
         time.sleep(target.poll_seconds)
 
 
-def _standing(target: Target, now: champion.Champion) -> str:
-    if not now.model or now.asleep:
+def _standing(target: Target, now: Decision) -> str:
+    if now.package == NO_CHAMPION:
         pages = target.client("sagemaker").get_paginator("list_endpoints")
         found = pages.paginate(NameContains=target.project)
         if any(each["EndpointName"] == target.project for page in found for each in page["Endpoints"]):
@@ -170,8 +172,8 @@ def _standing(target: Target, now: champion.Champion) -> str:
                 f"aws sagemaker delete-endpoint --endpoint-name {target.project}"
             )
     if now.asleep:
-        return f"Version {now.version} sleeps: there is no endpoint, nothing is billed per hour."
-    return f"Version {now.version} serves." if now.model else "No model serves."
+        return f"Version {version_of(now.model)} sleeps: there is no endpoint, nothing is billed per hour."
+    return "No model serves." if now.model == NO_CHAMPION else f"Version {version_of(now.model)} serves."
 
 
 def _must_be_updatable(target: Target) -> None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from cli import decisions
 from cli.errors import CliError
 from cli.target import Target
+from contract.decisions import Reason, own_words
 
 
 class NoSuchVersion(CliError):
@@ -43,14 +43,13 @@ def find(target: Target, which: str) -> dict[str, Any]:
 def write_approval(target: Target, arn: str, status: str, why: str) -> None:
     """Decides over a package as the AWS console does; SageMaker's event leads on from there."""
     target.client("sagemaker").update_model_package(
-        ModelPackageArn=arn, ModelApprovalStatus=status, ApprovalDescription=decisions.in_words(why)
+        ModelPackageArn=arn, ModelApprovalStatus=status, ApprovalDescription=own_words(why)
     )
 
 
 def why_of(package: dict[str, Any]) -> str:
     """Why its approval is what it is."""
-    _, why = decisions.of_package(package.get("ApprovalDescription", ""))
-    return why or "no reason was given"
+    return Reason.of_package(package.get("ApprovalDescription", "")).in_words or "no reason was given"
 
 
 def _arn(target: Target, version: str) -> str:

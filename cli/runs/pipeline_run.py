@@ -10,10 +10,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from cli.decisions import BY_HAND, FAILED_UPDATE, ROLLED_BACK
-from cli.release import waiting
+from cli.release.champion import version_of, waiting_in_words
 from cli.runs.trials import counted, log_of
 from contract import names
+from contract.decisions import Decision, Outcome, Reason
 
 STEP_PATIENCE = timedelta(minutes=5)  # asynchronous Lambda retries alone take three
 GOOD_STACK = {"CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS"}
@@ -80,39 +80,28 @@ class Training:
 
 @dataclass(frozen=True)
 class Package:
-    """The registered model; `verdict` is what the quality gate noted, `code` tells who decided over its
-    approval (cli/decisions.py), and `why` says why.
-    """
+    """The registered model; `verdict` is what the quality gate noted, `reason` why its approval is so."""
 
     arn: str
     approval: str
-    why: str
+    reason: Reason
     verdict: str
     created: datetime
-    code: str = BY_HAND
     test_accuracy: float | None = None
 
     @property
     def version(self) -> str:
-        return self.arn.rpartition("/")[2]
+        return version_of(self.arn)
 
 
 @dataclass(frozen=True)
 class Serving:
-    """Serving stack and endpoint: `wanted` is the champion parameter, `actual` what the stack resolved,
-    `asleep` the champion that sleeps, empty when none does.
-    """
+    """Serving stack and endpoint: `champion` is what should serve, `actual` what the stack resolved."""
 
     stack_status: str
-    wanted: str
+    champion: Decision
     actual: str
     endpoint_status: str
-    asleep: str = ""
-    waits: str = ""
-    """The approved package that waits, with what for, how often it was tried, and why it failed."""
-    waits_for: str = ""
-    tries: int = 0
-    waits_why: str = ""
 
     @property
     def settled(self) -> bool:
@@ -186,11 +175,12 @@ class PipelineRun:
 
     def _judge_package(self, package: Package) -> tuple[str, str]:
         if package.approval == "Rejected":
-            if package.code == ROLLED_BACK:
-                return "superseded", package.why
-            if package.code == FAILED_UPDATE:
-                return "failed", f"the promotion of version {package.version} failed: {package.why}"
-            return "refused", package.why or package.verdict
+            why = package.reason.in_words
+            if package.reason.outcome is Outcome.ROLLED_BACK:
+                return "superseded", why
+            if package.reason.outcome is Outcome.FAILED_UPDATE:
+                return "failed", f"the promotion of version {package.version} failed: {why}"
+            return "refused", why or package.verdict
         if package.approval == "PendingManualApproval":
             return "awaiting approval", (
                 f"approve it with: classifier approve {package.version}, or in the AWS console, or: "
@@ -203,12 +193,12 @@ class PipelineRun:
         # It answers before the update ends, which keeps the old fleet for a while to roll back to.
         if self.serving.serves(package.arn) or self.answering == package.version:
             return "serving", ""
-        if self.serving.waits == package.arn:
-            return "waiting", waiting.told(self.serving, package.version)
-        champion = self.serving.asleep or self.serving.wanted
-        if self.serving.settled and _version(champion) > _version(package.arn):
-            return "superseded", f"version {_version(champion)} is the champion now"
-        if self.serving.asleep == package.arn:
+        champion = self.serving.champion
+        if champion.waits is not None and champion.waits.package == package.arn:
+            return "waiting", waiting_in_words(champion)
+        if self.serving.settled and _version(champion.model) > _version(package.arn):
+            return "superseded", f"version {_version(champion.model)} is the champion now"
+        if champion.asleep == package.arn:
             return (
                 "asleep",
                 "its endpoint was taken away to cost nothing; a picture or `classifier wake` wakes it",
@@ -232,5 +222,5 @@ class PipelineRun:
 
 
 def _version(arn: str) -> int:
-    tail = arn.rpartition("/")[2]
+    tail = version_of(arn)
     return int(tail) if tail.isdigit() else 0

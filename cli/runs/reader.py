@@ -13,7 +13,6 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from cli import decisions
 from cli.errors import CliError
 from cli.release import champion
 from cli.runs.pipeline_run import Package, PipelineRun, Serving, Training, Trial, Tuning
@@ -21,6 +20,7 @@ from cli.runs.trials import LOG_GROUP, log_of
 from cli.stacks import describe
 from cli.target import Target
 from contract import capacity, names
+from contract.decisions import Reason
 from contract.hyperparameters import unquoted
 
 _FINISHED = {"Completed", "Failed", "Stopped"}
@@ -203,14 +203,12 @@ class RunReader:
         if package is None:
             return None
         metadata = package.get("CustomerMetadataProperties", {})
-        code, why = decisions.of_package(package.get("ApprovalDescription", ""))
         return Package(
             arn=self._package_arn,
             approval=package.get("ModelApprovalStatus", ""),
-            why=why,
+            reason=Reason.of_package(package.get("ApprovalDescription", "")),
             verdict=metadata.get("verdict", ""),
             created=package["CreationTime"],
-            code=code,
             test_accuracy=_number(metadata.get("test_accuracy", "")),
         )
 
@@ -234,17 +232,11 @@ class RunReader:
         stack = describe(self._target, self._target.stack("serving")) or {}
         resolved = [p["ResolvedValue"] for p in stack.get("Parameters", []) if "ResolvedValue" in p]
         endpoint = self._ask("describe_endpoint", EndpointName=self._target.project) or {}
-        now = champion.read(self._target)
         return Serving(
             stack_status=stack.get("StackStatus", ""),
-            wanted=now.value,
+            champion=champion.read(self._target),
             actual=next(iter(resolved), ""),
             endpoint_status=endpoint.get("EndpointStatus", ""),
-            asleep=now.model if now.asleep else "",
-            waits=now.waits,
-            waits_for=now.waits_for,
-            tries=now.tries,
-            waits_why=now.why if now.waits else "",
         )
 
     def _clue(self, run: PipelineRun) -> str:

@@ -11,7 +11,7 @@ from cli.deploy.settings import read_serving
 from cli.release import champion
 from cli.target import Target
 from contract.instances import pays_for_gpu
-from contract.names import IMAGE_TARGET
+from contract.names import IMAGE_TARGET, NO_CHAMPION
 
 _SERVES_NOBODY = ("Creating", "Failed", "Deleting")
 
@@ -85,7 +85,9 @@ def read_running(target: Target) -> Running:
     """What is there now."""
     endpoint = read_endpoint(target)
     model = champion.read(target).model
-    return Running(endpoint, model, _image(target, model, endpoint) if model else None)
+    if model == NO_CHAMPION:
+        return Running(endpoint, "", None)
+    return Running(endpoint, model, _image(target, model, endpoint))
 
 
 def read_endpoint(target: Target) -> Endpoint | None:

@@ -6,6 +6,7 @@ import json
 import time
 
 from contract.environment import ClassifyEnvironment
+from contract.names import NO_CHAMPION
 from functions.classify.api_error import ApiError, asleep, no_model_yet, starting
 from functions.common import champion, logs
 from functions.common.clients import client
@@ -27,7 +28,7 @@ def why_absent(settings: ClassifyEnvironment, *, wake: bool) -> ApiError:
         if wake:
             _wake(settings, decision.model)
         return asleep(waking=wake)
-    return no_model_yet() if decision.model == champion.NONE else starting()
+    return no_model_yet() if decision.model == NO_CHAMPION else starting()
 
 
 def _wake(settings: ClassifyEnvironment, model: str) -> None:

@@ -19,7 +19,7 @@ from functions.common.errors import EvaluationInvalid
 
 
 @dataclass(frozen=True)
-class Again:
+class ChampionScore:
     """The champion, asked the candidate's test pictures by the candidate's job; or why it could not be."""
 
     training_job: str
@@ -51,7 +51,7 @@ class Evaluation:
     labels: tuple[int, ...] = ()
     predicted: tuple[int, ...] = ()
     """Class indices, one per test picture in the order of file names; empty when the file has none."""
-    champion: Again | None = None
+    champion: ChampionScore | None = None
     latency_ms: float | None = None
     """Milliseconds a picture takes on average in the form that serves it, as the training job measured it."""
     latency_within_ms: tuple[float, float] | None = None
@@ -157,13 +157,13 @@ def _whole(numbers: Iterable[Any] | None) -> tuple[int, ...]:
     return tuple(int(each) for each in numbers or ())
 
 
-def _again(told: dict[str, Any] | None) -> Again | None:
+def _again(told: dict[str, Any] | None) -> ChampionScore | None:
     if not told:
         return None
     job = str(told["training_job"])
     if "why" in told:
-        return Again(job, why_not=str(told["why"])[:200])
-    return Again(job, float(told["accuracy"]), _whole(told.get("predicted")))
+        return ChampionScore(job, why_not=str(told["why"])[:200])
+    return ChampionScore(job, float(told["accuracy"]), _whole(told.get("predicted")))
 
 
 def _accepted(serving: dict[str, Any]) -> dict[str, Any]:

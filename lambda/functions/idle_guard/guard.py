@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from contract.decisions import Outcome
 from contract.environment import IdleGuardEnvironment
 from functions.common import champion, launching, logs
-from functions.common.decisions import Code
 
 METRICS_LATE = timedelta(minutes=2)
 """How long after a request CloudWatch may first show it."""
@@ -46,7 +46,7 @@ def guard(settings: IdleGuardEnvironment, clients: Clients) -> dict[str, Any]:
     if requests:
         return _saw(f"{requests:.0f} requests")
     why = f"no request for {settings.idle_minutes} minutes"
-    request = {"action": "sleep", "code": Code.IDLE, "why": why, "model": decision.model}
+    request = {"action": "sleep", "code": Outcome.IDLE, "why": why, "model": decision.model}
     answer = clients.lambda_.invoke(
         FunctionName=settings.promote_function, Payload=json.dumps(request).encode()
     )

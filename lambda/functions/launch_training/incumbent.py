@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from contract.environment import LaunchEnvironment
+from contract.names import NO_CHAMPION
 from contract.storage import is_model
 from functions.common import champion, launching, logs
 
@@ -16,7 +17,7 @@ def model_url(settings: LaunchEnvironment, sagemaker: Any, s3: Any, ssm: Any) ->
     bucket only: what somebody registered from elsewhere is compared by what the registry knows of it.
     """
     arn = champion.current(ssm, settings.champion_parameter).model
-    if arn == champion.NONE:
+    if arn == NO_CHAMPION:
         return ""
     package = launching.describe(sagemaker.describe_model_package, ModelPackageName=arn) or {}
     containers = package.get("InferenceSpecification", {}).get("Containers", [])

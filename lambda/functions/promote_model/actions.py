@@ -12,17 +12,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from contract.decisions import Decision, Outcome, Reason
 from contract.environment import PromoteEnvironment
+from contract.names import NO_CHAMPION
 from functions.common import champion, launching, logs
-from functions.common.champion import NONE, Decision
-from functions.common.decisions import Code, Reason, package_text
 from functions.common.errors import InvalidPayload, UserError, listed
 from functions.common.recipe_keys import shown
 
 APPROVED, REJECTED = "Approved", "Rejected"
 SLEEP, RETRY = "sleep", "retry"
 _KEYS = ("action", "why", "model", "code")
-_SLEEP_CODES = (Code.ASKED_TO_SLEEP, Code.IDLE, Code.SCHEDULED)
+_SLEEP_CODES = (Outcome.ASKED_TO_SLEEP, Outcome.IDLE, Outcome.SCHEDULED)
 
 
 class NoModel(UserError):
@@ -96,14 +96,14 @@ def parse(payload: object) -> Request | None:
     return Request(str(action), reason, payload.get("model", ""))
 
 
-def _code(action: str, given: str | None) -> Code:
+def _code(action: str, given: str | None) -> Outcome:
     if given is None:
         return _CODES[action]
     if action != SLEEP or given not in _SLEEP_CODES:
         raise InvalidPayload(
             f"code = {shown(given)}; allowed are, with the action {SLEEP} only: {listed(_SLEEP_CODES)}"
         )
-    return Code(given)
+    return Outcome(given)
 
 
 def decide(request: Request, settings: PromoteEnvironment, clients: Clients) -> str:
@@ -115,13 +115,13 @@ def decide(request: Request, settings: PromoteEnvironment, clients: Clients) -> 
     now = champion.settle(clients.ssm, settings.champion_parameter)
     if request.model and request.model != now.model:
         raise OtherChampion(f"{request.model} is not the champion any more; {now.model} is")
-    if now.model == NONE and request.action != RETRY:
+    if now.model == NO_CHAMPION and request.action != RETRY:
         raise NoModel("there is no model yet; tune or train one, and approve it")
     did = _DO[request.action](now, request.reason, settings, clients)
     logs.info(
         "asked",
         action=request.action,
-        code=request.reason.code,
+        code=request.reason.outcome,
         why=request.reason.why,
         did=did,
         champion=now.model,
@@ -131,8 +131,8 @@ def decide(request: Request, settings: PromoteEnvironment, clients: Clients) -> 
 
 def leave_rejected(now: Decision, time: str, settings: PromoteEnvironment, clients: Clients) -> str:
     """Leave a champion that was rejected while it served: the one before it, or none, takes its place."""
-    before = predecessor(now, settings, clients) or NONE
-    reason = Reason(Code.REJECTED, "the champion was rejected")
+    before = predecessor(now, settings, clients) or NO_CHAMPION
+    reason = Reason(Outcome.REJECTED, "the champion was rejected")
     _replace(now, before, max(time, now.time), reason, settings, clients)
     return f"the champion was rejected; back to {before}"
 
@@ -140,7 +140,7 @@ def leave_rejected(now: Decision, time: str, settings: PromoteEnvironment, clien
 def predecessor(now: Decision, settings: PromoteEnvironment, clients: Clients) -> str | None:
     """The last champion before this one that the registry still has as Approved."""
     for each in reversed(champion.history(clients.ssm, settings.champion_parameter)):
-        if each.model in (NONE, now.model):
+        if each.model in (NO_CHAMPION, now.model):
             continue
         found = package(each.model, settings, clients)
         if found is not None and found["ModelApprovalStatus"] == APPROVED:
@@ -164,7 +164,14 @@ def _sleep(now: Decision, reason: Reason, settings: PromoteEnvironment, clients:
         return "it sleeps already"
     parameter, time = settings.champion_parameter, max(champion.now(), now.time)
     champion.decide(
-        clients.ssm, parameter, NONE, time, reason, asleep=now.model, since=now.since, waiting=now.waits
+        clients.ssm,
+        parameter,
+        NO_CHAMPION,
+        time,
+        reason,
+        asleep=now.model,
+        since=now.since,
+        waiting=now.waits,
     )
     return f"{now.model} goes to sleep"
 
@@ -231,7 +238,7 @@ def _roll_back(now: Decision, reason: Reason, settings: PromoteEnvironment, clie
     clients.sagemaker.update_model_package(
         ModelPackageArn=now.model,
         ModelApprovalStatus=REJECTED,
-        ApprovalDescription=package_text(Reason(reason.code, f"taken back to {before}: {reason.why}")),
+        ApprovalDescription=Reason(reason.outcome, reason.why, back_to=before).text(),
     )
     return f"back from {now.model} to {before}"
 
@@ -240,11 +247,11 @@ def _replace(
     now: Decision, before: str, time: str, reason: Reason, settings: PromoteEnvironment, clients: Clients
 ) -> None:
     """Another model in the champion's place, asleep when the champion sleeps."""
-    sleeps = now.asleep and before != NONE
+    sleeps = now.asleep and before != NO_CHAMPION
     champion.decide(
         clients.ssm,
         settings.champion_parameter,
-        NONE if sleeps else before,
+        NO_CHAMPION if sleeps else before,
         time,
         reason,
         asleep=before if sleeps else "",
@@ -253,8 +260,8 @@ def _replace(
 
 _DO = {SLEEP: _sleep, "wake": _wake, "rollback": _roll_back, RETRY: _retry}
 _CODES = {
-    SLEEP: Code.ASKED_TO_SLEEP,
-    "wake": Code.WOKEN,
-    "rollback": Code.ROLLED_BACK,
-    RETRY: Code.RETRIED,
+    SLEEP: Outcome.ASKED_TO_SLEEP,
+    "wake": Outcome.WOKEN,
+    "rollback": Outcome.ROLLED_BACK,
+    RETRY: Outcome.RETRIED,
 }

@@ -14,24 +14,9 @@ https://repost.aws/knowledge-center/sagemaker-insufficient-capacity-error
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from enum import StrEnum
 
+from contract.waiting import Cause
 from functions.common import sentences
-
-
-class Cause(StrEnum):
-    """What stood in the way."""
-
-    QUOTA = "quota"
-    CAPACITY = "capacity"
-    """AWS had no instance of the type left."""
-    PERMISSION = "permission"
-    IMAGE = "image"
-    """The container image is not there, or may not be pulled."""
-    SERVICE = "service"
-    """AWS was busy, or failed by itself."""
-    MODEL = "model"
-
 
 _OF_CODES: Mapping[Cause, frozenset[str]] = {
     Cause.QUOTA: frozenset({"ResourceLimitExceeded", "ServiceLimitExceeded", "LimitExceededException"}),

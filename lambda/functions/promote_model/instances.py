@@ -12,9 +12,9 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from contract.decisions import texts_of
 from contract.environment import PromoteEnvironment
 from functions.common import launching, logs
-from functions.common.decisions import texts_of
 from functions.common.events import Event
 from functions.promote_model.actions import Clients
 

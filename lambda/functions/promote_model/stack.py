@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
 
+from contract.decisions import Decision
 from functions.common import sentences
-from functions.common.champion import Decision
 from functions.common.clients import error_code
 
 OUTPUT = "Champion"

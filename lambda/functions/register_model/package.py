@@ -12,7 +12,7 @@ from typing import Any
 
 from contract.environment import RegisterEnvironment
 from contract.evaluation import FILE, MAX_BYTES
-from contract.names import IMAGE_TARGET
+from contract.names import IMAGE_TARGET, NO_CHAMPION
 from contract.storage import of_run
 from functions.common import champion as decisions
 from functions.common import launching
@@ -45,7 +45,7 @@ def find(sagemaker: Any, group: str, job: Mapping[str, Any]) -> dict[str, Any] |
 def champion(sagemaker: Any, ssm: Any, s3: Any, settings: RegisterEnvironment) -> Champion | None:
     """The model that serves or sleeps now, or None when there is none."""
     arn = decisions.current(ssm, settings.champion_parameter).model
-    if arn == decisions.NONE:
+    if arn == NO_CHAMPION:
         return None
     # Deleted from the registry it may still be serving.
     package = launching.describe(sagemaker.describe_model_package, ModelPackageName=arn) or {}

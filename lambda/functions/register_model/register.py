@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from contract import capacity, names, storage
+from contract.decisions import Outcome, Reason
 from contract.environment import RegisterEnvironment
 from contract.evaluation import FILE
 from functions.common import launching, logs, notify, runs
-from functions.common.decisions import Code, Reason, package_text
 from functions.common.errors import RunRecordMissing
 from functions.common.events import Event
 from functions.common.storage import read_object
@@ -144,7 +144,7 @@ def _tell_not_approved(
         clients.sagemaker.update_model_package(
             ModelPackageArn=arn,
             ModelApprovalStatus=status,
-            ApprovalDescription=package_text(Reason(Code.GATE, reason)),
+            ApprovalDescription=Reason(Outcome.GATE, reason).text(),
         )
         subject, what = "a model did not pass the quality gate", "To let it serve all the same:"
     else:

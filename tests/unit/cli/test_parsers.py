@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from cli import api, decisions, outputs, server_lock
+from cli import api, outputs, server_lock
 from cli.data.dataset import BadDataset
 from cli.data.upload import check_name
 from cli.deploy.cdk_output import Deployment
@@ -122,14 +122,6 @@ def test_any_answer_of_the_api_is_read_or_refused(text: str) -> None:
 def test_any_log_line_is_an_epoch_or_none(line: str) -> None:
     assert chain_reader.parse_epoch(line) is None or "epoch" in (chain_reader.parse_epoch(line) or {})
     assert isinstance(chain_reader._complaint(line), str)
-
-
-@given(
-    texts('{"time":"2026-11-20T12:00:00Z","code":"woken"}', "2026-11-20T12:00:00Z asleep arn:x"),
-    texts("none"),
-)
-def test_any_description_of_a_champion_is_read(text: str, value: str) -> None:
-    assert decisions.of_champion(text, value) is not None
 
 
 STORED = json_values(["pid", "port", "label", "seconds", "api_key", "AccessKeyId"]).map(json.dumps)

@@ -20,7 +20,6 @@ from functions.check_drift.handler import handler as check_drift
 from functions.classify import page
 from functions.classify.handler import handler as classify
 from functions.common import (
-    decisions,
     evaluation,
     events,
     recipe,
@@ -345,11 +344,6 @@ def test_metric_definitions_are_texts_or_refused(text: str) -> None:
 def test_a_searchs_hyperparameters_are_typed_or_refused(told: dict[str, str]) -> None:
     said = refusal(InvalidRecipe, tuned.typed, told)
     assert not said or "is no number" in said
-
-
-@given(texts('{"time":"2026-11-20T12:00:00Z","code":"woken"}', "2026-11-20T12:00:00Z asleep arn:x since"))
-def test_any_description_of_a_champion_is_read_or_a_persons_own(text: str) -> None:
-    assert decisions.of_champion(text) is None or decisions.of_champion(text)
 
 
 TEST = {"accuracy": 0.9, "loss": 0.1, "count": 100, "fingerprint": "f" * 64}

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
+from contract.waiting import MOST_TRIES, Cause
 from functions.common import champion as decisions
-from functions.promote_model import causes, waiting
-from functions.promote_model.causes import Cause
+from functions.promote_model import causes
 from functions.promote_model.handler import handler
 from tests.unit.lambda_functions.fakes import NOW, AwsFailure, Context, World, sagemaker_event
 from tests.unit.lambda_functions.test_promote_model import (
@@ -161,12 +161,12 @@ def test_it_goes_on_by_itself_when_it_is_due_and_no_sooner(
 def test_it_is_not_tried_for_ever(world: World, stack: FakeServing, monkeypatch: pytest.MonkeyPatch) -> None:
     approve(ONE, 1)
     now(monkeypatch, timedelta(days=2))
-    for _ in range(2 * waiting.MOST_TRIES + 5):
+    for _ in range(2 * MOST_TRIES + 5):
         if stack.status == "UPDATE_IN_PROGRESS":
             stack.roll_back(EMPTY)
         settled()
-    assert waits(world).tries == waiting.MOST_TRIES
-    assert len(stack.called("UpdateStack")) == waiting.MOST_TRIES
+    assert waits(world).tries == MOST_TRIES
+    assert len(stack.called("UpdateStack")) == MOST_TRIES
     assert len(world.sns.mails) == 1
     assert ask("retry")["statusCode"] == 200
     assert champion(world) == ONE

@@ -15,8 +15,8 @@ from cli.cost import serving_hours
 from cli.cost import spending as cost
 from cli.cost.serving_hours import Events, Fleet, Period, Served, periods
 from cli.cost.spending import Cost, Job, Watching
-from cli.release.champion import Champion
 from cli.target import Target
+from contract.decisions import Decision, time_of
 from tests.unit.cli.conftest import client_error
 
 GROUP = "arn:aws:sagemaker:us-east-1:000000000000:model-package/classifier"
@@ -28,10 +28,10 @@ def at(day: int, hour: int = 0, minute: int = 0) -> datetime:
     return datetime(2026, 11, day, hour, minute, tzinfo=UTC)
 
 
-def decided(*spans: tuple[str, datetime]) -> list[Champion]:
+def decided(*spans: tuple[str, datetime]) -> list[Decision]:
     """A history: what was to serve (a version, or none) from when on."""
     return [
-        Champion("none" if value == "none" else f"{GROUP}/{value}", "", written=written)
+        Decision(0, "none" if value == "none" else f"{GROUP}/{value}", "", written=time_of(written))
         for value, written in spans
     ]
 

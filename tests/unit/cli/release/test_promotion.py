@@ -19,11 +19,20 @@ from cli.cost import spending as cost
 from cli.cost.serving_hours import Fleet
 from cli.errors import LaunchRefused, NotConfirmed
 from cli.release import champion, promotion, registry
+from cli.runs.pipeline_run import Serving
 from cli.target import Target
+from contract.decisions import Decision
+from contract.names import NO_CHAMPION
 from tests.unit.cli.conftest import client_error
-from tests.unit.cli.runs.pipeline_runs import DONE, SERVING, pipeline_run
+from tests.unit.cli.runs.pipeline_runs import DONE, pipeline_run
 
 GROUP = "arn:aws:sagemaker:us-east-1:000000000000:model-package/classifier"
+
+
+def version(number: int, value: str, description: str) -> dict[str, Any]:
+    """A version of the champion parameter."""
+    written = datetime(2026, 11, 20, 13, number, tzinfo=UTC)
+    return {"Version": number, "Value": value, "Description": description, "LastModifiedDate": written}
 
 
 class Aws:
@@ -34,7 +43,7 @@ class Aws:
         self.written: list[tuple[str, str]] = []
         self.asked: list[dict[str, Any]] = []
         self.answer: dict[str, Any] = {"statusCode": 200, "action": "done"}
-        self.history = [{"Version": 7, "Value": f"{GROUP}/3", "Description": "2026-11-20T12:00:00Z approved"}]
+        self.history = [version(7, f"{GROUP}/3", "2026-11-20T12:00:00Z approved")]
         self.endpoints = ["classifier-other"]
         self.status, self.serving = "UPDATE_COMPLETE", f"{GROUP}/3"
         names = ("ResourceNotFoundException", "ParameterNotFound")
@@ -175,7 +184,7 @@ def test_waiting_ends_when_the_stack_shows_what_was_decided(aws: Aws, where: Tar
     said: list[str] = []
     assert promotion.wait(where, said.append) == "Version 3 serves."
     description = f"2026-11-20T13:00:00Z asleep {GROUP}/3 since 2026-11-20T12:00:00Z idle"
-    aws.history = [{"Version": 8, "Value": "none", "Description": description}, *aws.history]
+    aws.history = [version(8, "none", description), *aws.history]
     aws.serving = "none"
     assert "Version 3 sleeps" in promotion.wait(where, said.append)
     assert champion.read(where).asleep
@@ -208,12 +217,12 @@ def test_a_run_whose_model_serves_is_left_serving(where: Target, monkeypatch: py
 
 
 def test_a_run_whose_model_sleeps_is_no_failure() -> None:
-    asleep = SERVING.__class__("UPDATE_COMPLETE", "none", "none", "", f"{GROUP}/3")
+    asleep = Serving("UPDATE_COMPLETE", Decision(8, NO_CHAMPION, "", asleep=f"{GROUP}/3"), NO_CHAMPION, "")
     assert pipeline_run(serving=asleep).outcome == "asleep"
 
 
 def test_an_approval_that_another_decision_overtook_says_which(aws: Aws, where: Target) -> None:
-    later = {"Version": 8, "Value": f"{GROUP}/4", "Description": "2026-11-20T12:00:31Z approved"}
+    later = version(8, f"{GROUP}/4", "2026-11-20T12:00:31Z approved")
     aws.history.append(later)
     with pytest.raises(promotion.NotPossible, match=r"for version 4 after that.* classifier approve 1$"):
         promotion.await_decision(where, f"{GROUP}/1")
@@ -222,7 +231,7 @@ def test_an_approval_that_another_decision_overtook_says_which(aws: Aws, where: 
 def test_an_approval_of_the_same_second_as_another_is_waited_for(
     aws: Aws, where: Target, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    same = {"Version": 8, "Value": f"{GROUP}/4", "Description": "2026-11-20T12:00:30Z approved"}
+    same = version(8, f"{GROUP}/4", "2026-11-20T12:00:30Z approved")
     aws.history.append(same)
     monkeypatch.setattr(
         time, "sleep", lambda _: aws.history.append({**same, "Version": 9, "Value": f"{GROUP}/1"})
@@ -230,11 +239,11 @@ def test_an_approval_of_the_same_second_as_another_is_waited_for(
     promotion.await_decision(where, f"{GROUP}/1")
 
 
-SLEPT = {
-    "Version": 8,
-    "Value": "none",
-    "Description": f"2026-11-20T13:00:00Z asleep {GROUP}/3 since 2026-11-20T12:00:00Z went back: no instance",
-}
+SLEPT = version(
+    8,
+    "none",
+    f"2026-11-20T13:00:00Z asleep {GROUP}/3 since 2026-11-20T12:00:00Z went back: no instance",
+)
 
 
 def test_an_endpoint_that_is_left_while_the_model_sleeps_is_told_of_with_how_to_remove_it(

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from cli.runs.pipeline_run import Package, PipelineRun, Serving, Training, Trial, Tuning
+from contract.decisions import Decision, Outcome, Reason
 
 START = datetime(2026, 11, 20, 12, tzinfo=UTC)
 GROUP = "arn:aws:sagemaker:us-east-1:000000000000:model-package/classifier"
@@ -35,9 +36,9 @@ EPOCHS = (
 TRAINING = Training(
     "classifier-d-1-final", "Completed", "Completed", "", at(31), at(60), EPOCHS, {"test_accuracy": 0.9704}
 )
-PACKAGE = Package(f"{GROUP}/3", "Approved", "", "better than version 2", at(62))
-SERVING = Serving("UPDATE_COMPLETE", f"{GROUP}/3", f"{GROUP}/3", "InService")
-BEFORE = Serving("UPDATE_COMPLETE", f"{GROUP}/2", f"{GROUP}/2", "InService")
+PACKAGE = Package(f"{GROUP}/3", "Approved", Reason(Outcome.BY_HAND), "better than version 2", at(62))
+SERVING = Serving("UPDATE_COMPLETE", Decision(3, f"{GROUP}/3", ""), f"{GROUP}/3", "InService")
+BEFORE = Serving("UPDATE_COMPLETE", Decision(2, f"{GROUP}/2", ""), f"{GROUP}/2", "InService")
 DONE = PipelineRun("classifier", "classifier-d-1", TUNING, TRAINING, PACKAGE, SERVING, at(90))
 
 

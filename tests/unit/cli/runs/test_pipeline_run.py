@@ -6,7 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from cli.runs.pipeline_run import PipelineRun
+from cli.runs.pipeline_run import PipelineRun, Serving
+from contract.decisions import Decision, Outcome, Reason
+from contract.waiting import Cause, Waiting
 from tests.unit.cli.runs.pipeline_runs import (
     BEFORE,
     GROUP,
@@ -18,6 +20,8 @@ from tests.unit.cli.runs.pipeline_runs import (
     pipeline_run,
     searching,
 )
+
+REJECTED = replace(PACKAGE, approval="Rejected")
 
 
 @pytest.mark.parametrize(
@@ -53,32 +57,28 @@ from tests.unit.cli.runs.pipeline_runs import (
             "",
         ),
         (
-            pipeline_run(package=replace(PACKAGE, approval="Rejected", why="0.90 < 0.97")),
+            pipeline_run(package=replace(REJECTED, reason=Reason(Outcome.GATE, "0.90 < 0.97"))),
             "refused",
             "0.90 < 0.97",
         ),
         (
-            pipeline_run(
-                package=replace(
-                    PACKAGE, approval="Rejected", why="the alarm rang", code="went-back:failed-update"
-                )
-            ),
+            pipeline_run(package=replace(REJECTED, reason=Reason(Outcome.FAILED_UPDATE, "the alarm rang"))),
             "failed",
             "version 3 failed: the alarm rang",
         ),
         (
-            pipeline_run(package=replace(PACKAGE, approval="Rejected", why="complaints", code="rolled-back")),
+            pipeline_run(package=replace(REJECTED, reason=Reason(Outcome.ROLLED_BACK, "complaints"))),
             "superseded",
             "complaints",
         ),
         (
-            pipeline_run(package=replace(PACKAGE, approval="Rejected", why="no rollback plan yet")),
+            pipeline_run(package=replace(REJECTED, reason=Reason.of_package("no rollback plan yet"))),
             "refused",
             "no rollback plan yet",
         ),
         (
             pipeline_run(
-                package=replace(PACKAGE, approval="Rejected", why="taken back to the drawing board")
+                package=replace(REJECTED, reason=Reason.of_package("taken back to the drawing board"))
             ),
             "refused",
             "drawing board",
@@ -89,7 +89,9 @@ from tests.unit.cli.runs.pipeline_runs import (
             f"--model-package-arn {GROUP}/3 --model-approval-status Approved",
         ),
         (
-            pipeline_run(serving=replace(SERVING, wanted=f"{GROUP}/10", actual=f"{GROUP}/10")),
+            pipeline_run(
+                serving=replace(SERVING, champion=Decision(9, f"{GROUP}/10", ""), actual=f"{GROUP}/10")
+            ),
             "superseded",
             "version 10",
         ),
@@ -129,10 +131,15 @@ def test_a_training_by_hand_has_no_tuning_to_wait_for() -> None:
     assert pipeline_run(tuning=None).outcome == "serving"
 
 
+def waiting(package: str, tries: int = 1) -> Serving:
+    """Version 2 serves, and this package waits."""
+    reason, waits = Reason(Outcome.WAITS, "the limit is 0"), Waiting(package, Cause.QUOTA, tries)
+    return replace(BEFORE, champion=replace(BEFORE.champion, reason=reason, waiting=waits))
+
+
 @pytest.mark.parametrize("tries", [1, 10])
 def test_an_approved_model_that_waits_is_told_with_its_cause_and_how_it_goes_on(tries: int) -> None:
-    waits = replace(BEFORE, waits=PACKAGE.arn, waits_for="quota", tries=tries, waits_why="the limit is 0")
-    run = pipeline_run(serving=waits)
+    run = pipeline_run(serving=waiting(PACKAGE.arn, tries))
     assert (run.outcome, run.ended) == ("waiting", True)
     assert all(
         word in run.reason for word in ("version 3", "quota", "the limit is 0", "twice", "classifier retry")
@@ -141,5 +148,5 @@ def test_an_approved_model_that_waits_is_told_with_its_cause_and_how_it_goes_on(
 
 
 def test_a_model_that_waits_is_not_the_run_of_another() -> None:
-    run = pipeline_run(serving=replace(BEFORE, waits=f"{PACKAGE.arn}0", waits_for="quota"))
+    run = pipeline_run(serving=waiting(f"{PACKAGE.arn}0"))
     assert run.outcome != "waiting"

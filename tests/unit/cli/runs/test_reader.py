@@ -113,7 +113,12 @@ class Parameters:
     exceptions = SimpleNamespace(ParameterNotFound=KeyError)
 
     def get_paginator(self, name: str) -> Any:
-        page = {"Parameters": [{"Version": 2, "Value": ARN}, {"Version": 1, "Value": "none"}]}
+        page = {
+            "Parameters": [
+                {"Version": 2, "Value": ARN, "LastModifiedDate": NOW},
+                {"Version": 1, "Value": "none", "LastModifiedDate": NOW},
+            ]
+        }
         return SimpleNamespace(paginate=lambda Name: [page])
 
 

@@ -8,6 +8,7 @@ from rich.console import Console
 
 from cli.runs.pipeline_run import PipelineRun
 from cli.runs.screen import MAX_TRIALS, lines, screen, steps
+from contract.decisions import Outcome, Reason
 from tests.unit.cli.runs.pipeline_runs import (
     BEFORE,
     PACKAGE,
@@ -80,7 +81,8 @@ def test_a_pipe_gets_each_change_once_and_in_order() -> None:
 
 
 def test_a_refused_model_s_reason_is_the_last_line() -> None:
-    run = pipeline_run(package=replace(PACKAGE, approval="Rejected", why="0.90 is below 0.97"))
+    reason = Reason(Outcome.GATE, "0.90 is below 0.97")
+    run = pipeline_run(package=replace(PACKAGE, approval="Rejected", reason=reason))
     assert lines(None, run)[-1] == "refused: 0.90 is below 0.97"
 
 
