@@ -1,7 +1,7 @@
 """AWS::SageMaker::InferenceComponent.
 
 Its creation and its update last until it is InService again; Ref is the ARN. The rolling update policy and
-the alarms of its DeploymentConfig are taken and not acted on (see local_aws/sagemaker/component_runner.py).
+the alarms of its DeploymentConfig are taken and not acted on (see sagemaker.hosted_fleets).
 https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-sagemaker-inferencecomponent.html
 """
 

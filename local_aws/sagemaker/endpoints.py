@@ -1,4 +1,4 @@
-"""Endpoints: the API's side. What is asked is checked and written down here; `deployer` carries it out.
+"""Endpoints: the API's side. What is asked is checked and written down here; `hosted_fleets` carries it out.
 
 Every change of an endpoint is one step from a settled status (InService, Failed) to a busy one (Creating,
 Updating, Deleting) in a single transaction, so two callers can never work on the same endpoint, and a server
@@ -14,8 +14,7 @@ from local_aws.autoscaling import targets
 from local_aws.core.api import JsonService, Request, Response
 from local_aws.core.context import LocalAws
 from local_aws.core.errors import ValidationException, could_not_find
-from local_aws.sagemaker import component_runner, deployment, endpoint_configs, limits, tags, update_rules
-from local_aws.sagemaker.deployer import Deployer
+from local_aws.sagemaker import component_records, deployment, endpoint_configs, limits, tags, update_rules
 from local_aws.sagemaker.endpoint_configs import VariantPlan
 from local_aws.sagemaker.endpoint_records import (
     KIND,
@@ -27,6 +26,7 @@ from local_aws.sagemaker.endpoint_records import (
     plans_of,
     within_limit,
 )
+from local_aws.sagemaker.hosted_fleets import EndpointFleets
 from local_aws.sagemaker.listing import Listing
 
 _LISTING = Listing(
@@ -37,7 +37,7 @@ _LISTING = Listing(
 )
 
 
-def register(svc: JsonService, aws: LocalAws, deployer: Deployer) -> None:
+def register(svc: JsonService, aws: LocalAws, fleets: EndpointFleets) -> None:
     """Answer the operations on endpoints."""
 
     @svc.operation("CreateEndpoint")
@@ -55,7 +55,7 @@ def register(svc: JsonService, aws: LocalAws, deployer: Deployer) -> None:
                     f'Cannot create already existing endpoint "{record["EndpointArn"]}".'
                 )
             tags.put(aws, record["EndpointArn"], request.get("Tags", []))
-        deployer.create(record)
+        fleets.create(record)
         return {"EndpointArn": record["EndpointArn"]}
 
     @svc.operation("UpdateEndpoint")
@@ -73,7 +73,7 @@ def register(svc: JsonService, aws: LocalAws, deployer: Deployer) -> None:
             return {**record, "EndpointStatus": "Updating", PENDING: pending(aws, config, kept, way)}
 
         record = _begin(aws, request["EndpointName"], change)
-        deployer.update(record)
+        fleets.update(record)
         return {"EndpointArn": record["EndpointArn"]}
 
     @svc.operation("UpdateEndpointWeightsAndCapacities")
@@ -89,7 +89,7 @@ def register(svc: JsonService, aws: LocalAws, deployer: Deployer) -> None:
             return {**record, "EndpointStatus": "Updating", "ProductionVariants": variants}
 
         record = _begin(aws, request["EndpointName"], change)
-        deployer.resize(record)
+        fleets.resize(record)
         return {"EndpointArn": record["EndpointArn"]}
 
     @svc.operation("DescribeEndpoint")
@@ -107,7 +107,7 @@ def register(svc: JsonService, aws: LocalAws, deployer: Deployer) -> None:
             aws, request["EndpointName"], lambda record: {**record, "EndpointStatus": "Deleting"}, "Failed"
         )
         _forget_targets(aws, record)
-        deployer.delete(record)
+        fleets.delete(record)
         return {}
 
 
@@ -124,7 +124,7 @@ def _check_empty(aws: LocalAws, name: str) -> None:
 
     https://docs.aws.amazon.com/sagemaker/latest/dg/realtime-endpoints-delete-resources.html
     """
-    left = [each for each in aws.store.list(component_runner.KIND) if each["EndpointName"] == name]
+    left = [each for each in aws.store.list(component_records.KIND) if each["EndpointName"] == name]
     if left:
         raise ValidationException(
             f'Cannot delete endpoint "{aws.arn(f"endpoint/{name}")}" with inference components: delete '

@@ -60,12 +60,12 @@ class Fleet:
         plans: Sequence[VariantPlan],
         folder: Path,
         *,
-        log_group: str = "",
+        log_group: str,
     ) -> None:
         self._aws = aws
         self._router = router
         self._endpoint = endpoint
-        self._log_group = log_group or f"/aws/sagemaker/Endpoints/{endpoint}"
+        self._log_group = log_group
         self._folder = folder
         self._variants = {plan.name: _Variant(plan) for plan in plans}
         self._resizing = threading.Lock()

@@ -17,9 +17,8 @@ from local_aws.sagemaker import (
     model_packages,
     models,
 )
-from local_aws.sagemaker.component_runner import ComponentRunner
 from local_aws.sagemaker.data_capture import DataCapture
-from local_aws.sagemaker.deployer import Deployer
+from local_aws.sagemaker.hosted_fleets import ComponentFleets, EndpointFleets
 from local_aws.sagemaker.router import Router
 from local_aws.sagemaker.runtime import InvocationService
 from local_aws.sagemaker.traffic_metrics import TrafficMetrics
@@ -28,8 +27,8 @@ from local_aws.sagemaker.traffic_metrics import TrafficMetrics
 def service(aws: LocalAws) -> JsonService:
     """The SageMaker service of `aws` with its hosting operations; others register theirs on it."""
     router = Router()
-    deployer = Deployer(aws, router)
-    components = ComponentRunner(aws, router)
+    endpoint_fleets = EndpointFleets(aws, router)
+    component_fleets = ComponentFleets(aws, router)
     metrics = TrafficMetrics(aws, router)
     capture = DataCapture(aws)
     svc = InvocationService(aws, router, metrics, capture)
@@ -37,10 +36,10 @@ def service(aws: LocalAws) -> JsonService:
     model_package_groups.register(svc, aws)
     model_packages.register(svc, aws)
     endpoint_configs.register(svc, aws)
-    endpoints.register(svc, aws, deployer)
-    inference_components.register(svc, aws, components)
-    svc.at_start(deployer.resume)
-    svc.at_start(components.resume)
+    endpoints.register(svc, aws, endpoint_fleets)
+    inference_components.register(svc, aws, component_fleets)
+    svc.at_start(endpoint_fleets.resume)
+    svc.at_start(component_fleets.resume)
     svc.at_start(metrics.start)
     svc.at_start(capture.start)
     svc.at_stop(metrics.stop)

@@ -2,7 +2,7 @@
 none.
 
 The endpoint's configuration names no model then, but a role. What is asked is checked and written down here;
-`component_runner` carries it out.
+`hosted_fleets` carries it out.
 https://docs.aws.amazon.com/sagemaker/latest/dg/realtime-endpoints-deploy-models.html
 """
 
@@ -16,16 +16,16 @@ from local_aws.core.api import JsonService, Request, Response
 from local_aws.core.context import LocalAws
 from local_aws.core.errors import AwsError, ValidationException, could_not_find
 from local_aws.sagemaker import endpoint_configs, endpoint_records, endpoints, tags
-from local_aws.sagemaker.component_runner import (
+from local_aws.sagemaker.component_records import (
     DEPLOYMENT,
     KIND,
     PENDING,
     PLAN,
-    ComponentRunner,
     plan_of,
     route_name,
 )
 from local_aws.sagemaker.endpoint_configs import VariantPlan
+from local_aws.sagemaker.hosted_fleets import ComponentFleets
 from local_aws.sagemaker.listing import Listing
 
 _LISTING = Listing(
@@ -42,12 +42,12 @@ NO_CAPACITY = (
 )
 
 
-def register(svc: JsonService, aws: LocalAws, runner: ComponentRunner) -> None:
+def register(svc: JsonService, aws: LocalAws, fleets: ComponentFleets) -> None:
     """Answer the operations on inference components."""
 
     def changed(name: str, specification: _Some, runtime: _Some) -> Response:
         record = _begin(aws, name, lambda record: _pending(aws, record, specification, runtime))
-        runner.update(record)
+        fleets.update(record)
         return {"InferenceComponentArn": record["InferenceComponentArn"]}
 
     @svc.operation("CreateInferenceComponent")
@@ -58,7 +58,7 @@ def register(svc: JsonService, aws: LocalAws, runner: ComponentRunner) -> None:
                 arn = record["InferenceComponentArn"]
                 raise ValidationException(f'Cannot create already existing inference component "{arn}".')
             tags.put(aws, record["InferenceComponentArn"], request.get("Tags", []))
-        runner.start(record)
+        fleets.create(record)
         return {"InferenceComponentArn": record["InferenceComponentArn"]}
 
     @svc.operation("DescribeInferenceComponent")
@@ -83,7 +83,7 @@ def register(svc: JsonService, aws: LocalAws, runner: ComponentRunner) -> None:
     @svc.operation("DeleteInferenceComponent")
     def delete(request: Request) -> Response:
         name = request["InferenceComponentName"]
-        runner.delete(
+        fleets.delete(
             _begin(aws, name, lambda record: {**record, "InferenceComponentStatus": "Deleting"}, "Failed")
         )
         return {}
