@@ -8,14 +8,12 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from typing import Any
 
 from local_aws import authorisation, autoscaling, cloudformation, codebuild, front, quotas, sagemaker
 from local_aws.cloudformation.stack import Stack
 from local_aws.core import process
-from local_aws.core.api import HttpAnswer, JsonService, error_reply
+from local_aws.core.api import JsonService
 from local_aws.core.context import LocalAws
-from local_aws.core.errors import AwsError
 from local_aws.ministack_adapter import (
     authentication,
     durable,
@@ -24,7 +22,6 @@ from local_aws.ministack_adapter import (
     object_limits,
     patches,
     payloads,
-    permissions,
     request_checks,
     routes,
     services,
@@ -98,22 +95,7 @@ class Services:
         sagemaker_service.authorise = authorisation.sagemaker(self._aws)
         autoscaling_service.authorise = authorisation.application_autoscaling(self._aws)
         services.register("application-autoscaling", autoscaling_service.handle)
-
-        async def sagemaker_and_runtime(
-            method: str, path: str, headers: dict[str, str], body: bytes, query: dict[str, Any]
-        ) -> HttpAnswer:
-            # The runtime is signed for "sagemaker" too; its one operation has a path and no X-Amz-Target.
-            parts = path.split("/")
-            if len(parts) == 4 and parts[1] == "endpoints" and parts[3] == "invocations":
-                try:
-                    permissions.check(
-                        "sagemaker:InvokeEndpoint", self._aws.arn(f"endpoint/{parts[2].lower()}")
-                    )
-                except AwsError as error:
-                    return error_reply(error)
-            return await sagemaker_service.handle(method, path, headers, body, query)
-
-        services.register("sagemaker", sagemaker_and_runtime)
+        services.register("sagemaker", sagemaker_service.handle)
 
     def _register_quotas(self) -> None:
         service = quotas.service(self._aws)

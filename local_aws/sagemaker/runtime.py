@@ -13,7 +13,6 @@ import re
 import time
 from http import HTTPStatus
 from typing import Any
-from urllib.parse import unquote
 
 from local_aws.core.api import HttpAnswer, JsonService, error_reply
 from local_aws.core.context import LocalAws
@@ -64,7 +63,7 @@ _NO_ANSWER = (
 class InvocationService(JsonService):
     """The API named ``sagemaker`` on the wire: SageMaker's operations, and the runtime's InvokeEndpoint.
 
-    Whether the caller may invoke the endpoint is asked before `handle`, where all of IAM is asked.
+    The path is decoded already and read here alone: the name that IAM judges is the one that is invoked.
     """
 
     def __init__(self, aws: LocalAws, router: Router, metrics: TrafficMetrics, capture: DataCapture) -> None:
@@ -82,7 +81,10 @@ class InvocationService(JsonService):
         if match is None or method != "POST":
             return await super().handle(method, path, headers, body, query)
         try:
-            return await self._invoke(unquote(match.group(1)), headers, body)
+            endpoint = match.group(1)
+            if self.authorise is not None:
+                self.authorise("InvokeEndpoint", {"EndpointName": endpoint})
+            return await self._invoke(endpoint, headers, body)
         except AwsError as error:
             return error_reply(error)
 

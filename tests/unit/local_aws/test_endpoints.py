@@ -17,7 +17,7 @@ import pytest
 
 from local_aws.core import process
 from local_aws.core.api import HttpAnswer, JsonService
-from local_aws.core.errors import AwsError
+from local_aws.core.errors import AccessDenied, AwsError
 from local_aws.sagemaker import deployment, endpoint_records, hosting, runtime
 from local_aws.sagemaker.deployment import AlarmRaisedError, Step
 from tests.unit.local_aws.hosting_support import IMAGE, ROLE, OfflineAws, offline_aws, until
@@ -204,6 +204,20 @@ def test_addressing_what_is_not_there_is_refused(svc: JsonService) -> None:
     create(svc)
     assert "Variant other not found" in invoke(svc, x_amzn_sagemaker_target_variant="other")[2]["message"]
     assert "TargetModel" in invoke(svc, x_amzn_sagemaker_target_model="m.tar.gz")[2]["message"]
+
+
+def test_a_forbidden_endpoint_is_reached_by_no_other_spelling_of_its_name(svc: JsonService) -> None:
+    """A path that arrives decoded is not decoded again: IAM would judge one name, the router use another."""
+    create(svc)
+
+    def forbid(operation: str, request: dict[str, Any]) -> None:
+        if (operation, request["EndpointName"]) == ("InvokeEndpoint", "e"):
+            raise AccessDenied("not this one")
+
+    svc.authorise = forbid
+    for name, code in (("e", "AccessDeniedException"), ("%65", "ValidationError")):
+        answer = loop.run(svc.handle("POST", f"/endpoints/{name}/invocations", {}, b"x", {}))
+        assert json.loads(answer[2]).get("__type") == code, name
 
 
 def test_an_update_waits_for_the_requests_of_the_old_fleet(svc: JsonService) -> None:
