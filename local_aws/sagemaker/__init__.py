@@ -1,7 +1,7 @@
-"""SageMaker on one machine: training and tuning jobs, models, endpoints, the model registry, tags.
+"""SageMaker on one machine.
 
-`service` is the whole room in a few lines: it makes the service, lets each file answer its operations, and
-brings the former server's leftovers in order.
+`service` is the whole room in a few lines. Its rooms, each knowing only those before it: `registry` (models
+and their packages), `serving` (server processes and the router), `hosting` (endpoints), `training`, `tuning`.
 """
 
 from __future__ import annotations
@@ -9,9 +9,11 @@ from __future__ import annotations
 from local_aws.core import process
 from local_aws.core.api import JsonService
 from local_aws.core.context import LocalAws
-from local_aws.sagemaker import hosting, tags, training, tuning
-from local_aws.sagemaker.training import TrainingJobs
-from local_aws.sagemaker.tuning import TuningJobs
+from local_aws.sagemaker import hosting, tags
+from local_aws.sagemaker.training import jobs as training
+from local_aws.sagemaker.training.jobs import TrainingJobs
+from local_aws.sagemaker.tuning import jobs as tuning
+from local_aws.sagemaker.tuning.jobs import TuningJobs
 
 
 def service(aws: LocalAws) -> JsonService:

@@ -12,8 +12,8 @@ import pytest
 from botocore.exceptions import ClientError
 
 from local_aws.core.context import LocalAws
-from local_aws.sagemaker import data_capture
-from local_aws.sagemaker.data_capture import CaptureRule, DataCapture, Exchange, line
+from local_aws.sagemaker.serving import data_capture
+from local_aws.sagemaker.serving.data_capture import CaptureRule, DataCapture, Exchange, line
 
 CONFIG = {
     "InitialSamplingPercentage": 100,

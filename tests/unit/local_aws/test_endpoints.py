@@ -18,8 +18,9 @@ import pytest
 from local_aws.core import process
 from local_aws.core.api import HttpAnswer, JsonService
 from local_aws.core.errors import AccessDenied, AwsError
-from local_aws.sagemaker import deployment, endpoint_records, hosting, runtime
-from local_aws.sagemaker.deployment import AlarmRaisedError, Step
+from local_aws.sagemaker import hosting
+from local_aws.sagemaker.hosting import deployment, endpoint_records, runtime
+from local_aws.sagemaker.hosting.deployment import AlarmRaisedError, Step
 from tests.unit.local_aws.hosting_support import IMAGE, ROLE, OfflineAws, offline_aws, until
 
 SERVERLESS = {"MemorySizeInMB": 1024, "MaxConcurrency": 1}

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from local_aws.core.store import DiskFull, Store
-from local_aws.sagemaker.job_state import KIND, JobState
+from local_aws.sagemaker.training.job_state import KIND, JobState
 from tests.unit.local_aws.jobs_side import Heard, InMemoryAws, make_jobs_side
 from tests.unit.local_aws.test_core_store import fill, make_room
 

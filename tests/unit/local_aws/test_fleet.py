@@ -14,9 +14,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from local_aws.sagemaker import model_data
-from local_aws.sagemaker.model_data import ModelDataError
-from local_aws.sagemaker.router import (
+from local_aws.sagemaker.registry import model_data
+from local_aws.sagemaker.registry.model_data import ModelDataError
+from local_aws.sagemaker.serving.router import (
     EndpointNotFoundError,
     FleetRoute,
     NoServerError,
@@ -25,7 +25,7 @@ from local_aws.sagemaker.router import (
     VariantNotFoundError,
     VariantRoute,
 )
-from local_aws.sagemaker.upstream import Answer, Connections, UpstreamError
+from local_aws.sagemaker.serving.upstream import Answer, Connections, UpstreamError
 from tests.unit.local_aws.hosting_support import archive
 
 

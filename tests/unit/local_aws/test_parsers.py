@@ -17,9 +17,10 @@ from local_aws.autoscaling import variants
 from local_aws.core.api import JsonService
 from local_aws.core.errors import ValidationException
 from local_aws.dockerfile import DockerfileError
-from local_aws.sagemaker import metrics, runtime
-from local_aws.sagemaker.channels import _manifest
+from local_aws.sagemaker.hosting import runtime
 from local_aws.sagemaker.s3_files import S3Uri
+from local_aws.sagemaker.training import metrics
+from local_aws.sagemaker.training.channels import _manifest
 from tests.unit.anything import DEEP, LONG, edited, json_values, refusal, texts
 
 

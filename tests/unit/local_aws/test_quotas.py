@@ -15,7 +15,7 @@ from local_aws.core.api import JsonService
 from local_aws.core.errors import AwsError
 from local_aws.quotas import book, names, profiles
 from local_aws.quotas.profiles import VARIABLE, Profile
-from local_aws.sagemaker import endpoint_records
+from local_aws.sagemaker.hosting import endpoint_records
 from tests.unit.local_aws.jobs_side import JobsSide, make_jobs_side, training_request, tuning_request
 
 FOREVER = "import time; time.sleep(1000)"

@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from local_aws.core.errors import ValidationException
-from local_aws.sagemaker.early_stopping import falls_behind, not_improving, reached
-from local_aws.sagemaker.machine import GIB, Machine
-from local_aws.sagemaker.ranges import AUTO_LOG_RATIO, Space
-from local_aws.sagemaker.search import OptunaSearch, Search, make_search
+from local_aws.sagemaker.training.machine import GIB, Machine
+from local_aws.sagemaker.tuning.early_stopping import falls_behind, not_improving, reached
+from local_aws.sagemaker.tuning.ranges import AUTO_LOG_RATIO, Space
+from local_aws.sagemaker.tuning.search import OptunaSearch, Search, make_search
 
 
 def tuning(strategy: str, ranges: dict[str, Any], jobs: int = 30, **config: Any) -> dict[str, Any]:

@@ -10,7 +10,7 @@ import pytest
 
 from local_aws.core.api import JsonService
 from local_aws.core.errors import AwsError
-from local_aws.sagemaker import serverless
+from local_aws.sagemaker.serving import serverless
 from tests.unit.local_aws.hosting_support import IMAGE, ROLE, OfflineAws, until
 from tests.unit.local_aws.test_endpoints import aws, config, invoke, settled, svc
 

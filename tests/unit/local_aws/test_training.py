@@ -257,7 +257,7 @@ def test_a_job_that_has_ended_cannot_be_stopped(jobs: JobsSide) -> None:
 def test_a_job_waits_for_a_place_and_can_be_stopped_while_it_waits(
     jobs: JobsSide, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("local_aws.sagemaker.machine._cores", lambda: 1)
+    monkeypatch.setattr("local_aws.sagemaker.training.machine._cores", lambda: 1)
     jobs = jobs.restarted()
     jobs.images.programs["program"] = FOREVER
     jobs.train("first")

@@ -13,10 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from local_aws.core.errors import ValidationException
-from local_aws.sagemaker import metrics
-from local_aws.sagemaker.channels import ChannelCache, ChannelError, local_name
-from local_aws.sagemaker.metrics import JobMetrics
 from local_aws.sagemaker.s3_files import FolderSync, S3Uri, UnsafeKeyError, inside
+from local_aws.sagemaker.training import metrics
+from local_aws.sagemaker.training.channels import ChannelCache, ChannelError, local_name
+from local_aws.sagemaker.training.metrics import JobMetrics
 from tests.unit.local_aws.jobs_side import MemoryS3, s3_channel
 
 

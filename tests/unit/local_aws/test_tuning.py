@@ -9,7 +9,7 @@ import pytest
 
 from local_aws.core import process
 from local_aws.core.errors import AwsError
-from local_aws.sagemaker import early_stopping
+from local_aws.sagemaker.tuning import early_stopping
 from tests.unit.local_aws.jobs_side import (
     SCORE,
     JobsSide,
@@ -33,8 +33,8 @@ LETTERS = {"CategoricalParameterRanges": [{"Name": "x", "Values": ["0.1", "0.2",
 
 @pytest.fixture
 def jobs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[JobsSide]:
-    monkeypatch.setattr("local_aws.sagemaker.training_run.TICK_SECONDS", 0.05)
-    monkeypatch.setattr("local_aws.sagemaker.tuning_run.TICK_SECONDS", 0.05)
+    monkeypatch.setattr("local_aws.sagemaker.training.run.TICK_SECONDS", 0.05)
+    monkeypatch.setattr("local_aws.sagemaker.tuning.run.TICK_SECONDS", 0.05)
     side = make_jobs_side(tmp_path)
     side.images.programs["program"] = TRAIN
     yield side
@@ -165,7 +165,7 @@ def test_a_best_objective_that_does_not_improve_completes_the_tuning_job(jobs: J
 def test_a_search_that_has_converged_completes_the_tuning_job_if_that_is_asked_for(
     jobs: JobsSide, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("local_aws.sagemaker.early_stopping.MIN_CONVERGED", 2)
+    monkeypatch.setattr("local_aws.sagemaker.tuning.early_stopping.MIN_CONVERGED", 2)
     values = ["0.5", "0.8", "0.805", "0.3", "0.2", "0.1"]
     for asked, trials in (("Disabled", 6), ("Enabled", 4)):
         tuning = jobs.tuned(

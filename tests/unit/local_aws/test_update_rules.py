@@ -11,10 +11,10 @@ from local_aws import autoscaling
 from local_aws.autoscaling import targets
 from local_aws.core.context import LocalAws
 from local_aws.core.errors import AwsError
-from local_aws.sagemaker import deployment, update_rules
-from local_aws.sagemaker.endpoint_configs import VariantPlan
-from local_aws.sagemaker.endpoint_records import PLAN
-from local_aws.sagemaker.serverless import Serverless
+from local_aws.sagemaker.hosting import deployment, update_rules
+from local_aws.sagemaker.hosting.endpoint_records import PLAN
+from local_aws.sagemaker.serving.plans import VariantPlan
+from local_aws.sagemaker.serving.serverless import Serverless
 from tests.unit.local_aws.hosting_support import offline_aws
 
 TYPE, OTHER_TYPE = "ml.c7i.large", "ml.g6.xlarge"

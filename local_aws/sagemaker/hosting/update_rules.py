@@ -12,8 +12,8 @@ from local_aws.autoscaling import targets
 from local_aws.autoscaling.records import TARGET, key
 from local_aws.core.context import LocalAws
 from local_aws.core.errors import ValidationException
-from local_aws.sagemaker.endpoint_configs import VariantPlan
-from local_aws.sagemaker.endpoint_records import plans_of
+from local_aws.sagemaker.hosting.endpoint_records import plans_of
+from local_aws.sagemaker.serving.plans import VariantPlan
 
 
 def check(

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from local_aws.core.errors import ValidationException
-from local_aws.sagemaker.router import VariantRoute
+from local_aws.sagemaker.serving.router import VariantRoute
 
 MAX_BODY = 4 * 2**20
 MOST_CONCURRENCY = 200

@@ -17,10 +17,11 @@ from pathlib import Path
 from typing import TypeVar
 
 from local_aws.core.context import LocalAws
-from local_aws.sagemaker import model_data, serverless
-from local_aws.sagemaker.endpoint_configs import VariantPlan
-from local_aws.sagemaker.router import FleetRoute, Router, VariantRoute
-from local_aws.sagemaker.server_process import ServerFailedError, ServerProcess
+from local_aws.sagemaker.registry import model_data
+from local_aws.sagemaker.serving import serverless
+from local_aws.sagemaker.serving.plans import VariantPlan
+from local_aws.sagemaker.serving.router import FleetRoute, Router, VariantRoute
+from local_aws.sagemaker.serving.server_process import ServerFailedError, ServerProcess
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)

@@ -13,8 +13,9 @@ from typing import Any
 from local_aws.core.api import JsonService, Request, Response
 from local_aws.core.context import LocalAws
 from local_aws.core.errors import AwsError, ValidationException
-from local_aws.sagemaker import model_package_groups, tags
+from local_aws.sagemaker import tags
 from local_aws.sagemaker.listing import Listing
+from local_aws.sagemaker.registry import model_package_groups
 
 KIND = "model-package"
 # What a list sorts and filters by; not part of any answer.

@@ -6,11 +6,11 @@ import time
 import uuid
 from collections.abc import Sequence
 
-from local_aws.sagemaker import component_records, deployment, endpoint_records
-from local_aws.sagemaker.endpoint_configs import VariantPlan
-from local_aws.sagemaker.endpoint_records import DEPLOYMENT, PLAN, Record
-from local_aws.sagemaker.fleet import Fleet, FleetFailedError
-from local_aws.sagemaker.fleet_keeper import FleetKeeper
+from local_aws.sagemaker.hosting import component_records, deployment, endpoint_records
+from local_aws.sagemaker.hosting.endpoint_records import DEPLOYMENT, PLAN, Record
+from local_aws.sagemaker.hosting.fleet_keeper import FleetKeeper
+from local_aws.sagemaker.serving.fleet import Fleet, FleetFailedError
+from local_aws.sagemaker.serving.plans import VariantPlan
 
 INTERRUPTED = "the local AWS was stopped while this endpoint was updated; it serves what it served before"
 

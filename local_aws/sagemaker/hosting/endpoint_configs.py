@@ -1,24 +1,23 @@
-"""Endpoint configurations: which models an endpoint serves, on how many servers, with what share of the
-traffic.
+"""Endpoint configurations: which models an endpoint serves, and on how many servers.
 
-`plan` turns a configuration into `VariantPlan`s, which hold everything needed to start servers. An endpoint
-keeps its plan, so it outlives the configuration and the models it was made from, as on AWS.
+`plan` turns a configuration into the `VariantPlan`s of its variants.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from local_aws.core.api import JsonService, Request, Response
 from local_aws.core.context import LocalAws
 from local_aws.core.errors import ValidationException, could_not_find
-from local_aws.sagemaker import models, tags
-from local_aws.sagemaker.data_capture import CaptureRule
+from local_aws.sagemaker import tags
 from local_aws.sagemaker.listing import Listing
-from local_aws.sagemaker.serverless import Serverless, of_variant
-from local_aws.sagemaker.serverless import check as check_serverless
+from local_aws.sagemaker.registry import models
+from local_aws.sagemaker.serving.data_capture import CaptureRule
+from local_aws.sagemaker.serving.plans import HEALTH_CHECK_SECONDS, VariantPlan
+from local_aws.sagemaker.serving.serverless import check as check_serverless
+from local_aws.sagemaker.serving.serverless import of_variant
 
 KIND = "endpoint-config"
 _LISTING = Listing(
@@ -34,49 +33,6 @@ _NOT_HERE = {
 _NOT_HERE_VARIANT = {
     "InstancePools": "instance pools",
 }
-# "ContainerStartupHealthCheckTimeoutInSeconds" is at most 3600; unset, SageMaker gives a container 8 minutes.
-HEALTH_CHECK_SECONDS = 480.0
-
-
-@dataclass(frozen=True, kw_only=True)
-class VariantPlan:
-    """One production variant, down to what its server processes need."""
-
-    name: str
-    config: str = ""
-    """The endpoint configuration it is of, which CloudWatch tells an old fleet from a new one by."""
-    container: models.Container | None
-    """None: a variant for inference components, which bring their models themselves."""
-    role_arn: str | None
-    instance_type: str
-    instance_count: int
-    weight: float
-    health_check_seconds: float
-    serverless: Serverless | None = None
-    capture: CaptureRule | None = None
-
-    @classmethod
-    def load(cls, document: Mapping[str, Any]) -> VariantPlan:
-        """The plan stored as `asdict` wrote it."""
-        size, capture = document.get("serverless"), document.get("capture")
-        loaded = {
-            "container": document["container"] and models.Container(**document["container"]),
-            "serverless": size and Serverless(**size),
-            "capture": capture and CaptureRule.load(capture),
-        }
-        return cls(**{**document, **loaded})
-
-    def dump(self) -> dict[str, Any]:
-        """The plan as a document for the store."""
-        return asdict(self)
-
-    def with_count(self, count: int) -> VariantPlan:
-        """The same variant on `count` servers."""
-        return replace(self, instance_count=count)
-
-    def with_weight(self, weight: float) -> VariantPlan:
-        """The same variant with another share of the traffic."""
-        return replace(self, weight=weight)
 
 
 def register(svc: JsonService, aws: LocalAws) -> None:

@@ -14,8 +14,9 @@ from typing import Any
 from local_aws.core.api import JsonService, Request, Response
 from local_aws.core.context import LocalAws
 from local_aws.core.errors import ValidationException, could_not_find
-from local_aws.sagemaker import model_data, model_packages, pulled_images, tags
+from local_aws.sagemaker import pulled_images, tags
 from local_aws.sagemaker.listing import Listing
+from local_aws.sagemaker.registry import model_data, model_packages
 
 KIND = "model"
 # Where a stored model keeps its `Container`; output shapes know no such member, so no client ever sees it.

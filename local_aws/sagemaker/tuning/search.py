@@ -18,7 +18,7 @@ from optuna.pruners import HyperbandPruner, NopPruner
 from optuna.samplers import BaseSampler, RandomSampler, TPESampler
 from optuna.trial import TrialState
 
-from local_aws.sagemaker.ranges import Space
+from local_aws.sagemaker.tuning.ranges import Space
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 # How often a combination that was tried already is drawn again before it is accepted.

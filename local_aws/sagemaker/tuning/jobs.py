@@ -1,6 +1,6 @@
 """Tuning jobs: the API, and the documents behind it.
 
-CreateHyperParameterTuningJob checks the request, stores it and starts a `TuningRun` (`tuning_run`), which
+CreateHyperParameterTuningJob checks the request, stores it and starts a `TuningRun` (`run`), which
 launches training jobs like any client would. Counters and the best training job are computed from the
 children's own documents when somebody asks, so they cannot disagree with them.
 """
@@ -13,13 +13,15 @@ from typing import Any
 from local_aws.core.api import JsonService, Request, Response
 from local_aws.core.context import LocalAws
 from local_aws.core.errors import ResourceInUse, ResourceNotFound, ValidationException
-from local_aws.sagemaker import events, job_state, limits, tags, tuning_checks
-from local_aws.sagemaker.early_stopping import completion_details, is_better
+from local_aws.sagemaker import events, tags
 from local_aws.sagemaker.listing import Listing
-from local_aws.sagemaker.search import OptunaSearch, make_search
-from local_aws.sagemaker.training import TrainingJobs
-from local_aws.sagemaker.tuning_checks import TERMINAL
-from local_aws.sagemaker.tuning_run import KIND, TuningRun
+from local_aws.sagemaker.training import job_state, limits
+from local_aws.sagemaker.training.jobs import TrainingJobs
+from local_aws.sagemaker.tuning import checks
+from local_aws.sagemaker.tuning.checks import TERMINAL
+from local_aws.sagemaker.tuning.early_stopping import completion_details, is_better
+from local_aws.sagemaker.tuning.run import KIND, TuningRun
+from local_aws.sagemaker.tuning.search import OptunaSearch, make_search
 
 Document = dict[str, Any]
 
@@ -56,13 +58,13 @@ class TuningJobs:
     def create(self, request: Request) -> str:
         """Check, store and start a tuning job; its ARN."""
         name = request["HyperParameterTuningJobName"]
-        tuning_checks.check(request)
+        checks.check(request)
         self._training.check(request["TrainingJobDefinition"])
         parents = self._parents(request)
-        tuning_checks.check_parents(request, parents)
+        checks.check_parents(request, parents)
         parallel = request["HyperParameterTuningJobConfig"]["ResourceLimits"]["MaxParallelTrainingJobs"]
-        limits.check_trials(self.aws, parallel)
-        limits.check_training(self.aws, request["TrainingJobDefinition"], parallel)
+        checks.check_trials(self.aws, parallel)
+        limits.check(self.aws, request["TrainingJobDefinition"], parallel)
         arn, now = self.aws.arn(f"hyper-parameter-tuning-job/{name.lower()}"), self.aws.now()
         tuning: Document = {
             **{member: value for member, value in request.items() if member != "Tags"},

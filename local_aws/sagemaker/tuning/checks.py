@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from local_aws.core.context import LocalAws
 from local_aws.core.errors import ResourceLimitExceeded, ValidationException
-from local_aws.quotas import names
-from local_aws.sagemaker.ranges import Categorical, Space
+from local_aws.quotas import book, names
+from local_aws.sagemaker.tuning.ranges import Categorical, Space
 
 Document = dict[str, Any]
 TERMINAL = ("Completed", "Failed", "Stopped")
@@ -211,3 +212,17 @@ def _hyperparameters(request: Mapping[str, Any]) -> dict[str, str]:
     static = request["TrainingJobDefinition"].get("StaticHyperParameters", {})
     tunable = {entry["Name"]: "tunable" for entries in ranges.values() for entry in entries}
     return {**dict.fromkeys(static, "static"), **tunable}
+
+
+def check_trials(aws: LocalAws, parallel: int) -> None:
+    """ResourceLimitExceeded if a search may not have so many trials at a time.
+
+    10 by default, and 100 at most:
+    https://docs.aws.amazon.com/sagemaker/latest/dg/automatic-model-tuning-limits.html
+    """
+    most = int(book.value(aws.store, names.SAGEMAKER, names.PARALLEL_TRIALS))
+    if parallel > most:
+        raise ResourceLimitExceeded(
+            f"The account-level service limit '{names.PARALLEL_TRIALS}' is {most}; MaxParallelTrainingJobs "
+            f"is {parallel}. Please use AWS Service Quotas to request an increase for this quota."
+        )

@@ -17,12 +17,13 @@ from typing import Any
 from local_aws.core import process
 from local_aws.core.context import LocalAws
 from local_aws.core.errors import ResourceLimitExceeded, ValidationException
-from local_aws.sagemaker import early_stopping, tags
+from local_aws.sagemaker import tags
 from local_aws.sagemaker.s3_files import S3Uri
-from local_aws.sagemaker.search import Search, Trial
-from local_aws.sagemaker.training import TrainingJobs
-from local_aws.sagemaker.training_run import TrainingRun
-from local_aws.sagemaker.tuning_checks import OBJECTIVE_HYPERPARAMETER
+from local_aws.sagemaker.training.jobs import TrainingJobs
+from local_aws.sagemaker.training.run import TrainingRun
+from local_aws.sagemaker.tuning import early_stopping
+from local_aws.sagemaker.tuning.checks import OBJECTIVE_HYPERPARAMETER
+from local_aws.sagemaker.tuning.search import Search, Trial
 
 log = logging.getLogger(__name__)
 

@@ -18,9 +18,9 @@ from pathlib import Path
 from local_aws.core import process
 from local_aws.core.context import LocalAws
 from local_aws.core.errors import AwsError
-from local_aws.sagemaker import model_data
-from local_aws.sagemaker.endpoint_configs import VariantPlan
-from local_aws.sagemaker.router import Router, Server, VariantRoute
+from local_aws.sagemaker.registry import model_data
+from local_aws.sagemaker.serving.plans import VariantPlan
+from local_aws.sagemaker.serving.router import Router, Server, VariantRoute
 
 # "the container must respond to ping requests within 2 seconds":
 # https://docs.aws.amazon.com/sagemaker/latest/dg/your-algorithms-inference-code.html

@@ -19,8 +19,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TypeVar
 
-from local_aws.sagemaker.data_capture import CaptureRule
-from local_aws.sagemaker.upstream import Connections
+from local_aws.sagemaker.serving.data_capture import CaptureRule
+from local_aws.sagemaker.serving.upstream import Connections
 
 T = TypeVar("T")
 

@@ -1,7 +1,7 @@
 """Training jobs: the API, and the documents behind it.
 
 CreateTrainingJob checks, stores a document and starts a `TrainingRun` in a thread of its own
-(`training_run`); Describe and List read documents; Stop tells the run. The document is the answer of
+(`run`); Describe and List read documents; Stop tells the run. The document is the answer of
 DescribeTrainingJob, so what a client sees is what survives a restart. Jobs that ran when the server died are
 reported as failed when it starts again.
 """
@@ -15,12 +15,13 @@ from local_aws.core.api import JsonService, Request, Response
 from local_aws.core.context import LocalAws
 from local_aws.core.errors import ResourceInUse, ValidationException
 from local_aws.core.store import NoSuchDocument
-from local_aws.sagemaker import channels, definition, limits, pulled_images, tags
-from local_aws.sagemaker.channels import ChannelCache
-from local_aws.sagemaker.job_state import KIND, STOPPED_WITH_SERVER, JobState
+from local_aws.sagemaker import pulled_images, tags
 from local_aws.sagemaker.listing import Listing
-from local_aws.sagemaker.machine import Machine
-from local_aws.sagemaker.training_run import TrainingRun
+from local_aws.sagemaker.training import channels, definition, limits
+from local_aws.sagemaker.training.channels import ChannelCache
+from local_aws.sagemaker.training.job_state import KIND, STOPPED_WITH_SERVER, JobState
+from local_aws.sagemaker.training.machine import Machine
+from local_aws.sagemaker.training.run import TrainingRun
 
 Document = dict[str, Any]
 TERMINAL = ("Completed", "Failed", "Stopped")
@@ -72,7 +73,7 @@ class TrainingJobs:
             "MaxRuntimeInSeconds", definition.DEFAULT_RUNTIME_SECONDS
         )
         with self.aws.store.transaction():
-            limits.check_training(self.aws, job)
+            limits.check(self.aws, job)
             if not self.aws.store.create(KIND, name, job):
                 raise ResourceInUse(
                     "Training job names must be unique within an AWS account and region, and a training job "

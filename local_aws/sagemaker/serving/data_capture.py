@@ -23,7 +23,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from local_aws.core.context import LocalAws
 from local_aws.core.errors import AwsError
-from local_aws.sagemaker.model_data import locate
+from local_aws.sagemaker.registry.model_data import locate
 
 PERIOD_SECONDS = 2.0
 # Of records that wait to be written; further ones are dropped, as SageMaker does when a disk fills up.

@@ -12,8 +12,9 @@ from typing import Any
 
 from local_aws.core.context import LocalAws
 from local_aws.core.errors import ResourceLimitExceeded
-from local_aws.sagemaker import events
-from local_aws.sagemaker.endpoint_configs import VariantPlan
+from local_aws.quotas import names
+from local_aws.sagemaker import events, limits
+from local_aws.sagemaker.serving.plans import VariantPlan
 
 Record = dict[str, Any]
 
@@ -127,6 +128,22 @@ def within_limit(aws: LocalAws, instance_type: str, more: int) -> None:
             "update runs the old and the new ones side by side: ask for fewer instances, or delete an "
             "endpoint.)"
         )
+
+
+def check_quotas(aws: LocalAws, more: Counter[str], of_one: int) -> None:
+    """ResourceLimitExceeded if so many more instances are more than the account's endpoints may have.
+
+    Args:
+        more: instances by type. An update asks for its whole new fleet, which runs beside the old one.
+        of_one: how many the endpoint would have.
+    """
+    used: Counter[str] = Counter()
+    for record in aws.store.list(KIND):
+        used += in_use(record)
+    limits.check(aws, names.ONE_ENDPOINT, 0, of_one)
+    for instance_type, count in more.items():
+        limits.check(aws, names.endpoint(instance_type), used[instance_type], count)
+    limits.check(aws, names.ALL_ENDPOINTS, used.total(), more.total())
 
 
 def announce(aws: LocalAws, record: Record) -> None:

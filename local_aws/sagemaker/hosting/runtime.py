@@ -17,10 +17,10 @@ from typing import Any
 from local_aws.core.api import HttpAnswer, JsonService, error_reply
 from local_aws.core.context import LocalAws
 from local_aws.core.errors import AwsError
-from local_aws.sagemaker import inference_components
-from local_aws.sagemaker.data_capture import DataCapture, Exchange
-from local_aws.sagemaker.fleet import FleetFailedError
-from local_aws.sagemaker.router import (
+from local_aws.sagemaker.hosting import inference_components
+from local_aws.sagemaker.serving.data_capture import DataCapture, Exchange
+from local_aws.sagemaker.serving.fleet import FleetFailedError
+from local_aws.sagemaker.serving.router import (
     EndpointNotFoundError,
     Lease,
     NoServerError,
@@ -28,8 +28,8 @@ from local_aws.sagemaker.router import (
     TooManyRequestsError,
     VariantNotFoundError,
 )
-from local_aws.sagemaker.traffic_metrics import TrafficMetrics
-from local_aws.sagemaker.upstream import Answer, UpstreamError
+from local_aws.sagemaker.serving.traffic_metrics import TrafficMetrics
+from local_aws.sagemaker.serving.upstream import Answer, UpstreamError
 
 _PATH = re.compile(r"/endpoints/([^/\s]+)/invocations")
 # "payload sizes up to 25 MB, and processing times of up to 60 seconds":

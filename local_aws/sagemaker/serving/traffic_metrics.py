@@ -19,7 +19,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from local_aws.core.context import LocalAws
-from local_aws.sagemaker.router import Router
+from local_aws.sagemaker.serving.router import Router
 
 NAMESPACE = "AWS/SageMaker"
 PERIOD_SECONDS = 10

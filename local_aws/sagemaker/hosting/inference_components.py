@@ -15,8 +15,9 @@ from typing import Any
 from local_aws.core.api import JsonService, Request, Response
 from local_aws.core.context import LocalAws
 from local_aws.core.errors import AwsError, ValidationException, could_not_find
-from local_aws.sagemaker import endpoint_configs, endpoint_records, endpoints, tags
-from local_aws.sagemaker.component_records import (
+from local_aws.sagemaker import tags
+from local_aws.sagemaker.hosting import endpoint_configs, endpoint_records, endpoints
+from local_aws.sagemaker.hosting.component_records import (
     DEPLOYMENT,
     KIND,
     PENDING,
@@ -24,9 +25,9 @@ from local_aws.sagemaker.component_records import (
     plan_of,
     route_name,
 )
-from local_aws.sagemaker.endpoint_configs import VariantPlan
-from local_aws.sagemaker.hosted_fleets import ComponentFleets
+from local_aws.sagemaker.hosting.hosted_fleets import ComponentFleets
 from local_aws.sagemaker.listing import Listing
+from local_aws.sagemaker.serving.plans import VariantPlan
 
 _LISTING = Listing(
     result="InferenceComponents",

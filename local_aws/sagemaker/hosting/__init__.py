@@ -9,19 +9,13 @@ from __future__ import annotations
 
 from local_aws.core.api import JsonService
 from local_aws.core.context import LocalAws
-from local_aws.sagemaker import (
-    endpoint_configs,
-    endpoints,
-    inference_components,
-    model_package_groups,
-    model_packages,
-    models,
-)
-from local_aws.sagemaker.data_capture import DataCapture
-from local_aws.sagemaker.hosted_fleets import ComponentFleets, EndpointFleets
-from local_aws.sagemaker.router import Router
-from local_aws.sagemaker.runtime import InvocationService
-from local_aws.sagemaker.traffic_metrics import TrafficMetrics
+from local_aws.sagemaker.hosting import endpoint_configs, endpoints, inference_components
+from local_aws.sagemaker.hosting.hosted_fleets import ComponentFleets, EndpointFleets
+from local_aws.sagemaker.hosting.runtime import InvocationService
+from local_aws.sagemaker.registry import model_package_groups, model_packages, models
+from local_aws.sagemaker.serving.data_capture import DataCapture
+from local_aws.sagemaker.serving.router import Router
+from local_aws.sagemaker.serving.traffic_metrics import TrafficMetrics
 
 
 def service(aws: LocalAws) -> JsonService:

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from local_aws.core.context import LocalAws
-from local_aws.sagemaker import models
-from local_aws.sagemaker.endpoint_configs import HEALTH_CHECK_SECONDS, VariantPlan
+from local_aws.sagemaker.registry import models
+from local_aws.sagemaker.serving.plans import HEALTH_CHECK_SECONDS, VariantPlan
 
 KIND = "inference-component"
 # Members no output shape knows: what runs, the folder it runs in, and what is to run next.

@@ -11,8 +11,8 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from local_aws.core.errors import ResourceLimitExceeded, ValidationException
-from local_aws.sagemaker import channels, metrics
-from local_aws.sagemaker.hosts import MAX_HOSTS
+from local_aws.sagemaker.training import channels, metrics
+from local_aws.sagemaker.training.hosts import MAX_HOSTS
 
 # https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_StoppingCondition.html
 DEFAULT_RUNTIME_SECONDS = 24 * 3600

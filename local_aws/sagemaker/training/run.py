@@ -26,13 +26,14 @@ from local_aws.core.context import LocalAws
 from local_aws.core.errors import AwsError
 from local_aws.core.process import ContainerProcess
 from local_aws.images import Image
-from local_aws.sagemaker import base_folder, definition, hosts, s3_files
-from local_aws.sagemaker.channels import ChannelCache, ChannelError
-from local_aws.sagemaker.hosts import Containers, Host
-from local_aws.sagemaker.job_state import JobState
-from local_aws.sagemaker.machine import Machine, thread_limits
-from local_aws.sagemaker.metrics import JobMetrics
+from local_aws.sagemaker import s3_files
 from local_aws.sagemaker.s3_files import FolderSync, S3Uri
+from local_aws.sagemaker.training import base_folder, definition, hosts
+from local_aws.sagemaker.training.channels import ChannelCache, ChannelError
+from local_aws.sagemaker.training.hosts import Containers, Host
+from local_aws.sagemaker.training.job_state import JobState
+from local_aws.sagemaker.training.machine import Machine, thread_limits
+from local_aws.sagemaker.training.metrics import JobMetrics
 
 log = logging.getLogger(__name__)
 

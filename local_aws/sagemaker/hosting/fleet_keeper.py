@@ -17,11 +17,12 @@ from typing import Any, ClassVar
 from local_aws.core import process
 from local_aws.core.context import LocalAws
 from local_aws.core.store import NoSuchDocument
-from local_aws.sagemaker import endpoint_records, tags
-from local_aws.sagemaker.endpoint_configs import VariantPlan
-from local_aws.sagemaker.endpoint_records import Record
-from local_aws.sagemaker.fleet import Fleet, FleetFailedError
-from local_aws.sagemaker.router import Router
+from local_aws.sagemaker import tags
+from local_aws.sagemaker.hosting import endpoint_records
+from local_aws.sagemaker.hosting.endpoint_records import Record
+from local_aws.sagemaker.serving.fleet import Fleet, FleetFailedError
+from local_aws.sagemaker.serving.plans import VariantPlan
+from local_aws.sagemaker.serving.router import Router
 
 log = logging.getLogger(__name__)
 
