@@ -31,7 +31,7 @@ from local_aws.core import process
 from local_aws.core.context import LocalAws
 from local_aws.core.proxies import spare_loopback
 from local_aws.core.store import Store
-from local_aws.images import ImageStore
+from local_aws.images.store import ImageStore
 from local_aws.root_key import RootKey
 
 if TYPE_CHECKING:

@@ -26,6 +26,7 @@ from local_aws.ministack_adapter import (
     routes,
     services,
     stack_events,
+    stack_recovery,
     stack_requests,
     stacks,
     xml_values,
@@ -48,7 +49,8 @@ class Services:
         self._register(*self._services)
         self._register_quotas()
         stack = Stack(aws, role=lambda: stacks.current().role_arn, announce=stacks.announce)
-        stacks.install(Journal(aws.store), self._snapshots.commit)
+        self._journal = Journal(aws.store)
+        stacks.install(self._journal, self._snapshots.commit)
         stack_events.install(self._announce_stack)
         stack_requests.install()
         cloudformation.install(stack, stacks.register_resource)
@@ -75,7 +77,7 @@ class Services:
         for service in self._services:
             service.start()
         self._snapshots.start()
-        loop.call_soon_threadsafe(_recover_stacks)
+        loop.call_soon_threadsafe(self._recover_stacks)
         self._ready.set()
         self._aws.deliver_events()
         self._deliveries.resume()
@@ -102,17 +104,16 @@ class Services:
         service.authorise = authorisation.service_quotas(self._aws)
         services.register("servicequotas", service.handle)
 
+    def _recover_stacks(self) -> None:
+        stack_events.tell_again()
+        for name in stack_recovery.recover(self._journal):
+            log.warning("stack %s was busy when the local AWS was stopped; it is rolled back now", name)
+
     def _announce_stack(self, stack_id: str, status: str, reason: str) -> None:
         details = {"status": status, "status-reason": reason}
         detail = {"stack-id": stack_id, "status-details": details, "client-request-token": ""}
         self._aws.emit("CloudFormation Stack Status Change", detail, [stack_id], source="aws.cloudformation")
         self._snapshots.touch()
-
-
-def _recover_stacks() -> None:
-    stack_events.tell_again()
-    for name in stacks.recover():
-        log.warning("stack %s was busy when the local AWS was stopped; it is rolled back now", name)
 
 
 def _until_open(port: int) -> None:

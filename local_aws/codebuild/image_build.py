@@ -17,7 +17,7 @@ from typing import Any
 
 from local_aws.core.archives import UnsafeArchiveError, unpack_zip
 from local_aws.core.context import LocalAws
-from local_aws.images import DOCKER_MANIFEST, Image
+from local_aws.images.store import DOCKER_MANIFEST, Image
 
 SERVICE, SESSION = "codebuild.amazonaws.com", "AWSCodeBuild"
 

@@ -25,7 +25,7 @@ from local_aws.core.store import DiskFull, Store, waiting_for_room
 from local_aws.root_key import RootKey
 
 if TYPE_CHECKING:
-    from local_aws.images import ImageStore
+    from local_aws.images.store import ImageStore
 
 log = logging.getLogger(__name__)
 

@@ -18,7 +18,6 @@ import atexit
 import contextlib
 import json
 import os
-import signal
 import subprocess
 import sys
 import threading
@@ -27,6 +26,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO, Protocol
 
+from local_aws.core import process_groups as groups
 from local_aws.core.proxies import spare_loopback
 
 _BASE = "/opt/ml"
@@ -43,7 +43,7 @@ class ProcessesNotBegunError(RuntimeError):
 
 
 class ImageLike(Protocol):
-    """The part of `local_aws.images.Image` this module needs."""
+    """The part of `local_aws.images.store.Image` this module needs."""
 
     @property
     def root(self) -> Path: ...
@@ -69,7 +69,7 @@ def begin(directory: Path) -> None:
     if _state is not None:
         _state.close()
     directory.mkdir(parents=True, exist_ok=True)
-    _sweep(directory)
+    groups.sweep(directory)
     _state = _State(directory)
 
 
@@ -153,14 +153,14 @@ class ContainerProcess:
     def kill(self) -> int:
         """SIGKILL to the whole group, and wait until it is gone."""
         if not self._exited.is_set():
-            _kill_group(self.pid)
+            groups.kill_group(self.pid)
         self._exited.wait()
         return self._docker_code()
 
     def _reap(self) -> None:
         """Wait for the leader, then end its group and drain the output (the watcher thread's work)."""
         self._popen.wait()
-        _kill_group(self.pid)  # the kernel keeps the id as long as the group has a member
+        groups.kill_group(self.pid)  # the kernel keeps the id as long as the group has a member
         self._reader.join(DRAIN_SECONDS)
         self._exited.set()
 
@@ -180,7 +180,7 @@ class _State:
         self._running: dict[Path, ContainerProcess] = {}
         end, self._pipe = os.pipe()  # neither is inherited by any other process (PEP 446)
         self._guardian = subprocess.Popen(
-            [sys.executable, "-I", "-S", "-c", _GUARDIAN],
+            groups.GUARDIAN,
             stdin=end,
             stdout=subprocess.DEVNULL,
             start_new_session=True,  # a Ctrl-C in the terminal must not reach it
@@ -215,7 +215,7 @@ class _State:
             file = self.directory / f"{uuid.uuid4().hex}.json"
             # The last of three nets: on a full disk the guardian alone has to do.
             with contextlib.suppress(OSError):
-                file.write_text(json.dumps({"pid": popen.pid, "started": _start_time(popen.pid)}))
+                file.write_text(json.dumps({"pid": popen.pid, "started": groups.start_time(popen.pid)}))
             process = ContainerProcess(popen, output, log)
             self._running[file] = process
         threading.Thread(target=self._watch, args=(file, process), daemon=True).start()
@@ -225,7 +225,7 @@ class _State:
         with self._lock:
             running = list(self._running.values())
         for process in running:
-            _kill_group(process.pid)
+            groups.kill_group(process.pid)
         for process in running:
             process.wait(DRAIN_SECONDS)
 
@@ -254,18 +254,6 @@ class _State:
 _state: _State | None = None
 atexit.register(end)
 
-_GUARDIAN = """
-import os, signal, sys
-groups = set()
-for line in sys.stdin:
-    (groups.add if line[0] == "+" else groups.discard)(int(line[1:]))
-for group in groups:
-    try:
-        os.killpg(group, signal.SIGKILL)
-    except OSError:
-        pass
-"""
-
 
 def _environment(image: ImageLike, env: Mapping[str, str], base_dir: Path) -> dict[str, str]:
     inherited = {name: os.environ[name] for name in INHERITED if name in os.environ}
@@ -284,35 +272,3 @@ def _environment(image: ImageLike, env: Mapping[str, str], base_dir: Path) -> di
 def _mounted(word: str, base_dir: Path) -> str:
     inside = word == _BASE or word.startswith(f"{_BASE}/")
     return f"{base_dir}{word.removeprefix(_BASE)}" if inside else word
-
-
-def _sweep(directory: Path) -> None:
-    """Kill the processes named by left-over pid files, if they are still the same processes."""
-    for file in directory.glob("*.json"):
-        try:
-            record = json.loads(file.read_text())
-            pid, started = int(record["pid"]), str(record["started"])
-        except (ValueError, KeyError):
-            pid, started = 0, ""  # cut short by the kill; the guardian knew it by its pid
-        if pid and started and _start_time(pid) == started:
-            _kill_group(pid)
-        file.unlink(missing_ok=True)
-
-
-def _start_time(pid: int) -> str:
-    """When the process began, as a string that a recycled pid does not repeat; empty if it is gone."""
-    try:
-        # proc(5): field 22, counted after the command's closing parenthesis.
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
-    except FileNotFoundError:
-        if Path("/proc/self").exists():
-            return ""
-    return subprocess.run(
-        ["ps", "-o", "lstart=", "-p", str(pid)], capture_output=True, text=True, check=False
-    ).stdout.strip()
-
-
-def _kill_group(group: int) -> None:
-    # PermissionError is macOS's answer for a group of zombies only.
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(group, signal.SIGKILL)

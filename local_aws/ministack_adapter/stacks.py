@@ -2,7 +2,7 @@
 
 * Resource types of our own (`register_resource`); they run on worker threads, because they call this server.
 * The stack at work, and its service role, for the handlers (`current`).
-* Stacks that were busy when the server was killed are rolled back when it starts again (`recover`).
+* What a new server needs to roll back a stack that was busy when this one was killed (`stack_recovery`).
 """
 
 from __future__ import annotations
@@ -24,10 +24,9 @@ log = logging.getLogger(__name__)
 
 SERVICE = "cloudformation.amazonaws.com"
 SESSION = "AWSCloudFormation"
-STOPPED = "The local AWS was stopped during this operation."
 STACK = "AWS::CloudFormation::Stack"
 # What a stack was before the update that runs, kept on its record so that a new server can roll it back.
-_BEFORE = "_before_update"
+BEFORE = "_before_update"
 ROLE = "RoleARN"
 
 
@@ -67,6 +66,11 @@ _making: contextvars.ContextVar[Making | None] = contextvars.ContextVar("local_a
 _own_types: set[str] = set()
 _journal: Journal | None = None
 _save: Callable[[], None] = lambda: None  # noqa: E731 (replaced by `install`)
+
+
+def enter(stack: CurrentStack) -> None:
+    """Let this context work for a stack."""
+    _current.set(stack)
 
 
 def current() -> CurrentStack:
@@ -189,102 +193,6 @@ def install(journal: Journal, save: Callable[[], None]) -> None:
     _follow_operations()
 
 
-def recover() -> list[str]:
-    """Roll back what was under way when the server was killed; the names of the stacks found so.
-
-    Must run on the event loop, after ministack has restored its state.
-    """
-    busy = {
-        stack["StackId"]: stack
-        for stack in cloudformation._stacks._data.values()
-        if stack["StackStatus"].endswith("_IN_PROGRESS") and stack["StackStatus"] != "REVIEW_IN_PROGRESS"
-    }
-    _adopt_or_delete(busy)
-    for stack in busy.values():
-        before = stack.get(_BEFORE)
-        if stack["StackStatus"] == "DELETE_IN_PROGRESS":
-            _settle(stack, "DELETE_FAILED")
-        elif before is None and not stack["StackStatus"].startswith(("CREATE", "ROLLBACK")):
-            _settle(stack, "UPDATE_ROLLBACK_FAILED")
-        else:
-            rollback = stacks._roll_back_operation(
-                stack["StackName"],
-                stack["StackId"],
-                stack,
-                _interrupted(stack, before),
-                reason_override=STOPPED,
-            )
-            stacks._create_stack_task_in_region(rollback, stack, stack["StackId"])
-    return [stack["StackName"] for stack in busy.values()]
-
-
-def _adopt_or_delete(busy: Mapping[str, dict[str, Any]]) -> None:
-    """Give journalled resources back to the stacks that will roll them back, and delete those of no stack."""
-    if _journal is None:
-        return
-    orphans = []
-    for made in _journal.all():
-        stack = busy.get(made.stack_id) or handlers._resolve_stack(made.stack_id) or {}
-        record = stack.get("_resources", {}).get(made.logical_id, {})
-        if record.get("PhysicalResourceId") == made.physical_id:
-            continue
-        if made.stack_id not in busy:
-            orphans.append(made)
-            continue
-        stack["_resources"][made.logical_id] = {
-            "PhysicalResourceId": made.physical_id,
-            "ResourceType": made.resource_type,
-            "ResourceStatus": "CREATE_COMPLETE",
-            "LogicalResourceId": made.logical_id,
-            "Properties": made.properties,
-            "Attributes": made.attributes,
-            "Timestamp": "",
-        }
-    if orphans:
-        threading.Thread(target=_delete_orphans, args=(orphans,), name="orphans", daemon=True).start()
-
-
-def _delete_orphans(orphans: list[Made]) -> None:
-    for made in reversed(orphans):
-        stack = handlers._resolve_stack(made.stack_id) or {}
-        _current.set(CurrentStack(made.stack, made.stack_id, stack.get(ROLE)))
-        try:
-            provisioners._delete_resource(
-                made.resource_type, made.physical_id, made.properties, made.stack, made.logical_id
-            )
-        except Exception:
-            log.exception("%s of the stack %s is left over", made.physical_id, made.stack)
-
-
-def _settle(stack: dict[str, Any], status: str) -> None:
-    stack["StackStatus"], stack["StackStatusReason"] = status, STOPPED
-    stacks._add_event(stack["StackId"], stack["StackName"], stack["StackName"], STACK, status, STOPPED)
-
-
-def _interrupted(stack: dict[str, Any], before: dict[str, Any] | None) -> dict[str, Any]:
-    """What ministack's rollback wants to know, from what the stack's record says was done so far."""
-    resources = stack.get("_resources", {})
-    untouched = (before or {}).get("_resources", {})
-    done = [logical_id for logical_id, record in resources.items() if record != untouched.get(logical_id)]
-    replaced = [
-        logical_id
-        for logical_id in done
-        if logical_id in untouched
-        and untouched[logical_id]["PhysicalResourceId"] != resources[logical_id]["PhysicalResourceId"]
-    ]
-    return {
-        "is_update": before is not None,
-        "previous_stack": before,
-        "created": done,
-        "replaced_ids": replaced,
-        "template": stack.get("_template") or {},
-        "param_values": stack.get("_resolved_params") or {},
-        "retain_except_on_create": True,
-        "stack_tags": stack.get("Tags") or [],
-        "previous_tags": (before or {}).get("Tags") or [],
-    }
-
-
 def everywhere(name: str, replacement: Any) -> None:
     """Put a function in the place of ministack's, in every module that imported it by name."""
     for module in (stacks, handlers, changesets):
@@ -305,11 +213,11 @@ def _follow_operations() -> None:
     ) -> Callable[..., Coroutine[Any, Any, None]]:
         async def run(stack_name: str, stack_id: str, *args: Any, **kwargs: Any) -> None:
             stack = cloudformation._stacks.get(stack_name) or {}
-            _current.set(CurrentStack(stack_name, stack_id, stack.get(ROLE)))
+            enter(CurrentStack(stack_name, stack_id, stack.get(ROLE)))
             if kwargs.get("previous_stack"):
-                stack[_BEFORE] = kwargs["previous_stack"]
+                stack[BEFORE] = kwargs["previous_stack"]
             await operation(stack_name, stack_id, *args, **kwargs)
-            stack.pop(_BEFORE, None)
+            stack.pop(BEFORE, None)
             threading.Thread(target=_close, args=(stack_id,), name="journal", daemon=True).start()
 
         return run

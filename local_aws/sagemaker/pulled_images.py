@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from local_aws.core.context import LocalAws
 from local_aws.core.errors import ValidationException
-from local_aws.images import DOCKER_MANIFEST
+from local_aws.images.store import DOCKER_MANIFEST
 
 
 def check(aws: LocalAws, uri: str) -> None:

@@ -25,7 +25,7 @@ from local_aws.core import process
 from local_aws.core.context import LocalAws
 from local_aws.core.errors import AwsError
 from local_aws.core.process import ContainerProcess
-from local_aws.images import Image
+from local_aws.images.store import Image
 from local_aws.sagemaker import s3_files
 from local_aws.sagemaker.s3_files import FolderSync, S3Uri
 from local_aws.sagemaker.training import base_folder, definition, hosts

@@ -7,7 +7,6 @@ children's own documents when somebody asks, so they cannot disagree with them.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 
 from local_aws.core.api import JsonService, Request, Response
@@ -17,9 +16,9 @@ from local_aws.sagemaker import events, tags
 from local_aws.sagemaker.listing import Listing
 from local_aws.sagemaker.training import job_state, limits
 from local_aws.sagemaker.training.jobs import TrainingJobs
-from local_aws.sagemaker.tuning import checks
+from local_aws.sagemaker.tuning import checks, summaries
 from local_aws.sagemaker.tuning.checks import TERMINAL
-from local_aws.sagemaker.tuning.early_stopping import completion_details, is_better
+from local_aws.sagemaker.tuning.early_stopping import completion_details
 from local_aws.sagemaker.tuning.run import KIND, TuningRun
 from local_aws.sagemaker.tuning.search import OptunaSearch, make_search
 
@@ -43,8 +42,6 @@ _CHILDREN = Listing(
     },
     descending=False,
 )
-# TrainingJobStatus to the counter it is counted in.
-_COUNTERS = {"Completed": "Completed", "Failed": "NonRetryableError", "Stopped": "Stopped"}
 
 
 class TuningJobs:
@@ -84,7 +81,7 @@ class TuningJobs:
         if isinstance(search, OptunaSearch):
             for parent in parents.values():
                 for child in self.children(parent or {}):
-                    summary = self.summary(child, parent or {})
+                    summary = summaries.of(child, parent or {})
                     value = summary.get("FinalHyperParameterTuningJobObjectiveMetric", {}).get("Value")
                     if value is not None:
                         search.learn(child["HyperParameters"], value)
@@ -103,16 +100,20 @@ class TuningJobs:
 
     def describe(self, tuning: Document) -> Document:
         """The answer of DescribeHyperParameterTuningJob, with what its children say by now."""
-        answer = {**tuning, **self._counters(tuning), "ConsumedResources": self._consumed(tuning)}
         children = self.children(tuning)
+        answer = {
+            **tuning,
+            **summaries.counters(children, tuning),
+            "ConsumedResources": self._consumed(tuning),
+        }
         answer["TuningJobCompletionDetails"] = self._completion(children, tuning)
-        best = self._best((child, tuning) for child in children)
+        best = summaries.best((child, tuning) for child in children)
         if best:
             answer["BestTrainingJob"] = best
         warm = tuning.get("WarmStartConfig", {})
         if warm.get("WarmStartType") == "IdenticalDataAndAlgorithm":
             family = [tuning, *(parent for parent in self._parents(tuning).values() if parent)]
-            overall = self._best((child, member) for member in family for child in self.children(member))
+            overall = summaries.best((child, member) for member in family for child in self.children(member))
             if overall:
                 answer["OverallBestTrainingJob"] = overall
         return answer
@@ -165,40 +166,6 @@ class TuningJobs:
         jobs = (self.aws.store.get(job_state.KIND, name) for name in tuning.get("_children", []))
         return [job for job in jobs if job is not None]
 
-    def summary(self, child: Document, tuning: Document) -> Document:
-        """A child as a HyperParameterTrainingJobSummary."""
-        objective = tuning["HyperParameterTuningJobConfig"]["HyperParameterTuningJobObjective"]
-        value = next(
-            (
-                metric["Value"]
-                for metric in child.get("FinalMetricDataList", [])
-                if metric["MetricName"] == objective["MetricName"]
-            ),
-            None,
-        )
-        summary = {
-            **{name: child[name] for name in ("TrainingJobName", "TrainingJobArn", "CreationTime")},
-            **{name: child[name] for name in ("TrainingJobStatus", "TunedHyperParameters")},
-            **{
-                name: child[name]
-                for name in ("TrainingStartTime", "TrainingEndTime", "FailureReason")
-                if name in child
-            },
-            "TuningJobName": tuning["HyperParameterTuningJobName"],
-            "ObjectiveStatus": "Pending",
-        }
-        if child["TrainingJobStatus"] in TERMINAL:
-            succeeded = value is not None and child["TrainingJobStatus"] != "Failed"
-            summary["ObjectiveStatus"] = "Succeeded" if succeeded else "Failed"
-            if succeeded:
-                summary["_objective"] = value
-                summary["FinalHyperParameterTuningJobObjectiveMetric"] = {
-                    "Type": objective["Type"],
-                    "MetricName": objective["MetricName"],
-                    "Value": value,
-                }
-        return summary
-
     def tell(self, name: str) -> None:
         """Send the state-change event."""
         tuning = self.describe(self.get(name))
@@ -229,29 +196,11 @@ class TuningJobs:
         names = [entry["HyperParameterTuningJobName"] for entry in entries]
         return {name: self.aws.store.get(KIND, name) for name in names}
 
-    def _best(self, family: Iterable[tuple[Document, Document]]) -> Document | None:
-        best: Document | None = None
-        for child, tuning in family:
-            summary = self.summary(child, tuning)
-            objective = tuning["HyperParameterTuningJobConfig"]["HyperParameterTuningJobObjective"]
-            maximize = objective["Type"] == "Maximize"
-            if "_objective" in summary and (
-                best is None or is_better(summary["_objective"], best["_objective"], maximize)
-            ):
-                best = summary
-        return best
-
-    def _counters(self, tuning: Document) -> Document:
-        jobs = dict.fromkeys(("Completed", "InProgress", "RetryableError", "NonRetryableError", "Stopped"), 0)
-        objectives = dict.fromkeys(("Succeeded", "Pending", "Failed"), 0)
-        for child in self.children(tuning):
-            jobs[_COUNTERS.get(child["TrainingJobStatus"], "InProgress")] += 1
-            objectives[self.summary(child, tuning)["ObjectiveStatus"]] += 1
-        return {"TrainingJobStatusCounters": jobs, "ObjectiveStatusCounters": objectives}
-
     def _completion(self, children: list[Document], tuning: Document) -> Document:
-        summaries = [self.summary(child, tuning) for child in children]
-        ended = [(each["TrainingEndTime"], each["_objective"]) for each in summaries if "_objective" in each]
+        scored = [
+            each for each in (summaries.of(child, tuning) for child in children) if "_objective" in each
+        ]
+        ended = [(each["TrainingEndTime"], each["_objective"]) for each in scored]
         objective = tuning["HyperParameterTuningJobConfig"]["HyperParameterTuningJobObjective"]
         return completion_details(sorted(ended), objective["Type"] == "Maximize")
 
@@ -296,7 +245,7 @@ def register(svc: JsonService, jobs: TuningJobs) -> None:
     @svc.operation("ListTrainingJobsForHyperParameterTuningJob")
     def list_training_jobs_for_hyper_parameter_tuning_job(request: Request) -> Response:
         tuning = jobs.get(request["HyperParameterTuningJobName"])
-        records = [jobs.summary(child, tuning) for child in jobs.children(tuning)]
+        records = [summaries.of(child, tuning) for child in jobs.children(tuning)]
         if request.get("SortBy") == "FinalObjectiveMetricValue":
             # "any training jobs that did not return an objective metric are not listed"
             records = [record for record in records if "_objective" in record]

@@ -23,7 +23,7 @@ import pytest
 from botocore.exceptions import ClientError, WaiterError
 
 from local_aws.core.store import Store
-from local_aws.images import ImageStore
+from local_aws.images.store import ImageStore
 from tests.system.local_aws.local_server import LocalServer, sagemaker_sdk
 
 IMAGE = "trainer:latest"

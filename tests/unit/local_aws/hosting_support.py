@@ -12,7 +12,7 @@ from typing import Any
 from local_aws.core import process
 from local_aws.core.context import LocalAws
 from local_aws.core.store import Store
-from local_aws.images import ImageStore
+from local_aws.images.store import ImageStore
 from local_aws.root_key import RootKey
 
 IMAGE = "000000000000.dkr.ecr.us-east-1.amazonaws.com/echo:1"

@@ -25,7 +25,7 @@ from local_aws.core.api import JsonService
 from local_aws.core.context import LocalAws
 from local_aws.core.errors import AwsError, ValidationException
 from local_aws.core.store import Store
-from local_aws.images import DOCKER_MANIFEST, Image, ImageStore
+from local_aws.images.store import DOCKER_MANIFEST, Image, ImageStore
 from local_aws.root_key import RootKey
 
 ROLE = "arn:aws:iam::000000000000:role/training"

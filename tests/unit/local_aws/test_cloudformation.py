@@ -17,7 +17,7 @@ from local_aws.codebuild.image_build import (
     BuildCommandError,
     parse_build_command,
 )
-from local_aws.images import DOCKER_MANIFEST
+from local_aws.images.store import DOCKER_MANIFEST
 
 
 def shape(operation: str) -> Any:

@@ -15,11 +15,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from local_aws import dockerfile
 from local_aws.core.errors import ValidationException
 from local_aws.core.store import Store
-from local_aws.dockerfile import DockerfileError
-from local_aws.images import Image, ImageStore
+from local_aws.images import dockerfile
+from local_aws.images.dockerfile import DockerfileError
+from local_aws.images.store import Image, ImageStore
 
 
 @pytest.fixture

@@ -12,11 +12,11 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from local_aws import dockerfile
 from local_aws.autoscaling import variants
 from local_aws.core.api import JsonService
 from local_aws.core.errors import ValidationException
-from local_aws.dockerfile import DockerfileError
+from local_aws.images import dockerfile
+from local_aws.images.dockerfile import DockerfileError
 from local_aws.sagemaker.hosting import runtime
 from local_aws.sagemaker.s3_files import S3Uri
 from local_aws.sagemaker.training import metrics

@@ -7,7 +7,7 @@ import os
 import shutil
 from pathlib import Path
 
-from local_aws.dockerfile import DockerfileError
+from local_aws.images.dockerfile import DockerfileError
 
 
 def sources(origin: Path, pattern: str) -> list[Path]:
