@@ -73,6 +73,8 @@ class Training:
     ended: datetime | None
     epochs: tuple[dict[str, float], ...]
     metrics: dict[str, float]
+    goes_on: bool = False
+    """AWS had no instance for it, and a job on the next instance type follows."""
 
 
 @dataclass(frozen=True)
@@ -166,6 +168,9 @@ class Chain:
         return self.outcome != "running"
 
     def _judge(self) -> tuple[str, str]:
+        if self.training is not None and self.training.goes_on:
+            what = "the training on the next instance type"
+            return self._waiting(self.training.ended, "launch-training", what)
         for job in (self.tuning, self.training):
             if job is not None and job.status in ("Failed", "Stopped"):
                 place = f" ({log_of(job.name)})" if job is self.training else ""

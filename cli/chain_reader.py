@@ -19,6 +19,7 @@ from cli.errors import CliError
 from cli.stacks import describe
 from cli.target import Target
 from cli.trials import LOG_GROUP, log_of
+from contract import capacity, names
 
 _FINISHED = {"Completed", "Failed", "Stopped"}
 _TRIAL_NAME = re.compile(r"-\d{3}-[0-9a-f]{8}\Z")
@@ -60,6 +61,7 @@ def latest_run(target: Target) -> str:
         if job["TrainingJobName"].startswith(f"{target.project}-")
         and not _TRIAL_NAME.search(job["TrainingJobName"])
         and not job["TrainingJobName"].endswith("-final")
+        and names.first_of(job["TrainingJobName"]) == job["TrainingJobName"]
     ]
     if not runs:
         raise NoSuchRun(f"Nothing has been run yet. Start with `classifier tune{target.option}`.")
@@ -94,6 +96,7 @@ class ChainReader:
 
     def _find_run(self) -> None:
         """Settles whether the run is a tuning job (whose final training also names it) or by hand."""
+        self._run = names.first_of(self._run)
         for name in (self._run.removesuffix("-final"), self._run):
             if self._ask("describe_hyper_parameter_tuning_job", HyperParameterTuningJobName=name):
                 self._run = name
@@ -145,10 +148,17 @@ class ChainReader:
 
     def _read_training(self, name: str) -> Training | None:
         if self._training is not None and self._training.status in _FINISHED:
-            return self._training
+            if not self._training.goes_on:
+                return self._training
+            name = self._training.name
         job = self._ask("describe_training_job", TrainingJobName=name)
         if job is None:
             return None
+        while capacity.left(job):
+            following = self._ask("describe_training_job", TrainingJobName=names.following(name))
+            if following is None:
+                break
+            name, job = names.following(name), following
         self._training = Training(
             name=name,
             status=job["TrainingJobStatus"],
@@ -158,6 +168,7 @@ class ChainReader:
             ended=job.get("TrainingEndTime"),
             epochs=self._read_epochs(name),
             metrics={m["MetricName"]: m["Value"] for m in job.get("FinalMetricDataList", [])},
+            goes_on=bool(capacity.left(job)),
         )
         return self._training
 
@@ -239,7 +250,7 @@ class ChainReader:
 
         if chain.package:
             function, since = "promote-model", chain.package.created
-        elif chain.training:
+        elif chain.training and not chain.training.goes_on:
             function, since = "register-model", chain.training.created
         else:
             function, since = "launch-training", chain.read_at - timedelta(hours=1)

@@ -23,6 +23,7 @@ from cli.archives import UnsafeArchive, unpack
 from cli.errors import CliError
 from cli.files import replacing
 from cli.target import ROOT, Target
+from contract import capacity, names
 
 _VERDICT, _BILLED = "verdict.json", "billed.json"
 
@@ -97,22 +98,36 @@ def _folder(target: Target, job: str, scratch: Path) -> Path:
 
 
 def _described(target: Target, job: str) -> dict[str, Any]:
-    """The training job's description; of a search, that of its last training."""
-    from botocore.exceptions import ClientError
-
-    sagemaker = target.client("sagemaker")
+    """The training job's description; of a search, that of its last training. Where AWS had no instance for
+    it, that of the job which followed on another type.
+    """
     for name in (job, f"{job}-final"):
-        try:
-            described: dict[str, Any] = sagemaker.describe_training_job(TrainingJobName=name)
-        except ClientError as error:
-            if error.response["Error"]["Code"] not in ("ValidationException", "ResourceNotFound"):
-                raise
-        else:
+        described = _asked(target, name)
+        while capacity.left(described):
+            name = names.following(name)
+            following = _asked(target, name)
+            if not following:
+                break
+            described = following
+        if described:
             return described
     raise NoSuchJob(
         f"There is no training job {job!r}, nor one {job + '-final'!r}, nor a folder of that name. "
         f"`classifier status{target.option}` shows the newest run."
     )
+
+
+def _asked(target: Target, name: str) -> dict[str, Any]:
+    """The description of the job of a name; empty when there is none."""
+    from botocore.exceptions import ClientError
+
+    try:
+        described: dict[str, Any] = target.client("sagemaker").describe_training_job(TrainingJobName=name)
+    except ClientError as error:
+        if error.response["Error"]["Code"] not in ("ValidationException", "ResourceNotFound"):
+            raise
+        return {}
+    return described
 
 
 def _download(s3: Any, bucket: str, key: str, path: Path) -> bool:

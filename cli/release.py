@@ -191,8 +191,9 @@ def wait(target: Target, on_change: Callable[[str], None]) -> str:
 
 def _standing(target: Target, now: champion.Champion) -> str:
     if not now.model or now.asleep:
-        found = target.client("sagemaker").list_endpoints(NameContains=target.project)["Endpoints"]
-        if any(each["EndpointName"] == target.project for each in found):
+        pages = target.client("sagemaker").get_paginator("list_endpoints")
+        found = pages.paginate(NameContains=target.project)
+        if any(each["EndpointName"] == target.project for page in found for each in page["Endpoints"]):
             return (
                 f"No model is to serve, but the endpoint {target.project} is still there and billed: the "
                 "stack could not remove it, its events say why. To remove it: "

@@ -44,7 +44,7 @@ def look(target: Target) -> Found:
     running = {"NameContains": ours, "StatusEquals": "InProgress"}
     tunings = sagemaker.get_paginator("list_hyper_parameter_tuning_jobs").paginate(**running)
     trainings = sagemaker.get_paginator("list_training_jobs").paginate(**running)
-    endpoints = sagemaker.list_endpoints(NameContains=target.project)["Endpoints"]
+    endpoints = sagemaker.get_paginator("list_endpoints").paginate(NameContains=target.project)
     tuning_names = [
         j["HyperParameterTuningJobName"] for p in tunings for j in p["HyperParameterTuningJobSummaries"]
     ]
@@ -54,7 +54,7 @@ def look(target: Target) -> Found:
         buckets=tuple(_buckets(target)),
         tuning_jobs=tuple(name for name in tuning_names if name.startswith(ours)),
         training_jobs=tuple(name for name in training_names if name.startswith(ours)),
-        endpoint=any(endpoint["EndpointName"] == target.project for endpoint in endpoints),
+        endpoint=any(e["EndpointName"] == target.project for p in endpoints for e in p["Endpoints"]),
     )
 
 

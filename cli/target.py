@@ -42,7 +42,7 @@ class Target:
 
     Attributes:
         kind: `local` or `aws`.
-        project: the prefix of every name (the `project` setting of cdk.json).
+        project: the prefix of every name (the `project` setting of cdk.json, or of CLASSIFIER_CONFIG).
         root: the checkout.
         home: where everything local lives: state, logs, outputs (`<root>/.local`, or CLASSIFIER_HOME).
         port: TCP port of the local AWS on 127.0.0.1 (unused for aws).
@@ -208,11 +208,11 @@ def _local_session(access_key_id: str, secret_access_key: str) -> Any:
 
 
 def resolve(kind: str, root: Path = ROOT) -> Target:
-    """The target for `kind` (`local` or `aws`), with port and project from the environment and cdk.json.
+    """The target for `kind` (`local` or `aws`), with port and project from the environment and the settings.
 
     Raises:
-        BadTarget: CLASSIFIER_PORT is no port, or not that of the local AWS that runs here, or cdk.json's
-            project is no usable name.
+        BadTarget: CLASSIFIER_PORT is no port, or not that of the local AWS that runs here, or the settings
+            cannot be read, or their project is no usable name.
     """
     home = Path(os.environ.get("CLASSIFIER_HOME") or root / ".local").resolve()
     port = _port(home if kind == "local" else None)
@@ -239,21 +239,44 @@ def _port(home: Path | None) -> int:
     return running.port
 
 
-def _project(root: Path) -> str:
-    path = root / "cdk.json"
-    if not path.exists():
-        return "classifier"
+def settings_of(root: Path) -> Mapping[str, Any]:
+    """What the user set in cdk.json, or in the file or sample that CLASSIFIER_CONFIG names.
+
+    Raises:
+        BadTarget: it cannot be read as settings.
+    """
+    path = _settings_file(root)
     try:
-        settings = json.loads(path.read_text()).get("context", {}).get("classifier", {})
-        project = settings.get("project", "classifier")
-    except (ValueError, AttributeError, RecursionError) as error:
+        settings = json.loads(path.read_text(encoding="utf-8"))
+        if path.name == "cdk.json":
+            settings = settings.get("context", {}).get("classifier", {})
+        return dict(settings)
+    except FileNotFoundError:
+        if path.name == "cdk.json":
+            return {}
+        raise BadTarget(
+            f"CLASSIFIER_CONFIG names {path}, and there is no such file. Mend it or unset it."
+        ) from None
+    except (OSError, ValueError, TypeError, AttributeError, RecursionError) as error:
         raise BadTarget(
             f"{path} is not readable as JSON settings: {error}. Mend it and run again."
         ) from error
+
+
+def _settings_file(root: Path) -> Path:
+    config = os.environ.get("CLASSIFIER_CONFIG")
+    if not config:
+        return root / "cdk.json"
+    # A sample has a name, anything else a path: as stacks/choice.py has it, which runs in the checkout.
+    return root / (config if config.endswith(".json") else f"stacks/samples/{config}.json")
+
+
+def _project(root: Path) -> str:
+    project = settings_of(root).get("project", "classifier")
     if not isinstance(project, str) or not PROJECT_PATTERN.fullmatch(project):
         raise BadTarget(
-            f"The project name {project!r} in {path} cannot be used: 2 to 12 lower-case letters and digits, "
-            "beginning with a letter."
+            f"The project name {project!r} in {_settings_file(root)} cannot be used: 2 to 12 lower-case "
+            "letters and digits, beginning with a letter."
         )
     return project
 

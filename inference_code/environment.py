@@ -10,6 +10,10 @@ class BadSetting(SystemExit):
     """An environment variable that cannot be used. It ends the process, with its message and no traceback."""
 
 
+class NoGpu(Exception):
+    """An image for instances with a GPU that cannot use one; the message names driver and versions."""
+
+
 def whole(name: str, default: int, least: int, most: int) -> int:
     """A whole number.
 

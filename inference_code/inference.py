@@ -1,7 +1,8 @@
 """SageMaker's four functions: load the model, read a request, predict, write the answer.
 
-AWS's own inference toolkit runs them in this order when this folder is `code/` of a model archive. So does
-`serve.py`, but with the two halves of `predict_fn` apart, so that none of its threads waits for the network.
+AWS's own inference toolkit runs them in this order when a copy of this file lies in the folder `code/` of a
+model archive, beside the packages `inference_code` and `contract`. So does `serve.py`, but with the two
+halves of `predict_fn` apart, so that none of its threads waits for the network.
 Both hand in a `context` with the request's headers, where `top_k` comes from.
 https://github.com/aws/sagemaker-inference-toolkit
 """

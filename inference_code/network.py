@@ -26,6 +26,7 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 from torch.nn import functional
 
+from inference_code import gpu
 from inference_code.artifact import Artifact, BadArtifact
 from inference_code.dynamic_batcher import BATCH, Scores, Together
 
@@ -105,14 +106,16 @@ def build(path: Path, arch: str, classes: int, precision: torch.dtype | None = N
 
     Raises:
         BadArtifact: the file is damaged or holds another architecture or another number of classes.
+        NoGpu: the image is for a GPU and finds none.
     """
     stem, blocks = _plan(arch)
-    gpu = torch.cuda.is_available()
+    device = gpu.device()
+    on_gpu = device.type == "cuda"
     if precision is None:
-        native = gpu and torch.cuda.is_bf16_supported(including_emulation=False)
+        native = on_gpu and torch.cuda.is_bf16_supported(including_emulation=False)
         precision = torch.bfloat16 if native else torch.float32
-    device = torch.device("cuda" if gpu else "cpu")
-    _tell(device, precision)
+    told = {"device": device.type, "precision": str(precision).removeprefix("torch.")}
+    log.info("device", extra={"fields": told})
     place: dict[str, Any] = {"device": device, "dtype": precision}
     tensors = _read(path, arch, _shapes(stem, blocks, classes))
     first = _Folded(stem, tensors, place)
@@ -125,7 +128,7 @@ def build(path: Path, arch: str, classes: int, precision: torch.dtype | None = N
             x = block(x)
         return functional.linear(x.mean((2, 3)), weight, bias)
 
-    run = _Captured(forward) if gpu else forward
+    run = _Captured(forward) if on_gpu else forward
 
     @torch.inference_mode()
     def scores(pictures: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -134,20 +137,6 @@ def build(path: Path, arch: str, classes: int, precision: torch.dtype | None = N
         return answer
 
     return scores
-
-
-def _tell(device: torch.device, precision: torch.dtype) -> None:
-    """Log where and in which precision it computes; a warning where a PyTorch made for CUDA finds no GPU."""
-    told = {"device": device.type, "precision": str(precision).removeprefix("torch.")}
-    if device.type == "cuda" or torch.version.cuda is None:
-        log.info("device", extra={"fields": told})
-        return
-    try:
-        torch.cuda.init()  # type: ignore[no-untyped-call]
-        reason = "the driver offers none"
-    except RuntimeError as error:  # no driver, or one too old for this CUDA
-        reason = str(error).partition("\n")[0]
-    log.warning("no GPU: computing on the CPU", extra={"fields": told | {"reason": reason}})
 
 
 class _Captured:

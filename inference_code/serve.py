@@ -45,7 +45,7 @@ from inference_code.api_error import Refusal
 from inference_code.artifact import BadArtifact
 from inference_code.body import Arrivals, Body
 from inference_code.dynamic_batcher import BATCH, Scores
-from inference_code.environment import positive, whole
+from inference_code.environment import NoGpu, positive, whole
 from inference_code.inference import Classifier
 from inference_code.protocol import Protocol
 
@@ -149,7 +149,7 @@ class Service:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._model: Classifier | None = None
-        self._failure: str | None = None
+        self._failure: dict[str, str] | None = None
         self.draining = False
         self._workers = ThreadPoolExecutor(settings.workers, "worker")
         self._most_admitted = settings.in_work + settings.queue
@@ -194,9 +194,11 @@ class Service:
             self._answer(model, picture.getvalue(), Headers(), started, reply)
             reply.result()
         except Exception as error:
-            expected = isinstance(error, BadArtifact)
-            self._failure = str(error) if expected else f"{type(error).__name__}: {error}"
-            reason = {"fields": {"reason": self._failure}}
+            expected = isinstance(error, BadArtifact | NoGpu)
+            message = str(error) if expected else f"{type(error).__name__}: {error}"
+            code = NoGpu.__name__ if isinstance(error, NoGpu) else BadArtifact.__name__
+            self._failure = {"code": code, "message": message}
+            reason = {"fields": {"reason": message}}
             log.error("model cannot be loaded", extra=reason, exc_info=not expected)
         else:
             # What is loaded stays: the garbage collector need not look through it during a request again.
@@ -210,7 +212,7 @@ class Service:
         """200 when the model is loaded and has answered, 503 and the state otherwise."""
         state: dict[str, Any]
         if self._failure is not None:
-            state = {"status": "failed", "error": {"code": "BadArtifact", "message": self._failure}}
+            state = {"status": "failed", "error": self._failure}
         elif self.draining:
             state = {"status": "draining"}
         else:

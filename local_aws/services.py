@@ -17,6 +17,7 @@ from local_aws.core.context import LocalAws
 from local_aws.ministack_adapter import (
     authentication,
     durable,
+    function_logs,
     layers,
     managed_policies,
     object_limits,
@@ -64,6 +65,7 @@ class Services:
         managed_policies.install()
         request_checks.install()
         payloads.install()
+        function_logs.install()
         object_limits.install()
         xml_values.install()
         behind = services.application(self._ready.is_set, self._snapshots.touch)

@@ -75,6 +75,7 @@ def _asked(settings: Settings, recipes: Iterable[dict[str, Any]]) -> dict[str, A
             "min_instances": serving.min_instances if own else 0,
             "max_instances": serving.max_instances if own else 0,
             "serverless_concurrency": 0 if own else serving.serverless_concurrency,
+            "serverless_memory_mb": 0 if own else serving.serverless_memory_mb,
         },
         "account_log_role": settings.api.account_log_role,
         "recipes": list(recipes),

@@ -193,6 +193,13 @@ class Pipeline(Construct):
             "RegisterModel",
         )
         self._rule(
+            "TrainingFailed",
+            "A training job of this project failed: if AWS had no instance for it, go on with the next type.",
+            "SageMaker Training Job State Change",
+            {"TrainingJobName": prefix, "TrainingJobStatus": ["Failed"]},
+            "LaunchTraining",
+        )
+        self._rule(
             "ModelApproved",
             "A model was approved, by the quality gate or by a person: make it the champion. Or the champion"
             " was rejected: go back to the one before.",

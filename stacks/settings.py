@@ -154,7 +154,7 @@ class TrainingSettings:
         DEFAULT_TRAINING_INSTANCES, _one_or_several(_INSTANCE_RULE)
     )
     """What trials and final trainings run on, unless the recipe names another. Of a list the first that the
-    account has a quota of."""
+    account has a quota of, and AWS an instance."""
     volume_gb: int = setting(50, whole_number(1, 16384, "gigabytes"))
     """Disk of a training instance: pictures, checkpoints and the model have to fit."""
     max_runtime_minutes: int = setting(120, whole_number(2, 40320, "minutes"))

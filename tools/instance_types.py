@@ -1,4 +1,4 @@
-"""Writes down the instance types that botocore knows, for lambda/common/instances.py:
+"""Writes down the instance types that botocore knows, for contract/instances.py:
 `python -m tools.instance_types`, after botocore was renewed.
 """
 
@@ -10,7 +10,7 @@ from typing import Final
 
 from tools.pins import ROOT
 
-WRITTEN: Final = ROOT / "lambda" / "common" / "instance_types.json"
+WRITTEN: Final = ROOT / "contract" / "instance_types.json"
 # Tuning jobs and trainings take the same, and so do endpoints and model packages.
 SHAPES: Final = {"training": "TrainingInstanceType", "hosting": "ProductionVariantInstanceType"}
 

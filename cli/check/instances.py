@@ -8,9 +8,11 @@ account uses the same quotas and is not counted here.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 
 from cli.check.line import Code, Line, Status
 from cli.check.look import Look
+from cli.check.needs import Need, lines
 from cli.check.quotas import Quotas
 from cli.check.wanted import Launch
 
@@ -18,7 +20,11 @@ ALL_ENDPOINTS = "Number of instances across active endpoints"
 ONE_ENDPOINT = "Maximum number of instances per endpoint"
 ALL_TRAINING = "Number of instances across all training jobs"
 ALL_SPOT_TRAINING = "Number of instances across all spot training jobs"
+SERVERLESS_ENDPOINTS = "Maximum number of serverless endpoints"
 SERVERLESS_CONCURRENCY = "Maximum total concurrency that can be allocated across all serverless endpoints"
+SERVERLESS_MEMORY = "Memory size in MB per serverless endpoint"
+"""A limit that CreateEndpoint keeps to and Service Quotas does not list."""
+NEW_ACCOUNT_MEMORY_MB = 3072
 BLUE_GREEN = 2
 
 
@@ -26,37 +32,46 @@ def of_endpoint(look: Look) -> Iterator[Line]:
     """Room for the endpoint, for its update, and for its update when scaled out."""
     wanted, quotas = look.wanted, look.sagemaker_quotas
     if not wanted.endpoint_types:
-        need = _Need(Code.ENDPOINT_QUOTA, wanted.serverless_concurrency, "the serverless endpoint's requests")
-        yield from need.lines(quotas, SERVERLESS_CONCURRENCY)
+        yield from _of_serverless(look)
         return
     least = wanted.min_instances
     taken = _first(quotas, wanted.endpoint_types, least, _endpoint_quota)
     most = least if taken in wanted.fixed_types else wanted.max_instances
     update = "the endpoint and the new fleet beside it when it is updated"
-    need = _Need(
-        Code.ENDPOINT_QUOTA,
-        BLUE_GREEN * least,
-        update,
-        later=BLUE_GREEN * most,
-        later_for=f"an update while it is scaled out to {most}" if most > least else update,
-    )
-    yield from need.lines(quotas, _endpoint_quota(taken), others=_others(wanted.endpoint_types, taken))
-    yield from need.lines(quotas, ALL_ENDPOINTS)
-    alone = _Need(Code.ENDPOINT_QUOTA, least, "one endpoint", later=most, later_for=f"scaling out to {most}")
-    yield from alone.lines(quotas, ONE_ENDPOINT, quiet=True)
+    scaled_out = f"an update while it is scaled out to {most}" if most > least else update
+    twice = Need(ALL_ENDPOINTS, BLUE_GREEN * least, update, BLUE_GREEN * most, scaled_out)
+    alone = Need(ONE_ENDPOINT, least, "one endpoint", most, f"scaling out to {most}", quiet=True)
+    of_type = replace(twice, quota=_endpoint_quota(taken), others=_others(wanted.endpoint_types, taken))
+    yield from lines(Code.ENDPOINT_QUOTA, quotas, [of_type, twice, alone])
+
+
+def _of_serverless(look: Look) -> Iterator[Line]:
+    """Room for a serverless endpoint, which is updated in its place."""
+    one = Need(SERVERLESS_ENDPOINTS, 1, "the serverless endpoint")
+    requests = look.wanted.serverless_concurrency
+    together = Need(SERVERLESS_CONCURRENCY, requests, "the requests it answers at a time")
+    yield from lines(Code.ENDPOINT_QUOTA, look.sagemaker_quotas, [one, together])
+    memory = look.wanted.serverless_memory_mb
+    if memory > NEW_ACCOUNT_MEMORY_MB:
+        yield Line(
+            Code.ENDPOINT_QUOTA,
+            Status.UNKNOWN,
+            f'"{SERVERLESS_MEMORY}", which AWS does not list',
+            f"a new account has {NEW_ACCOUNT_MEMORY_MB} and the settings want {memory}",
+            f'set "serverless_memory_mb" to {NEW_ACCOUNT_MEMORY_MB}, or ask for more: '
+            f"{look.sagemaker_quotas.console}/support/home#/case/create",
+        )
 
 
 def of_training(look: Look) -> Iterator[Line]:
     """Room for one training on the settings' type, and for what the recipes run."""
     quotas, types = look.sagemaker_quotas, look.wanted.training_types
     taken = _first(quotas, types, 1, _training_quota)
-    one = _Need(Code.TRAINING_QUOTA, 1, "a training job on the settings' type")
-    yield from one.lines(quotas, _training_quota(taken), others=_others(types, taken))
-    for name, launches in _by_quota(quotas, look.wanted.launches).items():
-        for asked_for in (True, False):
-            some = [each for each in launches if each.asked_for is asked_for]
-            if some:
-                yield from _of_recipes(look.sagemaker_quotas, name, some, asked_for)
+    one = Need(
+        _training_quota(taken), 1, "a training job on the settings' type", others=_others(types, taken)
+    )
+    runs = _of_launches(quotas, look.wanted.launches)
+    yield from lines(Code.TRAINING_QUOTA, quotas, [one, *runs])
 
 
 def of_launch(look: Look) -> Iterator[Line]:
@@ -69,8 +84,8 @@ def of_launch(look: Look) -> Iterator[Line]:
             "the deployed launcher does not say it yet",
             f"classifier up{look.target.option}",
         )
-    for name, launches in _by_quota(look.sagemaker_quotas, look.wanted.launches).items():
-        yield from _of_recipes(look.sagemaker_quotas, name, launches, True)
+    quotas = look.sagemaker_quotas
+    yield from lines(Code.TRAINING_QUOTA, quotas, _of_launches(quotas, look.wanted.launches))
 
 
 def _first(quotas: Quotas, types: Sequence[str], needed: int, name_of: Callable[[str], str]) -> str:
@@ -102,55 +117,17 @@ def _spot_quota(instance_type: str) -> str:
     return f"{instance_type} for spot training job usage"
 
 
-def _by_quota(quotas: Quotas, launches: Iterable[Launch]) -> dict[str, list[Launch]]:
-    """The runs by the quotas they use: that of their type, and that of all types together."""
-    found: dict[str, list[Launch]] = {}
+def _of_launches(quotas: Quotas, launches: Iterable[Launch]) -> Iterator[Need]:
+    """What the runs need of the quotas they use: that of their type, and that of all types together.
+
+    Those that need the same of the same quota are named in one breath.
+    """
+    found: dict[tuple[str, int, bool], list[str]] = {}
     for each in launches:
         total = ALL_SPOT_TRAINING if each.spot else ALL_TRAINING
         of_type = _spot_quota if each.spot else _training_quota
         for name in (of_type(_first(quotas, each.types, each.instances, of_type)), total):
-            found.setdefault(name, []).append(each)
-    return found
-
-
-def _of_recipes(quotas: Quotas, name: str, launches: list[Launch], asked_for: bool) -> Iterator[Line]:
-    most = max(each.instances for each in launches)
-    who = ", ".join(each.name for each in launches)
-    need = _Need(
-        Code.TRAINING_QUOTA,
-        most if asked_for else 0,
-        f"the trials at a time of {who}",
-        later=most,
-        later_for=f"the trials at a time of {who}",
-    )
-    yield from need.lines(quotas, name)
-
-
-class _Need:
-    """So many of something: now, or it is wrong; and later, or that is said."""
-
-    def __init__(self, code: Code, now: int, what: str, *, later: int = 0, later_for: str = "") -> None:
-        self._code, self._now, self._what = code, now, what
-        self._later, self._later_for = max(later, now), later_for or what
-
-    def lines(self, quotas: Quotas, name: str, *, quiet: bool = False, others: str = "") -> Iterator[Line]:
-        """What one quota says to that; nothing where it is enough and `quiet`.
-
-        Args:
-            others: what is said besides of other types that would do.
-        """
-        also = f" ({others})" if others else ""
-        quota = quotas.get(name)
-        if quota is None:
-            status = Status.UNKNOWN if self._now else Status.LATER
-            why = "AWS lists no quota of that name in this region: it may not have the instance type"
-            yield Line(self._code, status, f'"{name}"', why, f"{quotas.console}/servicequotas/home")
-        elif quota.value < self._now:
-            why = f"{self._now} are needed for {self._what}{also}"
-            more = quotas.more(quota, max(self._now, 1))
-            yield Line(self._code, Status.WRONG, quota.shown, why, more)
-        elif quota.value < self._later:
-            why = f"{self._later} are needed for {self._later_for}"
-            yield Line(self._code, Status.LATER, quota.shown, why, quotas.more(quota, self._later))
-        elif not quiet:
-            yield Line(self._code, Status.OK, f"{quota.shown}; {self._later} for {self._later_for}{also}")
+            found.setdefault((name, each.instances, each.asked_for), []).append(each.name)
+    for (name, instances, asked_for), names in found.items():
+        what = f"the trials at a time of {', '.join(names)}"
+        yield Need(name, instances if asked_for else 0, what, later=instances)

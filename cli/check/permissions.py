@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from cli.cdk import BOOTSTRAP_STACK
+from cli.check.bootstrap import assets_bucket
+from cli.check.identity import Identity
 from cli.check.line import Code, Line, Status
 from cli.check.look import Look
 from cli.stacks import status_of
@@ -36,6 +38,10 @@ def needs(look: Look) -> list[Need]:
     found = [
         Need("deploying", role, ("sts:AssumeRole",)),
         Need("deploying", f"{arn}:cloudformation:{here}:stack/{project}-storage/0", follow),
+        # What `up` reads itself: the endpoint and the champion before, the API's key after it.
+        Need("deploying", f"{arn}:sagemaker:{here}:endpoint/{project}", ("sagemaker:DescribeEndpoint",)),
+        Need("deploying", f"{arn}:ssm:{here}:parameter/{project}/champion", ("ssm:GetParameterHistory",)),
+        Need("deploying", f"{arn}:apigateway:{place.region}::/apikeys/0", ("apigateway:GET",)),
         *_changing(arn, here, project),
         Need(
             "tuning",
@@ -51,13 +57,13 @@ def needs(look: Look) -> list[Need]:
         ),
     ]
     if status_of(look.target, BOOTSTRAP_STACK) is None:
-        found += _bootstrap(arn, here, role)
+        found += _bootstrap(look.who, arn, here, role)
     return found
 
 
 def _changing(arn: str, here: str, project: str) -> list[Need]:
     """What `up` does past the CDK when it changes an endpoint that serves (cli/live)."""
-    endpoint = ("DescribeEndpoint", "UpdateEndpointWeightsAndCapacities")
+    scaling = ("DescribeScalableTargets", "RegisterScalableTarget")
     package = ("CreateModelPackage", "DescribeModelPackage", "UpdateModelPackage")
     stack = ("cloudformation:GetTemplate", "cloudformation:UpdateStack")
     what = "changing an endpoint that serves"
@@ -66,7 +72,20 @@ def _changing(arn: str, here: str, project: str) -> list[Need]:
         Need(
             what,
             f"{arn}:sagemaker:{here}:endpoint/{project}",
-            tuple(f"sagemaker:{each}" for each in endpoint),
+            ("sagemaker:UpdateEndpointWeightsAndCapacities",),
+            now=False,
+        ),
+        Need(
+            what,
+            f"{arn}:sagemaker:{here}:endpoint-config/0",
+            ("sagemaker:DescribeEndpointConfig",),
+            now=False,
+        ),
+        Need(
+            what,
+            f"{arn}:ssm:{here}:parameter/{project}/instance-type",
+            # UpdateStack reads the stack's parameters in the caller's name.
+            ("ssm:GetParameter", "ssm:GetParameters", "ssm:PutParameter"),
             now=False,
         ),
         Need(
@@ -78,19 +97,18 @@ def _changing(arn: str, here: str, project: str) -> list[Need]:
         Need(
             what,
             f"{arn}:application-autoscaling:{here}:scalable-target/0",
-            ("application-autoscaling:RegisterScalableTarget",),
+            tuple(f"application-autoscaling:{each}" for each in scaling),
             now=False,
         ),
     ]
 
 
-def _bootstrap(arn: str, here: str, role: str) -> list[Need]:
+def _bootstrap(who: Identity, arn: str, here: str, role: str) -> list[Need]:
     """Of what the bootstrap stack's template makes, one of each kind."""
-    region, account = here.split(":")
     stack = f"{arn}:cloudformation:{here}:stack/{BOOTSTRAP_STACK}/0"
     of_stack = ("cloudformation:CreateChangeSet", "cloudformation:ExecuteChangeSet")
-    bucket = f"{arn}:s3:::cdk-hnb659fds-assets-{account}-{region}"
-    images = f"{arn}:ecr:{here}:repository/cdk-hnb659fds-container-assets-{account}-{region}"
+    bucket = f"{arn}:s3:::{assets_bucket(who)}"
+    images = f"{arn}:ecr:{here}:repository/cdk-hnb659fds-container-assets-{who.account}-{who.region}"
     return [
         Need("bootstrapping", stack, of_stack),
         Need("bootstrapping", role, ("iam:CreateRole", "iam:PutRolePolicy", "iam:AttachRolePolicy")),

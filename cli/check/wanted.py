@@ -74,6 +74,7 @@ class Wanted:
     min_instances: int
     max_instances: int
     serverless_concurrency: int
+    serverless_memory_mb: int
     account_log_role: str
     launches: tuple[Launch, ...]
     lacks: tuple[Lack, ...]
@@ -166,6 +167,7 @@ def _wanted(told: Mapping[str, Any], launches: Iterable[Launch], templates: Temp
         min_instances=serving["min_instances"],
         max_instances=serving["max_instances"],
         serverless_concurrency=serving["serverless_concurrency"],
+        serverless_memory_mb=serving["serverless_memory_mb"],
         account_log_role=told["account_log_role"],
         launches=tuple(launches),
         lacks=tuple(Lack(**each) for each in told["lacks"]),

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from cli.chain_reader import NoSuchRun
+from cli.of_functions import names
 from cli.target import Target
 from cli.trials import counted
 
@@ -83,7 +84,7 @@ def read(target: Target, name: str) -> Search:
     from botocore.exceptions import ClientError
 
     sagemaker = target.client("sagemaker")
-    job_name = {"HyperParameterTuningJobName": name.removesuffix("-final")}
+    job_name = {"HyperParameterTuningJobName": names.first_of(name).removesuffix("-final")}
     try:
         job = sagemaker.describe_hyper_parameter_tuning_job(**job_name)
     except ClientError as error:

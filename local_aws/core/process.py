@@ -37,6 +37,8 @@ DRAIN_SECONDS = 5.0
 # What a container sees of the server's own environment. Credentials and settings stay outside.
 INHERITED = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "TZ", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
 
+NVIDIA_DRIVER = Path("/proc/driver/nvidia/version")
+
 
 class ProcessesNotBegunError(RuntimeError):
     """`start` was called before `begin` said where pid files go."""
@@ -261,7 +263,7 @@ def _environment(image: ImageLike, env: Mapping[str, str], base_dir: Path) -> di
     inherited["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), inherited.get("PATH", os.defpath)])
     # Output must arrive line by line; image folders are shared, so no bytecode is written into them.
     defaults = {"PYTHONUNBUFFERED": "1", "PYTHONDONTWRITEBYTECODE": "1"}
-    given = {**inherited, **defaults, **image.env, **env, "SAGEMAKER_BASE_DIR": str(base_dir)}
+    given = {**inherited, **defaults, **image.env, **_devices(), **env, "SAGEMAKER_BASE_DIR": str(base_dir)}
     # Where a container would have the folder that is mounted there.
     for name in image.env.keys() - env.keys():
         given[name] = ":".join(_mounted(part, base_dir) for part in given[name].split(":"))
@@ -272,3 +274,11 @@ def _environment(image: ImageLike, env: Mapping[str, str], base_dir: Path) -> di
 def _mounted(word: str, base_dir: Path) -> str:
     inside = word == _BASE or word.startswith(f"{_BASE}/")
     return f"{base_dir}{word.removeprefix(_BASE)}" if inside else word
+
+
+def _devices() -> dict[str, str]:
+    """What an image that asks for NVIDIA's devices is told on a machine without: that nobody gives it any.
+
+    https://docs.nvidia.com/datacenter/cloud-native/container-toolkit/latest/docker-specialized.html
+    """
+    return {} if NVIDIA_DRIVER.exists() else {"NVIDIA_VISIBLE_DEVICES": "void"}

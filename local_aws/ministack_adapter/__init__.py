@@ -6,7 +6,8 @@ deployment. `services` puts our services into ministack, `routes` and `authentic
 its paths lead and who holds which key, `permissions` asks its IAM evaluator, `stacks` teaches its
 CloudFormation roles, events and recovery, `patches` corrects it where our stacks found it wrong. What AWS
 would refuse is refused before it is asked: `request_checks` (by botocore's model and by `rules`),
-`managed_policies`, `object_limits`, `payloads` and `xml_values`. What it
+`managed_policies`, `object_limits`, `payloads` and `xml_values`; a function logs what its role may
+(`function_logs`). What it
 acknowledges is on the disk: its memory by `durable` and `snapshots`, S3's objects by `objects` and `uploads`,
 events on their way to functions by `deliveries`.
 

@@ -82,6 +82,21 @@ def trusted_role(role_arn: str, service: str) -> dict[str, Any]:
     return role
 
 
+def role_may(role_arn: str, action: str, resource: str) -> bool:
+    """Whether a role's policies allow that to whoever has assumed it; not where there is no such role."""
+    account, name = role_arn.split(":")[4], role_arn.rpartition("/")[2]
+    context = iam_evaluator.EvalContext(
+        principal_arn=role_arn,
+        principal_type="AssumedRole",
+        principal_account=account,
+        action=action,
+        resource_arn=resource,
+        region=get_region(),
+    )
+    policies = iam_evaluator._gather_role_policies(name, account)
+    return bool(iam_evaluator.evaluate(context, policies).decision == "Allow")
+
+
 def _trusts(role: Mapping[str, Any], service: str) -> bool:
     """Whether the role's trust policy lets the service assume it (ministack's own check knows no
     services).

@@ -62,7 +62,7 @@ def service(aws: LocalAws) -> JsonService:
 
 
 def _of_service(request: Request) -> tuple[Quota, ...]:
-    found = tuple(each for each in profiles.known() if each.service == request["ServiceCode"])
+    found = tuple(each for each in profiles.known() if each.listed and each.service == request["ServiceCode"])
     if not found:
         raise _no_such(f"The request failed because the service {request['ServiceCode']} does not exist.")
     return found

@@ -13,6 +13,7 @@ ONE_ENDPOINT = "Maximum number of instances per endpoint"
 PARALLEL_TRIALS = "Maximum number of parallel training jobs per hyperparameter tuning job"
 SERVERLESS_ENDPOINTS = "Maximum number of serverless endpoints"
 SERVERLESS_CONCURRENCY = "Maximum total concurrency that can be allocated across all serverless endpoints"
+SERVERLESS_MEMORY = "Memory size in MB per serverless endpoint"
 
 
 def training(instance_type: str, spot: bool) -> str:

@@ -32,6 +32,8 @@ _TOTALS = {
     names.SERVERLESS_ENDPOINTS: 5,
     names.SERVERLESS_CONCURRENCY: 10,
 }
+# The service keeps to it and Service Quotas does not list it; public threads have AWS's sentence with 3072.
+_UNLISTED = {names.SERVERLESS_MEMORY: 3072}
 _SPOT = {
     **dict.fromkeys(("ml.c4.xlarge", "ml.c4.2xlarge", "ml.c5.xlarge", "ml.c5.2xlarge", "ml.m4.xlarge"), 4),
     **dict.fromkeys(("ml.m4.2xlarge", "ml.m5.large", "ml.m5.xlarge", "ml.m5.2xlarge"), 4),
@@ -44,7 +46,7 @@ _BUILDS = {
     **dict.fromkeys(("Linux/2XLarge", "Linux GPU Small", "Linux GPU Large"), 0),
 }
 # More than one machine can run, so that only its own limits are met.
-_PLENTY = 1000
+_PLENTY = 10_000
 
 
 class Profile(StrEnum):
@@ -67,6 +69,8 @@ class Quota:
     service: str
     name: str
     default: float
+    listed: bool = True
+    """Whether Service Quotas tells of it."""
 
     @property
     def code(self) -> str:
@@ -105,7 +109,7 @@ def applied(profile: Profile, quota: Quota) -> float | None:
 
 @cache
 def known() -> tuple[Quota, ...]:
-    """Every quota, in the order in which it is listed."""
+    """Every quota, those listed in the order in which they are."""
     session = botocore.session.get_session()
     model = session.get_service_model("sagemaker")
 
@@ -120,5 +124,6 @@ def known() -> tuple[Quota, ...]:
         sagemaker[names.training(each, spot=True)] = _SPOT.get(each, 0)
     return (
         *(Quota(SAGEMAKER, name, default) for name, default in sagemaker.items()),
+        *(Quota(SAGEMAKER, name, default, listed=False) for name, default in _UNLISTED.items()),
         *(Quota(CODEBUILD, names.builds(environment), default) for environment, default in _BUILDS.items()),
     )

@@ -12,13 +12,13 @@ from local_aws.core.errors import ResourceLimitExceeded
 from local_aws.quotas import book, names
 
 
-def check(aws: LocalAws, quota: str, used: int, more: int) -> None:
-    """ResourceLimitExceeded if the quota has no room for so many more instances."""
+def check(aws: LocalAws, quota: str, used: int, more: int, unit: str = "Instances") -> None:
+    """ResourceLimitExceeded if the quota has no room for so many more."""
     most = int(book.value(aws.store, names.SAGEMAKER, quota))
     if more > 0 and used + more > most:
         raise ResourceLimitExceeded(
-            f"The account-level service limit '{quota}' is {most} Instances, with current utilization of "
-            f"{used} Instances and a request delta of {more} Instances. Please use AWS Service Quotas to "
+            f"The account-level service limit '{quota}' is {most} {unit}, with current utilization of "
+            f"{used} {unit} and a request delta of {more} {unit}. Please use AWS Service Quotas to "
             "request an increase for this quota. If AWS Service Quotas is not available, contact AWS support "
             "to request an increase for this quota."
         )

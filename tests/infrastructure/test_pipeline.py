@@ -35,12 +35,16 @@ def _functions(sample: Synthesised) -> dict[str, dict[str, Any]]:
     }
 
 
+TRAINING = "SageMaker Training Job State Change"
+
+
 def _rules(sample: Synthesised) -> dict[str, dict[str, Any]]:
-    """The rules by the detail type they listen to."""
+    """The rules by the detail type they listen to; of a training's end, that which looks at every end."""
     return {
         rule["Properties"]["EventPattern"]["detail-type"][0]: rule["Properties"]
         for rule in sample.resources("AWS::Events::Rule").values()
-        if "EventPattern" in rule["Properties"]
+        if rule["Properties"].get("EventPattern", {}).get("detail", {}).get("TrainingJobStatus") != ["Failed"]
+        and "EventPattern" in rule["Properties"]
     }
 
 
@@ -58,7 +62,7 @@ def test_there_are_these_functions_and_their_handlers_exist(sample: Synthesised)
     assert set(functions) - AS_ASKED == FUNCTIONS
     for name, function in functions.items():
         module = name.replace("-", "_")
-        assert function["Handler"] == f"{module}.handler.handler"
+        assert function["Handler"] == f"functions.{module}.handler.handler"
         assert (ROOT / "lambda" / "functions" / module / "handler.py").is_file(), module
         assert (function["Runtime"], function["Architectures"]) == ("python3.13", ["arm64"])
 
@@ -107,6 +111,22 @@ def test_each_event_calls_the_next_step(sample: Synthesised) -> None:
         "SageMaker Model Package State Change": "PromoteModel",
         "CloudFormation Stack Status Change": "PromoteModel",
         "SageMaker Endpoint State Change": "PromoteModel",
+    }
+
+
+def test_a_training_that_failed_is_told_to_who_may_go_on_with_it(sample: Synthesised) -> None:
+    patterns = {
+        re.sub(r"^Pipeline|Function\w+$", "", rule["Properties"]["Targets"][0]["Arn"]["Fn::GetAtt"][0]): rule[
+            "Properties"
+        ]["EventPattern"]["detail"]
+        for rule in sample.resources("AWS::Events::Rule").values()
+        if rule["Properties"].get("EventPattern", {}).get("detail-type") == [TRAINING]
+    }
+    mine = [{"prefix": f"{sample.project}-"}]
+    ended = ["Completed", "Failed", "Stopped"]
+    assert patterns == {
+        "RegisterModel": {"TrainingJobName": mine, "TrainingJobStatus": ended},
+        "LaunchTraining": {"TrainingJobName": mine, "TrainingJobStatus": ["Failed"]},
     }
 
 
@@ -166,7 +186,7 @@ def test_code_and_recipes_are_put_where_the_launchers_look(sample: Synthesised) 
     }
     code_prefix = _functions(sample)["launch-tuning"]["Environment"]["Variables"]["CODE_PREFIX"]
     assert re.fullmatch(r"code/[0-9a-f]{16}/", code_prefix)
-    assert set(prefixes) == {f"{code_prefix}training_code", "recipes"}
+    assert set(prefixes) == {code_prefix, "recipes"}
     # A running job keeps the code it began with, and recipes of a user's own stay.
     assert all(properties["Prune"] is False for properties in prefixes.values())
     assert all(properties.get("RetainOnDelete", True) is True for properties in prefixes.values())

@@ -150,4 +150,5 @@ def a_file_of_calls(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPa
     if recorded.FILE in os.environ:
         name = getattr(request.node, "originalname", request.node.name)
         file = Path(os.environ[recorded.FILE]).with_name(f"tests--{name}.jsonl")
+        file.touch()  # one that makes no call is known to make none
         monkeypatch.setenv(recorded.FILE, str(file))

@@ -9,8 +9,10 @@ and .../API_CreateTrainingJob.html
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
+from contract import capacity
 from contract.instances import has_gpu
 from functions.common import insight
 from functions.common.costs import Machine
@@ -23,12 +25,24 @@ from functions.common.runs import RunRecord
 from functions.common.storage import SPLITS
 
 Request = dict[str, Any]
+MAX_INSTANCE_CONFIGS = 6
+"""Of a tuning job. Source: .../API_HyperParameterTuningResourceConfig.html"""
 
 
 def tuning_job(
-    name: str, record: RunRecord, tuning: Tuning, metrics: list[dict[str, str]], settings: LaunchSettings
+    name: str,
+    record: RunRecord,
+    tuning: Tuning,
+    metrics: list[dict[str, str]],
+    settings: LaunchSettings,
+    *,
+    alone: bool = False,
 ) -> Request:
-    """The CreateHyperParameterTuningJob request of a run."""
+    """The CreateHyperParameterTuningJob request of a run.
+
+    Args:
+        alone: its trials are on the run's first instance type only, not on the next ones where AWS has none.
+    """
     recipe = record.recipe
     searched = {each.name: each for each in tuning.ranges}
     fixed = {key: value for key, value in recipe.hyperparameters.items() if key not in searched}
@@ -46,6 +60,7 @@ def tuning_job(
             # Only an interrupted trial goes on from a checkpoint, and only spot interrupts.
             **({"CheckpointConfig": _checkpoints(name, settings)} if spot else {}),
             **_machine(recipe, weights, settings),
+            **_search_resources(record, alone, settings),
         },
         **_warm_start(tuning),
         "Tags": _tags(record, settings),
@@ -75,6 +90,8 @@ def training_job(
         "OutputDataConfig": {"S3OutputPath": f"s3://{settings.artifacts_bucket}/jobs"},
         "CheckpointConfig": _checkpoints(name, settings),
         **_machine(record.recipe, {weights}, settings),
+        "ResourceConfig": _resources(machine(record.recipe, settings)),
+        **capacity.environment(record.instance_types[1:]),
         **insight.managed(record.recipe, name, settings.artifacts_bucket),
         "Tags": _tags(record, settings),
     }
@@ -243,7 +260,7 @@ def _channels(
 
 
 def _machine(recipe: Recipe, weights: set[object], settings: LaunchSettings) -> Request:
-    """Where a job runs, for how long at most, as which role, and whether it may reach the network.
+    """For how long at most a job runs, as which role, and whether it may reach the network.
 
     Only ImageNet's weights are fetched from the internet; every other job runs isolated unless its recipe
     asks for the network.
@@ -255,15 +272,37 @@ def _machine(recipe: Recipe, weights: set[object], settings: LaunchSettings) -> 
         stopping["MaxWaitTimeInSeconds"] = max(wait, on.max_runtime_minutes) * 60
     return {
         "RoleArn": settings.training_role_arn,
-        "ResourceConfig": {
-            "InstanceType": on.instance_type,
-            "InstanceCount": on.instance_count,
-            "VolumeSizeInGB": on.volume_gb,
-        },
         "StoppingCondition": stopping,
         "EnableManagedSpotTraining": spot,
         "EnableNetworkIsolation": not _is_open(recipe, weights),
         "EnableInterContainerTrafficEncryption": True,
+    }
+
+
+def _search_resources(record: RunRecord, alone: bool, settings: LaunchSettings) -> Request:
+    """On what a search's trials run: of several instance types, AWS takes the first that it has left.
+
+    All of a search's trials have one image, so those types are left out that need the other one.
+    https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_HyperParameterTuningResourceConfig.html
+    """
+    on = machine(record.recipe, settings)
+    types = [each for each in record.instance_types if has_gpu(each) == has_gpu(on.instance_type)]
+    if alone or len(types) < 2:
+        return {"ResourceConfig": _resources(on)}
+    configs = [_resources(replace(on, instance_type=each)) for each in types[:MAX_INSTANCE_CONFIGS]]
+    return {
+        "HyperParameterTuningResourceConfig": {
+            "AllocationStrategy": "Prioritized",
+            "InstanceConfigs": configs,
+        }
+    }
+
+
+def _resources(on: Machine) -> Request:
+    return {
+        "InstanceType": on.instance_type,
+        "InstanceCount": on.instance_count,
+        "VolumeSizeInGB": on.volume_gb,
     }
 
 

@@ -8,13 +8,15 @@ the same.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from functions.common import answers, costs, jobs, logs, names, requests, runs, sentences, storage, weights
+from contract import names, prices
+from functions.common import answers, costs, jobs, logs, requests, runs, sentences, storage, weights
 from functions.common.clients import error_code, error_message
-from functions.common.costs import CostBound
+from functions.common.costs import CostBound, Machine
 from functions.common.environment import LaunchSettings
 from functions.common.errors import ClassifierError, JobExists, QuotaExceeded, RefusedByAws, RunRecordMissing
 from functions.common.recipe import Recipe
@@ -34,6 +36,8 @@ class Kind:
     operation: str
     """`create_<operation>` and `describe_<operation>` are boto3's methods."""
     name_length: int
+    several_types: bool
+    """Whether AWS takes several instance types in one request, and itself the first that it has left."""
 
 
 TUNING = Kind(
@@ -42,6 +46,7 @@ TUNING = Kind(
     member="HyperParameterTuningJob",
     operation="hyper_parameter_tuning_job",
     name_length=names.TUNING_NAME_LENGTH,
+    several_types=True,
 )
 TRAINING = Kind(
     key="training_job",
@@ -49,6 +54,7 @@ TRAINING = Kind(
     member="TrainingJob",
     operation="training_job",
     name_length=names.TRAINING_NAME_LENGTH,
+    several_types=False,
 )
 
 
@@ -60,8 +66,17 @@ class Plan:
     job: dict[str, Any]
 
 
-Planner = Callable[[str, Recipe, Metrics], Plan]
-"""From the job's name, the recipe with the request's own values, and the metric definitions."""
+@dataclass(frozen=True, kw_only=True)
+class Choice:
+    """One way to ask AWS for a job: on the first of these types, and what may come after it."""
+
+    types: tuple[str, ...]
+    alone: bool = False
+    """AWS is asked for the first type only."""
+
+
+Planner = Callable[[str, Recipe, Metrics, Choice], Plan]
+"""From the job's name, the recipe with the request's own values, the metric definitions, and the types."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,8 +105,8 @@ class Launcher:
         storage.check_dataset(self.s3, settings.data_bucket, request.dataset)
         recipe = weights.settled(recipe, self.s3, settings.artifacts_bucket, settings.data_bucket)
         metrics = storage.read_metric_definitions(self.s3, settings.artifacts_bucket, settings.code_prefix)
-        types = instance_types(recipe, settings)
-        planned = self._planned(name, recipe, types[0], metrics, plan)
+        types = self._affordable(name, recipe, metrics, plan)
+        planned = self._planned(name, recipe, Choice(types=types), metrics, plan)
         if request.dry_run:
             cost = cost_of(planned.record, settings)
             return answers.planned(
@@ -103,16 +118,16 @@ class Launcher:
                 {**machines_of(planned.record, settings), "instance_types": list(types)},
             )
         try:
-            for instance_type in types:
-                planned = self._planned(name, recipe, instance_type, metrics, plan)
+            for choice in (choices := self._choices(types)):
+                planned = self._planned(name, recipe, choice, metrics, plan)
                 runs.write(self.s3, settings.artifacts_bucket, planned.record)
                 try:
                     arn = self.create(name, planned.job)
                     break
                 except QuotaExceeded:
-                    if instance_type == types[-1]:
+                    if choice is choices[-1]:
                         raise
-                    logs.info("no quota; the next type is taken", instance_type=instance_type)
+                    logs.info("no quota", instance_types=choice.types, alone=choice.alone)
         except AlreadyStarted:
             # A name made of the request's id can only be this request's twin. A name that callers chose can
             # be anyone's, and the run's record no longer tells whose.
@@ -121,17 +136,39 @@ class Launcher:
             return self._again(name, self.describe(name) or {}, request_id)
         return self.answer(name, arn, planned.record)
 
-    def _planned(
-        self, name: str, recipe: Recipe, instance_type: str, metrics: Metrics, plan: Planner
-    ) -> Plan:
-        """What would be started on a type of the settings; the recipe of the run's record names it then.
+    def _affordable(self, name: str, recipe: Recipe, metrics: Metrics, plan: Planner) -> tuple[str, ...]:
+        """The first choice, and of the other types those on which it could not cost more than it may."""
+        first, *others = instance_types(recipe, self.settings)
+        kept = [first]
+        for each in others:
+            try:
+                self._planned(name, recipe, Choice(types=(each,)), metrics, plan)
+                kept.append(each)
+            except (costs.CostTooHigh, prices.UnknownPrice) as error:
+                logs.info("too dear a type", instance_type=each, reason=str(error))
+        return tuple(kept)
+
+    def _choices(self, types: tuple[str, ...]) -> list[Choice]:
+        """What AWS is asked for in turn, while it says no for a quota.
+
+        It may refuse a list for the quota of any type in it, so the first is asked for alone then.
+        """
+        choices = []
+        for position in range(len(types)):
+            here = types[position:]
+            choices.append(Choice(types=here))
+            if self.kind.several_types and len(here) > 1:
+                choices.append(Choice(types=here, alone=True))
+        return choices
+
+    def _planned(self, name: str, recipe: Recipe, choice: Choice, metrics: Metrics, plan: Planner) -> Plan:
+        """What would be started on a choice of types; the recipe of the run's record names the first then.
 
         Raises:
             CostTooHigh: it could cost more there than it may.
         """
-        if "instance_type" not in recipe.table("resources"):
-            recipe = recipe.with_overrides({"resources": {"instance_type": instance_type}})
-        planned = plan(name, recipe, metrics)
+        recipe = recipe.with_overrides({"resources": {"instance_type": choice.types[0]}})
+        planned = plan(name, recipe, metrics, choice)
         cost = cost_of(planned.record, self.settings)
         costs.guard(cost, recipe.table("resources").get("max_cost_usd"))
         return planned
@@ -203,8 +240,17 @@ def instance_types(recipe: Recipe, settings: LaunchSettings) -> tuple[str, ...]:
 
 
 def cost_of(record: runs.RunRecord, settings: LaunchSettings) -> CostBound:
-    """The most a run can cost: its search with the last training, or its one training."""
-    machine, tuning = jobs.machine(record.recipe, settings), record.recipe.tuning
+    """The most a run can cost on the dearest of its instance types: its search with the last training, or its
+    one training.
+    """
+    machine = jobs.machine(record.recipe, settings)
+    types = record.instance_types or (machine.instance_type,)
+    bounds = [_cost_on(replace(machine, instance_type=each), record) for each in types]
+    return max(bounds, key=lambda bound: math.inf if bound.usd is None else bound.usd)
+
+
+def _cost_on(machine: Machine, record: runs.RunRecord) -> CostBound:
+    tuning = record.recipe.tuning
     if record.kind != "tuning" or tuning is None:
         return costs.of_training(machine)
     return costs.of_tuning(
@@ -230,7 +276,8 @@ def in_words(record: runs.RunRecord, settings: LaunchSettings) -> str:
     """What a run starts, for its answer."""
     recipe, on, tuning = record.recipe, jobs.machine(record.recipe, settings), record.recipe.tuning
     spot = ", managed spot" if recipe.table("resources").get("spot") else ""
-    machines = f"{on.instance_count} × {on.instance_type}{spot}"
+    others = f" (or {', '.join(record.instance_types[1:])})" if record.instance_types[1:] else ""
+    machines = f"{on.instance_count} × {on.instance_type}{others}{spot}"
     if record.kind != "tuning" or tuning is None:
         return f"one training of recipe {recipe.name} on {record.dataset}, {machines}"
     searched = ", ".join(each.name for each in tuning.ranges)

@@ -7,8 +7,8 @@ record also names the request that wrote it, which tells a repeated request from
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from functions.common import recipe
@@ -33,6 +33,13 @@ class RunRecord:
     code_prefix: str
     recipe: recipe.Recipe
     hyperparameters: Mapping[str, Any] = field(default_factory=dict)
+    instance_types: tuple[str, ...] = ()
+    """What its jobs may be on, the one that was taken first; empty in the records of older versions."""
+
+    def on(self, instance_types: Sequence[str]) -> RunRecord:
+        """This run with its next job on the first of these types, and what is left of them after it."""
+        taken = self.recipe.with_overrides({"resources": {"instance_type": instance_types[0]}})
+        return replace(self, recipe=taken, instance_types=tuple(instance_types))
 
 
 def key_of(run: str) -> str:
@@ -56,6 +63,7 @@ def write(s3: Any, bucket: str, record: RunRecord) -> None:
         "code_prefix": record.code_prefix,
         "recipe": {"name": record.recipe.name, "tables": record.recipe.tables},
         "hyperparameters": record.hyperparameters,
+        "instance_types": record.instance_types,
     }
     text = json.dumps(body, indent=2)
     s3.put_object(Bucket=bucket, Key=key_of(record.run), Body=text.encode(), ContentType="application/json")
@@ -83,6 +91,7 @@ def read(s3: Any, bucket: str, run: str) -> RunRecord:
             code_prefix=body["code_prefix"],
             recipe=recipe.from_tables(body["recipe"]["name"], body["recipe"]["tables"], key_of(run)),
             hyperparameters=body["hyperparameters"],
+            instance_types=tuple(body.get("instance_types", ())),
         )
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
         raise RunRecordMissing(

@@ -65,6 +65,21 @@ def image_is_missing(reason: str) -> bool:
     return "Requested image" in reason and "not found" in reason
 
 
+def is_over_quota(reason: str) -> bool:
+    """CreateEndpoint: "The account-level service limit '… for endpoint usage' is 0 Instances, …"."""
+    return "account-level service limit" in reason
+
+
+def is_not_authorized(reason: str) -> bool:
+    """Of any service: "User: … is not authorized to perform: sagemaker:CreateEndpoint on resource: …"."""
+    return "is not authorized to perform" in reason
+
+
+def was_throttled(reason: str) -> bool:
+    """Of any service: "Rate exceeded"."""
+    return "Rate exceeded" in reason
+
+
 def endpoint_not_found(error: Exception) -> bool:
     """InvokeEndpoint: a ValidationError "Endpoint … of account … not found.", also of one not yet up."""
     return _invalid(error) and "not found" in error_message(error).lower()

@@ -1,4 +1,6 @@
-"""launch-training: a tuning job's end → its last training; or a person's payload → a training of its own."""
+"""launch-training: a tuning job's end → its last training; a training that AWS had no instance for → the same
+on the next type; or a person's payload → a training of its own.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +11,7 @@ from functions.common.clients import client
 from functions.common.environment import LaunchSettings, read
 from functions.common.errors import UserError
 from functions.launch_training.launch import by_hand
+from functions.launch_training.next_type import on_training_failed
 from functions.launch_training.outcome import on_tuning_ended
 
 
@@ -21,12 +24,14 @@ def handler(payload: object, context: Any) -> dict[str, Any]:
     settings = read(LaunchSettings)
     services = client("sagemaker"), client("s3"), client("ssm")
     try:
+        if event is not None and event.kind == events.TRAINING_JOB:
+            return on_training_failed(event, settings, *services[:2])
         if event is not None:
             return on_tuning_ended(event, settings, *services)
         return by_hand(payload, request_id, settings, *services)
     except UserError as error:
         if event is not None:
-            logs.exception("the last training could not be started")
+            logs.exception("the training could not be started")
             raise
         logs.info("refused", code=error.code, reason=str(error))
         return answers.refused(error)

@@ -11,9 +11,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from functions.common import jobs, logs, names, requests, runs, storage
+from contract import names
+from functions.common import jobs, logs, requests, runs, storage
 from functions.common.environment import LaunchSettings
-from functions.common.launching import TRAINING, AlreadyStarted, Launcher, Metrics, Plan
+from functions.common.errors import QuotaExceeded
+from functions.common.launching import TRAINING, AlreadyStarted, Choice, Launcher, Metrics, Plan
 from functions.common.recipe import Recipe, checked_hyperparameters
 from functions.common.tuned import typed
 from functions.launch_training import incumbent
@@ -41,14 +43,40 @@ def after_tuning(
     name = names.final_of(tuning_job)
     logs.info("best hyperparameters", best=description["BestTrainingJob"]["TrainingJobName"], found=found)
     champion = incumbent.model_url(settings, sagemaker, s3, ssm)
-    job = jobs.training_job(name, record, hyperparameters, metrics, settings, champion)
     launcher = Launcher(kind=TRAINING, settings=settings, sagemaker=sagemaker, s3=s3)
     try:
-        arn = launcher.create(name, job)
+        arn = start(launcher, name, record, hyperparameters, metrics, champion)
     except AlreadyStarted:  # a job of this name can only be this one
         logs.info("training job was started before", job=name)
         arn = (launcher.describe(name) or {})["TrainingJobArn"]
     return {"statusCode": 202, "training_job": name, "arn": arn, "run": record.run}
+
+
+def start(
+    launcher: Launcher,
+    name: str,
+    record: runs.RunRecord,
+    hyperparameters: Mapping[str, Any],
+    metrics: Metrics,
+    champion: str,
+) -> str:
+    """Start a training job of a run on the first of its instance types that the account may have; its ARN.
+
+    Raises:
+        AlreadyStarted: there is a job of that name.
+        QuotaExceeded, RefusedByAws: AWS will not start it.
+    """
+    types = record.instance_types or (jobs.machine(record.recipe, launcher.settings).instance_type,)
+    for position in range(len(types)):
+        on = record.on(types[position:])
+        job = jobs.training_job(name, on, hyperparameters, metrics, launcher.settings, champion)
+        try:
+            return launcher.create(name, job)
+        except QuotaExceeded:
+            if types[position] == types[-1]:
+                raise
+            logs.info("no quota; the next type is taken", instance_type=types[position])
+    raise AssertionError("a run has one type at least")
 
 
 def by_hand(
@@ -62,7 +90,7 @@ def by_hand(
     request = requests.parse(payload, with_hyperparameters=True)
     explicit = checked_hyperparameters(request.hyperparameters)
 
-    def plan(name: str, recipe: Recipe, metrics: Metrics) -> Plan:
+    def plan(name: str, recipe: Recipe, metrics: Metrics, choice: Choice) -> Plan:
         record = runs.RunRecord(
             run=name,
             kind="training",
@@ -71,6 +99,7 @@ def by_hand(
             code_prefix=settings.code_prefix,
             recipe=recipe,
             hyperparameters=explicit,
+            instance_types=choice.types,
         )
         asked = {
             key for table in ("model", "data", "training") for key in _keys(request.overrides.get(table))

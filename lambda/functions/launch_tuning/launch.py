@@ -7,7 +7,7 @@ from typing import Any
 from functions.common import jobs, requests, runs
 from functions.common.environment import LaunchSettings
 from functions.common.errors import InvalidRecipe
-from functions.common.launching import TUNING, Launcher, Metrics, Plan, describe
+from functions.common.launching import TUNING, Choice, Launcher, Metrics, Plan, describe
 from functions.common.recipe import Recipe
 from functions.common.recipe_tuning import Tuning
 
@@ -24,7 +24,7 @@ def launch(
     """
     request = requests.parse(payload, with_hyperparameters=False)
 
-    def plan(name: str, recipe: Recipe, metrics: Metrics) -> Plan:
+    def plan(name: str, recipe: Recipe, metrics: Metrics, choice: Choice) -> Plan:
         tuning = recipe.tuning
         if tuning is None or not tuning.ranges:
             raise InvalidRecipe(
@@ -39,8 +39,10 @@ def launch(
             dataset=request.dataset,
             code_prefix=settings.code_prefix,
             recipe=recipe,
+            instance_types=choice.types,
         )
-        return Plan(record=record, job=jobs.tuning_job(name, record, tuning, metrics, settings))
+        job = jobs.tuning_job(name, record, tuning, metrics, settings, alone=choice.alone)
+        return Plan(record=record, job=job)
 
     return Launcher(kind=TUNING, settings=settings, sagemaker=sagemaker, s3=s3).launch(
         request, request_id, plan

@@ -13,7 +13,7 @@ https://repost.aws/knowledge-center/sagemaker-insufficient-capacity-error
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from enum import StrEnum
 
 from functions.common import sentences
@@ -54,10 +54,23 @@ _OF_CODES: Mapping[Cause, frozenset[str]] = {
 }
 
 
+_OF_SENTENCES: Mapping[Cause, Callable[[str], bool]] = {
+    Cause.QUOTA: sentences.is_over_quota,
+    Cause.IMAGE: sentences.image_is_missing,
+    Cause.PERMISSION: sentences.is_not_authorized,
+    Cause.SERVICE: sentences.was_throttled,
+}
+"""For a reason without a code: CloudFormation's newer handlers quote a service as "... (Service: X, Status
+Code: 400, Request ID: ...)", and their own class for it may be GeneralServiceException, which tells nothing.
+"""
+
+
 def of(reason: str) -> Cause:
-    """The cause of a failure with this reason; of several codes, the first in the table's order counts."""
+    """The cause of a failure with this reason; of several codes, the first in the table's order counts, and
+    sentences only where there is none.
+    """
     words = sentences.words_of(reason)
     for cause, codes in _OF_CODES.items():
         if words & codes:
             return cause
-    return Cause.IMAGE if sentences.image_is_missing(reason) else Cause.MODEL
+    return next((cause for cause, says in _OF_SENTENCES.items() if says(reason)), Cause.MODEL)

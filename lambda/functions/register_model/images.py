@@ -25,7 +25,7 @@ def agree(sagemaker: Any, ecr: Any, package_arn: str, settings: RegisterSettings
     if not settings.serving_repository:
         return
     _keep(ecr, sagemaker.describe_model_package(ModelPackageName=package_arn), settings)
-    _let_go(sagemaker, ecr, settings)
+    _let_go(sagemaker, ecr, package_arn, settings)
 
 
 def _keep(ecr: Any, package: Mapping[str, Any], settings: RegisterSettings) -> None:
@@ -51,7 +51,7 @@ def _keep(ecr: Any, package: Mapping[str, Any], settings: RegisterSettings) -> N
             raise
 
 
-def _let_go(sagemaker: Any, ecr: Any, settings: RegisterSettings) -> None:
+def _let_go(sagemaker: Any, ecr: Any, package_arn: str, settings: RegisterSettings) -> None:
     repository, prefix = settings.serving_repository, settings.image_tag_prefix
     # The tags first: one that is put meanwhile is of a version that was registered before it.
     tags = [tag for tag in _tags(ecr, repository) if tag.startswith(prefix)]
@@ -61,6 +61,7 @@ def _let_go(sagemaker: Any, ecr: Any, settings: RegisterSettings) -> None:
     registered = {
         _version(each["ModelPackageArn"]) for page in pages for each in page["ModelPackageSummaryList"]
     }
+    registered.add(_version(package_arn))  # made a moment ago: the list may not have it yet
     gone = [tag for tag in tags if tag.removeprefix(prefix) not in registered]
     for start in range(0, len(gone), _AT_ONCE):
         ids = [{"imageTag": tag} for tag in gone[start : start + _AT_ONCE]]

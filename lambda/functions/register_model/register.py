@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from contract import capacity
 from functions.common import launching, logs, notify, runs
 from functions.common.decisions import Code, Reason, package_text
 from functions.common.environment import RegisterSettings
@@ -55,6 +56,8 @@ def on_training_ended(event: Event, settings: RegisterSettings, clients: Clients
     status = job["TrainingJobStatus"]
     if status in ("Completed", "Stopped") and runs.stopped(clients.s3, settings.artifacts_bucket, record.run):
         return _ignored(f"{record.run} was ended with classifier stop")
+    if capacity.left(job):
+        return _ignored(f"launch-training goes on with {name} on another instance type")
     if status in ("Failed", "Stopped"):
         return _tell_ended(event, record, job, settings, clients)
     if status != "Completed":

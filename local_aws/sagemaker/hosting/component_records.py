@@ -1,6 +1,7 @@
 """The stored form of an inference component, and what it takes to run its copies.
 
-Which instance a copy lies on is not modelled: managed instance scaling follows the copies.
+Which instance a copy lies on is not modelled: managed instance scaling follows the copies, as far as
+there may be instances (`component_capacity`).
 """
 
 from __future__ import annotations

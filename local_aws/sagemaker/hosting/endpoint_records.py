@@ -12,8 +12,7 @@ from typing import Any
 
 from local_aws.core.context import LocalAws
 from local_aws.core.errors import ResourceLimitExceeded
-from local_aws.quotas import names
-from local_aws.sagemaker import events, limits
+from local_aws.sagemaker import events
 from local_aws.sagemaker.serving.plans import VariantPlan
 
 Record = dict[str, Any]
@@ -130,22 +129,6 @@ def within_limit(aws: LocalAws, instance_type: str, more: int) -> None:
         )
 
 
-def check_quotas(aws: LocalAws, more: Counter[str], of_one: int) -> None:
-    """ResourceLimitExceeded if so many more instances are more than the account's endpoints may have.
-
-    Args:
-        more: instances by type. An update asks for its whole new fleet, which runs beside the old one.
-        of_one: how many the endpoint would have.
-    """
-    used: Counter[str] = Counter()
-    for record in aws.store.list(KIND):
-        used += in_use(record)
-    limits.check(aws, names.ONE_ENDPOINT, 0, of_one)
-    for instance_type, count in more.items():
-        limits.check(aws, names.endpoint(instance_type), used[instance_type], count)
-    limits.check(aws, names.ALL_ENDPOINTS, used.total(), more.total())
-
-
 def announce(aws: LocalAws, record: Record) -> None:
     """The event of a new status. Unlike the API it spells statuses IN_SERVICE:
     https://docs.aws.amazon.com/sagemaker/latest/dg/automating-sagemaker-with-eventbridge.html#eventbridge-endpoint
@@ -163,6 +146,20 @@ def in_use(record: Mapping[str, Any]) -> Counter[str]:
             if plan.serverless is None:
                 counted[plan.instance_type] += variant["DesiredInstanceCount"]
     return counted
+
+
+def serverless_in_use(record: Mapping[str, Any]) -> tuple[int, int]:
+    """How many serverless endpoints that is, one or none, and how many requests at a time it may have.
+
+    An update takes the place of what is there, so the greater of both counts.
+    """
+    return max((serverless(plans_of(stored)) for stored in _fleets(record)), default=(0, 0))
+
+
+def serverless(plans: Sequence[VariantPlan]) -> tuple[int, int]:
+    """Whether these variants are a serverless endpoint, and the requests that it takes at a time."""
+    sizes = [plan.serverless for plan in plans if plan.serverless is not None]
+    return min(len(sizes), 1), sum(size.max_concurrency for size in sizes)
 
 
 def _processes(record: Mapping[str, Any]) -> int:

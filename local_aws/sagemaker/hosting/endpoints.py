@@ -15,12 +15,17 @@ from local_aws.core.api import JsonService, Request, Response
 from local_aws.core.context import LocalAws
 from local_aws.core.errors import ValidationException, could_not_find
 from local_aws.sagemaker import tags
-from local_aws.sagemaker.hosting import component_records, deployment, endpoint_configs, update_rules
+from local_aws.sagemaker.hosting import (
+    component_records,
+    deployment,
+    endpoint_configs,
+    endpoint_limits,
+    update_rules,
+)
 from local_aws.sagemaker.hosting.endpoint_records import (
     KIND,
     PENDING,
     by_type,
-    check_quotas,
     instances,
     new_record,
     pending,
@@ -50,7 +55,8 @@ def register(svc: JsonService, aws: LocalAws, fleets: EndpointFleets) -> None:
         deployment.steps(request.get("DeploymentConfig"), instances(plans))
         record = new_record(aws, request, plans)
         with aws.store.transaction():
-            check_quotas(aws, by_type(plans), by_type(plans).total())
+            endpoint_limits.check(aws, by_type(plans), by_type(plans).total())
+            endpoint_limits.check_serverless(aws, name, plans)
             within_limit(aws, plans[0].instance_type, instances(plans))
             if not aws.store.create(KIND, name, record):
                 raise ValidationException(
@@ -70,7 +76,8 @@ def register(svc: JsonService, aws: LocalAws, fleets: EndpointFleets) -> None:
             update_rules.check(aws, record, plans, way)
             kept = _retain(record, request, plans)
             deployment.steps(way, instances(kept))
-            check_quotas(aws, by_type(kept), by_type(kept).total())
+            endpoint_limits.check(aws, by_type(kept), by_type(kept).total())
+            endpoint_limits.check_serverless(aws, record["EndpointName"], kept)
             within_limit(aws, kept[0].instance_type, instances(kept))
             return {**record, "EndpointStatus": "Updating", PENDING: pending(aws, config, kept, way)}
 
@@ -84,7 +91,7 @@ def register(svc: JsonService, aws: LocalAws, fleets: EndpointFleets) -> None:
 
         def change(record: dict[str, Any]) -> dict[str, Any]:
             plans, before = _resized(record, wanted), plans_of(record)
-            check_quotas(aws, by_type(plans) - by_type(before), by_type(plans).total())
+            endpoint_limits.check(aws, by_type(plans) - by_type(before), by_type(plans).total())
             within_limit(aws, plans[0].instance_type, instances(plans) - instances(before))
             pairs = zip(record["ProductionVariants"], plans, strict=True)
             variants = [_desired(variant, plan) for variant, plan in pairs]

@@ -89,6 +89,9 @@ class FleetKeeper(ABC):
     def _interrupted(self, record: Record) -> None:  # noqa: B027 - not every kind marks it
         """Mark a record whose fleet comes back after a restart."""
 
+    def _check_room(self, record: Record, plans: Sequence[VariantPlan]) -> None:  # noqa: B027 - as above
+        """Raise FleetFailedError if the instances that there may be have no room for it."""
+
     def _announce(self, record: Record) -> None:  # noqa: B027 - not every kind has events
         """Say that the status is another one."""
 
@@ -127,9 +130,10 @@ class FleetKeeper(ABC):
         """
         name, plans = self._name(record), self._plans(record)
         fleet = self._fleet(record, plans, record[DEPLOYMENT])
-        if reachable:
-            self._router.publish(self._route(name), [fleet.share(1.0)])
         try:
+            self._check_room(record, plans)
+            if reachable:
+                self._router.publish(self._route(name), [fleet.share(1.0)])
             fleet.start()
         except FleetFailedError as error:
             self._router.withdraw(self._route(name))

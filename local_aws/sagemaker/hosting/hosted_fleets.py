@@ -7,6 +7,7 @@ import uuid
 from collections.abc import Sequence
 
 from local_aws.sagemaker.hosting import component_records, deployment, endpoint_records
+from local_aws.sagemaker.hosting.component_capacity import check_room
 from local_aws.sagemaker.hosting.endpoint_records import DEPLOYMENT, PLAN, Record
 from local_aws.sagemaker.hosting.fleet_keeper import FleetKeeper
 from local_aws.sagemaker.serving.fleet import Fleet, FleetFailedError
@@ -132,6 +133,7 @@ class ComponentFleets(FleetKeeper):
         [before], [plan] = self._plans(record), self._plans(waiting)
         changes = {"Specification": waiting["Specification"], PLAN: plan.dump(), **self._running([plan])}
         try:
+            self._check_room({**record, "Specification": waiting["Specification"]}, [plan])
             if plan.container == before.container:
                 self._fleets[name].scale(plan.name, plan.instance_count)
                 self._settle(record, "InService", **changes)
@@ -143,6 +145,10 @@ class ComponentFleets(FleetKeeper):
             self._settle(record, "InService", FailureReason=str(error), **self._running([before]))
             return
         self._take_over(record, fresh, changes)
+
+    def _check_room(self, record: Record, plans: Sequence[VariantPlan]) -> None:
+        specification, copies = record["Specification"], plans[0].instance_count
+        check_room(self._aws, record, specification, copies, self._aws.store.list(self.kind))
 
     def _plans(self, stored: Record) -> tuple[VariantPlan, ...]:
         return (VariantPlan.load(stored[PLAN]),)

@@ -17,6 +17,7 @@ from local_aws.core.context import LocalAws
 from local_aws.core.errors import AwsError, ValidationException, could_not_find
 from local_aws.sagemaker import tags
 from local_aws.sagemaker.hosting import endpoint_configs, endpoint_records, endpoints
+from local_aws.sagemaker.hosting.component_capacity import check_copy, variant_of
 from local_aws.sagemaker.hosting.component_records import (
     DEPLOYMENT,
     KIND,
@@ -135,7 +136,10 @@ def _record(aws: LocalAws, request: Request) -> dict[str, Any]:
             f"Inference components need a variant of {endpoint['EndpointArn']} without a ModelName; "
             f"{variant} is none."
         )
+    check_copy(variants[variant], specification)
     copies = request.get("RuntimeConfig", {}).get("CopyCount", 1)
+    if copies < 1:  # in AWS's words; a component that has copies may be taken to none
+        raise ValidationException("Inference components copy count an integer larger than 0")
     plan = plan_of(aws, specification["ModelName"], variant, config["ExecutionRoleArn"], copies)
     now = aws.now()
     return {
@@ -161,6 +165,9 @@ def _pending(aws: LocalAws, record: dict[str, Any], specification: _Some, runtim
     plan = VariantPlan.load(record[PLAN])
     copies = runtime["CopyCount"] if runtime else plan.instance_count
     if specification:
+        variant = variant_of(aws, record["EndpointName"], record["VariantName"])
+        if variant is not None:
+            check_copy(variant, specification)
         plan = plan_of(aws, wanted["ModelName"], plan.name, plan.role_arn, copies)
     shown = {**record["RuntimeConfig"], "DesiredCopyCount": copies}
     pending = {PLAN: plan.with_count(copies).dump(), "Specification": wanted}

@@ -17,13 +17,15 @@ from local_aws.sagemaker.training.hosts import MAX_HOSTS
 # https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_StoppingCondition.html
 DEFAULT_RUNTIME_SECONDS = 24 * 3600
 CHECKPOINTS = "/opt/ml/checkpoints"
+# "If you use InstanceConfigs, do not provide values for" these.
+# https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_HyperParameterTuningResourceConfig.html
+_OF_ONE = ("InstanceType", "InstanceCount", "VolumeSizeInGB")
 _ML = PurePosixPath("/opt/ml")
 # Members that ask for a service of AWS which does not exist here.
 _NOT_HERE = (
     ("DebugRuleConfigurations", "managed Debugger rules"),
     ("ProfilerRuleConfigurations", "managed Profiler rules"),
     ("TensorBoardOutputConfig", "managed TensorBoard output"),
-    ("HyperParameterTuningResourceConfig", "a choice of instances; give ResourceConfig"),
 )
 
 
@@ -33,7 +35,8 @@ def check(definition: Mapping[str, Any]) -> None:
         if definition.get(member):
             raise ValidationException(f"{member}: the local AWS has no {what}.")
     _check_algorithm(definition["AlgorithmSpecification"])
-    _check_resources(definition.get("ResourceConfig"))
+    for resources in _resources(definition):
+        _check_resources(resources)
     _check_times(definition)
     inputs = definition.get("InputDataConfig", [])
     channels.check(inputs)
@@ -71,6 +74,19 @@ def _check_algorithm(algorithm: Mapping[str, Any]) -> None:
             "AlgorithmSpecification: one of TrainingImage and AlgorithmName is required."
         )
     metrics.check(algorithm.get("MetricDefinitions", []))
+
+
+def _resources(definition: Mapping[str, Any]) -> list[Mapping[str, Any] | None]:
+    """What a job may be on; a tuning job says it in one member or another."""
+    several = definition.get("HyperParameterTuningResourceConfig")
+    if several is None:
+        return [definition.get("ResourceConfig")]
+    both = [name for name in _OF_ONE if name in several]
+    if several.get("InstanceConfigs") and both:
+        raise ValidationException(
+            f"HyperParameterTuningResourceConfig: {', '.join(both)} cannot be given with InstanceConfigs."
+        )
+    return [*several.get("InstanceConfigs", [])] or [several]
 
 
 def _check_resources(resources: Mapping[str, Any] | None) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 from local_aws.core.context import LocalAws
 from local_aws.quotas import names
 from local_aws.sagemaker import limits
-from local_aws.sagemaker.training import job_state
+from local_aws.sagemaker.training import capacity, job_state
 
 _OVER = ("Completed", "Failed", "Stopped")
 
@@ -35,8 +35,7 @@ def check(aws: LocalAws, definition: Mapping[str, Any], together: int = 1) -> No
 
 
 def _instances(definition: Mapping[str, Any]) -> Counter[str]:
-    resources = definition.get("ResourceConfig", {})
-    groups = resources.get("InstanceGroups") or [resources]
+    groups = definition.get("ResourceConfig", {}).get("InstanceGroups") or capacity.configs(definition)[:1]
     counted: Counter[str] = Counter()
     for group in groups:
         if "InstanceType" in group:

@@ -28,7 +28,7 @@ from local_aws.core.process import ContainerProcess
 from local_aws.images.store import Image
 from local_aws.sagemaker import s3_files
 from local_aws.sagemaker.s3_files import FolderSync, S3Uri
-from local_aws.sagemaker.training import base_folder, definition, hosts
+from local_aws.sagemaker.training import base_folder, capacity, definition, hosts
 from local_aws.sagemaker.training.channels import ChannelCache, ChannelError
 from local_aws.sagemaker.training.hosts import Containers, Host
 from local_aws.sagemaker.training.job_state import JobState
@@ -128,6 +128,8 @@ class TrainingRun:
         self._state.progress("Pending", "Waiting for a free place on this machine")
 
     def _run(self, members: Document) -> Outcome:
+        if not capacity.has(self._job["ResourceConfig"]["InstanceType"]):
+            raise JobError(capacity.REASON)
         self._state.progress("Starting", "Preparing the instances for training")
         image = self._image()
         shutil.rmtree(self._folder, ignore_errors=True)

@@ -19,6 +19,7 @@ from local_aws.core.context import LocalAws
 from local_aws.core.errors import ResourceLimitExceeded, ValidationException
 from local_aws.sagemaker import tags
 from local_aws.sagemaker.s3_files import S3Uri
+from local_aws.sagemaker.training import capacity
 from local_aws.sagemaker.training.jobs import TrainingJobs
 from local_aws.sagemaker.training.run import TrainingRun
 from local_aws.sagemaker.tuning import early_stopping
@@ -38,7 +39,6 @@ _SAME_MEMBERS = (
     "InputDataConfig",
     "VpcConfig",
     "OutputDataConfig",
-    "ResourceConfig",
     "StoppingCondition",
     "EnableNetworkIsolation",
     "EnableInterContainerTrafficEncryption",
@@ -161,6 +161,7 @@ class TuningRun:
                 OBJECTIVE_HYPERPARAMETER: self._metric,
             },
             **{member: definition[member] for member in _SAME_MEMBERS if member in definition},
+            "ResourceConfig": self._resources(definition),
             # "Tags that you specify for the tuning job are also added to all training jobs" it launches.
             "Tags": tags.of(self._aws, self._tuning["HyperParameterTuningJobArn"]),
         }
@@ -169,6 +170,12 @@ class TuningRun:
             config = definition["CheckpointConfig"]
             request["CheckpointConfig"] = {**config, "S3Uri": str(S3Uri.parse(config["S3Uri"]) / name)}
         return request
+
+    def _resources(self, definition: Document) -> Document:
+        """What a trial is on. A key for its disk is given for all types together."""
+        several = definition.get("HyperParameterTuningResourceConfig", {})
+        key = {name: several[name] for name in ("VolumeKmsKeyId",) if name in several}
+        return {**capacity.choose(definition), **key}
 
     def _watch(self) -> None:
         """Look at every new value of the objective, and stop the trials that are not worth their time."""

@@ -66,8 +66,11 @@ def until(check: Callable[[], Any], seconds: float = 150) -> Any:
 
 
 def make_function(server: LocalServer, name: str, source: str) -> str:
-    """A Lambda function with a role of its own; its ARN."""
-    role = server.client("iam").create_role(RoleName=f"{name}-role", AssumeRolePolicyDocument=LAMBDA_TRUST)
+    """A Lambda function with a role of its own, which may log; its ARN."""
+    iam = server.client("iam")
+    role = iam.create_role(RoleName=f"{name}-role", AssumeRolePolicyDocument=LAMBDA_TRUST)
+    may_log = "arn:aws:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole"
+    iam.attach_role_policy(RoleName=f"{name}-role", PolicyArn=may_log)
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w") as code:
         code.writestr("index.py", source)

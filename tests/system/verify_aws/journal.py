@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from cli.target import ROOT
+from cli.target import ROOT, settings_of
 
 TAG = "verify-run"
 # Whatever the owner's settings say, the tests need these.
@@ -63,8 +63,7 @@ class Run:
     def prepare(self) -> None:
         """Its folder, with the settings."""
         self.calls.mkdir(parents=True, exist_ok=True)
-        context = json.loads((ROOT / "cdk.json").read_text(encoding="utf-8"))["context"]
-        own: dict[str, Any] = context.get("classifier", {})
+        own = settings_of(ROOT)
         tags = {**own.get("tags", {}), TAG: self.name}
         api = {**own.get("api", {}), "iam_auth": False}
         self.settings.write_text(json.dumps({**own, **NEEDED, "tags": tags, "api": api}, indent=1))

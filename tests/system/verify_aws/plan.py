@@ -98,20 +98,22 @@ def dry_run(commands: Commands) -> Iterator[str]:
         yield f"{step}: {_what(step)}"
         if command := commands.of(step, Path("FOLDER")):
             yield f"  $ {' '.join(['python', *command[1:]])}"
-            if step not in seen:
-                yield "    its calls were not written down yet"
-        for part, services in seen.items():
-            if part.split(":")[0] != (OWN if step is Step.LOOK else step):
-                continue
-            if ":" in part:
-                yield f"  {part.partition(':')[2]}"
-            for service, operations in services.items():
-                yield f"    {service}: {', '.join(operations)}"
+            yield from _calls(seen.get(step))
+        elif step is Step.LOOK:
+            yield from _calls(seen.get(OWN))
         if step is Step.TESTS:
-            known = {part.partition(":")[2] for part in seen}
-            yield from (
-                f"  {name}: its calls were not written down yet" for name in _tests() if name not in known
-            )
+            for name in _tests():
+                yield f"  {name}"
+                yield from _calls(seen.get(f"{step}:{name}"))
+
+
+def _calls(seen: Mapping[str, list[str]] | None) -> Iterator[str]:
+    if seen is None:
+        yield "    its calls were not written down yet"
+    elif not seen:
+        yield "    none: it asks what was deployed, as its users do"
+    else:
+        yield from (f"    {service}: {', '.join(operations)}" for service, operations in seen.items())
 
 
 def _tests() -> list[str]:

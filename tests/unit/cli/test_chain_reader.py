@@ -235,3 +235,44 @@ def test_any_number_python_prints_is_read_back(epoch: int, loss: float) -> None:
 @given(st.text(max_size=80))
 def test_no_line_breaks_the_parser(line: str) -> None:
     parse_epoch(line)
+
+
+class WithoutAnInstance(SageMaker):
+    """A last training that AWS had no instance for, and what followed on it."""
+
+    def __init__(self, *following: str) -> None:
+        super().__init__()
+        self.following = following
+
+    def describe_training_job(self, TrainingJobName: str) -> dict[str, Any]:
+        job = {
+            "TrainingJobStatus": "Failed",
+            "CreationTime": NOW,
+            "TrainingEndTime": NOW,
+            "FailureReason": "CapacityError: Unable to provision requested ML compute capacity.",
+            "Environment": {"OTHER_INSTANCE_TYPES": "ml.m5.2xlarge"},
+        }
+        running = {"TrainingJobStatus": "InProgress", "CreationTime": NOW}
+        known = {f"{RUN}-final": job, **dict.fromkeys(self.following, running)}
+        return self._found("training", TrainingJobName, known)
+
+
+def test_a_training_without_an_instance_has_not_failed_while_another_type_is_left(target: Any) -> None:
+    chain = ChainReader(_of(target, WithoutAnInstance()), RUN).read()
+    assert chain.training is not None
+    assert (chain.training.name, chain.outcome) == (f"{RUN}-final", "running")
+
+
+def _of(target: Any, sagemaker: SageMaker) -> Any:
+    return target(sagemaker=sagemaker, logs=Logs(), cloudformation=Stacks(), ssm=Parameters())
+
+
+def test_the_job_on_the_next_type_is_the_runs_training_then(target: Any) -> None:
+    sagemaker = WithoutAnInstance()
+    following = ChainReader(_of(target, sagemaker), RUN)
+    following.read()
+    sagemaker.following = (f"{RUN}-final-type-2",)
+    training = following.read().training
+    assert training is not None
+    assert (training.name, training.status) == (f"{RUN}-final-type-2", "InProgress")
+    assert ChainReader(_of(target, sagemaker), f"{RUN}-final-type-2").read().run == RUN

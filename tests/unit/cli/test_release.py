@@ -62,14 +62,14 @@ class Aws:
     ) -> None:
         self.written.append((ModelPackageArn.rpartition("/")[2], ModelApprovalStatus))
 
-    def list_endpoints(self, NameContains: str) -> dict[str, Any]:
-        return {"Endpoints": [{"EndpointName": name} for name in self.endpoints]}
-
     def describe_stacks(self, StackName: str) -> dict[str, Any]:
         outputs = [{"OutputKey": "Champion", "OutputValue": self.serving}]
         return {"Stacks": [{"StackStatus": self.status, "Outputs": outputs}]}
 
     def get_paginator(self, name: str) -> Any:
+        if name == "list_endpoints":  # one to a page
+            pages = [{"Endpoints": [{"EndpointName": name}]} for name in self.endpoints]
+            return SimpleNamespace(paginate=lambda NameContains: pages)
         assert name == "get_parameter_history"
         return SimpleNamespace(paginate=lambda Name: [{"Parameters": self.history}])
 

@@ -23,9 +23,6 @@ class Aws:
         self.described: list[str] = []
         self.exceptions = SimpleNamespace(ResourceNotFoundException=KeyError)
 
-    def list_endpoints(self, NameContains: str) -> dict[str, Any]:
-        return {"Endpoints": [{"EndpointName": "my-classifier"}, {"EndpointName": "classifier"}]}
-
     def get_paginator(self, name: str) -> Any:
         pages: dict[str, dict[str, Any]] = {
             "list_hyper_parameter_tuning_jobs": {
@@ -35,6 +32,7 @@ class Aws:
                 ]
             },
             "list_training_jobs": {"TrainingJobSummaries": [{"TrainingJobName": "classifier-a-1-final"}]},
+            "list_endpoints": {"Endpoints": [{"EndpointName": "classifier"}]},
             "list_objects_v2": {"KeyCount": 7},
             "describe_log_streams": {"logStreams": [{"logStreamName": name} for name in self.streams]},
         }
@@ -42,6 +40,9 @@ class Aws:
             return SimpleNamespace(
                 paginate=lambda logStreamNamePrefix="", **_: self._logs(pages[name], logStreamNamePrefix)
             )
+        if name == "list_endpoints":  # ours on the last page: in an account with many it is not on the first
+            theirs = {"Endpoints": [{"EndpointName": "my-classifier"}]}
+            return SimpleNamespace(paginate=lambda **_: [theirs, pages[name]])
         return SimpleNamespace(
             paginate=lambda **_: [pages[name], pages[name]][: 2 if "object" in name else 1]
         )

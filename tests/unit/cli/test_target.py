@@ -20,7 +20,8 @@ from cli.target import BadTarget, resolve
 
 @pytest.fixture(autouse=True)
 def clean(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("CLASSIFIER_PORT", "CLASSIFIER_HOME", "AWS_PROFILE", "AWS_ENDPOINT_URL", "AWS_REGION"):
+    ours = ("CLASSIFIER_PORT", "CLASSIFIER_HOME", "CLASSIFIER_CONFIG")
+    for name in (*ours, "AWS_PROFILE", "AWS_ENDPOINT_URL", "AWS_REGION"):
         monkeypatch.delenv(name, raising=False)
 
 
@@ -159,6 +160,27 @@ def test_the_project_is_the_setting_of_cdk_json(tmp_path: Path) -> None:
     (tmp_path / "cdk.json").write_text('{"context": {"classifier": {"project": "birds"}}}')
     target = resolve("local", tmp_path)
     assert target.stack_names[0] == "birds-storage"
+
+
+def test_the_project_is_that_of_the_settings_which_the_environment_names(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "cdk.json").write_text('{"context": {"classifier": {"project": "birds"}}}')
+    (tmp_path / "mine.json").write_text('{"project": "cats"}')
+    samples = tmp_path / "stacks" / "samples"
+    samples.mkdir(parents=True)
+    (samples / "small.json").write_text("{}")
+    for config, project in {
+        "mine.json": "cats",
+        str(tmp_path / "mine.json"): "cats",
+        "small": "classifier",
+    }.items():
+        monkeypatch.setenv("CLASSIFIER_CONFIG", config)
+        assert resolve("aws", tmp_path).project == project
+    for config in ("none.json", "none"):
+        monkeypatch.setenv("CLASSIFIER_CONFIG", config)
+        with pytest.raises(BadTarget, match=r"CLASSIFIER_CONFIG names .*none\.json"):
+            resolve("aws", tmp_path)
 
 
 @pytest.mark.parametrize(

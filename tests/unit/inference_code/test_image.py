@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
+import ast
 import re
+import sys
 from pathlib import Path
 
+from stacks.folders import Folders
 from tools import pins
 
 FOLDER = pins.SERVING
-CONTRACT = pins.ROOT / "contract"
+
+
+def imports(path: Path) -> set[str]:
+    """The packages that a file imports, wherever in it."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found.add(node.module.split(".")[0])
+    return found
 
 
 def versions(path: Path) -> set[str]:
@@ -31,14 +44,9 @@ def test_all_that_the_code_imports_is_installed() -> None:
         "PIL": "pillow",
         "sagemaker_inference": "",
     }  # AWS's toolkit is used where it is, never needed
-    imported = {
-        match[1]
-        for path in [*FOLDER.glob("*.py"), *CONTRACT.rglob("*.py")]
-        for match in re.finditer(r"^\s*(?:from|import) (\w+)", path.read_text(), re.MULTILINE)
-    }
+    context = Path(Folders(pins.ROOT).image_context("inference_code"))
+    imported = {name for path in context.rglob("*.py") for name in imports(path)}
     own = {"contract", "inference_code"}
-    import sys
-
     foreign = {distributions.get(name, name) for name in imported - own - sys.stdlib_module_names}
     assert foreign - {""} - installed == set()
 

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import importlib
 import json
+import os
+import shutil
+import subprocess
 import sys
 import types
 from dataclasses import dataclass
@@ -13,6 +16,8 @@ import pytest
 from PIL import Image
 from safetensors.torch import load_file, save_file
 
+import contract
+import inference_code
 from inference_code import api_error as refusal
 from inference_code import inference
 from inference_code.api_error import Refusal
@@ -145,6 +150,27 @@ def test_the_functions_take_what_the_toolkit_hands_them() -> None:
     arguments = {"model_fn": 1, "input_fn": 2, "predict_fn": 2, "output_fn": 2}
     for name, count in arguments.items():
         assert len(signature(getattr(inference, name)).parameters) == count + 1
+
+
+def test_the_toolkit_finds_the_functions_in_an_archives_code_folder(
+    artifact_folder: Path, tmp_path: Path
+) -> None:
+    code = tmp_path / "code"
+    code.mkdir()
+    for package in (contract, inference_code):
+        home = Path(str(package.__file__)).parent
+        shutil.copytree(home, code / home.name)
+    shutil.copy(Path(inference.__file__), code)
+    # The toolkit puts that folder on the path and imports the file by its bare name.
+    ask = f"import inference; print(type(inference.model_fn({str(artifact_folder)!r})).__name__)"
+    done = subprocess.run(
+        [sys.executable, "-c", ask],
+        cwd=code,
+        env=os.environ | {"PYTHONPATH": ""},
+        capture_output=True,
+        text=True,
+    )
+    assert done.stdout.strip() == "Classifier", done.stderr
 
 
 def test_under_the_toolkit_a_refusal_is_the_toolkits_own_error(monkeypatch: pytest.MonkeyPatch) -> None:

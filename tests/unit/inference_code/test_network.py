@@ -5,6 +5,7 @@ from __future__ import annotations
 import pickle
 from pathlib import Path
 
+import gpu
 import numpy as np
 import pytest
 import torch
@@ -12,6 +13,7 @@ from safetensors.torch import load_file, save_file
 
 from inference_code import network
 from inference_code.artifact import BadArtifact
+from inference_code.environment import NoGpu
 from tests.unit.inference_code.artifacts import trained_looking
 
 
@@ -50,19 +52,44 @@ def test_another_architecture_is_told(artifact_folder: Path, arch: str, classes:
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a GPU")
-@pytest.mark.parametrize(("cuda", "level"), [("13.0", "WARNING"), (None, "INFO")])
+@pytest.mark.parametrize(("cuda", "levels"), [("13.0", ["WARNING", "INFO"]), (None, ["INFO"])])
 def test_a_pytorch_made_for_cuda_warns_that_there_is_no_gpu(
     artifact_folder: Path,
     cuda: str | None,
-    level: str,
+    levels: list[str],
     caplog: pytest.LogCaptureFixture,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(torch.version, "cuda", cuda)
+    monkeypatch.setenv("NVIDIA_VISIBLE_DEVICES", "void")
     with caplog.at_level("INFO"):
         network.build(artifact_folder / "model.safetensors", "resnet18", 3)
-    told = [(line.levelname, line.fields["device"], line.fields["precision"]) for line in caplog.records]
-    assert told == [(level, "cpu", "float32")]
+    assert [line.levelname for line in caplog.records] == levels
+    fields = caplog.records[-1].fields
+    assert (fields["device"], fields["precision"]) == ("cpu", "float32")
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a GPU")
+def test_an_image_for_a_gpu_does_not_answer_without_one_and_names_driver_and_versions(
+    artifact_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.version, "cuda", "13.0")
+    monkeypatch.setenv("NVIDIA_VISIBLE_DEVICES", "all")
+    (tmp_path / "version").write_text(
+        "NVRM version: NVIDIA UNIX x86_64 Kernel Module  535.183.01  Sun May 12"
+    )
+    monkeypatch.setattr(gpu, "DRIVER", tmp_path / "version")
+    with pytest.raises(NoGpu, match=r"driver 535\.183\.01, PyTorch .*CUDA 13\.0.*DEVICES=void"):
+        network.build(artifact_folder / "model.safetensors", "resnet18", 3)
+
+
+def test_an_image_without_cuda_has_no_gpu_to_miss(
+    artifact_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.version, "cuda", None)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setenv("NVIDIA_VISIBLE_DEVICES", "all")
+    network.build(artifact_folder / "model.safetensors", "resnet18", 3)
 
 
 @pytest.mark.parametrize("keep", [0, 7, 100, 5000, 30_000_000, -1])

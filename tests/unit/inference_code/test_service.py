@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from inference_code import inference, serve
 from inference_code.api_error import Refusal
 from inference_code.dynamic_batcher import Scores
+from inference_code.environment import NoGpu
 from inference_code.picture import Encoded
 from inference_code.serve import Service, Settings
 from tests.unit.inference_code.pictures import encoded, scene
@@ -120,6 +121,24 @@ def test_a_model_that_cannot_be_loaded_keeps_ping_failing_with_the_reason(
     talk(serving, conversation)
     (record,) = [record for record in caplog.records if record.levelname == "ERROR"]
     assert "model.json is missing" in record.fields["reason"]  # type: ignore[attr-defined]
+
+
+def test_a_gpu_that_is_missing_keeps_ping_failing_with_a_code_of_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def without_a_driver(*_: Any) -> None:
+        raise NoGpu("driver none")
+
+    monkeypatch.setattr(inference, "model_fn", without_a_driver)
+    serving = service(None, tmp_path)
+    serving.load_model()
+
+    async def conversation(client: httpx.AsyncClient) -> None:
+        ping = await client.get("/ping")
+        assert ping.status_code == 503
+        assert ping.json()["error"] == {"code": "NoGpu", "message": "driver none"}
+
+    talk(serving, conversation)
 
 
 def test_a_model_that_loads_but_cannot_answer_keeps_ping_failing(

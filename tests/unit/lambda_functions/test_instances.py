@@ -72,3 +72,9 @@ def test_the_gpu_image_is_for_a_gpu_and_the_cpu_image_for_all_else() -> None:
     assert instances.has_gpu("ml.p6-b200.48xlarge")
     assert not instances.has_gpu("ml.c7i.large")
     assert not instances.has_gpu("ml.g6g.xlarge")
+
+
+def test_what_is_proposed_instead_is_never_a_type_that_the_images_do_not_run_on() -> None:
+    with pytest.raises(UnusableInstance) as error:
+        instances.check("ml.inf.xlarge", HOSTING)  # most like those with an Inferentia
+    instances.check(str(error.value).rsplit(" ", 1)[1], HOSTING)

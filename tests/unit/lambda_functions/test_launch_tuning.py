@@ -617,6 +617,13 @@ def test_a_job_is_told_that_it_may_use_the_processor_of_a_gpu_instance_only_if_t
     assert second["allow_cpu"] == "yes"
 
 
+def types_of(job: dict[str, Any]) -> list[str]:
+    """What a search's trials may be on, the first choice first."""
+    definition = job["TrainingJobDefinition"]
+    several = definition.get("HyperParameterTuningResourceConfig", {}).get("InstanceConfigs")
+    return [each["InstanceType"] for each in several or [definition["ResourceConfig"]]]
+
+
 @pytest.fixture
 def several(world: World, monkeypatch: pytest.MonkeyPatch) -> World:
     """Settings with a list of types, of the first of which the account has none."""
@@ -624,7 +631,7 @@ def several(world: World, monkeypatch: pytest.MonkeyPatch) -> World:
     create = world.sagemaker.on["CreateHyperParameterTuningJob"]
 
     def only_some(params: dict[str, Any]) -> dict[str, Any]:
-        if params["TrainingJobDefinition"]["ResourceConfig"]["InstanceType"] == "ml.c7i.2xlarge":
+        if types_of(params)[0] == "ml.c7i.2xlarge":
             raise AwsFailure("ResourceLimitExceeded", "The account-level service limit is 0 Instances.")
         return create(params)
 
@@ -636,7 +643,7 @@ def test_the_first_type_with_a_quota_is_taken_and_record_and_cost_follow_it(seve
     answer = launch(PAYLOAD)
     assert answer["statusCode"] == 202
     (job,) = several.sagemaker.tuning_jobs.values()
-    assert job["TrainingJobDefinition"]["ResourceConfig"]["InstanceType"] == "ml.c5.2xlarge"
+    assert types_of(job) == ["ml.c5.2xlarge", "ml.m5.xlarge"]
     record = several.s3.json("artifacts", f"runs/{answer['run']}/run.json")
     assert record["recipe"]["tables"]["resources"]["instance_type"] == "ml.c5.2xlarge"
     assert launch(PAYLOAD)["cost"] == answer["cost"]
@@ -654,3 +661,55 @@ def test_a_dry_run_names_the_first_choice_and_the_others(several: World) -> None
     machines = launch({**PAYLOAD, "dry_run": True})["machines"]
     assert machines["instance_type"] == machines["instance_types"][0] == "ml.c7i.2xlarge"
     assert machines["instance_types"][1:] == ["ml.c5.2xlarge", "ml.m5.xlarge"]
+
+
+LIST = "ml.c7i.2xlarge,ml.c5.2xlarge,ml.g5.xlarge,ml.m5.xlarge"
+
+
+def test_a_search_takes_the_whole_list_for_what_aws_has_none_of(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TRAINING_INSTANCE_TYPE", LIST)
+    launch({**PAYLOAD, "resources": {"volume_gb": 40}})
+    definition = the_job(world)["TrainingJobDefinition"]
+    assert "ResourceConfig" not in definition
+    resources = definition["HyperParameterTuningResourceConfig"]
+    assert resources["AllocationStrategy"] == "Prioritized"
+    # One search has one image, which is without CUDA here.
+    assert resources["InstanceConfigs"] == [
+        {"InstanceType": each, "InstanceCount": 1, "VolumeSizeInGB": 40}
+        for each in ("ml.c7i.2xlarge", "ml.c5.2xlarge", "ml.m5.xlarge")
+    ]
+
+
+def test_where_aws_wants_a_quota_for_each_of_the_list_the_first_with_one_is_asked_for_alone(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TRAINING_INSTANCE_TYPE", "ml.c7i.2xlarge,ml.c5.2xlarge,ml.m5.xlarge")
+    create = world.sagemaker.on["CreateHyperParameterTuningJob"]
+
+    def only_one(params: dict[str, Any]) -> dict[str, Any]:
+        if types_of(params) != ["ml.c5.2xlarge"]:
+            raise AwsFailure("ResourceLimitExceeded", "The account-level service limit is 0 Instances.")
+        return create(params)
+
+    world.sagemaker.on["CreateHyperParameterTuningJob"] = only_one
+    answer = launch(PAYLOAD)
+    (job,) = world.sagemaker.tuning_jobs.values()
+    assert types_of(job) == ["ml.c5.2xlarge"]
+    # Its last training, which is asked for by itself, still has the others to go on with.
+    record = world.s3.json("artifacts", f"runs/{answer['run']}/run.json")
+    assert record["instance_types"] == ["ml.c5.2xlarge", "ml.m5.xlarge"]
+
+
+def test_the_most_a_run_can_cost_is_that_of_the_dearest_type_and_a_type_beyond_the_limit_is_left_out(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def most(types: str, **more: Any) -> float:
+        monkeypatch.setenv("TRAINING_INSTANCE_TYPE", types)
+        answer = launch({**PAYLOAD, "dry_run": True, "resources": more})
+        return float(answer["cost"]["most_usd"])
+
+    cheap, dear = most("ml.m5.xlarge"), most("ml.g5.xlarge")
+    assert most("ml.m5.xlarge,ml.g5.xlarge") == dear > cheap
+    assert most("ml.m5.xlarge,ml.g5.xlarge", max_cost_usd=cheap) == cheap

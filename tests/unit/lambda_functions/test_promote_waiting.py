@@ -37,6 +37,12 @@ EMPTY = (
 PULL = "The role 'arn:aws:iam::1:role/x' does not have BatchGetImage permission for the image: 'x'."
 PING = "The primary container for production variant main did not pass the ping health check."
 
+# As CloudFormation's newer handlers quote a service: without its code, and with a class that tells nothing.
+NO_CODE = (
+    '(Service: SageMaker, Status Code: 400, Request ID: 1-2) (SDK Attempt Count: 1)" (RequestToken: 3-4, '
+    "HandlerErrorCode: GeneralServiceException)"
+)
+
 
 @pytest.fixture
 def types(world: World, monkeypatch: pytest.MonkeyPatch) -> World:
@@ -83,6 +89,13 @@ def ask(action: str) -> dict[str, Any]:
         ("Requested image 1.dkr.ecr.us-east-1.amazonaws.com/x:1 not found.", Cause.IMAGE),
         ("no (Service: Sts; Status Code: 403; Error Code: AccessDenied; Proxy: null)", Cause.PERMISSION),
         ("Rate exceeded (Service: SageMaker; Error Code: ThrottlingException)", Cause.SERVICE),
+        (f"{OVER.partition('(Service')[0]}{NO_CODE}", Cause.QUOTA),
+        (
+            f"User: arn:x is not authorized to perform: sagemaker:CreateEndpoint on y {NO_CODE}",
+            Cause.PERMISSION,
+        ),
+        (f"Rate exceeded {NO_CODE}", Cause.SERVICE),
+        (f"The primary container did not pass the ping health check. {NO_CODE}", Cause.MODEL),
         (PING, Cause.MODEL),
         ("Alarm(s) demo-endpoint-errors went off", Cause.MODEL),
         ("", Cause.MODEL),

@@ -74,3 +74,36 @@ def test_an_image_of_somebody_elses_repository_is_left_alone(
     handler(ended(train(world)), Context())
     assert world.ecr.tags == {"1": "first"}
     assert world.ecr.called("PutImage") == []
+
+
+def test_a_version_that_the_registry_does_not_list_yet_keeps_its_image(world: World) -> None:
+    """A list in AWS may be a moment older than what was made a moment ago."""
+    world.sagemaker.on["ListModelPackages"] = lambda _: {"ModelPackageSummaryList": []}
+    handler(ended(train(world)), Context())
+    assert world.ecr.tags == {"1": "first", "model-1": "first"}
+
+
+def test_an_image_that_is_gone_is_no_reason_to_register_no_model(world: World) -> None:
+    world.ecr.on["BatchGetImage"] = lambda _: {"images": [], "failures": [{"failureCode": "ImageNotFound"}]}
+    assert handler(ended(train(world)), Context())["approval"] == "Approved"
+    assert world.ecr.called("PutImage") == []
+
+
+def test_an_image_that_is_named_by_its_digest_is_asked_for_by_it(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    digest = f"sha256:{'0' * 64}"
+    monkeypatch.setenv("SERVING_IMAGE", f"000000000000.dkr.ecr.us-east-1.amazonaws.com/serving@{digest}")
+    image = {"imageManifest": "pinned", "imageManifestMediaType": "application/x"}
+    world.ecr.on["BatchGetImage"] = lambda asked: {
+        "images": [image] if asked["imageIds"] == [{"imageDigest": digest}] else []
+    }
+    handler(ended(train(world)), Context())
+    assert world.ecr.tags["model-1"] == "pinned"
+
+
+def test_more_tags_than_one_request_takes_are_all_taken_away(world: World) -> None:
+    world.ecr.tags |= {f"model-{number}": "first" for number in range(2, 203)}
+    handler(ended(train(world)), Context())
+    assert set(world.ecr.tags) == {"1", "model-1"}
+    assert [len(each["imageIds"]) for each in world.ecr.called("BatchDeleteImage")] == [100, 100, 1]

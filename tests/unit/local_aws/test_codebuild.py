@@ -74,6 +74,15 @@ def test_a_new_account_has_one_build_at_a_time(builds: Builds) -> None:
     assert refused["message"] == "Cannot have more than 1 builds in queue for the account"
 
 
+def test_a_build_that_has_ended_leaves_its_place_to_the_next(builds: Builds) -> None:
+    builds.start()
+    builds.go_on.set()
+    for thread in threading.enumerate():
+        if thread.name == "codebuild":
+            thread.join(60)
+    assert "build" in builds.start()
+
+
 def test_a_request_that_comes_twice_is_one_build(builds: Builds) -> None:
     assert builds.start("token")["build"]["id"] == builds.start("token")["build"]["id"]
 

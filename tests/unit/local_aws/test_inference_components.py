@@ -6,11 +6,13 @@ from __future__ import annotations
 
 from typing import Any
 
+import botocore.session
 import pytest
 
 from local_aws.core.api import JsonService
 from local_aws.core.errors import AwsError
 from local_aws.sagemaker import hosting
+from local_aws.sagemaker.hosting.instance_sizes import Size, size_of
 from tests.unit.local_aws.hosting_support import ROLE, OfflineAws, until
 from tests.unit.local_aws.test_endpoints import aws, config, create, invoke, settled, svc
 
@@ -146,3 +148,74 @@ def test_a_component_needs_an_endpoint_that_is_meant_for_components(svc: JsonSer
         svc.call("CreateInferenceComponent", request)
     with pytest.raises(AwsError, match="ExecutionRoleArn"):
         config(svc, "without-role", VARIANT)
+
+
+def needing(svc: JsonService, name: str, copies: int = 1, **needs: float) -> None:
+    """A component on the endpoint `e`, whose variant has two instances of 2 cores and 4 GB at most."""
+    wanted = {"ModelName": "good", "ComputeResourceRequirements": {"MinMemoryRequiredInMb": 128, **needs}}
+    request = {"InferenceComponentName": name, "EndpointName": "e", "RuntimeConfig": {"CopyCount": copies}}
+    svc.call("CreateInferenceComponent", {**request, "Specification": wanted})
+
+
+def for_components(svc: JsonService) -> None:
+    config(svc, "for-components", VARIANT, ExecutionRoleArn=ROLE)
+    svc.call("CreateEndpoint", {"EndpointName": "e", "EndpointConfigName": "for-components"})
+    settled(svc)
+
+
+@pytest.mark.parametrize(
+    ("needs", "told"),
+    [
+        ({"NumberOfCpuCoresRequired": 2.5}, "2.5 CPU cores of 2"),
+        ({"MinMemoryRequiredInMb": 4097}, "4097 MB of memory of 4096"),
+        ({"NumberOfAcceleratorDevicesRequired": 1}, "1 accelerators of 0"),
+    ],
+)
+def test_a_copy_that_no_instance_can_hold_is_refused(
+    svc: JsonService, needs: dict[str, float], told: str
+) -> None:
+    for_components(svc)
+    with pytest.raises(AwsError, match=f"ml.c7i.large: {told}") as refused:
+        needing(svc, "c", **needs)
+    assert refused.value.code == "ValidationException"
+    assert svc.call("ListInferenceComponents", {})["InferenceComponents"] == []
+
+
+def test_a_component_is_made_with_a_copy(svc: JsonService) -> None:
+    for_components(svc)
+    with pytest.raises(AwsError, match="copy count an integer larger than 0"):
+        needing(svc, "c", copies=0)
+
+
+def test_copies_for_which_there_may_be_no_instances_fail_the_component(svc: JsonService) -> None:
+    for_components(svc)
+    needing(svc, "big", copies=2, NumberOfCpuCoresRequired=1.5)
+    needing(svc, "c", NumberOfCpuCoresRequired=1)
+    failed = at_rest(svc)
+    assert failed["InferenceComponentStatus"] == "Failed"
+    assert "no room" in failed["FailureReason"]
+    needing(svc, "small", NumberOfCpuCoresRequired=0.5)
+    state = lambda: svc.call("DescribeInferenceComponent", {"InferenceComponentName": "small"})  # noqa: E731
+    until(lambda: state()["InferenceComponentStatus"] == "InService", 120)
+
+
+def test_more_copies_than_there_is_room_for_leave_it_at_those_it_has(svc: JsonService) -> None:
+    component(svc)
+    found = resize(svc, 5)
+    assert found["RuntimeConfig"] == {"DesiredCopyCount": 1, "CurrentCopyCount": 1}
+    assert "no room" in found["FailureReason"]
+    bigger = {
+        **specification("good"),
+        "ComputeResourceRequirements": {**NEEDS, "NumberOfCpuCoresRequired": 3},
+    }
+    with pytest.raises(AwsError, match="3 CPU cores of 2"):
+        svc.call("UpdateInferenceComponent", {"InferenceComponentName": "c", "Specification": bigger})
+
+
+def test_what_an_instance_has_is_known_of_nearly_every_type() -> None:
+    model = botocore.session.get_session().get_service_model("sagemaker")
+    types = model.shape_for("ProductionVariantInstanceType").enum
+    unknown = {each.split(".")[1] for each in types if size_of(each) is None}
+    assert unknown <= {"g7", "g7e", "trn2", "p6-b200", "p6-b300", "p6e-gb200"}
+    assert size_of("ml.g5.12xlarge") == Size(48, 192 * 1024, 4)
+    assert size_of("ml.c4.large") == Size(2, 3840, 0)

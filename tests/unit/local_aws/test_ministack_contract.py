@@ -38,10 +38,12 @@ USED: dict[str, dict[str, tuple[str, ...] | None]] = {
         "EvalContext": None,
         "_action_matches": ("request_action", "actions", "not_actions"),
         "_conditions_met": ("conditions", "ctx"),
+        "_gather_role_policies": ("role_name", "account_id"),
         "_principal_matches": ("principal", "caller_arn"),
         "_service_principal_matches": ("principal", "service"),
         "is_root_access_key": ("access_key_id",),
         "resolve_credential": ("access_key_id", "account_id"),
+        "evaluate": ("ctx", "policies"),
         "enforce": ("access_key_id", "iam_action", "service", "region", "resource_arn", "service_context"),
     },
     "ministack.core.persistence": {
@@ -108,6 +110,7 @@ USED: dict[str, dict[str, tuple[str, ...] | None]] = {
     "ministack.services.cloudwatch_logs": {
         "_filter_log_events": ("data",),
         "_log_groups": None,
+        "_make_group_arn": ("name",),
         "_resolve_log_group_name": ("data",),
     },
     "ministack.services.ecr": {

@@ -83,6 +83,15 @@ def test_a_path_of_the_image_below_opt_ml_leads_into_the_base_folder(tmp_path: P
     assert run(program)[1] == [f"{base}/code:/opt/mlx:{base}"]
 
 
+@pytest.mark.parametrize(("driver", "told"), [(False, "void"), (True, "all")])
+def test_an_image_for_a_gpu_is_told_when_this_machine_has_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, driver: bool, told: str
+) -> None:
+    monkeypatch.setattr(process, "NVIDIA_DRIVER", tmp_path if driver else tmp_path / "none")
+    code = "import os; print(os.environ['NVIDIA_VISIBLE_DEVICES'])"
+    assert run(Program(tmp_path, code, env={"NVIDIA_VISIBLE_DEVICES": "all"})) == (0, [told])
+
+
 def test_a_process_does_not_see_the_credentials_of_the_server(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -11,11 +11,19 @@ from urllib.parse import parse_qsl, unquote, urlencode
 
 import pytest
 from botocore.serialize import create_serializer
+from ministack.core.responses import AccountScopedDict
 from ministack.services import cloudwatch_logs, eventbridge, iam, lambda_svc
 
 from local_aws.core import wire
 from local_aws.core.errors import AwsError
-from local_aws.ministack_adapter import managed_policies, object_limits, payloads, request_checks, rules
+from local_aws.ministack_adapter import (
+    function_logs,
+    managed_policies,
+    object_limits,
+    payloads,
+    request_checks,
+    rules,
+)
 
 ROLE = "arn:aws:iam::000000000000:role/lambda"
 
@@ -247,12 +255,32 @@ def test_a_function_that_returns_too_much_has_failed() -> None:
     assert returning({"body": "x"}) == {"body": {"body": "x"}}
 
 
-def test_a_function_that_runs_after_its_log_group_went_makes_it_again(
-    monkeypatch: pytest.MonkeyPatch,
+@pytest.mark.parametrize(
+    ("actions", "there", "logged"),
+    [
+        (("logs:CreateLogStream", "logs:PutLogEvents"), False, False),  # as our templates grant it
+        (("logs:CreateLogStream", "logs:PutLogEvents"), True, True),
+        (("logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents"), False, True),
+        (("logs:CreateLogGroup",), False, False),
+        ((), True, False),
+    ],
+)
+def test_a_function_logs_what_its_role_may_and_makes_no_group_again_that_it_may_not(
+    monkeypatch: pytest.MonkeyPatch, actions: tuple[str, ...], there: bool, logged: bool
 ) -> None:
-    monkeypatch.setattr(cloudwatch_logs, "_log_groups", {})
-    lambda_svc._emit_lambda_logs({"FunctionName": "f"}, "request", "", error=False, duration_ms=1)
-    assert list(cloudwatch_logs._log_groups) == ["/aws/lambda/f"]
+    group = {"arn": "arn:f", "streams": {}, "subscriptionFilters": {}}
+    monkeypatch.setattr(cloudwatch_logs, "_log_groups", {"/aws/lambda/f": group} if there else {})
+    monkeypatch.setattr(lambda_svc, "_emit_lambda_logs", lambda_svc._emit_lambda_logs)
+    function_logs.install()
+    resource = "arn:aws:logs:us-east-1:000000000000:log-group:/aws/lambda/f:*"
+    statement = {"Effect": "Allow", "Action": [*actions, "s3:GetObject"], "Resource": resource}
+    roles = AccountScopedDict()
+    roles["lambda"] = {"Arn": ROLE, "InlinePolicies": {"p": json.dumps({"Statement": [statement]})}}
+    monkeypatch.setattr(iam, "_roles", roles)
+    lambda_svc._emit_lambda_logs(function(), "request", "", error=False, duration_ms=1)
+    streams = cloudwatch_logs._log_groups.get("/aws/lambda/f", {}).get("streams", {})
+    assert bool(streams) == logged
+    assert ("/aws/lambda/f" in cloudwatch_logs._log_groups) == (there or logged)
 
 
 def test_a_key_has_1024_bytes_and_its_metadata_2_kb() -> None:

@@ -8,11 +8,15 @@ from typing import Any
 
 import pytest
 
+from local_aws import quotas
 from local_aws.core.api import JsonService
 from local_aws.core.errors import AwsError
+from local_aws.quotas import names
+from local_aws.quotas.profiles import VARIABLE, Profile
 from local_aws.sagemaker.serving import serverless
 from tests.unit.local_aws.hosting_support import IMAGE, ROLE, OfflineAws, until
 from tests.unit.local_aws.test_endpoints import aws, config, invoke, settled, svc
+from tests.unit.local_aws.test_quotas import listed
 
 __all__ = ["aws", "svc"]
 SIZE = {"MemorySizeInMB": 2048, "MaxConcurrency": 2}
@@ -112,3 +116,55 @@ def test_what_aws_does_not_take_is_refused(
     svc.call("CreateModel", {**model, "EnableNetworkIsolation": True})
     with pytest.raises(AwsError, match=said):
         config(svc, "c", variant(**members))
+
+
+def another(svc: JsonService, name: str, operation: str = "CreateEndpoint", **size: int) -> None:
+    """An endpoint `name` of so much, without waiting for it."""
+    plan = f"{name}-{len(svc.call('ListEndpointConfigs', {})['EndpointConfigs'])}"
+    config(svc, plan, variant(ServerlessConfig={**SIZE, **size}))
+    svc.call(operation, {"EndpointName": name, "EndpointConfigName": plan})
+
+
+@pytest.fixture
+def new_account(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(VARIABLE, Profile.NEW_ACCOUNT)
+
+
+@pytest.mark.usefixtures("new_account")
+def test_a_new_account_has_five_serverless_endpoints(svc: JsonService) -> None:
+    for number in range(5):
+        another(svc, f"e{number}", MaxConcurrency=1)
+    with pytest.raises(
+        AwsError, match=r"serverless endpoints' is 5 .*utilization of 5 .*delta of 1 "
+    ) as told:
+        another(svc, "e5", MaxConcurrency=1)
+    assert told.value.code == "ResourceLimitExceeded"
+    assert len(svc.call("ListEndpoints", {})["Endpoints"]) == 5
+
+
+@pytest.mark.usefixtures("new_account")
+def test_all_serverless_endpoints_share_ten_requests_and_an_update_asks_for_what_it_adds(
+    svc: JsonService,
+) -> None:
+    another(svc, "e", MaxConcurrency=4)
+    settled(svc)
+    another(svc, "other", MaxConcurrency=2)
+    with pytest.raises(AwsError, match=r"across all serverless endpoints' is 10 .*of 6 .*delta of 5 "):
+        another(svc, "third", MaxConcurrency=5)
+    with pytest.raises(AwsError, match=r"across all serverless endpoints' is 10 .*of 6 .*delta of 5 "):
+        another(svc, "e", "UpdateEndpoint", MaxConcurrency=9)
+    another(svc, "e", "UpdateEndpoint", MaxConcurrency=8)
+
+
+@pytest.mark.usefixtures("new_account")
+def test_a_new_account_gives_a_serverless_endpoint_three_gigabytes_which_no_list_has(
+    aws: OfflineAws, svc: JsonService
+) -> None:
+    with pytest.raises(
+        AwsError, match=r"'Memory size in MB per serverless endpoint' is 3072 MBs, .*of 4096 MBs"
+    ):
+        another(svc, "e", MemorySizeInMB=4096)
+    another(svc, "e", MemorySizeInMB=3072)
+    pages = quotas.service(aws)
+    for operation in ("ListServiceQuotas", "ListAWSDefaultServiceQuotas"):
+        assert names.SERVERLESS_MEMORY not in listed(pages, operation)

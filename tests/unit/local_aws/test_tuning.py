@@ -438,3 +438,42 @@ def test_a_name_can_be_used_once(jobs: JobsSide) -> None:
     with pytest.raises(AwsError, match="with the name, t, already exists") as error:
         jobs.call("CreateHyperParameterTuningJob", **tuning_request("t"))
     assert error.value.code == "ResourceInUse"
+
+
+def several(*types: str, **more: Any) -> dict[str, Any]:
+    """A definition that gives AWS a choice of instance types."""
+    configs = [{"InstanceType": each, "InstanceCount": 1, "VolumeSizeInGB": 1} for each in types]
+    choice = {"AllocationStrategy": "Prioritized", "InstanceConfigs": configs, **more}
+    return {"HyperParameterTuningResourceConfig": choice}
+
+
+def without_one(name: str, definition: dict[str, Any]) -> dict[str, Any]:
+    request = tuning_request(name, jobs=1, definition=definition)
+    del request["TrainingJobDefinition"]["ResourceConfig"]
+    return request
+
+
+@pytest.mark.parametrize(
+    ("missing", "taken", "status"),
+    [
+        ("", "ml.c5.large", "Completed"),
+        ("ml.c5.large", "ml.m5.large", "Completed"),
+        ("ml.c5.large,ml.m5.large", "ml.c5.large", "Failed"),
+    ],
+)
+def test_a_trial_is_on_the_first_type_that_there_is_an_instance_of(
+    jobs: JobsSide, monkeypatch: pytest.MonkeyPatch, missing: str, taken: str, status: str
+) -> None:
+    monkeypatch.setenv("LOCAL_AWS_NO_CAPACITY", missing)
+    jobs.call("CreateHyperParameterTuningJob", **without_one("t", several("ml.c5.large", "ml.m5.large")))
+    until(lambda: len(jobs.children("t")) == 1 and jobs.children("t")[0]["TrainingJobStatus"] == status)
+    (child,) = jobs.children("t")
+    job = jobs.call("DescribeTrainingJob", TrainingJobName=child["TrainingJobName"])
+    assert job["ResourceConfig"] == {"InstanceType": taken, "InstanceCount": 1, "VolumeSizeInGB": 1}
+    assert job.get("FailureReason", "").startswith("CapacityError: ") == (status == "Failed")
+
+
+def test_one_type_and_a_list_of_types_cannot_both_be_given(jobs: JobsSide) -> None:
+    both = several("ml.c5.large", "ml.m5.large", InstanceType="ml.c5.large")
+    with pytest.raises(AwsError, match="InstanceType cannot be given with InstanceConfigs"):
+        jobs.call("CreateHyperParameterTuningJob", **without_one("t", both))

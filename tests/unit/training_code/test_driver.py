@@ -114,6 +114,14 @@ def test_a_gpu_that_cannot_be_used_is_told_with_driver_and_versions(
         assert named in str(told.value)
 
 
+def test_a_build_without_cuda_is_told_to_be_the_wrong_one(
+    machine: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.version, "cuda", None)
+    with pytest.raises(NoGpu, match=r"built without CUDA; take the training image's target gpu .*CUDA none"):
+        driver.check("ml.g5.xlarge", allow_cpu=False)
+
+
 def test_allow_cpu_goes_on_and_says_so(machine: Path, capsys: pytest.CaptureFixture[str]) -> None:
     driver.check("ml.p4d.24xlarge", allow_cpu=True)
     assert "driver none" in capsys.readouterr().out

@@ -95,6 +95,11 @@ class Memory:
         return code
 
 
+def untouched(memory: Memory) -> bool:
+    """Nothing of a run is left, and everything of others is there."""
+    return memory.things == THEIRS and memory.made_by == {} and memory.marked is None
+
+
 class Session:
     """A `Verification` over a `Memory`, with what was said and reported."""
 

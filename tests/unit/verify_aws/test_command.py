@@ -54,6 +54,11 @@ def test_the_dry_run_names_every_test_also_one_whose_calls_it_does_not_know() ->
     assert [name for name in names if name not in printed] == []
 
 
+def test_the_dry_run_knows_the_calls_of_every_step_and_test() -> None:
+    unknown = [line for line in dry_run(Commands()) if "not written down yet" in line]
+    assert unknown == [], "record them: tests/system/verify_aws/calls.py"
+
+
 def test_without_a_yes_on_a_terminal_nothing_is_agreed(monkeypatch: pytest.MonkeyPatch) -> None:
     for typed, agreed in (("yes\n", True), ("y\n", False), ("\n", False), ("", False)):
         monkeypatch.setattr(sys, "stdin", io.StringIO(typed))

@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import json
-import signal
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.system.verify_aws.account import Mark
 from tests.system.verify_aws.plan import Step
 from tests.system.verify_aws.verification import Outcome
-from tests.unit.verify_aws.accounts import STACKS, THEIRS, Memory, Session, ctrl_c, refused
+from tests.unit.verify_aws.accounts import STACKS, THEIRS, Memory, Session, ctrl_c, refused, untouched
 
 ELSEWHERE = Mark("20260101-000000-abcdef", "classifier", "arn:of:bob", "bobs-laptop", "2026-01-01T00:00:00")
-
-
-def untouched(memory: Memory) -> bool:
-    return memory.things == THEIRS and memory.made_by == {} and memory.marked is None
 
 
 def test_a_run_without_accidents_proves_and_leaves_the_account_as_it_was(tmp_path: Path) -> None:
@@ -154,24 +152,41 @@ def test_ctrl_c_while_cleaning_leaves_the_mark_for_the_next_run(tmp_path: Path) 
     assert untouched(memory)
 
 
+PRESSED = """
+import json, signal, sys
+from pathlib import Path
+from tests.unit.verify_aws.accounts import Memory, Session, untouched
+
+def press():
+    for _ in range(int(sys.argv[2])):
+        signal.raise_signal(signal.SIGINT)
+
+memory = Memory(destroy=press)
+session, before = Session(memory, Path(sys.argv[1])), signal.getsignal(signal.SIGINT)
+told = {"outcome": session.verify(), "said": session.said, "untouched": untouched(memory)}
+handler_is_back = signal.getsignal(signal.SIGINT) is before
+print(json.dumps({**told, "marked": memory.marked is not None, "handler_is_back": handler_is_back}))
+"""
+
+
+def pressed_while_cleaning(folder: Path, times: int) -> dict[str, Any]:
+    """A run with that many Ctrl-C, in a process of its own: pytest's workers take a signal for their end."""
+    command = [sys.executable, "-c", PRESSED, str(folder), str(times)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+    told: dict[str, Any] = json.loads(done.stdout)
+    return told
+
+
 def test_ctrl_c_once_while_cleaning_does_not_cut_it_short(tmp_path: Path) -> None:
-    memory = Memory(destroy=lambda: signal.raise_signal(signal.SIGINT))
-    session = Session(memory, tmp_path)
-    before = signal.getsignal(signal.SIGINT)
-    assert session.verify() is Outcome.PROVEN
-    assert untouched(memory)
-    assert any("leaves it as it is" in said for said in session.said)
-    assert signal.getsignal(signal.SIGINT) is before
+    told = pressed_while_cleaning(tmp_path, 1)
+    assert (told["outcome"], told["untouched"], told["handler_is_back"]) == (Outcome.PROVEN, True, True)
+    assert any("leaves it as it is" in said for said in told["said"])
 
 
 def test_ctrl_c_thrice_while_cleaning_is_meant(tmp_path: Path) -> None:
-    def thrice() -> None:
-        for _ in range(3):
-            signal.raise_signal(signal.SIGINT)
-
-    memory = Memory(destroy=thrice)
-    assert Session(memory, tmp_path).verify() is Outcome.NOT_CLEAN
-    assert memory.marked is not None
+    told = pressed_while_cleaning(tmp_path, 3)
+    assert (told["outcome"], told["marked"], told["handler_is_back"]) == (Outcome.NOT_CLEAN, True, True)
 
 
 def test_a_run_of_another_project_is_not_cleaned_up_by_the_present_ones_names(tmp_path: Path) -> None:

@@ -24,6 +24,8 @@ ENOUGH = {
     "Maximum number of instances per endpoint": 4,
     "Number of instances across all training jobs": 4,
     "Number of instances across all spot training jobs": 4,
+    "Maximum number of serverless endpoints": 5,
+    "Maximum total concurrency that can be allocated across all serverless endpoints": 10,
 }
 
 
@@ -46,6 +48,7 @@ def wanted(**changes: Any) -> Wanted:
         "min_instances": 1,
         "max_instances": 2,
         "serverless_concurrency": 0,
+        "serverless_memory_mb": 0,
         "account_log_role": "create",
         "launches": (),
         "lacks": (),

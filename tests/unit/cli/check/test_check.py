@@ -37,6 +37,7 @@ def test_what_the_caller_may_not_look_at_is_unknown_and_the_other_checks_go_on(
         "local",
         sts=saying(get_caller_identity=identity),
         cloudformation=cloudformation({}),
+        s3=saying(head_bucket=raising("404")),
         apigateway=saying(get_account=raising("AccessDeniedException", "not authorized")),
         service_quotas=quotas({}),
     )

@@ -118,13 +118,37 @@ def test_a_region_that_lacks_a_service_is_wrong(target: Make) -> None:
     assert (line.status, "sagemaker" in line.wrong) == (Status.WRONG, True)
 
 
-def bootstrapped(target: Make, stacks: dict[str, str], version: Any = None) -> Any:
+def bootstrapped(target: Make, stacks: dict[str, str], version: Any = None, bucket: Any = None) -> Any:
     ssm = saying(get_parameter=version or raising("ParameterNotFound"))
-    return only(bootstrap.check(look(target("aws", cloudformation=cloudformation(stacks), ssm=ssm))))
+    s3 = saying(head_bucket=raising("404") if bucket is None else bucket)
+    here = target("aws", cloudformation=cloudformation(stacks), ssm=ssm, s3=s3)
+    return only(bootstrap.check(look(here)))
 
 
 def test_an_account_without_the_cdks_stack_is_fine_because_up_makes_it(target: Make) -> None:
     assert bootstrapped(target, {}).status is Status.OK
+
+
+def test_a_bucket_that_a_deleted_bootstrap_left_is_in_the_way_of_the_next_one(target: Make) -> None:
+    line = bootstrapped(target, {}, bucket={})
+    assert line.status is Status.WRONG
+    assert "s3 rb s3://cdk-hnb659fds-assets-111122223333-us-east-1" in line.mend
+    assert bootstrapped(target, {}, bucket=raising("403")).status is Status.UNKNOWN
+
+
+@pytest.mark.parametrize(
+    ("status", "mend"),
+    [
+        ("CREATE_IN_PROGRESS", "describe-stacks"),
+        ("UPDATE_ROLLBACK_IN_PROGRESS", "describe-stacks"),
+        ("UPDATE_ROLLBACK_FAILED", "continue-update-rollback"),
+    ],
+)
+def test_a_bootstrap_that_others_use_is_not_told_to_be_deleted(target: Make, status: str, mend: str) -> None:
+    line = bootstrapped(target, {"CDKToolkit": status}, {"Parameter": {"Value": "21"}})
+    assert line.status is Status.WRONG
+    assert mend in line.mend
+    assert "delete-stack" not in line.mend
 
 
 @pytest.mark.parametrize(
@@ -136,6 +160,7 @@ def test_an_account_without_the_cdks_stack_is_fine_because_up_makes_it(target: M
         ("CREATE_COMPLETE", None, Status.WRONG),
         ("ROLLBACK_COMPLETE", 6, Status.WRONG),
         ("DELETE_FAILED", 6, Status.WRONG),
+        ("REVIEW_IN_PROGRESS", 6, Status.WRONG),
     ],
 )
 def test_the_cdks_stack_has_to_be_whole_and_new_enough(
@@ -412,6 +437,26 @@ def test_a_caller_who_may_not_deploy_is_told_what_he_lacks(target: Make) -> None
     assert found.keys() == {Status.OK}, "who need not bootstrap needs none of it"
     found, _ = allowed(target, {"iam:CreateRole"}, {})
     assert "iam:CreateRole" in only(found[Status.WRONG]).looked_at
+
+
+@pytest.mark.parametrize(
+    "action", ["sagemaker:DescribeEndpoint", "ssm:GetParameterHistory", "apigateway:GET"]
+)
+def test_a_caller_who_may_not_read_what_up_reads_itself_is_told_before_it_deploys(
+    target: Make, action: str
+) -> None:
+    found, _ = allowed(target, {action}, {"CDKToolkit": "CREATE_COMPLETE"})
+    assert action in only(found[Status.WRONG]).looked_at
+
+
+def test_all_that_changing_a_live_endpoint_calls_is_asked_for(target: Make) -> None:
+    calls = {
+        *("sagemaker:DescribeEndpointConfig", "application-autoscaling:DescribeScalableTargets"),
+        *("ssm:GetParameter", "ssm:GetParameters", "ssm:PutParameter"),
+    }
+    found, _ = allowed(target, calls, {"CDKToolkit": "CREATE_COMPLETE"})
+    told = " ".join(line.looked_at for line in found[Status.LATER])
+    assert all(call in told for call in calls)
 
 
 def test_what_only_running_needs_stops_no_deployment(target: Make) -> None:

@@ -94,11 +94,24 @@ def test_one_endpoint_may_have_only_so_many_instances(ask: Ask) -> None:
     assert not [line for line in ask(instances.of_endpoint, wanted())[Status.OK] if name in line.looked_at]
 
 
-def test_a_serverless_endpoint_is_held_against_the_concurrency_of_all(ask: Ask) -> None:
-    wants = wanted(endpoint_types=(), min_instances=0, max_instances=0, serverless_concurrency=10)
-    name = instances.SERVERLESS_CONCURRENCY
-    assert ask(instances.of_endpoint, wants, **{name: 10}).keys() == {Status.OK}
-    assert "10 are needed" in only(ask(instances.of_endpoint, wants, **{name: 5})[Status.WRONG]).wrong
+SERVERLESS = {"endpoint_types": (), "min_instances": 0, "max_instances": 0, "serverless_concurrency": 10}
+
+
+def test_a_serverless_endpoint_is_held_against_the_number_and_the_concurrency_of_all(ask: Ask) -> None:
+    wants, requests = wanted(**SERVERLESS), instances.SERVERLESS_CONCURRENCY
+    assert len(ask(instances.of_endpoint, wants)[Status.OK]) == 2
+    assert "10 are needed" in only(ask(instances.of_endpoint, wants, **{requests: 5})[Status.WRONG]).wrong
+    found = ask(instances.of_endpoint, wants, **{instances.SERVERLESS_ENDPOINTS: 0})
+    assert instances.SERVERLESS_ENDPOINTS in only(found[Status.WRONG]).looked_at
+
+
+@pytest.mark.parametrize(("memory", "told"), [(3072, False), (4096, True)])
+def test_memory_that_a_new_account_does_not_give_a_serverless_endpoint_is_told(
+    ask: Ask, memory: int, told: bool
+) -> None:
+    found = ask(instances.of_endpoint, wanted(**SERVERLESS, serverless_memory_mb=memory))
+    assert (Status.UNKNOWN in found) == told
+    assert not told or "serverless_memory_mb" in only(found[Status.UNKNOWN]).mend
 
 
 def test_without_room_for_one_training_on_the_settings_type_nothing_can_be_trained(ask: Ask) -> None:
@@ -121,6 +134,19 @@ def test_a_recipe_nobody_asked_for_is_only_told_of(ask: Ask) -> None:
     found = ask(instances.of_training, wanted(launches=(big,)), **values)
     assert Status.WRONG not in found
     assert "pets" in only(found[Status.LATER]).wrong
+
+
+def test_a_quota_that_several_use_has_one_line_which_asks_for_the_most_of_them(ask: Ask) -> None:
+    big = launch("pets", parallel_jobs=4, asked_for=False)
+    wants = wanted(launches=(launch(parallel_jobs=2), big))
+    for value, status in ((0, Status.WRONG), (1, Status.WRONG), (3, Status.LATER), (4, Status.OK)):
+        found = ask(instances.of_training, wants, **{TRAINING: value})
+        (line,) = (each for some in found.values() for each in some if TRAINING in each.looked_at)
+        assert line.status is status
+        told = line.looked_at + line.wrong
+        assert ("settings' type" in told) == (status is Status.OK or value == 0)
+        assert "pets" in told
+    assert "--desired-value 2 " in ask(instances.of_training, wants, **{TRAINING: 1})[Status.WRONG][0].mend
 
 
 def test_spot_has_quotas_of_its_own(ask: Ask) -> None:

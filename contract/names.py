@@ -12,8 +12,11 @@ from functions.common.errors import InvalidName
 from functions.common.recipe_keys import shown
 
 TUNING_NAME_LENGTH = 32
-TRAINING_NAME_LENGTH = 63
+_AGAIN = "-type-"
+TRAINING_NAME_LENGTH = 63 - len(_AGAIN) - 1
+"""SageMaker takes 63 characters; the rest is for a job that follows on another instance type."""
 _NAME = re.compile(r"[a-zA-Z0-9](-*[a-zA-Z0-9])*")
+_FOLLOWING = re.compile(rf"(?P<first>.+){_AGAIN}(?P<number>[2-9])")
 
 
 def from_request(project: str, recipe: str, request_id: str) -> str:
@@ -29,6 +32,19 @@ def from_request(project: str, recipe: str, request_id: str) -> str:
 def final_of(tuning_job: str) -> str:
     """The name of the one training job that follows a tuning job."""
     return f"{tuning_job}-final"
+
+
+def following(training_job: str) -> str:
+    """The name of the job that takes a job's place on another instance type: `<first>-type-2`, `-type-3`."""
+    found = _FOLLOWING.fullmatch(training_job)
+    number = int(found["number"]) if found else 1
+    return f"{first_of(training_job)}{_AGAIN}{number + 1}"
+
+
+def first_of(training_job: str) -> str:
+    """The name of the job that was started first for this one's work."""
+    found = _FOLLOWING.fullmatch(training_job)
+    return found["first"] if found else training_job
 
 
 def checked(name: str, project: str, limit: int) -> str:

@@ -1,0 +1,59 @@
+"""Whether the network computes on a GPU, and what is said where it was to and cannot."""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+from pathlib import Path
+
+import torch
+
+from inference_code.environment import NoGpu
+
+log = logging.getLogger("network")
+
+DRIVER = Path("/proc/driver/nvidia/version")
+# What NVIDIA's runtime gives no device for. https://docs.nvidia.com/datacenter/cloud-native/container-toolkit/
+# latest/docker-specialized.html
+_NONE = ("", "void", "none")
+
+
+def device() -> torch.device:
+    """Where to compute: on the GPU if there is one that PyTorch can use.
+
+    An endpoint is told nothing of its instance, so the image says whether it is for a GPU: the target gpu
+    sets NVIDIA_VISIBLE_DEVICES, with which NVIDIA's runtime gives it one.
+
+    Raises:
+        NoGpu: the image is for a GPU and finds none; the message names driver and versions.
+    """
+    if torch.cuda.is_available():
+        return torch.device("cuda")
+    if torch.version.cuda is not None:  # a PyTorch for a processor alone has nothing to miss
+        asked = os.environ.get("NVIDIA_VISIBLE_DEVICES", "")
+        found = f"{_why()} (driver {_driver()}, PyTorch {torch.__version__}, CUDA {torch.version.cuda})"
+        if asked not in _NONE:
+            raise NoGpu(
+                f"This image is for instances with a GPU and cannot use one: {found}. It would answer on the "
+                "processor, at the GPU's price; with NVIDIA_VISIBLE_DEVICES=void in its environment it does."
+            )
+        log.warning("no GPU: computing on the CPU", extra={"fields": {"reason": found}})
+    return torch.device("cpu")
+
+
+def _why() -> str:
+    try:
+        torch.cuda.init()  # type: ignore[no-untyped-call]
+    except (RuntimeError, AssertionError) as error:  # no driver, or one too old for this CUDA
+        return str(error).partition("\n")[0].rstrip(".")
+    return "the driver offers none"
+
+
+def _driver() -> str:
+    try:
+        told = DRIVER.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return "none"
+    found = re.search(r"\b\d{3,}\.\d+(\.\d+)?\b", told)
+    return found[0] if found else "unknown"
