@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import sys
 from pathlib import Path
+from typing import NoReturn
 
 from local_aws.quotas import profiles
 from local_aws.server import Settings, run
@@ -16,6 +18,10 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="local_aws", description="The laptop's AWS.")
     parser.add_argument("--port", type=int, default=4566, help="port on 127.0.0.1 (default: %(default)s)")
     parser.add_argument("--state", type=Path, required=True, help="folder that keeps everything between runs")
+    parser.add_argument("--region", default=Settings.region, help="default: %(default)s")
+    parser.add_argument(
+        "--account", type=_account, default=Settings.account, help="twelve digits (default: %(default)s)"
+    )
     parser.add_argument(
         "--label", default="", help="kept in the state folder's lock file beside the process id"
     )
@@ -31,12 +37,31 @@ def main(arguments: list[str] | None = None) -> int:
         profiles.chosen()
     except profiles.UnknownProfileError as problem:
         parser.error(str(problem))
-    settings = Settings(options.port, options.state.resolve(), options.label, options.release)
-    return run(settings)
+    return run(
+        Settings(
+            port=options.port,
+            state=options.state.resolve(),
+            account=options.account,
+            region=options.region,
+            label=options.label,
+            release=options.release,
+        )
+    )
 
 
-if __name__ == "__main__":
+def _account(text: str) -> str:
+    if not re.fullmatch(r"\d{12}", text):
+        raise argparse.ArgumentTypeError(f"an account's id has twelve digits: {text!r}")
+    return text
+
+
+def serve() -> NoReturn:
+    """Run from a shell, and end whatever still waits."""
     code = main()
     sys.stdout.flush()
     # A thread in the middle of a stack operation cannot be told to end; everything is saved, so leave it.
     os._exit(code)
+
+
+if __name__ == "__main__":
+    serve()

@@ -40,8 +40,6 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 HOST = "127.0.0.1"
-ACCOUNT = "000000000000"
-REGION = "us-east-1"
 # A training job's base folder, its artifact twice and the state fit in this for every model we know of.
 MIN_FREE_BYTES = 1 << 30
 # How long jobs and endpoints may take to stop before they are killed.
@@ -66,6 +64,8 @@ class Settings:
     """Kept in the lock file for whoever started the server: what it runs, say."""
     release: int | None = None
     """A file descriptor to close when the state folder is locked."""
+    account: str = "000000000000"
+    region: str = "us-east-1"
 
     @property
     def endpoint_url(self) -> str:
@@ -85,7 +85,7 @@ def run(settings: Settings) -> int:
         return 1
     if settings.release is not None:
         os.close(settings.release)
-    ministack_adapter.configure(settings.port, settings.state, ACCOUNT, REGION, key)
+    ministack_adapter.configure(settings.port, settings.state, settings.account, settings.region, key)
     # Only now: ministack reads its environment when it is imported.
     from local_aws.services import Services
 
@@ -241,8 +241,8 @@ def _context(settings: Settings, store: Store, root: Path, key: RootKey) -> Loca
         store=store,
         root=root,
         endpoint_url=settings.endpoint_url,
-        account=ACCOUNT,
-        region=REGION,
+        account=settings.account,
+        region=settings.region,
         root_key=key,
         images=images,
         backend=MinistackBackend(),

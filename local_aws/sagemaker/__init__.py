@@ -10,10 +10,10 @@ from local_aws.core import process
 from local_aws.core.api import JsonService
 from local_aws.core.context import LocalAws
 from local_aws.sagemaker import hosting, tags
-from local_aws.sagemaker.training import jobs as training
 from local_aws.sagemaker.training.jobs import TrainingJobs
-from local_aws.sagemaker.tuning import jobs as tuning
+from local_aws.sagemaker.training.jobs import register as register_training
 from local_aws.sagemaker.tuning.jobs import TuningJobs
+from local_aws.sagemaker.tuning.jobs import register as register_tuning
 
 
 def service(aws: LocalAws) -> JsonService:
@@ -23,8 +23,8 @@ def service(aws: LocalAws) -> JsonService:
     training_jobs = TrainingJobs(aws)
     tuning_jobs = TuningJobs(aws, training_jobs)
     tags.register(svc, aws)
-    training.register(svc, training_jobs)
-    tuning.register(svc, tuning_jobs)
+    register_training(svc, training_jobs)
+    register_tuning(svc, tuning_jobs)
     svc.at_start(training_jobs.recover)
     svc.at_start(tuning_jobs.recover)
     return svc

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+import sys
+import types
+from importlib.metadata import EntryPoint
 from typing import Any
 
 import botocore.session
 import pytest
 
+from local_aws import cloudformation
 from local_aws.cloudformation.buckets import _included, _is, _place
 from local_aws.cloudformation.stack import InvalidPropertyError, generated_name, request_of
 from local_aws.codebuild.image_build import (
@@ -18,6 +22,19 @@ from local_aws.codebuild.image_build import (
     parse_build_command,
 )
 from local_aws.images.store import DOCKER_MANIFEST
+
+
+def test_types_come_from_other_distributions_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In the entry-point group that the package's docstring names."""
+    module = types.ModuleType("their_types")
+    module.install = lambda stack, register: register("Their::Type", {})  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "their_types", module)
+    theirs = EntryPoint("theirs", "their_types:install", "local_aws.cloudformation")
+    monkeypatch.setattr(cloudformation, "entry_points", lambda group: {theirs.group: [theirs]}[group])
+    registered: list[str] = []
+    cloudformation.install(None, lambda name, *_, **__: registered.append(name))  # type: ignore[arg-type]
+    assert registered[-1] == "Their::Type"
+    assert "AWS::SageMaker::Endpoint" in registered
 
 
 def shape(operation: str) -> Any:
