@@ -249,8 +249,9 @@ def test_load_grows_the_variant_and_idleness_shrinks_it(shop: Shop) -> None:
     assert shop.variants.asked == [3, 1]
 
 
-def test_a_variant_on_burstable_instances_is_not_scaled(shop: Shop) -> None:
-    shop.variants.type = "ml.t2.medium"
+@pytest.mark.parametrize("burstable", ["ml.t2.medium", "ml.t3.large"])
+def test_a_variant_on_burstable_instances_is_not_scaled(shop: Shop, burstable: str) -> None:
+    shop.variants.type = burstable
     with pytest.raises(AwsError, match="burstable"):
         shop.call("RegisterScalableTarget", MinCapacity=1, MaxCapacity=4)
 

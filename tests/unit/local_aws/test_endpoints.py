@@ -490,6 +490,8 @@ def test_traffic_moves_as_the_policy_says(config: dict[str, Any] | None, way: li
         policy("CANARY", CanarySize={"Type": "INSTANCE_COUNT", "Value": 1}),  # all of a fleet of one
         policy("LINEAR", LinearStepSize={"Type": "CAPACITY_PERCENT", "Value": 5}),
         policy("CANARY"),
+        policy("CANARY", CanarySize={"Type": "CAPACITY_PERCENT", "Value": 51}),
+        policy("LINEAR", LinearStepSize={"Type": "CAPACITY_PERCENT", "Value": 51}),
     ],
 )
 def test_a_step_of_a_size_aws_refuses_is_refused(config: dict[str, Any]) -> None:

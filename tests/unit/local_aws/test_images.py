@@ -20,6 +20,7 @@ from local_aws.core.store import Store
 from local_aws.images import dockerfile
 from local_aws.images.dockerfile import DockerfileError
 from local_aws.images.store import Image, ImageStore
+from stacks.folders import Folders
 
 
 @pytest.fixture
@@ -83,11 +84,10 @@ def test_the_command_of_an_image_runs_with_its_files_and_environment(
 def test_this_projects_images_are_built_on_a_base_named_by_its_digest(
     images: ImageStore, folder: str, target: str
 ) -> None:
-    source = Path(__file__).parents[3] / folder
-    image = images.build(source, uri="here:latest", target=target)
-    assert "@sha256:" in (source / "Dockerfile").read_text()
+    source = Path(Folders(Path(__file__).parents[3]).image_context(folder))
+    image = images.build(source, f"{folder}/Dockerfile", uri="here:latest", target=target)
+    assert "@sha256:" in (source / folder / "Dockerfile").read_text()
     assert image.entrypoint[0] == sys.executable
-    assert Path(image.entrypoint[1]).is_file()
 
 
 def test_copy_places_files_folders_and_patterns_as_docker_does(images: ImageStore, source: Path) -> None:

@@ -118,6 +118,12 @@ def test_what_aws_does_not_take_is_refused(
         config(svc, "c", variant(**members))
 
 
+def test_a_serverless_variant_stands_alone(svc: JsonService) -> None:
+    two = [variant(VariantName=name, ServerlessConfig=SIZE) for name in ("a", "b")]
+    with pytest.raises(AwsError, match="has one production variant"):
+        svc.call("CreateEndpointConfig", {"EndpointConfigName": "c", "ProductionVariants": two})
+
+
 def another(svc: JsonService, name: str, operation: str = "CreateEndpoint", **size: int) -> None:
     """An endpoint `name` of so much, without waiting for it."""
     plan = f"{name}-{len(svc.call('ListEndpointConfigs', {})['EndpointConfigs'])}"

@@ -384,6 +384,16 @@ def test_jobs_are_listed_by_name_and_status_in_pages(jobs: JobsSide) -> None:
             },
             "of the metric loss is not valid",
         ),
+        (
+            {
+                "AlgorithmSpecification": {
+                    "TrainingImage": "p",
+                    "TrainingInputMode": "File",
+                    "MetricDefinitions": [{"Name": "loss", "Regex": "loss=(.)"}] * 2,
+                }
+            },
+            "the metric loss is defined twice",
+        ),
     ],
 )
 def test_a_request_that_cannot_run_is_refused_by_name_and_nothing_starts(

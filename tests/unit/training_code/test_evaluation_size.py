@@ -70,7 +70,7 @@ def test_names_that_make_it_too_large_are_refused_with_what_to_do() -> None:
 def test_a_job_whose_model_could_not_be_registered_fails_before_it_decodes_anything(tmp_path: Path) -> None:
     base = job_folder(tmp_path / "base", dataset(tmp_path / "pictures"), TINY)
     hook = base / "input" / "data" / "code" / "sitecustomize.py"
-    hook.write_text("from training_code import evaluation_size\nevaluation_size.MAX_BYTES = 1000\n")
+    hook.write_text("from training_code.evaluation import size\nsize.MAX_BYTES = 1000\n")
     code, log = run(base)
     assert code == 1
     assert "pictures in 2 classes" not in log

@@ -69,7 +69,7 @@ def test_a_job_leaves_its_model_and_its_evaluation(whole: tuple[Path, str]) -> N
 
 SIGNALLED = """
 import os, signal
-from training_code import loop
+from training_code.training import loop
 step = loop._Training._step
 def signalled(self, *batch):
     if (self.progress.epoch, self.progress.step) == (2, 1):

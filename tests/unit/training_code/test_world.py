@@ -62,7 +62,7 @@ def test_two_processes_have_the_losses_of_one_and_leave_one_model(
 INTERRUPTED = """
 import os, signal
 if os.environ.get("RANK") == "0":
-    from training_code import loop
+    from training_code.training import loop
     step = loop._Training._step
     def interrupted(self, *batch):
         if (self.progress.epoch, self.progress.step) == (2, 0):
@@ -98,7 +98,8 @@ def test_two_processes_stopped_amid_an_epoch_go_on_to_the_same_numbers(
 MISSING = """
 import os
 if os.environ.get("RANK") == "1":
-    from training_code import data, errors
+    from training_code import errors
+    from training_code.data import dataset as data
     def missing(*_):
         raise errors.UnusableDataset("the pictures are gone")
     data.find = missing
@@ -134,7 +135,7 @@ def test_one_process_that_fails_ends_all_with_one_message(
 SLOW = """
 import os, time
 if "RANK" in os.environ:
-    from training_code import loop
+    from training_code.training import loop
     step = loop._Training._step
     def slow(self, *batch):
         time.sleep(0.3)
