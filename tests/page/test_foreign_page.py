@@ -17,9 +17,9 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from system.test_server import LAMBDA_TRUST
 
 from local_aws.testing.local_server import LocalServer
+from system.test_server import LAMBDA_TRUST
 from tests.page.browser import Browser, Page, wait_for
 
 EVIL = "evil.test"

@@ -9,13 +9,14 @@ import time
 import urllib.error
 import urllib.request
 
-from local_aws import authorisation, autoscaling, cloudformation, codebuild, front, quotas, sagemaker
+from local_aws import authorisation, autoscaling, cloudformation, front, quotas, sagemaker
 from local_aws.cloudformation.stack import Stack
 from local_aws.core import process
 from local_aws.core.api import JsonService
 from local_aws.core.context import LocalAws
 from local_aws.ministack_adapter import (
     authentication,
+    builds,
     durable,
     function_logs,
     layers,
@@ -56,7 +57,7 @@ class Services:
         stack_requests.install()
         cloudformation.install(stack, stacks.register_resource)
         patches.install(aws)
-        codebuild.install(aws)
+        builds.install(aws)
         layers.install()
         self._deliveries = Deliveries(aws.store, self._snapshots)
         self._deliveries.install()

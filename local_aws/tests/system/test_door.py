@@ -19,9 +19,9 @@ import pytest
 from botocore import UNSIGNED
 from botocore.config import Config
 from botocore.exceptions import ClientError
-from system.test_server import LAMBDA_TRUST, invoke, make_function, trusting
 
 from local_aws.testing.local_server import ACCOUNT, LocalServer
+from system.test_server import LAMBDA_TRUST, invoke, make_function, trusting
 
 EVIL = "https://evil.example"
 STATEMENT = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-from system.test_server import make_function, until
 
 from local_aws.testing.local_server import LocalServer
 from local_aws.testing.small_disk import NoSmallDiskError, SmallDisk
+from system.test_server import make_function, until
 
 MIB = 2**20
 

@@ -9,6 +9,7 @@ from typing import Any
 import psutil
 import pytest
 from botocore.exceptions import ClientError
+
 from system.test_hosting import ROLE, Server, hosting
 from unit.hosting_support import until
 

@@ -24,11 +24,11 @@ from typing import Any
 import psutil
 import pytest
 from botocore.exceptions import ClientError, WaiterError
-from unit.hosting_support import IMAGE, archive, build_image, until
 
 from local_aws.core.store import Store
 from local_aws.images.store import ImageStore
 from local_aws.testing.local_server import LocalServer, sagemaker_sdk
+from unit.hosting_support import IMAGE, archive, build_image, until
 
 ROLE = "arn:aws:iam::000000000000:role/endpoint"
 SCALED = {

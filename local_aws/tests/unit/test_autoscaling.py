@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from unit.hosting_support import OfflineAws, offline_aws
 
 from local_aws import autoscaling
 from local_aws.autoscaling.decision import Decision, Past, Points, Tracking, Window, decide
@@ -20,6 +19,7 @@ from local_aws.autoscaling.targets import forget, of_variant
 from local_aws.autoscaling.variants import ScalingFailedError, State, Variants
 from local_aws.core.api import JsonService
 from local_aws.core.errors import AwsError
+from unit.hosting_support import OfflineAws, offline_aws
 
 START = datetime(2026, 11, 20, 12, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)

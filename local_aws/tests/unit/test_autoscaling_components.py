@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from unit.hosting_support import offline_aws
-from unit.test_autoscaling import MINUTE, Shop
 
 from local_aws.autoscaling.metrics import RaisedAlarm, of_policy, step_of
 from local_aws.core.errors import AwsError
+from unit.hosting_support import offline_aws
+from unit.test_autoscaling import MINUTE, Shop
 
 COPIES = {
     "ServiceNamespace": "sagemaker",

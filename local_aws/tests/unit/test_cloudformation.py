@@ -14,7 +14,7 @@ import pytest
 from local_aws import cloudformation
 from local_aws.cloudformation.buckets import _included, _is, _place
 from local_aws.cloudformation.stack import InvalidPropertyError, generated_name, request_of
-from local_aws.codebuild.image_build import (
+from local_aws.images.image_build import (
     OCI_INDEX,
     OCI_MANIFEST,
     BuildCommand,

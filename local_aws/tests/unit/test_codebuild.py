@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 from ministack.services import codebuild as ministack_codebuild
-from unit.jobs_side import JobsSide, make_jobs_side
 
-from local_aws import codebuild
+from local_aws.ministack_adapter import builds as codebuild
 from local_aws.quotas.profiles import VARIABLE, Profile
+from unit.jobs_side import JobsSide, make_jobs_side
 
 PROJECT = {"name": "images", "serviceRole": "role", "environment": {"computeType": "BUILD_GENERAL1_SMALL"}}
 

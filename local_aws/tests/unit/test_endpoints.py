@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from unit.hosting_support import IMAGE, ROLE, OfflineAws, offline_aws, until
 
 from local_aws.core import process
 from local_aws.core.api import HttpAnswer, JsonService
@@ -22,6 +21,7 @@ from local_aws.core.errors import AccessDenied, AwsError
 from local_aws.sagemaker import hosting
 from local_aws.sagemaker.hosting import deployment, endpoint_records, runtime
 from local_aws.sagemaker.hosting.deployment import AlarmRaisedError, Step
+from unit.hosting_support import IMAGE, ROLE, OfflineAws, offline_aws, until
 
 SERVERLESS = {"MemorySizeInMB": 1024, "MaxConcurrency": 1}
 

@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from unit.jobs_side import Heard, InMemoryAws, make_jobs_side
-from unit.test_core_store import fill, make_room
 
 from local_aws.core.store import DiskFull, Store
 from local_aws.sagemaker.training.job_state import KIND, JobState
+from unit.jobs_side import Heard, InMemoryAws, make_jobs_side
+from unit.test_core_store import fill, make_room
 
 JOB = {
     "TrainingJobName": "job",

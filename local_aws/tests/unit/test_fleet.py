@@ -13,7 +13,6 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from unit.hosting_support import archive
 
 from local_aws.sagemaker.registry import model_data
 from local_aws.sagemaker.registry.model_data import ModelDataError
@@ -27,6 +26,7 @@ from local_aws.sagemaker.serving.router import (
     VariantRoute,
 )
 from local_aws.sagemaker.serving.upstream import Answer, Connections, UpstreamError
+from unit.hosting_support import archive
 
 
 def variant(router: Router, name: str, weight: float, servers: int) -> VariantRoute:

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from unit.jobs_side import JobsSide, make_jobs_side
 
 from local_aws.core import process
 from local_aws.core.errors import AwsError
+from unit.jobs_side import JobsSide, make_jobs_side
 
 TWO = {"ResourceConfig": {"InstanceType": "ml.m5.large", "InstanceCount": 2, "VolumeSizeInGB": 1}}
 

@@ -8,13 +8,13 @@ from typing import Any
 
 import botocore.session
 import pytest
-from unit.hosting_support import ROLE, OfflineAws, until
-from unit.test_endpoints import aws, config, create, invoke, settled, svc
 
 from local_aws.core.api import JsonService
 from local_aws.core.errors import AwsError
 from local_aws.sagemaker import hosting
 from local_aws.sagemaker.hosting.instance_sizes import Size, size_of
+from unit.hosting_support import ROLE, OfflineAws, until
+from unit.test_endpoints import aws, config, create, invoke, settled, svc
 
 __all__ = ["aws", "svc"]
 VARIANT = {

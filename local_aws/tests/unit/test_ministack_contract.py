@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import ast
 import importlib
 import importlib.metadata
 import inspect
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -98,6 +101,13 @@ USED: dict[str, dict[str, tuple[str, ...] | None]] = {
         "_roll_back_operation": ("stack_name", "stack_id", "stack", "operation", "reason_override"),
         "_runs_on_worker_thread": ("resource_type",),
     },
+    "ministack.services.cloudformation.changesets": {"_find_change_set": ()},
+    "ministack.services.codebuild": {
+        "_builds": None,
+        "_finish_build": ("build", "status"),
+        "_projects": None,
+        "_start_build": ("data",),
+    },
     "ministack.services.cloudwatch": {
         "_calc_stats": ("points",),
         "_dispatch_alarm_actions": ("alarm", "old_state", "new_state", "reason"),
@@ -142,6 +152,7 @@ USED: dict[str, dict[str, tuple[str, ...] | None]] = {
         "load_persisted_state": ("data",),
     },
     "ministack.services.iam": {
+        "_error": (),
         "_aws_managed_policies": None,
         "_is_aws_managed_arn": ("arn",),
         "_make_aws_managed_record": ("name", "document"),
@@ -191,6 +202,7 @@ USED: dict[str, dict[str, tuple[str, ...] | None]] = {
     },
     "ministack.services.ssm": {"_param_arn": ("name",)},
     "ministack.services.sts": {
+        "_error": (),
         "_assumed_role_arn": ("role_arn", "session_name"),
         "is_root_access_key": ("access_key_id",),
         "register_session": ("access_key", "session"),
@@ -207,6 +219,42 @@ def test_every_private_name_is_there_and_takes_what_it_is_given(module: str) -> 
             known = list(inspect.signature(getattr(found, name)).parameters)
             missing = [parameter for parameter in parameters if parameter not in known]
             assert not missing, f"{module}.{name} takes {known}, without {missing}"
+
+
+ROOM = Path(ministack_adapter.__file__).parent
+
+
+def private_names(path: Path) -> set[tuple[str, str]]:
+    """The private names of ministack's modules that a file of ours uses."""
+    tree = ast.parse(path.read_text())
+    modules: dict[str, str] = {}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            modules |= {each.asname or each.name: each.name for each in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            modules |= {each.asname or each.name: f"{node.module}.{each.name}" for each in node.names}
+    return {
+        (modules[node.value.id], node.attr)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name)
+        if node.attr.startswith("_") and modules.get(node.value.id, "").startswith("ministack.")
+    }
+
+
+@pytest.mark.parametrize("path", sorted(ROOM.glob("*.py")), ids=lambda path: path.stem)
+def test_every_private_name_that_is_used_is_asserted_here(path: Path) -> None:
+    assert {name for name in private_names(path) if name[1] not in USED.get(name[0], {})} == set()
+
+
+def test_ministack_is_known_in_one_room_and_each_of_its_patches_is_explained() -> None:
+    imports = re.compile(r"^\s*(from|import) ministack\b", re.MULTILINE)
+    package = ROOM.parent
+    knowing = {path for path in package.rglob("*.py") if imports.search(path.read_text())}
+    assert {path.parent for path in knowing} == {ROOM}
+    table = re.findall(r"^([a-z_, ]+?)  +[A-Z]", ministack_adapter.__doc__ or "", re.MULTILINE)
+    explained = {name for names in table for name in names.split(", ")}
+    patching = {path.stem for path in ROOM.glob("*.py") if "def install(" in path.read_text()}
+    assert patching <= explained
 
 
 def test_the_pinned_version_is_the_installed_one() -> None:

@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from unit.hosting_support import IMAGE, ROLE, OfflineAws, offline_aws
 
 from local_aws.core.api import JsonService
 from local_aws.core.errors import AwsError
 from local_aws.sagemaker import hosting
+from unit.hosting_support import IMAGE, ROLE, OfflineAws, offline_aws
 
 
 @pytest.fixture

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from unit.jobs_side import JobsSide, make_jobs_side, training_request, tuning_request
 
 from local_aws import quotas
 from local_aws.__main__ import main
@@ -17,6 +16,7 @@ from local_aws.core.errors import AwsError
 from local_aws.quotas import book, names, profiles
 from local_aws.quotas.profiles import VARIABLE, Profile
 from local_aws.sagemaker.hosting import endpoint_records
+from unit.jobs_side import JobsSide, make_jobs_side, training_request, tuning_request
 
 FOREVER = "import time; time.sleep(1000)"
 CONFIG = "plan"

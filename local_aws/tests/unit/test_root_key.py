@@ -7,10 +7,10 @@ import stat
 from pathlib import Path
 
 import pytest
-from unit.test_core_server import free_port
 
 from local_aws import root_key
 from local_aws.server import CannotStartError, Settings, claim
+from unit.test_core_server import free_port
 
 
 def mode(path: Path) -> int:

@@ -7,9 +7,6 @@ import threading
 from typing import Any
 
 import pytest
-from unit.hosting_support import IMAGE, ROLE, OfflineAws, until
-from unit.test_endpoints import aws, config, invoke, settled, svc
-from unit.test_quotas import listed
 
 from local_aws import quotas
 from local_aws.core.api import JsonService
@@ -17,6 +14,9 @@ from local_aws.core.errors import AwsError
 from local_aws.quotas import names
 from local_aws.quotas.profiles import VARIABLE, Profile
 from local_aws.sagemaker.serving import serverless
+from unit.hosting_support import IMAGE, ROLE, OfflineAws, until
+from unit.test_endpoints import aws, config, invoke, settled, svc
+from unit.test_quotas import listed
 
 __all__ = ["aws", "svc"]
 SIZE = {"MemorySizeInMB": 2048, "MaxConcurrency": 2}

@@ -10,6 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+from local_aws.core import process
+from local_aws.core.errors import AwsError, ValidationException
+from local_aws.images.image_build import OCI_INDEX, OCI_MANIFEST
 from unit.jobs_side import (
     ROLE,
     JobsSide,
@@ -18,10 +22,6 @@ from unit.jobs_side import (
     training_request,
     until,
 )
-
-from local_aws.codebuild.image_build import OCI_INDEX, OCI_MANIFEST
-from local_aws.core import process
-from local_aws.core.errors import AwsError, ValidationException
 
 TRAIN = """
     import json, os, pathlib, sys

@@ -11,13 +11,13 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from unit.jobs_side import MemoryS3, s3_channel
 
 from local_aws.core.errors import ValidationException
 from local_aws.sagemaker.s3_files import FolderSync, S3Uri, UnsafeKeyError, inside
 from local_aws.sagemaker.training import metrics
 from local_aws.sagemaker.training.channels import ChannelCache, ChannelError, local_name
 from local_aws.sagemaker.training.metrics import JobMetrics
+from unit.jobs_side import MemoryS3, s3_channel
 
 
 def never() -> bool:

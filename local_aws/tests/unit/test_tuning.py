@@ -6,6 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+from local_aws.core import process
+from local_aws.core.errors import AwsError
+from local_aws.sagemaker.tuning import early_stopping
 from unit.jobs_side import (
     SCORE,
     JobsSide,
@@ -14,10 +18,6 @@ from unit.jobs_side import (
     tuning_request,
     until,
 )
-
-from local_aws.core import process
-from local_aws.core.errors import AwsError
-from local_aws.sagemaker.tuning import early_stopping
 
 # The score is the tuned x, printed once per epoch.
 TRAIN = """

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from unit.hosting_support import offline_aws
 
 from local_aws import autoscaling
 from local_aws.autoscaling import targets
@@ -16,6 +15,7 @@ from local_aws.sagemaker.hosting import deployment, update_rules
 from local_aws.sagemaker.hosting.endpoint_records import PLAN
 from local_aws.sagemaker.serving.plans import VariantPlan
 from local_aws.sagemaker.serving.serverless import Serverless
+from unit.hosting_support import offline_aws
 
 TYPE, OTHER_TYPE = "ml.c7i.large", "ml.g6.xlarge"
 ALL_AT_ONCE = {

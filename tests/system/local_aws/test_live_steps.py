@@ -13,14 +13,14 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-from system.test_hosting import ROLE, Server, hosting
-from unit.hosting_support import IMAGE, until
 
 from cli.errors import CdkFailed
 from cli.live import Change, carry_out
 from cli.live.plan import Deploy, Raise, Unscale
 from cli.live.state import read_endpoint
 from cli.target import Target
+from system.test_hosting import ROLE, Server, hosting
+from unit.hosting_support import IMAGE, until
 
 PATIENCE_SECONDS = 400
 STACK, OTHER_TYPE = "shop-serving", "ml.c7i.xlarge"

@@ -1,15 +1,34 @@
-"""Everything that touches ministack's private names, in one room.
+"""All that knows ministack's insides, and what each part answers.
 
-ministack is pinned exactly; what is used of it here is asserted by
-`tests/unit/local_aws/test_ministack_contract.py`, so an upgrade fails there by name and not somewhere in a
-deployment. `services` puts our services into ministack, `routes` and `authentication` tell the front where
-its paths lead and who holds which key, `permissions` asks its IAM evaluator, `stacks` teaches its
-CloudFormation roles, events and recovery, `patches` corrects it where our stacks found it wrong. What AWS
-would refuse is refused before it is asked: `request_checks` (by botocore's model and by `rules`),
-`managed_policies`, `object_limits`, `payloads` and `xml_values`; a function logs what its role may
-(`function_logs`). What it
-acknowledges is on the disk: its memory by `durable` and `snapshots`, S3's objects by `objects` and `uploads`,
-events on their way to functions by `deliveries`.
+ministack is pinned exactly (`VERSION`), and another is refused before it is used. A private name that is
+gone, or takes something else, fails `tests/unit/test_ministack_contract.py` by name. What ministack does by
+itself, and what is back when a file here no longer takes hold:
+
+==================  ==================================================================================
+alarms              An alarm takes all points of a metric's name, whatever their dimensions and periods.
+authentication      Keys lie in several tables, and refusals have one form for all services.
+builds              Every build is done at once, whatever the account's quota.
+conditions          No condition key of PutMetricData and of policies attached; no NoSuchBucket for strangers.
+deliveries          An asynchronous invocation is lost with the process.
+durable, snapshots  The state is written when the server stops.
+function_logs       A function logs whatever its role may.
+image_tags          BatchDeleteImage by a tag takes the image away.
+layers              The bytes of layers lie in the state that is written anew each time.
+managed_policies    Thirty of AWS's policies are known, and any other can be attached.
+object_limits       Keys and metadata of any length are taken.
+objects, uploads    An object that cannot be written is answered by 200; parts lie in memory.
+patches             Buckets forget their tags and rules; streams have no prefix; provisioners ask no IAM.
+payloads            Nothing bounds what goes through API Gateway and Lambda.
+permissions         Its evaluator is asked for our services too; trust of services is not judged there.
+request_checks      Nearly every name, length and value is taken (with `rules`).
+routes              Administration and other emulators' paths are open.
+services            Services are found in tables at the top of modules, and no other can be added.
+stacks, journal     Handlers do not know their stack; what a killed operation made belongs to nobody.
+stack_recovery      A stack that was busy when the server was killed stays busy.
+stack_events        A stack's new status goes to no event bus.
+stack_requests      Service roles and some functions in conditions are left out.
+xml_values          Values that XML cannot carry make answers that no client reads.
+==================  ==================================================================================
 
 ministack reads its settings from the environment when it is imported, so `configure` comes first.
 """

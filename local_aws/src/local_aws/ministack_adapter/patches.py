@@ -1,4 +1,4 @@
-"""Where ministack's own resource types do less than our stacks need.
+"""Where ministack's own resource types do less than AWS's.
 
 * AWS::S3::Bucket: tags, encryption, lifecycle and ownership are kept, and a bucket with objects cannot be
   deleted.

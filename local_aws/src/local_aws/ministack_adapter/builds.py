@@ -20,8 +20,8 @@ from typing import Any
 from ministack.core.responses import error_response_json, json_response
 from ministack.services import codebuild as ministack_codebuild
 
-from local_aws.codebuild.image_build import ImageBuild
 from local_aws.core.context import LocalAws
+from local_aws.images.image_build import ImageBuild
 from local_aws.quotas import book, names
 
 log = logging.getLogger(__name__)
