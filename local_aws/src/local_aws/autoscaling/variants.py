@@ -114,7 +114,7 @@ class Variants:
                 DesiredWeightsAndCapacities=[{"VariantName": name, "DesiredInstanceCount": capacity}],
             )
         except ClientError as error:
-            said = error.response["Error"]
+            answer = error.response["Error"]
             raise ScalingFailedError(
-                f"{said['Message']} (Service: AmazonSageMaker; Status Code: 400; Error Code: {said['Code']})"
+                f"{answer['Message']} (Service: AmazonSageMaker; Status Code: 400; Error Code: {answer['Code']})"
             ) from error

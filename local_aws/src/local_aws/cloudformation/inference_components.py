@@ -66,8 +66,8 @@ def _request(client: Any, verb: str, properties: Properties) -> dict[str, Any]:
     # What CloudFormation has for one component, the API has in two places; the tags it adds no API takes.
     own = [tag for tag in properties.get("Tags", []) if not tag["Key"].startswith("aws:")]
     wanted = {**properties, "Tags": own}
-    taken = {key: value for key, value in wanted.items() if key in shape.members}
-    return dict(request_of(shape, taken))
+    accepted = {key: value for key, value in wanted.items() if key in shape.members}
+    return dict(request_of(shape, accepted))
 
 
 def _until_in_service(client: Any, name: str) -> None:
@@ -89,9 +89,9 @@ def _delete(client: Any, name: str) -> None:
             if client.describe_inference_component(**{_NAME: name})["InferenceComponentStatus"] not in _BUSY:
                 client.delete_inference_component(**{_NAME: name})
         except ClientError as error:
-            said = error.response["Error"]["Message"].lower()
-            if "could not find" in said:
+            message = error.response["Error"]["Message"].lower()
+            if "could not find" in message:
                 return
-            if "while it is" not in said:
+            if "while it is" not in message:
                 raise
         time.sleep(POLL_SECONDS)

@@ -98,17 +98,15 @@ def start(
 ) -> ContainerProcess:
     """Run ``image`` with ``args`` as a process of its own.
 
-    Parameters
-    ----------
-    args : what follows the entrypoint; empty means the image's own CMD.
-    env : added over the image's ENV.
-    base_dir : stands for ``/opt/ml``; the process finds it in ``SAGEMAKER_BASE_DIR``.
-    log : receives stdout and stderr, merged, line by line.
-    entrypoint : instead of the image's ENTRYPOINT.
+    Args:
+        args: what follows the entrypoint; empty means the image's own CMD.
+        env: added over the image's ENV.
+        base_dir: stands for ``/opt/ml``; the process finds it in ``SAGEMAKER_BASE_DIR``.
+        log: receives stdout and stderr, merged, line by line.
+        entrypoint: instead of the image's ENTRYPOINT.
 
-    Raises
-    ------
-    OSError : the command does not exist or may not be run (as the kernel says it).
+    Raises:
+        OSError: the command does not exist or may not be run (as the kernel says it).
     """
     if _state is None:
         raise ProcessesNotBegunError("call process.begin(directory) before starting a process")

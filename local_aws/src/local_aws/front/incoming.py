@@ -56,9 +56,9 @@ class Incoming:
 
     async def drain(self) -> None:
         """Take in what is still on its way, within bounds, and forget it."""
-        taken = 0
-        while not self._ended and taken < _DRAINED_BYTES:
-            taken += len(await self._next())
+        size = 0
+        while not self._ended and size < _DRAINED_BYTES:
+            size += len(await self._next())
 
     async def _next(self) -> bytes:
         message = await self._receive()

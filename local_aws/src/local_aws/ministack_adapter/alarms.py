@@ -44,7 +44,7 @@ def state_of(alarm: Alarm, points: list[dict[str, Any]], now: float) -> tuple[st
     period, periods = float(alarm.get("Period") or 60), int(alarm.get("EvaluationPeriods") or 1)
     needed = int(alarm.get("DatapointsToAlarm") or periods)
     missing = alarm.get("TreatMissingData") or "missing"
-    breaching, known, seen = 0, 0, []
+    breaching, known, measured = 0, 0, []
     for number in range(periods):
         end = now - number * period
         value = _statistic(alarm, [p for p in points if end - period < p["Timestamp"] <= end])
@@ -53,13 +53,16 @@ def state_of(alarm: Alarm, points: list[dict[str, Any]], now: float) -> tuple[st
             breaching += missing == "breaching"
             continue
         known += 1
-        seen.append(value)
+        measured.append(value)
         breaching += _COMPARE[alarm["ComparisonOperator"]](value, float(alarm.get("Threshold") or 0))
     if breaching >= needed:
-        return "ALARM", f"Threshold Crossed: {breaching} datapoints {seen} crossed {alarm.get('Threshold')}"
+        return (
+            "ALARM",
+            f"Threshold Crossed: {breaching} datapoints {measured} crossed {alarm.get('Threshold')}",
+        )
     if not known:
         return str(alarm["StateValue"]), "no data"
-    return "OK", f"Threshold not crossed by {needed} of {periods} datapoints: {seen}"
+    return "OK", f"Threshold not crossed by {needed} of {periods} datapoints: {measured}"
 
 
 def _statistic(alarm: Alarm, points: list[dict[str, Any]]) -> float | None:

@@ -57,8 +57,8 @@ def install(aws: LocalAws) -> None:
             compute = project["environment"].get("computeType", "")
             most = _most(aws, compute)
             if most is not None and list(running.values()).count(compute) >= most:
-                said = f"Cannot have more than {most} builds in queue for the account"
-                return error_response_json("AccountLimitExceededException", said, 400)
+                message = f"Cannot have more than {most} builds in queue for the account"
+                return error_response_json("AccountLimitExceededException", message, 400)
             answer = original(data)
             build = json.loads(answer[2])["build"]
             record = ministack_codebuild._builds[build["id"]]

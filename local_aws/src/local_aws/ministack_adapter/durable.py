@@ -89,9 +89,8 @@ class Request:
 def install(snapshots: Snapshots, ended: threading.Event) -> None:
     """Follow the handler of every service of ministack's by a commit; ours keep their state by themselves.
 
-    Parameters
-    ----------
-    ended : set whenever a stack operation ends.
+    Args:
+        ended: set whenever a stack operation ends.
     """
     for service, handler in list(ministack_app.SERVICE_HANDLERS.items()):
         if not _files(service) <= ministack_app._state_map.keys():

@@ -22,9 +22,9 @@ def install() -> None:
 def permitted(emit: Callable[..., None]) -> Callable[..., None]:
     """`_emit_lambda_logs`, for functions whose role may write."""
 
-    def emit_permitted(func: dict[str, Any], *told: Any, **also: Any) -> None:
+    def emit_permitted(func: dict[str, Any], *arguments: Any, **options: Any) -> None:
         if _may_log(func.get("config") or func):
-            emit(func, *told, **also)
+            emit(func, *arguments, **options)
 
     return emit_permitted
 

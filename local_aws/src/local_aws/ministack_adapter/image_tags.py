@@ -26,9 +26,9 @@ def install() -> None:
                 rest.append(image_id)
         status, headers, body = original({**data, "imageIds": rest})
         if untagged:
-            told = json.loads(body)
-            told["imageIds"] += untagged
-            body = json.dumps(told).encode()
+            document = json.loads(body)
+            document["imageIds"] += untagged
+            body = json.dumps(document).encode()
         return status, headers, body
 
     ecr._batch_delete_image = batch_delete_image

@@ -103,9 +103,8 @@ class Snapshots:
     def commit(self, services: Iterable[str] | None = None) -> None:
         """Return when what these services (None: all of them) know now is on the disk.
 
-        Raises
-        ------
-        NotSaved : it is not.
+        Raises:
+            NotSaved: it is not.
         """
         wanted = set(_states() if services is None else services)
         with self._joining:

@@ -102,13 +102,12 @@ def register_resource(
 ) -> None:
     """Provision `resource_type` with `handler`, instead of ministack's own one if it has one.
 
-    Parameters
-    ----------
-    handler : ``create(logical_id, properties, stack)``, ``update(physical_id, old, new, stack)``, both
-        answering ``(physical_id, attributes)``, and ``delete(physical_id, properties)``.
-    replacing : the properties whose change makes a new resource; None leaves that to ``update``.
-    name_property : a custom name, which forbids a replacement that keeps it.
-    taggable : stack tags are merged into its Tags.
+    Args:
+        handler: ``create(logical_id, properties, stack)``, ``update(physical_id, old, new, stack)``, both
+            answering ``(physical_id, attributes)``, and ``delete(physical_id, properties)``.
+        replacing: the properties whose change makes a new resource; None leaves that to ``update``.
+        name_property: a custom name, which forbids a replacement that keeps it.
+        taggable: stack tags are merged into its Tags.
     """
     _own_types.add(resource_type)
     provisioners._RESOURCE_HANDLERS[resource_type] = _noted(resource_type, handler)
@@ -161,10 +160,10 @@ def _quoted(resource_type: str, error: Exception) -> Exception:
     """
     if not isinstance(error, ClientError):
         return error
-    said, metadata = error.response["Error"], error.response.get("ResponseMetadata", {})
+    refusal, metadata = error.response["Error"], error.response.get("ResponseMetadata", {})
     return ProvisioningError(
-        f"{said['Message']} (Service: Amazon{resource_type.split('::')[1]}; Status Code: "
-        f"{metadata.get('HTTPStatusCode', 400)}; Error Code: {said['Code']}; Request ID: "
+        f"{refusal['Message']} (Service: Amazon{resource_type.split('::')[1]}; Status Code: "
+        f"{metadata.get('HTTPStatusCode', 400)}; Error Code: {refusal['Code']}; Request ID: "
         f"{metadata.get('RequestId', '')}; Proxy: null)"
     )
 
@@ -182,10 +181,9 @@ def replace_handler(resource_type: str, handler: Mapping[str, Any]) -> None:
 def install(journal: Journal, save: Callable[[], None]) -> None:
     """Teach ministack's CloudFormation.
 
-    Parameters
-    ----------
-    journal : where the resources of operations under way are noted.
-    save : brings ministack's state to disk, or raises OSError.
+    Args:
+        journal: where the resources of operations under way are noted.
+        save: brings ministack's state to disk, or raises OSError.
     """
     global _journal, _save
     _journal, _save = journal, save

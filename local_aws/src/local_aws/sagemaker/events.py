@@ -20,10 +20,9 @@ from local_aws.sagemaker import tags
 def state_change(aws: LocalAws, what: str, describe: str, document: dict[str, Any], arn: str) -> None:
     """Tell the event bus that a resource has a new status.
 
-    Parameters
-    ----------
-    what : e.g. ``Training Job``; the detail type becomes ``SageMaker Training Job State Change``.
-    describe : the Describe operation whose answer the detail repeats.
+    Args:
+        what: e.g. ``Training Job``; the detail type becomes ``SageMaker Training Job State Change``.
+        describe: the Describe operation whose answer the detail repeats.
     """
     members = {name: _plain(document.get(name)) for name in _members(describe)}
     detail = {**members, "Tags": {tag["Key"]: tag["Value"] for tag in tags.of(aws, arn)}}

@@ -169,9 +169,9 @@ def _pending(aws: LocalAws, record: dict[str, Any], specification: _Some, runtim
         if variant is not None:
             check_copy(variant, specification)
         plan = plan_of(aws, wanted["ModelName"], plan.name, plan.role_arn, copies)
-    shown = {**record["RuntimeConfig"], "DesiredCopyCount": copies}
+    runtime_config = {**record["RuntimeConfig"], "DesiredCopyCount": copies}
     pending = {PLAN: plan.with_count(copies).dump(), "Specification": wanted}
-    busy = {"InferenceComponentStatus": "Updating", "RuntimeConfig": shown, PENDING: pending}
+    busy = {"InferenceComponentStatus": "Updating", "RuntimeConfig": runtime_config, PENDING: pending}
     return {**record, **busy}
 
 

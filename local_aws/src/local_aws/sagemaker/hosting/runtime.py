@@ -159,7 +159,7 @@ class InvocationService(JsonService):
 
     def _model_error(self, endpoint: str, answer: Answer) -> HttpAnswer:
         client = 400 <= answer.status < 500
-        said = answer.body.decode("utf-8", errors="replace")
+        text = answer.body.decode("utf-8", errors="replace")
         group = f"/aws/sagemaker/Endpoints/{endpoint}"
         region = self._aws.region
         console = f"https://{region}.console.aws.amazon.com/cloudwatch/home?region={region}"
@@ -168,10 +168,10 @@ class InvocationService(JsonService):
             "LogStreamArn": self._aws.arn(f"log-group:{group}", "logs"),
             "Message": (
                 f"Received {'client' if client else 'server'} error ({answer.status}) from primary with "
-                f'message "{said}". See {console}#logEventViewer:group={group} in account '
+                f'message "{text}". See {console}#logEventViewer:group={group} in account '
                 f"{self._aws.account} for more information."
             ),
-            "OriginalMessage": said,
+            "OriginalMessage": text,
             "OriginalStatusCode": answer.status,
         }
         headers = {"content-type": "application/json", "x-amzn-ErrorType": "ModelError"}

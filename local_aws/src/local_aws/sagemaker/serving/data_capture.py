@@ -70,13 +70,13 @@ class CaptureRule:
 
     def describe(self) -> dict[str, Any]:
         """The rule as DescribeEndpoint shows it."""
-        shown = {
+        described = {
             "EnableCapture": True,
             "CaptureStatus": "Started",
             "CurrentSamplingPercentage": self.percent,
             "DestinationS3Uri": self.destination,
         }
-        return {**shown, "KmsKeyId": self.kms_key} if self.kms_key else shown
+        return {**described, "KmsKeyId": self.kms_key} if self.kms_key else described
 
 
 @dataclass(frozen=True)

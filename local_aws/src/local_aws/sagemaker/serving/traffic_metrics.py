@@ -50,12 +50,11 @@ class TrafficMetrics:
     def record(self, variant: Variant, servers: int, status: int, model: float, overhead: float) -> None:
         """Count one invocation.
 
-        Parameters
-        ----------
-        variant : endpoint, variant and configuration.
-        servers : how many servers the variant has; each invocation counts for 1/servers per instance.
-        status : the container's HTTP status, 0 if it gave no answer.
-        model, overhead : seconds the model took, and seconds the way there and back added.
+        Args:
+            variant: endpoint, variant and configuration.
+            servers: how many servers the variant has; each invocation counts for 1/servers per instance.
+            status: the container's HTTP status, 0 if it gave no answer.
+            model, overhead: seconds the model took, and seconds the way there and back added.
         """
         values = {
             "Invocations": 1.0,

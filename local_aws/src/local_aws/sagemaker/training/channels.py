@@ -48,12 +48,12 @@ class Source:
 
 def check(channels: Iterable[Channel]) -> None:
     """Raise ValidationException for channels that cannot be served, naming the channel and the member."""
-    seen: set[str] = set()
+    known_names: set[str] = set()
     for channel in channels:
         name = channel["ChannelName"]
-        if name in seen:
+        if name in known_names:
             raise ValidationException(f"InputDataConfig: the channel name {name} is used twice.")
-        seen.add(name)
+        known_names.add(name)
         s3 = channel["DataSource"].get("S3DataSource")
         if s3 is None:
             raise ValidationException(
@@ -112,9 +112,8 @@ class ChannelCache:
     def fill(self, s3: Any, channel: Channel, folder: Path, stopped: Callable[[], bool]) -> int:
         """Put a channel's files below ``folder``; how many. Stops early when ``stopped()`` becomes true.
 
-        Raises
-        ------
-        ChannelError : with the channel's name and what S3 (as the role) or the file system said.
+        Raises:
+            ChannelError: with the channel's name and what S3 (as the role) or the file system said.
         """
         folder.mkdir(parents=True, exist_ok=True)
         try:

@@ -49,12 +49,12 @@ class JobState:
 
     def _change(self, status: str | None, secondary: str, message: str, members: Document) -> None:
         now = self._aws.now()
-        told: list[bool] = []
+        applied: list[bool] = []
 
         def change(job: Document) -> Document:
             if status in (None, "Stopping") and job["TrainingJobStatus"] != "InProgress":
                 return {**job, **members}
-            told.append(True)
+            applied.append(True)
             transitions = job.get("SecondaryStatusTransitions", [])
             if transitions and transitions[-1]["Status"] == secondary:
                 transitions[-1]["StatusMessage"] = message
@@ -73,9 +73,9 @@ class JobState:
             return job
 
         def change_and_tell() -> None:
-            told.clear()
+            applied.clear()
             job = self._aws.store.update(KIND, self.name, change)
-            if told:
+            if applied:
                 events.state_change(
                     self._aws, "Training Job", "DescribeTrainingJob", job, job["TrainingJobArn"]
                 )

@@ -46,15 +46,13 @@ class TrainingJobs:
     def create(self, request: Request, *, tuning: Document | None = None, together: int = 1) -> TrainingRun:
         """Store a job whose request has been checked, and start it.
 
-        Parameters
-        ----------
-        tuning : members a tuning job gives its children (TuningJobArn, TunedHyperParameters, ...).
-        together : how many jobs are meant to run side by side with it, itself included.
+        Args:
+            tuning: members a tuning job gives its children (TuningJobArn, TunedHyperParameters, ...).
+            together: how many jobs are meant to run side by side with it, itself included.
 
-        Raises
-        ------
-        ResourceInUse : a job of this name exists.
-        ResourceLimitExceeded : the account's quotas do not allow it now.
+        Raises:
+            ResourceInUse: a job of this name exists.
+            ResourceLimitExceeded: the account's quotas do not allow it now.
         """
         name, arn, now = request["TrainingJobName"], self.arn(request["TrainingJobName"]), self.aws.now()
         job: Document = {

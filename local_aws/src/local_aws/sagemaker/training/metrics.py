@@ -87,12 +87,12 @@ class JobMetrics:
 
 def check(definitions: Iterable[Mapping[str, str]]) -> None:
     """Raise ValidationException for a regular expression that cannot be used, or a name given twice."""
-    seen: set[str] = set()
+    known_names: set[str] = set()
     for definition in definitions:
         name, regex = definition["Name"], definition["Regex"]
-        if name in seen:
+        if name in known_names:
             raise ValidationException(f"MetricDefinitions: the metric {name} is defined twice.")
-        seen.add(name)
+        known_names.add(name)
         try:
             re.compile(regex)
         except re.error as error:

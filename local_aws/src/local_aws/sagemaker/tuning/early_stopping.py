@@ -22,10 +22,9 @@ def falls_behind(values: Sequence[float], former: Iterable[Sequence[float]], max
     tuning job had up to the same epoch:
     https://docs.aws.amazon.com/sagemaker/latest/dg/automatic-model-tuning-early-stopping.html
 
-    Parameters
-    ----------
-    values : the trial's objective after each epoch so far.
-    former : the same of the jobs that have ended.
+    Args:
+        values: the trial's objective after each epoch so far.
+        former: the same of the jobs that have ended.
     """
     epoch = len(values)
     averages = [fmean(series[:epoch]) for series in former if len(series) >= epoch > 0]
@@ -42,9 +41,8 @@ def is_better(value: float, than: float, maximize: bool) -> bool:
 def reached(criteria: Mapping[str, Any], objectives: Sequence[float], maximize: bool) -> bool:
     """Whether TuningJobCompletionCriteria say that the tuning job is complete.
 
-    Parameters
-    ----------
-    objectives : final objectives in the order the training jobs ended.
+    Args:
+        objectives: final objectives in the order the training jobs ended.
     """
     target = criteria.get("TargetObjectiveMetricValue")
     if target is not None and any(not is_better(target, value, maximize) for value in objectives):

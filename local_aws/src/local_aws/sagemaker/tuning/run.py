@@ -63,7 +63,7 @@ class _Child:
     name: str
     trial: Trial
     run: TrainingRun
-    seen: int = 0
+    reported: int = 0
     stopped: bool = False
 
 
@@ -182,13 +182,13 @@ class TuningRun:
         auto = self._config.get("TrainingJobEarlyStoppingType") == "Auto"
         for child in self._running:
             values = child.run.metrics.values(self._metric)
-            for epoch in range(child.seen + 1, len(values) + 1):
+            for epoch in range(child.reported + 1, len(values) + 1):
                 behind = self._search.report(child.trial, epoch, values[epoch - 1])
                 if auto and early_stopping.falls_behind(values[:epoch], self._series, self._maximize):
                     behind = True
                 if behind:
                     self._stop_child(child)
-            child.seen = len(values)
+            child.reported = len(values)
 
     def _collect(self) -> None:
         """Take in the results of training jobs that have ended."""
