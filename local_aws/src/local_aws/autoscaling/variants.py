@@ -116,5 +116,6 @@ class Variants:
         except ClientError as error:
             answer = error.response["Error"]
             raise ScalingFailedError(
-                f"{answer['Message']} (Service: AmazonSageMaker; Status Code: 400; Error Code: {answer['Code']})"
+                f"{answer['Message']} (Service: AmazonSageMaker; Status Code: 400; "
+                f"Error Code: {answer['Code']})"
             ) from error
