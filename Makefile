@@ -9,7 +9,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 help: ## list what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
 
-.venv/ready: requirements.txt pyproject.toml tools/cdk/package-lock.json
+.venv/ready: requirements.txt pyproject.toml local_aws/pyproject.toml tools/cdk/package-lock.json
 	@bash tools/install.sh $(PYTHON)
 
 install: .venv/ready ## install everything this project needs into .venv and .local
@@ -29,22 +29,22 @@ destroy: install ## remove every stack from the local AWS
 test: lint unit infrastructure system ## everything a change must pass
 
 lint: install ## ruff and mypy
-	ruff format --check . && ruff check . && mypy app.py check.py contract reports stacks lambda/functions training_code inference_code local_aws cli benchmarks tools
+	ruff format --check . && ruff check . && mypy app.py check.py contract reports stacks lambda/functions training_code inference_code local_aws/src cli benchmarks tools
 
 format: install ## let ruff put the code in order
 	ruff format . && ruff check --fix .
 
 unit: install ## fast tests: no server, and no network but for the pins, which are looked up in the package index
-	pytest -q -n 2 --dist worksteal tests/unit
+	pytest -q -n 2 --dist worksteal tests/unit local_aws/tests/unit
 
 infrastructure: install ## synthesised templates: claims, cdk-nag, cfn-lint, baselines
 	pytest -q -n 2 tests/infrastructure
 
 system: install ## the local AWS, the real CDK CLI, real training, real HTTP
-	pytest -q -n 2 --dist loadfile -m "not long" tests/system
+	pytest -q -n 2 --dist loadfile -m "not long" tests/system local_aws/tests/system
 
 test-long: install ## deployments that take minutes: changes of a live endpoint under load, verify-aws on the local AWS
-	pytest -q -m long tests/system
+	pytest -q -m long tests/system local_aws/tests/system
 
 test-container: install ## build both images and run them for real, as root (GPU_IMAGE=1, ARM64_IMAGE=1: these too)
 	pytest -q tests/container

@@ -1,7 +1,7 @@
 """An endpoint under traffic, second by second: instances that queue and refuse, and target tracking that
 adds and removes them as AWS does.
 
-The decision is the local AWS's own (local_aws/autoscaling/decision.py), so what is simulated here is what
+The decision is the local AWS's own (local_aws.autoscaling.decision), so what is simulated here is what
 runs there. An instance is `workers` servers in parallel with a queue of limited room in front; how many
 requests it has in hand below saturation is Sakasegawa's approximation (1977, Ann. Inst. Statist. Math. 29)
 of a queue with random arrivals and equal service times. Above saturation the backlog is counted.

@@ -15,7 +15,7 @@ import psutil
 from benchmarks.faults_installation import Installation, NeverHappenedError, until
 from benchmarks.faults_judged import Found
 from benchmarks.faults_writers import Writer
-from tests.system.local_aws.small_disk import SmallDisk
+from local_aws.testing.small_disk import SmallDisk
 
 ROUNDS = 3
 UP_SECONDS = 600.0

@@ -201,7 +201,7 @@ def _escaped(place: Path, before: set[str]) -> str:
 def _rooms() -> dict[str, tuple[Opener, tuple[type[Exception], ...]]]:
     from functions.common.errors import EvaluationInvalid
     from functions.register_model import evaluation
-    from local_aws.sagemaker import model_data
+    from local_aws.sagemaker.registry import model_data
     from training_code.evaluation import champion
 
     def deploy(packed: bytes, place: Path) -> None:

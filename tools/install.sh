@@ -25,7 +25,7 @@ turn='import fcntl, sys; fcntl.flock(9, fcntl.LOCK_EX | int(sys.argv[1]) * fcntl
 if ! "$python" -c "$turn" 1 2>/dev/null; then
   echo "Another install is at work in this checkout: waiting for it ..."
   "$python" -c "$turn" 0
-  [ .venv/ready -nt requirements.txt ] && [ .venv/ready -nt pyproject.toml ] && exit 0
+  [ .venv/ready -nt requirements.txt ] && [ .venv/ready -nt pyproject.toml ] && [ .venv/ready -nt local_aws/pyproject.toml ] && exit 0
 fi
 
 if [ ! -x .venv/bin/uv ]; then
@@ -44,8 +44,8 @@ export UV_LINK_MODE=${UV_LINK_MODE:-hardlink}
 # is three seconds of its start. What is imported once here is compiled.
 PYTHONDONTWRITEBYTECODE='' .venv/bin/python -c 'import PIL.Image, jinja2, numpy, openvino, safetensors.torch, uvicorn' ||
   refuse "The locked packages" uv
-# Built by the hatchling that was just installed, so nothing is fetched for it.
-.venv/bin/uv pip install --quiet --python .venv --no-deps --no-build-isolation --editable .
+# Both built by the hatchling that was just installed, so nothing is fetched for it.
+.venv/bin/uv pip install --quiet --python .venv --no-deps --no-build-isolation --editable local_aws --editable .
 
 if [ ! -x .local/cdk/node_modules/.bin/cdk ] || ! cmp -s tools/cdk/package-lock.json .local/cdk/package-lock.json; then
   echo "Installing the CDK CLI ..."

@@ -125,7 +125,15 @@ def _packages(upgraded: Sequence[str]) -> list[Path]:
     with tempfile.TemporaryDirectory() as made:
         folder = Path(made)
         files = [
-            _compiled(folder, pins.LAPTOP, ("container", "local", "dev"), "pyproject.toml", *upgrades),
+            _compiled(
+                folder,
+                pins.LAPTOP,
+                ("container", "local", "dev"),
+                "pyproject.toml",
+                "--no-emit-package",
+                "local-aws",  # it is here; what it needs is locked
+                *upgrades,
+            ),
             *(_derived(folder, each) for each in DERIVED),
             _compiled(folder, pins.AUDIT, ("audit",), *upgrades),
             _compiled(folder, pins.CHECKOV, ("templates",), *upgrades),

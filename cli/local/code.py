@@ -14,7 +14,7 @@ from cli.target import Target
 def fingerprint(root: Path) -> str:
     """SHA-256 of the local AWS's source in a checkout, and of the list of packages it is installed with."""
     digest = hashlib.sha256()
-    for path in (*sorted((root / "local_aws").rglob("*.py")), root / "requirements.txt"):
+    for path in (*sorted((root / "local_aws" / "src").rglob("*.py")), root / "requirements.txt"):
         if path.is_file():
             digest.update(f"{path.relative_to(root).as_posix()}\n".encode() + path.read_bytes())
     return digest.hexdigest()

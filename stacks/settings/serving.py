@@ -24,7 +24,7 @@ GPU = "gpu"
 SERVERLESS = "serverless"
 # The first that the account has a quota of, and AWS an instance, is taken: what serves or trains fastest is
 # first, what most accounts have last. A new account has none of nearly all, two of ml.t2.medium for endpoints
-# and four of ml.m5.2xlarge for spot training (local_aws/quotas/profiles.py names the list that says so).
+# and four of ml.m5.2xlarge for spot training (local_aws.quotas.profiles names the list that says so).
 DEFAULT_SERVING_INSTANCES = {
     CPU: ("ml.c7i.large", "ml.m7i.large", "ml.c6i.large", "ml.m5.large", "ml.t2.medium"),
     GPU: ("ml.g6.xlarge", "ml.g5.xlarge", "ml.g4dn.xlarge"),

@@ -18,9 +18,9 @@ from typing import Any
 
 import pytest
 
+from local_aws.testing.local_server import LocalServer
+from system.test_server import LAMBDA_TRUST
 from tests.page.browser import Browser, Page, wait_for
-from tests.system.local_aws.local_server import LocalServer
-from tests.system.local_aws.test_server import LAMBDA_TRUST
 
 EVIL = "evil.test"
 OPEN_TO_ALL = "http://friend.test"

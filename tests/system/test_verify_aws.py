@@ -15,7 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.system.local_aws.local_server import REPOSITORY, LocalServer
+from local_aws.testing.local_server import LocalServer
+from tests.system.conftest import REPOSITORY
 from tests.system.verify_aws import calls, report
 from tests.system.verify_aws.account import MARK
 from tests.system.verify_aws.plan import Step

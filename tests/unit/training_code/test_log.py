@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from local_aws.sagemaker.metrics import JobMetrics
+from local_aws.sagemaker.training.metrics import JobMetrics
 from tests.unit.training_code.samples import TINY, dataset, job_folder
 from tests.unit.training_code.test_champion import artifact
 from tests.unit.training_code.test_job import run

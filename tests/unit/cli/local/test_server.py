@@ -71,7 +71,7 @@ def free_port() -> int:
 
 @pytest.fixture
 def local(tmp_path: Path) -> Iterator[Target]:
-    (tmp_path / "local_aws").mkdir()
+    (tmp_path / "local_aws" / "src").mkdir(parents=True)
     (tmp_path / "local_aws" / "__init__.py").touch()  # a bare folder would lose against the real package
     (tmp_path / "local_aws" / "__main__.py").write_text(STAND_IN)
     target = Target("local", "classifier", tmp_path, tmp_path / "home", free_port())
@@ -287,7 +287,7 @@ def test_up_starts_it_anew_when_its_code_has_changed_and_not_otherwise(
     first = running(local)
     assert start_local_aws(local) is False
     assert running(local) == first
-    (local.root / "local_aws" / "new.py").write_text("1")
+    (local.root / "local_aws" / "src" / "new.py").write_text("1")
     # Not one that this command brought up: Ctrl-C leaves it running.
     assert start_local_aws(local) is False
     second = running(local)
@@ -304,7 +304,7 @@ def test_while_it_works_it_keeps_its_old_code_and_up_says_so(
     monkeypatch.setattr(local_code, "work", lambda _: ["classifier-search"])
     local_server.start(local)
     first = running(local)
-    (local.root / "local_aws" / "new.py").write_text("1")
+    (local.root / "local_aws" / "src" / "new.py").write_text("1")
     start_local_aws(local)
     assert running(local) == first
     told = " ".join(capsys.readouterr().out.split())

@@ -1,0 +1,97 @@
+"""AWS::SageMaker::InferenceComponent.
+
+Its creation and its update last until it is InService again; Ref is the ARN. The rolling update policy and
+the alarms of its DeploymentConfig are taken and not acted on (see sagemaker.hosted_fleets).
+https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-sagemaker-inferencecomponent.html
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from local_aws.cloudformation.sagemaker import POLL_SECONDS
+from local_aws.cloudformation.stack import (
+    Properties,
+    Provisioned,
+    Register,
+    Stack,
+    generated_name,
+    request_of,
+)
+
+_NAME = "InferenceComponentName"
+_BUSY = ("Creating", "Updating")
+
+
+class ComponentFailedError(RuntimeError):
+    """A component did not become InService; the message is its FailureReason."""
+
+
+def install(stack: Stack, register: Register) -> None:
+    """Register the type."""
+
+    def create(logical_id: str, properties: Properties, stack_name: str) -> Provisioned:
+        wanted = {_NAME: generated_name(stack_name, logical_id), **properties}
+        client = stack.client("sagemaker")
+        stack.announce(wanted[_NAME])
+        arn = client.create_inference_component(**_request(client, "Create", wanted))["InferenceComponentArn"]
+        try:
+            _until_in_service(client, wanted[_NAME])
+        except ComponentFailedError:
+            _delete(client, wanted[_NAME])  # a failed creation leaves nothing behind
+            raise
+        return arn, {_NAME: wanted[_NAME], "InferenceComponentArn": arn}
+
+    def update(physical_id: str, old: Properties, new: Properties, stack_name: str) -> Provisioned:
+        client, name = stack.client("sagemaker"), physical_id.rpartition("/")[2]
+        before, after = (_request(client, "Update", {**each, _NAME: name}) for each in (old, new))
+        if before != after:
+            client.update_inference_component(**after)
+            _until_in_service(client, name)
+        return physical_id, {_NAME: name, "InferenceComponentArn": physical_id}
+
+    def delete(physical_id: str, properties: Properties) -> None:
+        _delete(stack.client("sagemaker"), physical_id.rpartition("/")[2])
+
+    handler = {"create": create, "update": update, "delete": delete}
+    replacing = (_NAME, "EndpointName", "VariantName")
+    register("AWS::SageMaker::InferenceComponent", handler, replacing, _NAME, taggable=True)
+
+
+def _request(client: Any, verb: str, properties: Properties) -> dict[str, Any]:
+    shape = client.meta.service_model.operation_model(f"{verb}InferenceComponent").input_shape
+    # What CloudFormation has for one component, the API has in two places; the tags it adds no API takes.
+    own = [tag for tag in properties.get("Tags", []) if not tag["Key"].startswith("aws:")]
+    wanted = {**properties, "Tags": own}
+    accepted = {key: value for key, value in wanted.items() if key in shape.members}
+    return dict(request_of(shape, accepted))
+
+
+def _until_in_service(client: Any, name: str) -> None:
+    while (found := client.describe_inference_component(**{_NAME: name}))[
+        "InferenceComponentStatus"
+    ] in _BUSY:
+        time.sleep(POLL_SECONDS)
+    reason = found.get("FailureReason")
+    if found["InferenceComponentStatus"] != "InService" or reason:
+        raise ComponentFailedError(
+            f"Inference component {name}: {reason or found['InferenceComponentStatus']}"
+        )
+
+
+def _delete(client: Any, name: str) -> None:
+    """Delete it as soon as it is not busy, and wait until it is gone."""
+    while True:
+        try:
+            if client.describe_inference_component(**{_NAME: name})["InferenceComponentStatus"] not in _BUSY:
+                client.delete_inference_component(**{_NAME: name})
+        except ClientError as error:
+            message = error.response["Error"]["Message"].lower()
+            if "could not find" in message:
+                return
+            if "while it is" not in message:
+                raise
+        time.sleep(POLL_SECONDS)

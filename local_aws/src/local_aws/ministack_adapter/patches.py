@@ -1,0 +1,213 @@
+"""Where ministack's own resource types do less than AWS's.
+
+* AWS::S3::Bucket: tags, encryption, lifecycle and ownership are kept, and a bucket with objects cannot be
+  deleted.
+* S3's writes are on the disk when they are answered, or are errors (objects.py, uploads.py).
+* `aws:kms` without a key means the account's aws/s3 key, as it does for the CDK's own staging bucket.
+* Alarms are evaluated by dimensions and periods (alarms.py), and policies on one namespace of metrics are
+  understood (conditions.py).
+* FilterLogEvents knows logStreamNamePrefix.
+* AWS::ECR::Repository: its images leave the image store with it. Their tags are taken away one by one
+  (image_tags.py).
+* Types a narrow service role may hold: their actions are checked against the role (ministack's provisioners
+  act beyond IAM). Others are provisioned unchecked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from botocore.exceptions import ClientError
+from ministack.services import cloudwatch_logs
+from ministack.services import s3 as ministack_s3
+
+from local_aws.cloudformation.stack import Properties, Provisioned
+from local_aws.core.context import LocalAws
+from local_aws.ministack_adapter import alarms, conditions, image_tags, objects, permissions, stacks, uploads
+
+_ALARM = "alarm:{name}"
+# type -> (service of the ARN, resource with {name}, property with the name, actions to create or update, to
+# delete)
+_CHECKED = {
+    "AWS::CloudWatch::Alarm": (
+        "cloudwatch", _ALARM, "AlarmName", ("cloudwatch:PutMetricAlarm",), ("cloudwatch:DeleteAlarms",)
+    ),
+    "AWS::CloudWatch::Dashboard": (
+        "cloudwatch", "dashboard/{name}", "DashboardName",
+        ("cloudwatch:PutDashboard",), ("cloudwatch:DeleteDashboards",)
+    ),
+}  # fmt: skip
+
+
+def install(aws: LocalAws) -> None:
+    """Put the changed types in ministack's table."""
+    _default_kms_key(aws)
+    objects.install()
+    uploads.install(aws.root / "s3-uploads")
+    _filtered_streams()
+    image_tags.install()
+    alarms.install()
+    conditions.install()
+    _buckets(aws)
+    _repositories(aws)
+    for resource_type in _CHECKED:
+        _checked(aws, resource_type)
+
+
+def _default_kms_key(aws: LocalAws) -> None:
+    resolve = ministack_s3._resolve_sse_write_headers
+    algorithm, key = "x-amz-server-side-encryption", "x-amz-server-side-encryption-aws-kms-key-id"
+
+    def resolve_with_key(headers: dict[str, str], bucket_name: str) -> Any:
+        if headers.get(algorithm) == "aws:kms" and not headers.get(key):
+            headers = {**headers, key: aws.arn("alias/aws/s3", "kms")}
+        return resolve(headers, bucket_name)
+
+    ministack_s3._resolve_sse_write_headers = resolve_with_key
+
+
+def _filtered_streams() -> None:
+    original = cloudwatch_logs._filter_log_events
+
+    def filter_log_events(data: dict[str, Any]) -> Any:
+        prefix = data.get("logStreamNamePrefix")
+        group = cloudwatch_logs._log_groups.get(cloudwatch_logs._resolve_log_group_name(data))
+        if prefix and group and not data.get("logStreamNames"):
+            names = [name for name in group["streams"] if name.startswith(prefix)]
+            # An empty list would mean all streams; no stream has this name.
+            data = {**data, "logStreamNames": names or [f"{prefix}:none"]}
+        return original(data)
+
+    cloudwatch_logs._filter_log_events = filter_log_events
+
+
+def _buckets(aws: LocalAws) -> None:
+    original = stacks.existing_handler("AWS::S3::Bucket")
+
+    def create(logical_id: str, properties: Properties, stack_name: str) -> Provisioned:
+        name, attributes = original["create"](logical_id, properties, stack_name)
+        _configure_bucket(aws, name, {}, properties)
+        return name, attributes
+
+    def update(physical_id: str, old: Properties, new: Properties, stack_name: str) -> Provisioned:
+        name, attributes = original["update"](physical_id, old, new, stack_name)
+        _configure_bucket(aws, name, old if name == physical_id else {}, new)
+        return name, attributes
+
+    def delete(physical_id: str, properties: Properties) -> None:
+        try:
+            aws.client("s3").delete_bucket(Bucket=physical_id)
+        except ClientError as error:
+            if error.response["Error"]["Code"] != "NoSuchBucket":
+                raise
+        original["delete"](physical_id, properties)
+
+    stacks.register_resource(
+        "AWS::S3::Bucket", {**original, "create": create, "update": update, "delete": delete}, taggable=True
+    )
+
+
+def _configure_bucket(aws: LocalAws, name: str, old: Properties, new: Properties) -> None:
+    s3 = aws.client("s3")
+    tags, before = new.get("Tags", []), old.get("Tags", [])
+    if tags != before:
+        s3.put_bucket_tagging(Bucket=name, Tagging={"TagSet": tags})
+    encryption = new.get("BucketEncryption", {}).get("ServerSideEncryptionConfiguration", [])
+    if encryption:
+        rules = [
+            {
+                "ApplyServerSideEncryptionByDefault": rule["ServerSideEncryptionByDefault"],
+                "BucketKeyEnabled": _true(rule.get("BucketKeyEnabled", False)),
+            }
+            for rule in encryption
+        ]
+        s3.put_bucket_encryption(Bucket=name, ServerSideEncryptionConfiguration={"Rules": rules})
+    rules = new.get("LifecycleConfiguration", {}).get("Rules", [])
+    if rules:
+        s3.put_bucket_lifecycle_configuration(
+            Bucket=name, LifecycleConfiguration={"Rules": [_lifecycle_rule(rule) for rule in rules]}
+        )
+    elif old.get("LifecycleConfiguration"):
+        s3.delete_bucket_lifecycle(Bucket=name)
+
+
+def _lifecycle_rule(rule: Properties) -> dict[str, Any]:
+    """A lifecycle rule as the S3 API spells it; CloudFormation has shorter names of its own."""
+    made: dict[str, Any] = {"Status": rule["Status"], "Filter": {"Prefix": rule.get("Prefix", "")}}
+    if "Id" in rule:
+        made["ID"] = rule["Id"]
+    if "ExpirationInDays" in rule:
+        made["Expiration"] = {"Days": int(rule["ExpirationInDays"])}
+    elif _true(rule.get("ExpiredObjectDeleteMarker", False)):
+        made["Expiration"] = {"ExpiredObjectDeleteMarker": True}
+    noncurrent = rule.get("NoncurrentVersionExpiration")
+    if noncurrent:
+        made["NoncurrentVersionExpiration"] = {key: int(value) for key, value in noncurrent.items()}
+    elif "NoncurrentVersionExpirationInDays" in rule:
+        days = int(rule["NoncurrentVersionExpirationInDays"])
+        made["NoncurrentVersionExpiration"] = {"NoncurrentDays": days}
+    if "AbortIncompleteMultipartUpload" in rule:
+        days = int(rule["AbortIncompleteMultipartUpload"]["DaysAfterInitiation"])
+        made["AbortIncompleteMultipartUpload"] = {"DaysAfterInitiation": days}
+    transitions = rule.get("Transitions", [])
+    if transitions:
+        made["Transitions"] = [
+            {"StorageClass": item["StorageClass"], "Days": int(item["TransitionInDays"])}
+            for item in transitions
+        ]
+    return made
+
+
+def _repositories(aws: LocalAws) -> None:
+    original = stacks.existing_handler("AWS::ECR::Repository")
+
+    def delete(physical_id: str, properties: Properties) -> None:
+        client = aws.client("ecr")
+        try:
+            uri = client.describe_repositories(repositoryNames=[physical_id])["repositories"][0][
+                "repositoryUri"
+            ]
+        except client.exceptions.RepositoryNotFoundException:
+            uri = None
+        original["delete"](physical_id, properties)
+        if uri is not None:
+            aws.images.remove_repository(uri)
+
+    stacks.register_resource("AWS::ECR::Repository", {**original, "delete": delete})
+
+
+def _checked(aws: LocalAws, resource_type: str) -> None:
+    """The type's own handler, behind a question to IAM when the stack has a service role."""
+    service, resource, name_property, writing, deleting = _CHECKED[resource_type]
+    original = stacks.existing_handler(resource_type)
+
+    def check(actions: tuple[str, ...], properties: Properties, physical_id: str | None) -> None:
+        role = stacks.current().role_arn
+        if role is None:
+            return
+        key = aws.credentials(role, stacks.SESSION, stacks.SERVICE)["AWS_ACCESS_KEY_ID"]
+        name = properties.get(name_property) or physical_id or f"{stacks.current().name}-new"
+        for action in actions:
+            permissions.check(action, aws.arn(resource.format(name=name), service), access_key=key)
+
+    def create(logical_id: str, properties: Properties, stack_name: str) -> Any:
+        check(writing, properties, None)
+        return original["create"](logical_id, properties, stack_name)
+
+    def update(physical_id: str, old: Properties, new: Properties, *rest: Any) -> Any:
+        check(writing, new, physical_id)
+        return original["update"](physical_id, old, new, *rest)
+
+    def delete(physical_id: str, properties: Properties, *rest: Any) -> None:
+        check(deleting, properties, physical_id)
+        original["delete"](physical_id, properties, *rest)
+
+    wrapped: dict[str, Callable[..., Any]] = {"create": create, "delete": delete}
+    if "update" in original:
+        wrapped["update"] = update
+    stacks.register_resource(resource_type, {**original, **wrapped})
+
+
+def _true(value: object) -> bool:
+    return str(value).lower() == "true"

@@ -1,0 +1,236 @@
+"""CloudFormation's stack operations as ministack runs them, with what it leaves out.
+
+* Resource types of our own (`register_resource`); they run on worker threads, because they call this server.
+* The stack at work, and its service role, for the handlers (`current`).
+* What a new server needs to roll back a stack that was busy when this one was killed (`stack_recovery`).
+"""
+
+from __future__ import annotations
+
+import contextvars
+import logging
+import threading
+from collections.abc import Callable, Coroutine, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import ministack.services.cloudformation as cloudformation
+from botocore.exceptions import ClientError
+from ministack.services.cloudformation import changesets, handlers, provisioners, stacks
+
+from local_aws.ministack_adapter.journal import Journal, Made
+
+log = logging.getLogger(__name__)
+
+SERVICE = "cloudformation.amazonaws.com"
+SESSION = "AWSCloudFormation"
+STACK = "AWS::CloudFormation::Stack"
+# What a stack was before the update that runs, kept on its record so that a new server can roll it back.
+BEFORE = "_before_update"
+ROLE = "RoleARN"
+
+
+class ProvisioningError(RuntimeError):
+    """A service refused what a resource needs; the message is what its stack event says."""
+
+
+@dataclass(frozen=True)
+class CurrentStack:
+    """The stack whose resources this context creates, updates or deletes."""
+
+    name: str
+    stack_id: str
+    role_arn: str | None
+
+
+@dataclass
+class Making:
+    """A resource that this context creates, and the physical id its handler announced for it."""
+
+    logical_id: str
+    resource_type: str
+    properties: dict[str, Any]
+    announced: str | None = None
+
+    def made(self, physical_id: str, attributes: dict[str, Any]) -> Made:
+        """The note of it."""
+        stack = current()
+        return Made(stack.name, stack.stack_id, self.logical_id, self.resource_type, physical_id,
+                    self.properties, attributes)  # fmt: skip
+
+
+_current: contextvars.ContextVar[CurrentStack | None] = contextvars.ContextVar(
+    "local_aws_stack", default=None
+)
+_making: contextvars.ContextVar[Making | None] = contextvars.ContextVar("local_aws_making", default=None)
+_own_types: set[str] = set()
+_journal: Journal | None = None
+_save: Callable[[], None] = lambda: None  # noqa: E731 (replaced by `install`)
+
+
+def enter(stack: CurrentStack) -> None:
+    """Let this context work for a stack."""
+    _current.set(stack)
+
+
+def current() -> CurrentStack:
+    """The stack at work here."""
+    found = _current.get()
+    if found is None:
+        raise LookupError("no stack operation runs in this context")
+    return found
+
+
+def announce(physical_id: str) -> None:
+    """A handler's `create` says under which physical id it is about to make its resource.
+
+    Between the moment a resource exists and the moment the handler returns, a `kill -9` would leave it to
+    nobody; announced, the next server gives it back to its stack. Only of a name that is not taken yet.
+    """
+    making = _making.get()
+    if making is not None and _journal is not None:
+        making.announced = physical_id
+        _journal.add(making.made(physical_id, {}))
+
+
+def register_resource(
+    resource_type: str,
+    handler: Mapping[str, Any],
+    replacing: tuple[str, ...] | None = None,
+    name_property: str | None = None,
+    taggable: bool = False,
+) -> None:
+    """Provision `resource_type` with `handler`, instead of ministack's own one if it has one.
+
+    Args:
+        handler: ``create(logical_id, properties, stack)``, ``update(physical_id, old, new, stack)``, both
+            answering ``(physical_id, attributes)``, and ``delete(physical_id, properties)``.
+        replacing: the properties whose change makes a new resource; None leaves that to ``update``.
+        name_property: a custom name, which forbids a replacement that keeps it.
+        taggable: stack tags are merged into its Tags.
+    """
+    _own_types.add(resource_type)
+    provisioners._RESOURCE_HANDLERS[resource_type] = _noted(resource_type, handler)
+    if replacing is not None:
+        provisioners._REPLACING_PROPERTIES[resource_type] = replacing
+    if name_property is not None:
+        provisioners._CUSTOM_NAME_REPLACEMENT[resource_type] = {"name": name_property}
+    if taggable:
+        provisioners._STACK_TAG_PROPERTY[resource_type] = ("Tags", "list")
+
+
+def _noted(resource_type: str, handler: Mapping[str, Any]) -> dict[str, Any]:
+    """The handler, which notes in the journal what it makes and what it deletes."""
+
+    def create(logical_id: str, properties: dict[str, Any], stack_name: str) -> tuple[str, dict[str, Any]]:
+        making = Making(logical_id, resource_type, dict(properties))
+        token = _making.set(making)
+        try:
+            made: tuple[str, dict[str, Any]] = handler["create"](logical_id, properties, stack_name)
+        except Exception as error:
+            if _journal is not None and making.announced is not None:
+                _journal.remove(current().stack_id, making.announced)
+            raise _quoted(resource_type, error) from error
+        finally:
+            _making.reset(token)
+        if _journal is not None:
+            _journal.add(making.made(*made), instead_of=making.announced)
+        return made
+
+    def update(*arguments: Any) -> tuple[str, dict[str, Any]]:
+        try:
+            changed: tuple[str, dict[str, Any]] = handler["update"](*arguments)
+        except Exception as error:
+            raise _quoted(resource_type, error) from error
+        return changed
+
+    def delete(physical_id: str, *rest: Any) -> None:
+        handler["delete"](physical_id, *rest)
+        if _journal is not None:
+            _journal.remove(current().stack_id, physical_id)
+
+    updating = {"update": update} if "update" in handler else {}
+    return {**handler, **updating, "create": create, "delete": delete}
+
+
+def _quoted(resource_type: str, error: Exception) -> Exception:
+    """A service's refusal as CloudFormation puts it into an event: its words, and its code behind them.
+
+    In this form: https://github.com/aws-samples/sagemaker-custom-project-templates/issues/51
+    """
+    if not isinstance(error, ClientError):
+        return error
+    refusal, metadata = error.response["Error"], error.response.get("ResponseMetadata", {})
+    return ProvisioningError(
+        f"{refusal['Message']} (Service: Amazon{resource_type.split('::')[1]}; Status Code: "
+        f"{metadata.get('HTTPStatusCode', 400)}; Error Code: {refusal['Code']}; Request ID: "
+        f"{metadata.get('RequestId', '')}; Proxy: null)"
+    )
+
+
+def existing_handler(resource_type: str) -> dict[str, Any]:
+    """ministack's own handler of a type, for one that adds to it."""
+    return dict(provisioners._RESOURCE_HANDLERS[resource_type])
+
+
+def replace_handler(resource_type: str, handler: Mapping[str, Any]) -> None:
+    """Provision a type with a handler that adds to its present one, `existing_handler`."""
+    provisioners._RESOURCE_HANDLERS[resource_type] = dict(handler)
+
+
+def install(journal: Journal, save: Callable[[], None]) -> None:
+    """Teach ministack's CloudFormation.
+
+    Args:
+        journal: where the resources of operations under way are noted.
+        save: brings ministack's state to disk, or raises OSError.
+    """
+    global _journal, _save
+    _journal, _save = journal, save
+    _run_own_types_on_threads()
+    _follow_operations()
+
+
+def everywhere(name: str, replacement: Any) -> None:
+    """Put a function in the place of ministack's, in every module that imported it by name."""
+    for module in (stacks, handlers, changesets):
+        if hasattr(module, name):
+            setattr(module, name, replacement)
+
+
+def _run_own_types_on_threads() -> None:
+    on_thread = stacks._runs_on_worker_thread
+    everywhere("_runs_on_worker_thread", lambda type_: type_ in _own_types or on_thread(type_))
+
+
+def _follow_operations() -> None:
+    """Let the resource handlers know the stack, and keep what a new server would need to roll it back."""
+
+    def followed(
+        operation: Callable[..., Coroutine[Any, Any, None]],
+    ) -> Callable[..., Coroutine[Any, Any, None]]:
+        async def run(stack_name: str, stack_id: str, *args: Any, **kwargs: Any) -> None:
+            stack = cloudformation._stacks.get(stack_name) or {}
+            enter(CurrentStack(stack_name, stack_id, stack.get(ROLE)))
+            if kwargs.get("previous_stack"):
+                stack[BEFORE] = kwargs["previous_stack"]
+            await operation(stack_name, stack_id, *args, **kwargs)
+            stack.pop(BEFORE, None)
+            threading.Thread(target=_close, args=(stack_id,), name="journal", daemon=True).start()
+
+        return run
+
+    for name in ("_deploy_stack_async", "_delete_stack_async", "_roll_back_operation",
+                 "_continue_update_rollback_async"):  # fmt: skip
+        everywhere(name, followed(getattr(stacks, name)))
+
+
+def _close(stack_id: str) -> None:
+    """An operation has ended: when that is on disk, its notes are of no use any more."""
+    try:
+        _save()
+    except OSError as error:
+        log.error("the notes of an operation of %s are kept: %s", stack_id, error)
+        return
+    if _journal is not None:
+        _journal.clear(stack_id)

@@ -1,0 +1,155 @@
+"""Endpoint configurations: which models an endpoint serves, and on how many servers.
+
+`plan` turns a configuration into the `VariantPlan`s of its variants.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from local_aws.core.api import JsonService, Request, Response
+from local_aws.core.context import LocalAws
+from local_aws.core.errors import ValidationException, could_not_find
+from local_aws.sagemaker import tags
+from local_aws.sagemaker.listing import Listing
+from local_aws.sagemaker.registry import models
+from local_aws.sagemaker.serving.data_capture import CaptureRule
+from local_aws.sagemaker.serving.plans import HEALTH_CHECK_SECONDS, VariantPlan
+from local_aws.sagemaker.serving.serverless import check as check_serverless
+from local_aws.sagemaker.serving.serverless import of_variant
+
+KIND = "endpoint-config"
+_LISTING = Listing(
+    result="EndpointConfigs", name="EndpointConfigName", sort_keys={"Name": "EndpointConfigName"}
+)
+# Members that ask for machinery the local AWS does not have. Better a clear no than an endpoint that ignores
+# them.
+_NOT_HERE = {
+    "AsyncInferenceConfig": "asynchronous inference",
+    "ExplainerConfig": "explainers",
+    "ShadowProductionVariants": "shadow variants",
+}
+_NOT_HERE_VARIANT = {
+    "InstancePools": "instance pools",
+}
+
+
+def register(svc: JsonService, aws: LocalAws) -> None:
+    """Answer the operations on endpoint configurations."""
+
+    @svc.operation("CreateEndpointConfig")
+    def create(request: Request) -> Response:
+        name = request["EndpointConfigName"]
+        arn = aws.arn(f"endpoint-config/{name}")
+        _check(aws, request)
+        record = {**request, "EndpointConfigArn": arn, "CreationTime": aws.now()}
+        record.pop("Tags", None)
+        with aws.store.transaction():
+            if not aws.store.create(KIND, name, record):
+                raise ValidationException(f'Cannot create already existing endpoint configuration "{arn}".')
+            tags.put(aws, arn, request.get("Tags", []))
+        return {"EndpointConfigArn": arn}
+
+    @svc.operation("DescribeEndpointConfig")
+    def describe(request: Request) -> Response:
+        return find(aws, request["EndpointConfigName"])
+
+    @svc.operation("ListEndpointConfigs")
+    def list_configs(request: Request) -> Response:
+        return _LISTING.answer(aws.store.list(KIND), request)
+
+    @svc.operation("DeleteEndpointConfig")
+    def delete(request: Request) -> Response:
+        record = find(aws, request["EndpointConfigName"])
+        aws.store.delete(KIND, request["EndpointConfigName"])
+        tags.forget(aws, record["EndpointConfigArn"])
+        return {}
+
+
+def find(aws: LocalAws, name: str) -> dict[str, Any]:
+    """The stored configuration. Raises SageMaker's "Could not find endpoint configuration"."""
+    record = aws.store.get(KIND, name)
+    if record is None:
+        raise could_not_find("endpoint configuration", aws.arn(f"endpoint-config/{name}"))
+    return record
+
+
+def plan(aws: LocalAws, name: str) -> tuple[VariantPlan, ...]:
+    """The variants of a configuration with their models looked up.
+
+    Raises SageMaker's "Could not find ..." if the configuration or one of its models is gone.
+    """
+    config = find(aws, name)
+    return tuple(_variant(aws, config, variant) for variant in config["ProductionVariants"])
+
+
+def _variant(aws: LocalAws, config: Mapping[str, Any], variant: Mapping[str, Any]) -> VariantPlan:
+    model = models.find(aws, variant["ModelName"]) if "ModelName" in variant else None
+    role = model.get("ExecutionRoleArn") if model else None
+    return VariantPlan(
+        name=variant["VariantName"],
+        config=config["EndpointConfigName"],
+        container=models.container(model) if model else None,
+        role_arn=role,
+        # One server of a serverless variant at most, while somebody asks.
+        instance_type=variant.get("InstanceType", "serverless"),
+        instance_count=variant.get("InitialInstanceCount", 1),
+        weight=variant.get("InitialVariantWeight", 1.0),
+        health_check_seconds=variant.get("ContainerStartupHealthCheckTimeoutInSeconds", HEALTH_CHECK_SECONDS),
+        serverless=of_variant(variant),
+        capture=CaptureRule.of(config.get("DataCaptureConfig"), role),
+    )
+
+
+def _check(aws: LocalAws, request: Request) -> None:
+    for member, what in _NOT_HERE.items():
+        if request.get(member):
+            raise ValidationException(f"The local AWS has no {what}; leave {member} out when deploying here.")
+    variants = request["ProductionVariants"]
+    names = [variant["VariantName"] for variant in variants]
+    if len(set(names)) != len(names):
+        raise ValidationException(
+            f"VariantName must be unique within an endpoint configuration: {', '.join(names)}"
+        )
+    captures = CaptureRule.of(request.get("DataCaptureConfig"), None) is not None
+    for variant in variants:
+        if captures and ("ModelName" not in variant or "ServerlessConfig" in variant):
+            raise ValidationException(
+                f"Variant {variant['VariantName']} has no instances and model of its own: the local AWS"
+                " captures the data of no other, so leave DataCaptureConfig out."
+            )
+        if "ModelName" not in variant and "ServerlessConfig" not in variant:
+            _check_for_components(request, variant)
+        else:
+            _check_variant(aws, variant, len(variants))
+
+
+def _check_for_components(request: Request, variant: Mapping[str, Any]) -> None:
+    """What a variant needs that names no model."""
+    name = variant["VariantName"]
+    if "ExecutionRoleArn" not in request:
+        raise ValidationException(
+            f"Production variant {name} needs ModelName; or ExecutionRoleArn for the configuration, if"
+            " inference components bring the models."
+        )
+    if "InstanceType" not in variant or "InitialInstanceCount" not in variant:
+        raise ValidationException(f"Production variant {name} needs InstanceType and InitialInstanceCount.")
+
+
+def _check_variant(aws: LocalAws, variant: Mapping[str, Any], variants: int) -> None:
+    name = variant["VariantName"]
+    if "ManagedInstanceScaling" in variant:
+        raise ValidationException(
+            f"Variant {name} has a model of its own, so ManagedInstanceScaling has nothing to follow."
+        )
+    for member, what in _NOT_HERE_VARIANT.items():
+        if member in variant:
+            raise ValidationException(f"The local AWS has no {what}; variant {name} must not have {member}.")
+    of_instances = () if "ServerlessConfig" in variant else ("InstanceType", "InitialInstanceCount")
+    missing = [key for key in ("ModelName", *of_instances) if key not in variant]
+    if missing:
+        raise ValidationException(f"Production variant {name} needs {' and '.join(missing)}.")
+    model = models.find(aws, variant["ModelName"])
+    if "ServerlessConfig" in variant:
+        check_serverless(variant, variants, model)

@@ -1,0 +1,210 @@
+"""Endpoints: the API's side. What is asked is checked and written down here; `hosted_fleets` carries it out.
+
+Every change of an endpoint is one step from a settled status (InService, Failed) to a busy one (Creating,
+Updating, Deleting) in a single transaction, so two callers can never work on the same endpoint, and a server
+that is killed finds in the record what was going on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from local_aws.autoscaling import targets
+from local_aws.core.api import JsonService, Request, Response
+from local_aws.core.context import LocalAws
+from local_aws.core.errors import ValidationException, could_not_find
+from local_aws.sagemaker import tags
+from local_aws.sagemaker.hosting import (
+    component_records,
+    deployment,
+    endpoint_configs,
+    endpoint_limits,
+    update_rules,
+)
+from local_aws.sagemaker.hosting.endpoint_records import (
+    KIND,
+    PENDING,
+    by_type,
+    instances,
+    new_record,
+    pending,
+    plans_of,
+    within_limit,
+)
+from local_aws.sagemaker.hosting.hosted_fleets import EndpointFleets
+from local_aws.sagemaker.listing import Listing
+from local_aws.sagemaker.serving.plans import VariantPlan
+
+_LISTING = Listing(
+    result="Endpoints",
+    name="EndpointName",
+    sort_keys={"Name": "EndpointName", "Status": "EndpointStatus"},
+    status="EndpointStatus",
+)
+
+
+def register(svc: JsonService, aws: LocalAws, fleets: EndpointFleets) -> None:
+    """Answer the operations on endpoints."""
+
+    @svc.operation("CreateEndpoint")
+    def create(request: Request) -> Response:
+        name = request["EndpointName"]
+        plans = endpoint_configs.plan(aws, request["EndpointConfigName"])
+        # An endpoint is made without shifting traffic, but its next updates may retain this configuration.
+        deployment.steps(request.get("DeploymentConfig"), instances(plans))
+        record = new_record(aws, request, plans)
+        with aws.store.transaction():
+            endpoint_limits.check(aws, by_type(plans), by_type(plans).total())
+            endpoint_limits.check_serverless(aws, name, plans)
+            within_limit(aws, plans[0].instance_type, instances(plans))
+            if not aws.store.create(KIND, name, record):
+                raise ValidationException(
+                    f'Cannot create already existing endpoint "{record["EndpointArn"]}".'
+                )
+            tags.put(aws, record["EndpointArn"], request.get("Tags", []))
+        fleets.create(record)
+        return {"EndpointArn": record["EndpointArn"]}
+
+    @svc.operation("UpdateEndpoint")
+    def update(request: Request) -> Response:
+        config = request["EndpointConfigName"]
+        plans = endpoint_configs.plan(aws, config)
+
+        def change(record: dict[str, Any]) -> dict[str, Any]:
+            way = _deployment_config(record, request)
+            update_rules.check(aws, record, plans, way)
+            kept = _retain(record, request, plans)
+            deployment.steps(way, instances(kept))
+            endpoint_limits.check(aws, by_type(kept), by_type(kept).total())
+            endpoint_limits.check_serverless(aws, record["EndpointName"], kept)
+            within_limit(aws, kept[0].instance_type, instances(kept))
+            return {**record, "EndpointStatus": "Updating", PENDING: pending(aws, config, kept, way)}
+
+        record = _begin(aws, request["EndpointName"], change)
+        fleets.update(record)
+        return {"EndpointArn": record["EndpointArn"]}
+
+    @svc.operation("UpdateEndpointWeightsAndCapacities")
+    def resize(request: Request) -> Response:
+        wanted = {item["VariantName"]: item for item in request["DesiredWeightsAndCapacities"]}
+
+        def change(record: dict[str, Any]) -> dict[str, Any]:
+            plans, before = _resized(record, wanted), plans_of(record)
+            endpoint_limits.check(aws, by_type(plans) - by_type(before), by_type(plans).total())
+            within_limit(aws, plans[0].instance_type, instances(plans) - instances(before))
+            pairs = zip(record["ProductionVariants"], plans, strict=True)
+            variants = [_desired(variant, plan) for variant, plan in pairs]
+            return {**record, "EndpointStatus": "Updating", "ProductionVariants": variants}
+
+        record = _begin(aws, request["EndpointName"], change)
+        fleets.resize(record)
+        return {"EndpointArn": record["EndpointArn"]}
+
+    @svc.operation("DescribeEndpoint")
+    def describe(request: Request) -> Response:
+        return find(aws, request["EndpointName"])
+
+    @svc.operation("ListEndpoints")
+    def list_endpoints(request: Request) -> Response:
+        return _LISTING.answer(aws.store.list(KIND), request)
+
+    @svc.operation("DeleteEndpoint")
+    def delete(request: Request) -> Response:
+        _check_empty(aws, request["EndpointName"])
+        record = _begin(
+            aws, request["EndpointName"], lambda record: {**record, "EndpointStatus": "Deleting"}, "Failed"
+        )
+        _forget_targets(aws, record)
+        fleets.delete(record)
+        return {}
+
+
+def find(aws: LocalAws, name: str) -> dict[str, Any]:
+    """The stored endpoint. Raises SageMaker's "Could not find endpoint"."""
+    record = aws.store.get(KIND, name)
+    if record is None:
+        raise could_not_find("endpoint", aws.arn(f"endpoint/{name}"))
+    return record
+
+
+def _check_empty(aws: LocalAws, name: str) -> None:
+    """AWS documents: delete inference components first.
+
+    https://docs.aws.amazon.com/sagemaker/latest/dg/realtime-endpoints-delete-resources.html
+    """
+    left = [each for each in aws.store.list(component_records.KIND) if each["EndpointName"] == name]
+    if left:
+        raise ValidationException(
+            f'Cannot delete endpoint "{aws.arn(f"endpoint/{name}")}" with inference components: delete '
+            f"{left[0]['InferenceComponentName']} first."
+        )
+
+
+def _begin(aws: LocalAws, name: str, change: Any, *also_from: str) -> dict[str, Any]:
+    """Take a settled endpoint into a busy status. Raises SageMaker's answers for a missing or busy one."""
+    with aws.store.transaction():
+        record = find(aws, name)
+        if record["EndpointStatus"] not in ("InService", *also_from):
+            busy = "failed" if record["EndpointStatus"] == "Failed" else "in-progress"
+            raise ValidationException(f'Cannot update {busy} endpoint "{record["EndpointArn"]}".')
+        changed = {**change(record), "LastModifiedTime": aws.now()}
+        changed.pop("FailureReason", None)
+        aws.store.put(KIND, name, changed)
+    return changed
+
+
+def _forget_targets(aws: LocalAws, record: Mapping[str, Any]) -> None:
+    for variant in record["ProductionVariants"]:
+        targets.forget(aws, targets.of_variant(record["EndpointName"], variant["VariantName"]))
+
+
+def _retain(
+    record: Mapping[str, Any], request: Request, plans: Sequence[VariantPlan]
+) -> tuple[VariantPlan, ...]:
+    """The new variants with the counts and weights of the running ones of the same name, if that is asked
+    for.
+    """
+    if not request.get("RetainAllVariantProperties", False):
+        return tuple(plans)
+    excluded = {item["VariantPropertyType"] for item in request.get("ExcludeRetainedVariantProperties", [])}
+    running = {variant["VariantName"]: variant for variant in record["ProductionVariants"]}
+    kept = []
+    for plan in plans:
+        now = running.get(plan.name)
+        if now is not None and "DesiredInstanceCount" in now and "DesiredInstanceCount" not in excluded:
+            plan = plan.with_count(now["DesiredInstanceCount"])
+        if now is not None and "DesiredWeight" not in excluded:
+            plan = plan.with_weight(now["DesiredWeight"])
+        kept.append(plan)
+    return tuple(kept)
+
+
+def _deployment_config(record: Mapping[str, Any], request: Request) -> dict[str, Any] | None:
+    if request.get("RetainDeploymentConfig", False):
+        return record.get("LastDeploymentConfig")
+    return request.get("DeploymentConfig")
+
+
+def _resized(record: Mapping[str, Any], wanted: Mapping[str, Mapping[str, Any]]) -> tuple[VariantPlan, ...]:
+    plans = plans_of(record)
+    unknown = wanted.keys() - {plan.name for plan in plans}
+    if unknown:
+        raise ValidationException(
+            f"Variant {', '.join(sorted(unknown))} not found for endpoint {record['EndpointArn']}; it has "
+            f"{', '.join(plan.name for plan in plans)}."
+        )
+    resized = []
+    for plan in plans:
+        item = wanted.get(plan.name, {})
+        if plan.serverless is not None:
+            raise ValidationException(f"Variant {plan.name} is serverless and has no instances to set.")
+        count = item.get("DesiredInstanceCount", plan.instance_count)
+        if count < 1:
+            raise ValidationException(f"DesiredInstanceCount of variant {plan.name} must be at least 1.")
+        resized.append(plan.with_count(count).with_weight(item.get("DesiredWeight", plan.weight)))
+    return tuple(resized)
+
+
+def _desired(variant: Mapping[str, Any], plan: VariantPlan) -> dict[str, Any]:
+    return {**variant, "DesiredInstanceCount": plan.instance_count, "DesiredWeight": plan.weight}

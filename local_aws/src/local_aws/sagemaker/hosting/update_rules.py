@@ -1,0 +1,85 @@
+"""What UpdateEndpoint refuses because of what the endpoint is now.
+
+Quotas are `limits`' business, and the sizes of a canary `deployment`'s.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from local_aws.autoscaling import targets
+from local_aws.autoscaling.records import TARGET, key
+from local_aws.core.context import LocalAws
+from local_aws.core.errors import ValidationException
+from local_aws.sagemaker.hosting.endpoint_records import plans_of
+from local_aws.sagemaker.serving.plans import VariantPlan
+
+
+def check(
+    aws: LocalAws,
+    record: Mapping[str, Any],
+    plans: Sequence[VariantPlan],
+    deployment_config: Mapping[str, Any] | None,
+) -> None:
+    """ValidationException if the endpoint may not become what `plans` describe.
+
+    Args:
+        record: the endpoint as it is stored.
+        plans: the variants of the new configuration.
+        deployment_config: how the traffic is to move.
+    """
+    running = plans_of(record)
+    _check_kind(record, running, plans)
+    _check_scaled(aws, record["EndpointName"], running, plans)
+    if deployment_config:
+        _check_names(running, plans)
+
+
+def _check_kind(
+    record: Mapping[str, Any], running: Sequence[VariantPlan], plans: Sequence[VariantPlan]
+) -> None:
+    """AWS takes a serverless endpoint to instances and never the other way.
+    https://docs.aws.amazon.com/sagemaker/latest/dg/serverless-endpoints-create-endpoint.html
+    """
+    now_instances = any(plan.serverless is None for plan in running)
+    if now_instances and any(plan.serverless is not None for plan in plans):
+        raise ValidationException(
+            f"Cannot convert the instance-based endpoint {record['EndpointArn']} to a serverless one; delete"
+            " it first, or give the serverless one another name."
+        )
+
+
+def _check_scaled(
+    aws: LocalAws, endpoint: str, running: Sequence[VariantPlan], plans: Sequence[VariantPlan]
+) -> None:
+    """What auto scaling looks after keeps its instance type, and stays.
+
+    "If the update would change the instance type for any model that is a target for auto scaling, the update
+    fails"; the same holds for "removing a production variant that has auto scaling configured".
+    https://docs.aws.amazon.com/sagemaker/latest/dg/endpoint-scaling-update.html
+    """
+    wanted = {plan.name: plan.instance_type for plan in plans}
+    refused = [
+        plan.name
+        for plan in running
+        if wanted.get(plan.name) != plan.instance_type
+        and aws.store.get(TARGET, key(targets.of_variant(endpoint, plan.name))) is not None
+    ]
+    if refused:
+        raise ValidationException(
+            f'The variant(s) "[{", ".join(refused)}]" must be deregistered as scalable targets with AWS Auto '
+            "Scaling before they can be removed or have their instance type updated."
+        )
+
+
+def _check_names(running: Sequence[VariantPlan], plans: Sequence[VariantPlan]) -> None:
+    """ "Your new endpoint configuration must have the same variant name as the old endpoint configuration".
+    https://docs.aws.amazon.com/sagemaker/latest/dg/deployment-guardrails-exclusions.html
+    """
+    before, after = {plan.name for plan in running}, {plan.name for plan in plans}
+    if before != after:
+        raise ValidationException(
+            "A deployment configuration needs an endpoint configuration with the same variant names: the "
+            f"endpoint has {', '.join(sorted(before))}, the new one {', '.join(sorted(after))}."
+        )

@@ -1,0 +1,1 @@
+"""Models and the model registry, and the artifacts they name."""

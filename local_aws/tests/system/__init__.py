@@ -1,0 +1,1 @@
+"""Tests of a server, started, killed and started again."""
