@@ -129,7 +129,9 @@ class ImageStore:
     def _built(self, uri: str) -> Base | None:
         """What a build finds of an image that was built here; any other base is this machine."""
         record = self._store.get(_KIND, uri)
-        return record and Base(
+        if record is None:
+            return None
+        return Base(
             self._folder / record["digest"] / "root",
             record["entrypoint"],
             record["cmd"],
