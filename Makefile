@@ -29,7 +29,7 @@ destroy: install ## remove every stack from the local AWS
 test: lint unit infrastructure system ## everything a change must pass
 
 lint: install ## ruff and mypy
-	ruff format --check . && ruff check . && mypy app.py contract stacks lambda/functions training_code inference_code local_aws cli benchmarks tools
+	ruff format --check . && ruff check . && mypy app.py check.py contract stacks lambda/functions training_code inference_code local_aws cli benchmarks tools
 
 format: install ## let ruff put the code in order
 	ruff format . && ruff check --fix .

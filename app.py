@@ -1,24 +1,21 @@
 """Entry of the CDK app: settings in, stacks out. Needs no credentials, no network and no Docker.
 
 The settings come from the context key "classifier" of cdk.json, or from a file named with `-c config=`
-(stacks/choice.py).
+(stacks/settings/choice.py).
 """
 
 from __future__ import annotations
 
 import os
 import sys
-from pathlib import Path
 
 from aws_cdk import App
 
 from stacks import places
 from stacks.application import add_stacks
-from stacks.choice import chosen
 from stacks.folders import MissingFolderError
-from stacks.settings import SettingsError
-
-ROOT = Path(__file__).resolve().parent
+from stacks.settings.choice import ROOT, chosen
+from stacks.settings.load import SettingsError
 
 
 def main() -> None:

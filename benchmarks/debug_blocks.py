@@ -1,8 +1,8 @@
 """Trainings in turn, a few steps of each: how two ways to watch one training differ on a machine that drifts.
 
 The ways share one network, its optimiser, its pictures and its memory. Each has the loop of its own, out of
-which a `yield` after every step makes a generator, and its own observer; the bare one's loop has no call of
-an observer left. While one way's steps are run the others' side processes are stopped (SIGSTOP), so that
+which a `yield` after every step makes a generator, and its own callback; the bare one's loop has no call of
+a callback left. While one way's steps are run the others' side processes are stopped (SIGSTOP), so that
 they take nothing from steps that are not theirs; its own go on where they were.
 """
 
@@ -26,29 +26,30 @@ from typing import Any, NamedTuple
 import psutil
 
 from benchmarks.debug_training import CLASSES, HYPERPARAMETERS, parts
+from contract.jobs import DEBUG
 from training_code.config import parse
-from training_code.debugging.findings import FILE
-from training_code.debugging.settings import Settings
+from training_code.debugging.settings import DebugSettings
+from training_code.findings import FILE
 from training_code.stopping import StopSignal
 from training_code.training import loop
-from training_code.training.callback import Observer
+from training_code.training.callback import Callback
 from training_code.training.checkpoints import Checkpoints
-from training_code.training.watching import FOLDER, watching
+from training_code.watching.door import watching
 
-_OF_OBSERVERS = ("observer.", "self.observer.", "self._tell_step_ended")
+_OF_CALLBACKS = ("callback.", "self.callback.", "self._tell_step_ended")
 _LAST_OF_A_STEP = "self._save_now_and_then"
 _MANY_EPOCHS = {"epochs": "1000"}
 _PATIENCE = 300.0
 
 
 def loop_in_steps(*, bare: bool) -> ModuleType:
-    """The training loop, whose epoch stops after every step; `bare` has every call of an observer cut out."""
+    """The training loop, whose epoch stops after every step; `bare` has every call of a callback cut out."""
     seen = []
 
     class Cut(ast.NodeTransformer):
         def visit_Expr(self, node: ast.Expr) -> Any:
             called = ast.unparse(node.value.func) if isinstance(node.value, ast.Call) else ""
-            if bare and called.startswith(_OF_OBSERVERS):
+            if bare and called.startswith(_OF_CALLBACKS):
                 return ast.Pass()
             if called == _LAST_OF_A_STEP:
                 seen.append(node)
@@ -56,9 +57,9 @@ def loop_in_steps(*, bare: bool) -> ModuleType:
             return node
 
     tree = ast.fix_missing_locations(Cut().visit(ast.parse(inspect.getsource(loop))))
-    left = ast.unparse(tree).count("observer.")
+    left = ast.unparse(tree).count("callback.")
     assert len(seen) == 1, f"{len(seen)} ends of a step"
-    assert not (bare and left), f"{left} calls of an observer are left"
+    assert not (bare and left), f"{left} calls of a callback are left"
     made = ModuleType(f"training_code.loop_in_steps_{'bare' if bare else 'whole'}")
     made.__dict__["__package__"] = "training_code"
     sys.modules[made.__name__] = made
@@ -114,7 +115,7 @@ class Ways:
         """`told` are hyperparameters besides the common ones."""
         self._config = parse(HYPERPARAMETERS | _MANY_EPOCHS | told)
         network, self._batches, valid = parts(root, self._config)
-        given = (network, self._batches, valid, self._config, Checkpoints(None, {}), StopSignal(), Observer())
+        given = (network, self._batches, valid, self._config, Checkpoints(None, {}), StopSignal(), Callback())
         self._training = loop_in_steps(bare=False)._Training(*given)
         bare = object.__new__(loop_in_steps(bare=True)._Training)
         bare.__dict__.update(self._training.__dict__)
@@ -138,17 +139,19 @@ class Ways:
         output = Path(tempfile.mkdtemp(prefix="debug-overhead-"))
         others = set(psutil.Process().children())
         try:
-            with watching(output, Settings.of(config), [str(each) for each in range(CLASSES)]) as looking:
+            with watching(
+                output, DebugSettings.of(config), [str(each) for each in range(CLASSES)]
+            ) as looking:
                 training = copy.copy(self._training)
-                training.observer = looking.observer
-                training.observer.training_begins(training.network, config, self._batches)
+                training.callback = looking.callback
+                training.callback.training_begins(training.network, config, self._batches)
                 way = Way(training, list(set(psutil.Process().children()) - others))
                 self._room_for(config.profile_steps + 2)
                 way.epoch_begins()
                 way.block(config.profile_steps + 2)
                 way.go_on()
                 try:
-                    _until(output / FOLDER / FILE)
+                    _until(output / DEBUG / FILE)
                     way.pause()
                     way.seconds = 0.0
                     self._all.append(way)

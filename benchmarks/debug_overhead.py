@@ -1,7 +1,7 @@
 """What looking on costs: a training step with debugging and profiling off, at their defaults, and at most.
 
 The demo's network on pictures of its size (ResNet18, 32 pixels, batches of 64). Five ways: a loop out of
-which every call of an observer was cut; everything off, which is the loop as it is with an observer whose
+which every call of a callback was cut; everything off, which is the loop as it is with a callback whose
 methods do nothing; the default of a last training (all rules every tenth step, every step timed); everything
 at every step; and smdebug used naively (its own hook, every tensor saved at every step; in float32, because
 it cannot save bfloat16, and against float32).
@@ -41,7 +41,7 @@ from benchmarks.debug_blocks import Median, Way, Ways
 from benchmarks.debug_training import BATCH, Run, pictures, train
 from benchmarks.harness import Number, Row, publish
 from training_code.network.resnet import ResNet
-from training_code.training.callback import Observer
+from training_code.training.callback import Callback
 
 PAIRS = int(os.environ.get("PAIRS", "84"))
 TURNS = int(os.environ.get("TURNS", "4000"))
@@ -60,13 +60,13 @@ EVERYTHING = {"debug_rules": "all", "debug_every": "1", "profile": "on"}
 NAIVE = "smdebug, everything saved, float32"
 
 
-def naive(network: ResNet, folder: Path) -> Observer:
+def naive(network: ResNet, folder: Path) -> Callback:
     """smdebug as its introduction shows it: a hook that saves everything at every step."""
     from smdebug.pytorch import Hook, SaveConfig
 
     hook = Hook(out_dir=str(folder), save_all=True, save_config=SaveConfig(save_interval=1))
     hook.register_module(network)
-    return Observer()
+    return Callback()
 
 
 def main() -> None:

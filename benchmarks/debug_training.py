@@ -17,18 +17,18 @@ from PIL import Image
 from torch import Tensor
 
 from training_code.config import Config, parse
-from training_code.data import dataset as data
 from training_code.data.batches import Batches
-from training_code.debugging.settings import Settings
-from training_code.distributed.machine import Machine
+from training_code.data.dataset import find, load
+from training_code.debugging.settings import DebugSettings
+from training_code.hardware.machine import Machine
 from training_code.network import model
 from training_code.network.resnet import ResNet
-from training_code.profiling.data import Profile
+from training_code.profiling.profile import Profile
 from training_code.stopping import StopSignal
 from training_code.training import loop
-from training_code.training.callback import PHASES, Observer, Observers
+from training_code.training.callback import PHASES, Callback, Callbacks
 from training_code.training.checkpoints import Checkpoints
-from training_code.training.watching import watching
+from training_code.watching.door import watching
 
 BATCH = 64
 CLASSES = 10
@@ -41,7 +41,7 @@ HYPERPARAMETERS = {
     "seed": "7",
 }
 
-Prepare = Callable[[ResNet], Observer]
+Prepare = Callable[[ResNet], Callback]
 
 
 @dataclass
@@ -82,21 +82,21 @@ def train(
 
     Args:
         told: hyperparameters besides the common ones.
-        prepare: makes the observer, instead of what `told` asks for.
+        prepare: makes the callback, instead of what `told` asks for.
         float32: not in bfloat16, on a machine that has it.
     """
     config, run = parse(HYPERPARAMETERS | told), Run()
     network, train_batches, valid = parts(root, config, float32=float32)
     timed(train_batches, run.asked)
-    with _observed(config, network, prepare, run) as observer:
-        loop.train(network, train_batches, valid, config, Checkpoints(None, {}), StopSignal(), observer)
+    with _observed(config, network, prepare, run) as callback:
+        loop.train(network, train_batches, valid, config, Checkpoints(None, {}), StopSignal(), callback)
     return run
 
 
 def parts(root: Path, config: Config, *, float32: bool = False) -> tuple[ResNet, Batches, Batches]:
     """A network, and the batches to train and to validate it on."""
-    found = data.find({split: root / split for split in ("train", "valid", "test")}, config)
-    dataset = data.load(found, config, StopSignal())
+    found = find({split: root / split for split in ("train", "valid", "test")}, config)
+    dataset = load(found, config, StopSignal())
     machine = Machine.prepare(torch.get_num_threads(), config)
     if float32:
         machine = dataclasses.replace(machine, bfloat16=False)
@@ -120,7 +120,7 @@ def timed(batches: Batches, asked: list[float]) -> None:
     object.__setattr__(batches, "epoch", epoch)  # a frozen dataclass
 
 
-class _Bracket(Observer):
+class _Bracket(Callback):
     """A clock outside of what looks on, which it is told around."""
 
     def __init__(self) -> None:
@@ -142,7 +142,7 @@ class _Bracket(Observer):
 @contextlib.contextmanager
 def _observed(
     config: Config, network: ResNet, prepare: Prepare | None, run: Run
-) -> Iterator[Observer | None]:
+) -> Iterator[Callback | None]:
     """What looks on, begun and ended; None when nobody does."""
     if prepare is not None:
         yield prepare(network)
@@ -151,9 +151,9 @@ def _observed(
     bracket = _Bracket()
     try:
         begun = time.perf_counter()
-        with watching(output, Settings.of(config), [str(each) for each in range(CLASSES)]) as looking:
+        with watching(output, DebugSettings.of(config), [str(each) for each in range(CLASSES)]) as looking:
             run.begin = time.perf_counter() - begun
-            yield Observers([bracket, looking.observer]) if looking.observer else None
+            yield Callbacks([bracket, looking.callback]) if looking.callback else None
             begun = time.perf_counter()
         run.end = time.perf_counter() - begun
         _compare(Profile.read(output / "debug" / "profile"), bracket, run)

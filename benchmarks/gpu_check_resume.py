@@ -10,21 +10,23 @@ from typing import Any, Final
 from torch import Tensor
 
 from training_code.config import parse
-from training_code.data import dataset as data
-from training_code.data.feeds import Feeds
-from training_code.distributed.machine import Machine, cores
-from training_code.distributed.process_group import World
+from training_code.data.batches import of_dataset
+from training_code.data.dataset import find, load
+from training_code.data.feature_cache import FeatureCache
+from training_code.distributed.process_group import ALONE
+from training_code.hardware.cores import cores
+from training_code.hardware.machine import Machine
 from training_code.job import Job
 from training_code.network import model
 from training_code.stopping import Stopped, StopSignal
 from training_code.training import loop
-from training_code.training.callback import Observer
+from training_code.training.callback import Callback
 from training_code.training.checkpoints import Checkpoints
 
 _EPOCHS: Final = 2
 
 
-class _StopsAt(Observer):
+class _StopsAt(Callback):
     """Stops the training after so many steps, as SIGTERM would."""
 
     def __init__(self, steps: int) -> None:
@@ -53,15 +55,15 @@ def main(folder: Path, scratch: Path, scale: dict[str, Any]) -> None:
         }
     )
     machine = Machine.prepare(cores(), config)
-    found = data.find({split: folder / split for split in ("train", "valid", "test")}, config)
-    dataset = data.load(found, config, StopSignal())
+    found = find({split: folder / split for split in ("train", "valid", "test")}, config)
+    dataset = load(found, config, StopSignal())
 
-    def trained(checkpoints: Checkpoints, observer: Observer | None = None) -> dict[str, Tensor]:
+    def trained(checkpoints: Checkpoints, callback: Callback | None = None) -> dict[str, Tensor]:
         network = model.build(config, len(found.classes), folder, machine)
-        feeds = Feeds(network, config, machine, World(), Job(folder / "no job", "check"))
-        train, valid, _ = feeds.of(dataset, StopSignal())
+        cache = FeatureCache.of(network, config, machine, ALONE, Job(folder / "no job", "check"))
+        train, valid, _ = of_dataset(dataset, config, machine, ALONE, cache, StopSignal())
         training = loop._Training(
-            network, train, valid, config, checkpoints, StopSignal(), observer or Observer()
+            network, train, valid, config, checkpoints, StopSignal(), callback or Callback()
         )
         training.resume()
         try:

@@ -21,17 +21,18 @@ from torch import Tensor, nn
 
 from benchmarks.training_limit import Resident
 from training_code.config import Config, parse
-from training_code.data import dataset as data
-from training_code.data.batches import Batches
-from training_code.data.feeds import Feeds
-from training_code.distributed.machine import Machine, cores
-from training_code.distributed.process_group import World
+from training_code.data.batches import Batches, of_dataset
+from training_code.data.dataset import find, load
+from training_code.data.feature_cache import FeatureCache
+from training_code.distributed.process_group import ALONE
 from training_code.errors import InvalidHyperparameter
+from training_code.hardware.cores import cores
+from training_code.hardware.machine import Machine
 from training_code.job import Job
 from training_code.network import model
 from training_code.stopping import StopSignal
 from training_code.training import loop
-from training_code.training.callback import Observer
+from training_code.training.callback import Callback
 from training_code.training.checkpoints import Checkpoints
 
 MODERN: Final = ("convnext_tiny", "efficientnet_v2_s", "vit_small_patch16_224", "vit_s_16")
@@ -49,9 +50,9 @@ class Foreign(nn.Module):
 
         self.network = get_model("convnext_tiny", weights=None, num_classes=classes)
         self.fc = self.network.classifier[-1]
-        self.cut = 0
+        self.freeze_point = 0
 
-    def forward(self, x: Tensor, *, from_cut: bool = False) -> Tensor:
+    def forward(self, x: Tensor, *, from_freeze_point: bool = False) -> Tensor:
         return self.network(x)  # type: ignore[no-any-return]
 
 
@@ -59,7 +60,7 @@ def main(folder: Path, arch: str, scale: dict[str, Any]) -> None:
     """Print one JSON line: images per second of both, and the peak of the GPU's memory."""
     name, config = chosen(arch, scale)
     machine = Machine.prepare(cores(), config)
-    found = data.find({split: folder / split for split in ("train", "valid", "test")}, config)
+    found = find({split: folder / split for split in ("train", "valid", "test")}, config)
     built: Any = Foreign(len(found.classes)) if name != config.arch else None
     if built is None:
         built = model.build(config, len(found.classes), folder, machine)
@@ -67,15 +68,16 @@ def main(folder: Path, arch: str, scale: dict[str, Any]) -> None:
         machine.place(built)
     # A network of which nothing is frozen: what is fed are pixels.
     plain = model.build(parse({}), len(found.classes), folder, machine)
-    feeds = Feeds(plain, config, machine, World(), Job(folder / "no job", "check"))
-    batches, valid, _ = feeds.of(data.load(found, config, StopSignal()), StopSignal())
+    cache = FeatureCache.of(plain, config, machine, ALONE, Job(folder / "no job", "check"))
+    dataset = load(found, config, StopSignal())
+    batches, valid, _ = of_dataset(dataset, config, machine, ALONE, cache, StopSignal())
     parts = {each: getattr(batches, each) for each in batches.__dataclass_fields__}
     turns: dict[str, Batches] = {"ours": batches, "synthetic": Resident(**parts)}
     rates: dict[str, list[float]] = {each: [] for each in turns}
     for turn in range(_TURNS + 1):
         for each, feed in turns.items():
             training = loop._Training(
-                built, feed, valid, config, Checkpoints(None, {}), StopSignal(), Observer()
+                built, feed, valid, config, Checkpoints(None, {}), StopSignal(), Callback()
             )
             rate = images_per_second(training, feed, scale["steps"] if turn else _WARM_UP)
             if turn:

@@ -7,15 +7,15 @@ whenever something else runs for a moment.
 from __future__ import annotations
 
 from training_code import __main__ as job
-from training_code.distributed import machine
-from training_code.distributed.process_group import World
+from training_code.distributed.process_group import ProcessGroup
+from training_code.hardware import cores
 
 
-class _AllCores(machine.CoreWatch):
+class _AllCores(cores.CoreWatch):
     def free_cores(self) -> int:
-        return machine.cores()
+        return cores.cores()
 
 
 if __name__ == "__main__":
     setattr(job, "CoreWatch", _AllCores)  # noqa: B010 (mypy forbids to assign to a class)
-    World.end(job.main())
+    ProcessGroup.end(job.main())

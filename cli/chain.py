@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from cli import waiting
 from cli.decisions import BY_HAND, FAILED_UPDATE, ROLLED_BACK
 from cli.trials import counted, log_of
+from contract import names
 
 STEP_PATIENCE = timedelta(minutes=5)  # asynchronous Lambda retries alone take three
 GOOD_STACK = {"CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS"}
@@ -224,7 +225,7 @@ class Chain:
             return "running", ""
         clue = f" It last said: {self.clue}." if self.clue else ""
         return "failed", (
-            f"{self.project}-{function} has not brought {what} within "
+            f"{names.function(self.project, function)} has not brought {what} within "
             f"{int(STEP_PATIENCE.total_seconds() / 60)} minutes.{clue} Look at the log group "
             f"/aws/lambda/{self.project}-{function} and the queue {self.project}-dead-letters."
         )

@@ -20,13 +20,14 @@ from cli.stacks import describe
 from cli.target import Target
 from cli.trials import LOG_GROUP, log_of
 from contract import capacity, names
+from contract.hyperparameters import unquoted
 
 _FINISHED = {"Completed", "Failed", "Stopped"}
 _TRIAL_NAME = re.compile(r"-\d{3}-[0-9a-f]{8}\Z")
 _NUMBER = r"(?:[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?|nan|-?inf)"
 _PAIR = re.compile(rf"(\w+)=({_NUMBER})")
 _EPOCH_LINE = re.compile(rf"epoch=\d+(?: \w+={_NUMBER})+(?: \([^()]*\))?\s*")
-"""The whole of the line that a training prints for an epoch (training_code/loop.py); no other line is one."""
+"""The whole of the line that a training prints for an epoch (training_code/training/loop.py)."""
 
 
 class NoSuchRun(CliError):
@@ -60,8 +61,7 @@ def latest_run(target: Target) -> str:
         for job in trainings["TrainingJobSummaries"]
         if job["TrainingJobName"].startswith(f"{target.project}-")
         and not _TRIAL_NAME.search(job["TrainingJobName"])
-        and not job["TrainingJobName"].endswith("-final")
-        and names.first_of(job["TrainingJobName"]) == job["TrainingJobName"]
+        and names.run_of(job["TrainingJobName"]) == job["TrainingJobName"]
     ]
     if not runs:
         raise NoSuchRun(f"Nothing has been run yet. Start with `classifier tune{target.option}`.")
@@ -86,7 +86,7 @@ class ChainReader:
     def read(self) -> Chain:
         """Everything about the run, now."""
         tuning = None if self._by_hand else self._read_tuning()
-        training = self._read_training(self._run if self._by_hand else f"{self._run}-final")
+        training = self._read_training(self._run if self._by_hand else names.final_of(self._run))
         package = self._read_package(training) if training and training.status == "Completed" else None
         serving = self._read_serving()
         chain = Chain(self._target.project, self._run, tuning, training, package, serving, datetime.now(UTC))
@@ -97,7 +97,7 @@ class ChainReader:
     def _find_run(self) -> None:
         """Settles whether the run is a tuning job (whose final training also names it) or by hand."""
         self._run = names.first_of(self._run)
-        for name in (self._run.removesuffix("-final"), self._run):
+        for name in (names.run_of(self._run), self._run):
             if self._ask("describe_hyper_parameter_tuning_job", HyperParameterTuningJobName=name):
                 self._run = name
                 return
@@ -283,7 +283,7 @@ def _number(text: str) -> float | None:
 
 def _trial(item: dict[str, Any]) -> Trial:
     metric = item.get("FinalHyperParameterTuningJobObjectiveMetric", {})
-    tuned = {key: value.strip('"') for key, value in item.get("TunedHyperParameters", {}).items()}
+    tuned = {key: unquoted(value) for key, value in item.get("TunedHyperParameters", {}).items()}
     return Trial(
         item["TrainingJobName"],
         item["TrainingJobStatus"],

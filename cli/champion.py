@@ -8,8 +8,7 @@ from typing import Any
 
 from cli import decisions
 from cli.target import Target
-
-NONE = "none"
+from contract.names import NO_CHAMPION, champion_parameter
 
 
 @dataclass(frozen=True)
@@ -33,7 +32,7 @@ class Champion:
 
     @property
     def asleep(self) -> bool:
-        return self.value == NONE and bool(self.model)
+        return self.value == NO_CHAMPION and bool(self.model)
 
     @property
     def version(self) -> str:
@@ -52,7 +51,7 @@ def history(target: Target) -> list[Champion]:
     """
     ssm = target.client("ssm")
     try:
-        pages = ssm.get_paginator("get_parameter_history").paginate(Name=f"/{target.project}/champion")
+        pages = ssm.get_paginator("get_parameter_history").paginate(Name=champion_parameter(target.project))
         versions = [each for page in pages for each in page["Parameters"]]
     except ssm.exceptions.ParameterNotFound:
         return []
@@ -62,7 +61,7 @@ def history(target: Target) -> list[Champion]:
 def _champion(version: dict[str, Any]) -> Champion:
     value = str(version["Value"])
     stated = decisions.of_champion(version.get("Description", ""), value)
-    model = stated.asleep or ("" if value == NONE else value)
+    model = stated.asleep or ("" if value == NO_CHAMPION else value)
     written = version.get("LastModifiedDate")
     return Champion(
         value,

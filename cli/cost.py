@@ -16,6 +16,7 @@ from cli import champion, prices, serving_hours
 from cli.serving_hours import Fleet, Period, Served, deployed_fleet
 from cli.stacks import describe, outputs
 from cli.target import Target
+from contract.hyperparameters import unquoted
 
 GB = 1e9
 SERVERLESS = "serverless"
@@ -218,7 +219,7 @@ def of_job(job: dict[str, Any], now: datetime) -> Job:
 def _as_set(hyperparameters: dict[str, str]) -> float | None:
     """The price by the hour of all instances that a last training was started with: its recipe may set it."""
     try:
-        return float(hyperparameters.get("hourly_usd", "").strip('"'))
+        return float(unquoted(hyperparameters.get("hourly_usd", "")))
     except ValueError:
         return None
 

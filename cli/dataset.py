@@ -15,12 +15,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cli.errors import CliError
-from cli.pictures import SUFFIXES, Checked, check
-from cli.splits import SPLITS, fill
+from cli.pictures import Checked, check
+from cli.splits import fill
+from contract.datasets import SPLITS, SUFFIXES
 
 SPLIT_NAMES = {"train": "train", "valid": "valid", "val": "valid", "validation": "valid", "test": "test"}
 IGNORED = {"thumbs.db", "desktop.ini"}
-NAME_PATTERN = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9._-]{0,62}")
 
 
 @dataclass(frozen=True)

@@ -28,6 +28,7 @@ from cli.progress import counting
 from cli.render_chain import seconds as seconds_between
 from cli.target import Target
 from cli.upload import check_name
+from contract import storage
 
 DIGITS = "digits"
 DIGITS_RECIPE = "digits"
@@ -143,7 +144,7 @@ def _recipe_for(target: Target, outputs: dict[str, Any], dataset: str) -> str:
     from botocore.exceptions import ClientError
 
     try:
-        target.client("s3").head_object(Bucket=outputs["artifacts_bucket"], Key=f"recipes/{dataset}.toml")
+        target.client("s3").head_object(Bucket=outputs["artifacts_bucket"], Key=storage.recipe(dataset))
     except ClientError as error:
         if error.response["ResponseMetadata"]["HTTPStatusCode"] != 404:
             raise

@@ -12,7 +12,8 @@ from pathlib import Path
 
 from cli.errors import CliError
 from cli.files import replacing
-from cli.splits import SPLITS, fill
+from cli.splits import fill
+from contract.datasets import SPLITS
 
 ENLARGE = 4
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from cli.errors import LaunchRefused, NotDeployed
 from cli.target import Target
+from contract import names
 
 
 def call(target: Target, function: str, request: dict[str, Any]) -> dict[str, Any]:
@@ -17,7 +18,7 @@ def call(target: Target, function: str, request: dict[str, Any]) -> dict[str, An
         LaunchRefused: it refused the request (nothing was changed), or failed.
     """
     client = target.client("lambda", read_timeout=180, retries={"total_max_attempts": 1})
-    name = f"{target.project}-{function}"
+    name = names.function(target.project, function)
     try:
         response = client.invoke(FunctionName=name, Payload=json.dumps(request).encode())
     except client.exceptions.ResourceNotFoundException:

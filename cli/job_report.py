@@ -24,8 +24,9 @@ from cli.errors import CliError
 from cli.files import replacing
 from cli.target import ROOT, Target
 from contract import capacity, names
+from contract.storage import VERDICT, of_run, output_of
 
-_VERDICT, _BILLED = "verdict.json", "billed.json"
+_BILLED = "billed.json"
 
 
 class NoSuchJob(CliError):
@@ -72,9 +73,7 @@ def _folder(target: Target, job: str, scratch: Path) -> Path:
     described = _described(target, job)
     name = str(described["TrainingJobName"])
     scratch.mkdir()
-    place = urlparse(
-        f"{described['OutputDataConfig']['S3OutputPath'].rstrip('/')}/{name}/output/output.tar.gz"
-    )
+    place = urlparse(f"{described['OutputDataConfig']['S3OutputPath'].rstrip('/')}/{output_of(name)}")
     archive, folder = scratch / "output.tar.gz", scratch / name
     s3 = target.client("s3")
     if not _download(s3, place.netloc, place.path.lstrip("/"), archive):
@@ -85,10 +84,10 @@ def _folder(target: Target, job: str, scratch: Path) -> Path:
             + (f" It failed: {reason}" if reason else " A job writes it when it ends.")
         )
     unpack(archive, folder)
-    for name_of_ours in (_VERDICT, _BILLED):
+    for name_of_ours in (VERDICT, _BILLED):
         if (folder / name_of_ours).exists():
             raise UnsafeArchive(f"{place.geturl()} holds a {name_of_ours}, which no job writes.")
-    _download(s3, place.netloc, f"runs/{name}/{_VERDICT}", folder / _VERDICT)
+    _download(s3, place.netloc, of_run(name, VERDICT), folder / VERDICT)
     billed = cost.of_job(described, datetime.now(UTC))
     if billed.usd is not None:
         each = billed.seconds / described["ResourceConfig"].get("InstanceCount", 1)
@@ -101,7 +100,7 @@ def _described(target: Target, job: str) -> dict[str, Any]:
     """The training job's description; of a search, that of its last training. Where AWS had no instance for
     it, that of the job which followed on another type.
     """
-    for name in (job, f"{job}-final"):
+    for name in (job, names.final_of(job)):
         described = _asked(target, name)
         while capacity.left(described):
             name = names.following(name)
@@ -112,7 +111,7 @@ def _described(target: Target, job: str) -> dict[str, Any]:
         if described:
             return described
     raise NoSuchJob(
-        f"There is no training job {job!r}, nor one {job + '-final'!r}, nor a folder of that name. "
+        f"There is no training job {job!r}, nor one {names.final_of(job)!r}, nor a folder of that name. "
         f"`classifier status{target.option}` shows the newest run."
     )
 

@@ -7,16 +7,8 @@ import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
-# What training and serving decode, by Pillow's format name; an MPO is a JPEG to begin with.
-FORMATS = {
-    "JPEG": (".jpg", ".jpeg", ".jpe", ".jfif", ".mpo"),
-    "PNG": (".png", ".apng"),
-    "GIF": (".gif",),
-    "BMP": (".bmp", ".dib"),
-    "WEBP": (".webp",),
-    "TIFF": (".tif", ".tiff"),
-}
-SUFFIXES = frozenset(suffix for suffixes in FORMATS.values() for suffix in suffixes)
+from contract.datasets import FORMATS, SUFFIXES
+
 MAX_BYTES = 100_000_000
 
 

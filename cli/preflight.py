@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 import sys
@@ -14,7 +13,8 @@ from cli.cdk import context_arguments
 from cli.dataset import Examined
 from cli.errors import NotDeployed, WouldFail
 from cli.stacks import outputs
-from cli.target import Target
+from cli.target import ROOT, Target
+from contract import storage
 
 # The local AWS keeps a copy in its S3, and one where jobs find it.
 LOCAL_COPIES = 2
@@ -24,9 +24,8 @@ def check_settings(target: Target, recipe: Path | None = None) -> None:
     """Raises WouldFail for settings, or a recipe's file, that would be refused when they are used."""
     arguments = [*context_arguments(target), *(["--recipe", str(recipe)] if recipe else [])]
     done = subprocess.run(
-        [sys.executable, "-m", "stacks.check", *arguments],
+        [sys.executable, str(ROOT / "check.py"), *arguments],
         cwd=target.root,
-        env=os.environ | {"PYTHONPATH": os.pathsep.join([str(target.root), str(target.root / "lambda")])},
         capture_output=True,
         text=True,
         check=False,
@@ -83,7 +82,7 @@ def _may_be_own(target: Target, recipe: str) -> bool:
         return server_lock.state_dir(target.home).exists()
     try:
         bucket = outputs(target, "storage")["ArtifactsBucket"]
-        target.client("s3").head_object(Bucket=bucket, Key=f"recipes/{recipe}.toml")
+        target.client("s3").head_object(Bucket=bucket, Key=storage.recipe(recipe))
     except NotDeployed:
         return False
     except ClientError as error:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from cli.api import Prediction
 from cli.dataset import Dataset, Finding
-from cli.splits import SPLITS
+from contract.datasets import SPLITS
 
 if TYPE_CHECKING:
     from rich.console import RenderableType

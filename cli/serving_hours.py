@@ -18,9 +18,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from cli import champion, prices
-from cli.champion import NONE, Champion
+from cli.champion import Champion
 from cli.stacks import describe
 from cli.target import Target
+from contract.names import NO_CHAMPION
 
 HOUR = timedelta(hours=1)
 
@@ -113,9 +114,9 @@ def _decided(history: Sequence[Champion], now: datetime) -> list[tuple[datetime,
     spans: list[tuple[datetime, datetime]] = []
     start: datetime | None = None
     for each in history:
-        if each.value != NONE and start is None:
+        if each.value != NO_CHAMPION and start is None:
             start = each.written
-        elif each.value == NONE and start is not None and each.written is not None:
+        elif each.value == NO_CHAMPION and start is not None and each.written is not None:
             spans.append((start, each.written))
             start = None
     if start is not None:

@@ -6,7 +6,6 @@ import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
-SPLITS = ("train", "valid", "test")
 FRACTIONS = {"valid": 0.15, "test": 0.15}
 SEED = 0
 

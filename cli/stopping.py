@@ -15,6 +15,7 @@ from cli.chain import Chain
 from cli.chain_reader import ChainReader
 from cli.stacks import outputs
 from cli.target import Target
+from contract import storage
 
 _RUNNING = ("InProgress", "Stopping")
 
@@ -38,7 +39,7 @@ def _mark(target: Target, run: str, why: str) -> None:
     body = {"stopped": datetime.now(UTC).isoformat(timespec="seconds"), "why": why}
     target.client("s3").put_object(
         Bucket=outputs(target, "storage")["ArtifactsBucket"],
-        Key=f"runs/{run}/stopped.json",
+        Key=storage.of_run(run, storage.STOPPED),
         Body=json.dumps(body).encode(),
         ContentType="application/json",
     )

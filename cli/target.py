@@ -19,12 +19,12 @@ from typing import Any
 
 from cli import server_lock
 from cli.errors import CliError, NotUp
+from contract import names
 
 ROOT = Path(__file__).resolve().parent.parent
 LOCAL_ACCOUNT = "000000000000"
 LOCAL_REGION = "us-east-1"
 DEFAULT_PORT = 4566
-PROJECT_PATTERN = re.compile(r"[a-z][a-z0-9]{1,11}")
 STACKS = ("storage", "training", "serving", "api", "monitoring")
 
 
@@ -103,7 +103,7 @@ class Target:
 
     @property
     def stack_names(self) -> tuple[str, ...]:
-        return tuple(f"{self.project}-{stack}" for stack in STACKS)
+        return tuple(self.stack(room) for room in STACKS)
 
     @property
     def poll_seconds(self) -> float:
@@ -111,7 +111,7 @@ class Target:
         return 1.0 if self.is_local else 10.0
 
     def stack(self, name: str) -> str:
-        return f"{self.project}-{name}"
+        return names.stack(self.project, name)
 
     @property
     def _session(self) -> Any:
@@ -273,7 +273,7 @@ def _settings_file(root: Path) -> Path:
 
 def _project(root: Path) -> str:
     project = settings_of(root).get("project", "classifier")
-    if not isinstance(project, str) or not PROJECT_PATTERN.fullmatch(project):
+    if not isinstance(project, str) or not names.PROJECT.fullmatch(project):
         raise BadTarget(
             f"The project name {project!r} in {_settings_file(root)} cannot be used: 2 to 12 lower-case "
             "letters and digits, beginning with a letter."

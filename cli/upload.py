@@ -13,9 +13,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from cli import prices
-from cli.dataset import NAME_PATTERN, BadDataset, Dataset, Picture
-from cli.splits import SPLITS
+from cli.dataset import BadDataset, Dataset, Picture
 from cli.target import Target
+from contract.datasets import SPLITS
+from contract.names import DATASET
 
 WORKERS = 16
 
@@ -75,7 +76,7 @@ def key_of(picture: Picture) -> str:
 
 def check_name(name: str) -> str:
     """The dataset name, if a bucket key, a job's tag and a Lambda payload can all carry it."""
-    if not NAME_PATTERN.fullmatch(name):
+    if not DATASET.fullmatch(name):
         raise BadDataset(
             f"{name!r} cannot be a dataset's name: letters, digits, dots, dashes and underscores, at most "
             "63, beginning with a letter or digit. Choose one with --dataset."

@@ -16,13 +16,13 @@ from cli import prices
 from cli.errors import CliError
 from cli.stacks import outputs
 from cli.target import Target
+from contract import storage
+from contract.networks import ARCHITECTURES, WEIGHTS_SUFFIXES
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-ARCHS = ("resnet18", "resnet34", "resnet50")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
-SUFFIXES = (".safetensors", ".pth", ".pt")
 
 
 class BadWeights(CliError):
@@ -67,8 +67,8 @@ def stage(
         found, state = _state(target, source, arch, Path(folder))
         staged = Path(folder) / "staged.safetensors"
         _write(state, staged, {"arch": found, "source": source or "torchvision ImageNet", "format": "pt"})
-        stem = name or (Path(source).stem if source else f"imagenet/{found}")
-        key = f"weights/{stem}.safetensors"
+        stem = name or (Path(source).stem if source else "")
+        key = storage.weights(stem) if stem else storage.imagenet_weights(found)
         with staged.open("rb") as file:
             sha256 = hashlib.file_digest(file, "sha256").hexdigest()
         agree(f"This uploads weights{prices.of_storing(1, staged.stat().st_size / 1e9)}")
@@ -80,15 +80,15 @@ def _check(source: str | None, arch: str | None) -> None:
     """Raises BadWeights for what needs no bucket and no download to be seen."""
     if source is None:
         _named(arch)
-    elif Path(source).suffix not in SUFFIXES:
-        raise BadWeights(f"{source} does not end in {', '.join(SUFFIXES)}; name it after what it is.")
+    elif Path(source).suffix not in WEIGHTS_SUFFIXES:
+        raise BadWeights(f"{source} does not end in {', '.join(WEIGHTS_SUFFIXES)}; name it after what it is.")
     elif not source.startswith("s3://") and not Path(source).is_file():
         raise BadWeights(f"There is no file {source}.")
 
 
 def _named(arch: str | None) -> str:
     if arch is None:
-        raise BadWeights(f"Say which network's ImageNet weights: --arch {' | '.join(ARCHS)}.")
+        raise BadWeights(f"Say which network's ImageNet weights: --arch {' | '.join(ARCHITECTURES)}.")
     return arch
 
 

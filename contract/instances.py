@@ -15,9 +15,9 @@ from enum import StrEnum
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType
+from typing import Final
 
 from contract.prices import HOSTING, TRAINING
-from functions.common.errors import UserError
 
 _TYPES = Path(__file__).with_name("instance_types.json")
 
@@ -36,6 +36,8 @@ OLD_GPU_FAMILIES: Mapping[str, str] = MappingProxyType(
 """CUDA 13 dropped what is older than Turing (compute capability 7.5).
 https://docs.nvidia.com/cuda/archive/13.0.0/cuda-toolkit-release-notes/index.html
 """
+FORM: Final = r"ml\.[a-z0-9-]+\.[a-z0-9]+"
+"""A regular expression of what an instance type looks like."""
 # Graviton is a g after the generation; p6e-gb200 is NVIDIA's Grace with a Blackwell.
 _ARM = re.compile(r"[a-z]+\d+g[a-z]*|p6e-gb\d+")
 _ACCELERATOR = re.compile(r"(inf|trn|dl)\d.*")
@@ -69,7 +71,7 @@ EXAMPLES: Mapping[tuple[str, Processor], str] = MappingProxyType(
 """What to take instead, by use and processor."""
 
 
-class UnusableInstance(UserError):
+class UnusableInstance(ValueError):
     """An instance type that SageMaker does not have for this use, or that the images do not run on."""
 
 
@@ -99,6 +101,11 @@ def check(instance_type: str, kind: str) -> None:
 def has_gpu(instance_type: str) -> bool:
     """Whether it wants the images' GPU form."""
     return processor_of(instance_type) is Processor.GPU
+
+
+def pays_for_gpu(instance_type: str) -> bool:
+    """Whether it has an NVIDIA GPU, also one that the images cannot use."""
+    return processor_of(instance_type) in (Processor.GPU, Processor.OLD_GPU)
 
 
 def processor_of(instance_type: str) -> Processor:

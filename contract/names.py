@@ -1,67 +1,65 @@
-"""Names of jobs. A tuning job's name has 32 characters at most and is the run's id.
-
-Source: https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_CreateHyperParameterTuningJob.html
-"""
+"""Names that several rooms have to spell alike: of projects, data sets, recipes, jobs and functions."""
 
 from __future__ import annotations
 
 import re
-from hashlib import sha256
+from typing import Final
 
-from functions.common.errors import InvalidName
-from functions.common.recipe_keys import shown
+# No hyphen: with one, the prefix "demo-" of a project would match the jobs of a project "demo-two".
+PROJECT: Final = re.compile(r"[a-z][a-z0-9]{1,11}")
+PROJECT_IN_WORDS: Final = "2 to 12 lower-case letters and digits, a letter first"
+# Also a tag's value and a folder's name: nothing that S3, tags or a log line would have to quote.
+DATASET: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
+RECIPE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}")
 
-TUNING_NAME_LENGTH = 32
-_AGAIN = "-type-"
-TRAINING_NAME_LENGTH = 63 - len(_AGAIN) - 1
+# https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_CreateHyperParameterTuningJob.html
+JOB: Final = re.compile(r"[a-zA-Z0-9](-*[a-zA-Z0-9])*")
+TUNING_JOB_LENGTH: Final = 32
+_FINAL: Final = "-final"
+_AGAIN: Final = "-type-"
+_FOLLOWING: Final = re.compile(rf"(?P<first>.+){_AGAIN}(?P<number>[2-9])")
+TRAINING_JOB_LENGTH: Final = 63 - len(_AGAIN) - 1
 """SageMaker takes 63 characters; the rest is for a job that follows on another instance type."""
-_NAME = re.compile(r"[a-zA-Z0-9](-*[a-zA-Z0-9])*")
-_FOLLOWING = re.compile(rf"(?P<first>.+){_AGAIN}(?P<number>[2-9])")
 
-
-def from_request(project: str, recipe: str, request_id: str) -> str:
-    """The name of the job that this request starts: the same request has the same name, so a retry starts
-    no second.
-
-    At most 12 + 1 + 10 + 1 + 8 = 32 characters.
-    """
-    slug = re.sub(r"[^a-z0-9]+", "-", recipe.lower())[:10].strip("-") or "run"
-    return f"{project}-{slug}-{sha256(request_id.encode()).hexdigest()[:8]}"
+NO_CHAMPION: Final = "none"
+"""The champion parameter's value while nothing is served."""
+IMAGE_TARGET: Final = "image_target"
+"""The key in a model package's metadata for what its image was built for: `cpu` or `gpu`."""
 
 
 def final_of(tuning_job: str) -> str:
-    """The name of the one training job that follows a tuning job."""
-    return f"{tuning_job}-final"
+    """The one training job that follows a tuning job."""
+    return f"{tuning_job}{_FINAL}"
 
 
 def following(training_job: str) -> str:
-    """The name of the job that takes a job's place on another instance type: `<first>-type-2`, `-type-3`."""
+    """The job that takes a job's place on another instance type: `<first>-type-2`, `-type-3`."""
     found = _FOLLOWING.fullmatch(training_job)
     number = int(found["number"]) if found else 1
     return f"{first_of(training_job)}{_AGAIN}{number + 1}"
 
 
 def first_of(training_job: str) -> str:
-    """The name of the job that was started first for this one's work."""
+    """The job that was started first for this one's work."""
     found = _FOLLOWING.fullmatch(training_job)
     return found["first"] if found else training_job
 
 
-def checked(name: str, project: str, limit: int) -> str:
-    """A name the caller chose.
+def run_of(job: str) -> str:
+    """The run that a job belongs to: it has the name of its first job."""
+    return first_of(job).removesuffix(_FINAL)
 
-    Raises:
-        InvalidName: it does not start with `<project>-`, is longer than `limit`, or has characters
-        SageMaker refuses.
-    """
-    if not name.startswith(f"{project}-"):
-        raise InvalidName(
-            f'job name {shown(name)} has to start with "{project}-", as everything of this project does'
-        )
-    if len(name) > limit:
-        raise InvalidName(f"job name {shown(name)} has {len(name)} characters; at most {limit} are allowed")
-    if not _NAME.fullmatch(name):
-        raise InvalidName(
-            f"job name {shown(name)} may have letters, digits and hyphens only, and no hyphen at its end"
-        )
-    return name
+
+def stack(project: str, room: str) -> str:
+    """A stack: `storage`, `training`, `serving`, `api` or `monitoring`."""
+    return f"{project}-{room}"
+
+
+def function(project: str, name: str) -> str:
+    """A Lambda function, such as `launch-tuning`."""
+    return f"{project}-{name}"
+
+
+def champion_parameter(project: str) -> str:
+    """The SSM parameter with the model package that is served."""
+    return f"/{project}/champion"

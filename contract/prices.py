@@ -11,8 +11,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from functions.common.errors import UserError, listed
-
 PRICES_DATE = "2026-11-21"
 PRICES_REGION = "us-east-1"
 
@@ -110,7 +108,7 @@ _INSTANCES: Mapping[str, tuple[float, str]] = {
 _HOSTING_ONLY = ("c7g", "c8g", "m8g")
 
 
-class UnknownPrice(UserError):
+class UnknownPrice(LookupError):
     """The table has no price for an instance type."""
 
 
@@ -137,7 +135,7 @@ def price_of(instance_type: str, kind: str) -> Price:
         UnknownPrice: the table has none; the message says how to give one.
     """
     if kind not in KINDS:
-        raise ValueError(f"kind has to be one of {listed(KINDS)}, not {kind!r}")
+        raise ValueError(f"kind has to be {' or '.join(KINDS)}, not {kind!r}")
     found = _INSTANCES.get(instance_type) or _of_family(instance_type, kind)
     if found is None:
         raise UnknownPrice(

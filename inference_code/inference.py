@@ -85,7 +85,7 @@ class Classifier:
         Raises:
             ApiError: the picture cannot be decoded.
         """
-        pixels = self._transform.pixels(query.picture.decoded(self._transform.enough))
+        pixels = picture.pixels(query.picture, self._transform)
         query.decoded_at = time.perf_counter()
         return self.network(pixels, alone)
 

@@ -1,27 +1,21 @@
-"""From the bytes of a picture to the numbers the network wants.
+"""A picture in the body of a request: read, decoded, and refused in words where it is none.
 
-`read` looks at the header in the body of a request, `Encoded.decoded` then spends memory on pixels and gives
-an upright RGB picture; both are `image_file`'s, as in upload and training, and what it cannot use becomes a
-refusal that says why. `Transform` is the evaluation transform of training, number for number: decode as large
-as needed, resize and centre crop (`pixels`), scale and normalise (`normalised`). Nothing here knows of a
-network or imports a deep-learning library.
+`read` looks at the header, `Encoded.decoded` then spends memory on pixels. Both are `contract.pictures.file`
+as in upload and training; what that cannot use becomes a refusal that says why.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from functools import cached_property
 from http import HTTPStatus
-from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
 from contract.pictures import file as image_file
 from contract.pictures.parts import MAX_PIXELS, Problem, UndecodablePicture
+from contract.pictures.transform import Pixels, Transform
 from inference_code.api_error import ApiError
 
 # What people send by mistake, by the first bytes of it, and what to tell them.
@@ -43,9 +37,6 @@ MISTAKES: tuple[tuple[bytes, str], ...] = (
     (b"\x00\x00\x00", "If this is an HEIC, AVIF or video file, convert it to JPEG first."),
 )
 SIGNATURES = {b"\xff\xd8\xff": "JPEG", b"\x89PNG": "PNG", b"GIF8": "GIF", b"RIFF": "WebP", b"BM": "BMP"}
-# A picture more elongated than this is cut to its middle before it is resized: the shorter side decides the
-# scale, so a strip of 1×40,000,000 pixels would be blown up to terabytes of which the crop sees little.
-MAX_ELONGATION = 32
 
 
 def read(body: bytes) -> Encoded:
@@ -95,83 +86,17 @@ def _refusing(body: bytes) -> Iterator[None]:
         raise _refusal(body, error) from error
 
 
-@dataclass(frozen=True)
-class Transform:
-    """The evaluation transform, as `model.json` of the artifact states it.
+def pixels(picture: Encoded, transform: Transform) -> Pixels:
+    """The square as the graph takes it, uint8 RGBA of shape (crop, crop, 4).
 
-    Attributes:
-        resize: pixels of the shorter side (mode `shorter`) or of both sides (mode `exact`).
-        resize_mode: whether the proportions are kept.
-        crop: pixels of the side of the centre square that the network sees.
-        mean: per channel, subtracted after scaling to 0..1.
-        std: per channel, divided by.
-        jpeg_draft: a JPEG may be decoded smaller as long as both its sides keep this many times `resize`.
-            None: models from before there was this.
+    Alpha is 255: the graph tells the square by it from the padding around it.
+
+    Raises:
+        ApiError: see `Encoded.decoded`.
     """
-
-    resize: int
-    resize_mode: Literal["shorter", "exact"]
-    crop: int
-    mean: tuple[float, float, float]
-    std: tuple[float, float, float]
-    jpeg_draft: int | None = None
-
-    @property
-    def enough(self) -> int | None:
-        """Pixels of both sides that `Encoded.decoded` has to give at least."""
-        return None if self.jpeg_draft is None else self.jpeg_draft * self.resize
-
-    def pixels(self, picture: Image.Image) -> NDArray[np.uint8]:
-        """The square of an RGB picture that the network sees, uint8 of shape (crop, crop, 4).
-
-        RGBA, and alpha is 255: the graph tells the square by it from the padding around it.
-        """
-        square = self._resized_crop(picture)
-        square.putalpha(255)
-        return np.asarray(square)
-
-    def normalised(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """The square as a batch of one, float32 of shape (1, 3, crop, crop)."""
-        batch = np.empty((1, 3, self.crop, self.crop), np.float32)
-        for channel in range(3):
-            np.take(self._values[channel], pixels[:, :, channel], out=batch[0, channel])
-        return batch
-
-    def _resized_crop(self, picture: Image.Image) -> Image.Image:
-        if self.resize_mode == "exact":
-            size = (self.resize, self.resize)
-        else:
-            picture = _shortened(picture)
-            width, height = picture.size
-            # torchvision's rounding, here and in the crop: training resizes and crops with it.
-            if width <= height:
-                size = (self.resize, int(self.resize * height / width))
-            else:
-                size = (int(self.resize * width / height), self.resize)
-        # Only what the crop will show is computed: the box is the crop, seen in the picture.
-        across, down = picture.width / size[0], picture.height / size[1]
-        left, top = (round((side - self.crop) / 2) for side in size)
-        right = min(picture.width, (left + self.crop) * across)  # never beyond it by a rounding
-        bottom = min(picture.height, (top + self.crop) * down)
-        box = (left * across, top * down, right, bottom)
-        return picture.resize((self.crop, self.crop), Image.Resampling.BILINEAR, box)
-
-    @cached_property
-    def _values(self) -> NDArray[np.float32]:
-        """What each of the 256 values of each channel becomes, shape (3, 256): exact, and one look-up."""
-        scaled = np.arange(256, dtype=np.float32) / np.float32(255)
-        mean, std = (np.array(values, np.float32)[:, None] for values in (self.mean, self.std))
-        return (scaled - mean) / std
-
-
-def _shortened(picture: Image.Image) -> Image.Image:
-    """The middle of a picture that is longer than MAX_ELONGATION times its shorter side."""
-    width, height = picture.size
-    longest = MAX_ELONGATION * min(width, height)
-    if max(width, height) <= longest:
-        return picture
-    left, top = max(0, (width - longest) // 2), max(0, (height - longest) // 2)
-    return picture.crop((left, top, left + min(width, longest), top + min(height, longest)))
+    square = transform.square(picture.decoded(transform.enough), transform.crop)
+    square.putalpha(255)
+    return np.asarray(square)
 
 
 def _bad(code: str, message: str) -> ApiError:

@@ -6,14 +6,14 @@ from pathlib import Path
 
 from aws_cdk import App, Tags
 
-from stacks.api import ApiStack
+from stacks.api.stack import ApiStack
 from stacks.context import Context
 from stacks.folders import Folders
-from stacks.monitoring import MonitoringStack
-from stacks.serving import ServingStack
-from stacks.settings import Settings
+from stacks.monitoring.stack import MonitoringStack
+from stacks.serving.stack import ServingStack
+from stacks.settings.schema import Settings
 from stacks.storage import StorageStack
-from stacks.training import TrainingStack
+from stacks.training.stack import TrainingStack
 
 
 def add_stacks(app: App, settings: Settings, root: Path) -> None:

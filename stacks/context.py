@@ -8,7 +8,7 @@ from aws_cdk import aws_logs as logs
 
 from stacks.folders import Folders
 from stacks.names import Names
-from stacks.settings import Settings
+from stacks.settings.schema import Settings
 
 
 @dataclass(frozen=True, slots=True)

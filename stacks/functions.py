@@ -8,7 +8,7 @@ Costs: per request and per millisecond; nothing while idle.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from aws_cdk import Duration, RemovalPolicy
 from aws_cdk import aws_iam as iam
@@ -17,35 +17,42 @@ from aws_cdk import aws_logs as logs
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
-from stacks.folders import Folders
+from contract.environment import Environment
+from stacks.context import Context
+from stacks.names import arn
 from stacks.review import accept
 
 
+def may_invoke(scope: Construct, name: str) -> iam.PolicyStatement:
+    """The right to invoke a function of the project; what may be asked of it is its own to decide."""
+    function = arn(scope, "lambda", "function", name, separator=":")
+    return iam.PolicyStatement(actions=["lambda:InvokeFunction"], resources=[function])
+
+
 class PythonFunction(Construct):
-    """One Lambda function `lambda/functions/<module>/handler.py`."""
+    """The Lambda function `<project>-<name>`, whose handler is in lambda/functions/<name>/."""
 
     def __init__(
         self,
         scope: Construct,
         construct_id: str,
-        *,
+        context: Context,
         name: str,
-        module: str,
         description: str,
-        folders: Folders,
-        environment: Mapping[str, str],
+        *,
         statements: Sequence[iam.PolicyStatement],
-        log_retention: logs.RetentionDays,
+        environment: Environment | None = None,
         timeout_seconds: int = 60,
         memory_mb: int = 256,
         dead_letters: sqs.IQueue | None = None,
     ) -> None:
         super().__init__(scope, construct_id)
+        function_name = context.names.function(name)
         log_group = logs.LogGroup(
             self,
             "Logs",
-            log_group_name=f"/aws/lambda/{name}",
-            retention=log_retention,
+            log_group_name=f"/aws/lambda/{function_name}",
+            retention=context.log_retention,
             removal_policy=RemovalPolicy.DESTROY,
         )
         # Not the managed AWSLambdaBasicExecutionRole: it may write to, and re-create after a destroy, every
@@ -54,7 +61,7 @@ class PythonFunction(Construct):
             self,
             "Role",
             assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"),
-            description=f"What {name} may do.",
+            description=f"What {function_name} may do.",
         )
         log_group.grant_write(self.role)
         for statement in statements:
@@ -62,15 +69,15 @@ class PythonFunction(Construct):
         self.function = lambda_.Function(
             self,
             "Function",
-            function_name=name,
+            function_name=function_name,
             description=description,
             runtime=lambda_.Runtime.PYTHON_3_13,
             # Graviton: a fifth cheaper per millisecond, and nothing in lambda/ is compiled.
             architecture=lambda_.Architecture.ARM_64,
-            handler=f"functions.{module}.handler.handler",
-            code=folders.lambda_code(),
+            handler=f"functions.{name.replace('-', '_')}.handler.handler",
+            code=context.folders.lambda_code(),
             role=self.role,
-            environment=dict(environment),
+            environment=environment.variables() if environment else None,
             timeout=Duration.seconds(timeout_seconds),
             memory_size=memory_mb,
             log_group=log_group,

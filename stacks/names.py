@@ -15,22 +15,13 @@ from dataclasses import dataclass
 from aws_cdk import Arn, ArnComponents, ArnFormat, Aws, Stack
 from constructs import Construct
 
-CODE_ROOT = "code"
-RECIPES = "recipes"
-RUNS = "runs"
-JOBS = "jobs"
-TRIALS = "trials"
-CHECKPOINTS = "checkpoints"
-FEATURES = "features"
-WEIGHTS = "weights"
-CAPTURED = "captured"
-"""Prefixes of the artifacts bucket. `features` is what frozen stages computed, for other jobs on the same
-data; `weights` is where users put their own pretrained weights."""
+from contract import names
+from contract.storage import CAPTURED
 
 MODEL_TAG = "model-"
 """Before a version of the registry: the tag that keeps the serving image it runs in."""
-NO_CHAMPION = "none"
 VARIANT = "main"
+API_STAGE = "live"
 DRIFT_NAMESPACE = "Classifier/Drift"
 API_LOG_ROLE = f"api-gateway-logs-{Aws.REGION}"
 """Of the account and region like the setting it is for: all projects share it, and none takes it away."""
@@ -52,10 +43,10 @@ class Names:
         return f"{self.project}-{what}-{self.region}"
 
     def stack(self, room: str) -> str:
-        return f"{self.project}-{room}"
+        return names.stack(self.project, room)
 
     def function(self, name: str) -> str:
-        return f"{self.project}-{name}"
+        return names.function(self.project, name)
 
     @property
     def endpoint(self) -> str:
@@ -78,7 +69,7 @@ class Names:
 
     @property
     def champion_parameter(self) -> str:
-        return f"/{self.project}/champion"
+        return names.champion_parameter(self.project)
 
     @property
     def instance_type_parameter(self) -> str:
@@ -157,6 +148,16 @@ def arn(scope: Construct, service: str, resource: str, name: str, *, separator: 
 def role_arn(scope: Construct, name: str) -> str:
     stack = Stack.of(scope)
     return f"arn:{stack.partition}:iam::{stack.account}:role/{name}"
+
+
+def parameter_arn(scope: Construct, name: str) -> str:
+    """Of an SSM parameter, whose name begins with a slash where its ARN has only one."""
+    return arn(scope, "ssm", "parameter", name.removeprefix("/"))
+
+
+def model_packages_arn(scope: Construct, names: Names) -> str:
+    """Of all versions in the project's registry."""
+    return arn(scope, "sagemaker", "model-package", f"{names.model_package_group}/*")
 
 
 def topic_arn(scope: Construct, name: str) -> str:

@@ -1,8 +1,7 @@
-"""Where AWS has what the stacks need: the partition `aws`, and in it the regions that know every type of
-resource in the templates.
+"""Where AWS has what the stacks need: the regions of the partition `aws` that know every type of resource.
 
-China, GovCloud, the European sovereign cloud and the isolated partitions are not supported: the images are
-built from public.ecr.aws by a role with a managed policy for it, and neither is there; China's CloudFormation
+China, GovCloud, the European sovereign cloud and the isolated partitions are not supported. The images are
+built from public.ecr.aws by a role with a managed policy for it, and neither is there. China's CloudFormation
 knows no model registry, GovCloud's no budget.
 https://docs.aws.amazon.com/AmazonECR/latest/public/public-registries.html
 """

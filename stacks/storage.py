@@ -1,9 +1,10 @@
-"""Where pictures, code, runs and models lie, and the parameter which says what model is the champion.
+"""The Storage stack: the buckets, and the parameter which says what model is the champion.
 
 Two buckets: `Data` for the pictures and `Artifacts` for everything the system makes. Both refuse plain HTTP
 and public access, are encrypted with S3's own key (a KMS key of our own would cost every month) and keep old
-versions for a while. A third bucket keeps their access logs. The champion parameter is made here, before all
-that reads it, by a Lambda which writes it only if it is missing: a CloudFormation parameter resource would
+versions for a while. A third bucket keeps their access logs.
+
+A Lambda makes the champion parameter, and only if it is missing. A CloudFormation parameter resource would
 put its template value back one day and take the endpoint down.
 
 Costs: storage per gigabyte and month of what lies in the buckets; nothing by the hour.
@@ -16,12 +17,13 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
+from contract.storage import CAPTURED, CHECKPOINTS, FEATURES, TRIALS
 from stacks.context import Context
 from stacks.functions import PythonFunction
-from stacks.names import CAPTURED, CHECKPOINTS, FEATURES, TRIALS, arn
+from stacks.names import parameter_arn
 from stacks.provided import adopt_provided_functions
 from stacks.review import accept
-from stacks.settings import SERVERLESS
+from stacks.settings.serving import SERVERLESS
 
 
 class StorageStack(Stack):
@@ -53,26 +55,21 @@ class StorageStack(Stack):
 
     def _champion_parameter(self) -> None:
         context, names = self._context, self._context.names
-        # The parameter's name begins with a slash, its ARN has only one.
-        parameter = arn(self, "ssm", "parameter", names.champion_parameter.removeprefix("/"))
         keeper = PythonFunction(
             self,
             "ChampionParameterFunction",
-            name=names.function("champion-parameter"),
-            module="champion_parameter",
-            description="Makes the champion parameter if it is missing; removes it with the stack.",
-            folders=context.folders,
-            environment={"CHAMPION_PARAMETER": names.champion_parameter},
+            context,
+            "champion-parameter",
+            "Makes the champion parameter if it is missing; removes it with the stack.",
             statements=[
                 iam.PolicyStatement(
                     actions=["ssm:GetParameter", "ssm:PutParameter", "ssm:DeleteParameter"],
                     resources=[
-                        parameter,
-                        arn(self, "ssm", "parameter", names.instance_type_parameter.removeprefix("/")),
+                        parameter_arn(self, names.champion_parameter),
+                        parameter_arn(self, names.instance_type_parameter),
                     ],
                 )
             ],
-            log_retention=context.log_retention,
         )
         champion = CustomResource(
             self,
@@ -83,7 +80,7 @@ class StorageStack(Stack):
         )
         if context.settings.serving.flavour != SERVERLESS:
             # Kept as it is, too, as long as the settings still allow the type that was taken.
-            taken = CustomResource(
+            instance_type = CustomResource(
                 self,
                 "InstanceTypeValue",
                 resource_type="Custom::InstanceTypeParameter",
@@ -93,7 +90,7 @@ class StorageStack(Stack):
                     "Allowed": ",".join(context.settings.serving.instances),
                 },
             )
-            taken.node.add_dependency(keeper)
+            instance_type.node.add_dependency(keeper)
         champion.node.add_dependency(keeper)  # the role's policy too, which the ARN alone does not wait for
 
     def _bucket(self, construct_id: str, rules: list[s3.LifecycleRule]) -> s3.Bucket:

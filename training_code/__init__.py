@@ -1,9 +1,18 @@
 """Fine-tunes a ResNet on a folder of labelled pictures: what runs inside a training job.
 
-`__main__` is the job from top to bottom. `config`, `job` and `machine` say what to do, where and on what;
-`pictures`, `data` and `batches` lead from files to tensors; `resnet`, `weights` and `model` make the network;
-`optimizer`, `loop`, `progress`, `evaluation` and `checkpoints` train it, with an `observer`
-looking on; `artifact`, `report` and `charts` write down
-what came out. Nothing here knows of the rest of the repository. Only torch, Pillow, numpy and safetensors
-are imported, because every trial of a tuning run pays for each import.
+`__main__` is the job from top to bottom; `entrypoint` is the image's first process. Arrows between the rooms
+run one way, each may use those above it:
+
+config, errors, job ...   what to do, what can go wrong, SageMaker's folders
+hardware, distributed     what it runs on, and the processes that train together
+network                   the ResNet and its starting weights
+data                      files, decoded images, feature cache, batches
+evaluation                scores, the champion's score, the serving form
+training                  the loop, its optimiser, checkpoints and callbacks
+debugging, profiling      callbacks that save what rules judge, and the rules
+watching                  the session that runs both beside a training
+artifact                  what a job leaves
+
+Nothing here knows of the rest of the repository but `contract`. Trials import only torch, Pillow, numpy and
+safetensors, because every one of them pays for each import.
 """

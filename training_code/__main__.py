@@ -7,18 +7,21 @@ import sys
 import time
 from contextlib import nullcontext
 
+from training_code import artifact
 from training_code.config import Config, parse
-from training_code.data import dataset as data
-from training_code.data.batches import Batches
-from training_code.data.feeds import Feeds
-from training_code.debugging.settings import Settings
-from training_code.distributed import driver, processes
-from training_code.distributed.machine import CoreWatch, Machine, memory_explained, why_killed
-from training_code.distributed.process_group import World
+from training_code.data.batches import Batches, of_dataset
+from training_code.data.dataset import announce, find, load
+from training_code.data.feature_cache import FeatureCache
+from training_code.debugging.settings import DebugSettings
+from training_code.distributed import launcher
+from training_code.distributed.process_group import ProcessGroup
 from training_code.errors import TrainingError
-from training_code.evaluation import artifact, champion, export
-from training_code.evaluation import size as evaluation_size
+from training_code.evaluation import champion, serving_form, size_limit
 from training_code.evaluation.scores import Evaluation, evaluate
+from training_code.hardware import driver
+from training_code.hardware.cores import CoreWatch
+from training_code.hardware.machine import Machine
+from training_code.hardware.memory import memory_explained, why_killed
 from training_code.job import Job
 from training_code.log import say
 from training_code.network import model
@@ -26,11 +29,11 @@ from training_code.stopping import Stopped, StopSignal
 from training_code.training import loop
 from training_code.training.checkpoints import Checkpoints
 from training_code.training.progress import Trained
-from training_code.training.watching import watching
+from training_code.watching.door import watching
 
 
-def run(job: Job, config: Config, world: World, stop: StopSignal) -> None:
-    """Do the whole job, as one process of `world`.
+def run(job: Job, config: Config, group: ProcessGroup, stop: StopSignal) -> None:
+    """Do the whole job, as one process of `group`.
 
     Raises:
         TrainingError: it cannot be done, for a reason its owner can mend.
@@ -38,36 +41,36 @@ def run(job: Job, config: Config, world: World, stop: StopSignal) -> None:
     """
     start = time.perf_counter()
     watch = CoreWatch()
-    settings = Settings.of(config)
-    found = data.find(job.splits(), config)
-    evaluation_size.check(found)
+    settings = DebugSettings.of(config)
+    found = find(job.splits(), config)
+    size_limit.check(found)
     # Sums split among other numbers of threads round otherwise: all take as many.
-    threads = min(world.gathered(watch.free_cores()))
-    machine = Machine.prepare(threads, config, world.local_rank)
+    threads = min(group.all_gather(watch.free_cores()))
+    machine = Machine.prepare(threads, config, group.local_rank)
     print(f"job {job.name} on {machine}", flush=True)
 
     network = model.build(config, len(found.classes), job.pretrained, machine)
-    feeds = Feeds(network, config, machine, world, job)
-    dataset = data.load(found, config, stop, feeds.known, world)
-    data.announce(dataset)
-    train, valid, test = feeds.of(dataset, stop)
+    cache = FeatureCache.of(network, config, machine, group, job)
+    dataset = load(found, config, stop, group, cache.complete(found, stop) if cache else None)
+    announce(dataset)
+    train, valid, test = of_dataset(dataset, config, machine, group, cache, stop)
 
     checkpoints = Checkpoints(job.checkpoints, loop.identity(config, dataset))
-    with watching(job.output_data, settings if world.first else settings.off(), dataset.classes) as watched:
-        trained = loop.train(network, train, valid, config, checkpoints, stop, watched.observer)
+    with watching(job.output_data, settings if group.is_main else settings.off(), dataset.classes) as watched:
+        trained = loop.train(network, train, valid, config, checkpoints, stop, watched.callback)
 
     # A rule that ended it leaves the time to test what it kept; the first process is the one that is watched.
-    told_to_stop = world.gathered(trained.stopped and not watched.stopped_by)[0]
+    told_to_stop = group.all_gather(trained.stopped and not watched.stopped_by)[0]
     evaluations = {} if told_to_stop else _evaluate_best(valid, test, trained, stop)
-    if not world.first:
+    if not group.is_main:
         return
     before = champion.score(job.champion, found, dataset, config, machine, stop) if evaluations else None
     if evaluations and not job.is_trial:
-        serving = export.write_serving_form(
-            job.model, trained.network, train, valid, evaluations["valid"], stop
-        )
+        serving = serving_form.write(job.model, trained.network, train, valid, evaluations["valid"], stop)
     else:
-        serving = export.none_written("the job was stopped" if trained.stopped else "a trial is not served")
+        serving = serving_form.none_written(
+            "the job was stopped" if trained.stopped else "a trial is not served"
+        )
     seconds = time.perf_counter() - start
     facts = artifact.Facts.of(job, config, dataset, machine, trained, evaluations, serving, seconds, before)
     artifact.write(job, trained, facts, watched.findings)
@@ -94,22 +97,22 @@ def main() -> int:
     stop = StopSignal()
     stop.listen()
     job = Job.from_environment()
-    if not processes.is_one_of_several():
+    if not launcher.is_one_of_several():
         job.begin()
     try:
         config = parse(job.hyperparameters())
         cluster = job.cluster()
         driver.check(cluster.instance_type, allow_cpu=config.allow_cpu == "yes")
-        if processes.needed(config, cluster):
-            return processes.start(config, job, stop)
-        world = World.join()
-        if not world.first:
+        if launcher.needed(config, cluster):
+            return launcher.start(config, job, stop)
+        group = ProcessGroup.join()
+        if not group.is_main:
             sys.stdout = open(os.devnull, "w")  # noqa: SIM115, PTH123 (one process speaks for all)
         # Of several processes, the one that started them tells how they ended.
-        killed = nullcontext() if world.size > 1 else job.telling_if_killed(why_killed(config))
+        killed = nullcontext() if group.size > 1 else job.telling_if_killed(why_killed(config))
         with killed, memory_explained(config):
-            run(job, config, world, stop)
-        world.leave()
+            run(job, config, group, stop)
+        group.leave()
     except Stopped:
         print("stopped before the first epoch was done: there is no model", flush=True)
     except TrainingError as error:
@@ -117,8 +120,8 @@ def main() -> int:
             say(f"error: {error}", sys.stderr)
         return 1
     except Exception as error:
-        if processes.is_one_of_several() and World.is_lost(error):
-            return processes.BEREAVED
+        if launcher.is_one_of_several() and ProcessGroup.is_lost(error):
+            return launcher.BEREAVED
         if job.fail(f"the training code failed: {type(error).__name__}: {error} (its log has the traceback)"):
             raise
         return 1
@@ -126,4 +129,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    World.end(main())
+    ProcessGroup.end(main())

@@ -60,10 +60,10 @@ def suit_the_driver() -> None:
 def driver_version() -> str:
     """The NVIDIA driver's version, such as 580.95.05; empty where there is none."""
     try:
-        told = DRIVER.read_text(encoding="utf-8", errors="replace")
+        text = DRIVER.read_text(encoding="utf-8", errors="replace")
     except OSError:
         return ""
-    found = re.search(r"\b\d{3,}\.\d+(\.\d+)?\b", told)
+    found = re.search(r"\b\d{3,}\.\d+(\.\d+)?\b", text)
     return found[0] if found else ""
 
 

@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from contract import jobs
+from contract.datasets import SPLITS
 from training_code.errors import InvalidHyperparameter, UnusableDataset
-
-SPLITS: Final = ("train", "valid", "test")
 
 _OBJECTIVE: Final = "_tuning_objective_metric"
 
@@ -77,12 +77,12 @@ class Job:
     @property
     def pretrained(self) -> Path:
         """The channel with starting weights."""
-        return self.base / "input" / "data" / "pretrained"
+        return self.base / "input" / "data" / jobs.PRETRAINED
 
     @property
     def champion(self) -> Path:
         """The artifact of the model that serves, in the channel of that name; there need be none."""
-        return self.base / "input" / "data" / "champion" / "model.tar.gz"
+        return self.base / "input" / "data" / jobs.CHAMPION / "model.tar.gz"
 
     @property
     def is_trial(self) -> bool:
@@ -99,13 +99,13 @@ class Job:
         path = self.base / "input" / "config" / "resourceconfig.json"
         if not path.exists():
             return Cluster(("localhost",), 0, "")
-        told = json.loads(path.read_text(encoding="utf-8"))
-        hosts = tuple(sorted(told["hosts"]))
+        resources = json.loads(path.read_text(encoding="utf-8"))
+        hosts = tuple(sorted(resources["hosts"]))
         return Cluster(
             hosts,
-            hosts.index(told["current_host"]),
-            told.get("network_interface_name", ""),
-            told.get("current_instance_type", ""),
+            hosts.index(resources["current_host"]),
+            resources.get("network_interface_name", ""),
+            resources.get("current_instance_type", ""),
         )
 
     def hyperparameters(self) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""What the settings and recipes want of an account, as `python -m stacks.check` tells it.
+"""What the settings and recipes want of an account, as `python check.py` tells it.
 
 The settings are the CDK app's: it alone knows their defaults, so it is asked, and nothing here reads
 cdk.json. What it would deploy, with every name, it writes as templates. Of a run that is to be started now
@@ -22,7 +22,7 @@ from cli.cdk import context_arguments
 from cli.check.templates import Templates
 from cli.errors import WouldFail
 from cli.launch import Launched
-from cli.target import Target, node_bin
+from cli.target import ROOT, Target, node_bin
 
 
 @dataclass(frozen=True)
@@ -129,9 +129,9 @@ def read_serving(target: Target) -> Mapping[str, Any]:
 
 def _ask(target: Target, arguments: list[str]) -> dict[str, Any]:
     done = subprocess.run(
-        [sys.executable, "-m", "stacks.check", "--json", *context_arguments(target), *arguments],
+        [sys.executable, str(ROOT / "check.py"), "--json", *context_arguments(target), *arguments],
         cwd=target.root,
-        env=_environment(target),
+        env=os.environ | {"PATH": os.pathsep.join([str(node_bin()), os.environ.get("PATH", "")])},
         capture_output=True,
         text=True,
         check=False,
@@ -140,12 +140,6 @@ def _ask(target: Target, arguments: list[str]) -> dict[str, Any]:
         raise WouldFail(f"{done.stderr.strip()}\nNothing was started.")
     told: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return told
-
-
-def _environment(target: Target) -> dict[str, str]:
-    places = os.pathsep.join([str(target.root), str(target.root / "lambda")])
-    path = os.pathsep.join([str(node_bin()), os.environ.get("PATH", "")])
-    return os.environ | {"PYTHONPATH": places, "PATH": path}
 
 
 def _each(option: str, values: Iterable[Path]) -> list[str]:

@@ -6,12 +6,12 @@ import click
 
 from cli.commands.options import confirm_cost, with_target, yes_option
 from cli.target import Target
-from cli.weights import ARCHS
+from contract.networks import ARCHITECTURES
 
 
 @click.command()
 @with_target
-@click.option("--arch", type=click.Choice(ARCHS), help="The network (of a file it is recognised).")
+@click.option("--arch", type=click.Choice(ARCHITECTURES), help="The network (of a file it is recognised).")
 @click.option("--file", "source", metavar="PATH|S3-URI", help="A .safetensors, .pth or .pt file of yours.")
 @click.option("--name", help="Its name in the bucket (default: the file's).")
 @yes_option

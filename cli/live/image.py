@@ -11,9 +11,10 @@ from hashlib import sha256
 from typing import Any
 
 from cli import release
-from cli.live.state import IMAGE_TARGET, Image
+from cli.live.state import Image
 from cli.stacks import outputs
 from cli.target import Target
+from contract.names import IMAGE_TARGET
 
 _KEPT = ("ModelMetrics", "Domain", "Task")
 _KEPT_OF_SPECIFICATION = ("SupportedContentTypes", "SupportedResponseMIMETypes")

@@ -14,6 +14,7 @@ from typing import Any
 from cli.errors import CdkFailed
 from cli.stacks import describe, settled
 from cli.target import Target
+from contract.names import champion_parameter
 
 SCALING = ("AWS::ApplicationAutoScaling::ScalableTarget", "AWS::ApplicationAutoScaling::ScalingPolicy")
 ENDPOINT = ("AWS::SageMaker::Endpoint",)
@@ -37,7 +38,7 @@ def read_by_name(target: Target) -> dict[str, str]:
         for each in stack.get("Parameters", [])
         if "ResolvedValue" in each
     }
-    read.pop(f"/{target.project}/champion", None)
+    read.pop(champion_parameter(target.project), None)
     return read
 
 

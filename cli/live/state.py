@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -11,11 +10,10 @@ from typing import Any
 from cli import champion
 from cli.check import wanted as settings
 from cli.target import Target
+from contract.instances import pays_for_gpu
+from contract.names import IMAGE_TARGET
 
-IMAGE_TARGET = "image_target"
-"""The key in a model package's metadata for what its image was built for (lambda/register_model)."""
 _SERVES_NOBODY = ("Creating", "Failed", "Deleting")
-_GPU_TYPE = re.compile(r"ml\.[gp]\d")
 
 
 class Hosting(StrEnum):
@@ -120,7 +118,7 @@ def _image(target: Target, model: str, endpoint: Endpoint | None) -> Image | Non
     types = types or ([endpoint.instance_type] if endpoint else [])
     if not any(types):
         return None
-    return Image.GPU if _GPU_TYPE.match(types[0]) else Image.CPU
+    return Image.GPU if pays_for_gpu(types[0]) else Image.CPU
 
 
 def _describe(describe: Any, **name: str) -> Mapping[str, Any] | None:

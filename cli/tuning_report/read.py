@@ -8,9 +8,9 @@ from datetime import datetime
 from typing import Any
 
 from cli.chain_reader import NoSuchRun
-from cli.of_functions import names
 from cli.target import Target
 from cli.trials import counted
+from contract.names import run_of
 
 Value = float | str
 
@@ -84,7 +84,7 @@ def read(target: Target, name: str) -> Search:
     from botocore.exceptions import ClientError
 
     sagemaker = target.client("sagemaker")
-    job_name = {"HyperParameterTuningJobName": names.first_of(name).removesuffix("-final")}
+    job_name = {"HyperParameterTuningJobName": run_of(name)}
     try:
         job = sagemaker.describe_hyper_parameter_tuning_job(**job_name)
     except ClientError as error:

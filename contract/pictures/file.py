@@ -1,12 +1,9 @@
 """An image file: from its bytes to an upright RGB picture.
 
 Upload, training and serving read every picture by this module: what is uploaded can be trained on and served,
-and all three see the same pixels. Pillow decodes the first frame; the orientation is read from the metadata
-by its tag alone (`image_parts`); what is see-through is laid on white; 16-bit grey keeps its high byte, which
-is what Pillow does with 16-bit colour.
-
-training_code/ and inference_code/ hold a copy each of this file and of image_parts.py, because they are
-packaged apart; a test keeps the two the same. `classifier upload` uses the one of training_code/.
+and all three see the same pixels. Pillow decodes the first frame. The orientation is read from the metadata
+by its tag alone (`parts`). What is see-through is laid on white. 16-bit grey keeps its high byte, which is
+what Pillow does with 16-bit colour.
 """
 
 from __future__ import annotations
@@ -29,6 +26,7 @@ from PIL import (  # noqa: F401  (importing a plugin registers its format, spari
     WebPImagePlugin,
 )
 
+from contract.datasets import FORMATS
 from contract.pictures.parts import (
     MOST_READS,
     Problem,
@@ -38,9 +36,6 @@ from contract.pictures.parts import (
     orientation,
     parts_of,
 )
-
-FORMATS: Final = ("JPEG", "PNG", "GIF", "BMP", "WEBP", "TIFF")
-"""Decoders that may touch a file. Of an MPO the first picture is read, which is a JPEG."""
 
 _MOST_SCANNED_PIXELS: Final = 2_000_000_000
 """A JPEG in several scans passes over all its pixels once per scan, and a scan costs its sender 14 bytes;
@@ -76,7 +71,7 @@ def read(content: bytes) -> EncodedPicture:
         # A file that has been gone through is known to be of few pieces.
         gone_through = parts.orientation is not None
         file = io.BytesIO(parts.drawing) if gone_through else _Metered(parts.drawing)
-        picture = Image.open(file, formats=FORMATS)
+        picture = Image.open(file, formats=tuple(FORMATS))
         check_area(picture.width, picture.height)
         _check_work(picture, parts.scans)
         return EncodedPicture(picture, parts.orientation)

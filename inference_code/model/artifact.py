@@ -14,13 +14,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from inference_code.picture import Transform
+from contract.artifact import CARD, CLASSES, FORMAT, GRAPH, LARGEST_SIDE, WEIGHTS
+from contract.networks import ARCHITECTURES
+from contract.pictures.transform import Transform
 
-FORMAT = 1
-ARCHITECTURES = ("resnet18", "resnet34", "resnet50")
-LARGEST_SIDE = 2048
 _LARGEST_CHANNEL = 1e6
-GRAPH_FILES = ("model.xml", "model.bin")
 
 
 class BadArtifact(Exception):
@@ -71,7 +69,7 @@ def read(folder: Path) -> Artifact:
     """
     if not folder.is_dir():
         raise BadArtifact(f"There is no model folder {folder}.")
-    description = _json(folder / "model.json")
+    description = _json(folder / CARD)
     if not isinstance(description, dict):
         raise BadArtifact("model.json must hold an object.")
     if description.get("format") != FORMAT:
@@ -84,13 +82,13 @@ def read(folder: Path) -> Artifact:
         raise BadArtifact(
             f"model.json names the architecture {_shown(arch)}; known are {', '.join(ARCHITECTURES)}."
         )
-    classes = _classes(_json(folder / "classes.json"))
+    classes = _classes(_json(folder / CLASSES))
     if description.get("num_classes") != len(classes):
         raise BadArtifact(
             f"model.json says {_shown(description.get('num_classes'))} classes, classes.json names "
             f"{len(classes)}."
         )
-    weights = folder / "model.safetensors"
+    weights = folder / WEIGHTS
     if not weights.is_file():
         raise BadArtifact(f"model.safetensors is missing; {_found(folder)}.")
     if not os.access(weights, os.R_OK):
@@ -172,11 +170,11 @@ def _graph(folder: Path, serving: Any) -> Graph | None:
             digests = {folder / str(name): str(digest) for name, digest in files.items()}
         case _:
             digests = {}
-    if {path.name for path in digests} != set(GRAPH_FILES) or any(p.parent != folder for p in digests):
+    if {path.name for path in digests} != set(GRAPH) or any(p.parent != folder for p in digests):
         raise BadArtifact(
             f"model.json: `serving` describes no form that this container knows: {_shown(serving)}"
         )
-    return Graph(folder / GRAPH_FILES[0], precision, digests)
+    return Graph(folder / GRAPH[0], precision, digests)
 
 
 def _side(value: dict[str, Any], key: str) -> int:

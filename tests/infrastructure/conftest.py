@@ -123,7 +123,7 @@ def _synthesise(name: str, folder: Path) -> None:
     from cdk_nag import AwsSolutionsChecks, NIST80053R5Checks, ServerlessChecks
 
     from stacks.application import add_stacks
-    from stacks.settings import load
+    from stacks.settings.load import load
 
     source = f"stacks/samples/{name}.json"
     app = App(context=context(), outdir=str(folder))

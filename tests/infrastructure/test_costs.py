@@ -139,7 +139,7 @@ def test_a_budget_tells_before_the_bill_does(minimal: Synthesised, comprehensive
 
 
 def test_a_budget_of_zero_is_refused_with_what_would_be_accepted() -> None:
-    from stacks.settings import SettingsError, load
+    from stacks.settings.load import SettingsError, load
 
     with pytest.raises(SettingsError, match=r"monthly_budget_usd is 0; allowed is .* or null for no budget"):
         load({"cost": {"monthly_budget_usd": 0}}, "cdk.json")

@@ -103,7 +103,7 @@ def test_the_longest_project_in_the_longest_region_is_within_every_limit() -> No
     import botocore.session
 
     from stacks.names import Names
-    from stacks.settings import load
+    from stacks.settings.load import load
 
     session = botocore.session.get_session()
     regions = {

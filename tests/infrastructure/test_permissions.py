@@ -148,8 +148,8 @@ def test_the_bootstrap_deployer_is_found_by_the_qualifier_of_the_context() -> No
 
     from stacks.context import Context
     from stacks.folders import Folders
-    from stacks.serving_role import ServingDeploymentRole
-    from stacks.settings import Settings
+    from stacks.serving.deployment_role import ServingDeploymentRole
+    from stacks.settings.schema import Settings
 
     app = App(context={"@aws-cdk/core:bootstrapQualifier": "abc123"})
     stack = Stack(app, "Test")

@@ -14,8 +14,10 @@ from hypothesis import strategies as st
 
 from cli.cdk import context_arguments
 from cli.target import Target
-from stacks.choice import chosen
-from stacks.settings import DEFAULT_SERVING_INSTANCES, Settings, SettingsError, load
+from stacks.settings.choice import chosen
+from stacks.settings.load import SettingsError, load
+from stacks.settings.schema import Settings
+from stacks.settings.serving import DEFAULT_SERVING_INSTANCES
 from tests.infrastructure.conftest import ROOMS, ROOT, Synthesised, context, node_environment
 
 

@@ -1,1 +1,1 @@
-"""From picture files to the tensors of a step: found, decoded once, kept, picked, varied."""
+"""From files to batches, one way: `picture_files`, `decoding`, `dataset`, `feature_cache`, `batches`."""

@@ -1,7 +1,7 @@
 """What the network is fed: pictures picked, varied and normalised, one step at a time.
 
 A training batch is a function of the seed, the epoch and the step alone. Resuming at step 137 therefore
-means asking for step 137. Where the frozen part's answers are known (`features`), they are fed instead.
+means asking for step 137. Where the frozen part's answers are known (`feature_cache`), they are fed instead.
 """
 
 from __future__ import annotations
@@ -15,14 +15,17 @@ from typing import Final
 import torch
 from torch import Tensor
 
+from contract.pictures.transform import Transform
 from training_code.config import Config
-from training_code.data.augmentation import PLAIN, Views
-from training_code.data.feature_cache import Features
-from training_code.data.pictures import Transform
+from training_code.data.augmentation import Augmentation
+from training_code.data.dataset import Dataset
+from training_code.data.decoded_images import normalised
+from training_code.data.feature_cache import FeatureCache, Features
 from training_code.data.split import Split
-from training_code.distributed.machine import Machine, at_once
-from training_code.distributed.process_group import World
+from training_code.distributed.process_group import ProcessGroup
+from training_code.hardware.machine import Machine, at_once
 from training_code.seeds import generator
+from training_code.stopping import StopSignal
 
 _AHEAD: Final = 2
 """Steps made ready while a GPU computes."""
@@ -36,14 +39,14 @@ class Batches:
     transform: Transform
     config: Config
     machine: Machine
-    views: Views = PLAIN
+    augmentation: Augmentation = field(default_factory=Augmentation)
     features: Features | None = None
-    world: World = field(default_factory=World)
+    group: ProcessGroup = field(default_factory=ProcessGroup)
 
     @property
     def steps(self) -> int:
         """Training steps in an epoch. No process is left with a single picture: batch statistics need two."""
-        least = 2 * self.world.size
+        least = 2 * self.group.size
         return max(1, min(-(-len(self.split) // self.config.batch_size), len(self.split) // least))
 
     @property
@@ -59,11 +62,12 @@ class Batches:
         machine's memory; `input` makes of the first what the network takes.
         """
         rows = self._order(epoch)[step]
-        views = self.views.drawn(len(rows), generator(self.config.seed, "augment", epoch, step))
-        rows, views = self.world.mine(rows), self.world.mine(views)
+        variants = self.augmentation.draw(len(rows), generator(self.config.seed, "augment", epoch, step))
+        rows, variants = self.group.part(rows), self.group.part(variants)
         if self.features is not None:
-            return self.features.picked(rows, views), self.split.labels[rows]
-        return self.views.shown(self.split.squares.picked(rows), views), self.split.labels[rows]
+            return self.features.pick(rows, variants), self.split.labels[rows]
+        squares = self.split.images.pick(rows)
+        return self.augmentation.apply(squares, variants), self.split.labels[rows]
 
     def epoch(self, epoch: int, first: int) -> Iterator[tuple[Tensor, Tensor]]:
         """`training` of the steps of an epoch from `first` on; for a GPU some steps ahead.
@@ -84,24 +88,24 @@ class Batches:
 
     def evaluation(self) -> Iterator[tuple[Tensor, Tensor]]:
         """All pictures of this process as they are, ready for the network, and their labels, in order."""
-        mine = self.world.mine(torch.arange(len(self.split)))
-        most = at_once(self.config.image_size, self.machine.device, from_cut=self.from_cut)
+        mine = self.group.part(torch.arange(len(self.split)))
+        most = at_once(self.config.image_size, self.machine.device, from_freeze_point=self.from_freeze_point)
         for start in range(0, len(mine), most):
             rows = mine[start : start + most]
             if self.features is not None:
-                shown = self.features.picked(rows, torch.zeros_like(rows))
+                examples = self.features.pick(rows, torch.zeros_like(rows))
             else:
-                shown = self.split.squares.picked(rows)
-            yield self.input(shown), self.machine.put(self.split.labels[rows])
+                examples = self.split.images.pick(rows)
+            yield self.input(examples), self.machine.put(self.split.labels[rows])
 
-    def input(self, shown: Tensor) -> Tensor:
+    def input(self, examples: Tensor) -> Tensor:
         """What the network takes: normalised pictures (n, 3, side, side), or features as they are."""
         if self.features is not None:
-            return self.features.ready(shown, self.machine)
-        return normalised(shown, self.transform, self.machine)
+            return self.features.ready(examples, self.machine)
+        return normalised(examples, self.transform, self.machine)
 
     @property
-    def from_cut(self) -> bool:
+    def from_freeze_point(self) -> bool:
         """Whether `input` gives what the frozen part would."""
         return self.features is not None
 
@@ -109,15 +113,33 @@ class Batches:
         return _shuffled(len(self.split), self.steps, self.config.seed, epoch)
 
     def _pinned(self, epoch: int, step: int) -> tuple[Tensor, Tensor]:
-        shown, labels = self.training(epoch, step)
-        return shown.pin_memory(), labels.pin_memory()
+        examples, labels = self.training(epoch, step)
+        return examples.pin_memory(), labels.pin_memory()
 
 
-def normalised(squares: Tensor, transform: Transform, machine: Machine) -> Tensor:
-    """Float pictures (n, 3, side, side) on the device, in its order, from bytes (n, side, side, 3)."""
-    mean, std = (torch.tensor(v).view(1, 3, 1, 1) for v in (transform.mean, transform.std))
-    pictures = machine.put(squares).permute(0, 3, 1, 2).to(torch.float32, memory_format=machine.memory_format)
-    return pictures.div_(255).sub_(machine.put(mean)).div_(machine.put(std))
+def of_dataset(
+    dataset: Dataset,
+    config: Config,
+    machine: Machine,
+    group: ProcessGroup,
+    cache: FeatureCache | None,
+    stop: StopSignal,
+) -> tuple[Batches, Batches, Batches]:
+    """The batches of train, valid and test: of features where the cache has a use for them, else of pixels.
+
+    Raises:
+        Stopped: the job was told to stop.
+    """
+
+    def batches(split: Split) -> Batches:
+        features = cache.features(split, stop) if cache else None
+        if features is not None:
+            split.images.release()
+        augmentation = Augmentation.of(config, split.name)
+        return Batches(split, dataset.transform, config, machine, augmentation, features, group)
+
+    train, valid, test = (batches(split) for split in dataset.splits)
+    return train, valid, test
 
 
 @lru_cache(maxsize=1)

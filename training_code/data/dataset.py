@@ -1,4 +1,4 @@
-"""The pictures of a job, decoded once: from three splits of class folders to squares of pixels.
+"""The pictures of a job: three splits of class folders, listed, checked and decoded once.
 
 `find` lists the files and checks that each split has every class; `load` decodes them (`decoding`). What
 cannot be decoded is skipped, counted and listed, and only too much of it ends the job.
@@ -7,19 +7,22 @@ cannot be decoded is skipped, counted and listed, and only too much of it ends t
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 
+from contract.datasets import SUFFIXES
+from contract.pictures.transform import Transform
 from training_code.config import Config
-from training_code.data import files as picture_files
-from training_code.data.decoding import Decoder, Known
-from training_code.data.files import Files
-from training_code.data.pictures import SUFFIXES, Transform
-from training_code.data.split import Split, Squares
-from training_code.distributed.process_group import ALONE, World
+from training_code.data import picture_files
+from training_code.data.decoded_images import DecodedImages, PictureDecoder
+from training_code.data.decoding import Content, SplitReader, fingerprint
+from training_code.data.picture_files import Files
+from training_code.data.split import Skipped, Split
+from training_code.data.table import Table
+from training_code.distributed.process_group import ALONE, ProcessGroup
 from training_code.errors import UnusableDataset
 from training_code.log import say
 from training_code.seeds import generator
@@ -32,6 +35,12 @@ class Found:
 
     classes: tuple[str, ...]
     files: Mapping[str, Files]
+
+    def reader(self, split: str, stop: StopSignal, group: ProcessGroup) -> SplitReader:
+        """What reads all files of a split, class by class."""
+        of_class = self.files[split].by_class
+        names = [f"{label}/{file}" for label in self.classes for file in of_class[label]]
+        return SplitReader(self.files[split], names, stop, group)
 
 
 @dataclass(frozen=True)
@@ -79,7 +88,11 @@ def find(folders: Mapping[str, Path], config: Config) -> Found:
 
 
 def load(
-    found: Found, config: Config, stop: StopSignal, known: Known | None = None, world: World = ALONE
+    found: Found,
+    config: Config,
+    stop: StopSignal,
+    group: ProcessGroup = ALONE,
+    undecoded: Mapping[str, Sequence[Content]] | None = None,
 ) -> Dataset:
     """Decode the pictures.
 
@@ -87,26 +100,44 @@ def load(
         found: what there is.
         config: image size, augmentation and how much may be skipped are used.
         stop: looked at while decoding.
-        known: asked before a split is decoded; then every file is read twice, to know its fingerprint first.
-        world: the processes that do it together; each gets the whole.
+        group: the processes that do it together; each gets the whole.
+        undecoded: the contents of splits whose pixels nobody needs (`FeatureCache.complete`).
 
     Raises:
         UnusableDataset: too many pictures damaged.
         OutOfMemory: the decoded pictures fit neither onto the disk nor into memory.
         Stopped: the job was told to stop.
     """
-    transform = Transform.of_size(config.image_size)
+    undecoded = undecoded or {}
 
     def split(name: str) -> Split:
-        roomy = name == "train" and config.crops
-        of_class = found.files[name].by_class
-        names = [f"{label}/{file}" for label in found.classes for file in of_class[label]]
-        decoder = Decoder(name, found.files[name], names, Squares(transform, roomy), stop, world)
-        decoded = decoder.split(found.classes, known)
+        decoder = PictureDecoder.of(config, name)
+        if name in undecoded:
+            decoded = _split(name, found, decoder, undecoded[name], None)
+        else:
+            decoded = _split(name, found, decoder, *found.reader(name, stop, group).decode(decoder))
         _check_skipped(decoded, found.classes, config.max_skipped)
         return decoded
 
+    transform = Transform.of_size(config.image_size)
     return Dataset(found.classes, transform, split("train"), split("valid"), split("test"))
+
+
+def _split(
+    name: str, found: Found, decoder: PictureDecoder, contents: Sequence[Content], table: Table | None
+) -> Split:
+    rows = [row for row, content in enumerate(contents) if not content.problem]
+    names = tuple(contents[row].name for row in rows)
+    index = {label: position for position, label in enumerate(found.classes)}
+    return Split(
+        name=name,
+        images=DecodedImages(decoder, found.files[name], names, table, torch.tensor(rows)),
+        labels=torch.tensor([index[each.split("/", 1)[0]] for each in names]),
+        files=names,
+        fingerprint=fingerprint(contents),
+        digests=frozenset(content.digest for content in contents),
+        skipped=tuple(Skipped(f"{name}/{each.name}", each.problem) for each in contents if each.problem),
+    )
 
 
 def _common_classes(files: Mapping[str, Mapping[str, list[str]]]) -> tuple[str, ...]:
@@ -161,8 +192,8 @@ def _check_skipped(split: Split, classes: tuple[str, ...], most: float) -> None:
 
 
 def _listed(labels: list[str], most: int = 5) -> str:
-    shown = ", ".join(repr(label) for label in labels[:most])
-    return shown if len(labels) <= most else f"{shown} and {len(labels) - most} more"
+    first = ", ".join(repr(label) for label in labels[:most])
+    return first if len(labels) <= most else f"{first} and {len(labels) - most} more"
 
 
 def announce(dataset: Dataset, most: int = 20) -> None:

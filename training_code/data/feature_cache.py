@@ -1,10 +1,10 @@
 """What a frozen network makes of each picture, computed once: per job, and across jobs that share a store.
 
-The activation at the cut depends on the picture, how it is shown (`views`) and frozen weights alone. It is
-computed for shards of pictures, in a fixed order within each, and kept in a table; training then starts at
-the cut. A shard is stored under a key that names everything it depends on. Jobs that run at once, and the
-machines of one, take shards in orders of their own and look before they compute, so they share the work
-without knowing of each other; the processes of one machine divide the shards among them.
+The activation at the freeze point depends on the picture, its variant (`augmentation`) and frozen weights
+alone. It is computed for shards of pictures, in a fixed order within each, and kept in a table; training then
+starts at the freeze point. A shard is stored under a key that names everything it depends on. Jobs that run
+at once, and the machines of one, take shards in orders of their own and look before they compute, so they
+share the work without knowing of each other. The processes of one machine divide the shards among them.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import json
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
+from functools import partial
 from itertools import chain
 from typing import Any, Final
 
@@ -22,15 +23,21 @@ import torch
 from safetensors import SafetensorError
 from torch import Tensor
 
-from training_code.data.augmentation import Views
-from training_code.data.pictures import Transform
-from training_code.data.split import Skipped, Split
+from contract.networks import STAGES
+from contract.pictures.transform import Transform
+from training_code.config import Config
+from training_code.data.augmentation import Augmentation
+from training_code.data.dataset import Found
+from training_code.data.decoded_images import normalised
+from training_code.data.decoding import Content, fingerprint
+from training_code.data.split import Split
 from training_code.data.stores import Stores
 from training_code.data.table import Table
-from training_code.distributed.machine import Machine, at_once
-from training_code.distributed.process_group import World
+from training_code.distributed.process_group import ProcessGroup
 from training_code.errors import OutOfMemory
-from training_code.network.resnet import STAGES, ResNet
+from training_code.hardware.machine import Machine, at_once
+from training_code.job import Job
+from training_code.network.resnet import ResNet
 from training_code.seeds import generator
 from training_code.stopping import StopSignal
 
@@ -42,24 +49,24 @@ _PARALLEL: Final = 8
 """Shards fetched at once."""
 
 _Shard = tuple[int, int]
-"""A view, and the first of the pictures in a row."""
+"""A variant, and the first of the pictures in a row."""
 
 _COMPLETE: Final = "complete.json"
 
-MAX_VIEWS: Final = 16
-"""More ways to show a picture are not worth computing all of them."""
+MAX_VARIANTS: Final = 16
+"""Of more variants of a picture it is not worth computing all."""
 
 
 @dataclass(frozen=True)
 class Features:
-    """The activations at the cut of every picture of a split in every view, in a table."""
+    """The activations at the freeze point of every picture of a split in every variant, in a table."""
 
     table: Table
     pictures: int
 
-    def picked(self, rows: Tensor, views: Tensor) -> Tensor:
-        """Of these pictures (n,) in these views (n,): (n, height, width, channels), or (n, channels)."""
-        return self.table.read(views * self.pictures + rows)
+    def pick(self, rows: Tensor, variants: Tensor) -> Tensor:
+        """Of these pictures (n,) in these variants (n,): (n, height, width, channels), or (n, channels)."""
+        return self.table.read(variants * self.pictures + rows)
 
     @staticmethod
     def ready(picked: Tensor, machine: Machine) -> Tensor:
@@ -70,78 +77,113 @@ class Features:
         return on_device.permute(0, 3, 1, 2).contiguous(memory_format=machine.memory_format)
 
 
-class Frozen:
-    """The frozen part of a network on a machine, and where its answers are kept.
-
-    `normalised` makes the network's input of squares (see `batches`).
-    """
+class FeatureCache:
+    """The frozen part of a network on a machine, and where its answers are kept."""
 
     def __init__(
-        self,
-        network: ResNet,
-        transform: Transform,
-        machine: Machine,
-        stores: Stores,
-        world: World,
-        job: str,
-        normalised: Callable[[Tensor, Transform, Machine], Tensor],
+        self, network: ResNet, config: Config, machine: Machine, stores: Stores, group: ProcessGroup, job: str
     ) -> None:
-        self._network, self._transform, self._machine = network, transform, machine
-        self._stores, self._world, self._normalised = stores, world, normalised
-        self._worker, self._at_once = f"{job}-{world.rank}", at_once(transform.crop, machine.device)
+        self._network, self._config, self._machine = network, config, machine
+        self._transform = transform = Transform.of_size(config.image_size)
+        self._stores, self._group = stores, group
+        self._shared = bool(stores)
+        self._worker, self._at_once = f"{job}-{group.rank}", at_once(transform.crop, machine.device)
         self._weights = _digest(network.frozen_state())
         network.eval()  # a fresh network is in training mode, frozen stages too
         with torch.no_grad():
             one = torch.zeros((1, transform.crop, transform.crop, 3), dtype=torch.uint8)
-            like = self._computed(one, Views(0, 1, False), torch.zeros(1, dtype=torch.int64))
+            like = self._computed(one, Augmentation(), torch.zeros(1, dtype=torch.int64))
         self._shape, self._dtype = tuple(like.shape[1:]), like.dtype
 
-    def known(self, fingerprint: str, views: Views) -> tuple[Skipped, ...] | None:
-        """What is skipped in the split of this fingerprint, when all its features are in a store."""
-        content = self._stores.get(f"{self.key(fingerprint, views)}/{_COMPLETE}")
-        try:
-            return None if content is None else tuple(Skipped(**each) for each in json.loads(content))
-        except (ValueError, TypeError):
+    @staticmethod
+    def of(
+        network: ResNet, config: Config, machine: Machine, group: ProcessGroup, job: Job
+    ) -> FeatureCache | None:
+        """The cache of a job; None when nothing is frozen."""
+        if not network.freeze_point:
             return None
+        stores = Stores(job.features, config.feature_cache)
+        return FeatureCache(network, config, machine, stores, group, job.name)
 
-    def of(self, split: Split, views: Views, stop: StopSignal) -> Features | None:
-        """Every picture's features in every view; None when there is no room for them.
+    def complete(self, found: Found, stop: StopSignal) -> dict[str, tuple[Content, ...]]:
+        """The contents of those splits whose features are all in a store: nobody needs their pixels.
+
+        Every file is read for that, so nothing is looked for where jobs share nothing.
 
         Raises:
             Stopped: the job was told to stop.
         """
+        complete: dict[str, tuple[Content, ...]] = {}
+        for split in found.files if self._shared else ():
+            augmentation = Augmentation.of(self._config, split)
+            if augmentation.count > MAX_VARIANTS:
+                continue
+            contents = found.reader(split, stop, self._group).hash()
+            key = self.key(fingerprint(contents), augmentation)
+            problems = self._group.broadcast(partial(self._skipped, key))
+            if problems is not None:
+                complete[split] = tuple(
+                    each._replace(problem=problems.get(f"{split}/{each.name}", "")) for each in contents
+                )
+        return complete
+
+    def features(self, split: Split, stop: StopSignal) -> Features | None:
+        """Every picture's features in every variant; None when that does not pay, or there is no room.
+
+        It pays when it takes no more passes through the frozen part than training would: with as many epochs
+        as variants, or when jobs share them.
+
+        Raises:
+            Stopped: the job was told to stop.
+        """
+        augmentation = Augmentation.of(self._config, split.name)
+        passes = 1 if split.name == "test" else self._config.epochs
+        if augmentation.count > MAX_VARIANTS or not (self._shared or augmentation.count <= passes):
+            return None
         try:
-            count = len(split) * views.count
-            table = Table(count, self._shape, self._dtype, "frozen features", self._world)
+            count = len(split) * augmentation.count
+            table = Table(count, self._shape, self._dtype, "frozen features", self._group)
         except OutOfMemory as error:
             print(f"warning: frozen stages are computed anew in every epoch: {error}", flush=True)
             return None
-        key = self.key(split.fingerprint, views)
-        shards = [(view, start) for view in range(views.count) for start in range(0, len(split), _SHARD)]
-        missing = self._together(shards, lambda mine: self._fetch(key, mine, table, split, stop))
-        self._together(missing, lambda mine: self._compute(key, mine, table, split, views, stop))
-        all_put = all(self._world.gathered(self._stores.writable))
-        if missing and all_put and self._world.first:
+        self._fill(table, split, augmentation, stop)
+        return Features(table, len(split))
+
+    def _fill(self, table: Table, split: Split, augmentation: Augmentation, stop: StopSignal) -> None:
+        key = self.key(split.fingerprint, augmentation)
+        variants = range(augmentation.count)
+        shards = [(variant, start) for variant in variants for start in range(0, len(split), _SHARD)]
+        missing = self._divided(shards, lambda mine: self._fetch(key, mine, table, split, stop))
+        self._divided(missing, lambda mine: self._compute(key, mine, table, split, augmentation, stop))
+        all_put = all(self._group.all_gather(self._stores.writable))
+        if missing and all_put and self._group.is_main:
             skipped = json.dumps([asdict(each) for each in split.skipped])
             self._stores.put(f"{key}/{_COMPLETE}", skipped.encode())
         found = len(shards) - len(missing)
         print(
-            f"frozen features of {len(split)} {split.name} pictures in {views.count} "
-            f"view{'s' * (views.count > 1)}: {found} of {len(shards)} shards found, "
+            f"frozen features of {len(split)} {split.name} pictures in {augmentation.count} "
+            f"view{'s' * (augmentation.count > 1)}: {found} of {len(shards)} shards found, "
             f"{len(missing)} to compute",
             flush=True,
         )
-        return Features(table, len(split))
 
-    def key(self, fingerprint: str, views: Views) -> str:
-        """SHA-256 over everything the numbers depend on."""
+    def _skipped(self, key: str) -> dict[str, str] | None:
+        """The reason of each file that is skipped in the split of this key, when a store has all of it."""
+        content = self._stores.get(f"{key}/{_COMPLETE}")
+        try:
+            return None if content is None else {each["file"]: each["reason"] for each in json.loads(content)}
+        except (ValueError, TypeError, KeyError):
+            return None
+
+    def key(self, pictures: str, augmentation: Augmentation) -> str:
+        """SHA-256 over everything the numbers depend on; `pictures` is the fingerprint of a split."""
         parts: dict[str, Any] = {
             "format": _FORMAT,
-            "pictures": fingerprint,
+            "pictures": pictures,
             "transform": self._transform.describe(),
-            "views": asdict(views),
+            "views": asdict(augmentation),
             "weights": self._weights,
-            "cut": STAGES[self._network.cut],
+            "cut": STAGES[self._network.freeze_point],
             "shape": self._shape,
             "type": str(self._dtype),
             "device": self._machine.device.type,
@@ -149,12 +191,12 @@ class Frozen:
         }
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
-    def _together(
+    def _divided(
         self, shards: Sequence[_Shard], work: Callable[[Sequence[_Shard]], Sequence[_Shard]]
     ) -> list[_Shard]:
         """`work` of all shards, each process of this machine doing its part; what it answers, of all."""
-        mine = self._world.share(shards)
-        return list(chain.from_iterable(self._world.gathered_here(self._world.agreed(lambda: work(mine)))))
+        mine = self._group.share(shards)
+        return list(chain.from_iterable(self._group.all_gather_local(self._group.agreed(lambda: work(mine)))))
 
     def _in_own_order(self, shards: Sequence[_Shard]) -> list[_Shard]:
         order = torch.randperm(len(shards), generator=generator(0, "shards", self._worker))
@@ -171,15 +213,15 @@ class Frozen:
         if not self._stores:
             return list(shards)
         with ThreadPoolExecutor(_PARALLEL) as pool:
-            taken = list(pool.map(fetch, shards))
+            found = list(pool.map(fetch, shards))
         stop.check()
-        return [shard for shard, there in zip(shards, taken, strict=True) if not there]
+        return [shard for shard, there in zip(shards, found, strict=True) if not there]
 
     def _take(self, key: str, shard: _Shard, table: Table, split: Split) -> bool:
         content = self._stores.get(_name(key, shard))
         if content is None:
             return False
-        view, start = shard
+        variant, start = shard
         try:
             rows = safetensors.torch.load(content)["features"]
         except (SafetensorError, KeyError):
@@ -187,7 +229,7 @@ class Frozen:
         expected = (min(_SHARD, len(split) - start), *self._shape)
         if tuple(rows.shape) != expected or rows.dtype != self._dtype:
             return False
-        table.write(view * len(split) + start, rows)
+        table.write(variant * len(split) + start, rows)
         return True
 
     def _compute(
@@ -196,7 +238,7 @@ class Frozen:
         shards: Sequence[_Shard],
         table: Table,
         split: Split,
-        views: Views,
+        augmentation: Augmentation,
         stop: StopSignal,
     ) -> Sequence[_Shard]:
         """Fill in the shards, and keep them for other jobs where there is a place."""
@@ -205,34 +247,34 @@ class Frozen:
                 stop.check()
                 if self._stores and self._take(key, shard, table, split):
                     continue  # another job was first
-                view, start = shard
+                variant, start = shard
                 pictures = torch.arange(start, min(start + _SHARD, len(split)))
-                shown = torch.full_like(pictures, view)
-                rows = self._computed(split.squares.picked(pictures), views, shown)
-                table.write(view * len(split) + start, rows)
+                variants = torch.full_like(pictures, variant)
+                rows = self._computed(split.images.pick(pictures), augmentation, variants)
+                table.write(variant * len(split) + start, rows)
                 if self._stores.writable:
                     content = safetensors.torch.save({"features": rows})
                     uploads.submit(self._stores.put, _name(key, shard), content)
         return shards
 
     @torch.inference_mode()
-    def _computed(self, squares: Tensor, views: Views, shown: Tensor) -> Tensor:
+    def _computed(self, squares: Tensor, augmentation: Augmentation, variants: Tensor) -> Tensor:
         parts = []
         for start in range(0, len(squares), self._at_once):
             some = slice(start, start + self._at_once)
-            parts.append(self._at_cut(views.shown(squares[some], shown[some])))
+            parts.append(self._activations(augmentation.apply(squares[some], variants[some])))
         return torch.cat(parts)
 
-    def _at_cut(self, squares: Tensor) -> Tensor:
-        pictures = self._normalised(squares, self._transform, self._machine)
+    def _activations(self, squares: Tensor) -> Tensor:
+        pictures = normalised(squares, self._transform, self._machine)
         with self._machine.autocast():
-            at_cut = self._network.frozen_part(pictures)
-        return (at_cut if at_cut.dim() == 2 else at_cut.permute(0, 2, 3, 1)).contiguous().cpu()
+            activations = self._network.frozen_part(pictures)
+        return (activations if activations.dim() == 2 else activations.permute(0, 2, 3, 1)).contiguous().cpu()
 
 
 def _name(key: str, shard: _Shard) -> str:
-    view, start = shard
-    return f"{key}/{view:02d}-{start:07d}.safetensors"
+    variant, start = shard
+    return f"{key}/{variant:02d}-{start:07d}.safetensors"
 
 
 def _digest(state: dict[str, Tensor]) -> str:

@@ -1,8 +1,8 @@
 """A table of equal rows that lies outside this process's memory: decoded pictures, frozen features.
 
 The rows are in an unlinked scratch file, read and written by position, never mapped. So the process stays as
-small for a million rows as for ten; how much of the file is kept in memory is the kernel's to decide, which
-gives those pages away when somebody needs them. Reading a batch costs one copy, 64 pictures of 224x224 about
+small for a million rows as for ten. The kernel decides how much of the file is kept in memory, and gives
+those pages away when somebody needs them. Reading a batch costs one copy, 64 pictures of 224x224 about
 3 ms. The processes of one machine share one file.
 """
 
@@ -18,9 +18,9 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from training_code.distributed.machine import available_memory
-from training_code.distributed.process_group import ALONE, World
+from training_code.distributed.process_group import ALONE, ProcessGroup
 from training_code.errors import OutOfMemory
+from training_code.hardware.memory import available_memory
 
 _DISK_SHARE = 0.9
 _MEMORY_SHARE = 0.5
@@ -34,11 +34,11 @@ class Table:
     """
 
     def __init__(
-        self, count: int, shape: Sequence[int], dtype: torch.dtype, what: str, world: World = ALONE
+        self, count: int, shape: Sequence[int], dtype: torch.dtype, what: str, group: ProcessGroup = ALONE
     ) -> None:
         self.count, self.shape, self.dtype = count, tuple(shape), dtype
         self._row = math.prod(self.shape) * dtype.itemsize
-        self._file = _shared(count * self._row, f"{count} {what}", world)
+        self._file = _shared(count * self._row, f"{count} {what}", group)
 
     def write(self, first: int, rows: Tensor) -> None:
         """Put rows at `first` and behind it. Threads may write at once."""
@@ -50,14 +50,14 @@ class Table:
 
     def read(self, rows: Tensor) -> Tensor:
         """The rows of these numbers, (n, *shape), in a tensor of their own."""
-        taken = torch.empty((len(rows), *self.shape), dtype=self.dtype)
+        copied = torch.empty((len(rows), *self.shape), dtype=self.dtype)
         if not len(rows):
-            return taken
-        places = taken.view(len(rows), -1).view(torch.uint8).numpy()
+            return copied
+        places = copied.view(len(rows), -1).view(torch.uint8).numpy()
         for place, row in zip(places, rows.tolist(), strict=True):
             if os.preadv(self._file, [place], row * self._row) != self._row:
                 raise EOFError(f"row {row} of a table of {self.count} cannot be read")
-        return taken
+        return copied
 
     def close(self) -> None:
         """Give the room back."""
@@ -70,11 +70,11 @@ class Table:
             self.close()
 
 
-def _shared(size: int, what: str, world: World) -> int:
+def _shared(size: int, what: str, group: ProcessGroup) -> int:
     """A descriptor of the one file; see proc(5) for how a file without a name is opened a second time."""
-    file = world.agreed(lambda: _scratch(size, what) if world.leads else -1)
-    place = world.gathered_here(f"/proc/{os.getpid()}/fd/{file}")[0]
-    return file if world.leads else os.open(place, os.O_RDWR)
+    file = group.agreed(lambda: _scratch(size, what) if group.is_local_main else -1)
+    place = group.all_gather_local(f"/proc/{os.getpid()}/fd/{file}")[0]
+    return file if group.is_local_main else os.open(place, os.O_RDWR)
 
 
 def _scratch(size: int, what: str) -> int:

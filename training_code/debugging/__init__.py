@@ -1,7 +1,7 @@
-"""The debugger: what is captured while a network trains, the rules that judge it, and what follows from them.
+"""The debugger: what is saved while a network trains, and the rules that judge it.
 
-`catalogue` lists the rules and their parameters, `settings` reads what a job was told; neither imports
-smdebug, so a job that does not debug pays nothing. `capture` is the observer that writes the tensors through
-smdebug's hook (`hook`), reduced by `reductions`; `rules` are smdebug rules that read them again, `watcher`
-evaluates them in a process of its own, and `session` starts it all and acts on what was found.
+`contract.debug_rules` lists the rules and their parameters, `settings` reads what a job asked for; neither
+imports smdebug, so a job that does not debug pays nothing. `capture` is the callback that saves tensors,
+reduced by `reductions`. `rule_runner` puts them to the `rules`. All that depends on smdebug's insides is in
+`smdebug_adapter`.
 """

@@ -1,10 +1,10 @@
-"""The observer that saves what the rules look at, every few steps, through smdebug's hook.
+"""The callback that saves what the rules look at, every few steps, as an smdebug folder.
 
-Saved are vectors over the trained tensors (their names are in names.json): gradients' root mean squares, the
-update's size, whether a weight changed since the last save, and the share of inactive channels of every ReLU;
-with each step the loss, averaged since the last save. The first save also has how weights and labels are
+Saved are vectors over the trained tensors, whose names are in names.json: gradients' root mean squares, the
+update's size, whether a weight changed since the last save, and how active each channel of every ReLU is.
+Each save has the loss, averaged since the last one. The first save also has how weights and labels are
 distributed, the last of each epoch the validation's result. Nothing is kept of steps in between, and between
-them the observer adds a loss to a sum. A disk that is full ends the debugging, not the training; it ends
+them the callback adds a loss to a sum. A disk that is full ends the debugging, not the training; it ends
 while there is still room for a checkpoint and the model.
 """
 
@@ -23,17 +23,17 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
+from contract.jobs import TENSORS
 from training_code.config import Config
 from training_code.data.batches import Batches
 from training_code.debugging import reductions
-from training_code.debugging.hook import Hook, array
-from training_code.debugging.settings import Settings
+from training_code.debugging.settings import DebugSettings
+from training_code.debugging.smdebug_adapter import StepWriter, array
 from training_code.evaluation.scores import Evaluation
 from training_code.network.resnet import ResNet
-from training_code.training.callback import Observer
+from training_code.training.callback import Callback
 from training_code.training.progress import Epoch
 
-TENSORS: Final = "tensors"
 NAMES: Final = "names.json"
 _COLLECTIONS: Final = {
     "losses": "loss",
@@ -54,10 +54,10 @@ written beside the one before, the model holds it twice.
 """
 
 
-class Capture(Observer):
+class Capture(Callback):
     """Saves into `folder`/tensors."""
 
-    def __init__(self, folder: Path, settings: Settings, classes: Sequence[str]) -> None:
+    def __init__(self, folder: Path, settings: DebugSettings, classes: Sequence[str]) -> None:
         self._folder, self._settings, self._classes = folder, settings, classes
         self._every = 1
         self._steps = 1
@@ -68,7 +68,7 @@ class Capture(Observer):
         self._kept: dict[str, Any] = {}
         self._previous: NDArray[np.float32] | None = None
         self._losses = 0
-        self._hook: Hook | None = None
+        self._hook: StepWriter | None = None
         self._parameters: dict[str, nn.Parameter] = {}
         self._pending: dict[str, NDArray[Any]] = {}
         self._bytes = self._saves = 0
@@ -87,7 +87,7 @@ class Capture(Observer):
         size = sum(each.numel() * each.element_size() for each in network.state_dict().values())
         self._least_free = _LEFT_FREE + _LEFT_FREE_FACTOR * size
         self._look_for_room()
-        self._hook = Hook(self._folder / TENSORS, _COLLECTIONS)
+        self._hook = StepWriter(self._folder / TENSORS, _COLLECTIONS)
         weights = reductions.weights_of(network)
         labels = batches.split.labels
         self._pending = {

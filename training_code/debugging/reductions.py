@@ -1,11 +1,11 @@
 """Cheap summaries of many tensors at once: what a saved step costs.
 
 A fine-tuned ResNet18 has 62 trained tensors with 11 million numbers. smdebug reduces and writes each on its
-own, several times over: 0.3 s a step here. These take a norm of all gradients in one fused pass (2 ms,
-torch's L2 norm is the one that is vectorised on a CPU), compare weights on one even sample of all of them,
-and come out as one vector per kind of number, so that a step writes a handful of tensors instead of five
-hundred. Operations are few and, on a CPU, done by one thread: many small ones in parallel wait for one
-another whenever something else has a core.
+own, several times over: 0.3 s a step here. These take a norm of all gradients in one fused pass: 2 ms,
+torch's L2 norm being the one that is vectorised on a CPU. They compare weights on one even sample of all of
+them. One vector comes out per kind of number, so a step writes a handful of tensors instead of five hundred.
+Operations are few and, on a CPU, done by one thread: many small ones in parallel wait for one another
+whenever something else has a core.
 """
 
 from __future__ import annotations
@@ -92,12 +92,12 @@ def activity(activation: Tensor) -> Tensor:
     Returns:
         (channels,), 0 to 100.
     """
-    seen = activation.detach()
-    if seen.ndim == 4 and seen.numel() > _LOOKED_AT:
-        apart = _odd(math.ceil(math.sqrt(seen.numel() / _LOOKED_AT)))
-        seen = seen[:, :, ::apart, ::apart]
-    seen = seen[:: max(1, seen.numel() // _LOOKED_AT)]
-    places = seen.movedim(1, -1).reshape(-1, seen.shape[1])
+    sample = activation.detach()
+    if sample.ndim == 4 and sample.numel() > _LOOKED_AT:
+        apart = _odd(math.ceil(math.sqrt(sample.numel() / _LOOKED_AT)))
+        sample = sample[:, :, ::apart, ::apart]
+    sample = sample[:: max(1, sample.numel() // _LOOKED_AT)]
+    places = sample.movedim(1, -1).reshape(-1, sample.shape[1])
     return (places > 0).sum(0) * (100 / len(places))
 
 

@@ -9,18 +9,17 @@ import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from contract.debug_rules import DEBUG_RULES, PARAMETER, PROFILE_RULES, RULES
 from training_code.config import Config
-from training_code.debugging.catalogue import DEBUG_RULES, PROFILE_RULES, RULES
 from training_code.errors import InvalidHyperparameter
 
 _STEPS_BETWEEN_SAVES = 10
 _MOST_SAVES = 500
-_MOST = 1e12  # of a parameter
 _MOST_RAW_SAVES = 8  # each is twice the size of the network
 
 
 @dataclass(frozen=True, kw_only=True)
-class Settings:
+class DebugSettings:
     """`rules` maps the name of each rule to evaluate to its parameters; empty when nothing is watched."""
 
     rules: Mapping[str, Mapping[str, float]]
@@ -32,12 +31,12 @@ class Settings:
     profile: bool
     traced_steps: int
 
-    def off(self) -> Settings:
-        """Settings of a process that is not watched: of several that train together, the first one is."""
+    def off(self) -> DebugSettings:
+        """Those of a process that is not watched: of several that train together, the first one is."""
         return dataclasses.replace(self, rules={}, profile=False)
 
     @staticmethod
-    def of(config: Config) -> Settings:
+    def of(config: Config) -> DebugSettings:
         """The settings in a job's hyperparameters.
 
         Raises:
@@ -46,7 +45,7 @@ class Settings:
         names = _named(config.debug_rules)
         given = _parameters(config.debug_parameters, names)
         rules = {name: {**RULES[name], **given.get(name, {})} for name in names}
-        return Settings(
+        return DebugSettings(
             rules=rules,
             on_trigger=config.on_trigger,
             every=config.debug_every,
@@ -105,7 +104,7 @@ def _parameters(text: str, names: list[str]) -> dict[str, dict[str, float]]:
                     f"debug_parameters: the rule {rule!r} has no parameter {key!r}{_near(key, RULES[rule])}; "
                     f"it has: {', '.join(RULES[rule]) or 'none'}"
                 )
-            if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) <= _MOST:
+            if isinstance(value, bool) or not isinstance(value, int | float) or not PARAMETER.holds(value):
                 raise InvalidHyperparameter(f"debug_parameters: {rule}.{key}={value!r} is not a number")
     return {rule: dict(values) for rule, values in content.items() if rule in names}
 

@@ -1,1 +1,1 @@
-"""What a job runs on: one machine's cores and GPUs, and the processes that train one network together."""
+"""The processes that train one network together, how they are started, and their batch normalisation."""

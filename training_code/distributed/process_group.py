@@ -22,7 +22,7 @@ from training_code.errors import TrainingError
 from training_code.stopping import Stopped
 
 if TYPE_CHECKING:
-    from torch.distributed import ProcessGroup
+    from torch import distributed
 
 _T = TypeVar("_T")
 
@@ -33,25 +33,25 @@ _LOST: Final = ("Connection closed by peer", "Connection reset by peer", "Broken
 
 
 @dataclass(frozen=True)
-class World:
+class ProcessGroup:
     """This process's place among `size`: its rank, and that among those of its machine."""
 
     rank: int = 0
     size: int = 1
     local_rank: int = 0
     local_size: int = 1
-    instance: ProcessGroup | None = None
+    instance: distributed.ProcessGroup | None = None
     """The processes of this machine, where there are others."""
 
     @staticmethod
-    def join() -> World:
+    def join() -> ProcessGroup:
         """Meet the other processes, if torchrun started this one.
 
         https://docs.pytorch.org/docs/stable/elastic/run.html
         """
         size = int(os.environ.get("WORLD_SIZE", "1"))
         if size == 1:
-            return World()
+            return ProcessGroup()
         from torch import distributed
 
         _die_with_parent()
@@ -62,15 +62,15 @@ class World:
         distributed.init_process_group("cpu:gloo,cuda:nccl" if gpu else "gloo")
         local_size = int(os.environ["LOCAL_WORLD_SIZE"])
         instance, _ = distributed.new_subgroups(local_size)  # type: ignore[no-untyped-call]
-        return World(int(os.environ["RANK"]), size, local_rank, local_size, instance)
+        return ProcessGroup(int(os.environ["RANK"]), size, local_rank, local_size, instance)
 
     @property
-    def first(self) -> bool:
+    def is_main(self) -> bool:
         """Whether this process speaks and writes for all."""
         return self.rank == 0
 
     @property
-    def leads(self) -> bool:
+    def is_local_main(self) -> bool:
         """Whether this process does what its machine needs once."""
         return self.local_rank == 0
 
@@ -92,16 +92,16 @@ class World:
             result = work()
         except (TrainingError, Stopped) as error:
             problem = error
-        problems = [each for each in self.gathered(problem) if each is not None]
+        problems = [each for each in self.all_gather(problem) if each is not None]
         if problems:
             raise next((each for each in problems if isinstance(each, TrainingError)), problems[0])
         return result  # type: ignore[return-value]
 
-    def first_says(self, work: Callable[[], _T]) -> _T:
+    def broadcast(self, work: Callable[[], _T]) -> _T:
         """What the first process finds out, in all; errors as of `agreed`."""
-        return self.gathered(self.agreed(lambda: work() if self.first else None))[0]  # type: ignore[return-value]
+        return self.all_gather(self.agreed(lambda: work() if self.is_main else None))[0]  # type: ignore[return-value]
 
-    def mine(self, rows: Tensor) -> Tensor:
+    def part(self, rows: Tensor) -> Tensor:
         """This process's part of the rows of a step; parts differ in size by at most one."""
         return rows.tensor_split(self.size)[self.rank]
 
@@ -111,11 +111,11 @@ class World:
             return flag
         from torch import distributed
 
-        told = torch.tensor([flag], dtype=torch.int32)
-        distributed.all_reduce(told, distributed.ReduceOp.MAX)
-        return bool(told.item())
+        flags = torch.tensor([flag], dtype=torch.int32)
+        distributed.all_reduce(flags, distributed.ReduceOp.MAX)
+        return bool(flags.item())
 
-    def sum(self, values: Tensor) -> Tensor:
+    def all_reduce(self, values: Tensor) -> Tensor:
         """The sum of everybody's `values`."""
         if self.size > 1:
             from torch import distributed
@@ -123,20 +123,20 @@ class World:
             distributed.all_reduce(values)
         return values
 
-    def gathered(self, value: _T) -> Sequence[_T]:
+    def all_gather(self, value: _T) -> Sequence[_T]:
         """Everybody's value, in the order of their ranks."""
-        return _gathered(value, self.size, None)
+        return _all_gather(value, self.size, None)
 
-    def gathered_here(self, value: _T) -> Sequence[_T]:
+    def all_gather_local(self, value: _T) -> Sequence[_T]:
         """The value of each process of this machine, in their order."""
-        return _gathered(value, self.local_size, self.instance)
+        return _all_gather(value, self.local_size, self.instance)
 
     @staticmethod
     def is_lost(error: Exception) -> bool:
         """Whether it says that another process has ended, which is not the reason for anything."""
         return isinstance(error, RuntimeError) and any(words in str(error) for words in _LOST)
 
-    def together(self, network: nn.Module) -> nn.Module:
+    def data_parallel(self, network: nn.Module) -> nn.Module:
         """The network with its gradients averaged over all processes."""
         if self.size == 1:
             return network
@@ -169,7 +169,7 @@ def _die_with_parent() -> None:
         prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL))
 
 
-def _gathered(value: _T, size: int, group: ProcessGroup | None) -> Sequence[_T]:
+def _all_gather(value: _T, size: int, group: distributed.ProcessGroup | None) -> Sequence[_T]:
     if size == 1:
         return [value]
     from torch import distributed
@@ -179,5 +179,5 @@ def _gathered(value: _T, size: int, group: ProcessGroup | None) -> Sequence[_T]:
     return values  # type: ignore[return-value]
 
 
-ALONE: Final = World()
+ALONE: Final = ProcessGroup()
 """One process."""

@@ -1,1 +1,1 @@
-"""What came out: scores, the comparison with the champion, the serving form, the artifact."""
+"""How good a network is: its scores, the champion's on the same pictures, and the form it is served in."""

@@ -15,19 +15,21 @@ from pathlib import Path
 from typing import Any, Final
 
 import safetensors.torch
-import torch
 from safetensors import SafetensorError
 from torch import Tensor
 
+from contract import archives
+from contract import evaluation as measured
+from contract.artifact import CARD, CLASSES, WEIGHTS
+from contract.pictures.transform import Transform
 from training_code.config import Config, parse
-from training_code.data import archives
 from training_code.data.batches import Batches
 from training_code.data.dataset import Dataset, Found
-from training_code.data.pictures import Transform
-from training_code.data.split import Split, Squares
-from training_code.distributed.machine import Machine
+from training_code.data.decoded_images import DecodedImages, PictureDecoder
+from training_code.data.split import Split
 from training_code.errors import InvalidHyperparameter
 from training_code.evaluation.scores import evaluate
+from training_code.hardware.machine import Machine
 from training_code.network.resnet import resnet
 from training_code.stopping import Stopped, StopSignal
 
@@ -36,9 +38,9 @@ _MAX_WEIGHTS_BYTES: Final = 2 * 1024**3
 _MAX_UNPACKED_BYTES: Final = 8 * 1024**3
 _CHUNK: Final = 1024 * 1024
 _WANTED: Final = {
-    "model.json": _MAX_JSON_BYTES,
-    "classes.json": _MAX_JSON_BYTES,
-    "model.safetensors": _MAX_WEIGHTS_BYTES,
+    CARD: _MAX_JSON_BYTES,
+    CLASSES: _MAX_JSON_BYTES,
+    WEIGHTS: _MAX_WEIGHTS_BYTES,
 }
 
 
@@ -57,7 +59,7 @@ class _Champion:
 
 def score(
     archive: Path, found: Found, dataset: Dataset, config: Config, machine: Machine, stop: StopSignal
-) -> dict[str, Any] | None:
+) -> measured.Champion | None:
     """How the champion does on the test split, in the form of evaluation.json.
 
     Args:
@@ -75,7 +77,8 @@ def score(
         job = str(champion.card.get("training_job", ""))
         if _tested_on(champion.card) == dataset.test.fingerprint:
             return None
-        return {"training_job": job, **_asked(champion, found, dataset, config, machine, stop)}
+        accuracy, predicted = _asked(champion, found, dataset, config, machine, stop)
+        return {"training_job": job, "accuracy": accuracy, "predicted": predicted}
     except Stopped:
         return None
     except _Incomparable as reason:
@@ -85,7 +88,7 @@ def score(
 
 def _asked(
     champion: _Champion, found: Found, dataset: Dataset, config: Config, machine: Machine, stop: StopSignal
-) -> dict[str, Any]:
+) -> tuple[float, list[int] | None]:
     if champion.classes != dataset.classes:
         raise _Incomparable("tells other classes apart")
     transform, card = _transform(champion.card), champion.card
@@ -103,14 +106,13 @@ def _asked(
         f"{len(result.labels)} test pictures",
         flush=True,
     )
-    return {"accuracy": result.accuracy, "predicted": result.answers()["predicted"]}
+    return result.accuracy, result.answers()["predicted"]
 
 
 def _prepared(test: Split, found: Found, transform: Transform) -> Split:
     """The same pictures, decoded as they are asked for to squares of the champion's size."""
-    squares = Squares(transform)
-    squares.fill(found.files["test"], test.files, None, torch.arange(len(test)))
-    return replace(test, squares=squares)
+    images = DecodedImages(PictureDecoder(transform), found.files["test"], test.files)
+    return replace(test, images=images)
 
 
 def _tested_on(card: dict[str, Any]) -> str:
@@ -136,8 +138,8 @@ def _read(archive: Path) -> _Champion:
     try:
         with gzip.open(archive) as packed:
             parts = _parts(packed)
-        card, classes = json.loads(parts["model.json"]), json.loads(parts["classes.json"])
-        weights = safetensors.torch.load(parts["model.safetensors"])
+        card, classes = json.loads(parts[CARD]), json.loads(parts[CLASSES])
+        weights = safetensors.torch.load(parts[WEIGHTS])
     except (*archives.DAMAGED, SafetensorError):
         raise _Incomparable("cannot be read as a model of this project") from None
     if not isinstance(card, dict) or not isinstance(classes, list):

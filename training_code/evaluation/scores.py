@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
+from contract.evaluation import CONFIDENCE_BINS, Answers, Counts, Measured
 from training_code.data.batches import Batches
 from training_code.network.resnet import ResNet
 from training_code.stopping import StopSignal
@@ -18,8 +20,6 @@ MAX_LISTED_PICTURES: Final = 200_000
 
 MAX_MISTAKES: Final = 100
 """Misclassified pictures that are listed."""
-CONFIDENCE_BINS: Final = 10
-"""Of the confidence, from 0 to 1 in equal steps; the drift check counts the endpoint's answers likewise."""
 
 
 @dataclass(frozen=True)
@@ -39,24 +39,21 @@ class Evaluation:
         """The share of pictures whose class was found, 0 to 1."""
         return int((self.labels == self.predicted).sum()) / len(self.labels)
 
-    def counts(self) -> dict[str, list[int]]:
+    def counts(self) -> Counts:
         """Of each class: `count` pictures there are, `predicted` taken for it, `right` of both."""
-        of_class = {
-            "count": self.labels,
-            "predicted": self.predicted,
-            "right": self.labels[self.labels == self.predicted],
-        }
+        count = partial(torch.bincount, minlength=self.classes)
         return {
-            name: torch.bincount(indices, minlength=self.classes).tolist()
-            for name, indices in of_class.items()
+            "count": count(self.labels).tolist(),
+            "predicted": count(self.predicted).tolist(),
+            "right": count(self.labels[self.labels == self.predicted]).tolist(),
         }
 
     def per_class(self) -> list[tuple[float, float, int]]:
         """Precision, recall and picture count of each class; 0 where there is nothing to divide by."""
         of_class = self.counts()
         return [
-            (hit / said if said else 0.0, hit / count if count else 0.0, count)
-            for count, said, hit in zip(
+            (hit / predicted if predicted else 0.0, hit / count if count else 0.0, count)
+            for count, predicted, hit in zip(
                 of_class["count"], of_class["predicted"], of_class["right"], strict=True
             )
         ]
@@ -72,7 +69,7 @@ class Evaluation:
         """The pairs mixed up most often: true class, predicted class, how often."""
         wrong = [cell for cell in self.confusion().tolist() if cell[0] != cell[1]]
         ranked = sorted(wrong, key=lambda cell: -cell[2])
-        return [(truth, said, count) for truth, said, count in ranked[:most]]
+        return [(truth, predicted, count) for truth, predicted, count in ranked[:most]]
 
     def mistakes(self, most: int) -> list[int]:
         """The pictures taken for another class, the surest mistake first."""
@@ -97,7 +94,7 @@ class Evaluation:
             for picture in self.mistakes(MAX_MISTAKES)
         ]
 
-    def describe(self, fingerprint: str) -> dict[str, Any]:
+    def describe(self, fingerprint: str) -> Measured:
         """The form of evaluation.json; what is said of classes is in their order."""
         return {
             "accuracy": self.accuracy,
@@ -108,7 +105,7 @@ class Evaluation:
             "confidence": self.confidences(),
         }
 
-    def answers(self) -> dict[str, list[int] | None]:
+    def answers(self) -> Answers:
         """Picture by picture, in the order of file names: the quality gate pairs them with the champion's."""
         listed = len(self.labels) <= MAX_LISTED_PICTURES
         return {
@@ -121,7 +118,7 @@ class Evaluation:
 def evaluate(network: ResNet, batches: Batches, classes: int, stop: StopSignal) -> Evaluation:
     """Run the network over a split, pictures as they are; the loss is cross entropy without label smoothing.
 
-    Every process of a `World` runs over its part, and all get the whole result.
+    Every process of a `ProcessGroup` runs over its part, and all get the whole result.
 
     Raises:
         Stopped: the job was told to stop.
@@ -131,12 +128,12 @@ def evaluate(network: ResNet, batches: Batches, classes: int, stop: StopSignal) 
     for pictures, truth in batches.evaluation():
         _stop_together(batches, stop)
         with batches.machine.autocast():
-            scores = network(pictures, from_cut=batches.from_cut).float()
+            scores = network(pictures, from_freeze_point=batches.from_freeze_point).float()
         losses = functional.cross_entropy(scores, truth, reduction="none")
         confidence, predicted = scores.softmax(1).max(1)
         parts.append((losses, truth, predicted, confidence))
     mine = tuple(torch.cat(each).cpu() for each in zip(*parts, strict=True)) if parts else ()
-    everybody = [part for part in batches.world.gathered(mine) if part]
+    everybody = [part for part in batches.group.all_gather(mine) if part]
     losses, labels, predicted, confidence = (torch.cat(each) for each in zip(*everybody, strict=True))
     return Evaluation(
         loss=float(losses.double().sum()) / len(batches.split),
@@ -151,5 +148,5 @@ def _stop_together(batches: Batches, stop: StopSignal) -> None:
     """Alone, look at the signal. Several processes finish an evaluation: each has its own number of batches,
     and they stop together after it.
     """
-    if batches.world.size == 1:
+    if batches.group.size == 1:
         stop.check()

@@ -27,7 +27,7 @@ import openvino.opset13 as op
 from numpy.typing import NDArray
 from torch import nn
 
-from training_code.data.pictures import Transform
+from contract.pictures.transform import Transform
 from training_code.network.resnet import ResNet
 
 Ranges = Mapping[str, tuple[float, float]]

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 from pathlib import Path
 
 import torch
+from torch import nn
 
+from contract.networks import STAGES
 from training_code.config import Config
-from training_code.distributed.machine import Machine
+from training_code.errors import InvalidHyperparameter
+from training_code.hardware.machine import Machine
 from training_code.network import weights
-from training_code.network.resnet import STAGES, ResNet, resnet
+from training_code.network.resnet import ResNet, resnet
 
 
 def build(config: Config, classes: int, pretrained: Path, machine: Machine) -> ResNet:
@@ -38,3 +43,16 @@ def build(config: Config, classes: int, pretrained: Path, machine: Machine) -> R
     network.freeze_before(config.trainable_from)
     machine.place(network)
     return network
+
+
+def compiled(network: nn.Module, config: Config) -> nn.Module:
+    """The network, rewritten by torch.compile if that is asked for.
+
+    Raises:
+        InvalidHyperparameter: there is no C++ compiler, without which torch.compile cannot work.
+    """
+    if config.compile == "off":
+        return network
+    if shutil.which(os.environ.get("CXX", "g++")) is None:
+        raise InvalidHyperparameter("compile=on needs a C++ compiler (g++), which this machine lacks")
+    return torch.compile(network)  # type: ignore[return-value]

@@ -3,7 +3,7 @@
 The parameter names, shapes and numbers are torchvision's, so its published weights load unchanged and a
 model trained here loads into `torchvision.models.resnet18()` (a test holds both to that). The network is
 written here for two reasons. Importing torchvision takes longer than importing torch, and a tuning run pays
-for it in every trial. And here the network is a row of named stages that can be cut: what is frozen runs
+for it in every trial. And here the network is a row of named stages with a freeze point: what is frozen runs
 first, without a graph, and what is trained runs behind it.
 """
 
@@ -14,8 +14,7 @@ from typing import Final
 import torch
 from torch import Tensor, nn
 
-STAGES: Final = ("stem", "layer1", "layer2", "layer3", "layer4", "fc")
-"""The row of stages, from the picture to the class scores."""
+from contract.networks import STAGES
 
 
 class BasicBlock(nn.Module):
@@ -92,7 +91,7 @@ class ResNet(nn.Module):
         self.layer4 = self._layer(block, 512, blocks[3], 2)
         self.avgpool = nn.AdaptiveAvgPool2d((1, 1))
         self.fc = nn.Linear(512 * block.expansion, classes)
-        self.cut = 0
+        self.freeze_point = 0
         self._initialise()
 
     def freeze_before(self, stage: str) -> None:
@@ -101,13 +100,13 @@ class ResNet(nn.Module):
         Raises:
             ValueError: `stage` is not one of STAGES.
         """
-        self.cut = STAGES.index(stage)
+        self.freeze_point = STAGES.index(stage)
         for module in self.frozen_modules():
             module.requires_grad_(False)
 
     def frozen_modules(self) -> list[nn.Module]:
-        """The modules before the cut."""
-        return [module for stage in STAGES[: self.cut] for module in self._modules_of(stage)]
+        """The modules before the freeze point."""
+        return [module for stage in STAGES[: self.freeze_point] for module in self._modules_of(stage)]
 
     def train(self, mode: bool = True) -> ResNet:
         """Like `nn.Module.train`, but frozen stages stay in evaluation mode: their statistics are fixed."""
@@ -122,7 +121,7 @@ class ResNet(nn.Module):
         return {name: value for name, value in self.state_dict().items() if name not in trained}
 
     def trained_state(self) -> dict[str, Tensor]:
-        """The entries of `state_dict` that training changes: parameters and statistics behind the cut."""
+        """The entries of `state_dict` that training changes: all behind the freeze point."""
         frozen = {
             f"{name}."
             for name, module in self.named_children()
@@ -132,9 +131,9 @@ class ResNet(nn.Module):
             name: value for name, value in self.state_dict().items() if not name.startswith(tuple(frozen))
         }
 
-    def forward(self, x: Tensor, *, from_cut: bool = False) -> Tensor:
+    def forward(self, x: Tensor, *, from_freeze_point: bool = False) -> Tensor:
         """Class scores of pictures, or of what `frozen_part` made of them."""
-        return self.trained_part(x if from_cut else self.frozen_part(x))
+        return self.trained_part(x if from_freeze_point else self.frozen_part(x))
 
     def frozen_part(self, x: Tensor) -> Tensor:
         """What no training step changes: for the same picture always the same activation.
@@ -142,13 +141,13 @@ class ResNet(nn.Module):
         It is pooled, (n, channels), where only the last layer is trained.
         """
         with torch.no_grad():
-            for stage in STAGES[: self.cut]:
+            for stage in STAGES[: self.freeze_point]:
                 x = self._stage(stage, x)
-            return self._pooled(x) if STAGES[self.cut] == "fc" else x
+            return self._pooled(x) if STAGES[self.freeze_point] == "fc" else x
 
     def trained_part(self, x: Tensor) -> Tensor:
-        """From the activation at the cut to class scores."""
-        for stage in STAGES[self.cut :]:
+        """From the activation at the freeze point to class scores."""
+        for stage in STAGES[self.freeze_point :]:
             x = self._stage(stage, x)
         return x
 

@@ -19,6 +19,7 @@ import torch
 from safetensors import SafetensorError
 from torch import Tensor
 
+from contract.networks import ARCHITECTURES, WEIGHTS_SUFFIXES
 from training_code.errors import UnusableWeights
 from training_code.network.resnet import resnet
 
@@ -28,8 +29,6 @@ IMAGENET: Final = {
     "resnet50": "https://download.pytorch.org/models/resnet50-11ad3fa6.pth",
 }
 """torchvision's default weights of each network. A name ends with the beginning of its file's SHA-256."""
-ARCHS: Final = tuple(IMAGENET)
-_SUFFIXES: Final = (".safetensors", ".pth", ".pt")
 # A damaged or hostile file makes the readers fail with whatever their code happens to raise.
 _UNREADABLE: Final = (
     *(SafetensorError, pickle.PickleError, RuntimeError, EOFError, OSError, struct.error, AssertionError),
@@ -85,9 +84,10 @@ def from_file(path: Path, arch: str | None = None) -> tuple[str, dict[str, Tenso
     """
     state = read(path)
     found = _arch_of(state)
-    if found is None or found not in ARCHS:
+    if found is None or found not in ARCHITECTURES:
         what = f"a {found}" if found else "no ResNet"
-        raise UnusableWeights(f"{path.name}: these are the weights of {what}; there are {', '.join(ARCHS)}")
+        known = ", ".join(ARCHITECTURES)
+        raise UnusableWeights(f"{path.name}: these are the weights of {what}; there are {known}")
     return found, _fitting(state, arch or found, path.name)
 
 
@@ -119,26 +119,27 @@ def read(path: Path) -> dict[str, Tensor]:
 
 def _only_file(folder: Path, arch: str) -> Path:
     """The one file of weights; of several the one named after the network, as torchvision names its own."""
-    files = sorted(path for path in folder.rglob("*") if path.suffix in _SUFFIXES) if folder.is_dir() else []
+    found = folder.rglob("*") if folder.is_dir() else ()
+    files = sorted(path for path in found if path.suffix in WEIGHTS_SUFFIXES)
     named = [path for path in files if re.match(rf"{arch}\b", path.name)]
     choice = files if len(files) == 1 else named
     if len(choice) == 1:
         return choice[0]
     there = ", ".join(path.name for path in files) or "no such file"
     raise UnusableWeights(
-        f"weights=pretrained needs one {' or '.join(_SUFFIXES)} file in the channel 'pretrained' "
+        f"weights=pretrained needs one {' or '.join(WEIGHTS_SUFFIXES)} file in the channel 'pretrained' "
         f"(of several, one whose name begins with {arch}); there is: {there}"
     )
 
 
 def _why_unreadable(path: Path, error: Exception) -> str:
-    said = str(error)
-    if "legacy .tar" in said:
+    reason = str(error)
+    if "legacy .tar" in reason:
         return (
             f"{path.name} is in torch's old tar format, which cannot be read without running code from the "
             f"file; save it once more with a current torch (torch.save or safetensors) and use that file"
         )
-    if isinstance(error, pickle.UnpicklingError) and ("GLOBAL" in said or "REDUCE" in said):
+    if isinstance(error, pickle.UnpicklingError) and ("GLOBAL" in reason or "REDUCE" in reason):
         return (
             f"{path.name} holds more than tensors, and reading it would run code from the file; save only "
             f"the state_dict, best as safetensors, and use that file"
@@ -148,7 +149,7 @@ def _why_unreadable(path: Path, error: Exception) -> str:
             f"{path.name} ({path.stat().st_size} bytes) is damaged or incomplete, or was pickled in a way "
             f"that could run code from the file; upload it again, best as safetensors"
         )
-    first = next(iter(said.strip().splitlines()), type(error).__name__).split(". ")[0]
+    first = next(iter(reason.strip().splitlines()), type(error).__name__).split(". ")[0]
     return f"{path.name} ({path.stat().st_size} bytes) is damaged or incomplete, upload it again: {first}"
 
 

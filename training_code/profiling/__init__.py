@@ -1,7 +1,7 @@
 """The profiler: where the time of a step goes, how busy the machine is, and what would make it faster.
 
 `steps` times the parts of every step, `trace` lets torch's profiler write down the first ones, which
-`operators` packs and adds up; `system` and `gpu` look at the machine twice a second from a side process;
-`rules` turn times and utilisation into findings, `probe` measures what a finding proposes. Nothing here
+`operators` packs and adds up; `system` and `gpu` look at the machine twice a second from a side process.
+`rule_runner` puts the `profile` to the `rules`, `probe` measures what a finding proposes. Nothing here
 imports smdebug.
 """

@@ -46,12 +46,12 @@ class Gpus:
 
     def look(self) -> list[Gpu]:
         """How each is now; one that does not answer is left out."""
-        seen = []
+        gpus = []
         for handle in self._handles:
             busy, memory = _Utilization(), _Memory()
             if self._library.nvmlDeviceGetUtilizationRates(handle, ctypes.byref(busy)):
                 continue
             if self._library.nvmlDeviceGetMemoryInfo(handle, ctypes.byref(memory)):
                 continue
-            seen.append(Gpu(float(busy.gpu), memory.used, memory.total))
-        return seen
+            gpus.append(Gpu(float(busy.gpu), memory.used, memory.total))
+        return gpus

@@ -17,9 +17,9 @@ import torch
 from torch.nn.functional import cross_entropy
 
 from training_code.data.batches import Batches
-from training_code.debugging.findings import Findings
+from training_code.findings import Findings
 from training_code.network.resnet import ResNet
-from training_code.profiling.data import Profile
+from training_code.profiling.profile import Profile
 from training_code.profiling.rules import shares
 from training_code.profiling.spread import Spread, of_values
 
@@ -46,7 +46,7 @@ def measure(findings: Findings, folder: Path, network: ResNet, batches: Batches)
         faster = faster_with_workers(lambda number: batches.training(1, number % batches.steps))
         dataloader.gain, dataloader.how = gain_of_workers(share, faster), _measured("batches")
     # Several processes take their steps together, and compiled steps are others than these.
-    if batch_size is not None and batches.world.size == 1 and batches.config.compile == "off":
+    if batch_size is not None and batches.group.size == 1 and batches.config.compile == "off":
         batch_size.gain = gain_of_twice_the_batch(faster_with_twice_the_batch(network, batches))
         batch_size.how = _measured("steps")
 
@@ -96,8 +96,8 @@ def faster_with_twice_the_batch(
     tried = copy.deepcopy(network).train()
     trained = [each for each in tried.parameters() if each.requires_grad]
     optimizer = torch.optim.SGD(trained, lr=0.0, momentum=0.9)
-    shown, labels = batches.training(1, 0)
-    pictures, labels = batches.input(shown), batches.machine.put(labels)
+    examples, labels = batches.training(1, 0)
+    pictures, labels = batches.input(examples), batches.machine.put(labels)
 
     def seconds(times: int) -> float:
         """Of some steps of so many times the batch."""
@@ -105,7 +105,7 @@ def faster_with_twice_the_batch(
         begun = clock()
         for _ in range(_BATCHES):
             with batches.machine.autocast():
-                scores = tried(pictures, from_cut=batches.from_cut)
+                scores = tried(pictures, from_freeze_point=batches.from_freeze_point)
             cross_entropy(scores.float(), labels).backward()  # type: ignore[no-untyped-call]
             optimizer.step()
             optimizer.zero_grad()
@@ -125,8 +125,8 @@ def gain_of_twice_the_batch(faster: Spread | None) -> str:
     """What that would bring, in words; `faster` is what `faster_with_twice_the_batch` measured."""
     if faster is None:
         return "nothing: a step of twice the batch does not fit into the memory"
-    told = faster.told(".2f", "× as many pictures a second")
-    return f"nothing sure: {told}" if faster.low < 1.05 else told
+    gain = faster.told(".2f", "× as many pictures a second")
+    return f"nothing sure: {gain}" if faster.low < 1.05 else gain
 
 
 def _measured(what: str) -> str:

@@ -1,20 +1,21 @@
 """The profiler's rules: what slows the training down, what to change, and what that would gain.
 
 Names follow AWS's ("List of Debugger profiler rules", docs.aws.amazon.com/sagemaker/latest/dg/
-debugger-built-in-profiler-rules.html). Parameters and their defaults are in `debugging.catalogue`; shares and
-utilisations are percent. The first steps are left out, and each figure is told with how far the quarters of
-the training lie apart in it.
+debugger-built-in-profiler-rules.html). Parameters and their defaults are in `contract.debug_rules`; shares
+and utilisations are percent. The first steps are left out, and each figure is told with how far the quarters
+of the training lie apart in it.
 """
 
 from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Mapping
-from typing import Final, NamedTuple
+from typing import Final
 
 import numpy as np
 
-from training_code.profiling.data import Column, Profile
+from training_code.findings import Problem
+from training_code.profiling.profile import Column, Profile
 from training_code.profiling.spread import PARTED, Spread, by_quarter
 from training_code.training.callback import PHASES
 
@@ -24,22 +25,13 @@ _LEAST_SAMPLES: Final = 6
 Values = Mapping[str, float]
 
 
-class Seen(NamedTuple):
-    """What is wrong, what to change, what that would gain, and how the gain was got."""
-
-    message: str
-    change: str
-    gain: str
-    how: str
-
-
 def shares(steps: Mapping[str, Column]) -> dict[str, float]:
     """Each part's share of the time of the steps themselves, percent; what is between them left out."""
     total = sum(float(steps[name].sum()) for name in (*PHASES, "rest"))
     return {name: 100 * float(steps[name].sum()) / max(1e-9, total) for name in (*PHASES, "rest")}
 
 
-def dataloader(profile: Profile, values: Values) -> Seen | None:
+def dataloader(profile: Profile, values: Values) -> Problem | None:
     """Batches are not ready when they are needed: data takes more than `threshold` (20) of the step.
 
     AWS: compares the number of loader workers with that of cores; here the wait itself is measured.
@@ -47,7 +39,7 @@ def dataloader(profile: Profile, values: Values) -> Seen | None:
     waited = _data_share(profile)
     if waited.middle <= values["threshold"]:
         return None
-    return Seen(
+    return Problem(
         f"waiting for data is {waited.told('.0f', '% of the step')}% {PARTED}",
         "make less of each picture while training: cached or smaller pictures, augment without crops, "
         "or more cores for the loader",
@@ -56,7 +48,7 @@ def dataloader(profile: Profile, values: Values) -> Seen | None:
     )
 
 
-def io_bottleneck(profile: Profile, values: Values) -> Seen | None:
+def io_bottleneck(profile: Profile, values: Values) -> Problem | None:
     """The disk is what data waits for: data above `threshold` (20), and the cores wait `io_threshold` (20).
 
     AWS: I/O wait above 50 while the GPU is below 10.
@@ -68,7 +60,7 @@ def io_bottleneck(profile: Profile, values: Values) -> Seen | None:
     if waited.middle <= values["threshold"]:
         return None
     disk = by_quarter(len(waits), lambda part: float(waits[part].mean()))
-    return Seen(
+    return Problem(
         f"waiting for data is {waited.told('.0f', '% of the step')}% {PARTED}, and the cores wait for the "
         f"disk {disk.told('.0f', '% of the time')}%",
         "an instance with more memory, so that the decoded pictures fit into it; or a faster volume",
@@ -77,7 +69,7 @@ def io_bottleneck(profile: Profile, values: Values) -> Seen | None:
     )
 
 
-def cpu_bottleneck(profile: Profile, values: Values) -> Seen | None:
+def cpu_bottleneck(profile: Profile, values: Values) -> Problem | None:
     """The GPU waits for the CPU, as AWS has it: cores above `cpu_threshold` (90) while the GPU is below
     `gpu_threshold` (50), in more than `threshold` (50) percent of the samples.
     """
@@ -88,7 +80,7 @@ def cpu_bottleneck(profile: Profile, values: Values) -> Seen | None:
     both = by_quarter(len(waits), lambda part: 100 * float(np.mean(waits[part])))
     if both.middle <= values["threshold"]:
         return None
-    return Seen(
+    return Problem(
         f"in {both.told('.0f', '% of the time')}% {PARTED}, the cores are full and the GPU is not",
         "an instance with more cores per GPU, or less work for them: cheaper augmentation, smaller pictures",
         _at_most(_idle(busy), "faster"),
@@ -96,13 +88,13 @@ def cpu_bottleneck(profile: Profile, values: Values) -> Seen | None:
     )
 
 
-def low_gpu_utilization(profile: Profile, values: Values) -> Seen | None:
+def low_gpu_utilization(profile: Profile, values: Values) -> Problem | None:
     """The GPU is busy less than `threshold` (70) percent of the time. AWS: its 95th percentile below 70."""
     busy = profile.gpu("busy")
     if busy.shape[1] < _LEAST_SAMPLES or np.percentile(busy.mean(0), 95) >= values["threshold"]:
         return None
     idle = _idle(busy.mean(0))
-    return Seen(
+    return Problem(
         f"the GPU is busy {idle.map(_rest).told('.0f', '% of the time')}% {PARTED}",
         "a smaller and cheaper GPU does the same work; or a larger batch_size or image_size uses this one",
         f"the same work on a slower GPU, or on this one {_at_most(idle, 'as much')}",
@@ -110,7 +102,7 @@ def low_gpu_utilization(profile: Profile, values: Values) -> Seen | None:
     )
 
 
-def gpu_memory_increase(profile: Profile, values: Values) -> Seen | None:
+def gpu_memory_increase(profile: Profile, values: Values) -> Problem | None:
     """Memory grows and grows: the GPU's, or on a machine without one the process's.
 
     AWS: a GPU's memory grows by `increase` (10) percent over a moving window. Here the steps after the first
@@ -127,7 +119,7 @@ def gpu_memory_increase(profile: Profile, values: Values) -> Seen | None:
     if not steady or grown < max(values["least_mb"], values["increase"] / 100 * parts[0]):
         return None
     per_step = grown / (len(tail) * 0.75)
-    return Seen(
+    return Problem(
         f"memory grew from {parts[0]:.0f} to {parts[-1]:.0f} MiB, {per_step:.1f} MiB a step",
         "something keeps what each step makes: losses or outputs that are collected with their graph "
         "(detach them), or a list that is never emptied",
@@ -136,7 +128,7 @@ def gpu_memory_increase(profile: Profile, values: Values) -> Seen | None:
     )
 
 
-def batch_size(profile: Profile, values: Values) -> Seen | None:
+def batch_size(profile: Profile, values: Values) -> Problem | None:
     """The GPU has room: busy below `gpu_threshold` (70), memory below `memory_threshold` (50). As AWS."""
     busy, used = profile.gpu("busy"), profile.gpu("used_mb")
     if busy.shape[1] < _LEAST_SAMPLES:
@@ -145,7 +137,7 @@ def batch_size(profile: Profile, values: Values) -> Seen | None:
     if np.percentile(busy.mean(0), 95) >= values["gpu_threshold"] or full >= values["memory_threshold"]:
         return None
     idle = _idle(busy.mean(0))
-    return Seen(
+    return Problem(
         f"the GPU is busy {idle.map(_rest).told('.0f', '% of the time')}% {PARTED}, with {full:.0f}% of its "
         "memory at most",
         "double batch_size, and raise learning_rate by about 1.4 (its square root) to two with it",
@@ -154,7 +146,7 @@ def batch_size(profile: Profile, values: Values) -> Seen | None:
     )
 
 
-def step_outlier(profile: Profile, values: Values) -> Seen | None:
+def step_outlier(profile: Profile, values: Values) -> Problem | None:
     """Single steps that take many times as long as the others.
 
     AWS: steps above `stddev` (3) standard deviations. The deviation is that of the middle here (the
@@ -177,7 +169,7 @@ def step_outlier(profile: Profile, values: Values) -> Seen | None:
     worst = int(np.argmax(spent))
     slowest = int(steady["step"][worst])
     part = max((*PHASES, "rest"), key=lambda name: float(steady[name][worst]))
-    return Seen(
+    return Problem(
         f"{int(slow.sum())} of {len(spent)} steps take up to {spent.max() / median:.0f} times the median "
         f"({median * 1000:.0f} ms), most of it in {part!r}; the slowest is step {slowest}. "
         f"They lose {share.told('.0f', '% of the time')}% {PARTED}",
@@ -188,7 +180,7 @@ def step_outlier(profile: Profile, values: Values) -> Seen | None:
     )
 
 
-def load_balancing(profile: Profile, values: Values) -> Seen | None:
+def load_balancing(profile: Profile, values: Values) -> Problem | None:
     """GPUs that are not equally busy: `threshold` (20) points apart or more. AWS: differing histograms."""
     every = profile.gpu("busy")
     busy = every.mean(1)
@@ -198,7 +190,7 @@ def load_balancing(profile: Profile, values: Values) -> Seen | None:
     ahead = by_quarter(
         every.shape[1], lambda part: float(every[most, part].mean() / max(1.0, every[:, part].mean()))
     )
-    return Seen(
+    return Problem(
         f"GPU {most} is busy {busy[most]:.0f}% of the time, GPU {least} {busy[least]:.0f}%",
         "batches of the same size for each; nothing else on the busy one (validation, saving)",
         f"at most {ahead.told('.1f', ' times faster')} {PARTED}",
@@ -242,7 +234,7 @@ def _samples_seen(profile: Profile) -> str:
     return f"from the GPU's use in {len(profile.system['seconds'])} samples"
 
 
-RULES: Final[Mapping[str, Callable[[Profile, Values], Seen | None]]] = {
+RULES: Final[Mapping[str, Callable[[Profile, Values], Problem | None]]] = {
     "dataloader": dataloader,
     "io_bottleneck": io_bottleneck,
     "cpu_bottleneck": cpu_bottleneck,

@@ -24,8 +24,8 @@ from torch import Tensor
 from training_code.config import Config
 from training_code.data.batches import Batches
 from training_code.network.resnet import ResNet
-from training_code.profiling.files import STEPS, WALL
-from training_code.training.callback import PHASES, Observer
+from training_code.profiling.file_names import STEPS, WALL
+from training_code.training.callback import PHASES, Callback
 
 COLUMNS: Final = ("step", "begun", "between", *PHASES, "rest", "memory_mb")
 _KEPT: Final = 64
@@ -41,7 +41,7 @@ class _Step:
     memory_mb: float
 
 
-class StepTimer(Observer):
+class StepTimer(Callback):
     """Writes steps.csv into `folder`: seconds, one line per step."""
 
     def __init__(self, folder: Path, clock: Callable[[], float] = time.perf_counter) -> None:

@@ -11,12 +11,12 @@ from torch import Tensor
 from training_code.config import Config
 from training_code.data.batches import Batches
 from training_code.network.resnet import ResNet
-from training_code.profiling.files import PLAIN_TRACE
-from training_code.training.callback import Observer
+from training_code.profiling.file_names import PLAIN_TRACE
+from training_code.training.callback import Callback
 from training_code.training.progress import Trained
 
 
-class Trace(Observer):
+class Trace(Callback):
     """Traces the first `steps` steps of this process into `folder`; the side process packs what it writes."""
 
     def __init__(self, folder: Path, steps: int) -> None:

@@ -18,17 +18,17 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from PIL import Image
 
-from training_code.debugging.findings import Findings
-from training_code.debugging.watcher import ORDERS
-from training_code.profiling.data import Column, Profile
-from training_code.profiling.evaluation import ProfileRules
-from training_code.profiling.files import OPERATORS, WALL
+from training_code.findings import Findings
+from training_code.profiling.file_names import OPERATORS, WALL
+from training_code.profiling.profile import Column, Profile
+from training_code.profiling.rule_runner import ProfileRules
 from training_code.profiling.spread import of_values
 from training_code.training.callback import PHASES
+from training_code.watching.side_process import ORDERS
 
 if TYPE_CHECKING:
+    from training_code.artifact import Facts
     from training_code.data.split import Split
-    from training_code.evaluation.artifact import Facts
     from training_code.evaluation.scores import Evaluation
 
 Record = dict[str, Any]
@@ -116,7 +116,7 @@ def _judged(debug: Path) -> Findings:
     orders = _json(debug / ORDERS)
     if orders is None:
         return Findings.read(debug)
-    from training_code.debugging.evaluation import evaluate_folder
+    from training_code.debugging.rule_runner import evaluate_folder
 
     findings = Findings(on_trigger=orders["on_trigger"])
     try:
@@ -176,7 +176,7 @@ def _confused(test: Evaluation, split: Split) -> list[Record]:
     pairs = []
     for truth, said, count in test.confused(_PAIRS):
         places = ((test.labels == truth) & (test.predicted == said)).nonzero().flatten()[:_PICTURES_OF_A_PAIR]
-        squares = split.squares.picked(places).numpy()
+        squares = split.images.pick(places).numpy()
         pairs.append(
             {"is": truth, "said": said, "count": count, "pictures": [_thumbnail(each) for each in squares]}
         )
@@ -266,7 +266,7 @@ def _flow(debug: Path) -> Record | None:
 
 
 def _flow_of(debug: Path, names: Record) -> Record | None:
-    from training_code.debugging.evaluation import open_trial
+    from training_code.debugging.smdebug_adapter import open_trial
 
     trial = open_trial(debug / "tensors")
     weights = [place for place, each in enumerate(names["is_weight"]) if each]

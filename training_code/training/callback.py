@@ -1,7 +1,7 @@
-"""Who looks on while a network is trained: what the loop tells, and when.
+"""Callbacks of the training loop: what they are told, and when.
 
-The debugger and the profiler are observers. The loop calls them and knows nothing else of them; with nobody
-looking on it calls `Observer`, whose methods do nothing.
+The debugger and the profiler are callbacks. The loop calls them and knows nothing else of them; without one
+it calls `Callback`, whose methods do nothing.
 
 A step is told in this order: `step_begins`; `phase` with "data", "to_device", "forward", "backward" and
 "optimizer", each as that phase begins; `step_ends`, which ends the last. When "optimizer" begins, the
@@ -26,10 +26,10 @@ PHASES: Final = ("data", "to_device", "forward", "backward", "optimizer")
 """The parts of a step, in their order."""
 
 
-class Observer:
-    """Looks on and does nothing. One that does something overrides what it needs.
+class Callback:
+    """Does nothing. One that does something overrides what it needs.
 
-    Every method is called between two pieces of work of the loop, so what an observer does is time the
+    Every method is called between two pieces of work of the loop, so what a callback does is time the
     training waits for. `step_ends` and `epoch_ends` may raise `stopping.Stopped` to end the training: its
     state is whole then, and the model of the best epoch so far is kept.
     """
@@ -53,32 +53,32 @@ class Observer:
         """Once, when training is over or was stopped after an epoch; the network is the best one's."""
 
 
-class Observers(Observer):
-    """Several observers, told in their order."""
+class Callbacks(Callback):
+    """Several callbacks, called in their order."""
 
-    def __init__(self, observers: Sequence[Observer]) -> None:
-        self._observers = tuple(observers)
+    def __init__(self, callbacks: Sequence[Callback]) -> None:
+        self._callbacks = tuple(callbacks)
 
     def training_begins(self, network: ResNet, config: Config, batches: Batches) -> None:
-        for each in self._observers:
+        for each in self._callbacks:
             each.training_begins(network, config, batches)
 
     def step_begins(self, epoch: int, step: int) -> None:
-        for each in self._observers:
+        for each in self._callbacks:
             each.step_begins(epoch, step)
 
     def phase(self, name: str) -> None:
-        for each in self._observers:
+        for each in self._callbacks:
             each.phase(name)
 
     def step_ends(self, loss: Tensor) -> None:
-        for each in self._observers:
+        for each in self._callbacks:
             each.step_ends(loss)
 
     def epoch_ends(self, epoch: Epoch, validation: Evaluation) -> None:
-        for each in self._observers:
+        for each in self._callbacks:
             each.epoch_ends(epoch, validation)
 
     def training_ends(self, trained: Trained) -> None:
-        for each in self._observers:
+        for each in self._callbacks:
             each.training_ends(trained)

@@ -18,18 +18,19 @@ from torch import Tensor
 from training_code.config import OF_NO_NUMBER, Config
 from training_code.data.batches import Batches
 from training_code.data.dataset import Dataset
-from training_code.distributed import synced
-from training_code.distributed.machine import compiled, cores
+from training_code.distributed import batch_norm
 from training_code.errors import TrainingDiverged
 from training_code.evaluation.scores import Evaluation, evaluate
+from training_code.hardware.cores import cores
+from training_code.network.model import compiled
 from training_code.network.resnet import ResNet
 from training_code.stopping import Stopped, StopSignal
-from training_code.training.callback import Observer
+from training_code.training.callback import Callback
 from training_code.training.checkpoints import Checkpoint, Checkpoints
 from training_code.training.loss import Loss, likely_cause
 from training_code.training.optimizer import Optimizer, schedule
 from training_code.training.progress import Epoch, Progress, Trained
-from training_code.training.reporter import Reporter
+from training_code.training.progress_log import Reporter
 
 _STEPS_BETWEEN_CHECKS_ON_GPU: Final = 20
 """Looking at a loss makes the GPU wait for the CPU; on a CPU it costs nothing."""
@@ -55,7 +56,7 @@ def train(
     config: Config,
     checkpoints: Checkpoints,
     stop: StopSignal,
-    observer: Observer | None = None,
+    callback: Callback | None = None,
 ) -> Trained:
     """Train the network as configured.
 
@@ -64,10 +65,10 @@ def train(
         UnusableCheckpoint: the checkpoint found is of another training.
         Stopped: the job was told to stop before the first epoch was done; its checkpoint is written.
     """
-    observer = observer or Observer()
-    training = _Training(network, batches, valid, config, checkpoints, stop, observer)
+    callback = callback or Callback()
+    training = _Training(network, batches, valid, config, checkpoints, stop, callback)
     training.resume()
-    observer.training_begins(network, config, batches)
+    callback.training_begins(network, config, batches)
     stopped = False
     try:
         training.run()
@@ -84,7 +85,7 @@ def train(
         raise Stopped
     network.load_state_dict(training.best, strict=False)
     trained = Trained(network, tuple(training.progress.history), best, training.best_validated, stopped)
-    observer.training_ends(trained)
+    callback.training_ends(trained)
     return trained
 
 
@@ -99,24 +100,24 @@ class _Training:
         config: Config,
         checkpoints: Checkpoints,
         stop: StopSignal,
-        observer: Observer,
+        callback: Callback,
     ) -> None:
-        self.network, self.batches, self.valid, self.observer = network, batches, valid, observer
+        self.network, self.batches, self.valid, self.callback = network, batches, valid, callback
         self.config, self.checkpoints, self.stop = config, checkpoints, stop
-        self.device, self.world = batches.machine.device, batches.world
-        if self.world.size > 1:
-            synced.synchronise(network)
+        self.device, self.group = batches.machine.device, batches.group
+        if self.group.size > 1:
+            batch_norm.synchronise(network)
         self.optimizer = Optimizer(network, config)
         self.rate = schedule(config, batches.steps)
         self.loss = Loss(config, batches.split.labels, network.fc.out_features, self.device)
-        self.stepped = self.world.together(compiled(network, config))
+        self.stepped = self.group.data_parallel(compiled(network, config))
         self.losses = torch.zeros(batches.steps, device=self.device)
         self.best: dict[str, Tensor] = {}
         self.best_validated: Evaluation | None = None
         self.progress = Progress()
         self._clock = self._saved = time.perf_counter()
         self._reporter = Reporter(config.epochs * batches.steps)
-        self._ended_by_observer = False
+        self._ended_by_callback = False
 
     def run(self) -> None:
         """All epochs from where training is, or until they no longer help."""
@@ -132,11 +133,11 @@ class _Training:
         while self.progress.step < self.batches.steps:
             self._stop_together()
             step = self.progress.step
-            self.observer.step_begins(epoch, step)
-            self.observer.phase("data")
-            shown, labels = next(feed)
-            self.observer.phase("to_device")
-            self._step(self.batches.input(shown), self.batches.machine.put(labels))
+            self.callback.step_begins(epoch, step)
+            self.callback.phase("data")
+            examples, labels = next(feed)
+            self.callback.phase("to_device")
+            self._step(self.batches.input(examples), self.batches.machine.put(labels))
             self.progress.step += 1
             done = (epoch - 1) * self.batches.steps + self.progress.step
             self._reporter.step(done, len(labels), self.losses[step])
@@ -145,19 +146,19 @@ class _Training:
         self._check_losses()
 
     def _step(self, pictures: Tensor, labels: Tensor) -> None:
-        self.observer.phase("forward")
+        self.callback.phase("forward")
         with self.batches.machine.autocast():
-            scores = self.stepped(pictures, from_cut=self.batches.from_cut)
+            scores = self.stepped(pictures, from_freeze_point=self.batches.from_freeze_point)
         total, whole = self.loss(scores, labels)
         # The mean over all processes' pictures; their gradients are averaged, hence the factor.
-        both = self.world.sum(torch.stack([total.detach(), whole]))
-        self.observer.phase("backward")
-        (total * (self.world.size / both[1])).backward()  # type: ignore[no-untyped-call]
+        both = self.group.all_reduce(torch.stack([total.detach(), whole]))
+        self.callback.phase("backward")
+        (total * (self.group.size / both[1])).backward()  # type: ignore[no-untyped-call]
         step = self.progress.step
         self.losses[step] = both[0] / both[1]
         if self.device.type == "cpu" or step % _STEPS_BETWEEN_CHECKS_ON_GPU == 0:
             self._check_losses(step + 1)
-        self.observer.phase("optimizer")
+        self.callback.phase("optimizer")
         self.optimizer.step(self.rate((self.progress.epoch - 1) * self.batches.steps + step))
 
     def _finish_epoch(self) -> None:
@@ -192,7 +193,7 @@ class _Training:
             f"({epoch.seconds:.1f} s, {epoch.images_per_second:.0f} images/s)",
             flush=True,
         )
-        self.observer.epoch_ends(epoch, result)
+        self.callback.epoch_ends(epoch, result)
 
     def _is_best(self, epoch: Epoch) -> bool:
         """Better by the objective; equal accuracies, common in small splits, are told apart by the loss."""
@@ -215,19 +216,19 @@ class _Training:
         return True
 
     def _tell_step_ended(self, loss: Tensor) -> None:
-        """Alone, an observer's wish to stop is followed at once; several processes agree before a step."""
+        """Alone, a callback's wish to stop is followed at once; several processes agree before a step."""
         try:
-            self.observer.step_ends(loss)
+            self.callback.step_ends(loss)
         except Stopped:
-            if self.world.size == 1:
+            if self.group.size == 1:
                 raise
-            self._ended_by_observer = True
+            self._ended_by_callback = True
 
     def _stop_together(self) -> None:
         """Alone, look at the signal; several processes agree, so that all stop before the same step."""
-        if self.world.size == 1:
+        if self.group.size == 1:
             self.stop.check()
-        elif self.world.any(self.stop.came or self._ended_by_observer):
+        elif self.group.any(self.stop.came or self._ended_by_callback):
             raise Stopped
 
     def _save_now_and_then(self) -> None:
@@ -240,7 +241,7 @@ class _Training:
         """Write a checkpoint of this moment."""
         self.progress.seconds += self._lap()
         self._saved = time.perf_counter()
-        if not self.world.first:
+        if not self.group.is_main:
             return
         self.checkpoints.save(
             Checkpoint(

@@ -91,8 +91,8 @@ class Optimizer:
                 value.copy_(state[f"{moment}.{name}"])
         # In place: the fused kernels want the counters where the parameters are, and a checkpoint is read
         # into the CPU's memory.
-        for taken, value in zip(self._taken, state["taken"].unbind(), strict=True):
-            taken.copy_(value)
+        for steps, value in zip(self._taken, state["taken"].unbind(), strict=True):
+            steps.copy_(value)
 
 
 def schedule(config: Config, steps_per_epoch: int) -> Callable[[int], float]:

@@ -14,7 +14,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from functions.check_drift.psi import BINS, bin_of
+from contract.evaluation import CONFIDENCE_BINS
+from functions.check_drift.psi import bin_of
 from functions.common.storage import read_object
 
 MAX_FILE_BYTES = 64 * 1024 * 1024
@@ -25,7 +26,7 @@ class Predictions:
     """How often each class was predicted, and how surely (counts per bin of the confidence)."""
 
     classes: Counter[str] = field(default_factory=Counter)
-    confidences: list[int] = field(default_factory=lambda: [0] * BINS)
+    confidences: list[int] = field(default_factory=lambda: [0] * CONFIDENCE_BINS)
 
     @property
     def count(self) -> int:

@@ -11,13 +11,15 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from contract import names, storage
+from contract.environment import DriftEnvironment
+from contract.evaluation import CONFIDENCE_BINS, FILE, MAX_BYTES
 from functions.check_drift import captured
 from functions.check_drift.captured import Predictions
-from functions.check_drift.psi import BINS, psi
+from functions.check_drift.psi import psi
 from functions.common import champion, launching, logs, notify
-from functions.common.environment import DriftSettings
 from functions.common.errors import EvaluationInvalid
-from functions.common.evaluation import MAX_EVALUATION_BYTES, Evaluation, parse
+from functions.common.evaluation import Evaluation, parse
 from functions.common.storage import read_object
 
 HOURS = 24
@@ -34,15 +36,15 @@ class Clients:
     cloudwatch: Any
 
 
-def check(settings: DriftSettings, clients: Clients) -> dict[str, Any]:
+def check(settings: DriftEnvironment, clients: Clients) -> dict[str, Any]:
     """Measure once; returns the indices, or why there are none."""
     model = champion.current(clients.ssm, settings.champion_parameter).model
     package = launching.describe(clients.sagemaker.describe_model_package, ModelPackageName=model)
     facts = (package or {}).get("CustomerMetadataProperties", {})
     if "training_job" not in facts:
         return _saw(f"no champion whose training is known: {model}")
-    key = f"runs/{facts['training_job']}/evaluation.json"
-    raw = read_object(clients.s3, settings.artifacts_bucket, key, MAX_EVALUATION_BYTES)
+    key = storage.of_run(facts["training_job"], FILE)
+    raw = read_object(clients.s3, settings.artifacts_bucket, key, MAX_BYTES)
     if raw is None:
         return _saw(f"s3://{settings.artifacts_bucket}/{key} is missing")
     try:
@@ -73,7 +75,7 @@ def measure(evaluation: Evaluation, found: Predictions) -> dict[str, float]:
     indices: dict[str, float] = {}
     if evaluation.told:
         indices["psi_classes"] = psi(evaluation.told, [found.classes[name] for name in evaluation.classes])
-    if len(evaluation.confidences) == BINS:
+    if len(evaluation.confidences) == CONFIDENCE_BINS:
         indices["psi_confidence"] = psi(evaluation.confidences, found.confidences)
     return indices
 
@@ -84,17 +86,19 @@ def _tell(
     found: Predictions,
     indices: dict[str, float],
     now: datetime,
-    settings: DriftSettings,
+    settings: DriftEnvironment,
     clients: Clients,
 ) -> bool:
-    bucket, run = settings.artifacts_bucket, f"runs/{facts['training_job']}"
-    if not notify.once(clients.s3, bucket, f"{run}/drift-{now:%Y-%m-%d}.json", now.isoformat()):
+    bucket, job = settings.artifacts_bucket, facts["training_job"]
+    if not notify.once(
+        clients.s3, bucket, storage.of_run(job, f"drift-{now:%Y-%m-%d}.json"), now.isoformat()
+    ):
         return False
     request = {"recipe": facts.get("recipe", ""), "dataset": facts.get("dataset", "")}
-    function = f"{settings.project}-launch-tuning"
+    function = names.function(settings.project, "launch-tuning")
     started = ""
     if settings.retrain == "yes" and notify.once(
-        clients.s3, bucket, f"{run}/retrained.json", f"{now:%Y-%m-%d}"
+        clients.s3, bucket, storage.of_run(job, "retrained.json"), f"{now:%Y-%m-%d}"
     ):
         clients.lambda_.invoke(
             FunctionName=function, InvocationType="Event", Payload=json.dumps(request).encode()
@@ -114,7 +118,7 @@ def _tell(
     return True
 
 
-def _publish(indices: dict[str, float], settings: DriftSettings, clients: Clients) -> None:
+def _publish(indices: dict[str, float], settings: DriftEnvironment, clients: Clients) -> None:
     data = [
         {"MetricName": name, "Dimensions": [{"Name": "Project", "Value": settings.project}], "Value": value}
         for name, value in indices.items()

@@ -6,10 +6,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from contract.environment import DriftEnvironment
 from functions.check_drift.drift import Clients, check
 from functions.common import logs
 from functions.common.clients import client
-from functions.common.environment import DriftSettings, read
 
 
 def handler(payload: object, context: Any) -> dict[str, Any]:
@@ -17,7 +17,7 @@ def handler(payload: object, context: Any) -> dict[str, Any]:
     logs.start("check-drift", context)
     try:
         services = ("sagemaker", "s3", "ssm", "lambda", "cloudwatch")
-        return check(read(DriftSettings), Clients(*(client(service) for service in services)))
+        return check(DriftEnvironment.read(), Clients(*(client(service) for service in services)))
     except Exception:
         logs.exception("check-drift failed")
         raise

@@ -9,8 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-BINS = 10
-"""Of the confidence, from 0 to 1 in equal steps."""
+from contract.evaluation import CONFIDENCE_BINS
 
 
 def psi(expected: Sequence[int], actual: Sequence[int]) -> float:
@@ -26,7 +25,7 @@ def psi(expected: Sequence[int], actual: Sequence[int]) -> float:
 
 def bin_of(confidence: float) -> int:
     """The bin of a confidence from 0 to 1."""
-    return min(int(confidence * BINS), BINS - 1)
+    return min(int(confidence * CONFIDENCE_BINS), CONFIDENCE_BINS - 1)
 
 
 def _shares(counts: Sequence[int]) -> list[float]:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import time
 
+from contract.environment import ClassifyEnvironment
 from functions.classify.api_error import ApiError, asleep, no_model_yet, starting
 from functions.common import champion, logs
 from functions.common.clients import client
-from functions.common.environment import ClassifySettings
 
 WAKE_PAUSE = 15.0
 """Seconds between two calls for the same sleeper: the first is enough, and clients repeat their requests."""
@@ -16,7 +16,7 @@ WAKE_PAUSE = 15.0
 _woken: float | None = None
 
 
-def why_absent(settings: ClassifySettings, *, wake: bool) -> ApiError:
+def why_absent(settings: ClassifyEnvironment, *, wake: bool) -> ApiError:
     """The error for a request that finds no endpoint.
 
     Args:
@@ -30,7 +30,7 @@ def why_absent(settings: ClassifySettings, *, wake: bool) -> ApiError:
     return no_model_yet() if decision.model == champion.NONE else starting()
 
 
-def _wake(settings: ClassifySettings, model: str) -> None:
+def _wake(settings: ClassifyEnvironment, model: str) -> None:
     """Ask promote-model to wake it; it does nothing when it is awake or waking already."""
     global _woken
     if _woken is not None and time.monotonic() - _woken < WAKE_PAUSE:

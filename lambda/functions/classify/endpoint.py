@@ -19,12 +19,12 @@ from botocore.exceptions import (
     ReadTimeoutError,
 )
 
+from contract.environment import ClassifyEnvironment
 from functions.classify.absence import why_absent
 from functions.classify.api_error import ApiError, broken, busy, slow_down, starting, timeout, waking
 from functions.classify.proxy import Picture
 from functions.common import logs, sentences
 from functions.common.clients import client, error_code, error_message
-from functions.common.environment import ClassifySettings
 
 _PASSED_ON = (400, 408, 413, 415, 429, 503, 504)
 """What the API answers for the container; anything else of the container is a fault of the model server."""
@@ -40,7 +40,7 @@ _CODES = {
 """What SageMaker's own errors mean for a client."""
 
 
-def classify(settings: ClassifySettings, picture: Picture) -> str:
+def classify(settings: ClassifyEnvironment, picture: Picture) -> str:
     """The container's JSON answer for a picture.
 
     Raises:
@@ -79,7 +79,7 @@ def _invoke(request: dict[str, Any]) -> dict[str, Any]:
     return answer
 
 
-def _meaning(error: ClientError, settings: ClassifySettings) -> Exception:
+def _meaning(error: ClientError, settings: ClassifyEnvironment) -> Exception:
     """The API's error that a failed call means, or the error itself when the deployment is at fault."""
     code = error_code(error)
     if code == "ModelError":
@@ -110,7 +110,7 @@ def _of_container(response: Any) -> ApiError:
     return ApiError(status, code, message, retry_after=2 if status in (429, 503) else None)
 
 
-def _not_serving(settings: ClassifySettings) -> ApiError:
+def _not_serving(settings: ClassifyEnvironment) -> ApiError:
     """InvokeEndpoint says "not found" of an endpoint that is missing and of one that is not up yet."""
     try:
         status = client("sagemaker").describe_endpoint(EndpointName=settings.endpoint_name)["EndpointStatus"]

@@ -7,10 +7,10 @@ from __future__ import annotations
 import time
 from typing import Any
 
+from contract.environment import ClassifyEnvironment
 from functions.classify import endpoint, model, page, proxy
 from functions.classify.api_error import ApiError
 from functions.common import logs
-from functions.common.environment import ClassifySettings, read
 
 
 def handler(event: dict[str, Any], context: Any) -> proxy.Answer:
@@ -22,7 +22,7 @@ def handler(event: dict[str, Any], context: Any) -> proxy.Answer:
     began = time.monotonic()
     origin = ""
     try:
-        settings = read(ClassifySettings)
+        settings = ClassifyEnvironment.read()
         origin = settings.allowed_origin
         answer = _route(event, settings)
     except ApiError as error:
@@ -38,7 +38,7 @@ def handler(event: dict[str, Any], context: Any) -> proxy.Answer:
     return answer
 
 
-def _route(event: dict[str, Any], settings: ClassifySettings) -> proxy.Answer:
+def _route(event: dict[str, Any], settings: ClassifyEnvironment) -> proxy.Answer:
     match proxy.route(event):
         case "POST /classify":
             picture = proxy.picture(event, settings.max_image_bytes)

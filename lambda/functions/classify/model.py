@@ -13,17 +13,17 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from contract.environment import ClassifyEnvironment
 from functions.classify.absence import why_absent
 from functions.classify.api_error import starting
 from functions.common.clients import client, error_code
-from functions.common.environment import ClassifySettings
 
 KEPT_SECONDS = 15.0
 
 _kept: tuple[float, str] | None = None
 
 
-def describe(settings: ClassifySettings) -> str:
+def describe(settings: ClassifyEnvironment) -> str:
     """The answer of GET /model as JSON.
 
     Raises:
@@ -37,7 +37,7 @@ def describe(settings: ClassifySettings) -> str:
     return text
 
 
-def _describe(settings: ClassifySettings) -> dict[str, Any]:
+def _describe(settings: ClassifyEnvironment) -> dict[str, Any]:
     """Asked of the endpoint itself: the champion is what should serve, and may still be on its way."""
     sagemaker = client("sagemaker")
     endpoint = _or_none(sagemaker.describe_endpoint, EndpointName=settings.endpoint_name)
@@ -55,7 +55,7 @@ def _describe(settings: ClassifySettings) -> dict[str, Any]:
     }
 
 
-def _model_name(settings: ClassifySettings, config_name: str) -> str:
+def _model_name(settings: ClassifyEnvironment, config_name: str) -> str:
     """SageMaker's name of the model: in the endpoint configuration, or with scale_to_zero its component."""
     sagemaker = client("sagemaker")
     if settings.inference_component:

@@ -18,9 +18,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from contract.names import NO_CHAMPION
 from functions.common.decisions import Code, Reason, Stated, Waiting, champion_text, of_champion
 
-NONE = "none"
+NONE = NO_CHAMPION
 BY_HAND = Reason(Code.BY_HAND)
 
 

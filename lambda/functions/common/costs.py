@@ -24,6 +24,10 @@ class CostTooHigh(UserError):
     """The run could cost more than `max_cost_usd`."""
 
 
+class UnknownPrice(UserError):
+    """A limit cannot be kept: the table has no price for the instance type."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Machine:
     """What one job runs on, and for how long at most."""
@@ -81,7 +85,7 @@ def guard(bound: CostBound, max_cost_usd: float | None) -> None:
     if max_cost_usd is None:
         return
     if bound.usd is None:
-        raise prices.UnknownPrice(f"max_cost_usd = {max_cost_usd:g} cannot be kept: {bound.explained}")
+        raise UnknownPrice(f"max_cost_usd = {max_cost_usd:g} cannot be kept: {bound.explained}")
     if bound.usd > max_cost_usd:
         raise CostTooHigh(
             f"this run could cost up to {bound.usd:.2f} USD, more than max_cost_usd = {max_cost_usd:g}: "

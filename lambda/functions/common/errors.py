@@ -70,10 +70,6 @@ class JobExists(UserError):
     status = 409
 
 
-class MissingSetting(ClassifierError):
-    """An environment variable the function needs is absent or unreadable."""
-
-
 class RunRecordMissing(ClassifierError):
     """`runs/<run>/run.json` is not there, so nobody knows what the run was asked to do."""
 

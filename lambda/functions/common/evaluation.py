@@ -1,4 +1,4 @@
-"""evaluation.json: what a training job measured of its model, read without trusting it.
+"""evaluation.json (contract/evaluation.py), read without trusting it.
 
 Two functions read it: register-model out of the job's archive, and check-drift the registry's copy. Format 1
 named every class again beside its numbers; 2 has a list of numbers for all classes, in their order, so that
@@ -14,11 +14,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from contract.evaluation import FILE
 from functions.common.errors import EvaluationInvalid
-
-FILE = "evaluation.json"
-MAX_EVALUATION_BYTES = 16 * 1024 * 1024
-"""The training code refuses pictures whose evaluation could be larger (training_code/evaluation_size.py)."""
 
 
 @dataclass(frozen=True)

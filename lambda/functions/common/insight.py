@@ -11,14 +11,12 @@ import json
 import os
 from typing import Any
 
-from contract import prices
+from contract import prices, storage
+from contract.jobs import DEBUG, TENSORS
 from functions.common.costs import Machine
 from functions.common.errors import InvalidRecipe, listed
-from functions.common.insight_rules import MANAGED_ACCOUNTS, MANAGED_RULES
+from functions.common.managed_rules import MANAGED_ACCOUNTS, MANAGED_RULES
 from functions.common.recipe import Recipe
-
-TENSORS = "/opt/ml/output/data/debug/tensors"
-"""Where the training code saves tensors: what SageMaker uploads while the job runs, for its own rules."""
 
 
 def hyperparameters(recipe: Recipe, machine: Machine) -> dict[str, Any]:
@@ -60,8 +58,9 @@ def managed(recipe: Recipe, name: str, artifacts_bucket: str) -> dict[str, Any]:
     image = f"{MANAGED_ACCOUNTS[region]}.dkr.ecr.{region}.amazonaws.com/sagemaker-debugger-rules:latest"
     return {
         "DebugHookConfig": {
-            "S3OutputPath": f"s3://{artifacts_bucket}/jobs/{name}/tensors",
-            "LocalPath": TENSORS,
+            "S3OutputPath": f"s3://{artifacts_bucket}/{storage.JOBS}/{name}/tensors",
+            # SageMaker uploads it while the job runs, for its own rules.
+            "LocalPath": f"/opt/ml/output/data/{DEBUG}/{TENSORS}",
         },
         "DebugRuleConfigurations": [
             {

@@ -12,17 +12,18 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from contract import capacity
+from contract import capacity, storage
+from contract.datasets import SPLITS
+from contract.environment import LaunchEnvironment
 from contract.instances import has_gpu
+from contract.jobs import CHAMPION, CODE, PRETRAINED
 from functions.common import insight
 from functions.common.costs import Machine
-from functions.common.environment import LaunchSettings
 from functions.common.recipe import Recipe, as_text
 from functions.common.recipe_keys import WARM_START_TYPES
 from functions.common.recipe_ranges import Range
 from functions.common.recipe_tuning import Tuning
 from functions.common.runs import RunRecord
-from functions.common.storage import SPLITS
 
 Request = dict[str, Any]
 MAX_INSTANCE_CONFIGS = 6
@@ -34,7 +35,7 @@ def tuning_job(
     record: RunRecord,
     tuning: Tuning,
     metrics: list[dict[str, str]],
-    settings: LaunchSettings,
+    settings: LaunchEnvironment,
     *,
     alone: bool = False,
 ) -> Request:
@@ -56,7 +57,7 @@ def tuning_job(
             "AlgorithmSpecification": _algorithm(metrics, recipe, settings),
             "InputDataConfig": _channels(record, fixed.get("weights"), settings),
             # A bucket rule lets trials expire; a model that may be serving lies elsewhere.
-            "OutputDataConfig": {"S3OutputPath": f"s3://{settings.artifacts_bucket}/trials"},
+            "OutputDataConfig": {"S3OutputPath": f"s3://{settings.artifacts_bucket}/{storage.TRIALS}"},
             # Only an interrupted trial goes on from a checkpoint, and only spot interrupts.
             **({"CheckpointConfig": _checkpoints(name, settings)} if spot else {}),
             **_machine(recipe, weights, settings),
@@ -72,7 +73,7 @@ def training_job(
     record: RunRecord,
     hyperparameters: Mapping[str, Any],
     metrics: list[dict[str, str]],
-    settings: LaunchSettings,
+    settings: LaunchEnvironment,
     champion: str = "",
 ) -> Request:
     """The CreateTrainingJob request of a run's last, or only, training.
@@ -87,7 +88,7 @@ def training_job(
         "HyperParameters": _texts({**hyperparameters, **watched}, record, record.recipe.tuning, settings),
         "AlgorithmSpecification": _algorithm(metrics, record.recipe, settings),
         "InputDataConfig": _channels(record, weights, settings, champion),
-        "OutputDataConfig": {"S3OutputPath": f"s3://{settings.artifacts_bucket}/jobs"},
+        "OutputDataConfig": {"S3OutputPath": f"s3://{settings.artifacts_bucket}/{storage.JOBS}"},
         "CheckpointConfig": _checkpoints(name, settings),
         **_machine(record.recipe, {weights}, settings),
         "ResourceConfig": _resources(machine(record.recipe, settings)),
@@ -97,7 +98,7 @@ def training_job(
     }
 
 
-def machine(recipe: Recipe, settings: LaunchSettings) -> Machine:
+def machine(recipe: Recipe, settings: LaunchEnvironment) -> Machine:
     """What each job of a recipe runs on: [resources] over the deployment's settings."""
     resources = recipe.table("resources")
     return Machine(
@@ -109,7 +110,7 @@ def machine(recipe: Recipe, settings: LaunchSettings) -> Machine:
     )
 
 
-def image(instance_type: str, settings: LaunchSettings) -> str:
+def image(instance_type: str, settings: LaunchEnvironment) -> str:
     """The training image for an instance type: with CUDA or without."""
     return settings.training_image_gpu if has_gpu(instance_type) else settings.training_image
 
@@ -166,9 +167,8 @@ def _warm_start(tuning: Tuning) -> Request:
     }
 
 
-def _checkpoints(name: str, settings: LaunchSettings) -> Request:
-    # The slash at the end keeps a job from restoring those of one whose name begins like its own.
-    return {"S3Uri": f"s3://{settings.artifacts_bucket}/checkpoints/{name}/"}
+def _checkpoints(name: str, settings: LaunchEnvironment) -> Request:
+    return {"S3Uri": f"s3://{settings.artifacts_bucket}/{storage.checkpoints(name)}"}
 
 
 def _is_open(recipe: Recipe, weights: set[object]) -> bool:
@@ -204,12 +204,12 @@ def _ranges(ranges: tuple[Range, ...]) -> Request:
 
 
 def _texts(
-    hyperparameters: Mapping[str, Any], record: RunRecord, tuning: Tuning | None, settings: LaunchSettings
+    hyperparameters: Mapping[str, Any], record: RunRecord, tuning: Tuning | None, settings: LaunchEnvironment
 ) -> dict[str, str]:
     """All hyperparameters as SageMaker takes them, with what the training code wants to record."""
     texts = {key: as_text(value) for key, value in hyperparameters.items()}
     if texts.get("weights", "").startswith("s3://"):
-        texts["weights"] = "pretrained"  # the file comes in the channel of that name
+        texts["weights"] = PRETRAINED  # the file comes in the channel of that name
     if record.recipe.table("resources").get("allow_cpu"):
         texts["allow_cpu"] = "yes"
     if tuning is not None:
@@ -219,11 +219,11 @@ def _texts(
         and texts.get("trainable_from", "stem") != "stem"
     ):
         # What frozen stages compute, for all jobs on this data set; the job's own key tells what of it fits.
-        texts["feature_cache"] = f"s3://{settings.artifacts_bucket}/features/{record.dataset}/"
+        texts["feature_cache"] = f"s3://{settings.artifacts_bucket}/{storage.features(record.dataset)}"
     return {**texts, "run": record.run, "dataset": record.dataset}
 
 
-def _algorithm(metrics: list[dict[str, str]], recipe: Recipe, settings: LaunchSettings) -> Request:
+def _algorithm(metrics: list[dict[str, str]], recipe: Recipe, settings: LaunchEnvironment) -> Request:
     return {
         "TrainingImage": image(machine(recipe, settings).instance_type, settings),
         "TrainingInputMode": "File",
@@ -232,15 +232,14 @@ def _algorithm(metrics: list[dict[str, str]], recipe: Recipe, settings: LaunchSe
 
 
 def _channels(
-    record: RunRecord, weights: object, settings: LaunchSettings, champion: str = ""
+    record: RunRecord, weights: object, settings: LaunchEnvironment, champion: str = ""
 ) -> list[Request]:
-    # The slash at the end keeps `digits` from matching `digits2` too: a prefix is only text to S3.
-    uris = {split: f"s3://{settings.data_bucket}/{record.dataset}/{split}/" for split in SPLITS}
-    uris["code"] = f"s3://{settings.artifacts_bucket}/{record.code_prefix}"
+    uris = {split: f"s3://{settings.data_bucket}/{storage.split(record.dataset, split)}" for split in SPLITS}
+    uris[CODE] = f"s3://{settings.artifacts_bucket}/{record.code_prefix}"
     if isinstance(weights, str) and weights.startswith("s3://"):
-        uris["pretrained"] = weights
+        uris[PRETRAINED] = weights
     if champion:
-        uris["champion"] = champion
+        uris[CHAMPION] = champion
     mode = record.recipe.table("resources").get("input_mode", "File")
     return [
         {
@@ -259,7 +258,7 @@ def _channels(
     ]
 
 
-def _machine(recipe: Recipe, weights: set[object], settings: LaunchSettings) -> Request:
+def _machine(recipe: Recipe, weights: set[object], settings: LaunchEnvironment) -> Request:
     """For how long at most a job runs, as which role, and whether it may reach the network.
 
     Only ImageNet's weights are fetched from the internet; every other job runs isolated unless its recipe
@@ -279,7 +278,7 @@ def _machine(recipe: Recipe, weights: set[object], settings: LaunchSettings) -> 
     }
 
 
-def _search_resources(record: RunRecord, alone: bool, settings: LaunchSettings) -> Request:
+def _search_resources(record: RunRecord, alone: bool, settings: LaunchEnvironment) -> Request:
     """On what a search's trials run: of several instance types, AWS takes the first that it has left.
 
     All of a search's trials have one image, so those types are left out that need the other one.
@@ -306,7 +305,7 @@ def _resources(on: Machine) -> Request:
     }
 
 
-def _tags(record: RunRecord, settings: LaunchSettings) -> list[dict[str, str]]:
+def _tags(record: RunRecord, settings: LaunchEnvironment) -> list[dict[str, str]]:
     values = {
         "project": settings.project,
         "run": record.run,

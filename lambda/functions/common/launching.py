@@ -13,11 +13,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from contract import names, prices
-from functions.common import answers, costs, jobs, logs, requests, runs, sentences, storage, weights
+from contract import prices
+from contract.environment import LaunchEnvironment
+from contract.names import TRAINING_JOB_LENGTH, TUNING_JOB_LENGTH
+from functions.common import answers, costs, jobs, logs, names, requests, runs, sentences, storage, weights
 from functions.common.clients import error_code, error_message
 from functions.common.costs import CostBound, Machine
-from functions.common.environment import LaunchSettings
 from functions.common.errors import ClassifierError, JobExists, QuotaExceeded, RefusedByAws, RunRecordMissing
 from functions.common.recipe import Recipe
 
@@ -45,7 +46,7 @@ TUNING = Kind(
     words="tuning job",
     member="HyperParameterTuningJob",
     operation="hyper_parameter_tuning_job",
-    name_length=names.TUNING_NAME_LENGTH,
+    name_length=TUNING_JOB_LENGTH,
     several_types=True,
 )
 TRAINING = Kind(
@@ -53,7 +54,7 @@ TRAINING = Kind(
     words="training job",
     member="TrainingJob",
     operation="training_job",
-    name_length=names.TRAINING_NAME_LENGTH,
+    name_length=TRAINING_JOB_LENGTH,
     several_types=False,
 )
 
@@ -84,7 +85,7 @@ class Launcher:
     """One walk's surroundings."""
 
     kind: Kind
-    settings: LaunchSettings
+    settings: LaunchEnvironment
     sagemaker: Any
     s3: Any
 
@@ -233,13 +234,13 @@ class Launcher:
         return self.answer(name, found[f"{self.kind.member}Arn"], record)
 
 
-def instance_types(recipe: Recipe, settings: LaunchSettings) -> tuple[str, ...]:
+def instance_types(recipe: Recipe, settings: LaunchEnvironment) -> tuple[str, ...]:
     """What a run's jobs may be on: what the recipe says, or the settings' types, the first choice first."""
     own = recipe.table("resources").get("instance_type")
     return (own,) if own else settings.training_instance_types
 
 
-def cost_of(record: runs.RunRecord, settings: LaunchSettings) -> CostBound:
+def cost_of(record: runs.RunRecord, settings: LaunchEnvironment) -> CostBound:
     """The most a run can cost on the dearest of its instance types: its search with the last training, or its
     one training.
     """
@@ -261,7 +262,7 @@ def _cost_on(machine: Machine, record: runs.RunRecord) -> CostBound:
     )
 
 
-def machines_of(record: runs.RunRecord, settings: LaunchSettings) -> dict[str, Any]:
+def machines_of(record: runs.RunRecord, settings: LaunchEnvironment) -> dict[str, Any]:
     """What a run has at a time, for whoever compares it with the account's quotas."""
     on, tuning = jobs.machine(record.recipe, settings), record.recipe.tuning
     return {
@@ -272,7 +273,7 @@ def machines_of(record: runs.RunRecord, settings: LaunchSettings) -> dict[str, A
     }
 
 
-def in_words(record: runs.RunRecord, settings: LaunchSettings) -> str:
+def in_words(record: runs.RunRecord, settings: LaunchEnvironment) -> str:
     """What a run starts, for its answer."""
     recipe, on, tuning = record.recipe, jobs.machine(record.recipe, settings), record.recipe.tuning
     spot = ", managed spot" if recipe.table("resources").get("spot") else ""

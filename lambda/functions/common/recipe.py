@@ -15,8 +15,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from contract import instances, prices
+from contract.hyperparameters import warms_up_in_time
 from functions.common.errors import InvalidRecipe, listed, suggest
-from functions.common.recipe_keys import HYPERPARAMETERS, REQUIRED, TABLES, Key, shown
+from functions.common.recipe_keys import HYPERPARAMETERS, REQUIRED, TABLES, Key, check, shown
 from functions.common.recipe_tuning import Tuning, read_tuning
 
 Table = dict[str, Any]
@@ -163,7 +164,7 @@ def _table(name: str, table: object, keys: Mapping[str, Key | None], source: str
         if spec is None:
             checked[key] = _shape_of_ranges(value, source)
         else:
-            checked[key] = spec.check(value, f"{source}: [{name}] {key}")
+            checked[key] = check(spec, value, f"{source}: [{name}] {key}")
     return checked
 
 
@@ -198,7 +199,7 @@ def _check_required(tables: Mapping[str, Table], source: str) -> None:
 
 def _check_warmup(hyperparameters: Mapping[str, Any], source: str) -> None:
     epochs, warmup = hyperparameters["epochs"], hyperparameters.get("warmup_epochs", 0)
-    if warmup and warmup >= epochs:
+    if not warms_up_in_time(warmup, epochs):
         raise InvalidRecipe(f"{source}: warmup_epochs = {warmup:g} has to be below epochs = {epochs:g}")
 
 

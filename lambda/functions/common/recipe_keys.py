@@ -1,79 +1,23 @@
 """Every key a recipe may have, with what is allowed for it: the one list that checking and suggestions use.
 
-A key says its kind and its bounds, and can check one value. Bounds are wide on purpose: they keep out what
-cannot work (a learning rate of 0, a batch of -1), not what is merely unwise. They are those of the training
-code, so that a mistake is found here, before anything costs money, and not by every trial of a tuning job.
+Keys that are hyperparameters have the training code's own bounds (contract/hyperparameters.py), so that a
+mistake is found here, before anything costs money, and not by every trial of a tuning job.
 """
 
 from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import Any
 
+from contract import instances
+from contract.bounds import Choice, Number
+from contract.debug_rules import PARAMETER, RULES
+from contract.hyperparameters import BOUNDS
 from functions.common.errors import InvalidRecipe, listed, suggest
-from functions.common.insight_rules import RULES
-
-
-@dataclass(frozen=True, kw_only=True)
-class Number:
-    """A number from `least` to `most`; with `above` or `below` that bound itself is not allowed."""
-
-    least: float
-    most: float
-    whole: bool = False
-    above: bool = False
-    below: bool = False
-
-    @property
-    def allowed(self) -> str:
-        return (
-            f"a {'whole ' if self.whole else ''}number {'above' if self.above else 'from'} {self.least:.10g} "
-            f"{'to below' if self.below else 'to'} {self.most:.10g}"
-        )
-
-    def check(self, value: object, where: str) -> int | float:
-        """The value as int or float.
-
-        Raises:
-            InvalidRecipe: not a number (true is none), not whole where it has to be, or out of bounds.
-        """
-        if isinstance(value, bool) or not isinstance(value, int | float) or not _finite(value):
-            raise InvalidRecipe(f"{where} = {shown(value)} is not allowed; it has to be {self.allowed}")
-        outside = not self.least <= value <= self.most
-        at_open_bound = (self.above and value == self.least) or (self.below and value == self.most)
-        if outside or at_open_bound or (self.whole and value != int(value)):
-            raise InvalidRecipe(f"{where} = {shown(value)} is out of range; it has to be {self.allowed}")
-        return int(value) if self.whole else float(value)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Choice:
-    """One of a few words, or a text of a form."""
-
-    words: tuple[str, ...] = ()
-    form: str = ""
-    """A regular expression; a text that matches it is allowed too."""
-    form_in_words: str = ""
-
-    @property
-    def allowed(self) -> str:
-        return " | ".join([*self.words, *([self.form_in_words] if self.form else [])])
-
-    def check(self, value: object, where: str) -> str:
-        """The word.
-
-        Raises:
-            InvalidRecipe: not one of them; the message has the nearest and all of them.
-        """
-        if isinstance(value, str) and (value in self.words or (self.form and re.fullmatch(self.form, value))):
-            return value
-        near = suggest(value, self.words) if isinstance(value, str) else ""
-        raise InvalidRecipe(
-            f"{where} = {shown(value)} is not allowed{near or ';'} it has to be {self.allowed}"
-        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,7 +55,7 @@ class Words:
 class Nested:
     """Tables of numbers: by name, the keys each may have."""
 
-    keys: Mapping[str, tuple[str, ...]]
+    keys: Mapping[str, Collection[str]]
 
     @property
     def allowed(self) -> str:
@@ -137,7 +81,7 @@ class Nested:
                         f"{where}: {name} has no {shown(key)}{suggest(key, self.keys[name]) or ';'} "
                         f"there are: {listed(self.keys[name])}"
                     )
-                Number(least=-1e12, most=1e12).check(number, f"{where}: {name}.{key}")
+                check(PARAMETER, number, f"{where}: {name}.{key}")
         return {name: dict(table) for name, table in value.items()}
 
 
@@ -160,40 +104,50 @@ class Flag:
 
 Key = Number | Choice | Words | Nested | Flag
 
+
+def check(key: Key, value: object, where: str) -> Any:
+    """The value as the recipe has it.
+
+    Raises:
+        InvalidRecipe: it is not allowed; the message says what is.
+    """
+    if isinstance(key, Number):
+        return _number(key, value, where)
+    return _word(key, value, where) if isinstance(key, Choice) else key.check(value, where)
+
+
+def _number(key: Number, value: object, where: str) -> int | float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not _finite(value):
+        raise InvalidRecipe(f"{where} = {shown(value)} is not allowed; it has to be {key.allowed}")
+    if not key.holds(value):
+        raise InvalidRecipe(f"{where} = {shown(value)} is out of range; it has to be {key.allowed}")
+    return int(value) if key.whole else float(value)
+
+
+def _word(key: Choice, value: object, where: str) -> str:
+    if isinstance(value, str) and key.holds(value):
+        return value
+    near = suggest(value, key.words) if isinstance(value, str) else ""
+    raise InvalidRecipe(f"{where} = {shown(value)} is not allowed{near or ';'} it has to be {key.allowed}")
+
+
 S3_URI = r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]/\S+"
 
+
+def _of_job(*names: str) -> dict[str, Key]:
+    return {name: BOUNDS[name] for name in names}
+
+
 MODEL: Mapping[str, Key] = {
-    "arch": Choice(words=("resnet18", "resnet34", "resnet50")),
+    **_of_job("arch", "trainable_from"),
     "weights": Choice(words=("imagenet", "none"), form=S3_URI, form_in_words="s3://bucket/key"),
-    "trainable_from": Choice(words=("stem", "layer1", "layer2", "layer3", "layer4", "fc")),
 }
-DATA: Mapping[str, Key] = {
-    "image_size": Number(least=8, most=1024, whole=True),
-    "train_fraction": Number(least=0, most=1, above=True),
-    "max_skipped": Number(least=0, most=1),
-    "crop_places": Number(least=0, most=64, whole=True),
-    "augment": Choice(words=("none", "flip", "crop", "crop-flip")),
-}
-TRAINING: Mapping[str, Key] = {
-    "optimizer": Choice(words=("sgd", "adamw")),
-    "epochs": Number(least=1, most=10_000, whole=True),
-    "batch_size": Number(least=2, most=65_536, whole=True),
-    "learning_rate": Number(least=0, most=100, above=True),
-    "momentum": Number(least=0, most=1, below=True),
-    "weight_decay": Number(least=0, most=10),
-    "eps": Number(least=0, most=1, above=True),
-    "schedule": Choice(words=("constant", "cosine", "one-cycle")),
-    "warmup_epochs": Number(least=0, most=10_000),
-    "label_smoothing": Number(least=0, most=1, below=True),
-    "class_weights": Choice(words=("none", "balanced")),
-    "patience": Number(least=0, most=10_000, whole=True),
-    "precision": Choice(words=("auto", "bfloat16", "float32")),
-    "memory_format": Choice(words=("auto", "channels_last", "contiguous")),
-    "compile": Choice(words=("off", "on")),
-    "processes": Number(least=0, most=64, whole=True),
-    "checkpoint_minutes": Number(least=0, most=1440),
-    "seed": Number(least=0, most=2**31 - 1, whole=True),
-}
+DATA: Mapping[str, Key] = _of_job("image_size", "train_fraction", "max_skipped", "crop_places", "augment")
+TRAINING: Mapping[str, Key] = _of_job(
+    *("optimizer", "epochs", "batch_size", "learning_rate", "momentum", "weight_decay", "eps", "schedule"),
+    *("warmup_epochs", "label_smoothing", "class_weights", "patience", "precision", "memory_format"),
+    *("compile", "processes", "checkpoint_minutes", "seed"),
+)
 HYPERPARAMETERS: Mapping[str, Key] = {**MODEL, **DATA, **TRAINING}
 """The tables [model], [data] and [training] in one: each key is a hyperparameter of the training job."""
 
@@ -203,7 +157,7 @@ MAX_WARM_START = 5
 
 TUNING: Mapping[str, Key] = {
     "strategy": Choice(words=("Bayesian", "Random", "Grid", "Hyperband")),
-    "objective": Choice(words=("valid_accuracy", "valid_loss")),
+    "objective": BOUNDS["objective"],
     "direction": Choice(words=("maximize", "minimize")),
     "max_jobs": Number(least=1, most=750, whole=True),
     "parallel_jobs": Number(least=1, most=100, whole=True),
@@ -222,9 +176,7 @@ TUNING: Mapping[str, Key] = {
     "warm_start_type": Choice(words=tuple(WARM_START_TYPES)),
 }
 RESOURCES: Mapping[str, Key] = {
-    "instance_type": Choice(
-        form=r"ml\.[a-z0-9-]+\.[a-z0-9]+", form_in_words="an instance type like ml.c7i.2xlarge"
-    ),
+    "instance_type": Choice(form=instances.FORM, form_in_words="an instance type like ml.c7i.2xlarge"),
     # SageMaker's longest job is 28 days; a tuning job's trials need two minutes at least.
     "max_runtime_minutes": Number(least=2, most=28 * 24 * 60, whole=True),
     "instance_count": Number(least=1, most=20, whole=True),
@@ -246,14 +198,14 @@ DEBUG: Mapping[str, Key] = {
         form=r"[a-z][a-z0-9_]*", form_in_words="rule names like vanishing_gradient", known=("all", *RULES)
     ),
     "parameters": Nested(keys=RULES),
-    "on_trigger": Choice(words=("report", "notify", "stop")),
-    "every": Number(least=0, most=1_000_000, whole=True),
-    "save": Choice(words=("reductions", "tensors")),
+    "on_trigger": BOUNDS["on_trigger"],
+    "every": BOUNDS["debug_every"],
+    "save": BOUNDS["debug_save"],
     "managed_rules": Flag(),
 }
 PROFILE: Mapping[str, Key] = {
     "enabled": Flag(),
-    "traced_steps": Number(least=0, most=1000, whole=True),
+    "traced_steps": BOUNDS["profile_steps"],
 }
 
 TABLES: Mapping[str, Mapping[str, Key]] = MappingProxyType(

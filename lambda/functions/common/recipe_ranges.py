@@ -9,8 +9,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from contract.bounds import Choice, Number
 from functions.common.errors import InvalidRecipe, listed, suggest
-from functions.common.recipe_keys import HYPERPARAMETERS, Choice, Key, Number, shown
+from functions.common.recipe_keys import HYPERPARAMETERS, Key, check, shown
 
 SCALES = {
     "auto": "Auto",
@@ -20,7 +21,8 @@ SCALES = {
 }
 """A recipe's words (in any case) and SageMaker's."""
 
-TYPES = ("continuous", "integer", "categorical")
+_SCALE = Choice(words=tuple(SCALES))
+_TYPE = Choice(words=("continuous", "integer", "categorical"))
 MAX_RANGES = 30
 MAX_VALUES = 30
 
@@ -57,7 +59,7 @@ def _range(name: str, table: Mapping[str, object], source: str) -> Range:
     if spec is None:
         near = suggest(name, HYPERPARAMETERS) or ";"
         raise InvalidRecipe(f"{where} is no hyperparameter{near} there are: {listed(HYPERPARAMETERS)}")
-    kind = Choice(words=TYPES).check(table.get("type"), f"{where} type")
+    kind = check(_TYPE, table.get("type"), f"{where} type")
     allowed = ("type", "values") if kind == "categorical" else ("type", "min", "max", "scale")
     for key in table:
         if key not in allowed:
@@ -73,7 +75,7 @@ def _range(name: str, table: Mapping[str, object], source: str) -> Range:
 def _values(spec: Key, values: object, where: str) -> tuple[Any, ...]:
     if not isinstance(values, list) or not 1 <= len(values) <= MAX_VALUES:
         raise InvalidRecipe(f"{where} values = {shown(values)} has to be a list of 1 to {MAX_VALUES} values")
-    checked = tuple(spec.check(value, f"{where} values") for value in values)
+    checked = tuple(check(spec, value, f"{where} values") for value in values)
     if len(set(checked)) < len(checked):
         raise InvalidRecipe(f"{where} values = {shown(values)} has a value twice")
     if any(isinstance(value, str) and value.startswith("s3://") for value in checked):
@@ -92,7 +94,7 @@ def _numeric(name: str, kind: str, spec: Key, table: Mapping[str, object], where
     for end in ("min", "max"):
         if end not in table:
             raise InvalidRecipe(f"{where} lacks {end}; it has to be {spec.allowed}")
-        bound = spec.check(table[end], f"{where} {end}")
+        bound = check(spec, table[end], f"{where} {end}")
         if kind == "integer" and bound != int(bound):
             raise InvalidRecipe(f"{where} {end} = {bound:g} has to be a whole number in an integer range")
         bounds.append(int(bound) if kind == "integer" else bound)
@@ -111,7 +113,7 @@ def _numeric(name: str, kind: str, spec: Key, table: Mapping[str, object], where
 
 def _scale(word: object, low: float, high: float, where: str) -> str:
     key = word.lower() if isinstance(word, str) else word
-    scale = SCALES[Choice(words=tuple(SCALES)).check(key, f"{where} scale")]
+    scale = SCALES[check(_SCALE, key, f"{where} scale")]
     if scale == "Logarithmic" and low <= 0:
         raise InvalidRecipe(f"{where}: a logarithmic scale needs min above 0, not {low:g}")
     if scale == "ReverseLogarithmic" and not (low >= 0 and high < 1):

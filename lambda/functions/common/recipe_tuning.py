@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from contract.hyperparameters import OBJECTIVES
 from functions.common.errors import InvalidRecipe
 from functions.common.recipe_keys import MAX_WARM_START
 from functions.common.recipe_ranges import Range, read_ranges
@@ -60,7 +61,7 @@ def read_tuning(table: Mapping[str, Any], source: str) -> Tuning:
         warm_start_type=table.get("warm_start_type", "identical"),
     )
     where = f"{source}: [tuning]"
-    better = "maximize" if tuning.objective == "valid_accuracy" else "minimize"
+    better = OBJECTIVES[tuning.objective]
     if tuning.direction != better:
         raise InvalidRecipe(f'{where} objective = "{tuning.objective}" goes with direction = "{better}"')
     if tuning.parallel_jobs > tuning.max_jobs:

@@ -11,12 +11,9 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from contract import names
 from functions.common.errors import InvalidPayload, listed, suggest
 from functions.common.recipe_keys import TABLES, shown
-
-_RECIPE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}")
-# Also a tag's value and a folder's name: nothing that S3, tags or a log line would have to quote.
-_DATASET_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 
 
 @dataclass(frozen=True)
@@ -68,8 +65,8 @@ def parse(payload: object, *, with_hyperparameters: bool) -> LaunchRequest:
             f"hyperparameters = {shown(hyperparameters)} has to be an object of names and values"
         )
     return LaunchRequest(
-        recipe=_name(payload, "recipe", _RECIPE_NAME),
-        dataset=_name(payload, "dataset", _DATASET_NAME),
+        recipe=_name(payload, "recipe", names.RECIPE),
+        dataset=_name(payload, "dataset", names.DATASET),
         name=_optional_text(payload, "name"),
         overrides=_overrides(payload),
         hyperparameters=hyperparameters,

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from contract.storage import RUN_RECORD, STOPPED, of_run
 from functions.common import recipe
 from functions.common.errors import RunRecordMissing
 from functions.common.storage import read_object
@@ -44,12 +45,12 @@ class RunRecord:
 
 def key_of(run: str) -> str:
     """Where the record lies in the artifacts bucket."""
-    return f"runs/{run}/run.json"
+    return of_run(run, RUN_RECORD)
 
 
 def stopped(s3: Any, bucket: str, run: str) -> bool:
     """Whether somebody ended the run with `classifier stop`, after which nothing more is started for it."""
-    return read_object(s3, bucket, f"runs/{run}/stopped.json", _LIMIT) is not None
+    return read_object(s3, bucket, of_run(run, STOPPED), _LIMIT) is not None
 
 
 def write(s3: Any, bucket: str, record: RunRecord) -> None:

@@ -6,6 +6,8 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+from contract import storage
+from contract.datasets import SPLITS
 from functions.common import recipe
 from functions.common.clients import error_code
 from functions.common.errors import (
@@ -18,7 +20,6 @@ from functions.common.errors import (
     suggest,
 )
 
-SPLITS = ("train", "valid", "test")
 _MISSING = ("NoSuchKey", "404")
 _SHOWN = 20
 """Of names that somebody else made, in a message: there can be thousands."""
@@ -44,13 +45,13 @@ def read_recipe(s3: Any, bucket: str, name: str) -> recipe.Recipe:
         UnknownRecipe: there is none of that name; the message has the nearest and all there are.
         InvalidRecipe: it is too large, not UTF-8, or not a recipe.
     """
-    key = f"recipes/{name}.toml"
+    key = storage.recipe(name)
     data = read_object(s3, bucket, key, recipe.MAX_RECIPE_BYTES)
     if data is None:
         names = _recipe_names(s3, bucket)
         raise UnknownRecipe(
             f'there is no recipe "{name}"{suggest(name, names) or ";"} there are: {listed(names, _SHOWN)} '
-            f"(add your own as s3://{bucket}/recipes/<name>.toml)"
+            f"(add your own as s3://{bucket}/{storage.recipe('<name>')})"
         )
     if len(data) > recipe.MAX_RECIPE_BYTES:
         raise InvalidRecipe(
@@ -91,7 +92,7 @@ def check_dataset(s3: Any, bucket: str, dataset: str) -> tuple[str, ...]:
             f"{where} lacks {listed(missing)}; it needs {', '.join(SPLITS)}, each with one folder per class "
             f"(classifier upload makes the splits)"
         )
-    classes = {split: set(_folders(s3, bucket, f"{dataset}/{split}/")) for split in SPLITS}
+    classes = {split: set(_folders(s3, bucket, storage.split(dataset, split))) for split in SPLITS}
     if len(classes["train"]) < 2:
         raise InvalidDataset(
             f"{where}train/ has {len(classes['train'])} class folder(s) ({listed(classes['train'])}); "
@@ -127,9 +128,9 @@ def read_metric_definitions(s3: Any, bucket: str, code_prefix: str) -> list[dict
 
 
 def _recipe_names(s3: Any, bucket: str) -> list[str]:
-    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix="recipes/")
+    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=f"{storage.RECIPES}/")
     keys = [each["Key"] for page in pages for each in page.get("Contents", [])]
-    return [key[len("recipes/") : -len(".toml")] for key in keys if key.endswith(".toml")]
+    return [key[len(storage.RECIPES) + 1 : -len(".toml")] for key in keys if key.endswith(".toml")]
 
 
 def _folders(s3: Any, bucket: str, prefix: str) -> Iterator[str]:

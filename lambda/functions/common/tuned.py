@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
+from contract.bounds import Number
+from contract.hyperparameters import unquoted
 from functions.common.errors import InvalidRecipe
-from functions.common.recipe_keys import HYPERPARAMETERS, Flag, Number, shown
+from functions.common.recipe_keys import HYPERPARAMETERS, Flag, shown
 
 
 def typed(hyperparameters: Mapping[str, str]) -> dict[str, Any]:
@@ -23,21 +24,12 @@ def typed(hyperparameters: Mapping[str, str]) -> dict[str, Any]:
         spec = HYPERPARAMETERS.get(key)
         if spec is None:
             continue
-        plain = _unquoted(text)
+        plain = unquoted(text)
         if isinstance(spec, Number):
             values[key] = _number(key, plain)
         else:
             values[key] = plain == "true" if isinstance(spec, Flag) else plain
     return values
-
-
-def _unquoted(text: str) -> str:
-    if len(text) >= 2 and text[0] == text[-1] == '"':
-        try:
-            return str(json.loads(text))
-        except ValueError:
-            return text
-    return text
 
 
 def _number(key: str, text: str) -> int | float:

@@ -9,14 +9,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from contract import storage
+from contract.networks import WEIGHTS_SUFFIXES
 from functions.common.errors import InvalidRecipe
 from functions.common.recipe import Recipe
 
-FOLDER = "weights/"
-IMAGENET = f"{FOLDER}imagenet/"
-"""In the artifacts bucket: one `<arch>.safetensors` for each network staged."""
-
-_SUFFIXES = (".safetensors", ".pth", ".pt")
+_FOLDER = f"{storage.WEIGHTS}/"
 _LEAST_BYTES = 100_000
 """The smallest network here has 40 MB. Git LFS pointers and error pages are below this."""
 
@@ -30,13 +28,13 @@ def settled(recipe: Recipe, s3: Any, artifacts_bucket: str, data_bucket: str) ->
     searched = {each.name for each in recipe.tuning.ranges} if recipe.tuning else set()
     weights, arch = recipe.hyperparameters["weights"], recipe.hyperparameters["arch"]
     if weights == "imagenet" and not searched & {"weights", "arch"}:
-        key = f"{IMAGENET}{arch}.safetensors"
+        key = storage.imagenet_weights(arch)
         if _objects(s3, artifacts_bucket, key):
             return recipe.with_overrides({"model": {"weights": f"s3://{artifacts_bucket}/{key}"}})
     if weights.startswith("s3://"):
         bucket, _, key = weights.removeprefix("s3://").partition("/")
         if bucket in (artifacts_bucket, data_bucket):
-            elsewhere = bucket == artifacts_bucket and not key.startswith(FOLDER)
+            elsewhere = bucket == artifacts_bucket and not key.startswith(_FOLDER)
             _check(weights, _objects(s3, bucket, key), elsewhere)
     return recipe
 
@@ -44,10 +42,11 @@ def settled(recipe: Recipe, s3: Any, artifacts_bucket: str, data_bucket: str) ->
 def _check(uri: str, objects: list[tuple[str, int]], elsewhere: bool) -> None:
     stage = "classifier weights --file FILE puts a file there and checks it"
     if elsewhere:
-        raise InvalidRecipe(f"[model] weights = {uri}: jobs read weights below {FOLDER} only; {stage}")
-    files = [(key, size) for key, size in objects if key.endswith(_SUFFIXES)]
+        raise InvalidRecipe(f"[model] weights = {uri}: jobs read weights below {_FOLDER} only; {stage}")
+    files = [(key, size) for key, size in objects if key.endswith(WEIGHTS_SUFFIXES)]
     if not files:
-        raise InvalidRecipe(f"[model] weights = {uri}: no {' or '.join(_SUFFIXES)} file lies there; {stage}")
+        kinds = " or ".join(WEIGHTS_SUFFIXES)
+        raise InvalidRecipe(f"[model] weights = {uri}: no {kinds} file lies there; {stage}")
     if all(size < _LEAST_BYTES for _, size in files):
         key, size = files[0]
         raise InvalidRecipe(

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from contract.environment import IdleGuardEnvironment
 from functions.common import champion, launching, logs
 from functions.common.decisions import Code
-from functions.common.environment import IdleGuardSettings
 
 METRICS_LATE = timedelta(minutes=2)
 """How long after a request CloudWatch may first show it."""
@@ -30,7 +30,7 @@ class Clients:
     lambda_: Any
 
 
-def guard(settings: IdleGuardSettings, clients: Clients) -> dict[str, Any]:
+def guard(settings: IdleGuardEnvironment, clients: Clients) -> dict[str, Any]:
     """Look once; returns what was seen, and what promote-model answered when it was asked."""
     # Read first: a champion that comes while we look is another than the one we ask to put to sleep.
     decision = champion.current(clients.ssm, settings.champion_parameter)
@@ -57,7 +57,7 @@ def guard(settings: IdleGuardSettings, clients: Clients) -> dict[str, Any]:
     return {"saw": why, "asked": said}
 
 
-def _requests(settings: IdleGuardSettings, clients: Clients, start: datetime, end: datetime) -> float:
+def _requests(settings: IdleGuardEnvironment, clients: Clients, start: datetime, end: datetime) -> float:
     answer = clients.cloudwatch.get_metric_statistics(
         Namespace="AWS/SageMaker",
         MetricName="Invocations",

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from contract.environment import IdleGuardEnvironment
 from functions.common import logs
 from functions.common.clients import client
-from functions.common.environment import IdleGuardSettings, read
 from functions.idle_guard.guard import Clients, guard
 
 
@@ -15,7 +15,7 @@ def handler(payload: object, context: Any) -> dict[str, Any]:
     logs.start("idle-guard", context)
     try:
         services = ("sagemaker", "cloudwatch", "ssm", "lambda")
-        return guard(read(IdleGuardSettings), Clients(*(client(service) for service in services)))
+        return guard(IdleGuardEnvironment.read(), Clients(*(client(service) for service in services)))
     except Exception:
         logs.exception("idle-guard failed")
         raise

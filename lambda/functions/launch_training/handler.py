@@ -6,9 +6,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from contract.environment import LaunchEnvironment
 from functions.common import answers, events, logs
 from functions.common.clients import client
-from functions.common.environment import LaunchSettings, read
 from functions.common.errors import UserError
 from functions.launch_training.launch import by_hand
 from functions.launch_training.next_type import on_training_failed
@@ -21,7 +21,7 @@ def handler(payload: object, context: Any) -> dict[str, Any]:
     """
     request_id = logs.start("launch-training", context)
     event = events.parse(payload)
-    settings = read(LaunchSettings)
+    settings = LaunchEnvironment.read()
     services = client("sagemaker"), client("s3"), client("ssm")
     try:
         if event is not None and event.kind == events.TRAINING_JOB:

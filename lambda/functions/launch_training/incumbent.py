@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from contract.environment import LaunchEnvironment
+from contract.storage import is_model
 from functions.common import champion, launching, logs
-from functions.common.environment import LaunchSettings
 
 
-def model_url(settings: LaunchSettings, sagemaker: Any, s3: Any, ssm: Any) -> str:
+def model_url(settings: LaunchEnvironment, sagemaker: Any, s3: Any, ssm: Any) -> str:
     """The S3 URI of the champion's artifact; empty without a champion, or with one that a job cannot read.
 
     A channel without a file would end the job, and its role reads models below `jobs/` of this project's own
@@ -22,7 +23,7 @@ def model_url(settings: LaunchSettings, sagemaker: Any, s3: Any, ssm: Any) -> st
     url = str(containers[0].get("ModelDataUrl", "")) if containers else ""
     prefix = f"s3://{settings.artifacts_bucket}/"
     key = url.removeprefix(prefix)
-    if not url.startswith(f"{prefix}jobs/") or not key.endswith("/model.tar.gz"):
+    if not url.startswith(prefix) or not is_model(key):
         logs.info("the champion is of elsewhere", champion=arn, model=url)
         return ""
     found = s3.list_objects_v2(Bucket=settings.artifacts_bucket, Prefix=key, MaxKeys=1).get("Contents", [])

@@ -12,8 +12,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from contract import names
+from contract.environment import LaunchEnvironment
 from functions.common import jobs, logs, requests, runs, storage
-from functions.common.environment import LaunchSettings
 from functions.common.errors import QuotaExceeded
 from functions.common.launching import TRAINING, AlreadyStarted, Choice, Launcher, Metrics, Plan
 from functions.common.recipe import Recipe, checked_hyperparameters
@@ -22,7 +22,7 @@ from functions.launch_training import incumbent
 
 
 def after_tuning(
-    description: Mapping[str, Any], settings: LaunchSettings, sagemaker: Any, s3: Any, ssm: Any
+    description: Mapping[str, Any], settings: LaunchEnvironment, sagemaker: Any, s3: Any, ssm: Any
 ) -> dict[str, Any]:
     """Start `<tuning>-final` with the best hyperparameters of a completed tuning job, or find it started.
 
@@ -80,7 +80,7 @@ def start(
 
 
 def by_hand(
-    payload: object, request_id: str, settings: LaunchSettings, sagemaker: Any, s3: Any, ssm: Any
+    payload: object, request_id: str, settings: LaunchEnvironment, sagemaker: Any, s3: Any, ssm: Any
 ) -> dict[str, Any]:
     """Start the training a payload asks for, or find it started.
 

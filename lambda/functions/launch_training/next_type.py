@@ -10,8 +10,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from contract import capacity, names
+from contract.environment import LaunchEnvironment
+from contract.jobs import CHAMPION, PRETRAINED
+from contract.storage import of_run
 from functions.common import launching, logs, notify, runs, storage
-from functions.common.environment import LaunchSettings
 from functions.common.errors import JobExists, QuotaExceeded, RunRecordMissing
 from functions.common.events import Event
 from functions.common.launching import TRAINING, AlreadyStarted, Launcher
@@ -19,7 +21,7 @@ from functions.common.tuned import typed
 from functions.launch_training.launch import start
 
 
-def on_training_failed(event: Event, settings: LaunchSettings, sagemaker: Any, s3: Any) -> dict[str, Any]:
+def on_training_failed(event: Event, settings: LaunchEnvironment, sagemaker: Any, s3: Any) -> dict[str, Any]:
     """Go on with the training job that an event names, if it failed for want of an instance.
 
     The event only says where to look: what counts is the job's state now. Returns what was done.
@@ -46,7 +48,7 @@ def on_training_failed(event: Event, settings: LaunchSettings, sagemaker: Any, s
     metrics = storage.read_metric_definitions(s3, settings.artifacts_bucket, record.code_prefix)
     following, record = names.following(name), record.on(types)
     try:
-        arn = start(launcher, following, record, _hyperparameters(job), metrics, _channel(job, "champion"))
+        arn = start(launcher, following, record, _hyperparameters(job), metrics, _channel(job, CHAMPION))
     except AlreadyStarted:
         arn = _started_before(launcher, following, record)
     except QuotaExceeded as error:
@@ -58,7 +60,7 @@ def on_training_failed(event: Event, settings: LaunchSettings, sagemaker: Any, s
 def _hyperparameters(job: Mapping[str, Any]) -> dict[str, Any]:
     """The failed job's own, with the weights that came to it in a channel named by where they are."""
     found = typed(job["HyperParameters"])
-    weights = _channel(job, "pretrained")
+    weights = _channel(job, PRETRAINED)
     return {**found, **({"weights": weights} if weights else {})}
 
 
@@ -83,11 +85,13 @@ def _tell(
     name: str,
     record: runs.RunRecord,
     error: QuotaExceeded,
-    settings: LaunchSettings,
+    settings: LaunchEnvironment,
     s3: Any,
 ) -> dict[str, Any]:
     """Mail that a training ended for want of an instance, and of a quota for those that come after it."""
-    if not notify.once(s3, settings.artifacts_bucket, f"runs/{record.run}/told-{name}-Failed.json", event.id):
+    if not notify.once(
+        s3, settings.artifacts_bucket, of_run(record.run, f"told-{name}-Failed.json"), event.id
+    ):
         return _ignored(f"{name} Failed was told of before")
     notify.send(
         settings.notification_topic_arn,

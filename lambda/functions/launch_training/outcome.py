@@ -7,8 +7,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from contract.environment import LaunchEnvironment
+from contract.names import function
+from contract.storage import of_run
 from functions.common import launching, logs, notify, runs
-from functions.common.environment import LaunchSettings
 from functions.common.errors import RunRecordMissing
 from functions.common.events import Event
 from functions.common.tuned import typed
@@ -16,7 +18,7 @@ from functions.launch_training.launch import after_tuning
 
 
 def on_tuning_ended(
-    event: Event, settings: LaunchSettings, sagemaker: Any, s3: Any, ssm: Any
+    event: Event, settings: LaunchEnvironment, sagemaker: Any, s3: Any, ssm: Any
 ) -> dict[str, Any]:
     """Act on the end of the tuning job that an event names.
 
@@ -54,12 +56,12 @@ def _tell(
     record: runs.RunRecord,
     description: Mapping[str, Any],
     failed: str,
-    settings: LaunchSettings,
+    settings: LaunchEnvironment,
     s3: Any,
 ) -> dict[str, Any]:
     """Mail that a tuning job ended without a last training."""
     name, status = record.run, description["HyperParameterTuningJobStatus"]
-    if not notify.once(s3, settings.artifacts_bucket, f"runs/{name}/told-{status}.json", event.id):
+    if not notify.once(s3, settings.artifacts_bucket, of_run(name, f"told-{status}.json"), event.id):
         return {"ignored": f"{name} {status} was told of before"}
     best = description.get("BestTrainingJob", {})
     request: dict[str, Any] = {"recipe": record.recipe.name, "dataset": record.dataset}
@@ -67,7 +69,7 @@ def _tell(
         found = {**typed(best["TunedHyperParameters"]), **record.recipe.final}
         go_on = f"To train with the best hyperparameters found so far ({best['TrainingJobName']}):"
         command = notify.invoke_command(
-            f"{settings.project}-launch-training", {**request, "hyperparameters": found}
+            function(settings.project, "launch-training"), {**request, "hyperparameters": found}
         )
     else:
         go_on = "When the cause is put right, search again:"

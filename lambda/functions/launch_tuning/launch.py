@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from contract.environment import LaunchEnvironment
 from functions.common import jobs, requests, runs
-from functions.common.environment import LaunchSettings
 from functions.common.errors import InvalidRecipe
 from functions.common.launching import TUNING, Choice, Launcher, Metrics, Plan, describe
 from functions.common.recipe import Recipe
@@ -15,7 +15,7 @@ _ENDED = ("Completed", "Failed", "Stopped")
 
 
 def launch(
-    payload: object, request_id: str, settings: LaunchSettings, sagemaker: Any, s3: Any
+    payload: object, request_id: str, settings: LaunchEnvironment, sagemaker: Any, s3: Any
 ) -> dict[str, Any]:
     """Start the tuning job a payload asks for, or find it running.
 

@@ -12,10 +12,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from contract.environment import PromoteEnvironment
 from functions.common import champion, launching, logs
 from functions.common.champion import NONE, Decision
 from functions.common.decisions import Code, Reason, package_text
-from functions.common.environment import PromoteSettings
 from functions.common.errors import InvalidPayload, UserError, listed
 from functions.common.recipe_keys import shown
 
@@ -106,7 +106,7 @@ def _code(action: str, given: str | None) -> Code:
     return Code(given)
 
 
-def decide(request: Request, settings: PromoteSettings, clients: Clients) -> str:
+def decide(request: Request, settings: PromoteEnvironment, clients: Clients) -> str:
     """Write the decision that a request asks for, unless it holds already; what was decided, in words.
 
     Raises:
@@ -129,7 +129,7 @@ def decide(request: Request, settings: PromoteSettings, clients: Clients) -> str
     return did
 
 
-def leave_rejected(now: Decision, time: str, settings: PromoteSettings, clients: Clients) -> str:
+def leave_rejected(now: Decision, time: str, settings: PromoteEnvironment, clients: Clients) -> str:
     """Leave a champion that was rejected while it served: the one before it, or none, takes its place."""
     before = predecessor(now, settings, clients) or NONE
     reason = Reason(Code.REJECTED, "the champion was rejected")
@@ -137,7 +137,7 @@ def leave_rejected(now: Decision, time: str, settings: PromoteSettings, clients:
     return f"the champion was rejected; back to {before}"
 
 
-def predecessor(now: Decision, settings: PromoteSettings, clients: Clients) -> str | None:
+def predecessor(now: Decision, settings: PromoteEnvironment, clients: Clients) -> str | None:
     """The last champion before this one that the registry still has as Approved."""
     for each in reversed(champion.history(clients.ssm, settings.champion_parameter)):
         if each.model in (NONE, now.model):
@@ -148,7 +148,7 @@ def predecessor(now: Decision, settings: PromoteSettings, clients: Clients) -> s
     return None
 
 
-def package(arn: str, settings: PromoteSettings, clients: Clients) -> Mapping[str, Any] | None:
+def package(arn: str, settings: PromoteEnvironment, clients: Clients) -> Mapping[str, Any] | None:
     """The registry's description of a package, or None when this project has none of that ARN.
 
     Of others it is not even asked: this function may not look at them, and a person may have put any ARN into
@@ -159,7 +159,7 @@ def package(arn: str, settings: PromoteSettings, clients: Clients) -> Mapping[st
     return launching.describe(clients.sagemaker.describe_model_package, ModelPackageName=arn)
 
 
-def _sleep(now: Decision, reason: Reason, settings: PromoteSettings, clients: Clients) -> str:
+def _sleep(now: Decision, reason: Reason, settings: PromoteEnvironment, clients: Clients) -> str:
     if now.asleep:
         return "it sleeps already"
     parameter, time = settings.champion_parameter, max(champion.now(), now.time)
@@ -169,7 +169,7 @@ def _sleep(now: Decision, reason: Reason, settings: PromoteSettings, clients: Cl
     return f"{now.model} goes to sleep"
 
 
-def _wake(now: Decision, reason: Reason, settings: PromoteSettings, clients: Clients) -> str:
+def _wake(now: Decision, reason: Reason, settings: PromoteEnvironment, clients: Clients) -> str:
     if not now.asleep:
         return "it is awake already"
     found = package(now.model, settings, clients)
@@ -183,7 +183,7 @@ def _wake(now: Decision, reason: Reason, settings: PromoteSettings, clients: Cli
     return f"{now.model} wakes up"
 
 
-def _retry(now: Decision, reason: Reason, settings: PromoteSettings, clients: Clients) -> str:
+def _retry(now: Decision, reason: Reason, settings: PromoteEnvironment, clients: Clients) -> str:
     waits = now.waits
     if waits is None:
         raise NothingWaits("no model waits to be tried again; classifier status tells how things stand")
@@ -195,13 +195,13 @@ def _retry(now: Decision, reason: Reason, settings: PromoteSettings, clients: Cl
     return f"{waits.package} is tried again"
 
 
-def still_approved(arn: str, settings: PromoteSettings, clients: Clients) -> bool:
+def still_approved(arn: str, settings: PromoteEnvironment, clients: Clients) -> bool:
     """Whether the registry has a package of this project as Approved."""
     found = package(arn, settings, clients)
     return found is not None and found["ModelApprovalStatus"] == APPROVED
 
 
-def try_again(now: Decision, reason: Reason, settings: PromoteSettings, clients: Clients) -> Decision:
+def try_again(now: Decision, reason: Reason, settings: PromoteEnvironment, clients: Clients) -> Decision:
     """Make the model that waits the champion again; the decision that counts then.
 
     It takes the time of the decision that failed: whatever was decided since stays newer.
@@ -219,7 +219,7 @@ def try_again(now: Decision, reason: Reason, settings: PromoteSettings, clients:
     )
 
 
-def _roll_back(now: Decision, reason: Reason, settings: PromoteSettings, clients: Clients) -> str:
+def _roll_back(now: Decision, reason: Reason, settings: PromoteEnvironment, clients: Clients) -> str:
     before = predecessor(now, settings, clients)
     if before is None:
         raise NoPredecessor(
@@ -237,7 +237,7 @@ def _roll_back(now: Decision, reason: Reason, settings: PromoteSettings, clients
 
 
 def _replace(
-    now: Decision, before: str, time: str, reason: Reason, settings: PromoteSettings, clients: Clients
+    now: Decision, before: str, time: str, reason: Reason, settings: PromoteEnvironment, clients: Clients
 ) -> None:
     """Another model in the champion's place, asleep when the champion sleeps."""
     sleeps = now.asleep and before != NONE

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from contract.environment import PromoteEnvironment
 from functions.common import answers, events, logs
 from functions.common.clients import client
-from functions.common.environment import PromoteSettings, read
 from functions.common.errors import UserError
 from functions.promote_model import actions
 from functions.promote_model.actions import Clients
@@ -27,7 +27,7 @@ def handler(payload: object, context: Any) -> dict[str, Any]:
         event = events.parse(payload)
         if event is not None:
             logs.bind(event=event.id)
-        settings = read(PromoteSettings)
+        settings = PromoteEnvironment.read()
         clients = Clients(
             sagemaker=client("sagemaker"),
             ssm=client("ssm"),
@@ -40,7 +40,7 @@ def handler(payload: object, context: Any) -> dict[str, Any]:
         raise
 
 
-def _asked(payload: object, settings: PromoteSettings, clients: Clients) -> dict[str, Any]:
+def _asked(payload: object, settings: PromoteEnvironment, clients: Clients) -> dict[str, Any]:
     try:
         request = actions.parse(payload)
         said = {} if request is None else {"action": actions.decide(request, settings, clients)}

@@ -12,9 +12,9 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from contract.environment import PromoteEnvironment
 from functions.common import launching, logs
 from functions.common.decisions import texts_of
-from functions.common.environment import PromoteSettings
 from functions.common.events import Event
 from functions.promote_model.actions import Clients
 
@@ -27,7 +27,7 @@ FAILED = "failed"
 """In the parameter's description: why an endpoint failed on that type, and when."""
 
 
-def note_failure(event: Event, settings: PromoteSettings, clients: Clients) -> str:
+def note_failure(event: Event, settings: PromoteEnvironment, clients: Clients) -> str:
     """Keep why an endpoint failed: CloudFormation removes one that it could not make, and with it the reason.
 
     It is kept with the instance type, whose parameter nothing but the next endpoint follows.
@@ -44,7 +44,7 @@ def note_failure(event: Event, settings: PromoteSettings, clients: Clients) -> s
     return "kept"
 
 
-def failure_since(time: str, settings: PromoteSettings, ssm: Any) -> str:
+def failure_since(time: str, settings: PromoteEnvironment, ssm: Any) -> str:
     """Why the endpoint failed last, if that was at this time or later; else nothing."""
     if not settings.instance_type_parameter:
         return ""
@@ -57,24 +57,19 @@ def failure_since(time: str, settings: PromoteSettings, ssm: Any) -> str:
     return ""
 
 
-def types_of(settings: PromoteSettings) -> tuple[str, ...]:
-    """The settings' instance types; none for an endpoint without instances."""
-    return tuple(each for each in settings.instance_types.split(",") if each)
-
-
-def taken(ssm: Any, settings: PromoteSettings) -> str:
+def taken(ssm: Any, settings: PromoteEnvironment) -> str:
     """The type that the next endpoint is made on."""
     return str(ssm.get_parameter(Name=settings.instance_type_parameter)["Parameter"]["Value"])
 
 
-def choose(settings: PromoteSettings, tried: Sequence[str], clients: Clients) -> str | None:
+def choose(settings: PromoteEnvironment, tried: Sequence[str], clients: Clients) -> str | None:
     """Take the first type that was not tried yet and is not known to be beyond the account's quota.
 
     Returns:
         The type, which is the parameter's value then; None if there is none.
     """
-    types = types_of(settings)
-    known, ssm = allowed(types, clients.quotas), clients.ssm
+    types, ssm = settings.instance_types, clients.ssm
+    known = allowed(types, clients.quotas)
     left = [
         each
         for each in types
@@ -108,7 +103,7 @@ def allowed(types: Sequence[str], quotas: Any) -> Mapping[str, float]:
     return found
 
 
-def _put(settings: PromoteSettings, instance_type: str, why: Mapping[str, Any], ssm: Any) -> None:
+def _put(settings: PromoteEnvironment, instance_type: str, why: Mapping[str, Any], ssm: Any) -> None:
     ssm.put_parameter(
         Name=settings.instance_type_parameter,
         Value=instance_type,

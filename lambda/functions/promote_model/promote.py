@@ -12,10 +12,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from contract.environment import PromoteEnvironment
 from functions.common import champion, logs, notify
 from functions.common.champion import Decision
 from functions.common.decisions import Code, Reason, Waiting, package_text
-from functions.common.environment import PromoteSettings
 from functions.common.events import ENDPOINT, MODEL_PACKAGE, STACK_STATUS, Event
 from functions.promote_model import actions, causes, instances, stack, waiting
 from functions.promote_model.actions import APPROVED, REJECTED, Clients
@@ -23,7 +23,7 @@ from functions.promote_model.causes import Cause
 from functions.promote_model.stack import Stack
 
 
-def promote(event: Event | None, settings: PromoteSettings, clients: Clients) -> dict[str, Any]:
+def promote(event: Event | None, settings: PromoteEnvironment, clients: Clients) -> dict[str, Any]:
     """Take the newest approval into account, then reconcile. Returns what was done and what now holds."""
     if event is not None and event.kind == MODEL_PACKAGE:
         verdict = _consider(event, settings, clients)
@@ -34,7 +34,7 @@ def promote(event: Event | None, settings: PromoteSettings, clients: Clients) ->
     return reconcile(event, settings, clients)
 
 
-def reconcile(event: Event | None, settings: PromoteSettings, clients: Clients) -> dict[str, Any]:
+def reconcile(event: Event | None, settings: PromoteEnvironment, clients: Clients) -> dict[str, Any]:
     """Take the one step that brings champion and Serving stack together."""
     decision = champion.settle(clients.ssm, settings.champion_parameter)
     serving = stack.describe(clients.cloudformation, settings.serving_stack)
@@ -52,7 +52,7 @@ def reconcile(event: Event | None, settings: PromoteSettings, clients: Clients) 
     }
 
 
-def _consider(event: Event, settings: PromoteSettings, clients: Clients) -> str:
+def _consider(event: Event, settings: PromoteEnvironment, clients: Clients) -> str:
     """Make the event's package the champion if this is its approval, it still holds, and none is newer.
 
     A champion that was rejected since, in the console for example, gives way to the one before it. An
@@ -92,7 +92,7 @@ def _reconcile(
     event: Event | None,
     decision: Decision,
     serving: Stack | None,
-    settings: PromoteSettings,
+    settings: PromoteEnvironment,
     clients: Clients,
 ) -> str:
     """The one step between what is served and what should be, in words."""
@@ -121,7 +121,7 @@ def _reconcile(
 def _update(
     decision: Decision,
     serving: Stack,
-    settings: PromoteSettings,
+    settings: PromoteEnvironment,
     clients: Clients,
     before: tuple[Cause, str] = (Cause.QUOTA, ""),
 ) -> str:
@@ -133,7 +133,7 @@ def _update(
     is_made = decision.package != champion.NONE and serving.serving == champion.NONE
     if is_made and settings.instance_types and not instances.choose(settings, decision.tried, clients):
         cause, why = before
-        types = ", ".join(instances.types_of(settings))
+        types = ", ".join(settings.instance_types)
         reason = f"no quota for {settings.min_instances} instances of any of {types}"
         return _give_up(decision, serving, cause, why or reason, settings, clients)
     started = stack.update(clients.cloudformation, serving, stack.token_of(decision))
@@ -141,7 +141,7 @@ def _update(
 
 
 def _failed(
-    decision: Decision, serving: Stack, reason: str, settings: PromoteSettings, clients: Clients
+    decision: Decision, serving: Stack, reason: str, settings: PromoteEnvironment, clients: Clients
 ) -> str:
     """The stack rolled this decision's update back: package, champion and endpoint have to agree again."""
     if decision.package == champion.NONE:
@@ -164,7 +164,7 @@ def _next_type(
     serving: Stack,
     cause: Cause,
     reason: str,
-    settings: PromoteSettings,
+    settings: PromoteEnvironment,
     clients: Clients,
 ) -> str:
     """AWS had no instance of the type that was taken: the same decision, with that type left out."""
@@ -189,7 +189,7 @@ def _give_up(
     serving: Stack,
     cause: Cause,
     reason: str,
-    settings: PromoteSettings,
+    settings: PromoteEnvironment,
     clients: Clients,
 ) -> str:
     """Take a decision back that could not be carried out, in the way that its cause asks for."""
@@ -220,7 +220,7 @@ def _give_up(
 
 
 def _did_not_wake(
-    decision: Decision, serving: Stack, reason: str, settings: PromoteSettings, clients: Clients
+    decision: Decision, serving: Stack, reason: str, settings: PromoteEnvironment, clients: Clients
 ) -> str:
     """A champion that served before is not to blame at once (AWS may have no instance left): it sleeps on."""
     did = _go_back(decision, serving, Reason(Code.DID_NOT_WAKE, reason), settings, clients)
@@ -236,7 +236,7 @@ def _did_not_wake(
 
 
 def _did_not_sleep(
-    decision: Decision, serving: Stack, reason: str, settings: PromoteSettings, clients: Clients
+    decision: Decision, serving: Stack, reason: str, settings: PromoteEnvironment, clients: Clients
 ) -> str:
     """An endpoint that could not be removed is the one surprise on a bill that has to be told of."""
     did = _go_back(decision, serving, Reason(Code.NOT_REMOVED, reason), settings, clients)
@@ -251,7 +251,7 @@ def _did_not_sleep(
 
 
 def _tell_left_behind(
-    event: Event | None, decision: Decision, serving: Stack, settings: PromoteSettings, clients: Clients
+    event: Event | None, decision: Decision, serving: Stack, settings: PromoteEnvironment, clients: Clients
 ) -> None:
     """CloudFormation calls an update complete that could not delete what it took out: that is billed on."""
     if event is None or event.kind != STACK_STATUS or decision.package != champion.NONE:
@@ -271,7 +271,7 @@ def _go_back(
     decision: Decision,
     serving: Stack,
     reason: Reason,
-    settings: PromoteSettings,
+    settings: PromoteEnvironment,
     clients: Clients,
     waits: Waiting | None = None,
 ) -> str:
@@ -295,7 +295,7 @@ def _go_back(
     return f"champion goes back to {serving.serving}: {reason.why}"
 
 
-def _stuck(event: Event | None, serving: Stack, settings: PromoteSettings) -> str:
+def _stuck(event: Event | None, serving: Stack, settings: PromoteEnvironment) -> str:
     """The stack is in a state only a person can end; said when it gets there, not at every later event."""
     if event is not None and event.kind == STACK_STATUS:
         name = settings.serving_stack

@@ -2,9 +2,9 @@
 
 It stays Approved; the champion parameter goes back to what is served, so that a `cdk deploy` meanwhile has
 nothing to fail at, and says in its description which model waits and for what. Every quarter of an hour
-(stacks/pipeline.py) promote-model looks whether it is due again: sooner at first, then every four hours for a
-day. Where the quota is known to be short still, nothing is tried, and it goes on as soon as it is granted. A
-person goes on at once with `classifier retry`.
+(stacks/training/promote_model.py) promote-model looks whether it is due again: sooner at first, then every
+four hours for a day. Where the quota is known to be short still, nothing is tried, and it goes on as soon as
+it is granted. A person goes on at once with `classifier retry`.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 
+from contract.environment import PromoteEnvironment
 from functions.common import champion, logs, notify
 from functions.common.champion import Decision
 from functions.common.decisions import Code, Reason, Waiting
-from functions.common.environment import PromoteSettings
 from functions.promote_model import actions, instances
 from functions.promote_model.actions import Clients
 from functions.promote_model.causes import Cause
@@ -45,7 +45,7 @@ def after(failed: Decision, cause: Cause) -> Waiting:
     return Waiting(failed.package, cause, (failed.waiting.tries if failed.waiting else 0) + 1)
 
 
-def go_on(now: Decision, serving: Stack, settings: PromoteSettings, clients: Clients) -> Decision:
+def go_on(now: Decision, serving: Stack, settings: PromoteEnvironment, clients: Clients) -> Decision:
     """The decision to carry out: that for the model that waits, when it is due, or the present one."""
     waits = now.waits
     if waits is None or not serving.updatable or not _due(now, waits):
@@ -59,7 +59,7 @@ def go_on(now: Decision, serving: Stack, settings: PromoteSettings, clients: Cli
     return actions.try_again(now, Reason(Code.RETRIED, "it was due"), settings, clients)
 
 
-def tell(waits: Waiting, serving: Stack, reason: str, settings: PromoteSettings) -> None:
+def tell(waits: Waiting, serving: Stack, reason: str, settings: PromoteEnvironment) -> None:
     """Mail that a model waits, the first time; `classifier status` says it at any time."""
     if waits.tries > 1:
         return
@@ -80,9 +80,9 @@ def _due(now: Decision, waits: Waiting) -> bool:
     return bool(datetime.fromisoformat(champion.now()) - datetime.fromisoformat(now.written) >= pause)
 
 
-def _still_short(serving: Stack, settings: PromoteSettings, clients: Clients) -> bool:
+def _still_short(serving: Stack, settings: PromoteEnvironment, clients: Clients) -> bool:
     """Whether no instance type is known to be allowed often enough; what is not known may be."""
-    types = instances.types_of(settings)
+    types = settings.instance_types
     known = instances.allowed(types, clients.quotas)
     if serving.serving == champion.NONE:
         need = settings.min_instances
@@ -91,7 +91,7 @@ def _still_short(serving: Stack, settings: PromoteSettings, clients: Clients) ->
     return bool(types) and all(known.get(each, float("inf")) < need for each in types)
 
 
-def _forget(now: Decision, settings: PromoteSettings, clients: Clients) -> Decision:
+def _forget(now: Decision, settings: PromoteEnvironment, clients: Clients) -> Decision:
     parameter, reason = settings.champion_parameter, Reason(Code.NOT_APPROVED, "what waited is not approved")
     return champion.decide(
         clients.ssm, parameter, now.package, now.time, reason, asleep=now.asleep, since=now.since

@@ -10,9 +10,11 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from contract.environment import RegisterEnvironment
+from contract.evaluation import FINDING_FIELDS
+from contract.storage import of_run
 from functions.common import notify
 from functions.common.clients import client
-from functions.common.environment import RegisterSettings
 from functions.common.errors import EventRefused
 from functions.common.events import Event
 
@@ -21,10 +23,9 @@ DETAIL_TYPE = "Training Rule Triggered"
 
 _MOST = 20
 _LENGTH = 600
-_FIELDS = ("rule", "step", "message", "change", "gain", "how")
 
 
-def tell(event: Event, job: Mapping[str, Any], raw: bytes, settings: RegisterSettings, s3: Any) -> bool:
+def tell(event: Event, job: Mapping[str, Any], raw: bytes, settings: RegisterEnvironment, s3: Any) -> bool:
     """Tell what the rules of a training job found, once; whether there was something to tell.
 
     Args:
@@ -45,7 +46,7 @@ def tell(event: Event, job: Mapping[str, Any], raw: bytes, settings: RegisterSet
     if not told:
         return False
     name = str(job["TrainingJobName"])
-    if notify.once(s3, settings.artifacts_bucket, f"runs/{name}/told-findings.json", event.id):
+    if notify.once(s3, settings.artifacts_bucket, of_run(name, "told-findings.json"), event.id):
         _put(job, {"training_job": name, "on_trigger": found["on_trigger"], "findings": told}, settings)
         notify.send(
             settings.notification_topic_arn,
@@ -57,7 +58,7 @@ def tell(event: Event, job: Mapping[str, Any], raw: bytes, settings: RegisterSet
     return True
 
 
-def _put(job: Mapping[str, Any], detail: dict[str, Any], settings: RegisterSettings) -> None:
+def _put(job: Mapping[str, Any], detail: dict[str, Any], settings: RegisterEnvironment) -> None:
     """The event, with the rules' names in a list, so that a pattern can ask for one of them."""
     entry = {
         "Source": settings.project,
@@ -78,7 +79,7 @@ def _told(finding: Mapping[str, Any]) -> dict[str, Any]:
     """What is passed on of a finding: its own fields, none of them long."""
     return {
         key: value if isinstance(value, int) else str(value)[:_LENGTH]
-        for key in _FIELDS
+        for key in FINDING_FIELDS
         if (value := finding.get(key)) is not None
     }
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from functions.common.environment import RegisterSettings
+from contract.environment import RegisterEnvironment
 from functions.common.evaluation import Evaluation
 from functions.register_model import mcnemar
 
@@ -47,7 +47,7 @@ class Verdict:
 
 
 def judge(
-    candidate: Evaluation, size_mb: float, champion: Champion | None, settings: RegisterSettings
+    candidate: Evaluation, size_mb: float, champion: Champion | None, settings: RegisterEnvironment
 ) -> Verdict:
     """The verdict on a candidate: floors and ceilings first, then the champion.
 
@@ -94,7 +94,7 @@ def _on_the_same_pictures(champion: Champion | None, candidate: Evaluation) -> C
     )
 
 
-def _below_floors(candidate: Evaluation, settings: RegisterSettings) -> str | None:
+def _below_floors(candidate: Evaluation, settings: RegisterEnvironment) -> str | None:
     score = f"test accuracy {candidate.accuracy:.4f}"
     if candidate.accuracy <= candidate.chance:
         return f"{score} is no better than always guessing one class: {candidate.chance:.4f}"
@@ -107,7 +107,7 @@ def _below_floors(candidate: Evaluation, settings: RegisterSettings) -> str | No
     return None
 
 
-def _above_ceilings(candidate: Evaluation, size_mb: float, settings: RegisterSettings) -> str | None:
+def _above_ceilings(candidate: Evaluation, size_mb: float, settings: RegisterEnvironment) -> str | None:
     if settings.max_size_mb and size_mb > settings.max_size_mb:
         return f"the model has {size_mb:.1f} MB: more than the ceiling of {settings.max_size_mb} MB"
     if settings.max_latency_ms:
@@ -119,7 +119,7 @@ def _above_ceilings(candidate: Evaluation, size_mb: float, settings: RegisterSet
 
 
 def _against(
-    candidate: Evaluation, champion: Champion | None, settings: RegisterSettings, numbers: dict[str, Any]
+    candidate: Evaluation, champion: Champion | None, settings: RegisterEnvironment, numbers: dict[str, Any]
 ) -> Verdict:
     score = f"test accuracy {candidate.accuracy:.4f}"
     if champion is None:

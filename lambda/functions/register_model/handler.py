@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from contract.environment import RegisterEnvironment
 from functions.common import events, logs
 from functions.common.clients import client
-from functions.common.environment import RegisterSettings, read
 from functions.register_model.register import Clients, on_training_ended
 
 
@@ -21,7 +21,7 @@ def handler(payload: object, context: Any) -> dict[str, Any]:
         clients = Clients(
             sagemaker=client("sagemaker"), s3=client("s3"), ssm=client("ssm"), ecr=client("ecr")
         )
-        return on_training_ended(event, read(RegisterSettings), clients)
+        return on_training_ended(event, RegisterEnvironment.read(), clients)
     except Exception:
         logs.exception("register-model failed")
         raise

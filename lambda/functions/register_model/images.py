@@ -9,15 +9,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from contract.environment import RegisterEnvironment
 from functions.common import logs
 from functions.common.clients import error_code
-from functions.common.environment import RegisterSettings
 
 _AT_ONCE = 100
 """Image ids in one request: https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_BatchDeleteImage.html"""
 
 
-def agree(sagemaker: Any, ecr: Any, package_arn: str, settings: RegisterSettings) -> None:
+def agree(sagemaker: Any, ecr: Any, package_arn: str, settings: RegisterEnvironment) -> None:
     """Tag the image of a version, and take away the tags of versions that are gone.
 
     Said twice it changes nothing. Without a repository of the project's own there is nothing to keep.
@@ -28,7 +28,7 @@ def agree(sagemaker: Any, ecr: Any, package_arn: str, settings: RegisterSettings
     _let_go(sagemaker, ecr, package_arn, settings)
 
 
-def _keep(ecr: Any, package: Mapping[str, Any], settings: RegisterSettings) -> None:
+def _keep(ecr: Any, package: Mapping[str, Any], settings: RegisterEnvironment) -> None:
     image = package["InferenceSpecification"]["Containers"][0]["Image"]
     repository, image_id = _parts(image)
     if repository != settings.serving_repository:
@@ -51,7 +51,7 @@ def _keep(ecr: Any, package: Mapping[str, Any], settings: RegisterSettings) -> N
             raise
 
 
-def _let_go(sagemaker: Any, ecr: Any, package_arn: str, settings: RegisterSettings) -> None:
+def _let_go(sagemaker: Any, ecr: Any, package_arn: str, settings: RegisterEnvironment) -> None:
     repository, prefix = settings.serving_repository, settings.image_tag_prefix
     # The tags first: one that is put meanwhile is of a version that was registered before it.
     tags = [tag for tag in _tags(ecr, repository) if tag.startswith(prefix)]

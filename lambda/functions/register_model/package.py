@@ -10,11 +10,14 @@ from collections.abc import Mapping
 from hashlib import sha256
 from typing import Any
 
+from contract.environment import RegisterEnvironment
+from contract.evaluation import FILE, MAX_BYTES
+from contract.names import IMAGE_TARGET
+from contract.storage import of_run
 from functions.common import champion as decisions
 from functions.common import launching
-from functions.common.environment import RegisterSettings
 from functions.common.errors import EvaluationInvalid
-from functions.common.evaluation import MAX_EVALUATION_BYTES, Evaluation, parse
+from functions.common.evaluation import Evaluation, parse
 from functions.common.storage import read_object
 from functions.register_model.gate import Champion, Verdict
 
@@ -39,7 +42,7 @@ def find(sagemaker: Any, group: str, job: Mapping[str, Any]) -> dict[str, Any] |
     return None
 
 
-def champion(sagemaker: Any, ssm: Any, s3: Any, settings: RegisterSettings) -> Champion | None:
+def champion(sagemaker: Any, ssm: Any, s3: Any, settings: RegisterEnvironment) -> Champion | None:
     """The model that serves or sleeps now, or None when there is none."""
     arn = decisions.current(ssm, settings.champion_parameter).model
     if arn == decisions.NONE:
@@ -66,8 +69,8 @@ def _evaluation(s3: Any, bucket: str, training_job: str) -> Evaluation | None:
     """The registry's copy of a model's evaluation, or None when it is gone or cannot be read."""
     if not training_job:
         return None
-    key = evaluation_key(training_job)
-    raw = read_object(s3, bucket, key, MAX_EVALUATION_BYTES)
+    key = of_run(training_job, FILE)
+    raw = read_object(s3, bucket, key, MAX_BYTES)
     try:
         return parse(raw, f"s3://{bucket}/{key}") if raw is not None else None
     except EvaluationInvalid:
@@ -79,7 +82,7 @@ def request(
     facts: Mapping[str, str],
     evaluation: Evaluation,
     verdict: Verdict,
-    settings: RegisterSettings,
+    settings: RegisterEnvironment,
 ) -> dict[str, Any]:
     """The CreateModelPackage request.
 
@@ -98,7 +101,7 @@ def request(
         "test_fingerprint": evaluation.fingerprint,
         "verdict": verdict.reason,
         # `classifier up` reads it when the endpoint's flavour changes (cli/live/image.py).
-        "image_target": settings.serving_image_target,
+        IMAGE_TARGET: settings.serving_image_target,
         **_numbers(verdict),
     }
     return {
@@ -120,7 +123,7 @@ def request(
             "ModelQuality": {
                 "Statistics": {
                     "ContentType": "application/json",
-                    "S3Uri": f"s3://{settings.artifacts_bucket}/{evaluation_key(name)}",
+                    "S3Uri": f"s3://{settings.artifacts_bucket}/{of_run(name, FILE)}",
                 }
             }
         },
@@ -131,7 +134,7 @@ def request(
     }
 
 
-def approval(verdict: Verdict, settings: RegisterSettings) -> str:
+def approval(verdict: Verdict, settings: RegisterEnvironment) -> str:
     """The approval status a verdict leads to under the setting `approval`."""
     if not verdict.passed:
         return "Rejected"
@@ -152,16 +155,6 @@ def _numbers(verdict: Verdict) -> dict[str, str]:
         for key, value in found.items()
         if value is not None
     }
-
-
-def verdict_key(training_job: str) -> str:
-    """Where the verdict with all its numbers lies in the artifacts bucket."""
-    return f"runs/{training_job}/verdict.json"
-
-
-def evaluation_key(training_job: str) -> str:
-    """Where the registry's copy of the evaluation lies in the artifacts bucket."""
-    return f"runs/{training_job}/evaluation.json"
 
 
 def reason(description: str, training_job: str) -> str:

@@ -11,10 +11,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from contract import capacity
+from contract import capacity, names, storage
+from contract.environment import RegisterEnvironment
+from contract.evaluation import FILE
 from functions.common import launching, logs, notify, runs
 from functions.common.decisions import Code, Reason, package_text
-from functions.common.environment import RegisterSettings
 from functions.common.errors import RunRecordMissing
 from functions.common.events import Event
 from functions.common.storage import read_object
@@ -34,7 +35,7 @@ class Clients:
     ecr: Any
 
 
-def on_training_ended(event: Event, settings: RegisterSettings, clients: Clients) -> dict[str, Any]:
+def on_training_ended(event: Event, settings: RegisterEnvironment, clients: Clients) -> dict[str, Any]:
     """Act on the end of the training job that an event names; what counts is the job's state now.
 
     Raises:
@@ -79,12 +80,14 @@ def _register(
     event: Event,
     record: runs.RunRecord,
     job: Mapping[str, Any],
-    settings: RegisterSettings,
+    settings: RegisterEnvironment,
     clients: Clients,
 ) -> dict[str, Any]:
     """Judge the model and create its package; returns what a list of packages would show of it."""
     name = job["TrainingJobName"]
-    measured = evaluation.fetch(clients.s3, settings.artifacts_bucket, f"jobs/{name}/output/output.tar.gz")
+    measured = evaluation.fetch(
+        clients.s3, settings.artifacts_bucket, f"{storage.JOBS}/{storage.output_of(name)}"
+    )
     findings.tell(event, job, measured.raw, settings, clients.s3)
     champion = package.champion(clients.sagemaker, clients.ssm, clients.s3, settings)
     verdict = gate.judge(measured, _size_mb(job, clients), champion, settings)
@@ -92,8 +95,8 @@ def _register(
     logs.info("judged", passed=verdict.passed, reason=verdict.reason, **verdict.numbers)
     told = {"passed": verdict.passed, "reason": verdict.reason, "approval": approval, **verdict.numbers}
     for key, body in (
-        (package.evaluation_key(name), measured.raw),
-        (package.verdict_key(name), json.dumps(told, indent=1).encode()),
+        (storage.of_run(name, FILE), measured.raw),
+        (storage.of_run(name, storage.VERDICT), json.dumps(told, indent=1).encode()),
     ):
         clients.s3.put_object(
             Bucket=settings.artifacts_bucket, Key=key, Body=body, ContentType="application/json"
@@ -109,9 +112,9 @@ def _register(
     }
 
 
-def _decided(job: str, settings: RegisterSettings, clients: Clients) -> str:
+def _decided(job: str, settings: RegisterEnvironment, clients: Clients) -> str:
     """The approval that the gate gave a training's version."""
-    key = package.verdict_key(job)
+    key = storage.of_run(job, storage.VERDICT)
     raw = read_object(clients.s3, settings.artifacts_bucket, key, MAX_VERDICT_BYTES)
     return str(json.loads(raw)["approval"]) if raw else ""
 
@@ -126,12 +129,14 @@ def _tell_not_approved(
     event: Event,
     found: Mapping[str, Any],
     job: Mapping[str, Any],
-    settings: RegisterSettings,
+    settings: RegisterEnvironment,
     clients: Clients,
 ) -> None:
     """Say once why a new version does not serve yet, and what a person can do about it."""
     arn, status, name = found["ModelPackageArn"], found["ModelApprovalStatus"], job["TrainingJobName"]
-    if not notify.once(clients.s3, settings.artifacts_bucket, f"runs/{name}/told-registered.json", event.id):
+    if not notify.once(
+        clients.s3, settings.artifacts_bucket, storage.of_run(name, "told-registered.json"), event.id
+    ):
         return
     reason = package.reason(found["ModelPackageDescription"], name)
     if status == "Rejected":
@@ -156,16 +161,16 @@ def _tell_ended(
     event: Event,
     record: runs.RunRecord,
     job: Mapping[str, Any],
-    settings: RegisterSettings,
+    settings: RegisterEnvironment,
     clients: Clients,
 ) -> dict[str, Any]:
     name, status = job["TrainingJobName"], job["TrainingJobStatus"]
-    marker = f"runs/{record.run}/told-{name}-{status}.json"
+    marker = storage.of_run(record.run, f"told-{name}-{status}.json")
     if not notify.once(clients.s3, settings.artifacts_bucket, marker, event.id):
         return _ignored(f"{name} {status} was told of before")
     reason = job.get("FailureReason") or "somebody stopped it."
     again = notify.invoke_command(
-        f"{settings.project}-launch-training",
+        names.function(settings.project, "launch-training"),
         {"recipe": record.recipe.name, "dataset": record.dataset, "hyperparameters": _own(job, record)},
     )
     notify.send(

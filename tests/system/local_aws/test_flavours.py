@@ -69,7 +69,7 @@ def serverless() -> dict[str, Any]:
 
 
 def sleeper(model: str = "good") -> dict[str, Any]:
-    """What stacks/serving_hosting.py and serving_scaling.py make, with a metric that is looked at sooner."""
+    """What stacks/serving/ hosting.py and scaling.py make, with a metric that is looked at sooner."""
     variant = {
         "VariantName": "main",
         "InstanceType": "ml.c7i.large",

@@ -49,7 +49,7 @@ def target(server: Server) -> Target:
 
 
 def template(instance_type: str = "ml.c7i.large", least: int = 1) -> dict[str, Any]:
-    """What stacks/serving*.py makes, without alarms."""
+    """What stacks/serving/ makes, without alarms."""
     size = {"Type": "INSTANCE_COUNT", "Value": max(1, least // 2)}
     routing = {"Type": "CANARY", "WaitIntervalInSeconds": 1, "CanarySize": size}
     at_once = {"Type": "ALL_AT_ONCE", "WaitIntervalInSeconds": 0}

@@ -17,7 +17,7 @@ def test_the_loop_stops_after_each_step_and_is_otherwise_the_loop(bare: bool) ->
     assert not inspect.isgeneratorfunction(loop._Training._train_epoch)
     told = set(made._Training._train_epoch.__code__.co_names)
     assert told == set(loop._Training._train_epoch.__code__.co_names) - (
-        {"observer", "step_begins", "phase", "_tell_step_ended"} if bare else set()
+        {"callback", "step_begins", "phase", "_tell_step_ended"} if bare else set()
     )
 
 

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cli import archives
+import cli.archives
 from cli.archives import UnsafeArchive, unpack
 
 
@@ -79,8 +79,8 @@ def test_an_output_beyond_the_limits_is_refused(
 ) -> None:
     many = tar(*[(str(number), FILE, "") for number in range(9)], content=bytes(100_000))
     (tmp_path / "a.tar.gz").write_bytes(many)
-    monkeypatch.setattr(archives, limit, {"MAX_BYTES": 500_000, "MAX_MEMBERS": 8}[limit])
-    with pytest.raises(UnsafeArchive, match="more than"):
+    monkeypatch.setattr(cli.archives, limit, {"MAX_BYTES": 500_000, "MAX_MEMBERS": 8}[limit])
+    with pytest.raises(UnsafeArchive, match=r"more than|too large"):
         unpack(tmp_path / "a.tar.gz", tmp_path / "out")
 
 

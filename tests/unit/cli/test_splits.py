@@ -7,7 +7,8 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cli.splits import SPLITS, fill
+from cli.splits import fill
+from contract.datasets import SPLITS
 
 Keys = list[tuple[str, str]]
 names = st.text("abc0123456789", min_size=1, max_size=6)

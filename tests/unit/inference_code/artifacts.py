@@ -11,6 +11,8 @@ import numpy as np
 import torch
 from safetensors.torch import load_file, save_file
 
+from contract.artifact import GRAPH
+
 CLASSES = ["ant", "bee", "cicada"]
 # How far the most probable class's probability may be from PyTorch's, per precision. Random weights; what a
 # trained model loses is measured by training (model.json) and held to half a point of accuracy there.
@@ -58,20 +60,20 @@ def write_artifact(folder: Path, **changes: Any) -> Path:
 
 def add_graph(folder: Path, precision: str) -> Path:
     """Add the serving form to an artifact, as training's export does, by ranges of a few random pictures."""
-    from training_code.data.pictures import Transform
-    from training_code.evaluation import export, serving_graph
+    from contract.pictures.transform import Transform
+    from training_code.evaluation import serving_form, serving_graph
     from training_code.network.resnet import resnet
 
     description = json.loads((folder / "model.json").read_text())
     told = description["transform"]
-    transform = Transform(told["resize"], told["resize_mode"] == "exact", told["crop"])
+    transform = Transform(told["resize"], told["resize_mode"], told["crop"])
     network = resnet(description["arch"], description["num_classes"])
     network.load_state_dict(load_file(folder / "model.safetensors"))
     network.eval()
     ranges = None
     if precision == "int8":
         names, observed = serving_graph.observed(network, transform)
-        compiled = export._compiled(observed, "f32", 1)
+        compiled = serving_form._compiled(observed, "f32", 1)
         squares = np.random.default_rng(2).integers(
             0, 256, (8, 1, transform.crop, transform.crop, 4), np.uint8
         )
@@ -85,11 +87,9 @@ def write_graph(folder: Path, graph: Any, precision: str) -> Path:
     """Write an openvino.Model as the serving form of an artifact."""
     import openvino
 
-    from training_code.evaluation import export
-
     openvino.save_model(graph, folder / "model.xml", compress_to_fp16=precision == "bf16")
     description = json.loads((folder / "model.json").read_text())
-    files = {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in export.FILES}
+    files = {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in GRAPH}
     description["serving"] = {"form": "openvino", "precision": precision, "files": files}
     (folder / "model.json").write_text(json.dumps(description))
     return folder

@@ -67,3 +67,26 @@ def test_no_image_holds_smdebug_nor_the_old_protobuf_that_it_needs() -> None:
 def test_the_images_do_not_run_as_root() -> None:
     _, gpu, cpu = (FOLDER / "Dockerfile").read_text().split("\nFROM ")[1:]
     assert all("\nUSER 10001:10001\n" in stage for stage in (gpu, cpu))
+
+
+def _imported(path: Path) -> set[Path]:
+    """The files of the contract that a file imports, and what those import."""
+    found = set[Path]()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("contract"):
+            room = pins.ROOT.joinpath(*node.module.split("."))
+            files = [room.with_suffix(".py"), *(room / f"{each.name}.py" for each in node.names)]
+            packages = [
+                folder / "__init__.py"
+                for folder in (room, *room.parents)
+                if pins.ROOT / "contract" in (folder, *folder.parents)
+            ]
+            found |= {file for file in (*files, *packages) if file.is_file()}
+    return found.union(*(_imported(file) for file in found if file.name != "__init__.py"))
+
+
+def test_the_images_hold_what_the_server_imports_of_the_contract_and_nothing_else() -> None:
+    """So a new price or another bound builds no image."""
+    patterns = re.findall(r"^!(contract\S+)", (FOLDER / "Dockerfile.dockerignore").read_text(), re.MULTILINE)
+    held = {path for pattern in patterns for path in pins.ROOT.glob(pattern)}
+    assert held == set[Path]().union(*(_imported(path) for path in FOLDER.rglob("*.py")))

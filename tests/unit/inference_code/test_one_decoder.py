@@ -12,10 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageChops
 
-import contract.pictures.file
-import contract.pictures.parts
 from cli import pictures as upload
-from contract.pictures import file as image_file
 from contract.pictures import parts as image_parts
 from contract.pictures.file import decode
 from contract.pictures.parts import UndecodablePicture
@@ -32,7 +29,6 @@ from tests.unit.inference_code.odd_pictures import (
     segment,
 )
 from tests.unit.inference_code.pictures import encoded, no_pictures, scene, sound_pictures
-from training_code.data import pictures as training
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 
@@ -142,16 +138,9 @@ def test_a_tiff_that_lacks_strips_is_no_picture_with_a_black_rest(judged: Judge)
 
 
 def test_all_have_the_same_pixel_limit(judged: Judge, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert image_parts.MAX_PIXELS == contract.pictures.parts.MAX_PIXELS
-    for parts in (image_parts, contract.pictures.parts):
-        monkeypatch.setattr(parts, "MAX_PIXELS", 300)
+    monkeypatch.setattr(image_parts, "MAX_PIXELS", 300)
     assert judged(encoded(scene((30, 10)), "PNG")) is not None
     assert judged(encoded(scene((43, 7)), "PNG")) is None
-
-
-def test_both_read_the_names_that_upload_sends() -> None:
-    assert training.SUFFIXES == upload.SUFFIXES
-    assert set(upload.FORMATS) == set(image_file.FORMATS) == set(contract.pictures.file.FORMATS)
 
 
 EVERY = {**SOUND, **MODES, **in_every_format(scene())}

@@ -1,4 +1,4 @@
-"""The evaluation transform: the same numbers as torchvision's and as training's own."""
+"""The evaluation transform: the same numbers as torchvision's."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from inference_code.picture import MAX_ELONGATION, Transform
+from contract.pictures.transform import MAX_ELONGATION, Transform
 from tests.unit.inference_code.pictures import scene
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)

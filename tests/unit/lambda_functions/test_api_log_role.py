@@ -176,5 +176,5 @@ def test_a_role_that_is_never_taken_is_answered_with_aws_s_words(
     body = answered.body()
     assert (body["Status"], gateway.role) == ("FAILED", None)
     assert "could not successfully write" in body["Reason"]
-    # With room before CloudFormation's function is stopped: stacks/api_log_role.py gives it 180 seconds.
+    # With room before CloudFormation's function is stopped: stacks/api/log_role.py gives it 180 seconds.
     assert sum(waits) <= 120

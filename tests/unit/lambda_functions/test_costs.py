@@ -77,5 +77,5 @@ def test_a_limit_cannot_be_kept_without_a_price() -> None:
     )
     assert unknown.usd is None
     costs.guard(unknown, None)
-    with pytest.raises(prices.UnknownPrice, match=r"cannot be kept.*ml\.z9\.large"):
+    with pytest.raises(costs.UnknownPrice, match=r"cannot be kept.*ml\.z9\.large"):
         costs.guard(unknown, 5)

@@ -6,15 +6,14 @@ import json
 
 import pytest
 
+from contract.debug_rules import RULES
+from contract.jobs import DEBUG, TENSORS
 from functions.common import insight, recipe
 from functions.common.costs import Machine
 from functions.common.errors import InvalidRecipe
-from functions.common.insight_rules import MANAGED_RULES, RULES
+from functions.common.managed_rules import MANAGED_RULES
 from training_code import config
-from training_code.debugging import catalogue
-from training_code.debugging.capture import TENSORS
-from training_code.debugging.settings import Settings
-from training_code.training.watching import FOLDER
+from training_code.debugging.settings import DebugSettings
 
 RECIPE = '[model]\narch = "resnet18"\nweights = "none"\n[training]\nepochs = 2\n'
 MACHINE = Machine(
@@ -31,14 +30,8 @@ def told(text: str) -> dict[str, str]:
     return {key: recipe.as_text(value) for key, value in values.items()}
 
 
-def test_the_lambdas_know_the_training_codes_rules() -> None:
-    assert {name: set(keys) for name, keys in RULES.items()} == {
-        name: set(keys) for name, keys in catalogue.RULES.items()
-    }
-
-
 def test_debugging_and_profiling_are_on_by_default() -> None:
-    settings = Settings.of(config.parse(told("")))
+    settings = DebugSettings.of(config.parse(told("")))
     assert set(settings.rules) == set(RULES)
     assert settings.profile
     assert settings.on_trigger == "report"
@@ -46,14 +39,14 @@ def test_debugging_and_profiling_are_on_by_default() -> None:
 
 
 def test_a_recipe_turns_them_off_or_says_how() -> None:
-    off = Settings.of(config.parse(told("[debug]\nrules = []\n[profile]\nenabled = false\n")))
+    off = DebugSettings.of(config.parse(told("[debug]\nrules = []\n[profile]\nenabled = false\n")))
     assert not off.rules
     assert not off.profile
     said = told(
         '[debug]\nrules = ["overfit"]\non_trigger = "stop"\nevery = 5\n'
         "[debug.parameters.overfit]\npatience = 3\n"
     )
-    settings = Settings.of(config.parse(said))
+    settings = DebugSettings.of(config.parse(said))
     assert dict(settings.rules)["overfit"]["patience"] == 3
     assert (settings.on_trigger, settings.every) == ("stop", 5)
     assert json.loads(said["debug_parameters"]) == {"overfit": {"patience": 3}}
@@ -84,7 +77,7 @@ def test_managed_rules_add_awss_own_configurations(monkeypatch: pytest.MonkeyPat
     assert rules[0]["RuleEvaluatorImage"].startswith("929884845733.dkr.ecr.eu-west-1.amazonaws.com/")
     assert request["DebugHookConfig"] == {
         "S3OutputPath": "s3://bucket/jobs/job/tensors",
-        "LocalPath": f"/opt/ml/output/data/{FOLDER}/{TENSORS}",
+        "LocalPath": f"/opt/ml/output/data/{DEBUG}/{TENSORS}",
     }
     assert told("[debug]\nmanaged_rules = true\n")["debug_save"] == "tensors"
     assert told('[debug]\nmanaged_rules = true\nsave = "reductions"\n')["debug_save"] == "reductions"

@@ -185,7 +185,7 @@ def test_nobody_is_told_of_a_failure_that_goes_on_but_of_the_last(world: World, 
 
 
 def test_the_longest_name_a_person_may_choose_has_room_for_the_jobs_that_follow(world: World) -> None:
-    name = "demo-".ljust(names.TRAINING_NAME_LENGTH, "x")
+    name = "demo-".ljust(names.TRAINING_JOB_LENGTH, "x")
     answer = handler({"recipe": "digits", "dataset": "digits", "name": name}, Context())
     assert answer["training_job"] == name
     assert len(fail(world, name)["training_job"]) <= 63

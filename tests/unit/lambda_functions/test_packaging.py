@@ -9,9 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from contract.environment import ClassifyEnvironment, LaunchEnvironment, UnreadableVariable
 from functions.common import logs
-from functions.common.environment import ClassifySettings, LaunchSettings, read
-from functions.common.errors import MissingSetting
 from tests.unit.lambda_functions.conftest import ENVIRONMENT
 
 ROOT = Path(__file__).parents[3]
@@ -57,7 +56,7 @@ def test_a_handler_only_parses_calls_and_answers(name: str) -> None:
 
 
 def test_every_setting_is_read_in_its_type() -> None:
-    found = read(LaunchSettings, ENVIRONMENT)
+    found = LaunchEnvironment.read(ENVIRONMENT)
     assert found.training_volume_gb == 30
     assert found.data_bucket == "data"
 
@@ -66,13 +65,13 @@ def test_every_setting_is_read_in_its_type() -> None:
     ("value", "says"), [("", "MAX_IMAGE_BYTES is not set"), ("4 MB", "MAX_IMAGE_BYTES='4 MB'")]
 )
 def test_a_setting_that_is_missing_or_no_number_is_named(value: str, says: str) -> None:
-    with pytest.raises(MissingSetting, match=says):
-        read(ClassifySettings, {**ENVIRONMENT, "MAX_IMAGE_BYTES": value})
+    with pytest.raises(UnreadableVariable, match=says):
+        ClassifyEnvironment.read({**ENVIRONMENT, "MAX_IMAGE_BYTES": value})
 
 
 def test_without_a_topic_the_functions_still_work() -> None:
     environment = {key: value for key, value in ENVIRONMENT.items() if key != "NOTIFICATION_TOPIC_ARN"}
-    assert read(LaunchSettings, environment).notification_topic_arn == ""
+    assert LaunchEnvironment.read(environment).notification_topic_arn == ""
 
 
 def test_one_requests_keys_are_not_in_the_next_requests_log(capsys: pytest.CaptureFixture[str]) -> None:

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import HealthCheck, assume, example, given, settings
 from hypothesis import strategies as st
 
+from contract import environment, names
 from functions.champion_parameter.handler import handler as champion_parameter
 from functions.check_drift import captured
 from functions.check_drift.handler import handler as check_drift
@@ -20,10 +21,8 @@ from functions.classify import page
 from functions.classify.handler import handler as classify
 from functions.common import (
     decisions,
-    environment,
     evaluation,
     events,
-    names,
     recipe,
     requests,
     runs,
@@ -35,7 +34,6 @@ from functions.common.errors import (
     EvaluationInvalid,
     InvalidPayload,
     InvalidRecipe,
-    MissingSetting,
     RunRecordMissing,
     UserError,
 )
@@ -285,20 +283,20 @@ class _Closed:
 @pytest.mark.parametrize(
     "kind",
     [
-        environment.LaunchSettings,
-        environment.RegisterSettings,
-        environment.PromoteSettings,
-        environment.ClassifySettings,
-        environment.IdleGuardSettings,
-        environment.DriftSettings,
+        environment.LaunchEnvironment,
+        environment.RegisterEnvironment,
+        environment.PromoteEnvironment,
+        environment.ClassifyEnvironment,
+        environment.IdleGuardEnvironment,
+        environment.DriftEnvironment,
     ],
 )
 @given(data=st.data())
 def test_any_environment_gives_settings_or_names_the_variable(kind: Any, data: st.DataObject) -> None:
-    known = {each.name.upper(): "5" for each in fields(kind)}
+    known = {each.metadata["variable"]: "5" for each in fields(kind)}
     name = data.draw(st.sampled_from(sorted(known)))
     told = known | {name: data.draw(texts("0.5", "nan", "inf", "-1"))}
-    said = refusal(MissingSetting, environment.read, kind, told)
+    said = refusal(environment.UnreadableVariable, kind.read, told)
     assert not said or name in said
 
 

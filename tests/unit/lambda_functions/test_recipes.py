@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from contract.environment import LaunchEnvironment
 from functions.common import costs, jobs, launching, recipe
-from functions.common.environment import LaunchSettings, read
 from functions.common.errors import InvalidRecipe
 from functions.common.runs import RunRecord
 from tests.unit.lambda_functions.conftest import ENVIRONMENT
@@ -102,7 +102,7 @@ def test_the_cpu_recipe_uses_a_stratified_third_of_the_pictures_on_the_machine_i
 
 @pytest.mark.parametrize("name", COURSES)
 def test_a_course_recipe_cannot_cost_more_than_it_says(name: str) -> None:
-    settings = read(LaunchSettings, ENVIRONMENT)
+    settings = LaunchEnvironment.read(ENVIRONMENT)
     found = loaded(name)
     record = RunRecord(
         run="demo-x", kind="tuning", request_id="r", dataset="d", code_prefix="code/", recipe=found

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from functions.common.environment import RegisterSettings, read
+from contract.environment import RegisterEnvironment
 from functions.common.errors import EvaluationInvalid
 from functions.launch_training.handler import handler as launch_training
 from functions.register_model import evaluation, gate, package
@@ -420,7 +420,7 @@ def test_a_link_or_device_in_its_place_is_refused(kind: bytes) -> None:
 
 
 def test_an_evaluation_beyond_the_limit_is_refused_before_it_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(evaluation, "MAX_EVALUATION_BYTES", 10)
+    monkeypatch.setattr(evaluation, "MAX_BYTES", 10)
     with pytest.raises(EvaluationInvalid, match="at most 10 bytes"):
         found(archive({"evaluation.json": b"x" * 11}))
 
@@ -428,13 +428,13 @@ def test_an_evaluation_beyond_the_limit_is_refused_before_it_is_read(monkeypatch
 def test_an_archive_that_unpacks_to_very_much_is_not_searched_to_its_end(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(evaluation, "MAX_UNPACKED_BYTES", 1000)
+    monkeypatch.setattr(evaluation, "MAX_OUTPUT_BYTES", 1000)
     with pytest.raises(EvaluationInvalid, match="1000 bytes"):
         found(archive({"big": b"\0" * 2000, "evaluation.json": b"{}"}))
 
 
 def test_an_archive_of_very_many_files_is_not_searched_to_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(evaluation, "MAX_MEMBERS", 3)
+    monkeypatch.setattr(evaluation, "MAX_OUTPUT_FILES", 3)
     with pytest.raises(EvaluationInvalid, match="first 3 files"):
         found(archive({**{str(n): b"" for n in range(9)}, "evaluation.json": b"{}"}))
 
@@ -532,7 +532,7 @@ def test_without_single_predictions_a_model_passes_exactly_if_it_beats_chance_an
     candidate: float, champion: float
 ) -> None:
     measured = evaluation.parse(json.dumps(numbers(candidate)).encode(), "here")
-    settings = read(RegisterSettings, ENVIRONMENT)
+    settings = RegisterEnvironment.read(ENVIRONMENT)
     other = gate.Champion(version="1", training_job="demo-old", accuracy=champion, fingerprint="f" * 64)
     verdict = gate.judge(measured, 1.0, other, settings)
     assert verdict.passed == (candidate > 0.6 and candidate > champion)

@@ -11,8 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stacks.choice import chosen
-from stacks.settings import CONTEXT_KEY, Settings, SettingsError, load
+from stacks.settings.choice import chosen
+from stacks.settings.load import CONTEXT_KEY, SettingsError, load
+from stacks.settings.schema import Settings
 from tests.unit.anything import DEEP, LONG, changed, json_values, refusal
 
 DEFAULTS = dataclasses.asdict(Settings())

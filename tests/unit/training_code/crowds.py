@@ -9,22 +9,24 @@ from typing import Any, cast
 import torch
 from torch import nn
 
+from contract.pictures.transform import Transform
 from tests.unit.training_code.samples import MACHINE
+from training_code import artifact
+from training_code.artifact import Facts
 from training_code.config import parse
 from training_code.data.dataset import Dataset
-from training_code.data.pictures import Transform
-from training_code.data.split import Split, Squares
-from training_code.evaluation import artifact
-from training_code.evaluation.artifact import Facts
+from training_code.data.decoded_images import DecodedImages, PictureDecoder
+from training_code.data.picture_files import Files
+from training_code.data.split import Split
 from training_code.evaluation.scores import Evaluation
 from training_code.job import Job
 from training_code.training.progress import Epoch, Trained
 
 
-class Blank(Squares):
-    """Squares that are black."""
+class Blank(DecodedImages):
+    """Images that are black."""
 
-    def picked(self, pictures: torch.Tensor) -> torch.Tensor:
+    def pick(self, pictures: torch.Tensor) -> torch.Tensor:
         return torch.zeros(len(pictures), 16, 16, 3, dtype=torch.uint8)
 
 
@@ -37,7 +39,15 @@ def crowd(classes: int, pictures: int, name: str = "class {:05}", right: float =
     def split(kind: str) -> Split:
         labels = torch.arange(pictures) * classes // pictures
         files = tuple(f"{names[label]}/{number}.jpg" for number, label in enumerate(labels.tolist()))
-        return Split(kind, Blank(transform), labels, files, kind[0] * 64, frozenset(), ())
+        return Split(
+            kind,
+            Blank(PictureDecoder(transform), Files(Path(), {}), files),
+            labels,
+            files,
+            kind[0] * 64,
+            frozenset(),
+            (),
+        )
 
     def answers(labels: torch.Tensor) -> torch.Tensor:
         guessed = torch.randint(classes, (pictures,), generator=chance)

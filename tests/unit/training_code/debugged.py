@@ -15,10 +15,10 @@ from tests.unit.training_code.samples import MACHINE, load
 from training_code.config import parse
 from training_code.data.batches import Batches
 from training_code.debugging.capture import Capture
-from training_code.debugging.evaluation import evaluate_folder
-from training_code.debugging.findings import Findings
-from training_code.debugging.settings import Settings
+from training_code.debugging.rule_runner import evaluate_folder
+from training_code.debugging.settings import DebugSettings
 from training_code.errors import TrainingDiverged
+from training_code.findings import Findings
 from training_code.network.resnet import BasicBlock, ResNet
 from training_code.stopping import StopSignal
 from training_code.training import loop
@@ -64,7 +64,7 @@ def classes_of_noise(
 def debug(pictures: Path, plant: Callable[[ResNet], None] | None = None, **hyperparameters: str) -> Findings:
     """Train, and put what was captured to the rules."""
     config = parse(SHORT | hyperparameters)
-    settings = Settings.of(config)
+    settings = DebugSettings.of(config)
     dataset = load(pictures, config)
     train, valid, _ = (Batches(split, dataset.transform, config, MACHINE) for split in dataset.splits)
     built = network(len(dataset.classes))

@@ -13,16 +13,17 @@ from PIL import Image
 import contract
 import training_code
 from training_code.config import Config, parse
-from training_code.data import dataset as data
-from training_code.data.dataset import Dataset
-from training_code.data.feeds import Feeds
-from training_code.distributed.machine import Machine
-from training_code.distributed.process_group import World
+from training_code.data.batches import of_dataset
+from training_code.data.dataset import Dataset, find
+from training_code.data.dataset import load as load_dataset
+from training_code.data.feature_cache import FeatureCache
+from training_code.distributed.process_group import ProcessGroup
+from training_code.hardware.machine import Machine
 from training_code.job import Job
 from training_code.network import model
 from training_code.stopping import StopSignal
 from training_code.training import loop
-from training_code.training.callback import Observer
+from training_code.training.callback import Callback
 from training_code.training.checkpoints import Checkpoints
 from training_code.training.progress import Trained
 
@@ -66,27 +67,28 @@ def job_folder(base: Path, pictures: Path, hyperparameters: Mapping[str, str]) -
 
 def load(root: Path, config: Config) -> Dataset:
     """The dataset below `root`, decoded."""
-    return data.load(data.find({split: root / split for split in COUNTS}, config), config, StopSignal())
+    return load_dataset(find({split: root / split for split in COUNTS}, config), config, StopSignal())
 
 
 def train(
     root: Path,
     folder: Path | None,
     stop: StopSignal | None = None,
-    observer: Observer | None = None,
+    callback: Callback | None = None,
     job: Job | None = None,
-    world: World | None = None,
+    group: ProcessGroup | None = None,
     **hyperparameters: str,
 ) -> Trained:
     """Train on the dataset below `root`, with checkpoints in `folder`, as a job does."""
-    config, stop, world = parse(TINY | hyperparameters), stop or StopSignal(), world or World()
-    found = data.find({split: root / split for split in COUNTS}, config)
+    config, stop, group = parse(TINY | hyperparameters), stop or StopSignal(), group or ProcessGroup()
+    found = find({split: root / split for split in COUNTS}, config)
     network = model.build(config, len(found.classes), root / "no weights", MACHINE)
-    feeds = Feeds(network, config, MACHINE, world, job or Job(root / "no job", "tiny"))
-    pictures = data.load(found, config, StopSignal(), feeds.known, world)
-    train_batches, valid, _ = feeds.of(pictures, StopSignal())
+    cache = FeatureCache.of(network, config, MACHINE, group, job or Job(root / "no job", "tiny"))
+    undecoded = cache.complete(found, StopSignal()) if cache else None
+    pictures = load_dataset(found, config, StopSignal(), group, undecoded)
+    train_batches, valid, _ = of_dataset(pictures, config, MACHINE, group, cache, StopSignal())
     checkpoints = Checkpoints(folder, loop.identity(config, pictures))
-    return loop.train(network, train_batches, valid, config, checkpoints, stop, observer)
+    return loop.train(network, train_batches, valid, config, checkpoints, stop, callback)
 
 
 def numbers(trained: Trained) -> list[tuple[float, float, float]]:

@@ -14,13 +14,14 @@ import torchvision
 
 import contract
 from tests.unit.training_code.samples import COUNTS, MACHINE, TINY, load, train
+from training_code import artifact
+from training_code.artifact import Facts
 from training_code.config import parse
 from training_code.data.batches import Batches
-from training_code.data.split import Skipped, Squares
-from training_code.debugging.findings import Findings
-from training_code.evaluation import artifact
-from training_code.evaluation.artifact import Facts
+from training_code.data.decoded_images import DecodedImages
+from training_code.data.split import Skipped
 from training_code.evaluation.scores import Evaluation, evaluate
+from training_code.findings import Findings
 from training_code.job import Job
 from training_code.report import charts, page, record
 from training_code.stopping import StopSignal
@@ -208,7 +209,7 @@ def test_a_report_of_133_classes_with_all_its_parts_is_below_five_megabytes(
     def noise(_squares: object, rows: torch.Tensor) -> torch.Tensor:
         return torch.randint(256, (len(rows), 224, 224, 3), dtype=torch.uint8, generator=random)
 
-    monkeypatch.setattr(Squares, "picked", noise)  # nothing makes a larger JPEG
+    monkeypatch.setattr(DecodedImages, "pick", noise)  # nothing makes a larger JPEG
     dataset = dataclasses.replace(facts.dataset, classes=names)
     full = told(dataclasses.replace(facts, dataset=dataset, evaluations={"test": test}))
     full["history"] = full["history"] * 200

@@ -13,17 +13,16 @@ from hypothesis import strategies as st
 
 from tests.unit.training_code.samples import MACHINE, load
 from training_code.config import parse
-from training_code.data.augmentation import Views
+from training_code.data.augmentation import Augmentation
 from training_code.data.batches import Batches
-from training_code.distributed.process_group import World
+from training_code.distributed.process_group import ProcessGroup
 from training_code.seeds import generator
 
 
 def batches(pictures: Path, **hyperparameters: str) -> Batches:
     config = parse({"image_size": "16", "augment": "none", "batch_size": "4"} | hyperparameters)
     loaded = load(pictures, config)
-    spare = loaded.train.squares.side - loaded.transform.crop
-    return Batches(loaded.train, loaded.transform, config, MACHINE, Views.of(config, spare))
+    return Batches(loaded.train, loaded.transform, config, MACHINE, Augmentation.of(config, "train"))
 
 
 def test_every_picture_comes_once_per_epoch_in_an_order_of_its_own(pictures: Path) -> None:
@@ -55,7 +54,7 @@ def test_no_batch_has_a_single_picture_and_sizes_differ_by_one_at_most(count: in
 def test_input_is_scaled_and_normalised_channel_by_channel(pictures: Path) -> None:
     feed = batches(pictures)
     shown, labels = next(feed.evaluation())
-    pixels = feed.split.squares.picked(torch.arange(len(feed.split))).permute(0, 3, 1, 2).float()
+    pixels = feed.split.images.pick(torch.arange(len(feed.split))).permute(0, 3, 1, 2).float()
     mean = torch.tensor([0.485, 0.456, 0.406]).view(1, 3, 1, 1)
     std = torch.tensor([0.229, 0.224, 0.225]).view(1, 3, 1, 1)
     assert torch.equal(shown, (pixels / 255 - mean) / std)
@@ -69,42 +68,42 @@ def _striped(count: int, side: int) -> torch.Tensor:
     return torch.stack([row, column, row * 0], 2).to(torch.uint8).expand(count, side, side, 3).clone()
 
 
-def _views(augment: str, spare: int, **hyperparameters: str) -> Views:
-    return Views.of(parse({"augment": augment} | hyperparameters), spare)
+def _augmentation(augment: str, **hyperparameters: str) -> Augmentation:
+    return Augmentation.of(parse({"augment": augment, "image_size": "8"} | hyperparameters), "train")
 
 
-def _shown(views: Views, count: int, side: int) -> torch.Tensor:
-    return views.shown(_striped(count, side), views.drawn(count, generator(0)))
+def _augmented(augment: str, count: int) -> torch.Tensor:
+    """Striped pictures as a network of 8 pixels sees them."""
+    augmentation = _augmentation(augment)
+    return augmentation.apply(_striped(count, 8 + augmentation.spare), augmentation.draw(count, generator(0)))
 
 
-@pytest.mark.parametrize(("augment", "spare"), [("flip", 0), ("crop-flip", 2)])
-def test_about_half_the_pictures_are_mirrored_left_to_right_and_none_upside_down(
-    augment: str, spare: int
-) -> None:
-    shown = _shown(_views(augment, spare), 400, 8 + spare)
-    assert 140 < int((shown[:, 0, 0, 1] > shown[:, 0, 7, 1]).sum()) < 260
-    assert (shown[:, 0, 0, 0] < shown[:, 7, 0, 0]).all()
+@pytest.mark.parametrize("augment", ["flip", "crop-flip"])
+def test_about_half_the_pictures_are_mirrored_left_to_right_and_none_upside_down(augment: str) -> None:
+    squares = _augmented(augment, 400)
+    assert 140 < int((squares[:, 0, 0, 1] > squares[:, 0, 7, 1]).sum()) < 260
+    assert (squares[:, 0, 0, 0] < squares[:, 7, 0, 0]).all()
 
 
 def test_nothing_is_varied_unless_asked_for() -> None:
-    assert torch.equal(_shown(_views("none", 0), 50, 8), _striped(50, 8))
+    assert torch.equal(_augmented("none", 50), _striped(50, 8))
 
 
 def test_crops_begin_at_every_place_there_is_and_keep_pixels_together() -> None:
-    shown = _shown(_views("crop", 2), 400, 10)
-    corners = Counter((int(each[0, 0, 0]), int(each[0, 0, 1])) for each in shown)
+    squares = _augmented("crop", 400)
+    corners = Counter((int(each[0, 0, 0]), int(each[0, 0, 1])) for each in squares)
     assert set(corners) == {(top, left) for top in range(3) for left in range(3)}
-    assert ((shown[:, 7, 7].int() - shown[:, 0, 0].int())[:, :2] == 7).all()
+    assert ((squares[:, 7, 7].int() - squares[:, 0, 0].int())[:, :2] == 7).all()
 
 
 def test_few_places_lie_far_apart_and_the_first_is_the_middle() -> None:
-    views = _views("crop-flip", 32, crop_places="5")
-    corners = [views.corner(place) for place in range(5)]
-    assert views.count == 10
+    augmentation = _augmentation("crop-flip", image_size="224", crop_places="5")
+    corners = [augmentation.corner(place) for place in range(5)]
+    assert augmentation.count == 10
     assert corners[0] == (16, 16)
     assert all(0 <= each <= 32 for corner in corners for each in corner)
     assert min(abs(a - c) + abs(b - d) for a, b in corners for c, d in corners if (a, b) != (c, d)) > 8
-    assert _views("crop", 2, crop_places="60").count == 9, "no more places than there are"
+    assert _augmentation("crop", crop_places="60").count == 9, "no more places than there are"
 
 
 def test_chance_depends_on_seed_epoch_and_step_alone(pictures: Path) -> None:
@@ -118,13 +117,13 @@ def test_chance_depends_on_seed_epoch_and_step_alone(pictures: Path) -> None:
 
 def test_a_picture_is_varied_differently_in_every_epoch(pictures: Path) -> None:
     feed = batches(pictures, augment="crop-flip")
-    drawn = [feed.views.drawn(4, generator(0, "augment", epoch, 0)) for epoch in range(1, 5)]
+    drawn = [feed.augmentation.draw(4, generator(0, "augment", epoch, 0)) for epoch in range(1, 5)]
     assert not all(torch.equal(drawn[0], other) for other in drawn[1:])
 
 
 def test_the_processes_of_a_world_share_each_step_among_them(pictures: Path) -> None:
     whole = batches(pictures, augment="crop-flip")
-    parts = [dataclasses.replace(whole, world=World(rank, 2)) for rank in (0, 1)]
+    parts = [dataclasses.replace(whole, group=ProcessGroup(rank, 2)) for rank in (0, 1)]
     assert whole.steps == parts[0].steps
     for step in range(whole.steps):
         shown = torch.cat([part.training(1, step)[0] for part in parts])

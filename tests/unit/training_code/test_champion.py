@@ -14,12 +14,11 @@ import pytest
 import safetensors.torch
 import torch
 
+from contract.pictures.transform import Transform
 from tests.unit.training_code.samples import COUNTS, MACHINE, TINY, dataset
 from training_code.config import parse
-from training_code.data import dataset as data
 from training_code.data.batches import Batches
-from training_code.data.dataset import Dataset, Found
-from training_code.data.pictures import Transform
+from training_code.data.dataset import Dataset, Found, find, load
 from training_code.evaluation import champion
 from training_code.evaluation.scores import evaluate
 from training_code.network.resnet import ResNet, resnet
@@ -39,8 +38,8 @@ def network() -> ResNet:
 def asked(tmp_path_factory: pytest.TempPathFactory) -> tuple[Found, Dataset]:
     """The candidate's pictures."""
     root = dataset(tmp_path_factory.mktemp("asked"))
-    found = data.find({split: root / split for split in COUNTS}, CONFIG)
-    return found, data.load(found, CONFIG, StopSignal())
+    found = find({split: root / split for split in COUNTS}, CONFIG)
+    return found, load(found, CONFIG, StopSignal())
 
 
 def artifact(
@@ -87,7 +86,7 @@ def test_it_sees_them_in_the_size_it_was_made_for(
 ) -> None:
     sides = []
     monkeypatch.setattr(
-        ResNet, "forward", lambda self, x, from_cut: sides.append(x.shape[-1]) or x[:, :2, 0, 0]
+        ResNet, "forward", lambda self, x, from_freeze_point: sides.append(x.shape[-1]) or x[:, :2, 0, 0]
     )
     told = score(artifact(tmp_path, network, size=24), asked)
     assert told is not None

@@ -63,7 +63,7 @@ def test_a_misspelt_name_is_refused_with_the_nearest() -> None:
         ("momentum", "1", "a number from 0 to below 1"),
         ("arch", "resnet19", "resnet18, resnet34, resnet50"),
         ("objective", "train_loss", "valid_accuracy, valid_loss"),
-        ("augment", "", "flip, none, crop, crop-flip"),
+        ("augment", "", "none, flip, crop, crop-flip"),
     ],
 )
 def test_a_value_that_is_not_allowed_is_named_with_what_is(name: str, value: str, allowed: str) -> None:

@@ -31,7 +31,7 @@ def test_every_picture_is_loaded_under_its_class(pictures: Path) -> None:
     loaded = load(pictures, CONFIG)
     assert loaded.classes == ("dark", "light")
     assert [len(split) for split in loaded.splits] == [2 * count for count in COUNTS.values()]
-    brightness = loaded.train.squares.picked(torch.arange(12)).float().mean((1, 2, 3))
+    brightness = loaded.train.images.pick(torch.arange(12)).float().mean((1, 2, 3))
     assert (brightness[loaded.train.labels == 1] > brightness[loaded.train.labels == 0].max()).all()
 
 
@@ -44,7 +44,7 @@ def test_a_damaged_picture_is_skipped_counted_and_named(own: Path) -> None:
     assert [each.file for each in split.skipped] == ["train/dark/more3.png"]
     assert "dark/more3.png" not in split.files
     assert len(split.labels) == len(split.files)
-    last = split.squares.picked(torch.tensor([len(split) - 1]))
+    last = split.images.pick(torch.tensor([len(split) - 1]))
     assert last.float().mean() > 100, "rows behind the skipped one move up"
 
 
@@ -131,18 +131,18 @@ def test_a_fingerprint_changes_with_any_byte_name_or_class_and_with_nothing_else
 
 def test_decoded_pictures_lie_in_no_memory_of_this_process(own: Path) -> None:
     split = load(own, CONFIG).train
-    shown = split.squares.picked(torch.arange(len(split)))
-    split.squares.release()
-    again = split.squares.picked(torch.arange(len(split)))
+    shown = split.images.pick(torch.arange(len(split)))
+    split.images.release()
+    again = split.images.pick(torch.arange(len(split)))
     assert torch.equal(shown, again), "decoded anew when their room was given back"
 
 
 def test_a_full_disk_is_made_up_for_by_memory_and_both_full_end_the_job_with_the_sizes(
     pictures: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    on_disk = load(pictures, CONFIG).train.squares.picked(torch.arange(12))
+    on_disk = load(pictures, CONFIG).train.images.pick(torch.arange(12))
     monkeypatch.setattr(shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(10, 10, 0))
-    assert torch.equal(load(pictures, CONFIG).train.squares.picked(torch.arange(12)), on_disk)
+    assert torch.equal(load(pictures, CONFIG).train.images.pick(torch.arange(12)), on_disk)
     monkeypatch.setattr(table, "available_memory", lambda: 100)
     with pytest.raises(OutOfMemory, match="larger volume, or lower image_size or train_fraction"):
         load(pictures, CONFIG)
@@ -161,7 +161,7 @@ def test_a_split_packed_as_one_tar_is_the_same_split(own: Path, tmp_path: Path) 
     for ours, theirs in zip(packed.splits, loose.splits, strict=True):
         assert ours.fingerprint == theirs.fingerprint
         rows = torch.arange(len(ours))
-        assert torch.equal(ours.squares.picked(rows), theirs.squares.picked(rows))
+        assert torch.equal(ours.images.pick(rows), theirs.images.pick(rows))
 
 
 def test_a_packed_split_that_is_damaged_in_the_middle_is_not_taken_for_a_smaller_one(own: Path) -> None:
@@ -197,7 +197,7 @@ def test_a_packed_split_is_read_front_to_back_whatever_its_names(
         return pread(file, size, start)
 
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
-    monkeypatch.setattr("training_code.data.files.os.pread", noted)
+    monkeypatch.setattr("training_code.data.picture_files.os.pread", noted)
     assert len(load(own, CONFIG).train) == len(places) == len(names)
     assert places == sorted(places)
 

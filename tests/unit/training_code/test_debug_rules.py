@@ -9,12 +9,12 @@ import pytest
 import torch
 from torch import nn
 
+from contract.debug_rules import DEBUG_RULES
 from tests.unit.training_code.debugged import classes_of_noise, debug, found, sigmoid_stack
-from training_code.debugging.catalogue import DEBUG_RULES
-from training_code.debugging.evaluation import Evaluation, evaluate_folder
-from training_code.debugging.findings import Findings
-from training_code.debugging.hook import END_OF_JOB, Hook, array
 from training_code.debugging.reductions import activity
+from training_code.debugging.rule_runner import RuleRunner, evaluate_folder
+from training_code.debugging.smdebug_adapter import END_OF_JOB, StepWriter, array
+from training_code.findings import Findings
 from training_code.network.resnet import ResNet
 
 
@@ -99,7 +99,7 @@ def test_a_channel_that_speaks_of_one_picture_only_is_heard_in_the_largest_layer
 
 def folder_with(folder: Path, steps: dict[int, dict[str, object]], **names: object) -> Path:
     """A debug folder as a job leaves it, with these tensors."""
-    hook = Hook(folder / "tensors", {"losses": "loss"})
+    hook = StepWriter(folder / "tensors", {"losses": "loss"})
     for step, tensors in steps.items():
         hook.save_step(step, {name: array(value) for name, value in tensors.items()})
     hook.end()
@@ -167,9 +167,9 @@ def test_rules_that_look_on_see_every_step_as_it_comes(tmp_path: Path) -> None:
     """Also when other rules miss a tensor, as most do in most steps."""
     folder = folder_with(tmp_path, {})
     (folder / "tensors" / END_OF_JOB).unlink()
-    hook = Hook(folder / "tensors", {"losses": "loss"})
+    hook = StepWriter(folder / "tensors", {"losses": "loss"})
     findings = Findings()
-    looking = Evaluation(folder, DEBUG_RULES, findings)
+    looking = RuleRunner(folder, DEBUG_RULES, findings)
     for step in range(12):
         more = {"valid/loss": array(0.5), "train/loss": array(0.5)} if step % 4 == 3 else {}
         hook.save_step(step, {"loss": array(1.0 / (step + 1)), **more})

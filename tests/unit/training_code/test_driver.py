@@ -7,16 +7,14 @@ import os
 import sys
 from pathlib import Path
 
-import botocore.session
 import pytest
 import torch
 
-from contract import instances
 from tests.unit.training_code.samples import TINY, job_folder
 from tests.unit.training_code.test_job import run
 from training_code import entrypoint
-from training_code.distributed import driver
 from training_code.errors import NoGpu
+from training_code.hardware import driver
 
 NVRM = (
     "NVRM version: NVIDIA UNIX Open Kernel Module for x86_64  {}  Release Build  (builder@host)  Mon Nov 2\n"
@@ -133,17 +131,6 @@ def test_nothing_is_said_where_no_gpu_is_paid_for(
 ) -> None:
     driver.check(instance_type, allow_cpu=False)
     assert capsys.readouterr().out == ""
-
-
-def test_jobs_and_launchers_know_the_same_instances_as_gpus() -> None:
-    model = botocore.session.get_session().get_service_model("sagemaker")
-    types = model.shape_for("TrainingInstanceType").enum  # type: ignore[attr-defined]
-    assert {"ml.g5.xlarge", "ml.p4d.24xlarge", "ml.c7i.2xlarge"} <= set(types)
-    ours = (instances.Processor.CPU, instances.Processor.GPU)  # the others are refused before they start
-    launched = [each for each in types if instances.processor_of(each) in ours]
-    assert [each for each in launched if instances.has_gpu(each)] == [
-        each for each in launched if driver._WITH_GPU.match(each)
-    ]
 
 
 def on(base: Path, instance_type: str) -> Path:

@@ -9,17 +9,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from functions.common import evaluation as read_by
+import contract.evaluation
 from tests.unit.training_code.crowds import crowd
 from tests.unit.training_code.samples import TINY, dataset, job_folder
 from tests.unit.training_code.test_job import run
+from training_code import artifact
+from training_code.artifact import Facts
 from training_code.data.dataset import Found
-from training_code.data.files import Files
+from training_code.data.picture_files import Files
 from training_code.debugging import capture
 from training_code.errors import UnusableDataset
-from training_code.evaluation import artifact
-from training_code.evaluation import size as evaluation_size
-from training_code.evaluation.artifact import Facts
+from training_code.evaluation import size_limit
 
 
 def found(facts: Facts) -> Found:
@@ -38,10 +38,6 @@ def size(facts: Facts) -> int:
     return len(artifact.as_lines(artifact.evaluation(facts)).encode())
 
 
-def test_the_writers_bound_is_what_the_reader_reads() -> None:
-    assert evaluation_size.MAX_BYTES == read_by.MAX_EVALUATION_BYTES
-
-
 @settings(max_examples=25, deadline=None)
 @given(
     st.integers(2, 300),
@@ -51,26 +47,26 @@ def test_the_writers_bound_is_what_the_reader_reads() -> None:
 )
 def test_no_evaluation_is_larger_than_its_bound(classes: int, each: int, name: str, right: float) -> None:
     facts = crowd(classes, classes * each, name, right)
-    assert size(facts) <= evaluation_size.bound(found(facts))
+    assert size(facts) <= size_limit.bound(found(facts))
 
 
 @pytest.mark.parametrize(("classes", "pictures"), [(1_000, 50_000), (10_000, 50_000), (10_000, 200_000)])
 def test_ten_thousand_classes_with_the_longest_names_are_taken(classes: int, pictures: int) -> None:
     """A folder's name has at most 255 bytes."""
     facts = crowd(classes, pictures, "é" * 125 + "{:05}")
-    evaluation_size.check(found(facts))
-    assert size(facts) <= evaluation_size.bound(found(facts)) <= size(facts) + 2 * 2**20
+    size_limit.check(found(facts))
+    assert size(facts) <= size_limit.bound(found(facts)) <= size(facts) + 2 * 2**20
 
 
 def test_names_that_make_it_too_large_are_refused_with_what_to_do() -> None:
     with pytest.raises(UnusableDataset, match=r"of 10000 classes with names of up to 2\d+ bytes.*shorter"):
-        evaluation_size.check(found(crowd(10_000, 10_000, "x" * 2000 + "{:05}")))
+        size_limit.check(found(crowd(10_000, 10_000, "x" * 2000 + "{:05}")))
 
 
 def test_a_job_whose_model_could_not_be_registered_fails_before_it_decodes_anything(tmp_path: Path) -> None:
     base = job_folder(tmp_path / "base", dataset(tmp_path / "pictures"), TINY)
     hook = base / "input" / "data" / "code" / "sitecustomize.py"
-    hook.write_text("from training_code.evaluation import size\nsize.MAX_BYTES = 1000\n")
+    hook.write_text("from training_code.evaluation import size_limit\nsize_limit.MAX_BYTES = 1000\n")
     code, log = run(base)
     assert code == 1
     assert "pictures in 2 classes" not in log
@@ -81,10 +77,8 @@ def test_a_job_whose_model_could_not_be_registered_fails_before_it_decodes_anyth
 
 def test_what_debugging_saves_leaves_the_evaluation_within_reach() -> None:
     """The reader searches so much of a job's output; the profile takes its share of it as well."""
-    from functions.register_model import evaluation as searched
-
-    assert 2 * capture.MOST_SAVES < searched.MAX_MEMBERS
-    assert 2 * capture.MOST_BYTES <= searched.MAX_UNPACKED_BYTES
+    assert 2 * capture.MOST_SAVES < contract.evaluation.MAX_OUTPUT_FILES
+    assert 2 * capture.MOST_BYTES <= contract.evaluation.MAX_OUTPUT_BYTES
 
 
 def test_a_list_is_one_line_and_the_whole_is_json() -> None:

@@ -7,6 +7,7 @@ import tomllib
 from pathlib import Path
 
 from cli.demo_data import write_digits
+from contract.debug_rules import DEBUG_RULES
 from functions.common import insight
 from functions.common.costs import Machine
 from functions.common.recipe import as_text
@@ -16,9 +17,8 @@ from tests.unit.training_code.samples import job_folder, train
 from tests.unit.training_code.test_job import metrics, run
 from training_code.config import parse
 from training_code.debugging.capture import Capture
-from training_code.debugging.catalogue import DEBUG_RULES
-from training_code.debugging.evaluation import evaluate_folder
-from training_code.debugging.settings import Settings
+from training_code.debugging.rule_runner import evaluate_folder
+from training_code.debugging.settings import DebugSettings
 
 RECIPES = Path(__file__).parents[3] / "recipes"
 RECIPE = RECIPES / "dogs-resnet18-adamw.toml"
@@ -31,9 +31,9 @@ def test_a_healthy_run_of_the_demo_recipe_triggers_no_rule(tmp_path: Path) -> No
     recipe = parse_recipe(path.stem, path.read_text(), path.name)
     last = {name: as_text(value) for name, value in (recipe.hyperparameters | recipe.final).items()}
     told = last | {"epochs": "2", "train_fraction": "0.5", "debug_rules": "all", "debug_every": "2"}
-    settings = Settings.of(parse(told))
+    settings = DebugSettings.of(parse(told))
     capture = Capture(tmp_path / "debug", settings, [str(digit) for digit in range(10)])
-    train(tmp_path / "digits", None, observer=capture, **told)
+    train(tmp_path / "digits", None, callback=capture, **told)
     capture.end()
     findings = evaluate_folder(tmp_path / "debug", settings.debug_rules)
     assert found(findings) == []

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 import torch
 
-from training_code.profiling.data import Profile
 from training_code.profiling.gpu import Gpu, Gpus
+from training_code.profiling.profile import Profile
 from training_code.profiling.steps import StepTimer
 from training_code.profiling.system import Sampler
 from training_code.training.callback import PHASES

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from training_code.debugging.catalogue import RULES
+from contract.debug_rules import RULES
 
 PAGE = (Path(__file__).parents[3] / "docs" / "insight.md").read_text(encoding="utf-8")
 

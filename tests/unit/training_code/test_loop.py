@@ -11,19 +11,19 @@ import pytest
 import torch
 from torch.nn import functional
 
+from contract.pictures.transform import Transform
 from tests.unit.training_code.samples import MACHINE, TINY, load, numbers, train
 from training_code.config import parse
 from training_code.data.batches import Batches
-from training_code.data.pictures import Transform
-from training_code.distributed import machine
-from training_code.distributed.machine import memory_explained
 from training_code.errors import OutOfMemory, TrainingDiverged, UnusableCheckpoint
 from training_code.evaluation import scores as evaluation
 from training_code.evaluation.scores import Evaluation
+from training_code.hardware import machine
+from training_code.hardware.memory import memory_explained
 from training_code.network.resnet import resnet
 from training_code.stopping import Stopped, StopSignal
 from training_code.training import loop
-from training_code.training.callback import Observer
+from training_code.training.callback import Callback
 from training_code.training.checkpoints import Checkpoint, Checkpoints
 from training_code.training.loss import Loss, balanced
 from training_code.training.progress import Trained
@@ -82,7 +82,7 @@ def test_a_resumed_training_does_not_repeat_the_steps_that_were_done(
     assert "resumed at epoch 1, step 2" in capsys.readouterr().out
 
 
-class Crash(Observer):
+class Crash(Callback):
     """Ends the program in the middle of the second epoch, with no time to save anything."""
 
     def step_begins(self, epoch: int, step: int) -> None:
@@ -100,7 +100,7 @@ def test_a_crash_costs_no_more_than_was_trained_since_the_last_checkpoint(
     kept: str,
 ) -> None:
     with pytest.raises(SystemError):
-        train(pictures, tmp_path, observer=Crash(), checkpoint_minutes=minutes)
+        train(pictures, tmp_path, callback=Crash(), checkpoint_minutes=minutes)
     resumed = train(pictures, tmp_path)
     assert f"resumed at {kept}" in capsys.readouterr().out
     assert numbers(resumed) == numbers(whole)
@@ -132,7 +132,7 @@ def test_all_that_a_checkpoint_restores_lies_on_the_device_that_trains(
     transform = Transform.of_size(config.image_size)
     feeds = [Batches(split, transform, config, there) for split in (dataset.train, dataset.valid)]
     kept = Kept(tmp_path, loop.identity(config, dataset))
-    training = loop._Training(network, *feeds, config, kept, StopSignal(), Observer())
+    training = loop._Training(network, *feeds, config, kept, StopSignal(), Callback())
     training.resume()
     assert (training.progress.epoch, training.progress.step) == (2, 2)
     training.save()

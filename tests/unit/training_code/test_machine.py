@@ -10,30 +10,32 @@ import torch
 from torch.nn import functional
 
 from training_code.config import parse
-from training_code.distributed import machine
-from training_code.distributed.machine import CoreWatch, Machine, compiled
 from training_code.errors import InvalidHyperparameter
+from training_code.hardware import cores, machine
+from training_code.hardware.cores import CoreWatch
+from training_code.hardware.machine import Machine
+from training_code.network.model import compiled
 from training_code.network.resnet import resnet
 
 
 def test_a_job_takes_no_more_threads_than_others_leave_free(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(machine, "cores", lambda: 4)
+    monkeypatch.setattr(cores, "cores", lambda: 4)
     clock = iter([0.0, 10.0, 10.0])
     monkeypatch.setattr(time, "monotonic", lambda: next(clock))
     monkeypatch.setattr(time, "process_time", lambda: 0.0)
     idle = iter([100.0, 121.0])  # 21 of 40 core seconds were idle
-    monkeypatch.setattr(machine, "_idle_seconds", lambda: next(idle))
+    monkeypatch.setattr(cores, "_idle_seconds", lambda: next(idle))
     assert CoreWatch().free_cores() == 2
 
 
 def test_a_job_always_has_one_thread_and_never_more_than_it_was_given(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(machine, "_idle_seconds", lambda: 0.0)
+    monkeypatch.setattr(cores, "_idle_seconds", lambda: 0.0)
     assert CoreWatch().free_cores() == 1
     monkeypatch.setenv("OMP_NUM_THREADS", "2")
     seconds = iter([0.0, 1000.0])
-    monkeypatch.setattr(machine, "_idle_seconds", lambda: next(seconds))
+    monkeypatch.setattr(cores, "_idle_seconds", lambda: next(seconds))
     assert CoreWatch().free_cores() == 2
 
 
@@ -41,7 +43,7 @@ def test_no_more_pictures_go_through_a_network_together_than_fit_into_the_cache_
     cpu, gpu = torch.device("cpu"), torch.device("cuda")
     assert [machine.at_once(size, cpu) for size in (32, 224, 1024)] == [128, 16, 1]
     assert [machine.at_once(size, gpu) for size in (32, 224, 1024)] == [128, 128, 6]
-    assert machine.at_once(224, cpu, from_cut=True) == 128
+    assert machine.at_once(224, cpu, from_freeze_point=True) == 128
 
 
 def test_bfloat16_is_left_out_where_its_gradients_are_wrong(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from tests.unit.anything import DEEP, LONG, edited, json_values, refusal, texts
 from training_code.config import Config, parse
-from training_code.debugging.settings import Settings
+from training_code.debugging.settings import DebugSettings
 from training_code.errors import InvalidHyperparameter, UnusableWeights
 from training_code.job import Job
 from training_code.network import weights
@@ -44,12 +44,12 @@ def test_any_hyperparameters_are_read_or_refused_by_name(told: dict[str, str]) -
 @example('{"overfit": {"patience": 1' + "0" * 400 + "}}")
 def test_any_parameters_of_rules_are_read_or_refused(text: str) -> None:
     config = dataclasses.replace(Config(), debug_rules="all", debug_parameters=text)
-    refusal(InvalidHyperparameter, Settings.of, config)
+    refusal(InvalidHyperparameter, DebugSettings.of, config)
 
 
 @given(texts("all", "none", "overfit,confusion", "overfit, ,", "overfi"))
 def test_any_list_of_rules_is_read_or_refused(text: str) -> None:
-    refusal(InvalidHyperparameter, Settings.of, dataclasses.replace(Config(), debug_rules=text))
+    refusal(InvalidHyperparameter, DebugSettings.of, dataclasses.replace(Config(), debug_rules=text))
 
 
 @given(json_values(NAMES).map(json.dumps) | st.sampled_from([DEEP, LONG, "", "{"]))

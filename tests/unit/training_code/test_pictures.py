@@ -14,7 +14,8 @@ from PIL import Image
 
 from contract.pictures.file import decode
 from contract.pictures.parts import UndecodablePicture
-from training_code.data.pictures import Transform
+from contract.pictures.transform import Transform
+from training_code.data.decoded_images import PictureDecoder
 
 
 def encoded(picture: Image.Image, form: str = "PNG", **options: Any) -> bytes:
@@ -93,7 +94,7 @@ def test_damaged_bytes_never_raise_anything_else(noise: bytes, at: int) -> None:
 
 def test_a_large_picture_keeps_its_proportions_and_its_centre() -> None:
     transform = Transform.of_size(224)
-    assert (transform.resize, transform.exact, transform.crop) == (256, False, 224)
+    assert (transform.resize, transform.resize_mode, transform.crop) == (256, "shorter", 224)
     square = transform.pixels(HALVES)
     assert square.shape == (224, 224, 3)
     assert (square[:, 0] == (10, 20, 30)).all()
@@ -113,10 +114,10 @@ def test_training_cuts_from_a_larger_square_whose_centre_is_the_evaluation_squar
     size: int, side: int
 ) -> None:
     transform = Transform.of_size(size)
-    roomy = transform.roomy_pixels(HALVES)
-    assert roomy.shape == (side, side, 3) == (transform.roomy_side, transform.roomy_side, 3)
-    margin = (side - size) // 2
-    centre = roomy[margin : margin + size, margin : margin + size].astype(int)
+    decoder = PictureDecoder(transform, with_margin=True)
+    square, margin = decoder.decode(encoded(HALVES)), decoder.margin
+    assert square.shape == (side, side, 3) == (decoder.side, decoder.side, 3)
+    centre = square[margin : margin + size, margin : margin + size].astype(int)
     assert np.abs(centre - transform.pixels(HALVES)).max() <= 2
 
 

@@ -19,19 +19,18 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
+from contract.debug_rules import PROFILE_RULES
 from tests.unit.training_code.debugged import SHORT, classes_of_noise, found, network
 from tests.unit.training_code.samples import MACHINE, load
 from training_code.config import Config, parse
 from training_code.data.batches import Batches
-from training_code.debugging.catalogue import PROFILE_RULES
-from training_code.debugging.findings import Finding, Findings
-from training_code.debugging.session import Session
-from training_code.debugging.settings import Settings
+from training_code.debugging.settings import DebugSettings
+from training_code.findings import Finding, Findings
 from training_code.network.resnet import ResNet
 from training_code.profiling import operators, probe
-from training_code.profiling.data import Profile
-from training_code.profiling.evaluation import ProfileRules
-from training_code.profiling.files import OPERATORS, STEPS, SYSTEM, TRACE
+from training_code.profiling.file_names import OPERATORS, STEPS, SYSTEM, TRACE
+from training_code.profiling.profile import Profile
+from training_code.profiling.rule_runner import ProfileRules
 from training_code.profiling.spread import Spread
 from training_code.profiling.steps import COLUMNS, StepTimer
 from training_code.profiling.system import Sampler
@@ -39,8 +38,9 @@ from training_code.profiling.trace import Trace
 from training_code.report import insight, record
 from training_code.stopping import StopSignal
 from training_code.training import loop
-from training_code.training.callback import PHASES, Observer, Observers
+from training_code.training.callback import PHASES, Callback, Callbacks
 from training_code.training.checkpoints import Checkpoints
+from training_code.watching.session import Session
 
 STEPS_PER_EPOCH = 12
 
@@ -62,7 +62,7 @@ class Clock:
         return self.now
 
 
-class Fault(Observer):
+class Fault(Callback):
     """Does something at the beginning of a part of a step."""
 
     def __init__(self, part: str, work: Callable[[int], None]) -> None:
@@ -77,7 +77,7 @@ class Fault(Observer):
 
 
 def profile(
-    pictures: Path, folder: Path, clock: Callable[[], float], *more: Observer, epochs: int = 2
+    pictures: Path, folder: Path, clock: Callable[[], float], *more: Callback, epochs: int = 2
 ) -> Findings:
     """Train with the profiler looking on, and put what it wrote to the rules."""
     config = parse(SHORT | {"epochs": str(epochs), "batch_size": "4"})
@@ -85,8 +85,8 @@ def profile(
     train, valid, _ = (Batches(split, dataset.transform, config, MACHINE) for split in dataset.splits)
     folder.mkdir(exist_ok=True)
     timer = StepTimer(folder, clock)
-    observer = Observers([timer, *more])
-    loop.train(network(2), train, valid, config, Checkpoints(None, {}), StopSignal(), observer)
+    callback = Callbacks([timer, *more])
+    loop.train(network(2), train, valid, config, Checkpoints(None, {}), StopSignal(), callback)
     timer.end()
     return judged(folder)
 
@@ -225,7 +225,7 @@ def test_the_parts_of_the_steps_add_up_to_the_wall_time(pictures: Path, tmp_path
     assert steps["count"] == 2 * STEPS_PER_EPOCH
 
 
-class Bracketed(Observer):
+class Bracketed(Callback):
     """A timer between two clocks: `inside` reads the time it cannot miss, `outside` that it cannot exceed."""
 
     def __init__(self, timer: StepTimer) -> None:
@@ -411,7 +411,7 @@ def test_what_is_told_in_the_end_is_the_whole_trainings_with_how_far_its_quarter
 def test_a_finding_of_the_profiler_is_no_line_of_the_log_until_the_training_is_over(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    session = Session(tmp_path, Settings.of(parse({"debug_rules": "none"})), ("a", "b"))
+    session = Session(tmp_path, DebugSettings.of(parse({"debug_rules": "none"})), ("a", "b"))
     findings = Findings()
     for rule, kind in (("dataloader", "profile"), ("overfit", "debug")):
         findings.findings.append(Finding(rule=rule, kind=kind, step=1, message="m", change="c"))

@@ -6,7 +6,8 @@ import pytest
 import torch
 import torchvision
 
-from training_code.network.resnet import STAGES, resnet
+from contract.networks import STAGES
+from training_code.network.resnet import resnet
 
 
 @pytest.mark.parametrize("arch", ["resnet18", "resnet34", "resnet50"])

@@ -14,18 +14,19 @@ import torch
 from tests.unit.training_code.samples import COUNTS, TINY, load, numbers, train
 from tests.unit.training_code.together import in_two
 from training_code.config import parse
-from training_code.data import dataset as data
-from training_code.data import split
-from training_code.data.feature_cache import Frozen
-from training_code.distributed.process_group import World
+from training_code.data import decoded_images
+from training_code.data.dataset import find
+from training_code.data.dataset import load as load_dataset
+from training_code.data.feature_cache import FeatureCache
+from training_code.distributed.process_group import ProcessGroup
 from training_code.errors import TrainingError, UnusableDataset
 from training_code.stopping import Stopped, StopSignal
-from training_code.training.callback import Observer
+from training_code.training.callback import Callback
 
 FLIPS = {"trainable_from": "layer4", "augment": "flip", "image_size": "32"}
 ONCE = FLIPS | {"epochs": "1", "learning_rate": "0.001"}
 
-Claim = Callable[[World, Path, Path], Any]
+Claim = Callable[[ProcessGroup, Path, Path], Any]
 
 
 class Counted:
@@ -41,33 +42,33 @@ class Counted:
         setattr(of, name, counted)
 
 
-def _decode(world: World, pictures: Path, folder: Path) -> Any:
+def _decode(group: ProcessGroup, pictures: Path, folder: Path) -> Any:
     """What one process sees of a split that both decode."""
-    decoded = Counted(split, "decode")
+    decoded = Counted(decoded_images, "decode")
     config = parse(TINY)
-    found = data.find({split: pictures / split for split in COUNTS}, config)
-    train_split = data.load(found, config, StopSignal(), world=world).train
-    file = os.fstat(train_split.squares._table._file)  # type: ignore[union-attr]
+    found = find({split: pictures / split for split in COUNTS}, config)
+    train_split = load_dataset(found, config, StopSignal(), group).train
+    file = os.fstat(train_split.images._table._file)  # type: ignore[union-attr]
     return {
         "decoded": decoded.calls,
         "file": (file.st_dev, file.st_ino),
         "fingerprint": train_split.fingerprint,
         "skipped": [each.file for each in train_split.skipped],
-        "squares": train_split.squares.picked(torch.arange(len(train_split))),
+        "squares": train_split.images.pick(torch.arange(len(train_split))),
     }
 
 
-def _features(world: World, pictures: Path, folder: Path) -> Any:
+def _features(group: ProcessGroup, pictures: Path, folder: Path) -> Any:
     """Two trainings on frozen features that are kept: shards computed in each, and the losses."""
     shared = ONCE | {"feature_cache": str(folder / "features")}
-    computed = Counted(Frozen, "_computed")
-    first = numbers(train(pictures, None, world=world, **shared))
+    computed = Counted(FeatureCache, "_computed")
+    first = numbers(train(pictures, None, group=group, **shared))
     before = computed.calls
-    second = numbers(train(pictures, None, world=world, **shared))
+    second = numbers(train(pictures, None, group=group, **shared))
     return {"computed": (before, computed.calls - before), "first": first, "second": second}
 
 
-class _StopsOne(Observer):
+class _StopsOne(Callback):
     """Tells one process to stop, in the middle of its second epoch."""
 
     def __init__(self, stop: StopSignal) -> None:
@@ -77,14 +78,14 @@ class _StopsOne(Observer):
         self._stop.came = self._stop.came or (epoch, step) == (2, 0)
 
 
-def _interrupted(world: World, pictures: Path, folder: Path) -> Any:
+def _interrupted(group: ProcessGroup, pictures: Path, folder: Path) -> Any:
     """The same training uninterrupted, and interrupted by a signal that only one process got."""
     place, stop = folder / "checkpoints", StopSignal()
     place.mkdir(exist_ok=True)
-    whole = train(pictures, None, world=world, **FLIPS)
-    half = train(pictures, place, stop, _StopsOne(stop) if world.rank else None, world=world, **FLIPS)
-    world.gathered(None)  # the checkpoint is written
-    resumed = train(pictures, place, world=world, **FLIPS)
+    whole = train(pictures, None, group=group, **FLIPS)
+    half = train(pictures, place, stop, _StopsOne(stop) if group.rank else None, group=group, **FLIPS)
+    group.all_gather(None)  # the checkpoint is written
+    resumed = train(pictures, place, group=group, **FLIPS)
     return {
         "stopped": (half.stopped, len(half.history)),
         "whole": numbers(whole),
@@ -92,12 +93,12 @@ def _interrupted(world: World, pictures: Path, folder: Path) -> Any:
     }
 
 
-def _errors(world: World, pictures: Path, folder: Path) -> Any:
+def _errors(group: ProcessGroup, pictures: Path, folder: Path) -> Any:
     """What each process raises when only one has a problem."""
 
     def problem(raised: Exception) -> Callable[[], None]:
         def work() -> None:
-            if world.rank == 1:
+            if group.rank == 1:
                 raise raised
 
         return work
@@ -105,7 +106,7 @@ def _errors(world: World, pictures: Path, folder: Path) -> Any:
     told: list[str] = []
     for raised in (UnusableDataset("no room"), Stopped()):
         try:
-            world.agreed(problem(raised))
+            group.agreed(problem(raised))
         except (TrainingError, Stopped) as error:
             told.append(f"{type(error).__name__}: {error}")
     return told
@@ -119,9 +120,9 @@ CLAIMS: dict[str, Claim] = {
 }
 
 
-def _claims(world: World, pictures: Path, folder: Path) -> None:
+def _claims(group: ProcessGroup, pictures: Path, folder: Path) -> None:
     for name, claim in CLAIMS.items():
-        torch.save(claim(world, pictures, folder), folder / f"{name}-{world.rank}.pt")
+        torch.save(claim(group, pictures, folder), folder / f"{name}-{group.rank}.pt")
 
 
 @pytest.fixture(scope="module")
@@ -153,7 +154,7 @@ def test_each_picture_is_decoded_once_into_one_file_that_both_read(
     for one in (first, second):
         assert one["fingerprint"] == alone.fingerprint
         assert one["skipped"] == ["train/light/5.png"]
-        assert torch.equal(one["squares"], alone.squares.picked(torch.arange(len(alone))))
+        assert torch.equal(one["squares"], alone.images.pick(torch.arange(len(alone))))
 
 
 def test_frozen_features_are_computed_once_and_found_by_the_next_job(

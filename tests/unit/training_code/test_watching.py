@@ -19,20 +19,20 @@ from tests.unit.training_code.debugged import SHORT, classes_of_noise, network
 from tests.unit.training_code.samples import MACHINE, load
 from training_code.config import parse
 from training_code.data.batches import Batches
-from training_code.debugging import capture, evaluation
-from training_code.debugging.lean import without
-from training_code.debugging.session import Session
-from training_code.debugging.settings import Settings
-from training_code.debugging.watcher import ORDERS
+from training_code.debugging import capture, smdebug_adapter
+from training_code.debugging.settings import DebugSettings
+from training_code.debugging.smdebug_adapter import without
 from training_code.errors import InvalidHyperparameter, StoppedByRule
 from training_code.report import page, record
 from training_code.report.__main__ import main as draw
 from training_code.stopping import StopSignal
 from training_code.training import loop
-from training_code.training.callback import Observer, Observers
+from training_code.training.callback import Callback, Callbacks
 from training_code.training.checkpoints import Checkpoints
 from training_code.training.progress import Trained
-from training_code.training.watching import Watching, watching
+from training_code.watching.door import Watching, watching
+from training_code.watching.session import Session
+from training_code.watching.side_process import ORDERS
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +41,7 @@ def uneven(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return classes_of_noise(tmp_path_factory.mktemp("uneven"), {"many": (40, 6), "few": (2, 6)})
 
 
-class UntilFound(Observer):
+class UntilFound(Callback):
     """Holds the training up after a step until the side process has written what it found."""
 
     def __init__(self, output: Path, from_epoch: int) -> None:
@@ -61,14 +61,14 @@ class UntilFound(Observer):
 
 
 def watched(
-    pictures: Path, output: Path, after: Observer | None = None, **hyperparameters: str
+    pictures: Path, output: Path, after: Callback | None = None, **hyperparameters: str
 ) -> tuple[Trained, Watching]:
     config = parse(SHORT | hyperparameters)
     dataset = load(pictures, config)
     train, valid, _ = (Batches(split, dataset.transform, config, MACHINE) for split in dataset.splits)
-    with watching(output, Settings.of(config), dataset.classes) as looking:
-        observer = Observers([each for each in (looking.observer, after) if each])
-        trained = loop.train(network(2), train, valid, config, Checkpoints(None, {}), StopSignal(), observer)
+    with watching(output, DebugSettings.of(config), dataset.classes) as looking:
+        callback = Callbacks([each for each in (looking.callback, after) if each])
+        trained = loop.train(network(2), train, valid, config, Checkpoints(None, {}), StopSignal(), callback)
     return trained, looking
 
 
@@ -104,7 +104,7 @@ def test_a_disk_that_is_full_ends_the_debugging_and_not_the_training(
     config = parse(SHORT | {"epochs": "2"})
     dataset = load(uneven, config)
     train, valid, _ = (Batches(split, dataset.transform, config, MACHINE) for split in dataset.splits)
-    looking = capture.Capture(tmp_path, Settings.of(config), dataset.classes)
+    looking = capture.Capture(tmp_path, DebugSettings.of(config), dataset.classes)
     trained = loop.train(network(2), train, valid, config, Checkpoints(None, {}), StopSignal(), looking)
     looking.end()
     assert len(trained.history) == 2
@@ -123,11 +123,11 @@ def test_debugging_ends_while_there_is_room_for_checkpoint_and_model(
     monkeypatch.setattr(
         capture.shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(10**12, 0, next(looks))
     )
-    looking = capture.Capture(tmp_path, Settings.of(config), dataset.classes)
+    looking = capture.Capture(tmp_path, DebugSettings.of(config), dataset.classes)
     loop.train(built, train, valid, config, Checkpoints(None, {}), StopSignal(), looking)
     looking.end()
     assert "training goes on: [Errno 28]" in capsys.readouterr().out
-    assert len(evaluation.open_trial(tmp_path / "tensors").steps()) == 1
+    assert len(smdebug_adapter.open_trial(tmp_path / "tensors").steps()) == 1
 
 
 @pytest.mark.parametrize("bound", ["MOST_SAVES", "MOST_BYTES"])
@@ -143,11 +143,11 @@ def test_debugging_ends_before_it_hides_the_evaluation_from_its_reader(
     dataset = load(uneven, config)
     train, valid, _ = (Batches(split, dataset.transform, config, MACHINE) for split in dataset.splits)
     monkeypatch.setattr(capture, bound, 2 if bound == "MOST_SAVES" else 40_000)
-    looking = capture.Capture(tmp_path, Settings.of(config), dataset.classes)
+    looking = capture.Capture(tmp_path, DebugSettings.of(config), dataset.classes)
     loop.train(network(2), train, valid, config, Checkpoints(None, {}), StopSignal(), looking)
     looking.end()
     assert "debugging stops here, training goes on: [Errno 27]" in capsys.readouterr().out
-    assert 1 <= len(evaluation.open_trial(tmp_path / "tensors").steps()) <= 2
+    assert 1 <= len(smdebug_adapter.open_trial(tmp_path / "tensors").steps()) <= 2
 
 
 def test_whole_tensors_are_saved_at_the_steps_asked_for_and_not_at_each_epochs_end(
@@ -156,10 +156,10 @@ def test_whole_tensors_are_saved_at_the_steps_asked_for_and_not_at_each_epochs_e
     config = parse(SHORT | {"epochs": "3", "debug_save": "tensors", "debug_every": "10"})
     dataset = load(uneven, config)
     train, valid, _ = (Batches(split, dataset.transform, config, MACHINE) for split in dataset.splits)
-    looking = capture.Capture(tmp_path, Settings.of(config), dataset.classes)
+    looking = capture.Capture(tmp_path, DebugSettings.of(config), dataset.classes)
     loop.train(network(2), train, valid, config, Checkpoints(None, {}), StopSignal(), looking)
     looking.end()
-    trial = evaluation.open_trial(tmp_path / "tensors")
+    trial = smdebug_adapter.open_trial(tmp_path / "tensors")
     assert train.steps == 6
     assert trial.steps() == [0, 5, 10, 11, 17]
     assert trial.tensor("gradient/fc.weight").steps() == [0, 10]
@@ -180,7 +180,7 @@ def test_a_record_that_finds_no_room_costs_a_warning(
 
 def test_a_rule_that_comes_with_the_last_step_has_ended_nothing(uneven: Path, tmp_path: Path) -> None:
     """Several processes agree on the end before a step, and after the last one there is none."""
-    session = Session(tmp_path / "debug", Settings.of(parse(SHORT)), ("many", "few"))
+    session = Session(tmp_path / "debug", DebugSettings.of(parse(SHORT)), ("many", "few"))
     trained, _ = watched(uneven, tmp_path / "output", epochs="1", debug_rules="none", debug_every="0")
     for stopped, by in ((True, "overfit"), (False, "")):
         session.stopped_by = "overfit"
@@ -193,8 +193,8 @@ def test_looking_on_changes_no_number(uneven: Path, tmp_path: Path) -> None:
     dataset = load(uneven, config)
     train, valid, _ = (Batches(split, dataset.transform, config, MACHINE) for split in dataset.splits)
     results = []
-    for observer in (None, capture.Capture(tmp_path, Settings.of(config), dataset.classes)):
-        trained = loop.train(network(2), train, valid, config, Checkpoints(None, {}), StopSignal(), observer)
+    for callback in (None, capture.Capture(tmp_path, DebugSettings.of(config), dataset.classes)):
+        trained = loop.train(network(2), train, valid, config, Checkpoints(None, {}), StopSignal(), callback)
         results.append(trained)
     assert results[0].history[0].valid_loss == results[1].history[0].valid_loss
     assert torch.equal(results[0].network.fc.weight, results[1].network.fc.weight)
@@ -204,10 +204,10 @@ def test_looking_on_changes_no_number(uneven: Path, tmp_path: Path) -> None:
 def test_a_job_that_asks_for_nothing_does_not_even_import_smdebug(tmp_path: Path) -> None:
     check = (
         "import sys; from pathlib import Path; from training_code.config import parse;"
-        "from training_code.debugging.settings import Settings;"
-        "from training_code.training.watching import watching\n"
-        "with watching(Path(sys.argv[1]), Settings.of(parse({})), ('a', 'b')) as looking: pass\n"
-        "assert looking.observer is None; print([name for name in sys.modules if name.startswith('smdebug')])"
+        "from training_code.debugging.settings import DebugSettings;"
+        "from training_code.watching.door import watching\n"
+        "with watching(Path(sys.argv[1]), DebugSettings.of(parse({})), ('a', 'b')) as looking: pass\n"
+        "assert looking.callback is None; print([name for name in sys.modules if name.startswith('smdebug')])"
     )
     said = subprocess.run(
         [sys.executable, "-c", check, str(tmp_path / "output")],
@@ -243,7 +243,7 @@ def test_a_package_that_nobody_needs_looks_empty_only_while_others_are_imported(
 )
 def test_what_nobody_knows_is_named_with_the_nearest(hyperparameters: dict[str, str], says: str) -> None:
     with pytest.raises(InvalidHyperparameter) as error:
-        Settings.of(parse(hyperparameters))
+        DebugSettings.of(parse(hyperparameters))
     assert says in str(error.value)
 
 
@@ -252,7 +252,7 @@ def test_a_crashed_jobs_folder_becomes_a_report_of_what_is_there(uneven: Path, t
     dataset = load(uneven, config)
     train, valid, _ = (Batches(split, dataset.transform, config, MACHINE) for split in dataset.splits)
     debug = tmp_path / "job" / "debug"
-    looking = capture.Capture(debug, Settings.of(config), dataset.classes)
+    looking = capture.Capture(debug, DebugSettings.of(config), dataset.classes)
     loop.train(network(2), train, valid, config, Checkpoints(None, {}), StopSignal(), looking)
     rules = {"debug_rules": {"class_imbalance": {"threshold_imbalance": 10}}, "profile_rules": {}}
     (debug / ORDERS).write_text(json.dumps({"on_trigger": "report", **rules}))

@@ -17,6 +17,7 @@ import torch
 import torchvision
 from torch import Tensor
 
+from contract.networks import ARCHITECTURES
 from tests.unit.training_code.samples import MACHINE
 from training_code.config import parse
 from training_code.errors import UnusableWeights
@@ -177,7 +178,7 @@ def test_imagenet_weights_without_internet_point_to_the_channel(monkeypatch: pyt
         weights.imagenet("resnet18")
 
 
-@pytest.mark.parametrize("arch", weights.ARCHS)
+@pytest.mark.parametrize("arch", ARCHITECTURES)
 def test_imagenet_weights_are_the_ones_that_torchvision_takes_by_default(arch: str) -> None:
     assert weights.IMAGENET[arch] == torchvision.models.get_model_weights(arch).DEFAULT.url
 

@@ -11,11 +11,11 @@ from typing import Any
 import torch
 from torch.multiprocessing.spawn import start_processes
 
-from training_code.distributed.process_group import World
+from training_code.distributed.process_group import ProcessGroup
 
 
 def in_two(work: Callable[..., None], *arguments: Any) -> None:
-    """Do `work(world, *arguments)` in two processes that meet as torchrun's do; their errors are raised here.
+    """Do `work(group, *arguments)` in two processes that meet as torchrun's do; their errors are raised here.
 
     They are forked from one that has done nothing but import torch, which takes longer than most of the work.
     """
@@ -31,7 +31,7 @@ def _one_of_two(rank: int, port: int, work: Callable[..., None], arguments: tupl
     os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "RANK": str(rank)}
     os.environ |= {"WORLD_SIZE": "2", "LOCAL_RANK": str(rank), "LOCAL_WORLD_SIZE": "2"}
     os.environ |= {"OMP_NUM_THREADS": "1"}
-    world = World.join()
-    work(world, *arguments)
-    world.leave()
-    world.end(0)
+    group = ProcessGroup.join()
+    work(group, *arguments)
+    group.leave()
+    group.end(0)

@@ -1,8 +1,8 @@
 """The debugging rules: each an `smdebug.rules.Rule` that reads the saved tensors of a step and judges them.
 
-Names and parameters are in `catalogue`. Where a public definition exists (AWS, "List of Debugger built-in
-rules", docs.aws.amazon.com/sagemaker/latest/dg/debugger-built-in-rules.html) each rule says what it keeps of
-it and what it changes, and why.
+Names and parameters are in `contract.debug_rules`. Where a public definition exists (AWS, "List of Debugger
+built-in rules", docs.aws.amazon.com/sagemaker/latest/dg/debugger-built-in-rules.html) each rule says what it
+keeps of it and what it changes, and why.
 """
 
 from __future__ import annotations
@@ -10,16 +10,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from training_code.debugging.catalogue import DEBUG_RULES
+from contract.debug_rules import DEBUG_RULES
 from training_code.debugging.rules.classes import ClassImbalance, Confusion
 from training_code.debugging.rules.gradients import DeadRelu, ExplodingTensor, VanishingGradient
 from training_code.debugging.rules.losses import LossNotDecreasing, Overfit, Overtraining
-from training_code.debugging.rules.rule import TrainingRule
-from training_code.debugging.rules.weights import (
+from training_code.debugging.rules.parameters import (
     PoorWeightInitialization,
     UnchangedTensor,
     WeightUpdateRatio,
 )
+from training_code.debugging.rules.rule import TrainingRule
 
 RULE_CLASSES: Final[Mapping[str, type[TrainingRule]]] = {
     "poor_weight_initialization": PoorWeightInitialization,
@@ -34,4 +34,4 @@ RULE_CLASSES: Final[Mapping[str, type[TrainingRule]]] = {
     "loss_not_decreasing": LossNotDecreasing,
     "confusion": Confusion,
 }
-assert list(RULE_CLASSES) == list(DEBUG_RULES)  # noqa: S101  (a rule of the catalogue has its class)
+assert list(RULE_CLASSES) == list(DEBUG_RULES)  # noqa: S101  (each rule has its class)

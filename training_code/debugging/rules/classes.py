@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from training_code.debugging.rules.rule import Seen, TrainingRule, listed
+from training_code.debugging.rules.rule import TrainingRule, listed
+from training_code.findings import Problem
 
 Numbers = NDArray[np.float64]
 
@@ -17,14 +18,14 @@ class ClassImbalance(TrainingRule):
     of the least frequent one. Kept; looked at once, before the first step.
     """
 
-    def look(self, step: int) -> Seen | None:
+    def look(self, step: int) -> Problem | None:
         counts = self.vector("labels/count", step).astype(int)
         ratio = counts.max() / max(1, counts.min())
         if ratio <= self.parameters["threshold_imbalance"]:
             return None
         names = self.names.get("class_names") or [str(index) for index in range(len(counts))]
         rare = [names[index] for index in np.argsort(counts) if counts[index] * 10 < counts.max()]
-        return Seen(
+        return Problem(
             message=f"the most frequent class has {counts.max()} training pictures, the rarest "
             f"{counts.min()}: {ratio:.0f} to 1",
             change=f'set class_weights = "balanced", or gather more pictures of {listed(rare)}. '
@@ -46,7 +47,7 @@ class Confusion(TrainingRule):
     of training.
     """
 
-    def look(self, step: int) -> Seen | None:
+    def look(self, step: int) -> Problem | None:
         truths, saids, counts = self.vector("valid/confusion_cells", step).astype(int).T
         if (step + 1) * 2 <= self.names["epochs"] * self.names["steps_per_epoch"]:
             return None
@@ -57,16 +58,16 @@ class Confusion(TrainingRule):
         if not len(often):
             return None
         names = self.names.get("class_names") or [str(index) for index in range(self.names["classes"])]
-        told = [f"{names[truths[each]]} taken for {names[saids[each]]}" for each in often]
+        confusions = [f"{names[truths[each]]} taken for {names[saids[each]]}" for each in often]
         worst = often[0]
-        return Seen(
+        return Problem(
             message=f"{counts[worst]} of {int(totals[worst])} validation pictures of "
             f"{names[truths[worst]]!r} are taken for {names[saids[worst]]!r}",
             change="look at the pictures of both: labels mixed up, or one class in two folders? If they are "
             "truly alike, a larger image_size or more pictures of both; or make them one class",
             gain=f"at most {100 * counts[often].sum() / counts.sum():.1f} points of accuracy",
             how="counted in the validation split",
-            where=told,
+            where=confusions,
         )
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from training_code.debugging.rules.rule import Seen, TrainingRule, listed
+from training_code.debugging.rules.rule import TrainingRule, listed
+from training_code.findings import Problem
 
 
 class VanishingGradient(TrainingRule):
@@ -15,14 +16,14 @@ class VanishingGradient(TrainingRule):
     only, and `patience` (2) saved steps in a row, because a single quiet batch is nothing.
     """
 
-    def look(self, step: int) -> Seen | None:
+    def look(self, step: int) -> Problem | None:
         gradients = self.vector("gradient/rms", step)
         weights = np.asarray(self.names["is_weight"])
         small = weights & (gradients < self.parameters["threshold"])
         if not small.any():
             return None
         names = self.parameter_names(small)
-        return Seen(
+        return Problem(
             message=f"the gradients of {listed(names)} are below {self.parameters['threshold']:g} "
             f"(the smallest is {gradients[small].min():.1e}): these layers learn nothing",
             change="use ReLU activations with batch normalisation or shortcuts instead of a deep stack of "
@@ -40,7 +41,7 @@ class ExplodingTensor(TrainingRule):
     not finite as soon as one of them is not.
     """
 
-    def look(self, step: int) -> Seen | None:
+    def look(self, step: int) -> Problem | None:
         names = list(self.names["parameters"])
         where = [
             f"{kind.split('/')[0]} of {name}"
@@ -53,7 +54,7 @@ class ExplodingTensor(TrainingRule):
             where += [] if np.isfinite(self.number("loss", step)) else ["loss"]
         if not where:
             return None
-        return Seen(
+        return Problem(
             message=f"{listed(where)} became infinite or not a number",
             change="lower learning_rate by ten, or let it rise in a longer warm-up (warmup_epochs); with "
             "AdamW keep eps at 1e-8",
@@ -71,7 +72,7 @@ class DeadRelu(TrainingRule):
     the pictures looked at, with `patience` (2) saved steps in a row.
     """
 
-    def look(self, step: int) -> Seen | None:
+    def look(self, step: int) -> Problem | None:
         activity = self.vector("relu/activity", step)
         dead = activity < self.parameters["threshold_inactivity"]  # the filling nan is not below
         there = np.isfinite(activity).sum(1)
@@ -81,7 +82,7 @@ class DeadRelu(TrainingRule):
             return None
         order = np.argsort(-share)
         names = [self.names["relus"][place] for place in order if over[place]]
-        return Seen(
+        return Problem(
             message=f"{share.max():.0f}% of the channels behind {listed(names)} are never active",
             change="lower learning_rate or warm it up: steps that are too large push biases so far down "
             "that a unit never fires again; look at the biases if the weights were loaded",

@@ -6,7 +6,8 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from training_code.debugging.rules.rule import Seen, TrainingRule
+from training_code.debugging.rules.rule import TrainingRule
+from training_code.findings import Problem
 
 
 class Overfit(TrainingRule):
@@ -24,7 +25,7 @@ class Overfit(TrainingRule):
     _before = math.inf
     """The validation loss of the epoch before."""
 
-    def look(self, step: int) -> Seen | None:
+    def look(self, step: int) -> Problem | None:
         valid, guess = self.number("valid/loss", step), math.log(self.names["classes"])
         train = max(0.0, self.number("train/loss", step) - smoothing_floor(self.names))
         gap, limits = valid - train, self.parameters
@@ -32,7 +33,7 @@ class Overfit(TrainingRule):
         by_heart = train < limits["learned"] * guess and valid > 0.9 * before
         if not by_heart or gap <= limits["ratio_threshold"] * train or gap <= limits["least_gap"] * guess:
             return None
-        return Seen(
+        return Problem(
             message=f"the validation loss is {valid:.3g}, the training loss {train:.3g}: it learns its "
             "pictures by heart",
             change='more pictures, or more variation of those there are (augment = "crop-flip"); '
@@ -50,7 +51,7 @@ class Overtraining(TrainingRule):
     of steps, because validation is once per epoch.
     """
 
-    def look(self, step: int) -> Seen | None:
+    def look(self, step: int) -> Problem | None:
         self.number("valid/loss", step)  # there is none but at the end of an epoch
         steps = [each for each in self.base_trial.tensor("valid/loss").steps() if each <= step]
         stalls = {}
@@ -63,7 +64,7 @@ class Overtraining(TrainingRule):
         ):
             return None
         useful = len(steps) - stalls["valid"]
-        return Seen(
+        return Problem(
             message=f"the validation loss has not improved for {stalls['valid']} epochs, the training "
             f"loss not for {stalls['train']}",
             change=f"train for about {useful} epochs; the model kept is that of the best epoch either way",
@@ -81,7 +82,7 @@ class LossNotDecreasing(TrainingRule):
     follows is fine work, and noise decides whether one window is lower than another.
     """
 
-    def look(self, step: int) -> Seen | None:
+    def look(self, step: int) -> Problem | None:
         steps = [each for each in self.base_trial.tensor("loss").steps() if each <= step]
         span = int(self.parameters["num_saves"])
         losses = [self.number("loss", each) for each in steps]
@@ -92,7 +93,7 @@ class LossNotDecreasing(TrainingRule):
         fallen = 100 * (before - recent) / abs(before) if before else 0.0
         if recent < floor or fallen >= self.parameters["diff_percent"]:
             return None
-        return Seen(
+        return Problem(
             message=f"the training loss was {before:.4g} and is {recent:.4g}, "
             f"{steps[-1] - steps[-span]} steps on",
             change="try learning_rate three times higher, and three times lower: too high a rate jumps over "

@@ -4,25 +4,15 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from smdebug.rules.rule import Rule
+
+from training_code.debugging.smdebug_adapter import Rule
+from training_code.findings import Problem
 
 Vector = NDArray[np.float32]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Seen:
-    """What a rule saw at a step that is wrong, what to change, what that gains, and how the gain was got."""
-
-    message: str
-    change: str
-    gain: str
-    how: str
-    where: list[str] = field(default_factory=list)
 
 
 class TrainingRule(Rule):  # type: ignore[misc]
@@ -36,7 +26,7 @@ class TrainingRule(Rule):  # type: ignore[misc]
         """`names` is names.json, `parameters` are the rule's own, all of them."""
         super().__init__(trial, action_str="")
         self.names, self.parameters = names, parameters
-        self.seen: Seen | None = None
+        self.problem: Problem | None = None
         self.evaluated = 0
         self._in_a_row = 0
 
@@ -46,14 +36,14 @@ class TrainingRule(Rule):  # type: ignore[misc]
         Raises:
             TensorUnavailable, TensorUnavailableForStep: the step has not what this rule looks at.
         """
-        seen = self.look(step)
+        problem = self.look(step)
         self.evaluated += 1
-        self._in_a_row = self._in_a_row + 1 if seen else 0
-        self.seen = seen if self._in_a_row >= self.parameters.get("patience", 1) else None
-        return self.seen is not None
+        self._in_a_row = self._in_a_row + 1 if problem else 0
+        self.problem = problem if self._in_a_row >= self.parameters.get("patience", 1) else None
+        return self.problem is not None
 
     @abstractmethod
-    def look(self, step: int) -> Seen | None:
+    def look(self, step: int) -> Problem | None:
         """What is wrong at `step`; nothing when all is well."""
 
     def vector(self, name: str, step: int) -> Vector:
@@ -71,5 +61,5 @@ class TrainingRule(Rule):  # type: ignore[misc]
 
 def listed(names: list[str], most: int = 3) -> str:
     """A few names as text."""
-    shown = ", ".join(names[:most])
-    return shown if len(names) <= most else f"{shown} and {len(names) - most} more"
+    first = ", ".join(names[:most])
+    return first if len(names) <= most else f"{first} and {len(names) - most} more"

@@ -15,7 +15,8 @@ from cli.check.wanted import Wanted
 from cli.console import console
 from cli.target import Target
 from local_aws.quotas import profiles
-from stacks.settings import is_burstable, load
+from stacks.settings.load import load
+from stacks.settings.serving import is_burstable
 from tests.unit.cli.check.account import (
     ENDPOINT_TYPE,
     ENOUGH,

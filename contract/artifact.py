@@ -1,0 +1,61 @@
+"""The model artifact: the files in model.tar.gz, and what model.json says.
+
+All of it is data: reading it runs no code of theirs.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final, TypedDict
+
+CARD: Final = "model.json"
+CLASSES: Final = "classes.json"
+"""A list of class names, in the order of the network's outputs."""
+WEIGHTS: Final = "model.safetensors"
+GRAPH: Final = ("model.xml", "model.bin")
+"""The serving form, in OpenVINO's intermediate representation: the graph, and its weights."""
+REPORT: Final = "report.html"
+
+FORMAT: Final = 1
+"""Of model.json."""
+PRECISIONS: Final = ("int8", "bf16", "f32")
+"""Of the serving form, the fastest first."""
+LARGEST_SIDE: Final = 2048
+"""Pixels, of the picture as the transform resizes it."""
+
+
+class Transform(TypedDict):
+    """How a decoded picture becomes the network's input."""
+
+    resize: int
+    resize_mode: str
+    """`shorter` or `exact`."""
+    crop: int
+    jpeg_draft: int | None
+    interpolation: str
+    mean: list[float]
+    std: list[float]
+
+
+class Card(TypedDict):
+    """model.json."""
+
+    format: int
+    arch: str
+    num_classes: int
+    image_size: int
+    transform: Transform
+    training_job: str
+    run: str
+    dataset: str
+    metrics: dict[str, dict[str, float]]
+    best_epoch: int
+    stopped_early: bool
+    serving: dict[str, Any]
+    """`form` is `openvino` (with `precision`, and in `files` the SHA-256 of each of `GRAPH`) or `pytorch`."""
+    hyperparameters: dict[str, Any]
+    data: dict[str, dict[str, object]]
+    machine: str
+    precision: str
+    code_version: str
+    versions: dict[str, str]
+    seconds: float

@@ -1,0 +1,1 @@
+"""The API stack: the public HTTPS API."""

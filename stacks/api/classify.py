@@ -1,0 +1,80 @@
+"""The classify function: what it is given, and what it may do. API Gateway calls it for every request."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from aws_cdk import aws_iam as iam
+from constructs import Construct
+
+from contract.environment import ClassifyEnvironment
+from stacks.context import Context
+from stacks.functions import PythonFunction, may_invoke
+from stacks.names import arn, model_packages_arn, parameter_arn
+
+# API Gateway gives up on an integration after 29 seconds.
+TIMEOUT_SECONDS = 29
+
+
+def classify_function(scope: Construct, context: Context) -> PythonFunction:
+    return PythonFunction(
+        scope,
+        "Classify",
+        context,
+        "classify",
+        "Takes a picture to the endpoint and its answer, or a clear error, back.",
+        environment=_environment(context),
+        statements=_permissions(scope, context),
+        timeout_seconds=TIMEOUT_SECONDS,
+        # A share of processor comes with the memory: half a gigabyte halves the time base64 takes.
+        memory_mb=512,
+    )
+
+
+def _environment(context: Context) -> ClassifyEnvironment:
+    names, settings = context.names, context.settings
+    return ClassifyEnvironment(
+        project=settings.project,
+        endpoint_name=names.endpoint,
+        champion_parameter=names.champion_parameter,
+        promote_function=names.function("promote-model"),
+        max_image_bytes=settings.max_image_bytes,
+        inference_component=names.inference_component if settings.serving.scale_to_zero else "",
+        allowed_origin=settings.api.cors_origin,
+    )
+
+
+def _permissions(scope: Construct, context: Context) -> Sequence[iam.PolicyStatement]:
+    names = context.names
+    endpoint = arn(scope, "sagemaker", "endpoint", names.endpoint)
+    component = arn(scope, "sagemaker", "inference-component", names.inference_component)
+    components = [component] if context.settings.serving.scale_to_zero else []
+    return (
+        iam.PolicyStatement(actions=["sagemaker:InvokeEndpoint"], resources=[endpoint, *components]),
+        iam.PolicyStatement(actions=["sagemaker:DescribeEndpoint"], resources=[endpoint]),
+        *(
+            iam.PolicyStatement(actions=["sagemaker:DescribeInferenceComponent"], resources=[each])
+            for each in components
+        ),
+        # GET /model tells what the endpoint has loaded, which may lag behind the champion.
+        *(
+            iam.PolicyStatement(
+                actions=[action],
+                resources=[
+                    arn(scope, "sagemaker", kind, f"{prefix}*") for prefix in names.generated_prefixes
+                ],
+            )
+            for action, kind in (
+                ("sagemaker:DescribeEndpointConfig", "endpoint-config"),
+                ("sagemaker:DescribeModel", "model"),
+            )
+        ),
+        iam.PolicyStatement(
+            actions=["sagemaker:DescribeModelPackage"], resources=[model_packages_arn(scope, names)]
+        ),
+        iam.PolicyStatement(
+            actions=["ssm:GetParameterHistory"], resources=[parameter_arn(scope, names.champion_parameter)]
+        ),
+        # A picture wakes a model that sleeps.
+        may_invoke(scope, names.function("promote-model")),
+    )

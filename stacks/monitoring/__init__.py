@@ -1,0 +1,1 @@
+"""The Monitoring stack: dashboard, alarms and budget."""

@@ -1,0 +1,54 @@
+"""What an endpoint's containers may do.
+
+They load their model and image, write a log, watch the alarms that roll them back, and by setting keep their
+answers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_s3 as s3
+from constructs import Construct
+
+from contract.storage import CAPTURED, JOBS
+from stacks.context import Context
+from stacks.names import arn
+from stacks.roles import pull_image, sagemaker_role, write_logs_and_metrics
+
+
+def endpoint_role(
+    stack: Construct, context: Context, artifacts: s3.IBucket, repository_arns: Sequence[str]
+) -> iam.Role:
+    names, settings = context.names, context.settings
+    captures = settings.drift.capture_percent > 0
+    log_group = names.serving_logs(components=settings.serving.scale_to_zero)
+    role = sagemaker_role(
+        stack, "EndpointRole", names.endpoint_role, "What the endpoint's containers may do."
+    )
+    for statement in (
+        iam.PolicyStatement(actions=["s3:GetObject"], resources=[artifacts.arn_for_objects(f"{JOBS}/*")]),
+        *(
+            [
+                iam.PolicyStatement(
+                    actions=["s3:PutObject"], resources=[artifacts.arn_for_objects(f"{CAPTURED}/*")]
+                )
+            ]
+            if captures
+            else []
+        ),
+        iam.PolicyStatement(
+            actions=["s3:ListBucket"],
+            resources=[artifacts.bucket_arn],
+            conditions={"StringLike": {"s3:prefix": [f"{JOBS}/*"]}},
+        ),
+        iam.PolicyStatement(
+            actions=["cloudwatch:DescribeAlarms"],
+            resources=[arn(role, "cloudwatch", "alarm", f"{names.project}-*", separator=":")],
+        ),
+        *pull_image(repository_arns),
+        *write_logs_and_metrics(role, log_group),
+    ):
+        role.add_to_policy(statement)
+    return role

@@ -1,0 +1,44 @@
+"""What a training job may do.
+
+It reads pictures, code and weights, keeps checkpoints and what frozen stages compute, and writes its model
+and its log.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_s3 as s3
+from constructs import Construct
+
+from contract.storage import CHECKPOINTS, CODE_ROOT, FEATURES, JOBS, TRIALS, WEIGHTS
+from stacks.roles import pull_image, sagemaker_role, write_logs_and_metrics
+
+
+def training_job_role(
+    stack: Construct, name: str, data: s3.IBucket, artifacts: s3.IBucket, repository_arns: Sequence[str]
+) -> iam.Role:
+    role = sagemaker_role(stack, "TrainingJobRole", name, "What training jobs and tuning trials may do.")
+    read = (CODE_ROOT, WEIGHTS, JOBS, TRIALS, CHECKPOINTS, FEATURES)
+    written = (JOBS, TRIALS, CHECKPOINTS, FEATURES)
+    for statement in (
+        iam.PolicyStatement(actions=["s3:GetObject"], resources=[data.arn_for_objects("*")]),
+        iam.PolicyStatement(actions=["s3:ListBucket"], resources=[data.bucket_arn]),
+        iam.PolicyStatement(
+            actions=["s3:GetObject"], resources=[artifacts.arn_for_objects(f"{prefix}/*") for prefix in read]
+        ),
+        iam.PolicyStatement(
+            actions=["s3:PutObject", "s3:AbortMultipartUpload"],
+            resources=[artifacts.arn_for_objects(f"{prefix}/*") for prefix in written],
+        ),
+        iam.PolicyStatement(
+            actions=["s3:ListBucket"],
+            resources=[artifacts.bucket_arn],
+            conditions={"StringLike": {"s3:prefix": [f"{prefix}/*" for prefix in read]}},
+        ),
+        *pull_image(repository_arns),
+        *write_logs_and_metrics(role, "/aws/sagemaker/TrainingJobs"),
+    ):
+        role.add_to_policy(statement)
+    return role

@@ -1,0 +1,51 @@
+"""What launch-tuning and launch-training share: the environment, and the way up to the job's creation."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from aws_cdk import aws_iam as iam
+
+from contract.environment import LaunchEnvironment
+from contract.storage import CODE_ROOT, RECIPES, RUNS
+from stacks.names import role_arn
+from stacks.training.pipeline import Pipeline, may_list
+
+
+def environment(pipeline: Pipeline) -> LaunchEnvironment:
+    """Where data and code lie, and on what a job runs."""
+    resources, training = pipeline.resources, pipeline.context.settings.training
+    return LaunchEnvironment(
+        project=pipeline.context.settings.project,
+        data_bucket=resources.data.bucket_name,
+        artifacts_bucket=resources.artifacts.bucket_name,
+        code_prefix=resources.code_prefix,
+        training_image=resources.training_image.uri,
+        training_image_gpu=resources.training_image_gpu.uri,
+        training_role_arn=resources.training_role.role_arn,
+        training_instance_types=training.instances,
+        training_volume_gb=training.volume_gb,
+        max_runtime_minutes=training.max_runtime_minutes,
+        champion_parameter=pipeline.context.names.champion_parameter,
+        notification_topic_arn=resources.topic.topic_arn,
+    )
+
+
+def permissions(pipeline: Pipeline) -> Sequence[iam.PolicyStatement]:
+    """The rights to read recipe and code, to see that the dataset is there, and to give a job its role."""
+    data, artifacts = pipeline.resources.data, pipeline.resources.artifacts
+    return (
+        iam.PolicyStatement(
+            actions=["iam:PassRole"],
+            resources=[role_arn(pipeline, pipeline.context.names.training_role)],
+            conditions={"StringEquals": {"iam:PassedToService": "sagemaker.amazonaws.com"}},
+        ),
+        iam.PolicyStatement(
+            actions=["s3:GetObject"],
+            resources=[artifacts.arn_for_objects(f"{prefix}/*") for prefix in (RECIPES, CODE_ROOT, RUNS)],
+        ),
+        iam.PolicyStatement(actions=["s3:PutObject"], resources=[artifacts.arn_for_objects(f"{RUNS}/*")]),
+        may_list(artifacts),
+        may_list(data),
+        pipeline.may_publish(),
+    )

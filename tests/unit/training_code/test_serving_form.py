@@ -1,0 +1,222 @@
+"""The serving form: the same network as a graph, quantised only where that costs next to nothing."""
+
+from __future__ import annotations
+
+import builtins
+import dataclasses
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import openvino
+import pytest
+import torch
+
+from contract.pictures.transform import Transform
+from tests.unit.training_code.samples import MACHINE, TINY, load, train
+from training_code.config import parse
+from training_code.data.batches import Batches
+from training_code.evaluation import serving_form, serving_graph
+from training_code.evaluation.scores import Evaluation, evaluate
+from training_code.job import Job
+from training_code.network.resnet import ResNet, resnet
+from training_code.stopping import Stopped, StopSignal
+from training_code.training.progress import Trained
+
+TRANSFORM = Transform.of_size(64)
+
+
+def random_network(arch: str, classes: int = 5) -> ResNet:
+    """A network whose batch norms do not leave their input as it is."""
+    torch.manual_seed(3)
+    network = resnet(arch, classes)
+    for module in network.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):
+            torch.nn.init.uniform_(module.weight, 0.5, 1.0)
+            torch.nn.init.uniform_(module.bias, -0.2, 0.2)
+            torch.nn.init.uniform_(module.running_mean, -0.2, 0.2)
+            torch.nn.init.uniform_(module.running_var, 0.5, 2.0)
+    network.eval()
+    return network
+
+
+def squares(count: int = 4) -> np.ndarray[Any, np.dtype[np.uint8]]:
+    """RGBA, alpha 255, each as a batch of one."""
+    pixels = np.random.default_rng(1).integers(0, 256, (count, 1, 64, 64, 4), np.uint8)
+    pixels[..., 3] = 255
+    return pixels
+
+
+def by_torch(network: ResNet, pixels: np.ndarray[Any, np.dtype[np.uint8]]) -> np.ndarray[Any, Any]:
+    mean, std = (torch.tensor(values).view(1, 3, 1, 1) for values in (TRANSFORM.mean, TRANSFORM.std))
+    with torch.inference_mode():
+        scores = network((torch.from_numpy(pixels[..., :3]).permute(0, 3, 1, 2).float() / 255 - mean) / std)
+    return scores.numpy()  # type: ignore[no-any-return]
+
+
+@pytest.mark.parametrize("arch", ["resnet18", "resnet50"])
+def test_the_graph_answers_as_the_network_does(arch: str) -> None:
+    network = random_network(arch)
+    compiled = serving_form._compiled(serving_graph.graph(network, TRANSFORM), "f32", 1)
+    for pixels in squares(2):
+        expected = by_torch(network, pixels)
+        assert np.abs(compiled([pixels])[0] - expected).max() < 1e-4 * np.abs(expected).max()
+
+
+@pytest.mark.parametrize("arch", ["resnet18", "resnet50"])
+def test_the_quantised_graph_runs_on_integers_and_answers_nearly_as_the_network_does(arch: str) -> None:
+    network = random_network(arch)
+    names, observed = serving_graph.observed(network, TRANSFORM)
+    compiled = serving_form._compiled(observed, "f32", 1)
+    seen = np.array([[float(v) for v in compiled([each]).to_tuple()] for each in squares()])
+    ranges = dict(zip(names, zip(seen[:, 0::2].min(0), seen[:, 1::2].max(0), strict=True), strict=True))
+    quantised = serving_form._compiled(serving_graph.graph(network, TRANSFORM, ranges), "int8", 1)
+    for pixels in squares():
+        expected = by_torch(network, pixels)
+        assert np.abs(quantised([pixels])[0] - expected).max() < 0.1 * np.abs(expected).max()
+    told = [node.get_rt_info() for node in quantised.get_runtime_model().get_ordered_ops()]
+    convolutions = [each for each in told if each["layerType"].astype(str) == "Convolution"]
+    assert len(convolutions) == sum(isinstance(each, torch.nn.Conv2d) for each in network.modules())
+    for kind in ("runtimePrecision", "outputPrecisions"):
+        assert {each[kind].astype(str) for each in convolutions} <= {"i8", "u8"}
+    # Normalisation, activations and additions are done inside the convolutions.
+    assert not {each["layerType"].astype(str) for each in told} & {"Subgraph", "Eltwise", "FakeQuantize"}
+
+
+def test_a_dead_channel_and_a_dead_layer_do_no_harm() -> None:
+    network = random_network("resnet18")
+    with torch.no_grad():
+        network.conv1.weight[3] = 0
+        network.layer2[0].bn1.weight.zero_()  # type: ignore[union-attr, operator]
+        network.layer2[0].bn1.bias.zero_()  # type: ignore[union-attr, operator]
+    names, observed = serving_graph.observed(network, TRANSFORM)
+    compiled = serving_form._compiled(observed, "f32", 1)
+    values = [float(value) for value in compiled([squares()[0]]).to_tuple()]
+    ranges = dict(zip(names, zip(values[0::2], values[1::2], strict=True), strict=True))
+    assert (0.0, 0.0) in ranges.values()
+    quantised = serving_form._compiled(serving_graph.graph(network, TRANSFORM, ranges), "int8", 1)
+    assert np.isfinite(quantised([squares()[0]])[0]).all()
+
+
+@dataclasses.dataclass(frozen=True)
+class Result:
+    trained: Trained
+    train: Batches
+    valid: Batches
+    reference: Evaluation
+
+
+@pytest.fixture(scope="module")
+def result(pictures: Path) -> Result:
+    config = parse(TINY)
+    dataset = load(pictures, config)
+    batches, valid, _ = (Batches(split, dataset.transform, config, MACHINE) for split in dataset.splits)
+    trained = train(pictures, None, trainable_from="fc")
+    return Result(trained, batches, valid, evaluate(trained.network, valid, 2, StopSignal()))
+
+
+def write(result: Result, folder: Path, stop: StopSignal | None = None) -> dict[str, Any]:
+    return serving_form.write(
+        folder, result.trained.network, result.train, result.valid, result.reference, stop or StopSignal()
+    )
+
+
+def test_int8_is_written_and_its_numbers_are_told(result: Result, tmp_path: Path) -> None:
+    told = write(result, tmp_path / "model")
+    assert (told["form"], told["precision"]) == ("openvino", "int8")
+    (candidate,) = told["candidates"]
+    assert candidate["accepted"]
+    assert candidate["drop_points"] <= serving_form.MAX_DROP
+    quick, slow = candidate["most_within"]
+    assert 0 < quick <= slow
+    assert candidate["milliseconds"] > 0
+    for name, digest in told["files"].items():
+        path = tmp_path / "model" / name
+        assert hashlib.sha256(path.read_bytes()).hexdigest() == digest
+        assert path.stat().st_mode & 0o044 == 0o044
+    read = openvino.Core().read_model(tmp_path / "model" / "model.xml")
+    assert [list(port.shape) for port in (*read.inputs, *read.outputs)] == [[1, 16, 16, 4], [1, 2]]
+
+
+def test_a_form_that_costs_more_than_half_a_point_is_not_taken(
+    result: Result, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    judged = serving_form._judged
+
+    def worse(precision: str, *rest: Any) -> serving_form.Candidate:
+        candidate = judged(precision, *rest)
+        if precision == "int8":
+            return dataclasses.replace(candidate, drop_points=0.6, accepted=False)
+        return candidate
+
+    monkeypatch.setattr(serving_form, "_judged", worse)
+    told = write(result, tmp_path)
+    assert told["precision"] == "bf16"
+    assert [each["accepted"] for each in told["candidates"]] == [False, True]
+    assert "not taken" in capsys.readouterr().out
+
+
+def test_the_limit_is_half_a_point(result: Result) -> None:
+    class Always:
+        """A compiled graph that finds class 0 in every picture."""
+
+        def create_infer_request(self) -> Always:
+            return self
+
+        def infer(self, *_: Any, **__: Any) -> list[Any]:
+            return [np.array([[1.0, 0.0]])]
+
+    right = torch.zeros(len(result.valid.split), dtype=torch.int64)
+    wrong = right.clone()
+    wrong[0] = 1
+    for labels, accepted in ((right, True), (wrong, False)):
+        reference = Evaluation(
+            loss=0.0, labels=labels, predicted=labels, confidence=labels.float(), classes=2
+        )
+        candidate = serving_form._judged("int8", Always(), result.valid, reference, StopSignal())
+        assert (candidate.accepted, candidate.accuracy == 1.0) == (accepted, accepted)
+    last = serving_form._judged("f32", Always(), result.valid, reference, StopSignal())
+    assert last.accepted, "the last precision is the network itself"
+
+
+def test_without_openvino_the_log_says_so_and_the_model_is_left_to_pytorch(
+    result: Result, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    imported = builtins.__import__
+
+    def without(name: str, *rest: Any) -> Any:
+        if name.startswith("openvino"):
+            raise ModuleNotFoundError(f"No module named {name!r}")
+        return imported(name, *rest)
+
+    monkeypatch.setattr(builtins, "__import__", without)
+    told = write(result, tmp_path)
+    assert told == {"form": "pytorch", "reason": "ModuleNotFoundError: No module named 'openvino'"}
+    assert "the endpoint will run PyTorch" in capsys.readouterr().out
+
+
+def test_a_job_stopped_on_the_way_leaves_no_half_written_form(
+    result: Result, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stopped(*_: Any, **__: Any) -> None:
+        (tmp_path / "model.xml").write_text("half")
+        raise Stopped
+
+    monkeypatch.setattr(openvino, "save_model", stopped)
+    assert write(result, tmp_path)["form"] == "pytorch"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_same_network_and_pictures_give_the_same_weights_twice(result: Result, tmp_path: Path) -> None:
+    first, second = (write(result, tmp_path / name)["files"] for name in ("a", "b"))
+    assert first["model.bin"] == second["model.bin"]  # model.xml numbers its nodes on
+
+
+def test_a_trial_is_known_by_its_objective(tmp_path: Path) -> None:
+    config = tmp_path / "input" / "config"
+    config.mkdir(parents=True)
+    for extra, trial in (({}, False), ({"_tuning_objective_metric": "valid_accuracy"}, True)):
+        (config / "hyperparameters.json").write_text(json.dumps({"epochs": "1"} | extra))
+        assert Job(tmp_path, "p").is_trial is trial

@@ -1,0 +1,216 @@
+"""The serving form: the trained network in the form that answers fastest on a CPU without answering worse.
+
+Three precisions are tried, fastest first (ResNet-18, 224 pixels, one core: int8 9 ms, bf16 17, f32 32; eager
+PyTorch above that). int8 is made by post-training quantisation, its ranges read off training pictures. The
+first whose top-1 accuracy on the validation split is at most `MAX_DROP` points below the evaluation's is
+written beside the weights, as an OpenVINO graph (data: nothing in it runs when it is loaded). What was tried,
+measured and chosen is told in model.json under `serving`.
+
+A model without a serving form is still served, by PyTorch, several times slower; so whatever goes wrong here
+is a line in the log and never the end of a job.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from contract.artifact import GRAPH, PRECISIONS
+from training_code.data.batches import Batches
+from training_code.evaluation.scores import Evaluation
+from training_code.log import say
+from training_code.network.resnet import ResNet
+from training_code.stopping import Stopped, StopSignal
+
+MAX_DROP: Final = 0.5
+"""Percentage points of top-1 accuracy that a faster form may cost."""
+
+CALIBRATION_PICTURES: Final = 128
+"""More of them move the ranges of a ResNet by less than a rounding step (NNCF takes 300 for all networks)."""
+
+_REASON_CHARACTERS: Final = 2000
+"""Of what a library says when it fails; it goes into model.json and evaluation.json."""
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One precision and what it came to on the validation split."""
+
+    precision: str
+    accuracy: float
+    drop_points: float
+    agreement: float
+    milliseconds: float
+    most_within: tuple[float, float]
+    """Milliseconds; one picture in ten was quicker than the first, one in ten slower than the second."""
+    accepted: bool
+
+    def __str__(self) -> str:
+        verdict = "" if self.accepted else f": more than {MAX_DROP} points below, not taken"
+        return (
+            f"serving form {self.precision}: valid accuracy {self.accuracy:.4f}, {0 - self.drop_points:+.2f} "
+            f"points against PyTorch, {self.milliseconds:.1f} ms a picture{verdict}"
+        )
+
+    def describe(self) -> dict[str, Any]:
+        """The form of model.json.
+
+        `agreement`: the share of pictures that get PyTorch's class; `milliseconds`: the mean of all pictures.
+        """
+        return {
+            "precision": self.precision,
+            "accuracy": self.accuracy,
+            "drop_points": round(self.drop_points, 4),
+            "agreement": self.agreement,
+            "milliseconds": round(self.milliseconds, 3),
+            "most_within": [round(each, 3) for each in self.most_within],
+            "accepted": self.accepted,
+        }
+
+
+def write(
+    folder: Path, network: ResNet, train: Batches, valid: Batches, reference: Evaluation, stop: StopSignal
+) -> dict[str, Any]:
+    """Write model.xml and model.bin into `folder`, and tell what was done for model.json.
+
+    Args:
+        folder: the model folder of the job; made if missing.
+        network: the trained network, in evaluation mode.
+        train: where the calibration pictures come from.
+        valid: what a form is judged by.
+        reference: PyTorch's own result on `valid`.
+        stop: looked at between pictures; a stopped job gets no serving form.
+    """
+    start = time.perf_counter()
+    try:
+        form = _written(folder, network, train, valid, reference, stop)
+    except (Exception, Stopped) as error:  # the model itself is sound, and PyTorch can serve it
+        for name in GRAPH:
+            with contextlib.suppress(OSError):
+                (folder / name).unlink()
+        reason = f"{type(error).__name__}: {error}".removesuffix(": ")[:_REASON_CHARACTERS]
+        say(f"no serving form ({reason}): the endpoint will run PyTorch, slower")
+        return none_written(reason)
+    seconds = round(time.perf_counter() - start, 3)
+    print(f"serving form {form['precision']} written in {seconds:.1f} s", flush=True)
+    return form | {"seconds": seconds}
+
+
+def none_written(reason: str) -> dict[str, Any]:
+    """What model.json says of a model that only PyTorch can serve."""
+    return {"form": "pytorch", "reason": reason}
+
+
+def _written(
+    folder: Path, network: ResNet, train: Batches, valid: Batches, reference: Evaluation, stop: StopSignal
+) -> dict[str, Any]:
+    import openvino  # not needed by trials, and not there in an image without it
+
+    tried: list[Candidate] = []
+    for precision in PRECISIONS:
+        graph = _graph(precision, network, train, stop)
+        compiled = _compiled(graph, precision, train.machine.threads)
+        candidate = _judged(precision, compiled, valid, reference, stop)
+        tried.append(candidate)
+        print(candidate, flush=True)
+        if candidate.accepted:
+            break
+    folder.mkdir(parents=True, exist_ok=True)
+    openvino.save_model(graph, folder / GRAPH[0], compress_to_fp16=precision == "bf16")
+    for name in GRAPH:
+        (folder / name).chmod(0o644)  # a server may run as another user
+    return {
+        "form": "openvino",
+        "precision": precision,
+        "files": {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in GRAPH},
+        "reference_accuracy": reference.accuracy,
+        "candidates": [candidate.describe() for candidate in tried],
+        "calibration_pictures": min(CALIBRATION_PICTURES, len(train.split)),
+        "threads": train.machine.threads,
+        "openvino": openvino.__version__,
+    }
+
+
+def _graph(precision: str, network: ResNet, train: Batches, stop: StopSignal) -> Any:
+    from training_code.evaluation import serving_graph
+
+    if precision != "int8":
+        return serving_graph.graph(network, train.transform)
+    names, observed = serving_graph.observed(network, train.transform)
+    request = _compiled(observed, "f32", train.machine.threads).create_infer_request()
+    extremes = [
+        [float(value) for value in request.infer([pixels], share_inputs=True).to_tuple()]
+        for pixels in _calibration(train, stop)
+    ]
+    # The extremes of all pictures, nothing clipped: on CIFAR-10 the means of the pictures' extremes, NNCF's
+    # default, moved single probabilities by up to 0.80, these by 0.10.
+    least, greatest = np.array(extremes)[:, 0::2].min(0).tolist(), np.array(extremes)[:, 1::2].max(0).tolist()
+    ranges = dict(zip(names, zip(least, greatest, strict=True), strict=True))
+    return serving_graph.graph(network, train.transform, ranges)
+
+
+def _compiled(graph: Any, precision: str, threads: int) -> Any:
+    import openvino
+
+    hints = {
+        "INFERENCE_NUM_THREADS": threads,
+        "PERFORMANCE_HINT": "LATENCY",
+        # int8 leaves little between its convolutions; bf16 there is emulated where the CPU has none.
+        "INFERENCE_PRECISION_HINT": "bf16" if precision == "bf16" else "f32",
+    }
+    return openvino.Core().compile_model(graph, "CPU", hints)
+
+
+def _calibration(train: Batches, stop: StopSignal) -> Iterator[NDArray[np.uint8]]:
+    """Squares (1, crop, crop, 4) of training pictures, evenly from all classes, as evaluation sees them."""
+    split, side = train.split, train.transform.crop
+    count = min(CALIBRATION_PICTURES, len(split))
+    margin = split.images.margin
+    # Rows are sorted by class, so even steps through them meet every class.
+    for place in torch.linspace(0, len(split) - 1, count).round().long():
+        stop.check()
+        square = split.images.pick(place[None])[:, margin : margin + side, margin : margin + side]
+        yield _opaque(square)
+
+
+def _opaque(squares: torch.Tensor) -> NDArray[np.uint8]:
+    """Squares, uint8 RGB (n, side, side, 3), as the graph takes them: RGBA, alpha 255."""
+    alpha = torch.full_like(squares[..., :1], 255)
+    return torch.cat([squares, alpha], 3).numpy()
+
+
+def _judged(
+    precision: str, compiled: Any, valid: Batches, reference: Evaluation, stop: StopSignal
+) -> Candidate:
+    request = compiled.create_infer_request()
+    split = valid.split
+    found, took = np.empty(len(split), np.int64), np.empty(len(split))
+    for place in range(len(split)):
+        stop.check()
+        start = time.perf_counter()
+        square = _opaque(split.images.pick(torch.tensor([place])))
+        scores = request.infer([square], share_inputs=True)[0]
+        found[place] = scores[0].argmax()
+        took[place] = (time.perf_counter() - start) * 1000
+    quick, slow = np.quantile(took, (0.1, 0.9))
+    accuracy = float((found == reference.labels.numpy()).mean())
+    drop = (reference.accuracy - accuracy) * 100
+    return Candidate(
+        precision=precision,
+        accuracy=accuracy,
+        drop_points=drop,
+        agreement=float((found == reference.predicted.numpy()).mean()),
+        milliseconds=float(took.mean()),
+        most_within=(float(quick), float(slow)),
+        # f32, the last, is the network itself in another program.
+        accepted=drop <= MAX_DROP + 1e-9 or precision == PRECISIONS[-1],
+    )

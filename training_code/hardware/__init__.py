@@ -1,0 +1,1 @@
+"""What a job runs on: its device, cores, memory and driver."""

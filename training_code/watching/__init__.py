@@ -1,0 +1,1 @@
+"""Debugger and profiler on one training: the door a job enters by, the session, and its side process."""
