@@ -92,7 +92,7 @@ def pixels(picture: Encoded, transform: Transform) -> Pixels:
     Alpha is 255: the graph tells the square by it from the padding around it.
 
     Raises:
-        Refusal: see `Encoded.decoded`.
+        ApiError: see `Encoded.decoded`.
     """
     square = transform.square(picture.decoded(transform.enough), transform.crop)
     square.putalpha(255)

@@ -89,4 +89,4 @@ def test_the_images_hold_what_the_server_imports_of_the_contract_and_nothing_els
     """So a new price or another bound builds no image."""
     patterns = re.findall(r"^!(contract\S+)", (FOLDER / "Dockerfile.dockerignore").read_text(), re.MULTILINE)
     held = {path for pattern in patterns for path in pins.ROOT.glob(pattern)}
-    assert held == set[Path]().union(*(_imported(path) for path in FOLDER.glob("*.py")))
+    assert held == set[Path]().union(*(_imported(path) for path in FOLDER.rglob("*.py")))

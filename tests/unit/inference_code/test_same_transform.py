@@ -12,7 +12,8 @@ from PIL import Image
 
 from contract.pictures.file import decode
 from contract.pictures.transform import Transform
-from inference_code import artifact, picture
+from inference_code import picture
+from inference_code.model import artifact
 from tests.unit.inference_code.pictures import encoded, scene, sound_pictures
 from tests.unit.training_code.samples import MACHINE
 from training_code.data.batches import normalised
