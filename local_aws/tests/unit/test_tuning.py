@@ -456,16 +456,16 @@ def without_one(name: str, definition: dict[str, Any]) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("missing", "taken", "status"),
     [
-        ("", "ml.c5.large", "Completed"),
-        ("ml.c5.large", "ml.m5.large", "Completed"),
-        ("ml.c5.large,ml.m5.large", "ml.c5.large", "Failed"),
+        ("", "ml.c5.xlarge", "Completed"),
+        ("ml.c5.xlarge", "ml.m5.large", "Completed"),
+        ("ml.c5.xlarge,ml.m5.large", "ml.c5.xlarge", "Failed"),
     ],
 )
 def test_a_trial_is_on_the_first_type_that_there_is_an_instance_of(
     jobs: JobsSide, monkeypatch: pytest.MonkeyPatch, missing: str, taken: str, status: str
 ) -> None:
     monkeypatch.setenv("LOCAL_AWS_NO_CAPACITY", missing)
-    jobs.call("CreateHyperParameterTuningJob", **without_one("t", several("ml.c5.large", "ml.m5.large")))
+    jobs.call("CreateHyperParameterTuningJob", **without_one("t", several("ml.c5.xlarge", "ml.m5.large")))
     until(lambda: len(jobs.children("t")) == 1 and jobs.children("t")[0]["TrainingJobStatus"] == status)
     (child,) = jobs.children("t")
     job = jobs.call("DescribeTrainingJob", TrainingJobName=child["TrainingJobName"])
@@ -474,6 +474,6 @@ def test_a_trial_is_on_the_first_type_that_there_is_an_instance_of(
 
 
 def test_one_type_and_a_list_of_types_cannot_both_be_given(jobs: JobsSide) -> None:
-    both = several("ml.c5.large", "ml.m5.large", InstanceType="ml.c5.large")
+    both = several("ml.c5.xlarge", "ml.m5.large", InstanceType="ml.c5.xlarge")
     with pytest.raises(AwsError, match="InstanceType cannot be given with InstanceConfigs"):
         jobs.call("CreateHyperParameterTuningJob", **without_one("t", both))
