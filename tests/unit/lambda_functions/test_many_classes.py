@@ -12,7 +12,7 @@ import pytest
 
 from functions.register_model import evaluation
 from functions.register_model.handler import handler
-from tests.unit.lambda_functions.fakes import Context, ProcessGroup
+from tests.unit.lambda_functions.fakes import Context, World
 from tests.unit.lambda_functions.test_register_model import ended, train
 from tests.unit.training_code.crowds import crowd, written
 from training_code.artifact import Facts
@@ -33,21 +33,21 @@ def output(folder: Path, facts: Facts) -> bytes:
 
 @pytest.mark.parametrize(("classes", "pictures"), CROWDS)
 def test_a_model_of_so_many_classes_becomes_a_version(
-    group: ProcessGroup, tmp_path: Path, classes: int, pictures: int
+    world: World, tmp_path: Path, classes: int, pictures: int
 ) -> None:
     facts = crowd(classes, pictures)
-    job = train(group)
-    group.s3.put("artifacts", f"jobs/{job}/output/output.tar.gz", output(tmp_path, facts))
+    job = train(world)
+    world.s3.put("artifacts", f"jobs/{job}/output/output.tar.gz", output(tmp_path, facts))
     answer = handler(ended(job), Context())
-    package = group.sagemaker.packages[answer["model_package"]]
+    package = world.sagemaker.packages[answer["model_package"]]
     tested = facts.evaluations["test"]
     assert package["CustomerMetadataProperties"]["test_accuracy"] == repr(tested.accuracy)
     assert len(package["CustomerMetadataProperties"]) <= 50
     assert all(len(value) <= 256 for value in package["CustomerMetadataProperties"].values())
-    verdict: dict[str, Any] = group.s3.json("artifacts", f"runs/{job}/verdict.json")
+    verdict: dict[str, Any] = world.s3.json("artifacts", f"runs/{job}/verdict.json")
     assert verdict["test_pictures"] == pictures
     assert verdict["lowest_class_recall"] == min(recall for _, recall, count in tested.per_class() if count)
-    assert len(group.s3.objects["artifacts", f"runs/{job}/verdict.json"]) < 2_000
+    assert len(world.s3.objects["artifacts", f"runs/{job}/verdict.json"]) < 2_000
 
 
 @pytest.mark.parametrize(("classes", "pictures"), CROWDS)
@@ -79,14 +79,14 @@ def test_pages_and_papers_stay_of_a_size_that_opens(tmp_path: Path) -> None:
 
 
 def test_a_class_with_any_name_can_be_the_reason(
-    group: ProcessGroup, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A description has at most 1024 characters, none of them a control character."""
     facts = crowd(2, 50, name="a\n" + "b" * 1200 + "{}", right=0.5)
     monkeypatch.setenv("MIN_CLASS_RECALL", "1.0")
-    job = train(group)
-    group.s3.put("artifacts", f"jobs/{job}/output/output.tar.gz", output(tmp_path, facts))
+    job = train(world)
+    world.s3.put("artifacts", f"jobs/{job}/output/output.tar.gz", output(tmp_path, facts))
     answer = handler(ended(job), Context())
-    description = group.sagemaker.packages[answer["model_package"]]["ModelPackageDescription"]
+    description = world.sagemaker.packages[answer["model_package"]]["ModelPackageDescription"]
     assert len(description) == 1024
     assert description.isprintable()

@@ -13,13 +13,13 @@ import pytest
 from hypothesis import HealthCheck, assume, example, given, settings
 from hypothesis import strategies as st
 
-from contract import environment, names
+from contract import environment
 from functions.champion_parameter.handler import handler as champion_parameter
 from functions.check_drift import captured
 from functions.check_drift.handler import handler as check_drift
 from functions.classify import page
 from functions.classify.handler import handler as classify
-from functions.common import (
+from functions.common import names, (
     evaluation,
     events,
     recipe,
