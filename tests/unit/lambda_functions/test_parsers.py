@@ -19,9 +19,10 @@ from functions.check_drift import captured
 from functions.check_drift.handler import handler as check_drift
 from functions.classify import page
 from functions.classify.handler import handler as classify
-from functions.common import names, (
+from functions.common import (
     evaluation,
     events,
+    names,
     recipe,
     requests,
     runs,
