@@ -181,7 +181,7 @@ def test_one_request_more_than_can_wait_is_told_to_come_back_and_the_others_are_
 
 def test_a_request_whose_time_is_over_gives_its_place_back_when_its_worker_is_done() -> None:
     model = StubModel()
-    serving = service(model, queue=0, request_seconds=0.2)
+    serving = service(model, queue=0, request_seconds=1.5)
 
     async def conversation(client: httpx.AsyncClient) -> None:
         assert error(await client.post("/invocations", **PICTURE)) == (504, "Timeout")
@@ -197,11 +197,11 @@ def test_a_request_whose_time_is_over_gives_its_place_back_when_its_worker_is_do
 def test_a_body_that_never_ends_is_given_up_and_its_place_given_back() -> None:
     model = StubModel()
     model.go.set()
-    serving = service(model, queue=0, request_seconds=0.2)
+    serving = service(model, queue=0, request_seconds=1.5)
 
     async def forever() -> AsyncIterator[bytes]:
         yield JPEG[:100]
-        await asyncio.sleep(3)
+        await asyncio.sleep(6)
         yield JPEG[100:]
 
     async def conversation(client: httpx.AsyncClient) -> None:
@@ -257,7 +257,7 @@ def test_nobody_waits_for_the_network_and_what_waits_for_it_keeps_its_place() ->
 
 def test_a_request_whose_time_is_over_before_its_turn_is_not_begun() -> None:
     model = StubModel()
-    serving = service(model, queue=1, request_seconds=0.2)
+    serving = service(model, queue=1, request_seconds=1.5)
 
     async def conversation(client: httpx.AsyncClient) -> None:
         both = [asyncio.create_task(client.post("/invocations", **PICTURE)) for _ in range(2)]
