@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from cli.runs.reader import NoSuchRun
 from cli.runs.trials import counted, log_of
 from cli.target import Target
 from contract import names
+from contract.hyperparameters import unquoted
 from reports.search.record import Axis, Search, Trial, Value
 
 
@@ -67,7 +67,7 @@ def _axes(ranges: dict[str, Any]) -> tuple[Axis, ...]:
             for each in numeric
         ),
         *(
-            Axis(each["Name"], choices=tuple(_plain(value) for value in each["Values"]))
+            Axis(each["Name"], choices=tuple(unquoted(value) for value in each["Values"]))
             for each in ranges.get("CategoricalParameterRanges", [])
         ),
     )
@@ -79,7 +79,7 @@ def _trial(item: dict[str, Any], axes: tuple[Axis, ...]) -> Trial:
     values: dict[str, Value] = {}
     for axis in axes:
         if axis.name in tuned:
-            text = _plain(tuned[axis.name])
+            text = unquoted(tuned[axis.name])
             values[axis.name] = text if axis.choices else float(text)
     return Trial(
         name=item["TrainingJobName"],
@@ -90,13 +90,3 @@ def _trial(item: dict[str, Any], axes: tuple[Axis, ...]) -> Trial:
         reason=item.get("FailureReason", ""),
         log=log_of(item["TrainingJobName"]),
     )
-
-
-def _plain(text: str) -> str:
-    """A categorical value without the JSON quotes SageMaker may put around it."""
-    if len(text) >= 2 and text[0] == text[-1] == '"':
-        try:
-            return str(json.loads(text))
-        except ValueError:
-            return text
-    return text
