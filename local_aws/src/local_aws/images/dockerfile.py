@@ -91,26 +91,14 @@ def expand(text: str, variables: Mapping[str, str]) -> str:
 
 def words(rest: str) -> list[str]:
     """The words of an instruction, in its JSON form or in its plain one."""
-    if rest.startswith("["):
-        try:
-            parsed = json.loads(rest)
-        except (ValueError, RecursionError):
-            parsed = None
-        if isinstance(parsed, list) and all(isinstance(item, str) for item in parsed):
-            return parsed
-    return _split(rest)
+    listed = _json_form(rest)
+    return _split(rest) if listed is None else listed
 
 
 def command(rest: str) -> tuple[str, ...]:
     """ENTRYPOINT or CMD as an argument vector; the shell form runs under ``/bin/sh -c``."""
-    if rest.startswith("["):
-        try:
-            parsed = json.loads(rest)
-        except (ValueError, RecursionError):
-            parsed = None
-        if isinstance(parsed, list) and all(isinstance(item, str) for item in parsed):
-            return tuple(parsed)
-    return ("/bin/sh", "-c", rest)
+    listed = _json_form(rest)
+    return ("/bin/sh", "-c", rest) if listed is None else tuple(listed)
 
 
 def assignments(rest: str) -> dict[str, str]:
@@ -123,6 +111,17 @@ def assignments(rest: str) -> dict[str, str]:
         return {name: value.strip()}
     pairs = (word.partition("=") for word in _split(rest))
     return {key: text for key, equals, text in pairs if equals}
+
+
+def _json_form(rest: str) -> list[str] | None:
+    """The words of an instruction's JSON form; None where it has another."""
+    if not rest.startswith("["):
+        return None
+    try:
+        parsed = json.loads(rest)
+    except (ValueError, RecursionError):
+        return None
+    return parsed if isinstance(parsed, list) and all(isinstance(item, str) for item in parsed) else None
 
 
 def _split(rest: str) -> list[str]:
