@@ -111,7 +111,7 @@ def _synthesise(context: dict[str, object], settings: Settings, folder: Path) ->
 def _recipe(path: Path, settings: Settings) -> dict[str, Any]:
     """What a run of a recipe has at a time and can cost, as its launcher would answer it."""
     # Only now: most checks are of the settings alone.
-    from functions.common import launching, runs
+    from functions.common import estimate, runs
     from functions.common.errors import InvalidRecipe
     from functions.common.recipe import parse
 
@@ -138,10 +138,10 @@ def _recipe(path: Path, settings: Settings) -> dict[str, Any]:
     return {
         "recipe": recipe.name,
         "machines": {
-            **launching.machines_of(record, deployed),
-            "instance_types": launching.instance_types(recipe, deployed),
+            **estimate.machines_of(record, deployed),
+            "instance_types": estimate.instance_types(recipe, deployed),
         },
-        "cost": launching.cost_of(record, deployed).answer,
+        "cost": estimate.cost_of(record, deployed).answer,
     }
 
 

@@ -17,11 +17,9 @@ from contract.datasets import SPLITS
 from contract.environment import LaunchEnvironment
 from contract.instances import has_gpu
 from contract.jobs import CHAMPION, CODE, PRETRAINED
-from functions.common import insight
+from functions.common import insight, search
 from functions.common.costs import Machine
 from functions.common.recipe import Recipe, as_text
-from functions.common.recipe_keys import WARM_START_TYPES
-from functions.common.recipe_ranges import Range
 from functions.common.recipe_tuning import Tuning
 from functions.common.runs import RunRecord
 
@@ -51,7 +49,7 @@ def tuning_job(
     spot = _is_spot(recipe)
     return {
         "HyperParameterTuningJobName": name,
-        "HyperParameterTuningJobConfig": _search(tuning, recipe),
+        "HyperParameterTuningJobConfig": search.config(tuning, recipe),
         "TrainingJobDefinition": {
             "StaticHyperParameters": _texts(fixed, record, tuning, settings),
             "AlgorithmSpecification": _algorithm(metrics, recipe, settings),
@@ -63,7 +61,7 @@ def tuning_job(
             **_machine(recipe, weights, settings),
             **_search_resources(record, alone, settings),
         },
-        **_warm_start(tuning),
+        **search.warm_start(tuning),
         "Tags": _tags(record, settings),
     }
 
@@ -115,58 +113,6 @@ def image(instance_type: str, settings: LaunchEnvironment) -> str:
     return settings.training_image_gpu if has_gpu(instance_type) else settings.training_image
 
 
-def _search(tuning: Tuning, recipe: Recipe) -> Request:
-    limits: Request = {"MaxParallelTrainingJobs": tuning.parallel_jobs}
-    if tuning.strategy != "Grid":  # a grid's number of trials is SageMaker's to count
-        limits["MaxNumberOfTrainingJobs"] = tuning.max_jobs
-    if tuning.max_runtime_minutes is not None:
-        limits["MaxRuntimeInSeconds"] = tuning.max_runtime_minutes * 60
-    config: Request = {
-        "Strategy": tuning.strategy,
-        "HyperParameterTuningJobObjective": {
-            "Type": tuning.direction.capitalize(),
-            "MetricName": tuning.objective,
-        },
-        "ResourceLimits": limits,
-        "ParameterRanges": _ranges(tuning.ranges),
-        "TrainingJobEarlyStoppingType": tuning.early_stopping,
-        "RandomSeed": recipe.hyperparameters.get("seed", 0),
-    }
-    completion = _completion(tuning)
-    if completion:
-        config["TuningJobCompletionCriteria"] = completion
-    if tuning.strategy == "Hyperband":
-        epochs = recipe.hyperparameters["epochs"]
-        config["StrategyConfig"] = {"HyperbandStrategyConfig": {"MinResource": 1, "MaxResource": epochs}}
-    return config
-
-
-def _completion(tuning: Tuning) -> Request:
-    criteria: Request = {}
-    if tuning.target is not None:
-        criteria["TargetObjectiveMetricValue"] = tuning.target
-    if tuning.stop_after_not_improving is not None:
-        criteria["BestObjectiveNotImproving"] = {
-            "MaxNumberOfTrainingJobsNotImproving": tuning.stop_after_not_improving
-        }
-    if tuning.stop_on_convergence:
-        criteria["ConvergenceDetected"] = {"CompleteOnConvergence": "Enabled"}
-    return criteria
-
-
-def _warm_start(tuning: Tuning) -> Request:
-    if not tuning.warm_start:
-        return {}
-    return {
-        "WarmStartConfig": {
-            "ParentHyperParameterTuningJobs": [
-                {"HyperParameterTuningJobName": name} for name in tuning.warm_start
-            ],
-            "WarmStartType": WARM_START_TYPES[tuning.warm_start_type],
-        }
-    }
-
-
 def _checkpoints(name: str, settings: LaunchEnvironment) -> Request:
     return {"S3Uri": f"s3://{settings.artifacts_bucket}/{storage.checkpoints(name)}"}
 
@@ -178,29 +124,6 @@ def _is_open(recipe: Recipe, weights: set[object]) -> bool:
 
 def _is_spot(recipe: Recipe) -> bool:
     return bool(recipe.table("resources").get("spot", False))
-
-
-def _ranges(ranges: tuple[Range, ...]) -> Request:
-    numeric: dict[str, list[Request]] = {"integer": [], "continuous": []}
-    for each in ranges:
-        if each.type != "categorical":
-            numeric[each.type].append(
-                {
-                    "Name": each.name,
-                    "MinValue": as_text(each.low),
-                    "MaxValue": as_text(each.high),
-                    "ScalingType": each.scale,
-                }
-            )
-    return {
-        "IntegerParameterRanges": numeric["integer"],
-        "ContinuousParameterRanges": numeric["continuous"],
-        "CategoricalParameterRanges": [
-            {"Name": each.name, "Values": [as_text(value) for value in each.values]}
-            for each in ranges
-            if each.type == "categorical"
-        ],
-    }
 
 
 def _texts(

@@ -8,17 +8,26 @@ the same.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from contract import prices
 from contract.environment import LaunchEnvironment
 from contract.names import TRAINING_JOB_LENGTH, TUNING_JOB_LENGTH
-from functions.common import answers, costs, jobs, logs, names, requests, runs, sentences, storage, weights
+from functions.common import (
+    answers,
+    costs,
+    estimate,
+    logs,
+    names,
+    requests,
+    runs,
+    sentences,
+    storage,
+    weights,
+)
 from functions.common.clients import error_code, error_message
-from functions.common.costs import CostBound, Machine
 from functions.common.errors import ClassifierError, JobExists, QuotaExceeded, RefusedByAws, RunRecordMissing
 from functions.common.recipe import Recipe
 
@@ -109,14 +118,14 @@ class Launcher:
         types = self._affordable(name, recipe, metrics, plan)
         planned = self._planned(name, recipe, Choice(types=types), metrics, plan)
         if request.dry_run:
-            cost = cost_of(planned.record, settings)
+            cost = estimate.cost_of(planned.record, settings)
             return answers.planned(
                 self.kind.key,
                 name,
                 name,
-                in_words(planned.record, settings),
+                estimate.in_words(planned.record, settings),
                 cost,
-                {**machines_of(planned.record, settings), "instance_types": list(types)},
+                {**estimate.machines_of(planned.record, settings), "instance_types": list(types)},
             )
         try:
             for choice in (choices := self._choices(types)):
@@ -139,7 +148,7 @@ class Launcher:
 
     def _affordable(self, name: str, recipe: Recipe, metrics: Metrics, plan: Planner) -> tuple[str, ...]:
         """The first choice, and of the other types those on which it could not cost more than it may."""
-        first, *others = instance_types(recipe, self.settings)
+        first, *others = estimate.instance_types(recipe, self.settings)
         kept = [first]
         for each in others:
             try:
@@ -170,7 +179,7 @@ class Launcher:
         """
         recipe = recipe.with_overrides({"resources": {"instance_type": choice.types[0]}})
         planned = plan(name, recipe, metrics, choice)
-        cost = cost_of(planned.record, self.settings)
+        cost = estimate.cost_of(planned.record, self.settings)
         costs.guard(cost, recipe.table("resources").get("max_cost_usd"))
         return planned
 
@@ -206,8 +215,10 @@ class Launcher:
 
     def answer(self, name: str, arn: str, record: runs.RunRecord) -> dict[str, Any]:
         """What was started, where to watch it, and the most it can cost."""
-        what = in_words(record, self.settings)
-        return answers.started(self.kind.key, name, arn, record.run, what, cost_of(record, self.settings))
+        what = estimate.in_words(record, self.settings)
+        return answers.started(
+            self.kind.key, name, arn, record.run, what, estimate.cost_of(record, self.settings)
+        )
 
     def _name_of(self, request: requests.LaunchRequest, request_id: str) -> str:
         """The caller's name for the job, or the one that belongs to the request."""
@@ -232,61 +243,6 @@ class Launcher:
             )
         logs.info(f"{self.kind.words} was started by this request before")
         return self.answer(name, found[f"{self.kind.member}Arn"], record)
-
-
-def instance_types(recipe: Recipe, settings: LaunchEnvironment) -> tuple[str, ...]:
-    """What a run's jobs may be on: what the recipe says, or the settings' types, the first choice first."""
-    own = recipe.table("resources").get("instance_type")
-    return (own,) if own else settings.training_instance_types
-
-
-def cost_of(record: runs.RunRecord, settings: LaunchEnvironment) -> CostBound:
-    """The most a run can cost on the dearest of its instance types: its search with the last training, or its
-    one training.
-    """
-    machine = jobs.machine(record.recipe, settings)
-    types = record.instance_types or (machine.instance_type,)
-    bounds = [_cost_on(replace(machine, instance_type=each), record) for each in types]
-    return max(bounds, key=lambda bound: math.inf if bound.usd is None else bound.usd)
-
-
-def _cost_on(machine: Machine, record: runs.RunRecord) -> CostBound:
-    tuning = record.recipe.tuning
-    if record.kind != "tuning" or tuning is None:
-        return costs.of_training(machine)
-    return costs.of_tuning(
-        machine,
-        max_jobs=tuning.max_jobs,
-        parallel_jobs=tuning.parallel_jobs,
-        max_runtime_minutes=tuning.max_runtime_minutes,
-    )
-
-
-def machines_of(record: runs.RunRecord, settings: LaunchEnvironment) -> dict[str, Any]:
-    """What a run has at a time, for whoever compares it with the account's quotas."""
-    on, tuning = jobs.machine(record.recipe, settings), record.recipe.tuning
-    return {
-        "instance_type": on.instance_type,
-        "instance_count": on.instance_count,
-        "spot": bool(record.recipe.table("resources").get("spot")),
-        "parallel_jobs": tuning.parallel_jobs if record.kind == "tuning" and tuning is not None else 1,
-    }
-
-
-def in_words(record: runs.RunRecord, settings: LaunchEnvironment) -> str:
-    """What a run starts, for its answer."""
-    recipe, on, tuning = record.recipe, jobs.machine(record.recipe, settings), record.recipe.tuning
-    spot = ", managed spot" if recipe.table("resources").get("spot") else ""
-    others = f" (or {', '.join(record.instance_types[1:])})" if record.instance_types[1:] else ""
-    machines = f"{on.instance_count} × {on.instance_type}{others}{spot}"
-    if record.kind != "tuning" or tuning is None:
-        return f"one training of recipe {recipe.name} on {record.dataset}, {machines}"
-    searched = ", ".join(each.name for each in tuning.ranges)
-    return (
-        f"a {tuning.strategy} search of {tuning.max_jobs} trials, {tuning.parallel_jobs} at a time, each on "
-        f"{machines}: recipe {recipe.name} on {record.dataset}, over {searched}; the last training with "
-        "the best follows by itself"
-    )
 
 
 def describe(operation: Callable[..., Any], **name: str) -> dict[str, Any] | None:

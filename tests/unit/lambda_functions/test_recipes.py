@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from contract.environment import LaunchEnvironment
-from functions.common import costs, jobs, launching, recipe
+from functions.common import costs, estimate, jobs, recipe
 from functions.common.errors import InvalidRecipe
 from functions.common.runs import RunRecord
 from tests.unit.lambda_functions.conftest import ENVIRONMENT
@@ -107,7 +107,7 @@ def test_a_course_recipe_cannot_cost_more_than_it_says(name: str) -> None:
     record = RunRecord(
         run="demo-x", kind="tuning", request_id="r", dataset="d", code_prefix="code/", recipe=found
     )
-    bound = launching.cost_of(record, settings)
+    bound = estimate.cost_of(record, settings)
     costs.guard(bound, found.table("resources")["max_cost_usd"])
     assert bound.usd is not None
     assert jobs.machine(found, settings).max_runtime_minutes <= 60
