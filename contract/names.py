@@ -9,7 +9,11 @@ from typing import Final
 PROJECT: Final = re.compile(r"[a-z][a-z0-9]{1,11}")
 PROJECT_IN_WORDS: Final = "2 to 12 lower-case letters and digits, a letter first"
 # Also a tag's value and a folder's name: nothing that S3, tags or a log line would have to quote.
-DATASET: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
+# `datasets` is the folder of all versions.
+_DATASET: Final = r"(?!datasets(?![A-Za-z0-9._-]))[A-Za-z0-9][A-Za-z0-9._-]{0,62}"
+DATASET: Final = re.compile(_DATASET)
+DATASET_VERSION: Final = re.compile(rf"(?P<dataset>{_DATASET})(@(?P<number>[1-9][0-9]{{0,8}}))?")
+"""A data set at its newest version, or `<name>@<number>`: at that one."""
 RECIPE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}")
 
 # https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_CreateHyperParameterTuningJob.html

@@ -26,6 +26,10 @@ STOPPED: Final = "stopped.json"
 VERDICT: Final = "verdict.json"
 
 
+DATASETS: Final = "datasets"
+"""In the data bucket: the versions of data sets. A plain `aws s3 sync` goes beside it, to `<dataset>/`."""
+
+
 def split(dataset: str, name: str) -> str:
     """The pictures of a split, in the data bucket."""
     return f"{dataset}/{name}/"
@@ -65,3 +69,41 @@ def weights(name: str) -> str:
 def imagenet_weights(arch: str) -> str:
     """Where a network's ImageNet weights are staged."""
     return weights(f"imagenet/{arch}")
+
+
+def pictures_of(dataset: str) -> str:
+    """The pictures that uploads brought, each once, named by its content."""
+    return f"{DATASETS}/{dataset}/pictures/"
+
+
+def shards_of(dataset: str) -> str:
+    """The lists of pictures that versions consist of, each named by its content."""
+    return f"{DATASETS}/{dataset}/shards/"
+
+
+def versions_of(dataset: str) -> str:
+    return f"{DATASETS}/{dataset}/versions/"
+
+
+def version_of(dataset: str, number: int) -> str:
+    """What a version is: counts, classes, and which shards list its pictures."""
+    return f"{versions_of(dataset)}{number}.json"
+
+
+def version_list(dataset: str, number: int, name: str) -> str:
+    """A version's pictures of a split, or its shards, as a training job's channel reads them."""
+    return f"{versions_of(dataset)}{number}/{name}.manifest"
+
+
+def newest_of(dataset: str) -> str:
+    """Which version is the newest."""
+    return f"{DATASETS}/{dataset}/newest.json"
+
+
+def deletions_of(dataset: str) -> str:
+    """Versions whose deletion has begun."""
+    return f"{DATASETS}/{dataset}/deleting/"
+
+
+def deletion_of(dataset: str, number: int) -> str:
+    return f"{deletions_of(dataset)}{number}.json"
