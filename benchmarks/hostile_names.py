@@ -12,7 +12,7 @@ from typing import Any, Final
 from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
 from botocore.parsers import ResponseParserError
 
-from cli.data.dataset import BadDataset
+from cli.data.findings import BadDataset
 from cli.data.upload import check_name
 from local_aws.sagemaker.s3_files import UnsafeKeyError, inside
 

@@ -28,6 +28,8 @@ COMMANDS: Mapping[str, str] = {
     "classify": "Ask the API what is on pictures.",
     "compare": "Write one page with several training jobs beside each other.",
     "cost": "Show what was spent this month, and what costs now.",
+    "dataset": "Show a data set's versions, compare, restore or delete them.",
+    "datasets": "List the data sets.",
     "demo": "The main job whole: deploy, upload, tune, train, promote, classify.",
     "demo-data": "Write handwritten digits to a folder, as a dataset.",
     "destroy": "Remove every stack with its endpoint.",
@@ -44,7 +46,7 @@ COMMANDS: Mapping[str, str] = {
     "tune": "Search for the best hyperparameters.",
     "tuning-report": "Write a page about a search.",
     "up": "Deploy all stacks; locally start the local AWS first.",
-    "upload": "Check the pictures of a folder and upload them.",
+    "upload": "Make a folder of pictures a data set's newest version.",
     "wake": "Bring the endpoint of a sleeping model back.",
     "weights": "Put starting weights into the artifacts bucket.",
 }

@@ -24,7 +24,8 @@ from cli.commands.options import confirm_cost, with_target, yes_option
 from cli.commands.up import AWS_COST
 from cli.commands.upload import bring_data, look_through
 from cli.console import console, counting, say
-from cli.data.dataset import Dataset, Examined, Picture, dataset_name, must_be_folder
+from cli.data.folder import Dataset, Examined, dataset_name
+from cli.data.layouts import must_be_folder
 from cli.data.upload import check_name
 from cli.deploy import preflight
 from cli.deploy.bring_up import bring_up
@@ -62,10 +63,11 @@ def demo(target: Target, data: Path | None, recipe: str | None, yes: bool, anywa
 class Asking:
     """Asks the API about one test picture, and keeps the last answer and how long it took."""
 
-    def __init__(self, target: Target, outputs: dict[str, Any], picture: Picture) -> None:
+    def __init__(self, target: Target, outputs: dict[str, Any], picture: Path, label: str) -> None:
         self._target = target
         self._outputs = outputs
         self.picture = picture
+        self.label = label
         self.result: api.Prediction | None = None
         self.seconds = 0.0
 
@@ -73,7 +75,7 @@ class Asking:
         """One request; raises RequestFailed as `api.classify` does."""
         begun = time.monotonic()
         self.result = None
-        self.result = api.classify(self._target, self._outputs, self.picture.path)
+        self.result = api.classify(self._target, self._outputs, self.picture)
         self.seconds = time.monotonic() - begun
         return self.result
 
@@ -110,7 +112,7 @@ def prepare(target: Target, data: Path | None, recipe: str | None) -> Plan:
     wanted = recipe or (None if data else DIGITS_RECIPE)
     preflight.check_launch(target, wanted, name)
     folder = data or _demo_folder(target)
-    examined = look_through(folder)
+    examined = look_through(target, folder)
     preflight.check_room(target, examined)
     return Plan(folder, name, examined, wanted)
 
@@ -128,7 +130,7 @@ def carry_out(target: Target, plan: Plan) -> None:
     _say(2, "Uploading the pictures")
     name, dataset = bring_data(target, plan.folder, plan.name, plan.examined)
     chosen = plan.recipe or _recipe_for(target, outputs, name)
-    asking = Asking(target, outputs, _test_picture(dataset))
+    asking = Asking(target, outputs, *_test_picture(dataset))
 
     _say(3, f"Tuning with the recipe {chosen}, training, registering and promoting the best")
     launched = launch(target, "launch-tuning", payload(chosen, name, ()))
@@ -146,7 +148,7 @@ def carry_out(target: Target, plan: Plan) -> None:
         say(f"No model answers yet: {error}", style="yellow")
         return
     timings["first_prediction"] = asking.seconds
-    picture = {"picture": str(asking.picture.path), "expected_class": asking.picture.label}
+    picture = {"picture": str(asking.picture), "expected_class": asking.label}
     known = save(target, {"prediction": {**picture, **result.answer}, "seconds": _rounded(timings)})
     console().print(prediction(result))
     say("\n".join(["", *_summary(known, result, dataset, run)]))
@@ -197,8 +199,10 @@ def _demo_folder(target: Target) -> Path:
     return folder
 
 
-def _test_picture(dataset: Dataset) -> Picture:
-    return next(picture for picture in dataset.pictures if picture.split == "test")
+def _test_picture(dataset: Dataset) -> tuple[Path, str]:
+    """A test picture's file and class."""
+    found = next(picture for picture in dataset.pictures if picture.split == "test")
+    return dataset.paths[found.content], found.label
 
 
 def _install_seconds(target: Target) -> float | None:

@@ -13,7 +13,7 @@ from pathlib import Path
 import click
 
 from cli.console import counting, say
-from cli.data.splits import fill
+from cli.data.splits import Candidate, fill
 from cli.errors import CliError
 from cli.files import replacing
 from contract.datasets import SPLITS
@@ -48,12 +48,13 @@ def write_digits(folder: Path, on_written: Callable[[int, int], None] = lambda d
 
     digits = load_digits()
     names = [(str(label), f"{number:04d}.png") for number, label in enumerate(digits.target)]
-    chosen = fill(names, SPLITS)
+    # By name, not by content: a folder written by an earlier version has them in the same splits.
+    chosen = fill([Candidate("\0".join(name), name[0]) for name in names], SPLITS)
     for split in SPLITS:
         for label in range(10):
             (folder / split / str(label)).mkdir(parents=True, exist_ok=True)
     for number, (key, grey) in enumerate(zip(names, digits.images, strict=True)):
-        path = folder / chosen[key] / key[0] / key[1]
+        path = folder / chosen["\0".join(key)] / key[0] / key[1]
         if not path.exists():
             pixels = numpy.kron(grey * (255 / 16), numpy.ones((ENLARGE, ENLARGE))).round().astype(numpy.uint8)
             with replacing(path) as part:

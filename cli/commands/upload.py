@@ -1,54 +1,82 @@
-"""`classifier upload`: look at what the bucket has, check the folder, send what is missing."""
+"""`classifier upload`: check the folder, say what it changes of the data set, send what is missing."""
 
 from __future__ import annotations
 
-from collections import defaultdict
+import sys
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
 from cli.commands.options import confirm_cost, with_target, yes_option
 from cli.console import console, counting, say
-from cli.data import dataset as datasets
-from cli.data.dataset import Dataset, Examined, Finding
-from cli.data.upload import Uploaded, check_name, look, missing, send
+from cli.data import folder as folders
+from cli.data import groups, layouts, sync
+from cli.data.findings import BadDataset, Finding
+from cli.data.folder import Dataset, Examined
+from cli.data.screen import change_lines, counts_table, finding_lines
+from cli.data.sync import Plan
+from cli.data.upload import Found, check_name, look, missing, send, write
+from cli.errors import NotConfirmed
 from cli.interrupt import Interrupted
 from cli.stacks import outputs
 from cli.target import Target
-from contract.datasets import SPLITS
+from contract import storage
+from contract.datasets import deletion, store
+from contract.datasets.manifest import Origin
 
-if TYPE_CHECKING:
-    from rich.console import RenderableType
 
-MAX_EXAMPLES = 8
-MAX_CLASSES = 15
-_TITLES = {
-    "corrupt": "cannot be decoded (skipped)",
-    "empty": "empty files (skipped)",
-    "unreadable": "cannot be read (skipped)",
-    "too large": "too large (skipped)",
-    "not a picture": "not pictures (skipped)",
-    "duplicate": "duplicates (skipped)",
-    "contradiction": "the same picture in two classes (skipped)",
-    "class": "classes without pictures",
-    "place": "in the wrong place (skipped)",
-    "name": "oddly named",
-}
+@dataclass(frozen=True)
+class Agreement:
+    """What the user has agreed to beforehand."""
+
+    yes: bool = False
+    keep: bool = False
+    """What the folder does not have any more stays in the data set."""
+    replace: bool = False
+    """The folder is right, whatever it takes away or moves."""
 
 
 @click.command()
 @with_target
 @click.argument("folder", type=click.Path(path_type=Path))
 @click.option("--dataset", help="Its name in the bucket (default: the folder's).")
+@click.option(
+    "--keep", is_flag=True, help="Pictures that FOLDER does not have any more stay in the data set."
+)
+@click.option("--replace", is_flag=True, help="FOLDER is right: what it does not have goes. Asks nothing.")
+@click.option(
+    "--group-by",
+    metavar="folder|REGEX|FILE.csv",
+    help="Pictures of one group never get into two splits: those of one folder inside a class, those whose "
+    "path has the same match, or those of the same value in a table.",
+)
 @yes_option
-def upload(target: Target, folder: Path, dataset: str | None, yes: bool) -> None:
-    """Check every picture of FOLDER, make missing splits, and upload what is not there yet.
+def upload(
+    target: Target,
+    folder: Path,
+    dataset: str | None,
+    keep: bool,
+    replace: bool,
+    group_by: str | None,
+    yes: bool,
+) -> None:
+    """Check every picture of FOLDER and make it the data set's newest version.
 
-    On AWS it says before what that costs, and asks.
+    Says what it adds, takes away and moves; asks before it takes away or moves anything (--yes agrees). Makes
+    the splits that the folder does not have. On AWS it says before what that costs, and asks.
     """
-    bring_data(target, folder, dataset, agree=lambda cost: confirm_cost(target, cost, yes))
+    if keep and replace:
+        raise click.UsageError("--keep and --replace contradict each other.")
+    bring_data(
+        target,
+        folder,
+        dataset,
+        agreement=Agreement(yes, keep, replace),
+        agree=lambda cost: confirm_cost(target, cost, yes),
+        group_by=group_by,
+    )
 
 
 def bring_data(
@@ -56,58 +84,115 @@ def bring_data(
     folder: Path,
     name: str | None,
     examined: Examined | None = None,
+    agreement: Agreement = Agreement(),
     agree: Callable[[str], None] = lambda cost: None,
+    group_by: str | None = None,
 ) -> tuple[str, Dataset]:
-    """Uploads `folder` as a dataset; returns its name and what is in it.
+    """Makes `folder` a data set's newest version; returns its name and what is in it.
 
     Args:
         examined: what `look_through` found, if that was done before.
+        agreement: to which changes the user has agreed.
         agree: is told what the upload costs before anything is sent, and raises if that is too much; not
             asked where nothing is to be sent.
+        group_by: see `cli.data.groups`.
 
     Raises:
-        BadDataset: it cannot become a dataset; nothing was uploaded.
+        BadDataset: it cannot become a data set; nothing was uploaded.
+        NotConfirmed: the user does not want these changes; nothing was uploaded.
         Interrupted: Ctrl-C; what was sent stays, and the same command goes on from there.
     """
-    datasets.must_be_folder(folder)
-    name = check_name(name or datasets.dataset_name(folder))
+    layouts.must_be_folder(folder)
+    name = check_name(name or folders.dataset_name(folder))
     bucket = outputs(target, "storage")["DataBucket"]
-    remote = look(target, bucket, name)
-    examined = examined or look_through(folder)
+    s3 = target.client("s3")
+    found = look(s3, bucket, name)
+    examined = examined or look_through(target, folder, group_by)
     _show_findings(examined.findings)
-    dataset = datasets.assign(examined, remote.assigned())
-    console().print(dataset_table(dataset))
+    listed = store.pictures(s3, bucket, found.version) if found.version else ()
+    before = sync.before(found.version, listed, examined.paths)
+    dataset = folders.assign(examined, before.pictures)
+    plan = sync.plan(dataset.pictures, before)
+    console().print(counts_table(dataset.counts, dataset.made_splits))
     if dataset.made_splits:
-        say(f"* made here: {', '.join(dataset.made_splits)} (stratified, seeded, 70/15/15).")
-    todo = missing(dataset, remote)
+        say(f"* made here: {', '.join(dataset.made_splits)} (stratified, by content, 70/15/15).")
+    plan = _settled(name, plan, agreement)
+    _show_passed_over(bucket, name, found)
+    if found.version and not plan.changes:
+        say(f"{found.version.name} has these pictures already: nothing to do.")
+        return name, dataset
+    todo = missing(s3, bucket, name, plan)
     if todo.pictures:
         agree(todo.cost)
     try:
-        with counting("Uploading", len(dataset.pictures)) as count:
-            done = send(target, dataset, remote, count.add)
+        with counting("Uploading", len(plan.pictures)) as count:
+            send(target, bucket, name, todo, dataset.paths, before.sources, count.add)
     except KeyboardInterrupt:
         raise Interrupted(
-            f"Stopped. {count.done} of {len(dataset.pictures)} pictures are in s3://{bucket}/{name}/; the "
-            "same command goes on from there."
+            f"Stopped. {count.done} of {len(plan.pictures)} pictures are in the bucket; the same command "
+            f"goes on from there. Until then {name} is what it was."
         ) from None
-    _show_result(bucket, name, done)
+    deletion.finish(s3, bucket, name)  # of what an earlier command was interrupted in
+    version = write(s3, bucket, name, plan, found.lying, origin=Origin.UPLOAD, source=folder.resolve().name)
+    where = f"s3://{bucket}/{storage.pictures_of(name)}"
+    sent = f"{len(todo.pictures)} pictures uploaded, {todo.present} were there already"
+    say(f"{version.name}: {sent} ({where}).")
     return name, dataset
 
 
-def look_through(folder: Path) -> Examined:
+def look_through(target: Target, folder: Path, group_by: str | None = None) -> Examined:
     """Checks every picture of a folder.
 
     Raises:
-        BadDataset: it cannot become a dataset, whatever was uploaded before; what was found is shown.
+        BadDataset: it cannot become a data set, whatever was uploaded before; what was found is shown.
     """
     with counting("Checking pictures") as count:
         try:
-            examined = datasets.examine(folder, count.to)
-            datasets.assign(examined)
-        except datasets.BadDataset as error:
+            group_of = groups.rule(group_by, folder)
+            examined = folders.examine(folder, count.to, target.root / ".local" / "pictures.sqlite", group_of)
+            folders.assign(examined)
+        except BadDataset as error:
             _show_findings(error.findings)
             raise
     return examined
+
+
+def _settled(name: str, plan: Plan, agreement: Agreement) -> Plan:
+    """The plan that the user agrees to.
+
+    Raises:
+        NotConfirmed: they do not, or there is no terminal to ask on.
+    """
+    version = plan.before.version
+    if version is None:
+        return plan
+    if plan.changes:
+        say(f"Against {version.name} ({version.pictures} pictures):")
+    for line, loud in change_lines(plan.changes):
+        say(line, style="yellow" if loud else "")
+    if len(plan.gone) == version.pictures > 0:
+        say(
+            f"No picture of {version.name} is in this folder: is it another data set? Then choose a name for "
+            "it with --dataset.",
+            style="yellow",
+        )
+    if plan.gone and agreement.keep:
+        plan = plan.keeping()
+    if plan.loud and not (agreement.yes or agreement.replace):
+        _ask(name, plan)
+    return plan
+
+
+def _ask(name: str, plan: Plan) -> None:
+    gone = f"The {len(plan.gone)} that this folder lacks go (--keep keeps them). " if plan.gone else ""
+    question = f"{gone}Make this the newest version of {name}?"
+    if not sys.stdin.isatty():
+        raise NotConfirmed(
+            f"{question} There is no terminal to ask on: add --yes to agree, --replace to let the folder be "
+            "right, or --keep so that nothing goes. Nothing was changed."
+        )
+    if not click.confirm(question, default=False):
+        raise NotConfirmed("Nothing was changed.")
 
 
 def _show_findings(findings: tuple[Finding, ...]) -> None:
@@ -115,41 +200,11 @@ def _show_findings(findings: tuple[Finding, ...]) -> None:
         say(line, style="yellow")
 
 
-def _show_result(bucket: str, name: str, done: Uploaded) -> None:
-    say(f"s3://{bucket}/{name}/: {done.sent} pictures uploaded, {done.present} were there already.")
-    if done.extra:
+def _show_passed_over(bucket: str, name: str, found: Found) -> None:
+    if found.passed_over and found.version:
         say(
-            f"{len(done.extra)} pictures there are not in this folder and stay in the dataset "
-            f"(such as {done.extra[0]}).",
+            f"s3://{bucket}/{name}/ holds {found.passed_over} objects that something else put there after "
+            f"{found.version.name}. They are not in the new version; `classifier dataset {name} --adopt` "
+            "makes them one.",
             style="yellow",
         )
-
-
-def dataset_table(dataset: Dataset) -> RenderableType:
-    """Pictures per class and split."""
-    from rich.table import Table
-
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
-    table.add_column("class")
-    for split in SPLITS:
-        table.add_column(split + ("*" if split in dataset.made_splits else ""), justify="right")
-    for label in dataset.classes[:MAX_CLASSES]:
-        table.add_row(label, *(str(dataset.count(split, label)) for split in SPLITS))
-    if len(dataset.classes) > MAX_CLASSES:
-        table.add_row(f"... {len(dataset.classes) - MAX_CLASSES} more", style="dim")
-    table.add_row("all", *(str(dataset.count(split)) for split in SPLITS), style="bold")
-    return table
-
-
-def finding_lines(findings: tuple[Finding, ...]) -> list[str]:
-    """The findings by kind, each kind with a few examples."""
-    by_kind: dict[str, list[Finding]] = defaultdict(list)
-    for finding in findings:
-        by_kind[finding.kind].append(finding)
-    out = []
-    for kind, items in by_kind.items():
-        out.append(f"{len(items)} {_TITLES.get(kind, kind)}:")
-        out += [f"  {item.path} {item.why}" for item in items[:MAX_EXAMPLES]]
-        if len(items) > MAX_EXAMPLES:
-            out.append(f"  ... and {len(items) - MAX_EXAMPLES} more")
-    return out

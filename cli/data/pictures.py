@@ -1,23 +1,27 @@
-"""Looking at one picture file: can it be decoded whole, what is it really, and what is its content's MD5."""
+"""Looking at one picture file: can it be decoded whole, what is it really, and what is its content's hash."""
 
 from __future__ import annotations
 
 import hashlib
+import unicodedata
 import warnings
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from contract.datasets import FORMATS, SUFFIXES
 
 MAX_BYTES = 100_000_000
+_OTHER_PICTURES = {".heic": "HEIC", ".heif": "HEIC", ".avif": "AVIF", ".jxl": "JPEG XL", ".svg": "SVG"}
 
 
-@dataclass(frozen=True)
-class Checked:
+class Checked(NamedTuple):
     """What a file turned out to be: not usable with a `problem`, usable but odd with a `remark`."""
 
     size: int = 0
-    md5: str = ""
+    content: str = ""
+    """SHA-256 in hex digits."""
+    suffix: str = ""
+    """How names of such files end, whatever its own name says."""
     problem: str = ""
     problem_kind: str = ""
     remark: str = ""
@@ -25,12 +29,9 @@ class Checked:
 
 def check(path: Path) -> Checked:
     """Reads and fully decodes one file. Never raises for what the file holds."""
-    if path.suffix.lower() not in SUFFIXES:
-        return Checked(problem="is not a picture by its name", problem_kind="not a picture")
-    if not _nameable(path.name) or not _nameable(path.parent.name):
-        return Checked(
-            problem="has characters in its name which a bucket key cannot carry", problem_kind="name"
-        )
+    problem = _name_problem(path)
+    if problem is not None:
+        return problem
     try:
         size = path.stat().st_size
         if size > MAX_BYTES:
@@ -41,6 +42,23 @@ def check(path: Path) -> Checked:
     if not content:
         return Checked(problem="is empty", problem_kind="empty")
     return _decode(path, content)
+
+
+def _name_problem(path: Path) -> Checked | None:
+    suffix = path.suffix.lower()
+    if suffix in _OTHER_PICTURES:
+        what = (
+            f"is {_OTHER_PICTURES[suffix]}, which the endpoint does not take either: convert it to JPEG first"
+        )
+        return Checked(problem=what, problem_kind="other picture")
+    if suffix not in SUFFIXES:
+        return Checked(problem="is not a picture by its name", problem_kind="not a picture")
+    if not (_is_text(path.name) and _is_text(path.parent.name)):
+        return Checked(
+            problem="has bytes in its name that are no text, or control characters: rename it",
+            problem_kind="name",
+        )
+    return None
 
 
 def _decode(path: Path, content: bytes) -> Checked:
@@ -60,13 +78,17 @@ def _decode(path: Path, content: bytes) -> Checked:
     named = path.suffix.lower() in FORMATS[picture.kind]
     remark = "" if named else f"is {picture.kind} inside, whatever its name says"
     return Checked(
-        size=len(content), md5=hashlib.md5(content, usedforsecurity=False).hexdigest(), remark=remark
+        size=len(content),
+        content=hashlib.sha256(content).hexdigest(),
+        suffix=FORMATS[picture.kind][0],
+        remark=remark,
     )
 
 
-def _nameable(name: str) -> bool:
+def _is_text(name: str) -> bool:
+    """What file systems and S3 take is taken; a name that is no Unicode, S3 cannot have."""
     try:
         name.encode("utf-8")
     except UnicodeEncodeError:
         return False
-    return all(character.isprintable() for character in name)
+    return not any(unicodedata.category(character) == "Cc" for character in name)

@@ -1,56 +1,101 @@
-"""Dealing pictures out to train, valid and test: stratified, seeded, stable when pictures are added."""
+"""Dealing pictures out to train, valid and test: stratified, seeded, by content, in groups.
+
+Which pictures are dealt to which split follows from their contents, so a new name changes nothing. What was
+in a split before stays there, so a new neighbour moves nothing from test to train.
+"""
 
 from __future__ import annotations
 
 import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
 
-FRACTIONS = {"valid": 0.15, "test": 0.15}
-SEED = 0
+FRACTIONS: Final = {"valid": 0.15, "test": 0.15}
+SEED: Final = 0
+SPLIT_NAMES: Final = {
+    "train": "train",
+    "training": "train",
+    "valid": "valid",
+    "val": "valid",
+    "validation": "valid",
+    "dev": "valid",
+    "test": "test",
+    "testing": "test",
+}
+"""What people call them, in lower case."""
+_STRICTEST: Final = ("test", "valid", "train")
 
-Key = tuple[str, str]
+
+@dataclass(frozen=True)
+class Candidate:
+    """A picture to deal out."""
+
+    content: str
+    label: str
+    group: str = ""
+    """Pictures of one group go to one split; empty for none."""
 
 
 def fill(
-    pictures: Iterable[Key],
+    pictures: Iterable[Candidate],
     missing: Sequence[str],
-    assigned: Mapping[Key, str] | None = None,
+    assigned: Mapping[str, str] | None = None,
     seed: int = SEED,
-) -> dict[Key, str]:
-    """Chooses a split for every picture.
+) -> dict[str, str]:
+    """The split of each picture, by its content.
 
     Each class gives 15 % of its pictures (at least one where it has enough) to each missing one of valid and
-    test; the rest is train. Which ones depends on the seed and their names only, not on the order they are
-    given in.
+    test; the rest is train. A group counts for the class that most of it is of.
 
     Args:
-        pictures: (class, file name) of each.
+        pictures: all that may go into the missing splits.
         missing: the splits to make; train always takes the rest.
-        assigned: splits given earlier. They are kept, so a picture once in test is never trained on.
+        assigned: the split that contents had before, which they keep. A group of which one picture was in
+            test is in test.
     """
     wanted = [split for split in ("test", "valid") if split in missing]
-    by_class: dict[str, list[Key]] = defaultdict(list)
-    for key in pictures:
-        by_class[key[0]].append(key)
-    chosen: dict[Key, str] = {}
-    for keys in by_class.values():
-        for key in keys:
-            if (assigned or {}).get(key) in (*wanted, "train"):
-                chosen[key] = (assigned or {})[key]
-        have = Counter(chosen[key] for key in keys if key in chosen)
-        undecided = sorted(
-            (key for key in keys if key not in chosen), key=lambda key: (_rank(key, seed), key)
-        )
-        for split in wanted:
-            quota = max(1, round(len(keys) * FRACTIONS[split])) - have[split]
-            room = len(undecided) - (0 if have["train"] else 1)  # train is never left without a picture
-            for key in undecided[: max(0, min(quota, room))]:
-                chosen[key] = split
-            undecided = [key for key in undecided if key not in chosen]
-        chosen |= dict.fromkeys(undecided, "train")
+    groups: dict[str, list[Candidate]] = defaultdict(list)
+    for picture in pictures:
+        groups[f"group {picture.group}" if picture.group else picture.content].append(picture)
+    total = Counter(picture.label for group in groups.values() for picture in group)
+    have: Counter[tuple[str, str]] = Counter()
+    chosen: dict[str, str] = {}
+
+    def choose(group: Sequence[Candidate], split: str) -> None:
+        for picture in group:
+            chosen[picture.content] = split
+            have[picture.label, split] += 1
+
+    undecided = []
+    for name, group in groups.items():
+        before = {(assigned or {}).get(picture.content) for picture in group}
+        split = next((each for each in _STRICTEST if each in before and each in (*wanted, "train")), None)
+        if split:
+            choose(group, split)
+        else:
+            undecided.append((_rank(name, group, seed), group))
+    undecided.sort(key=lambda ranked: ranked[0])
+    for split in wanted:
+        rest = []
+        for rank, group in undecided:
+            labels = Counter(picture.label for picture in group)
+            label = min(labels, key=lambda each: (-labels[each], each))
+            open_places = max(1, round(total[label] * FRACTIONS[split])) - have[label, split]
+            placed = sum(have[label, each] for each in wanted)
+            # Train is never left without a picture of a class, and a group does not fill a split twice over.
+            if open_places > 0 and total[label] - placed > len(group) and len(group) <= 2 * open_places:
+                choose(group, split)
+            else:
+                rest.append((rank, group))
+        undecided = rest
+    for _, group in undecided:
+        choose(group, "train")
     return chosen
 
 
-def _rank(key: Key, seed: int) -> str:
-    return hashlib.sha256(f"{seed}\0{key[0]}\0{key[1]}".encode("utf-8", "surrogateescape")).hexdigest()
+def _rank(name: str, group: Sequence[Candidate], seed: int) -> str:
+    """A place in line that follows from the content, or from a group's name, and from nothing else."""
+    text = name if len(group) > 1 or group[0].group else group[0].content
+    return hashlib.sha256(f"{seed}\0{text}".encode("utf-8", "surrogateescape")).hexdigest()

@@ -1,46 +1,29 @@
-"""Bringing a dataset into the data bucket: in parallel, skipping what is there, ready to be interrupted.
+"""Bringing a data set's next version into the data bucket: in parallel, each picture once.
 
-A picture is there when the object of its key has its size and its MD5 (the ETag S3 gives an object put in one
-piece). So a second upload moves nothing, and one that was interrupted goes on where it stopped.
+A picture's key is its content's hash, so what is there already is not sent again, whatever its name was. The
+version is written when all its pictures are there; until then the version before is the newest.
 """
 
 from __future__ import annotations
 
 import mimetypes
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from cli.cost.prices import of_storing
-from cli.data.dataset import BadDataset, Dataset, Picture
+from cli.data.findings import BadDataset
+from cli.data.sync import Plan
+from cli.errors import RequestFailed
 from cli.target import Target
-from contract.datasets import SPLITS
+from contract import storage
+from contract.datasets import changes, manifest, plain, store
+from contract.datasets.manifest import Origin, Picture, Version
 from contract.names import DATASET
 
 WORKERS = 16
-
-
-@dataclass(frozen=True)
-class Remote:
-    """What a dataset's prefix holds: ETag and size by key below `<dataset>/`."""
-
-    bucket: str
-    dataset: str
-    objects: dict[str, tuple[str, int]]
-
-    def assigned(self) -> dict[tuple[str, str], str]:
-        """The split every uploaded picture is in, by (class, file name)."""
-        splits = {}
-        for key in self.objects:
-            split, _, rest = key.partition("/")
-            label, _, name = rest.partition("/")
-            if split in SPLITS and name:
-                splits[label, name] = split
-        return splits
-
-    def holds(self, picture: Picture) -> bool:
-        return self.objects.get(key_of(picture)) == (picture.md5, picture.size)
 
 
 @dataclass(frozen=True)
@@ -48,6 +31,8 @@ class Todo:
     """What an upload will send."""
 
     pictures: tuple[Picture, ...]
+    present: int
+    """How many of the version's pictures are there."""
 
     @property
     def gigabytes(self) -> float:
@@ -60,82 +45,143 @@ class Todo:
         return f"This uploads {count} pictures{of_storing(count, self.gigabytes)}"
 
 
-@dataclass(frozen=True)
-class Uploaded:
-    """What an upload did: pictures sent, pictures that were there, and objects the folder does not have."""
-
-    sent: int
-    present: int
-    extra: tuple[str, ...]
-
-
-def key_of(picture: Picture) -> str:
-    """The key below `<dataset>/`."""
-    return f"{picture.split}/{picture.label}/{picture.name}"
-
-
 def check_name(name: str) -> str:
-    """The dataset name, if a bucket key, a job's tag and a Lambda payload can all carry it."""
+    """The data set's name, if a bucket key, a job's tag and a Lambda payload can all carry it."""
     if not DATASET.fullmatch(name):
         raise BadDataset(
-            f"{name!r} cannot be a dataset's name: letters, digits, dots, dashes and underscores, at most "
-            "63, beginning with a letter or digit. Choose one with --dataset."
+            f"{name!r} cannot be a data set's name: letters, digits, dots, dashes and underscores, at most "
+            "63, beginning with a letter or digit, and not `datasets`. Choose one with --dataset."
         )
     return name
 
 
-def look(target: Target, bucket: str, dataset: str) -> Remote:
-    """Lists what the bucket holds of a dataset."""
-    prefix = f"{dataset}/"
-    objects = {}
-    pages = target.client("s3").get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
-    for page in pages:
-        for item in page.get("Contents", []):
-            objects[item["Key"].removeprefix(prefix)] = (item["ETag"].strip('"'), int(item["Size"]))
-    return Remote(bucket, dataset, objects)
+def missing(s3: Any, bucket: str, dataset: str, plan: Plan) -> Todo:
+    """What is not there yet.
 
-
-def missing(dataset: Dataset, remote: Remote) -> Todo:
-    """What is not there yet."""
-    return Todo(tuple(picture for picture in dataset.pictures if not remote.holds(picture)))
+    The version before tells most of it. For the rest the bucket is listed where that takes fewer requests
+    than sending it.
+    """
+    known = {picture.key for picture in plan.before.pictures} if not plan.before.sources else set()
+    todo = [picture for picture in plan.pictures if picture.key not in known]
+    if len(todo) > len(known) / 1000:
+        there = store.existing(s3, bucket, dataset)
+        todo = [picture for picture in todo if picture.key not in there]
+    return Todo(tuple(todo), len(plan.pictures) - len(todo))
 
 
 def send(
-    target: Target, dataset: Dataset, remote: Remote, on_sent: Callable[[int], None] = lambda count: None
-) -> Uploaded:
-    """Uploads what is not there; `on_sent` is called with the number of pictures just done."""
-    todo = missing(dataset, remote).pictures
-    present = len(dataset.pictures) - len(todo)
-    on_sent(present)
-    s3 = target.client("s3", max_pool_connections=WORKERS)
+    target: Target,
+    bucket: str,
+    dataset: str,
+    todo: Todo,
+    paths: Mapping[str, Path],
+    sources: Mapping[str, str],
+    on_sent: Callable[[int], None] = lambda count: None,
+) -> None:
+    """Bring the pictures that are not there.
+
+    Args:
+        paths: the file of each content.
+        sources: the object of each content that S3 can copy from instead.
+        on_sent: called with the number of pictures just done.
+    """
+    on_sent(todo.present)
+    s3: Any = target.client("s3", max_pool_connections=WORKERS)
+    root = storage.pictures_of(dataset)
+
+    def bring(picture: Picture) -> None:
+        kind = mimetypes.guess_type(picture.key)[0] or "application/octet-stream"
+        key = root + picture.key
+        source = sources.get(picture.content)
+        if source is None:
+            body = paths[picture.content].read_bytes()
+            s3.put_object(Bucket=bucket, Key=key, Body=body, ContentType=kind)
+        else:
+            s3.copy_object(Bucket=bucket, Key=key, CopySource={"Bucket": bucket, "Key": source})
+
+    _in_parallel(todo.pictures, bring, on_sent)
+
+
+def write(
+    s3: Any, bucket: str, dataset: str, plan: Plan, lying: plain.Plain, *, origin: str, source: str
+) -> Version:
+    """Make the plan the newest version.
+
+    Args:
+        lying: what something else put there, which this version is made without.
+        origin, source: how it came to be, and of which folder.
+
+    Raises:
+        RequestFailed: somebody else made a version meanwhile.
+    """
+    parent = plan.before.version
+    draft = store.Draft(
+        dataset=dataset,
+        origin=origin,
+        root=storage.pictures_of(dataset),
+        pictures=plan.pictures,
+        parent=parent,
+        source=source,
+        plain=lying.digest,
+        changes=changes.count(plan.changes),
+    )
+    try:
+        return store.write(s3, bucket, draft)
+    except store.ChangedMeanwhile as error:
+        raise RequestFailed(str(error)) from None
+
+
+@dataclass(frozen=True)
+class Found:
+    """What the bucket has of a data set."""
+
+    version: Version | None
+    lying: plain.Plain
+    """What something else than `classifier upload` put there."""
+
+    @property
+    def passed_over(self) -> int:
+        """How many objects lie there that the newest version was made without."""
+        unseen = self.version is not None and self.version.plain != self.lying.digest
+        return len(self.lying.objects) if unseen else 0
+
+
+def look(s3: Any, bucket: str, dataset: str) -> Found:
+    """The newest version. What something else brought is adopted as one, if there is none or only such.
+
+    Raises:
+        BadDataset: what lies there is no data set; says what to do.
+    """
+    try:
+        version = store.newest(s3, bucket, dataset)
+        lying = plain.look(s3, bucket, dataset)
+        if version is None or version.origin == Origin.ADOPTED:
+            changed = lying.objects and (version is None or version.plain != lying.digest)
+            version = plain.adopt(s3, bucket, lying, version).version if changed else version
+    except (manifest.InvalidVersion, plain.Unusable) as error:
+        raise BadDataset(f"{error}.") from None
+    return Found(version, lying)
+
+
+def _in_parallel(
+    pictures: Sequence[Picture], work: Callable[[Picture], None], on_done: Callable[[int], None]
+) -> None:
     pool = ThreadPoolExecutor(WORKERS)
     try:
         pending: set[Future[None]] = set()
-        for picture in todo:
+        for picture in pictures:
             if len(pending) >= 4 * WORKERS:
-                pending = _collect(pending, on_sent)
-            pending.add(pool.submit(_put, s3, remote, picture))
+                pending = _collect(pending, on_done)
+            pending.add(pool.submit(work, picture))
         while pending:
-            pending = _collect(pending, on_sent)
+            pending = _collect(pending, on_done)
     finally:  # on Ctrl-C what is under way ends, nothing new starts
         pool.shutdown(wait=True, cancel_futures=True)
-    ours = {key_of(picture) for picture in dataset.pictures}
-    return Uploaded(len(todo), present, tuple(sorted(set(remote.objects) - ours)))
 
 
-def _collect(pending: set[Future[None]], on_sent: Callable[[int], None]) -> set[Future[None]]:
+def _collect(pending: set[Future[None]], on_done: Callable[[int], None]) -> set[Future[None]]:
     done, rest = wait(pending, return_when=FIRST_COMPLETED)
     for future in done:
         future.result()
-        on_sent(1)
+        on_done(1)
     return rest
-
-
-def _put(s3: Any, remote: Remote, picture: Picture) -> None:
-    content_type = mimetypes.guess_type(picture.name)[0] or "application/octet-stream"
-    s3.put_object(
-        Bucket=remote.bucket,
-        Key=f"{remote.dataset}/{key_of(picture)}",
-        Body=picture.path.read_bytes(),
-        ContentType=content_type,
-    )

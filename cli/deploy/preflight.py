@@ -7,7 +7,7 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from cli import server_lock
-from cli.data.dataset import Examined
+from cli.data.folder import Examined
 from cli.deploy.settings import check_settings
 from cli.errors import NotDeployed, WouldFail
 from cli.stacks import outputs
@@ -33,7 +33,7 @@ def check_room(target: Target, examined: Examined) -> None:
         return
     place = next(folder for folder in (target.home, *target.home.parents) if folder.exists())
     free = shutil.disk_usage(place).free
-    needed = LOCAL_COPIES * sum(checked.size for _, checked in examined.usable)
+    needed = LOCAL_COPIES * sum(picture.size for picture in examined.pictures)
     if free < needed:
         raise WouldFail(
             f"{free // 2**20} MB are free at {place}, and the pictures need {needed // 2**20}: the local AWS "

@@ -67,12 +67,8 @@ class Line(TypedDict, total=False):
     group: str
 
 
-class Counts(TypedDict):
-    """How many pictures of a class are in each split."""
-
-    train: int
-    valid: int
-    test: int
+Counts = dict[str, int]
+"""How many pictures of a class are in each split."""
 
 
 @dataclass(frozen=True)
@@ -106,7 +102,7 @@ class Version:
 
     def count(self, split: str) -> int:
         """How many pictures a split has."""
-        return sum(counts[split] for counts in self.classes.values())  # type: ignore[literal-required]
+        return sum(counts[split] for counts in self.classes.values())
 
     @property
     def pictures(self) -> int:
@@ -138,7 +134,7 @@ def count(pictures: Iterable[Picture]) -> dict[str, Counts]:
     """The pictures of each class in each split, classes in order."""
     counted = Counter((picture.label, picture.split) for picture in pictures)
     labels = sorted({label for label, _ in counted})
-    return {label: Counts(**{split: counted[label, split] for split in SPLITS}) for label in labels}  # type: ignore[typeddict-item]
+    return {label: {split: counted[label, split] for split in SPLITS} for label in labels}
 
 
 def shards(pictures: Iterable[Picture]) -> Iterator[bytes]:

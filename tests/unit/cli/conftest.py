@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from cli.data.dataset import Dataset, assign, examine
+from cli.data.folder import Dataset, assign, examine
 from cli.target import Target
+from contract.datasets.manifest import Picture
 
 
 def png(seed: int, size: int = 8) -> bytes:
@@ -43,11 +44,11 @@ def folder(tmp_path: Path) -> Callable[[dict[str, int]], Path]:
 
 def dataset_of(
     folder: Path,
-    assigned: Mapping[tuple[str, str], str] | None = None,
+    before: Iterable[Picture] = (),
     on_checked: Callable[[int, int], None] = lambda done, total: None,
 ) -> Dataset:
     """The dataset that a folder becomes."""
-    return assign(examine(folder, on_checked), assigned)
+    return assign(examine(folder, on_checked), before)
 
 
 class FakeTarget(Target):

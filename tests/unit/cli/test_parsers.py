@@ -10,7 +10,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from cli import api, outputs, server_lock
-from cli.data.dataset import BadDataset
+from cli.data.findings import BadDataset
 from cli.data.upload import check_name
 from cli.deploy.cdk_output import Deployment
 from cli.errors import CliError, RequestFailed

@@ -57,9 +57,8 @@ def test_the_steps_seconds_are_those_of_their_jobs(run: PipelineRun, promote: fl
 
 
 def test_asking_an_api_without_a_model_is_no_version(target: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    picture = SimpleNamespace(path=Path("a.png"))
     outputs = {"api_url": "u", "api_key": "k"}
-    asking = demo.Asking(target(), outputs, picture)  # type: ignore[arg-type]
+    asking = demo.Asking(target(), outputs, Path("a.png"), "ant")
 
     def refuse(*_: Any) -> None:
         raise RequestFailed("no model yet")

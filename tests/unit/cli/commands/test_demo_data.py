@@ -12,7 +12,7 @@ from PIL import Image
 from sklearn.datasets import load_digits
 
 from cli.commands.demo_data import write_digits
-from cli.data.dataset import examine
+from cli.data.folder import examine
 
 
 @pytest.fixture(scope="module")
@@ -88,4 +88,4 @@ def test_what_a_writer_cut_short_leaves_is_no_picture(
     write_digits(tmp_path)
     examined = examine(tmp_path)
     assert examined.findings == ()
-    assert len(examined.usable) > 1700
+    assert len(examined.pictures) > 1700

@@ -16,12 +16,13 @@ from contract.pictures import parts as image_parts
 from tests.unit.cli.conftest import png
 
 
-def test_a_good_picture_has_its_size_and_md5(tmp_path: Path) -> None:
+def test_a_good_picture_has_its_size_and_hash(tmp_path: Path) -> None:
     (tmp_path / "a.png").write_bytes(png(1))
     checked = check(tmp_path / "a.png")
     assert (checked.problem, checked.remark) == ("", "")
     assert checked.size == len(png(1))
-    assert checked.md5 == hashlib.md5(png(1), usedforsecurity=False).hexdigest()
+    assert checked.content == hashlib.sha256(png(1)).hexdigest()
+    assert checked.suffix == ".png"
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -30,7 +31,7 @@ def test_any_bytes_get_a_judgement(tmp_path: Path, noise: bytes, kept: int) -> N
     path = tmp_path / "a.png"
     path.write_bytes(png(1)[:kept] + noise)
     checked = check(path)
-    assert bool(checked.problem) != bool(checked.md5)
+    assert bool(checked.problem) != bool(checked.content)
 
 
 @pytest.mark.parametrize("mode", ["1", "L", "P", "RGB", "RGBA", "CMYK", "I;16"])
@@ -57,3 +58,20 @@ def test_an_unreadable_file_is_a_finding(tmp_path: Path) -> None:
 def test_a_name_a_key_cannot_carry_is_a_finding(tmp_path: Path) -> None:
     (tmp_path / "a\nb.png").write_bytes(png(1))
     assert check(tmp_path / "a\nb.png").problem_kind == "name"
+
+
+@pytest.mark.parametrize(
+    "name", ["Shot at 3.45\u202fPM", "no\u00a0break", "\u06af\u0631\u200c\u0647", "a'b\"c\\d", "\U0001f408"]
+)
+def test_names_that_people_s_machines_make_are_taken(tmp_path: Path, name: str) -> None:
+    (tmp_path / f"{name}.png").write_bytes(png(1))
+    assert check(tmp_path / f"{name}.png").problem == ""
+
+
+@pytest.mark.parametrize(("name", "kind"), [("a.heic", "HEIC"), ("a.AVIF", "AVIF")])
+def test_a_picture_of_another_kind_is_called_what_it_is(tmp_path: Path, name: str, kind: str) -> None:
+    (tmp_path / name).write_bytes(b"\0\0\0\x18ftypheic")
+    checked = check(tmp_path / name)
+    assert checked.problem_kind == "other picture"
+    assert checked.problem.startswith(f"is {kind}")
+    assert "convert it to JPEG" in checked.problem

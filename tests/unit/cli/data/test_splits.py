@@ -3,65 +3,79 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cli.data.splits import fill
+from cli.data.splits import Candidate, fill
 from contract.datasets import SPLITS
 
-Keys = list[tuple[str, str]]
-names = st.text("abc0123456789", min_size=1, max_size=6)
-keys = st.lists(st.tuples(st.sampled_from(["ant", "bee", "cat"]), names), unique=True, max_size=120)
+Candidates = list[Candidate]
+contents = st.text("abc0123456789", min_size=1, max_size=6)
+labels = st.sampled_from(["ant", "bee", "cat"])
+groups = st.sampled_from(["", "", "", "g1", "g2"])
+candidates = st.lists(
+    st.builds(Candidate, contents, labels), unique_by=lambda each: each.content, max_size=120
+)
+grouped = st.lists(
+    st.builds(Candidate, contents, labels, groups), unique_by=lambda each: each.content, max_size=120
+)
 
 
-@given(keys)
-def test_every_picture_gets_exactly_one_split(pictures: Keys) -> None:
+@given(grouped)
+def test_every_picture_gets_exactly_one_split(pictures: Candidates) -> None:
     chosen = fill(pictures, SPLITS)
-    assert set(chosen) == set(pictures)
+    assert set(chosen) == {picture.content for picture in pictures}
     assert set(chosen.values()) <= set(SPLITS)
 
 
-@given(keys)
-def test_a_class_with_three_pictures_is_in_every_split(pictures: Keys) -> None:
+@given(candidates)
+def test_a_class_gives_each_made_split_its_share(pictures: Candidates) -> None:
     chosen = fill(pictures, SPLITS)
-    for label, count in Counter(label for label, _ in pictures).items():
-        splits = {chosen[key] for key in pictures if key[0] == label}
-        assert "train" in splits
+    for label, count in Counter(picture.label for picture in pictures).items():
+        have = Counter(chosen[picture.content] for picture in pictures if picture.label == label)
+        assert have["train"] >= 1
         if count >= 3:
-            assert splits == set(SPLITS)
+            assert have["valid"] == have["test"] == max(1, round(count * 0.15))
 
 
-@given(keys)
-def test_a_class_gives_each_made_split_its_share(pictures: Keys) -> None:
+@given(grouped)
+def test_a_group_is_in_one_split(pictures: Candidates) -> None:
     chosen = fill(pictures, SPLITS)
-    for label, count in Counter(label for label, _ in pictures).items():
-        if count < 3:
-            continue
-        have = Counter(chosen[key] for key in pictures if key[0] == label)
-        assert have["valid"] == have["test"] == max(1, round(count * 0.15))
+    for group in {picture.group for picture in pictures} - {""}:
+        assert len({chosen[picture.content] for picture in pictures if picture.group == group}) == 1
 
 
-@given(keys, st.randoms(use_true_random=False))
-def test_the_order_on_disk_changes_nothing(pictures: Keys, random: st.DataObject) -> None:
+def test_a_new_picture_of_a_tested_group_is_tested() -> None:
+    old = [Candidate(f"{number}", "ant") for number in range(20)]
+    before = fill(old, SPLITS)
+    tested = next(content for content, split in before.items() if split == "test")
+    now = [replace(each, group="g" if each.content == tested else "") for each in old]
+    assert fill([*now, Candidate("new", "ant", "g")], SPLITS, before)["new"] == "test"
+
+
+@given(grouped, st.randoms(use_true_random=False))
+def test_the_order_on_disk_changes_nothing(pictures: Candidates, random: st.DataObject) -> None:
     shuffled = list(pictures)
     random.shuffle(shuffled)  # type: ignore[attr-defined]
     assert fill(shuffled, SPLITS) == fill(pictures, SPLITS)
 
 
-@given(keys, keys)
-def test_adding_pictures_moves_none_that_was_dealt_out(first: Keys, more: Keys) -> None:
+@given(candidates, candidates)
+def test_adding_pictures_moves_none_that_was_dealt_out(first: Candidates, more: Candidates) -> None:
     before = fill(first, SPLITS)
-    after = fill(list(dict.fromkeys([*first, *more])), SPLITS, before)
-    assert {key: after[key] for key in before} == before
+    both = {each.content: each for each in [*more, *first]}
+    after = fill(both.values(), SPLITS, before)
+    assert {content: after[content] for content in before} == before
 
 
 def test_another_seed_deals_out_differently() -> None:
-    pictures = [("ant", f"{number}.jpg") for number in range(100)]
+    pictures = [Candidate(f"{number}", "ant") for number in range(100)]
     assert fill(pictures, SPLITS, seed=1) != fill(pictures, SPLITS, seed=2)
 
 
 def test_only_the_missing_splits_are_made() -> None:
-    pictures = [("ant", f"{number}.jpg") for number in range(20)]
+    pictures = [Candidate(f"{number}", "ant") for number in range(20)]
     assert set(fill(pictures, ("valid",)).values()) == {"train", "valid"}
     assert set(fill(pictures, ()).values()) == {"train"}

@@ -57,7 +57,11 @@ def test_a_demo_of_a_folder_that_is_not_there_starts_nothing(capsys: pytest.Capt
 
 @pytest.mark.parametrize(
     ("counts", "why"),
-    [({"ant": 1, "bee": 1}, "Too few usable pictures"), ({"ant": 9}, "one class only"), ({}, "no folder")],
+    [
+        ({"ant": 1, "bee": 1}, "has no picture of ant, bee in valid"),
+        ({"ant": 9}, "one class only"),
+        ({}, "no folder"),
+    ],
 )
 def test_a_demo_of_a_folder_that_is_no_dataset_starts_nothing(
     counts: dict[str, int],
@@ -111,7 +115,7 @@ def test_a_broken_cdk_json_starts_nothing(
 def test_pictures_that_the_disk_cannot_hold_are_refused(
     folder: Callable[[dict[str, int]], Path], target: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from cli.data.dataset import examine
+    from cli.data.folder import examine
 
     class Usage(NamedTuple):
         total: int

@@ -1,0 +1,26 @@
+"""What is found in a picture folder, and why a folder is refused."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from cli.errors import CliError
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something about one file or folder worth knowing. What is `skipped` is not uploaded."""
+
+    kind: str
+    path: str
+    why: str
+    skipped: bool = True
+
+
+class BadDataset(CliError):
+    """A picture folder which cannot become a data set; `findings` says what was found in it on the way."""
+
+    def __init__(self, message: str, findings: Iterable[Finding] = ()) -> None:
+        super().__init__(message)
+        self.findings = tuple(findings)

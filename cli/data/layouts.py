@@ -1,0 +1,211 @@
+"""Which files of a folder are pictures of which class and split, in the layouts that people have.
+
+Taken are one folder per class, below `train`, `valid` and `test` or not; the same inside an outer folder such
+as `images/`; and a table beside the pictures (`tables`). What lies deeper inside a class belongs to that
+class, as it does for a training job. Everything that is left out is a finding.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from cli.data import tables
+from cli.data.findings import BadDataset, Finding
+from cli.data.splits import SPLIT_NAMES
+from contract.datasets import SPLITS, SUFFIXES, rules
+
+_SYSTEM_FILES: Final = frozenset({"thumbs.db", "desktop.ini", ".ds_store"})
+_SYSTEM_FOLDERS: Final = frozenset({"__MACOSX", "@eaDir", "$RECYCLE.BIN", "System Volume Information"})
+_UNPACK: Final = {
+    ".zip": "unzip {file} -d {folder}",
+    ".tar": "mkdir {folder} && tar -xf {file} -C {folder}",
+    ".tgz": "mkdir {folder} && tar -xf {file} -C {folder}",
+    ".gz": "mkdir {folder} && tar -xf {file} -C {folder}",
+}
+_LEVELS: Final = 4
+"""Of outer folders that hold nothing but one folder."""
+
+
+@dataclass(frozen=True, order=True)
+class File:
+    """A file that may be a picture."""
+
+    path: Path
+    label: str
+    split: str
+    """Empty: the folder does not say."""
+    name: str
+    """Its path below its class."""
+
+
+def find(folder: Path, findings: list[Finding]) -> list[File]:
+    """The files of a picture folder, in order; what is left out is added to `findings`.
+
+    Raises:
+        BadDataset: there is no picture in it where one should be; says why and what to do.
+    """
+    must_be_folder(folder)
+    top = _inside_outer_folders(folder)
+    if top != folder:
+        findings.append(Finding("layout", _below(top, folder), "is where the classes are", skipped=False))
+    found = list(_in_class_folders(folder, top, findings))
+    if not _tells_classes(found):
+        found = _in_a_table(folder, top, findings) or found
+    if not found:
+        raise BadDataset(_why_empty(folder, findings), findings)
+    return sorted(found)
+
+
+def must_be_folder(folder: Path) -> None:
+    """Raises BadDataset when `folder` is missing or no folder; of an archive it says how to unpack it."""
+    hint = "Give the folder that holds one subfolder per class."
+    if not folder.exists():
+        raise BadDataset(f"There is no folder {folder}. {hint}")
+    if folder.is_dir():
+        return
+    unpack = _UNPACK.get(folder.suffix.lower())
+    if unpack:
+        place = folder.name.split(".")[0]
+        command = unpack.format(file=folder, folder=place)
+        raise BadDataset(
+            f"{folder} is an archive. Unpack it first:\n  {command} && classifier upload {place}"
+        )
+    raise BadDataset(f"{folder} is a file. {hint}")
+
+
+def _tells_classes(files: Iterable[File]) -> bool:
+    """Whether the folders are classes: one, or none but `train` and `test`, may be a table's pictures."""
+    labels = {file.label for file in files if _is_wanted(file.path)}
+    return len(labels) > 1 and not all(label.lower() in SPLIT_NAMES for label in labels)
+
+
+def _inside_outer_folders(folder: Path) -> Path:
+    """The folder itself, or the one inside it that holds the classes: one folder alone is no set of them."""
+    top = folder
+    for _ in range(_LEVELS):
+        inner = list(_subfolders(top))
+        if len(inner) != 1 or any(_is_wanted(path) for path in _files(top)):
+            break
+        top = inner[0]
+    # Two class folders, or splits, have to be there: one class alone is refused by its own name later.
+    return top if len(list(_subfolders(top))) > 1 else folder
+
+
+def _in_class_folders(folder: Path, top: Path, findings: list[Finding]) -> Iterator[File]:
+    splits = _split_folders(top, findings)
+    _note_hidden(folder, {folder, top, *splits}, findings)
+    for root, split in splits.items():
+        for stray in _files(root):
+            findings.append(Finding("place", _below(stray, folder), "lies outside the class folders"))
+        for place in _subfolders(root):
+            label = rules.same_text(place.name)
+            files = [
+                File(path, label, split, rules.same_text(path.relative_to(place).as_posix()))
+                for path in _files_below(place, folder, findings)
+            ]
+            yield from files
+            if not files:
+                findings.append(Finding("class", f"{_below(place, folder)}/", "holds no picture"))
+
+
+def _split_folders(top: Path, findings: list[Finding]) -> dict[Path, str]:
+    """The folders that hold the class folders, each with its split; the folder itself if it has no train.
+
+    A folder called `train` with pictures of its own is a class: trains.
+    """
+    folders = list(_subfolders(top))
+    splits = {
+        each: SPLIT_NAMES[each.name.lower()]
+        for each in folders
+        if each.name.lower() in SPLIT_NAMES and not any(_is_wanted(path) for path in _files(each))
+    }
+    if "train" not in splits.values():
+        return {top: ""}
+    for each in folders:
+        if each not in splits:
+            findings.append(Finding("place", f"{each.name}/", "is beside train/ but is no split"))
+    twice = [name for name in SPLITS if list(splits.values()).count(name) > 1]
+    if twice:
+        raise BadDataset(f"{top} holds the split {twice[0]} under two names. Keep one of them.")
+    return splits
+
+
+def _in_a_table(folder: Path, top: Path, findings: list[Finding]) -> list[File]:
+    found = tables.find(top)
+    if found is None:
+        return []
+    # What class folders were looked for in vain says nothing now.
+    findings[:] = [finding for finding in findings if finding.kind == "layout"]
+    table = _below(found.path, folder)
+    columns = f"columns {found.name_column} and {found.label_column}"
+    what = f"says of which class {len(found.rows)} pictures are ({columns})"
+    findings.append(Finding("layout", table, what, skipped=False))
+    findings += [Finding("place", f"{table}, line {line}", why) for line, why in found.problems]
+    findings += [Finding("place", _below(path, folder), f"is not in {table}") for path in found.unlisted]
+    return [
+        File(row.path, rules.same_text(row.label), row.split, rules.same_text(row.path.name))
+        for row in found.rows
+    ]
+
+
+def _why_empty(folder: Path, findings: Iterable[Finding]) -> str:
+    layout = (
+        f"It must look like {folder}/<class>/<picture> or {folder}/{{train,valid,test}}/<class>/<picture>, "
+        "or have a table beside the pictures with the columns file_name and label."
+    )
+    loose = [finding for finding in findings if Path(finding.path).suffix.lower() in SUFFIXES]
+    if loose:
+        return f"{folder} has {len(loose)} pictures but no class subfolders. {layout}"
+    return f"{folder} holds no pictures in class subfolders. {layout}"
+
+
+def _subfolders(folder: Path) -> list[Path]:
+    return sorted(
+        each
+        for each in folder.iterdir()
+        if each.is_dir() and not each.name.startswith(".") and each.name not in _SYSTEM_FOLDERS
+    )
+
+
+def _files(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.iterdir() if not path.is_dir() and not _is_of_the_system(path))
+
+
+def _files_below(place: Path, folder: Path, findings: list[Finding]) -> list[Path]:
+    files: list[Path] = []
+    for root, folders, names in os.walk(place):
+        for name in sorted(folders):
+            if name.startswith(".") or name in _SYSTEM_FOLDERS:
+                folders.remove(name)
+                findings.append(_hidden(Path(root, name), folder))
+        folders.sort()
+        files += [Path(root, name) for name in sorted(names) if not _is_of_the_system(Path(name))]
+    return files
+
+
+def _note_hidden(folder: Path, places: Iterable[Path], findings: list[Finding]) -> None:
+    for place in sorted(places):
+        for each in sorted(place.iterdir()):
+            if each.is_dir() and (each.name.startswith(".") or each.name in _SYSTEM_FOLDERS):
+                findings.append(_hidden(each, folder))
+
+
+def _hidden(path: Path, folder: Path) -> Finding:
+    why = "is hidden" if path.name.startswith(".") else "is the system's own"
+    return Finding("place", f"{_below(path, folder)}/", f"{why}; rename it if it holds pictures")
+
+
+def _is_of_the_system(path: Path) -> bool:
+    return path.name.lower() in _SYSTEM_FILES or path.name.startswith(".")
+
+
+def _is_wanted(path: Path) -> bool:
+    return path.suffix.lower() in SUFFIXES
+
+
+def _below(path: Path, folder: Path) -> str:
+    return str(path.relative_to(folder))
