@@ -18,7 +18,6 @@ from contract.datasets.manifest import Version
 from contract.names import DATASET_VERSION
 
 ALL = "all"
-_CHANGES = ("added", "gone", "relabelled", "moved", "renamed")
 
 
 @click.command()
@@ -115,18 +114,14 @@ class Room:
         if version.packed:
             say(f"Packed: {', '.join(version.packed.values())}; which classes are in it, the job finds out.")
         console().print(counts_table(version.classes))
-        table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim", title_justify="left")
-        for column in ("version", "pictures", *_CHANGES, "made"):
-            table.add_column(column, justify="left" if column == "made" else "right")
+        table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
+        for column in ("version", "pictures", "made", "from", "changes"):
+            table.add_column(column, justify="right" if column == "pictures" else "left")
         for number in reversed(store.numbers(*self._where, self._name)):
             each = self._read(number)
-            made = f"{each.created[:16].replace('T', ' ')} {each.origin} {each.source}".rstrip()
-            table.add_row(
-                str(number),
-                str(each.pictures),
-                *(str(each.changes.get(kind, "")) for kind in _CHANGES),
-                made,
-            )
+            changed = ", ".join(f"{count} {kind}" for kind, count in each.changes.items())
+            made = each.created[:16].replace("T", " ")
+            table.add_row(str(number), str(each.pictures), made, f"{each.origin} {each.source}", changed)
         console().print(table)
 
     def _compare(self, before: Version, after: Version) -> None:

@@ -149,7 +149,7 @@ def look_through(target: Target, folder: Path, group_by: str | None = None) -> E
     with counting("Checking pictures") as count:
         try:
             group_of = groups.rule(group_by, folder)
-            examined = folders.examine(folder, count.to, target.root / ".local" / "pictures.sqlite", group_of)
+            examined = folders.examine(folder, count.to, target.home / "pictures.sqlite", group_of)
             folders.assign(examined)
         except BadDataset as error:
             _show_findings(error.findings)

@@ -314,7 +314,7 @@ def test_a_file_that_did_not_change_is_not_decoded_again(
     assert sorted(looked) == ["003.png", "003.png"]
     assert "cannot be decoded" in output
     looked.clear()
-    (account.target.root / ".local" / "pictures.sqlite").write_bytes(b"no database")
+    (account.target.home / "pictures.sqlite").write_bytes(b"no database")
     ok(account.upload(folder, "--yes"))
     assert len(looked) == 20
 
