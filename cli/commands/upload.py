@@ -107,7 +107,7 @@ def bring_data(
     bucket = outputs(target, "storage")["DataBucket"]
     s3 = target.client("s3")
     found = look(s3, bucket, name)
-    examined = examined or look_through(target, folder, group_by)
+    examined = examined or _examined(target, folder, group_by)
     _show_findings(examined.findings)
     listed = store.pictures(s3, bucket, found.version) if found.version else ()
     before = sync.before(found.version, listed, examined.paths)
@@ -140,21 +140,29 @@ def bring_data(
     return name, dataset
 
 
-def look_through(target: Target, folder: Path, group_by: str | None = None) -> Examined:
-    """Checks every picture of a folder.
+def look_through(target: Target, folder: Path) -> Examined:
+    """Checks every picture of a folder, before anything is known of what was uploaded before.
 
     Raises:
-        BadDataset: it cannot become a data set, whatever was uploaded before; what was found is shown.
+        BadDataset: it cannot become a data set, whatever that is; what was found is shown.
     """
+    examined = _examined(target, folder, None)
+    try:
+        folders.assign(examined)
+    except BadDataset as error:
+        _show_findings(error.findings)
+        raise
+    return examined
+
+
+def _examined(target: Target, folder: Path, group_by: str | None) -> Examined:
     with counting("Checking pictures") as count:
         try:
             group_of = groups.rule(group_by, folder)
-            examined = folders.examine(folder, count.to, target.home / "pictures.sqlite", group_of)
-            folders.assign(examined)
+            return folders.examine(folder, count.to, target.home / "pictures.sqlite", group_of)
         except BadDataset as error:
             _show_findings(error.findings)
             raise
-    return examined
 
 
 def _settled(name: str, plan: Plan, agreement: Agreement) -> Plan:

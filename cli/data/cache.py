@@ -6,6 +6,7 @@ and losing it costs time only.
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Iterable
 from contextlib import closing, suppress
@@ -29,21 +30,26 @@ class Cache:
 
     def __init__(self, file: Path | None, folder: Path) -> None:
         self._file = file
+        # Keys are texts: making ten thousand paths takes longer than looking at ten thousand files.
+        self._given, self._real = os.fspath(folder), os.fspath(folder.resolve())
         self._known: dict[str, tuple[str, Checked]] = {}
         self._new: dict[str, tuple[str, Checked]] = {}
         with suppress(sqlite3.Error, OSError):
-            self._known = self._load(f"{folder.resolve()}/")
+            self._known = self._load(f"{self._real}/")
 
     def get(self, path: Path) -> Checked | None:
         """What was found in the file, if it is the same still."""
-        stamp, checked = self._known.get(str(path), ("", None))
+        stamp, checked = self._known.get(self._key(path), ("", None))
         return checked if checked is not None and stamp == _stamp(path) else None
 
     def put(self, path: Path, checked: Checked) -> None:
         """Remember what was found; an unreadable file may be readable the next time."""
         stamp = _stamp(path)
         if stamp and checked.problem_kind != "unreadable":
-            self._new[str(path)] = stamp, checked
+            self._new[self._key(path)] = stamp, checked
+
+    def _key(self, path: Path) -> str:
+        return self._real + os.fspath(path)[len(self._given) :]
 
     def save(self) -> None:
         """Write down what is new. A cache that cannot be written is none."""

@@ -85,12 +85,11 @@ def examine(
     pictures: list[Picture] = []
     path_of: dict[Picture, Path] = {}
     for file, result in zip(files, _checked(files, folder, cache, on_checked), strict=True):
-        where = _below(file.path, folder)
         if result.problem:
-            findings.append(Finding(result.problem_kind, where, result.problem))
+            findings.append(Finding(result.problem_kind, _below(file.path, folder), result.problem))
             continue
         if result.remark:
-            findings.append(Finding("name", where, result.remark, skipped=False))
+            findings.append(Finding("name", _below(file.path, folder), result.remark, skipped=False))
         picture = Picture(
             label=file.label,
             split=file.split,
@@ -152,16 +151,14 @@ def _checked(
     files: list[File], folder: Path, cache_file: Path | None, on_checked: Callable[[int, int], None]
 ) -> list[Checked]:
     cache = Cache(cache_file, folder)
-    root = folder.resolve()
 
     def look(some: list[File]) -> list[Checked]:
         results = []
         for file in some:
-            path = root / file.path.relative_to(folder)
-            result = cache.get(path)
+            result = cache.get(file.path)
             if result is None:
                 result = check(file.path)
-                cache.put(path, result)
+                cache.put(file.path, result)
             results.append(result)
         return results
 

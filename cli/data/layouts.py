@@ -79,7 +79,10 @@ def must_be_folder(folder: Path) -> None:
 
 def _tells_classes(files: Iterable[File]) -> bool:
     """Whether the folders are classes: one, or none but `train` and `test`, may be a table's pictures."""
-    labels = {file.label for file in files if _is_wanted(file.path)}
+    labels: set[str] = set()
+    for file in files:
+        if file.label not in labels and _is_wanted(file.path):
+            labels.add(file.label)
     return len(labels) > 1 and not all(label.lower() in SPLIT_NAMES for label in labels)
 
 
@@ -103,12 +106,11 @@ def _in_class_folders(folder: Path, top: Path, findings: list[Finding]) -> Itera
             findings.append(Finding("place", _below(stray, folder), "lies outside the class folders"))
         for place in _subfolders(root):
             label = rules.same_text(place.name)
-            files = [
-                File(path, label, split, rules.same_text(path.relative_to(place).as_posix()))
-                for path in _files_below(place, folder, findings)
-            ]
-            yield from files
-            if not files:
+            count = 0
+            for path, name in _files_below(place, folder, findings):
+                count += 1
+                yield File(path, label, split, rules.same_text(name))
+            if not count:
                 findings.append(Finding("class", f"{_below(place, folder)}/", "holds no picture"))
 
 
@@ -172,19 +174,22 @@ def _subfolders(folder: Path) -> list[Path]:
 
 
 def _files(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.iterdir() if not path.is_dir() and not _is_of_the_system(path))
+    return sorted(path for path in folder.iterdir() if not path.is_dir() and not _is_of_the_system(path.name))
 
 
-def _files_below(place: Path, folder: Path, findings: list[Finding]) -> list[Path]:
-    files: list[Path] = []
+def _files_below(place: Path, folder: Path, findings: list[Finding]) -> Iterator[tuple[Path, str]]:
+    """The files of a class, each with its path below the class."""
     for root, folders, names in os.walk(place):
         for name in sorted(folders):
             if name.startswith(".") or name in _SYSTEM_FOLDERS:
                 folders.remove(name)
                 findings.append(_hidden(Path(root, name), folder))
         folders.sort()
-        files += [Path(root, name) for name in sorted(names) if not _is_of_the_system(Path(name))]
-    return files
+        here, inner = Path(root), Path(root).relative_to(place).as_posix()
+        prefix = "" if inner == "." else f"{inner}/"
+        for name in sorted(names):
+            if not _is_of_the_system(name):
+                yield here / name, prefix + name
 
 
 def _note_hidden(folder: Path, places: Iterable[Path], findings: list[Finding]) -> None:
@@ -199,8 +204,8 @@ def _hidden(path: Path, folder: Path) -> Finding:
     return Finding("place", f"{_below(path, folder)}/", f"{why}; rename it if it holds pictures")
 
 
-def _is_of_the_system(path: Path) -> bool:
-    return path.name.lower() in _SYSTEM_FILES or path.name.startswith(".")
+def _is_of_the_system(name: str) -> bool:
+    return name.startswith(".") or name.lower() in _SYSTEM_FILES
 
 
 def _is_wanted(path: Path) -> bool:
