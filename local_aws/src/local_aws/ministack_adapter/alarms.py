@@ -13,6 +13,7 @@ from __future__ import annotations
 import operator
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from ministack.services import cloudwatch
@@ -28,15 +29,14 @@ _COMPARE: dict[str, Callable[[float, float], bool]] = {
 
 def install() -> None:
     """Put our evaluation in the place of ministack's."""
-    evaluate = cloudwatch._evaluate_alarm
+    cloudwatch._evaluate_alarm = partial(_evaluate, cloudwatch._evaluate_alarm)
 
-    def evaluate_alarm(alarm: Alarm) -> None:
-        if alarm.get("ComparisonOperator") in _COMPARE and alarm.get("MetricName"):
-            _settle(alarm, state_of(alarm, _points(alarm), time.time()))
-        else:  # anomaly bands and expressions: as ministack has them
-            evaluate(alarm)
 
-    cloudwatch._evaluate_alarm = evaluate_alarm
+def _evaluate(evaluate: Callable[[Alarm], None], alarm: Alarm) -> None:
+    if alarm.get("ComparisonOperator") in _COMPARE and alarm.get("MetricName"):
+        _settle(alarm, state_of(alarm, _points(alarm), time.time()))
+    else:  # anomaly bands and expressions: as ministack has them
+        evaluate(alarm)
 
 
 def state_of(alarm: Alarm, points: list[dict[str, Any]], now: float) -> tuple[str, str]:

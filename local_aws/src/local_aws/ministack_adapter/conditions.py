@@ -10,9 +10,10 @@
 
 from __future__ import annotations
 
-import functools
 import json
 import re
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from ministack.core import iam_actions
@@ -23,35 +24,30 @@ _OF_A_POLICY = re.compile(r"iam:(Attach|Detach)(Role|User|Group)Policy")
 
 def install() -> None:
     """Teach ministack's IAM."""
-    _keys_of_services()
-    _missing_buckets()
+    iam_actions.request_tag_context = partial(_context, iam_actions.request_tag_context)
+    iam_actions.access_denied_response = partial(_deny_if_there, iam_actions.access_denied_response)
 
 
-def _keys_of_services() -> None:
-    found = iam_actions.request_tag_context
+def _context(
+    tag_context: Callable[..., dict[str, Any]],
+    service: str,
+    iam_action: str,
+    body: bytes,
+    params: dict[str, Any],
+) -> dict[str, Any]:
+    context = tag_context(service, iam_action, body, params)
+    if iam_action == "cloudwatch:PutMetricData":
+        context["cloudwatch:namespace"] = _named(body, params, "Namespace")
+    if _OF_A_POLICY.fullmatch(iam_action):
+        context["iam:PolicyARN"] = _named(body, params, "PolicyArn")
+    return context
 
-    def with_them(service: str, iam_action: str, body: bytes, params: dict[str, Any]) -> dict[str, Any]:
-        context: dict[str, Any] = found(service, iam_action, body, params)
-        if iam_action == "cloudwatch:PutMetricData":
-            context["cloudwatch:namespace"] = _named(body, params, "Namespace")
-        if _OF_A_POLICY.fullmatch(iam_action):
-            context["iam:PolicyARN"] = _named(body, params, "PolicyArn")
-        return context
 
-    iam_actions.request_tag_context = with_them
-
-
-def _missing_buckets() -> None:
-    deny = iam_actions.access_denied_response
-
-    @functools.wraps(deny)
-    def deny_if_there(service: str, *args: Any, **kwargs: Any) -> Any:
-        bucket = str(kwargs.get("resource_arn", "")).rpartition(":::")[2].partition("/")[0]
-        if service == "s3" and not kwargs.get("error_code") and bucket and bucket not in s3._buckets:
-            return s3._no_such_bucket(bucket)
-        return deny(service, *args, **kwargs)
-
-    iam_actions.access_denied_response = deny_if_there
+def _deny_if_there(deny: Callable[..., Any], service: str, *args: Any, **kwargs: Any) -> Any:
+    bucket = str(kwargs.get("resource_arn", "")).rpartition(":::")[2].partition("/")[0]
+    if service == "s3" and not kwargs.get("error_code") and bucket and bucket not in s3._buckets:
+        return s3._no_such_bucket(bucket)
+    return deny(service, *args, **kwargs)
 
 
 def _named(body: bytes, params: dict[str, Any], member: str) -> str:

@@ -6,6 +6,8 @@ https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_BatchDeleteImage.h
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from ministack.services import ecr
@@ -13,25 +15,24 @@ from ministack.services import ecr
 
 def install() -> None:
     """Put it in the place of ministack's."""
-    original = ecr._batch_delete_image
+    ecr._batch_delete_image = partial(_untag_first, ecr._batch_delete_image)
 
-    def batch_delete_image(data: dict[str, Any]) -> Any:
-        repository: str = data.get("repositoryName", "")
-        untagged, rest = [], []
-        for image_id in data.get("imageIds", []):
-            digest = _untag(repository, image_id)
-            if digest:
-                untagged.append({**image_id, "imageDigest": digest})
-            else:
-                rest.append(image_id)
-        status, headers, body = original({**data, "imageIds": rest})
-        if untagged:
-            document = json.loads(body)
-            document["imageIds"] += untagged
-            body = json.dumps(document).encode()
-        return status, headers, body
 
-    ecr._batch_delete_image = batch_delete_image
+def _untag_first(batch_delete_image: Callable[..., Any], data: dict[str, Any]) -> Any:
+    repository: str = data.get("repositoryName", "")
+    untagged, rest = [], []
+    for image_id in data.get("imageIds", []):
+        digest = _untag(repository, image_id)
+        if digest:
+            untagged.append({**image_id, "imageDigest": digest})
+        else:
+            rest.append(image_id)
+    status, headers, body = batch_delete_image({**data, "imageIds": rest})
+    if untagged:
+        document = json.loads(body)
+        document["imageIds"] += untagged
+        body = json.dumps(document).encode()
+    return status, headers, body
 
 
 def _untag(repository: str, image_id: dict[str, str]) -> str:

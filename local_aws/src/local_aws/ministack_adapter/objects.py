@@ -11,9 +11,9 @@ A versioned object lies on the disk only, not in memory besides: datasets are la
 from __future__ import annotations
 
 import contextlib
-import functools
 import logging
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +43,7 @@ def install() -> None:
     s3._delete_version_file = _delete_version_file
     s3._delete_persisted_object = _delete_persisted_object
     s3._read_body = _read_body
-    s3._dispatch = _answering_for_the_disk(s3._dispatch)
+    s3._dispatch = partial(_dispatch_or_fail, s3._dispatch)
     # What ministack forgets when it stops, although it was asked to keep it for years.
     s3._PERSISTED_BUCKET_DICTS["object_retention"] = s3._object_retention
     s3._PERSISTED_BUCKET_DICTS["object_legal_hold"] = s3._object_legal_hold
@@ -132,21 +132,16 @@ def _stored(bucket: str, key: str) -> Iterator[None]:
         raise NotStored(bucket, key, error) from error
 
 
-def _answering_for_the_disk(dispatch: Callable[..., Any]) -> Callable[..., Any]:
+def _dispatch_or_fail(dispatch: Callable[..., Any], method: str, bucket: str, key: str, *rest: Any) -> Any:
     """S3's operations, with a 500 for what could not be stored or read."""
-
-    @functools.wraps(dispatch)
-    def dispatch_or_fail(method: str, bucket: str, key: str, *rest: Any) -> Any:
-        try:
-            return dispatch(method, bucket, key, *rest)
-        except OSError as error:
-            if isinstance(error, NotStored):
-                _read_back(error.bucket, error.key)
-            what = f"{method} of s3://{bucket}/{key}"
-            log.error("%s failed: %s", what, error)
-            return s3._error("InternalError", f"{what} failed: {error.strerror or error}", 500)
-
-    return dispatch_or_fail
+    try:
+        return dispatch(method, bucket, key, *rest)
+    except OSError as error:
+        if isinstance(error, NotStored):
+            _read_back(error.bucket, error.key)
+        what = f"{method} of s3://{bucket}/{key}"
+        log.error("%s failed: %s", what, error)
+        return s3._error("InternalError", f"{what} failed: {error.strerror or error}", 500)
 
 
 def _read_back(bucket: str, key: str) -> None:

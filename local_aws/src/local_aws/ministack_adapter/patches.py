@@ -16,6 +16,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -26,60 +27,53 @@ from local_aws.cloudformation.stack import Properties, Provisioned
 from local_aws.core.context import LocalAws
 from local_aws.ministack_adapter import alarms, conditions, image_tags, objects, permissions, stacks, uploads
 
-_ALARM = "alarm:{name}"
-# type -> (service of the ARN, resource with {name}, property with the name, actions to create or update, to
+# type -> (service of the ARN, resource with {name}, property with the name, action to create or update, to
 # delete)
 _CHECKED = {
     "AWS::CloudWatch::Alarm": (
-        "cloudwatch", _ALARM, "AlarmName", ("cloudwatch:PutMetricAlarm",), ("cloudwatch:DeleteAlarms",)
+        "cloudwatch", "alarm:{name}", "AlarmName", "cloudwatch:PutMetricAlarm", "cloudwatch:DeleteAlarms"
     ),
     "AWS::CloudWatch::Dashboard": (
         "cloudwatch", "dashboard/{name}", "DashboardName",
-        ("cloudwatch:PutDashboard",), ("cloudwatch:DeleteDashboards",)
+        "cloudwatch:PutDashboard", "cloudwatch:DeleteDashboards"
     ),
 }  # fmt: skip
 
 
 def install(aws: LocalAws) -> None:
     """Put the changed types in ministack's table."""
-    _default_kms_key(aws)
+    resolve = ministack_s3._resolve_sse_write_headers
+    ministack_s3._resolve_sse_write_headers = partial(_with_default_key, aws, resolve)
     objects.install()
     uploads.install(aws.root / "s3-uploads")
-    _filtered_streams()
+    cloudwatch_logs._filter_log_events = partial(_filter_by_prefix, cloudwatch_logs._filter_log_events)
     image_tags.install()
     alarms.install()
     conditions.install()
     _buckets(aws)
     _repositories(aws)
     for resource_type in _CHECKED:
-        _checked(aws, resource_type)
+        stacks.check_first(resource_type, partial(_check_role, aws, resource_type))
+        stacks.register_resource(resource_type, stacks.existing_handler(resource_type))
 
 
-def _default_kms_key(aws: LocalAws) -> None:
-    resolve = ministack_s3._resolve_sse_write_headers
+def _with_default_key(
+    aws: LocalAws, resolve: Callable[..., Any], headers: dict[str, str], bucket_name: str
+) -> Any:
     algorithm, key = "x-amz-server-side-encryption", "x-amz-server-side-encryption-aws-kms-key-id"
-
-    def resolve_with_key(headers: dict[str, str], bucket_name: str) -> Any:
-        if headers.get(algorithm) == "aws:kms" and not headers.get(key):
-            headers = {**headers, key: aws.arn("alias/aws/s3", "kms")}
-        return resolve(headers, bucket_name)
-
-    ministack_s3._resolve_sse_write_headers = resolve_with_key
+    if headers.get(algorithm) == "aws:kms" and not headers.get(key):
+        headers = {**headers, key: aws.arn("alias/aws/s3", "kms")}
+    return resolve(headers, bucket_name)
 
 
-def _filtered_streams() -> None:
-    original = cloudwatch_logs._filter_log_events
-
-    def filter_log_events(data: dict[str, Any]) -> Any:
-        prefix = data.get("logStreamNamePrefix")
-        group = cloudwatch_logs._log_groups.get(cloudwatch_logs._resolve_log_group_name(data))
-        if prefix and group and not data.get("logStreamNames"):
-            names = [name for name in group["streams"] if name.startswith(prefix)]
-            # An empty list would mean all streams; no stream has this name.
-            data = {**data, "logStreamNames": names or [f"{prefix}:none"]}
-        return original(data)
-
-    cloudwatch_logs._filter_log_events = filter_log_events
+def _filter_by_prefix(filter_log_events: Callable[..., Any], data: dict[str, Any]) -> Any:
+    prefix = data.get("logStreamNamePrefix")
+    group = cloudwatch_logs._log_groups.get(cloudwatch_logs._resolve_log_group_name(data))
+    if prefix and group and not data.get("logStreamNames"):
+        names = [name for name in group["streams"] if name.startswith(prefix)]
+        # An empty list would mean all streams; no stream has this name.
+        data = {**data, "logStreamNames": names or [f"{prefix}:none"]}
+    return filter_log_events(data)
 
 
 def _buckets(aws: LocalAws) -> None:
@@ -177,36 +171,18 @@ def _repositories(aws: LocalAws) -> None:
     stacks.register_resource("AWS::ECR::Repository", {**original, "delete": delete})
 
 
-def _checked(aws: LocalAws, resource_type: str) -> None:
-    """The type's own handler, behind a question to IAM when the stack has a service role."""
+def _check_role(
+    aws: LocalAws, resource_type: str, verb: str, properties: Properties, physical_id: str | None
+) -> None:
+    """AccessDenied if the stack has a service role that may not do this to the resource."""
     service, resource, name_property, writing, deleting = _CHECKED[resource_type]
-    original = stacks.existing_handler(resource_type)
-
-    def check(actions: tuple[str, ...], properties: Properties, physical_id: str | None) -> None:
-        role = stacks.current().role_arn
-        if role is None:
-            return
-        key = aws.credentials(role, stacks.SESSION, stacks.SERVICE)["AWS_ACCESS_KEY_ID"]
-        name = properties.get(name_property) or physical_id or f"{stacks.current().name}-new"
-        for action in actions:
-            permissions.check(action, aws.arn(resource.format(name=name), service), access_key=key)
-
-    def create(logical_id: str, properties: Properties, stack_name: str) -> Any:
-        check(writing, properties, None)
-        return original["create"](logical_id, properties, stack_name)
-
-    def update(physical_id: str, old: Properties, new: Properties, *rest: Any) -> Any:
-        check(writing, new, physical_id)
-        return original["update"](physical_id, old, new, *rest)
-
-    def delete(physical_id: str, properties: Properties, *rest: Any) -> None:
-        check(deleting, properties, physical_id)
-        original["delete"](physical_id, properties, *rest)
-
-    wrapped: dict[str, Callable[..., Any]] = {"create": create, "delete": delete}
-    if "update" in original:
-        wrapped["update"] = update
-    stacks.register_resource(resource_type, {**original, **wrapped})
+    role = stacks.current().role_arn
+    if role is None:
+        return
+    key = aws.credentials(role, stacks.SESSION, stacks.SERVICE)["AWS_ACCESS_KEY_ID"]
+    name = properties.get(name_property) or physical_id or f"{stacks.current().name}-new"
+    action = deleting if verb == "delete" else writing
+    permissions.check(action, aws.arn(resource.format(name=name), service), access_key=key)
 
 
 def _true(value: object) -> bool:

@@ -13,9 +13,12 @@ from typing import Any
 
 from ministack.core import iam_actions, iam_evaluator
 from ministack.core.responses import get_account_id, get_region
+from ministack.core.router import extract_access_key_id
 from ministack.services import iam, sts
 
+from local_aws.core.api import HttpAnswer
 from local_aws.core.errors import AccessDenied, ValidationException
+from local_aws.ministack_adapter.requests import Handler
 
 # As long as the longest session AWS gives; a training job may need its credentials that long.
 SESSION_SECONDS = 12 * 3600
@@ -23,9 +26,12 @@ SESSION_SECONDS = 12 * 3600
 _caller: contextvars.ContextVar[str] = contextvars.ContextVar("local_aws_caller", default="")
 
 
-def set_caller(access_key: str) -> None:
-    """Remember whose request this context serves."""
-    _caller.set(access_key)
+async def handle_for_caller(
+    handle: Handler, method: str, path: str, headers: dict[str, str], body: bytes, query: dict[str, Any]
+) -> HttpAnswer:
+    """A service's handler, in a context that knows whose request it serves."""
+    _caller.set(extract_access_key_id(headers, query) or "")
+    return await handle(method, path, headers, body, query)
 
 
 def check(action: str, resource: str, context: Mapping[str, Any] | None = None, access_key: str = "") -> None:
@@ -55,20 +61,21 @@ def role_credentials(role_arn: str, service: str, session: str) -> dict[str, str
     arn, problem = sts._assumed_role_arn(role_arn, session)
     if problem is not None:
         raise ValidationException(f"{role_arn} is no role ARN")
-    key, secret, token = iam._gen_session_access_key(), iam._gen_secret(), iam._gen_session_token()
-    sts.register_session(
-        key,
-        {
-            "Arn": arn,
-            "UserId": f"{role['RoleId']}:{session}",
-            "SecretAccessKey": secret,
-            "SessionToken": token,
-            "Expiration": time.time() + SESSION_SECONDS,
-            "AccountId": role_arn.split(":")[4],
-            "PrincipalType": "AssumedRole",
-            "SourcePrincipalArn": service,
-        },
-    )
+    record = {
+        "Arn": arn,
+        "UserId": f"{role['RoleId']}:{session}",
+        "Expiration": time.time() + SESSION_SECONDS,
+        "AccountId": role_arn.split(":")[4],
+        "PrincipalType": "AssumedRole",
+        "SourcePrincipalArn": service,
+    }
+    key = iam._gen_session_access_key()
+    return open_session(key, iam._gen_secret(), iam._gen_session_token(), record)
+
+
+def open_session(key: str, secret: str, token: str, record: Mapping[str, Any]) -> dict[str, str]:
+    """Let these temporary credentials stand for a session; as AWS_* variables."""
+    sts.register_session(key, {**record, "SecretAccessKey": secret, "SessionToken": token})
     return {"AWS_ACCESS_KEY_ID": key, "AWS_SECRET_ACCESS_KEY": secret, "AWS_SESSION_TOKEN": token}
 
 

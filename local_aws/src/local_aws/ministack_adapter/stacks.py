@@ -10,8 +10,9 @@ from __future__ import annotations
 import contextvars
 import logging
 import threading
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import ministack.services.cloudformation as cloudformation
@@ -173,9 +174,25 @@ def existing_handler(resource_type: str) -> dict[str, Any]:
     return dict(provisioners._RESOURCE_HANDLERS[resource_type])
 
 
-def replace_handler(resource_type: str, handler: Mapping[str, Any]) -> None:
-    """Provision a type with a handler that adds to its present one, `existing_handler`."""
-    provisioners._RESOURCE_HANDLERS[resource_type] = dict(handler)
+def check_first(resource_type: str, check: Callable[[str, dict[str, Any], str | None], None]) -> None:
+    """Call `check` with the verb, the properties and the physical id, if any, before the type's handler."""
+    original = existing_handler(resource_type)
+
+    def create(logical_id: str, properties: dict[str, Any], *rest: Any) -> Any:
+        check("create", properties, None)
+        return original["create"](logical_id, properties, *rest)
+
+    def update(physical_id: str, old: dict[str, Any], new: dict[str, Any], *rest: Any) -> Any:
+        check("update", new, physical_id)
+        return original["update"](physical_id, old, new, *rest)
+
+    def delete(physical_id: str, properties: dict[str, Any], *rest: Any) -> None:
+        check("delete", properties, physical_id)
+        original["delete"](physical_id, properties, *rest)
+
+    updating = {"update": update} if original.get("update") else {}
+    handler = {**original, "create": create, **updating, "delete": delete}
+    provisioners._RESOURCE_HANDLERS[resource_type] = handler
 
 
 def install(journal: Journal, save: Callable[[], None]) -> None:
@@ -187,8 +204,11 @@ def install(journal: Journal, save: Callable[[], None]) -> None:
     """
     global _journal, _save
     _journal, _save = journal, save
-    _run_own_types_on_threads()
-    _follow_operations()
+    on_thread = stacks._runs_on_worker_thread
+    everywhere("_runs_on_worker_thread", lambda type_: type_ in _own_types or on_thread(type_))
+    for name in ("_deploy_stack_async", "_delete_stack_async", "_roll_back_operation",
+                 "_continue_update_rollback_async"):  # fmt: skip
+        everywhere(name, partial(_followed, getattr(stacks, name)))
 
 
 def everywhere(name: str, replacement: Any) -> None:
@@ -198,31 +218,17 @@ def everywhere(name: str, replacement: Any) -> None:
             setattr(module, name, replacement)
 
 
-def _run_own_types_on_threads() -> None:
-    on_thread = stacks._runs_on_worker_thread
-    everywhere("_runs_on_worker_thread", lambda type_: type_ in _own_types or on_thread(type_))
-
-
-def _follow_operations() -> None:
+async def _followed(
+    operation: Callable[..., Awaitable[None]], stack_name: str, stack_id: str, *args: Any, **kwargs: Any
+) -> None:
     """Let the resource handlers know the stack, and keep what a new server would need to roll it back."""
-
-    def followed(
-        operation: Callable[..., Coroutine[Any, Any, None]],
-    ) -> Callable[..., Coroutine[Any, Any, None]]:
-        async def run(stack_name: str, stack_id: str, *args: Any, **kwargs: Any) -> None:
-            stack = cloudformation._stacks.get(stack_name) or {}
-            enter(CurrentStack(stack_name, stack_id, stack.get(ROLE)))
-            if kwargs.get("previous_stack"):
-                stack[BEFORE] = kwargs["previous_stack"]
-            await operation(stack_name, stack_id, *args, **kwargs)
-            stack.pop(BEFORE, None)
-            threading.Thread(target=_close, args=(stack_id,), name="journal", daemon=True).start()
-
-        return run
-
-    for name in ("_deploy_stack_async", "_delete_stack_async", "_roll_back_operation",
-                 "_continue_update_rollback_async"):  # fmt: skip
-        everywhere(name, followed(getattr(stacks, name)))
+    stack = cloudformation._stacks.get(stack_name) or {}
+    enter(CurrentStack(stack_name, stack_id, stack.get(ROLE)))
+    if kwargs.get("previous_stack"):
+        stack[BEFORE] = kwargs["previous_stack"]
+    await operation(stack_name, stack_id, *args, **kwargs)
+    stack.pop(BEFORE, None)
+    threading.Thread(target=_close, args=(stack_id,), name="journal", daemon=True).start()
 
 
 def _close(stack_id: str) -> None:

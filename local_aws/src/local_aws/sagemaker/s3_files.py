@@ -92,6 +92,11 @@ class FolderSync:
         return len(changed)
 
 
+def encryption(kms_key: str | None) -> dict[str, str]:
+    """What encrypts an object by this key, if any, as PutObject takes it."""
+    return {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": kms_key} if kms_key else {}
+
+
 def list_objects(s3: Any, uri: S3Uri) -> list[dict[str, Any]]:
     """All objects whose key starts with the URI's, as ListObjectsV2 tells them."""
     pages = s3.get_paginator("list_objects_v2").paginate(Bucket=uri.bucket, Prefix=uri.key)

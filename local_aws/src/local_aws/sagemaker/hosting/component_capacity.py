@@ -14,7 +14,8 @@ from typing import Any
 
 from local_aws.core.context import LocalAws
 from local_aws.core.errors import ValidationException
-from local_aws.sagemaker.hosting import endpoint_configs, endpoint_records
+from local_aws.sagemaker.hosting import endpoint_configs
+from local_aws.sagemaker.hosting.endpoint_records import ENDPOINTS
 from local_aws.sagemaker.hosting.instance_sizes import Size, size_of
 from local_aws.sagemaker.serving.fleet import FleetFailedError
 
@@ -61,7 +62,7 @@ def check_room(
 
 def variant_of(aws: LocalAws, endpoint: str, name: str) -> Record | None:
     """The variant as the endpoint's present configuration has it."""
-    record = aws.store.get(endpoint_records.KIND, endpoint)
+    record = aws.store.get(ENDPOINTS.kind, endpoint)
     if record is None:
         return None
     variants = endpoint_configs.find(aws, record["EndpointConfigName"])["ProductionVariants"]
@@ -86,7 +87,7 @@ def _most_instances(aws: LocalAws, endpoint: str, variant: Record) -> int:
     scaling = variant.get("ManagedInstanceScaling", {})
     if scaling.get("Status") == "ENABLED" and "MaxInstanceCount" in scaling:
         return int(scaling["MaxInstanceCount"])
-    record = aws.store.get(endpoint_records.KIND, endpoint) or {}
+    record = aws.store.get(ENDPOINTS.kind, endpoint) or {}
     running = {each["VariantName"]: each for each in record["ProductionVariants"]}
     return int(running[variant["VariantName"]]["DesiredInstanceCount"])
 

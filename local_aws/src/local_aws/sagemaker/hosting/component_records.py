@@ -10,16 +10,26 @@ from collections.abc import Mapping
 
 from local_aws.core.context import LocalAws
 from local_aws.sagemaker.registry import models
+from local_aws.sagemaker.resources import Listing, Resources
 from local_aws.sagemaker.serving.plans import HEALTH_CHECK_SECONDS, VariantPlan
 
-KIND = "inference-component"
+COMPONENTS = Resources(
+    kind="inference-component",
+    prefix="InferenceComponent",
+    noun="inference component",
+    listing=Listing.of("InferenceComponent", status=True),
+    busy=lambda record: (
+        f'Cannot update inference component "{record["InferenceComponentArn"]}" while it is '
+        f"{record['InferenceComponentStatus']}."
+    ),
+)
 # Members no output shape knows: what runs, the folder it runs in, and what is to run next.
 PLAN, DEPLOYMENT, PENDING = "Plan", "Deployment", "Pending"
 
 
 def route_name(component: str) -> str:
     """The name under which the router knows a component; no endpoint can be called so."""
-    return f"{KIND}/{component}"
+    return f"{COMPONENTS.kind}/{component}"
 
 
 def plan_of(aws: LocalAws, model_name: str, variant: str, role_arn: str | None, copies: int) -> VariantPlan:

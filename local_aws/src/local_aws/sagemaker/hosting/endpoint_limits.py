@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from local_aws.core.context import LocalAws
 from local_aws.quotas import names
 from local_aws.sagemaker import limits
-from local_aws.sagemaker.hosting.endpoint_records import KIND, in_use, serverless, serverless_in_use
+from local_aws.sagemaker.hosting.endpoint_records import ENDPOINTS, in_use, serverless, serverless_in_use
 from local_aws.sagemaker.serving.plans import VariantPlan
 
 
@@ -20,7 +20,7 @@ def check(aws: LocalAws, more: Counter[str], of_one: int) -> None:
         of_one: how many the endpoint would have.
     """
     used: Counter[str] = Counter()
-    for record in aws.store.list(KIND):
+    for record in ENDPOINTS.all(aws):
         used += in_use(record)
     limits.check(aws, names.ONE_ENDPOINT, 0, of_one)
     for instance_type, count in more.items():
@@ -36,7 +36,7 @@ def check_serverless(aws: LocalAws, endpoint: str, plans: Sequence[VariantPlan])
     """
     count, requests = serverless(plans)
     used, own = [0, 0], (0, 0)
-    for record in aws.store.list(KIND):
+    for record in ENDPOINTS.all(aws):
         has = serverless_in_use(record)
         used = [before + more for before, more in zip(used, has, strict=True)]
         if record["EndpointName"] == endpoint:

@@ -13,11 +13,21 @@ from typing import Any
 from local_aws.core.context import LocalAws
 from local_aws.core.errors import ResourceLimitExceeded
 from local_aws.sagemaker import events
+from local_aws.sagemaker.resources import Listing, Resources
 from local_aws.sagemaker.serving.plans import VariantPlan
 
 Record = dict[str, Any]
 
-KIND = "endpoint"
+ENDPOINTS = Resources(
+    kind="endpoint",
+    prefix="Endpoint",
+    noun="endpoint",
+    listing=Listing.of("Endpoint", status=True),
+    busy=lambda record: (
+        f"Cannot update {'failed' if record['EndpointStatus'] == 'Failed' else 'in-progress'} endpoint "
+        f'"{record["EndpointArn"]}".'
+    ),
+)
 # Members no output shape knows, so no client sees them: the running variants, and the folder they run in.
 PLAN = "Plan"
 DEPLOYMENT = "Deployment"
@@ -118,7 +128,7 @@ def by_type(plans: Sequence[VariantPlan]) -> Counter[str]:
 
 def within_limit(aws: LocalAws, instance_type: str, more: int) -> None:
     """ResourceLimitExceeded if `more` server processes are more than this machine bears."""
-    used = sum(_processes(record) for record in aws.store.list(KIND))
+    used = sum(_processes(record) for record in ENDPOINTS.all(aws))
     if more > 0 and used + more > INSTANCE_LIMIT:
         raise ResourceLimitExceeded(
             f"The account-level service limit '{instance_type} for endpoint usage' is {INSTANCE_LIMIT} "

@@ -13,17 +13,11 @@ from typing import Any
 from local_aws.autoscaling import targets
 from local_aws.core.api import JsonService, Request, Response
 from local_aws.core.context import LocalAws
-from local_aws.core.errors import ValidationException, could_not_find
-from local_aws.sagemaker import tags
-from local_aws.sagemaker.hosting import (
-    component_records,
-    deployment,
-    endpoint_configs,
-    endpoint_limits,
-    update_rules,
-)
+from local_aws.core.errors import ValidationException
+from local_aws.sagemaker.hosting import deployment, endpoint_configs, endpoint_limits, update_rules
+from local_aws.sagemaker.hosting.component_records import COMPONENTS
 from local_aws.sagemaker.hosting.endpoint_records import (
-    KIND,
+    ENDPOINTS,
     PENDING,
     by_type,
     instances,
@@ -33,36 +27,24 @@ from local_aws.sagemaker.hosting.endpoint_records import (
     within_limit,
 )
 from local_aws.sagemaker.hosting.hosted_fleets import EndpointFleets
-from local_aws.sagemaker.listing import Listing
 from local_aws.sagemaker.serving.plans import VariantPlan
-
-_LISTING = Listing(
-    result="Endpoints",
-    name="EndpointName",
-    sort_keys={"Name": "EndpointName", "Status": "EndpointStatus"},
-    status="EndpointStatus",
-)
 
 
 def register(svc: JsonService, aws: LocalAws, fleets: EndpointFleets) -> None:
     """Answer the operations on endpoints."""
+    ENDPOINTS.register(svc, aws)
 
     @svc.operation("CreateEndpoint")
     def create(request: Request) -> Response:
-        name = request["EndpointName"]
         plans = endpoint_configs.plan(aws, request["EndpointConfigName"])
         # An endpoint is made without shifting traffic, but its next updates may retain this configuration.
         deployment.steps(request.get("DeploymentConfig"), instances(plans))
         record = new_record(aws, request, plans)
         with aws.store.transaction():
             endpoint_limits.check(aws, by_type(plans), by_type(plans).total())
-            endpoint_limits.check_serverless(aws, name, plans)
+            endpoint_limits.check_serverless(aws, request["EndpointName"], plans)
             within_limit(aws, plans[0].instance_type, instances(plans))
-            if not aws.store.create(KIND, name, record):
-                raise ValidationException(
-                    f'Cannot create already existing endpoint "{record["EndpointArn"]}".'
-                )
-            tags.put(aws, record["EndpointArn"], request.get("Tags", []))
+            ENDPOINTS.create(aws, record, request)
         fleets.create(record)
         return {"EndpointArn": record["EndpointArn"]}
 
@@ -81,7 +63,7 @@ def register(svc: JsonService, aws: LocalAws, fleets: EndpointFleets) -> None:
             within_limit(aws, kept[0].instance_type, instances(kept))
             return {**record, "EndpointStatus": "Updating", PENDING: pending(aws, config, kept, way)}
 
-        record = _begin(aws, request["EndpointName"], change)
+        record = ENDPOINTS.begin(aws, request["EndpointName"], change)
         fleets.update(record)
         return {"EndpointArn": record["EndpointArn"]}
 
@@ -97,35 +79,18 @@ def register(svc: JsonService, aws: LocalAws, fleets: EndpointFleets) -> None:
             variants = [_desired(variant, plan) for variant, plan in pairs]
             return {**record, "EndpointStatus": "Updating", "ProductionVariants": variants}
 
-        record = _begin(aws, request["EndpointName"], change)
+        record = ENDPOINTS.begin(aws, request["EndpointName"], change)
         fleets.resize(record)
         return {"EndpointArn": record["EndpointArn"]}
-
-    @svc.operation("DescribeEndpoint")
-    def describe(request: Request) -> Response:
-        return find(aws, request["EndpointName"])
-
-    @svc.operation("ListEndpoints")
-    def list_endpoints(request: Request) -> Response:
-        return _LISTING.answer(aws.store.list(KIND), request)
 
     @svc.operation("DeleteEndpoint")
     def delete(request: Request) -> Response:
         _check_empty(aws, request["EndpointName"])
-        record = _begin(
-            aws, request["EndpointName"], lambda record: {**record, "EndpointStatus": "Deleting"}, "Failed"
-        )
+        deleting = {"EndpointStatus": "Deleting"}
+        record = ENDPOINTS.begin(aws, request["EndpointName"], lambda record: record | deleting, "Failed")
         _forget_targets(aws, record)
         fleets.delete(record)
         return {}
-
-
-def find(aws: LocalAws, name: str) -> dict[str, Any]:
-    """The stored endpoint. Raises SageMaker's "Could not find endpoint"."""
-    record = aws.store.get(KIND, name)
-    if record is None:
-        raise could_not_find("endpoint", aws.arn(f"endpoint/{name}"))
-    return record
 
 
 def _check_empty(aws: LocalAws, name: str) -> None:
@@ -133,25 +98,12 @@ def _check_empty(aws: LocalAws, name: str) -> None:
 
     https://docs.aws.amazon.com/sagemaker/latest/dg/realtime-endpoints-delete-resources.html
     """
-    left = [each for each in aws.store.list(component_records.KIND) if each["EndpointName"] == name]
+    left = [each for each in COMPONENTS.all(aws) if each["EndpointName"] == name]
     if left:
         raise ValidationException(
             f'Cannot delete endpoint "{aws.arn(f"endpoint/{name}")}" with inference components: delete '
             f"{left[0]['InferenceComponentName']} first."
         )
-
-
-def _begin(aws: LocalAws, name: str, change: Any, *also_from: str) -> dict[str, Any]:
-    """Take a settled endpoint into a busy status. Raises SageMaker's answers for a missing or busy one."""
-    with aws.store.transaction():
-        record = find(aws, name)
-        if record["EndpointStatus"] not in ("InService", *also_from):
-            busy = "failed" if record["EndpointStatus"] == "Failed" else "in-progress"
-            raise ValidationException(f'Cannot update {busy} endpoint "{record["EndpointArn"]}".')
-        changed = {**change(record), "LastModifiedTime": aws.now()}
-        changed.pop("FailureReason", None)
-        aws.store.put(KIND, name, changed)
-    return changed
 
 
 def _forget_targets(aws: LocalAws, record: Mapping[str, Any]) -> None:

@@ -19,8 +19,7 @@ INTERRUPTED = "the local AWS was stopped while this endpoint was updated; it ser
 class EndpointFleets(FleetKeeper):
     """The fleets of all endpoints: traffic moves to a new one by the endpoint's DeploymentConfig."""
 
-    kind = endpoint_records.KIND
-    prefix = "Endpoint"
+    resources = endpoint_records.ENDPOINTS
     pending = endpoint_records.PENDING
     folder = "endpoints"
     log_group = "/aws/sagemaker/Endpoints"
@@ -119,8 +118,7 @@ class ComponentFleets(FleetKeeper):
     are not modelled.
     """
 
-    kind = component_records.KIND
-    prefix = "InferenceComponent"
+    resources = component_records.COMPONENTS
     pending = component_records.PENDING
     folder = "components"
     log_group = "/aws/sagemaker/InferenceComponents"
@@ -148,7 +146,7 @@ class ComponentFleets(FleetKeeper):
 
     def _check_room(self, record: Record, plans: Sequence[VariantPlan]) -> None:
         specification, copies = record["Specification"], plans[0].instance_count
-        check_room(self._aws, record, specification, copies, self._aws.store.list(self.kind))
+        check_room(self._aws, record, specification, copies, self.resources.all(self._aws))
 
     def _plans(self, stored: Record) -> tuple[VariantPlan, ...]:
         return (VariantPlan.load(stored[PLAN]),)

@@ -14,8 +14,8 @@ from local_aws.core.api import JsonService, Request, Response
 from local_aws.core.context import LocalAws
 from local_aws.core.errors import AwsError, ValidationException
 from local_aws.sagemaker import tags
-from local_aws.sagemaker.listing import Listing
 from local_aws.sagemaker.registry import model_package_groups
+from local_aws.sagemaker.resources import Listing
 
 KIND = "model-package"
 # What a list sorts and filters by; not part of any answer.

@@ -13,15 +13,14 @@ from typing import Any
 
 from local_aws.core.api import JsonService, Request, Response
 from local_aws.core.context import LocalAws
-from local_aws.core.errors import ValidationException, could_not_find
-from local_aws.sagemaker import pulled_images, tags
-from local_aws.sagemaker.listing import Listing
+from local_aws.core.errors import ValidationException
+from local_aws.sagemaker import pulled_images
 from local_aws.sagemaker.registry import model_data, model_packages
+from local_aws.sagemaker.resources import Listing, Resources
 
-KIND = "model"
 # Where a stored model keeps its `Container`; output shapes know no such member, so no client ever sees it.
 RESOLVED = "ResolvedContainer"
-_LISTING = Listing(result="Models", name="ModelName", sort_keys={"Name": "ModelName"})
+_MODELS = Resources(kind="model", prefix="Model", noun="model", listing=Listing.of("Model"))
 
 
 @dataclass(frozen=True)
@@ -37,11 +36,11 @@ class Container:
 
 def register(svc: JsonService, aws: LocalAws) -> None:
     """Answer the operations on models."""
+    _MODELS.register(svc, aws)
 
     @svc.operation("CreateModel")
     def create(request: Request) -> Response:
-        name = request["ModelName"]
-        arn = aws.arn(f"model/{name}")
+        arn = aws.arn(f"model/{request['ModelName']}")
         role = request.get("ExecutionRoleArn")
         definition = _only_container(request)
         if role is not None:
@@ -51,29 +50,18 @@ def register(svc: JsonService, aws: LocalAws) -> None:
         record = {**request, "ModelArn": arn, "CreationTime": aws.now(), RESOLVED: asdict(container)}
 
         def create_and_tell() -> None:
-            if not aws.store.create(KIND, name, record):
-                raise ValidationException(f'Cannot create already existing model "{arn}".')
-            tags.put(aws, arn, request.get("Tags", []))
+            _MODELS.create(aws, record, request)
             _announce(aws, record)
 
         aws.atomically(create_and_tell)
         return {"ModelArn": arn}
-
-    @svc.operation("DescribeModel")
-    def describe(request: Request) -> Response:
-        return find(aws, request["ModelName"])
-
-    @svc.operation("ListModels")
-    def list_models(request: Request) -> Response:
-        return _LISTING.answer(aws.store.list(KIND), request)
 
     @svc.operation("DeleteModel")
     def delete(request: Request) -> Response:
         record = find(aws, request["ModelName"])
 
         def delete_and_tell() -> None:
-            aws.store.delete(KIND, request["ModelName"])
-            tags.forget(aws, record["ModelArn"])
+            _MODELS.delete(aws, record)
             _announce(aws, record)
 
         aws.atomically(delete_and_tell)
@@ -82,10 +70,7 @@ def register(svc: JsonService, aws: LocalAws) -> None:
 
 def find(aws: LocalAws, name: str) -> dict[str, Any]:
     """The stored model. Raises SageMaker's "Could not find model"."""
-    record = aws.store.get(KIND, name)
-    if record is None:
-        raise could_not_find("model", aws.arn(f"model/{name}"))
-    return record
+    return _MODELS.find(aws, name)
 
 
 def container(record: Mapping[str, Any]) -> Container:

@@ -23,7 +23,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from local_aws.core.context import LocalAws
 from local_aws.core.errors import AwsError
-from local_aws.sagemaker.registry.model_data import locate
+from local_aws.sagemaker.s3_files import S3Uri, encryption
 
 PERIOD_SECONDS = 2.0
 # Of records that wait to be written; further ones are dropped, as SageMaker does when a disk fills up.
@@ -143,10 +143,9 @@ class DataCapture:
                 self._tell(endpoint, variant, f"{len(exchanges)} captured records are lost: {url}: {error}")
 
     def _put(self, rule: CaptureRule, url: str, body: bytes) -> None:
-        bucket, key = locate(url)
-        encrypted = {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": rule.kms_key} if rule.kms_key else {}
+        target, extra = S3Uri.parse(url), {"ContentType": "application/jsonlines", **encryption(rule.kms_key)}
         s3 = self._aws.client("s3", rule.role_arn, "SageMaker")
-        s3.put_object(Bucket=bucket, Key=key, Body=body, ContentType="application/jsonlines", **encrypted)
+        s3.put_object(Bucket=target.bucket, Key=target.key, Body=body, **extra)
 
     def _tell(self, endpoint: str, variant: str, message: str) -> None:
         log = self._aws.log(f"/aws/sagemaker/Endpoints/{endpoint}", f"{variant}/data-capture")

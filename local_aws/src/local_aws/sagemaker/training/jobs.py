@@ -14,24 +14,15 @@ from typing import Any
 from local_aws.core.api import JsonService, Request, Response
 from local_aws.core.context import LocalAws
 from local_aws.core.errors import ResourceInUse, ValidationException
-from local_aws.core.store import NoSuchDocument
-from local_aws.sagemaker import pulled_images, tags
-from local_aws.sagemaker.listing import Listing
+from local_aws.sagemaker import pulled_images
 from local_aws.sagemaker.training import channels, definition, limits
 from local_aws.sagemaker.training.channels import ChannelCache
-from local_aws.sagemaker.training.job_state import KIND, STOPPED_WITH_SERVER, JobState
+from local_aws.sagemaker.training.job_state import JOBS, STOPPED_WITH_SERVER, JobState
 from local_aws.sagemaker.training.machine import Machine
 from local_aws.sagemaker.training.run import TrainingRun
 
 Document = dict[str, Any]
 TERMINAL = ("Completed", "Failed", "Stopped")
-
-_LIST = Listing(
-    result="TrainingJobSummaries",
-    name="TrainingJobName",
-    status="TrainingJobStatus",
-    sort_keys={"Name": "TrainingJobName", "Status": "TrainingJobStatus"},
-)
 
 
 class TrainingJobs:
@@ -72,12 +63,7 @@ class TrainingJobs:
         )
         with self.aws.store.transaction():
             limits.check(self.aws, job)
-            if not self.aws.store.create(KIND, name, job):
-                raise ResourceInUse(
-                    "Training job names must be unique within an AWS account and region, and a training job "
-                    f"with this name already exists ({arn})"
-                )
-        tags.put(self.aws, arn, request.get("Tags", []))
+            JOBS.create(self.aws, job, request)
         state = JobState(self.aws, name)
         state.progress("Starting", "Starting the training job")
         run = self._runs[name] = TrainingRun(self.aws, self.machine, self.cache, job, state, together)
@@ -97,10 +83,7 @@ class TrainingJobs:
 
     def get(self, name: str) -> Document:
         """The job's document. Raises ValidationException, as AWS does, if there is none."""
-        job = self.aws.store.get(KIND, name)
-        if job is None:
-            raise ValidationException("Requested resource not found.")
-        return job
+        return JOBS.find(self.aws, name)
 
     def stop(self, name: str) -> None:
         """Stop a running job. Raises ValidationException for a job that has ended or never existed."""
@@ -122,14 +105,13 @@ class TrainingJobs:
                 f"The training job {name} is in status {job['TrainingJobStatus']}; stop it and wait for its "
                 "end before deleting it."
             )
-        self.aws.store.delete(KIND, name)
-        tags.forget(self.aws, job["TrainingJobArn"])
+        JOBS.delete(self.aws, job)
 
     def recover(self) -> None:
         """Clean up after a former server: report the jobs it left running as failed."""
         shutil.rmtree(self.aws.root / "training-jobs", ignore_errors=True)
         self.cache.prune()
-        for job in self.aws.store.list(KIND):
+        for job in JOBS.all(self.aws):
             if job["TrainingJobStatus"] not in TERMINAL:
                 JobState(self.aws, job["TrainingJobName"]).end("Failed", "Failed", STOPPED_WITH_SERVER)
 
@@ -140,16 +122,13 @@ class TrainingJobs:
 
 def register(svc: JsonService, jobs: TrainingJobs) -> None:
     """Answer the operations of training jobs."""
+    JOBS.register(svc, jobs.aws)
 
     @svc.operation("CreateTrainingJob")
     def create_training_job(request: Request) -> Response:
         jobs.check(request)
         jobs.create(request)
         return {"TrainingJobArn": jobs.arn(request["TrainingJobName"])}
-
-    @svc.operation("DescribeTrainingJob")
-    def describe_training_job(request: Request) -> Response:
-        return jobs.get(request["TrainingJobName"])
 
     @svc.operation("StopTrainingJob")
     def stop_training_job(request: Request) -> Response:
@@ -158,12 +137,5 @@ def register(svc: JsonService, jobs: TrainingJobs) -> None:
 
     @svc.operation("DeleteTrainingJob")
     def delete_training_job(request: Request) -> Response:
-        try:
-            jobs.delete(request["TrainingJobName"])
-        except NoSuchDocument:  # deleted by somebody else in between
-            raise ValidationException("Requested resource not found.") from None
+        jobs.delete(request["TrainingJobName"])
         return {}
-
-    @svc.operation("ListTrainingJobs")
-    def list_training_jobs(request: Request) -> Response:
-        return _LIST.answer(jobs.aws.store.list(KIND), request)

@@ -246,8 +246,7 @@ class TrainingRun:
         """The model of a job that did not fail, and the output data of every job."""
         config = self._job["OutputDataConfig"]
         target = S3Uri.parse(config["S3OutputPath"]) / self._state.name / "output"
-        key = config.get("KmsKeyId")
-        extra = {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": key} if key else {}
+        extra = s3_files.encryption(config.get("KmsKeyId"))
         whole = config.get("CompressionType") != "NONE"
         send = s3_files.upload_archive if whole else s3_files.upload_folder
         ending = ".tar.gz" if whole else "/"

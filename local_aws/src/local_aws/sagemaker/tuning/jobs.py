@@ -12,8 +12,8 @@ from typing import Any
 from local_aws.core.api import JsonService, Request, Response
 from local_aws.core.context import LocalAws
 from local_aws.core.errors import ResourceInUse, ResourceNotFound, ValidationException
-from local_aws.sagemaker import events, tags
-from local_aws.sagemaker.listing import Listing
+from local_aws.sagemaker import events
+from local_aws.sagemaker.resources import Listing, Resources
 from local_aws.sagemaker.training import job_state, limits
 from local_aws.sagemaker.training.jobs import TrainingJobs
 from local_aws.sagemaker.tuning import checks, summaries
@@ -24,23 +24,25 @@ from local_aws.sagemaker.tuning.search import OptunaSearch, make_search
 
 Document = dict[str, Any]
 
-_LIST = Listing(
-    result="HyperParameterTuningJobSummaries",
-    name="HyperParameterTuningJobName",
-    status="HyperParameterTuningJobStatus",
-    sort_keys={"Name": "HyperParameterTuningJobName", "Status": "HyperParameterTuningJobStatus"},
-    descending=False,
+_JOBS = Resources(
+    kind=KIND,
+    prefix="HyperParameterTuningJob",
+    listing=Listing.of(
+        "HyperParameterTuningJob", "HyperParameterTuningJobSummaries", status=True, descending=False
+    ),
+    missing=lambda name, _arn: ResourceNotFound(
+        f"Amazon SageMaker can't find a tuning job called {name}. Type another name."
+    ),
+    taken=lambda name, _arn: ResourceInUse(
+        f"A hyperparameter tuning job with the name, {name}, already exists. Choose a different name."
+    ),
 )
-_CHILDREN = Listing(
-    result="TrainingJobSummaries",
-    name="TrainingJobName",
-    status="TrainingJobStatus",
-    sort_keys={
-        "Name": "TrainingJobName",
-        "Status": "TrainingJobStatus",
-        "FinalObjectiveMetricValue": "_objective",
-    },
+_CHILDREN = Listing.of(
+    "TrainingJob",
+    "TrainingJobSummaries",
+    status=True,
     descending=False,
+    FinalObjectiveMetricValue="_objective",
 )
 
 
@@ -71,11 +73,7 @@ class TuningJobs:
             "LastModifiedTime": now,
             "_children": [],
         }
-        if not self.aws.store.create(KIND, name, tuning):
-            raise ResourceInUse(
-                f"A hyperparameter tuning job with the name, {name}, already exists. Choose a different name."
-            )
-        tags.put(self.aws, arn, request.get("Tags", []))
+        _JOBS.create(self.aws, tuning, request)
         self.tell(name)
         search = make_search(tuning)
         if isinstance(search, OptunaSearch):
@@ -91,12 +89,7 @@ class TuningJobs:
 
     def get(self, name: str) -> Document:
         """The stored document. Raises ResourceNotFound in AWS's words."""
-        tuning = self.aws.store.get(KIND, name)
-        if tuning is None:
-            raise ResourceNotFound(
-                f"Amazon SageMaker can't find a tuning job called {name}. Type another name."
-            )
-        return tuning
+        return _JOBS.find(self.aws, name)
 
     def describe(self, tuning: Document) -> Document:
         """The answer of DescribeHyperParameterTuningJob, with what its children say by now."""
@@ -140,12 +133,11 @@ class TuningJobs:
                 f"The tuning job {name} is in status {tuning['HyperParameterTuningJobStatus']}; stop it and "
                 "wait for its end before deleting it."
             )
-        self.aws.store.delete(KIND, name)
-        tags.forget(self.aws, tuning["HyperParameterTuningJobArn"])
+        _JOBS.delete(self.aws, tuning)
 
     def recover(self) -> None:
         """Report the tuning jobs a former server left running as failed."""
-        for tuning in self.aws.store.list(KIND):
+        for tuning in _JOBS.all(self.aws):
             if tuning["HyperParameterTuningJobStatus"] not in TERMINAL:
                 reason = job_state.STOPPED_WITH_SERVER
                 self.end(tuning["HyperParameterTuningJobName"], "Failed", reason)
@@ -238,9 +230,9 @@ def register(svc: JsonService, jobs: TuningJobs) -> None:
                 "Strategy": tuning["HyperParameterTuningJobConfig"]["Strategy"],
                 "ResourceLimits": tuning["HyperParameterTuningJobConfig"]["ResourceLimits"],
             }
-            for tuning in jobs.aws.store.list(KIND)
+            for tuning in _JOBS.all(jobs.aws)
         ]
-        return _LIST.answer(records, {"SortBy": "Name", **request})
+        return _JOBS.listing.answer(records, {"SortBy": "Name", **request})
 
     @svc.operation("ListTrainingJobsForHyperParameterTuningJob")
     def list_training_jobs_for_hyper_parameter_tuning_job(request: Request) -> Response:
