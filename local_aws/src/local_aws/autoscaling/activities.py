@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from local_aws.autoscaling.records import ACTIVITY, answer_page, key
+from local_aws.autoscaling.records import ACTIVITY, answer_page, identity, key
 from local_aws.core.api import JsonService, Request, Response
 from local_aws.core.context import LocalAws
 from local_aws.core.store import Store
@@ -21,15 +21,7 @@ def register(svc: JsonService, aws: LocalAws) -> None:
 
     @svc.operation("DescribeScalingActivities")
     def describe(request: Request) -> Response:
-        found = [
-            record
-            for record in reversed(aws.store.list(ACTIVITY))
-            if all(
-                record[member] == request.get(member, record[member])
-                for member in ("ServiceNamespace", "ResourceId", "ScalableDimension")
-            )
-        ]
-        return answer_page("ScalingActivities", found, request)
+        return answer_page("ScalingActivities", reversed(aws.store.list(ACTIVITY)), request)
 
 
 def begin(
@@ -37,15 +29,14 @@ def begin(
 ) -> dict[str, Any]:
     """Write down that a target is on its way to `capacity`."""
     record = {
-        **{member: target[member] for member in ("ServiceNamespace", "ResourceId", "ScalableDimension")},
+        **identity(target),
         "ActivityId": str(uuid.uuid4()),
         "Description": f"Setting desired instance count to {capacity}.",
         "Cause": cause,
         "StartTime": now,
         "StatusCode": "InProgress",
         "StatusMessage": f"Successfully set desired instance count to {capacity}. Waiting for change to be "
-        "fulfilled "
-        "by sagemaker.",
+        "fulfilled by sagemaker.",
         "Capacity": capacity,
     }
     store.put(ACTIVITY, record["ActivityId"], record)
@@ -58,18 +49,12 @@ def begin(
 def finish(store: Store, activity: Mapping[str, Any], now: datetime, failure: str = "") -> None:
     """Write down how an activity ended; `failure` is empty when it succeeded."""
     capacity = activity["Capacity"]
-    success = (
-        f"Successfully set desired instance count to {capacity}. Change successfully fulfilled by sagemaker."
-    )
-    ended = {
-        **activity,
-        "EndTime": now,
-        "StatusCode": "Failed" if failure else "Successful",
-        "StatusMessage": f"Failed to set desired instance count to {capacity}. Reason: {failure}"
-        if failure
-        else success,
-    }
-    store.put(ACTIVITY, activity["ActivityId"], ended)
+    status, done = "Successful", f"Successfully set desired instance count to {capacity}."
+    message = f"{done} Change successfully fulfilled by sagemaker."
+    if failure:
+        status, message = "Failed", f"Failed to set desired instance count to {capacity}. Reason: {failure}"
+    ended = {"EndTime": now, "StatusCode": status, "StatusMessage": message}
+    store.put(ACTIVITY, activity["ActivityId"], {**activity, **ended})
 
 
 def in_progress(store: Store, target: Mapping[str, Any]) -> dict[str, Any] | None:

@@ -54,9 +54,7 @@ class Past:
 
     out_at: datetime | None = None
     out_from: int = 0
-    """The size before the last scale-out: what that one added counts towards the next one while it cools
-    down.
-    """
+    """The size before the last scale-out: what it added counts towards the next one while it cools down."""
     in_at: datetime | None = None
 
 

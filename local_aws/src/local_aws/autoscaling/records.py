@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from local_aws.core.errors import AwsError
+from local_aws.core.paging import page
 
 TARGET = "scalable-target"
 POLICY = "scaling-policy"
 ACTIVITY = "scaling-activity"
 _PAGE = 50
+_IDENTITY = ("ServiceNamespace", "ResourceId", "ScalableDimension")
+
+
+def identity(request: Mapping[str, Any]) -> dict[str, Any]:
+    """What names the target of a request, a policy or an activity."""
+    return {member: request[member] for member in _IDENTITY}
 
 
 def key(request: Mapping[str, Any]) -> str:
     """The key of the target which a request, a policy or an activity names."""
-    return "|".join(request[member] for member in ("ServiceNamespace", "ResourceId", "ScalableDimension"))
+    return "|".join(identity(request).values())
 
 
 def not_found(what: str, request: Mapping[str, Any]) -> AwsError:
@@ -28,15 +35,12 @@ def not_found(what: str, request: Mapping[str, Any]) -> AwsError:
     )
 
 
-def answer_page(member: str, found: Sequence[dict[str, Any]], request: Mapping[str, Any]) -> dict[str, Any]:
-    """The page of `found` the request asks for. Raises InvalidNextTokenException."""
-    token = request.get("NextToken", "0")
-    if not token.isdecimal():
-        raise AwsError(
-            "InvalidNextTokenException", f"The next token {token!r} is not one this operation answered."
-        )
-    start, size = int(token), request.get("MaxResults", _PAGE)
-    page: dict[str, Any] = {member: list(found[start : start + size])}
-    if start + size < len(found):
-        page["NextToken"] = str(start + size)
-    return page
+def answer_page(member: str, records: Iterable[dict[str, Any]], request: Mapping[str, Any]) -> dict[str, Any]:
+    """The page of those records which are of the request's target, as far as it names one.
+
+    Raises InvalidNextTokenException.
+    """
+    wanted = {name: request[name] for name in _IDENTITY if name in request}
+    found = [record for record in records if wanted.items() <= identity(record).items()]
+    message = f"The next token {request.get('NextToken')!r} is not one this operation answered."
+    return page(member, found, request, _PAGE, AwsError("InvalidNextTokenException", message))

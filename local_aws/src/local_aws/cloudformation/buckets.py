@@ -71,9 +71,7 @@ def install(stack: Stack, register: Register) -> None:
 
 
 def _deploy(stack: Stack, properties: Properties) -> dict[str, Any]:
-    """Bring the destination in line with the sources, as `aws s3 sync` does; the attributes of the
-    resource.
-    """
+    """Bring the destination in line with the sources, as `aws s3 sync` does; the resource's attributes."""
     s3 = stack.lambda_client("s3", properties["ServiceToken"])
     bucket, prefix = _place(properties)
     wanted = {

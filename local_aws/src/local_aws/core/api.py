@@ -68,9 +68,7 @@ class JsonService:
         return register
 
     def at_start(self, work: Callable[[], object]) -> None:
-        """Run `work` when the server answers requests and before it calls itself ready (take up
-        stored resources).
-        """
+        """Run `work` when the server answers, before it calls itself ready: take up stored resources."""
         self._at_start.append(work)
 
     def at_stop(self, work: Callable[[], object]) -> None:

@@ -216,9 +216,7 @@ class _Forward:
         return self._last
 
     def finish(self) -> None:
-        """Raises UnsafeArchiveError unless the last member is followed as a tar's is: tarfile itself takes
-        a damaged header for the end.
-        """
+        """UnsafeArchiveError unless it ends as a tar does: tarfile takes a damaged header for the end."""
         if self._last != bytes(tarfile.BLOCKSIZE):
             raise UnsafeArchiveError("it is cut off or damaged")
         while self.read(_CHUNK):  # a packed stream has its checksum at its end

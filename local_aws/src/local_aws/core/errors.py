@@ -38,9 +38,7 @@ class ResourceNotFound(AwsError):
 
 
 def could_not_find(what: str, arn_or_name: str) -> ResourceNotFound:
-    """SageMaker's answer for a missing model, endpoint, endpoint configuration or package: a
-    ValidationException.
-    """
+    """SageMaker's answer for a missing model, endpoint, configuration or component."""
     return ResourceNotFound(f'Could not find {what} "{arn_or_name}".', code="ValidationException")
 
 

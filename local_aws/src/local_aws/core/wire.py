@@ -155,9 +155,7 @@ def _route(model: ServiceModel, method: str, request: HttpRequest) -> tuple[str,
 
 @cache
 def _routes(service: str) -> list[tuple[str, str, re.Pattern[str], list[tuple[str, str]]]]:
-    """Every operation with its method, path and what its query has to say; of two that match, the one that
-    says more comes first.
-    """
+    """Every operation with its method, path and query; of two that match, the longer comes first."""
     model = model_of(service)
     made = []
     for name in model.operation_names:

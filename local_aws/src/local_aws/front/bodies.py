@@ -54,9 +54,7 @@ def check(signature: Signature, key: Key, request: Request, said: str, body: byt
 
 
 def _check_chunks(signature: Signature, key: Key, body: bytes, trailer: str | None) -> None:
-    """Each chunk's signature covers the one before, from the header's on: none can be changed, moved or left
-    out.
-    """
+    """Each chunk's signature covers the one before: none can be changed, moved or left out."""
     head = f"{signature.time}\n{signature.scope}"
     previous, position = signature.value, 0
     while True:

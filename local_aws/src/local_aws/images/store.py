@@ -38,9 +38,7 @@ class Image:
     uri: str
     digest: str
     root: Path
-    """The folder that stands for ``/``; shared by all processes of the image, so nothing may be
-    written into it.
-    """
+    """The folder that stands for ``/``; all processes of the image share it and may not write into it."""
     entrypoint: tuple[str, ...]
     cmd: tuple[str, ...]
     env: Mapping[str, str]
@@ -116,9 +114,7 @@ class ImageStore:
         )
 
     def remove_repository(self, repository_uri: str) -> None:
-        """Forget all images of a repository, as when it is deleted; folders no image needs any
-        more go too.
-        """
+        """Forget all images of a repository that is deleted, and the folders that no image needs now."""
         with self._lock:
             for record in self._store.list(_KIND):
                 if record["uri"].rpartition(":")[0] == repository_uri or record["uri"] == repository_uri:
@@ -169,9 +165,7 @@ class ImageStore:
 
 
 def _here(entrypoint: list[str], root: Path) -> tuple[str, ...]:
-    """An entrypoint for this machine: its interpreter for any python, the image's files for absolute
-    paths.
-    """
+    """An entrypoint here: this interpreter for any python, the image's files for absolute paths."""
     if not entrypoint:
         return ()
     program, *arguments = entrypoint

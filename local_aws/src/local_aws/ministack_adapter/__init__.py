@@ -55,9 +55,7 @@ class WrongMinistackError(RuntimeError):
 
 
 def configure(port: int, state: Path, account: str, region: str, root_key: RootKey) -> None:
-    """Set ministack's environment, and bring the state folder in order. Must run before anything of ministack
-    is imported: it reads both then.
-    """
+    """Set ministack's environment and mend the state folder, before it is imported and reads both."""
     found = importlib.metadata.version("ministack")
     if found != VERSION:
         raise WrongMinistackError(found)

@@ -48,9 +48,7 @@ def check(action: str, resource: str, context: Mapping[str, Any] | None = None, 
 
 
 def check_pass_role(role_arn: str, service: str) -> None:
-    """AccessDenied unless the caller may pass the role to `service`; ValidationException unless it
-    trusts it.
-    """
+    """AccessDenied unless the caller may pass the role; ValidationException unless it trusts `service`."""
     check("iam:PassRole", role_arn, {"iam:PassedToService": service})
     trusted_role(role_arn, service)
 
@@ -105,9 +103,7 @@ def role_may(role_arn: str, action: str, resource: str) -> bool:
 
 
 def _trusts(role: Mapping[str, Any], service: str) -> bool:
-    """Whether the role's trust policy lets the service assume it (ministack's own check knows no
-    services).
-    """
+    """Whether the role's trust policy lets the service assume it: ministack itself knows no services."""
     document = role.get("AssumeRolePolicyDocument") or "{}"
     if isinstance(document, str):
         document = json.loads(document)

@@ -185,9 +185,7 @@ def _states() -> dict[str, Callable[[], Any]]:
 
 
 def _keep_blobs_in(folder: Path) -> None:
-    """Functions' code is written where the state is, and no state folder is made again for it: whoever took
-    that away wants it gone.
-    """
+    """Write functions' code beside the state, and make no folder that somebody took away again."""
     blobs, write = folder / "lambda-blobs", lambda_svc._write_code_blob
     blobs.mkdir(exist_ok=True)
 

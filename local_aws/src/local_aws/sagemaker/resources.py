@@ -6,8 +6,6 @@ All of its list operations share one grammar (NameContains, CreationTimeAfter, S
 
 from __future__ import annotations
 
-import base64
-import binascii
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,6 +13,7 @@ from typing import Any
 from local_aws.core.api import JsonService
 from local_aws.core.context import LocalAws
 from local_aws.core.errors import AwsError, ValidationException, could_not_find
+from local_aws.core.paging import page
 from local_aws.sagemaker import tags
 
 Record = dict[str, Any]
@@ -61,12 +60,8 @@ class Listing:
             key=lambda record: record[key],
             reverse=self.descending if order is None else order == "Descending",
         )
-        start = _offset(request.get("NextToken"))
-        end = start + request.get("MaxResults", DEFAULT_PAGE)
-        page: Record = {self.result: found[start:end]}
-        if end < len(found):
-            page["NextToken"] = base64.urlsafe_b64encode(str(end).encode()).decode()
-        return page
+        message = f"The NextToken {request.get('NextToken')!r} is not one this operation has answered."
+        return page(self.result, found, request, DEFAULT_PAGE, ValidationException(message))
 
     def _wanted(self, record: Record, request: Mapping[str, Any]) -> bool:
         if request.get("NameContains", "").lower() not in record[self.name].lower():
@@ -83,17 +78,6 @@ class Listing:
             for key in ("CreationTime", "LastModifiedTime")
             if key in record
         )
-
-
-def _offset(token: str | None) -> int:
-    if token is None:
-        return 0
-    try:
-        return max(0, int(base64.urlsafe_b64decode(token)))
-    except (ValueError, binascii.Error) as error:
-        raise ValidationException(
-            f"The NextToken {token!r} is not one this operation has answered."
-        ) from error
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -35,9 +35,7 @@ def free_port() -> int:
 
 
 def sagemaker_sdk(server: LocalServer, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """`sagemaker.core.resources` against this server: it takes everything from the environment, and keeps the
-    client it made first in the process.
-    """
+    """`sagemaker.core.resources` on this server, by its environment and without its cached client."""
     for name, value in {**server.keys, "AWS_REGION": REGION, "AWS_ENDPOINT_URL": server.url}.items():
         monkeypatch.setenv(name, value)
     for stale in ("AWS_PROFILE", "AWS_SESSION_TOKEN"):

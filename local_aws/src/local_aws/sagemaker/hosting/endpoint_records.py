@@ -1,6 +1,4 @@
-"""The stored form of an endpoint: what DescribeEndpoint shows, and what it takes to bring the endpoint up
-again.
-"""
+"""The stored form of an endpoint: what DescribeEndpoint shows, and what brings it up again."""
 
 from __future__ import annotations
 

@@ -114,9 +114,7 @@ def _forget_targets(aws: LocalAws, record: Mapping[str, Any]) -> None:
 def _retain(
     record: Mapping[str, Any], request: Request, plans: Sequence[VariantPlan]
 ) -> tuple[VariantPlan, ...]:
-    """The new variants with the counts and weights of the running ones of the same name, if that is asked
-    for.
-    """
+    """The new variants, with the counts and weights of running ones if that is asked for."""
     if not request.get("RetainAllVariantProperties", False):
         return tuple(plans)
     excluded = {item["VariantPropertyType"] for item in request.get("ExcludeRetainedVariantProperties", [])}

@@ -164,9 +164,7 @@ def _must_run(request: Request) -> None:
 
 
 def _of_token(aws: LocalAws, request: Request) -> dict[str, Any] | None:
-    """The package which the same call made before (ClientToken), or None. ConflictException if the calls
-    differ.
-    """
+    """The package that the same ClientToken made. ConflictException if it came with another request."""
     token = request.get("ClientToken")
     for record in aws.store.list(KIND) if token else ():
         if record[_REQUEST].get("ClientToken") != token:

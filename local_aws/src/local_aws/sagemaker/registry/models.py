@@ -108,9 +108,7 @@ def _artifact(definition: Mapping[str, Any]) -> tuple[str | None, bool]:
 
 
 def _only_container(request: Request) -> dict[str, Any]:
-    """The one container of a model. Inference pipelines and multi-model servers are not part of the local
-    AWS.
-    """
+    """The one container of a model: pipelines and multi-model servers are not part of the local AWS."""
     containers = [*request.get("Containers", [])]
     if primary := request.get("PrimaryContainer"):
         containers.append(primary)

@@ -161,9 +161,7 @@ class Fleet:
         )
 
     def _fetch(self, plan: VariantPlan) -> Path | None:
-        """The variant's artifact on this machine, downloaded with the model role's credentials unless it is
-        here.
-        """
+        """The variant's artifact, downloaded with the model role's credentials unless it is here."""
         if plan.container is None or plan.container.model_data_url is None:
             return None
         url = plan.container.model_data_url

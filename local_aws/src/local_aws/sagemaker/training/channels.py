@@ -165,9 +165,7 @@ def _download(s3: Any, source: Source, part: Path) -> None:
 
 
 def _linked(cached: Path, target: Path) -> bool:
-    """Link a file of the cache; False where it vanished before it could be (link(2) says ENOENT, too, for a
-    name that is replaced at this very moment).
-    """
+    """Link a file of the cache; False where it is gone, or (says link(2)) replaced at this moment."""
     try:
         os.link(cached, target)
     except FileNotFoundError:
