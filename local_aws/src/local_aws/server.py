@@ -231,7 +231,7 @@ def _check_port(port: int) -> None:
 
 
 def _context(settings: Settings, store: Store, root: Path, key: RootKey) -> LocalAws:
-    from local_aws.ministack_adapter.backend import MinistackBackend
+    from local_aws.ministack_adapter import backend
 
     images = ImageStore(store, root / "images")
     images.sweep()
@@ -243,7 +243,7 @@ def _context(settings: Settings, store: Store, root: Path, key: RootKey) -> Loca
         region=settings.region,
         root_key=key,
         images=images,
-        backend=MinistackBackend(),
+        backend=backend,
     )
 
 

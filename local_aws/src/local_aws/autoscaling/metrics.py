@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Protocol
+from typing import Any
 
 from local_aws.autoscaling.decision import HIGH, HIGH_RESOLUTION, Points, Window
 from local_aws.autoscaling.variants import component_of, parse
@@ -65,16 +65,6 @@ def step_of(steps: Mapping[str, Any], above: float) -> int:
     return 0
 
 
-class Metrics(Protocol):
-    """Where the scaler reads metrics from."""
-
-    def read(self, metric: Metric, window: Window, now: datetime) -> Points:
-        """Its values in the last whole periods before `now`, oldest first, None where it has no data."""
-
-    def raised(self, policy_arn: str) -> RaisedAlarm | None:
-        """An alarm in state ALARM that has this policy for its action."""
-
-
 def of_policy(resource_id: str, configuration: Mapping[str, Any]) -> Metric:
     """The metric that a policy follows. Raises ValidationException for kinds that are not known here."""
     high, followed = HIGH, configuration.get("CustomizedMetricSpecification")
@@ -120,7 +110,7 @@ class CloudWatchMetrics:
         self._aws = aws
 
     def read(self, metric: Metric, window: Window, now: datetime) -> Points:
-        """See `Metrics.read`."""
+        """Its values in the last whole periods before `now`, oldest first, None where it has no data."""
         end = int(now.timestamp() - LATE_SECONDS) // window.period * window.period
         starts = [end - window.period * back for back in range(window.count, 0, -1)]
         stat: dict[str, Any] = {
@@ -145,7 +135,7 @@ class CloudWatchMetrics:
         return [found.get(start) for start in starts]
 
     def raised(self, policy_arn: str) -> RaisedAlarm | None:
-        """See `Metrics.raised`; how far above is read from the reason that CloudWatch gives."""
+        """An alarm in state ALARM that has this policy for its action; how far above, its reason says."""
         alarms = self._aws.client("cloudwatch").describe_alarms(StateValue="ALARM")["MetricAlarms"]
         for alarm in alarms:
             if policy_arn in alarm.get("AlarmActions", []):

@@ -11,14 +11,14 @@ import logging
 import threading
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
-from typing import Any, Protocol
+from typing import Any
 
 from local_aws.autoscaling import activities
 from local_aws.autoscaling.decision import LOW, Past, Tracking, decide
-from local_aws.autoscaling.metrics import Metrics, of_policy, step_of
+from local_aws.autoscaling.metrics import CloudWatchMetrics, of_policy, step_of
 from local_aws.autoscaling.policies import CONFIGURATION, COOLDOWN, STEPS
 from local_aws.autoscaling.records import POLICY, TARGET, key
-from local_aws.autoscaling.variants import ScalingFailedError, State
+from local_aws.autoscaling.variants import ScalingFailedError, State, Variants
 from local_aws.core.store import NoSuchDocument, Store
 
 log = logging.getLogger(__name__)
@@ -28,24 +28,14 @@ TICK_SECONDS = 5.0
 RETRY = timedelta(minutes=1)
 
 
-class Capacity(Protocol):
-    """What is scaled (`variants.Variants`)."""
-
-    def read(self, resource_id: str) -> State | None:
-        """The variant now, None if it is gone."""
-
-    def set(self, resource_id: str, capacity: int) -> None:
-        """Begin to change its size; ScalingFailedError if that is refused."""
-
-
 class Scaler:
     """Brings every scalable target to the size its policies ask for."""
 
     def __init__(
-        self, store: Store, capacity: Capacity, metrics: Metrics, now: Callable[[], datetime]
+        self, store: Store, variants: Variants, metrics: CloudWatchMetrics, now: Callable[[], datetime]
     ) -> None:
         self._store = store
-        self._capacity = capacity
+        self._variants = variants
         self._metrics = metrics
         self._now = now
         self._stopped = threading.Event()
@@ -68,7 +58,7 @@ class Scaler:
                 log.exception("auto scaling of %s failed", target["ResourceId"])
 
     def _look_at(self, target: dict[str, Any]) -> None:
-        state = self._capacity.read(target["ResourceId"])
+        state = self._variants.read(target["ResourceId"])
         if state is None or not state.settled:
             return
         activity = activities.in_progress(self._store, target)
@@ -143,7 +133,7 @@ class Scaler:
         now = self._now()
         activity = activities.begin(self._store, target, after, cause, now)
         try:
-            self._capacity.set(target["ResourceId"], after)
+            self._variants.set(target["ResourceId"], after)
         except ScalingFailedError as error:
             activities.finish(self._store, activity, now, str(error))
             self._note(target, FailedAt=now)

@@ -23,13 +23,16 @@ import sys
 import threading
 import uuid
 from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import IO, Protocol
+from pathlib import Path, PurePosixPath
+from typing import IO, TYPE_CHECKING, Protocol
 
 from local_aws.core import process_groups as groups
 from local_aws.core.proxies import spare_loopback
 
-_BASE = "/opt/ml"
+if TYPE_CHECKING:
+    from local_aws.images.store import Image
+
+BASE = PurePosixPath("/opt/ml")
 # CloudWatch Logs' limit for one event is 256 KiB of UTF-8; a longer line is cut into pieces.
 MAX_LINE_CHARACTERS = 60_000
 # How long output may still flow after a process has ended (something that left its group holds the pipe).
@@ -42,21 +45,6 @@ NVIDIA_DRIVER = Path("/proc/driver/nvidia/version")
 
 class ProcessesNotBegunError(RuntimeError):
     """`start` was called before `begin` said where pid files go."""
-
-
-class ImageLike(Protocol):
-    """The part of `local_aws.images.store.Image` this module needs."""
-
-    @property
-    def root(self) -> Path: ...
-    @property
-    def entrypoint(self) -> Sequence[str]: ...
-    @property
-    def cmd(self) -> Sequence[str]: ...
-    @property
-    def env(self) -> Mapping[str, str]: ...
-    @property
-    def workdir(self) -> Path: ...
 
 
 class LineWriter(Protocol):
@@ -88,7 +76,7 @@ def ending() -> bool:
 
 
 def start(
-    image: ImageLike,
+    image: Image,
     args: Sequence[str],
     env: Mapping[str, str],
     base_dir: Path,
@@ -118,11 +106,11 @@ def start(
 class ContainerProcess:
     """A running (or ended) container. All methods may be called from any thread."""
 
-    def __init__(self, popen: subprocess.Popen[bytes], output: IO[bytes], log: LineWriter) -> None:
+    def __init__(self, popen: subprocess.Popen[bytes], log: LineWriter) -> None:
         self._popen = popen
         self._log = log
         self._exited = threading.Event()
-        self._reader = threading.Thread(target=self._read, args=(output,), daemon=True)
+        self._reader = threading.Thread(target=self._read, args=(popen.stdout,), daemon=True)
         self._reader.start()
 
     @property
@@ -194,29 +182,21 @@ class _State:
         with self._lock:
             if self.ending:
                 raise ProcessesNotBegunError("the server is stopping: nothing can be started any more")
-            read, write = os.pipe()  # neither end is inherited by any other process (PEP 446)
-            output = os.fdopen(read, "rb")
-            try:
-                popen = subprocess.Popen(
-                    command,
-                    env=dict(env),
-                    cwd=cwd,
-                    stdin=subprocess.DEVNULL,
-                    stdout=write,
-                    stderr=subprocess.STDOUT,
-                    start_new_session=True,
-                )
-            except OSError:
-                output.close()
-                raise
-            finally:
-                os.close(write)
+            popen = subprocess.Popen(
+                command,
+                env=dict(env),
+                cwd=cwd,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
             self._tell_guardian(f"+{popen.pid}")
             file = self.directory / f"{uuid.uuid4().hex}.json"
             # The last of three nets: on a full disk the guardian alone has to do.
             with contextlib.suppress(OSError):
                 file.write_text(json.dumps({"pid": popen.pid, "started": groups.start_time(popen.pid)}))
-            process = ContainerProcess(popen, output, log)
+            process = ContainerProcess(popen, log)
             self._running[file] = process
         threading.Thread(target=self._watch, args=(file, process), daemon=True).start()
         return process
@@ -255,7 +235,7 @@ _state: _State | None = None
 atexit.register(end)
 
 
-def _environment(image: ImageLike, env: Mapping[str, str], base_dir: Path) -> dict[str, str]:
+def _environment(image: Image, env: Mapping[str, str], base_dir: Path) -> dict[str, str]:
     inherited = {name: os.environ[name] for name in INHERITED if name in os.environ}
     # `python` in an image's scripts means the interpreter this server runs under.
     inherited["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), inherited.get("PATH", os.defpath)])
@@ -270,8 +250,8 @@ def _environment(image: ImageLike, env: Mapping[str, str], base_dir: Path) -> di
 
 
 def _mounted(word: str, base_dir: Path) -> str:
-    inside = word == _BASE or word.startswith(f"{_BASE}/")
-    return f"{base_dir}{word.removeprefix(_BASE)}" if inside else word
+    path = PurePosixPath(word)
+    return str(base_dir / path.relative_to(BASE)) if path.is_relative_to(BASE) else word
 
 
 def _devices() -> dict[str, str]:

@@ -140,11 +140,7 @@ class Store:
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """Several calls as one: all of them are written, or (on an exception) none.
-
-        Raises:
-            DiskFull: there is no room to write.
-        """
+        """Several calls as one: all are written, or (on an exception, such as DiskFull) none."""
         with self._lock:
             if self._db.in_transaction:  # inside an outer transaction of this thread, which will commit
                 yield

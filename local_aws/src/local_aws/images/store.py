@@ -106,7 +106,7 @@ class ImageStore:
             digest=record["digest"],
             root=root,
             entrypoint=_here(record["entrypoint"], root),
-            cmd=tuple(_below(word, root) for word in record["cmd"]),
+            cmd=tuple(below(word, root) for word in record["cmd"]),
             env={name: _path_list(name, value, root) for name, value in record["env"].items()},
             workdir=root / record["workdir"].lstrip("/"),
             not_executed=tuple(record["not_executed"]),
@@ -169,18 +169,19 @@ def _here(entrypoint: list[str], root: Path) -> tuple[str, ...]:
     if not entrypoint:
         return ()
     program, *arguments = entrypoint
-    inside = _below(program, root)
+    inside = below(program, root)
     is_python = inside == program and PurePosixPath(program).name in _PYTHONS
-    return (sys.executable if is_python else inside, *(_below(word, root) for word in arguments))
+    return (sys.executable if is_python else inside, *(below(word, root) for word in arguments))
 
 
-def _below(word: str, root: Path) -> str:
+def below(word: str, root: Path) -> str:
+    """A word of a command: a path of the image, where it lies on this machine."""
     place = root / word.lstrip("/")
     return str(place) if word.startswith("/") and place.exists() else word
 
 
 def _path_list(name: str, value: str, root: Path) -> str:
-    parts = [_below(part, root) for part in value.split(":")]
+    parts = [below(part, root) for part in value.split(":")]
     if name == "PATH":
         parts.insert(0, str(Path(sys.executable).parent))
     return ":".join(parts)

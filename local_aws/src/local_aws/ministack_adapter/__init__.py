@@ -12,12 +12,12 @@ conditions          No condition key of PutMetricData and of policies attached; 
 deliveries          An asynchronous invocation is lost with the process.
 durable, snapshots  The state is written when the server stops.
 function_logs       A function logs whatever its role may.
-image_tags          BatchDeleteImage by a tag takes the image away.
 layers              The bytes of layers lie in the state that is written anew each time.
 managed_policies    Thirty of AWS's policies are known, and any other can be attached.
 object_limits       Keys and metadata of any length are taken.
 objects, uploads    An object that cannot be written is answered by 200; parts lie in memory.
-patches             Buckets forget their tags and rules; streams have no prefix; provisioners ask no IAM.
+patches             Buckets forget their tags and rules; streams have no prefix; provisioners ask no IAM;
+                    BatchDeleteImage by a tag takes the image away.
 payloads            Nothing bounds what goes through API Gateway and Lambda.
 permissions         Its evaluator is asked for our services too; trust of services is not judged there.
 request_checks      Nearly every name, length and value is taken (with `rules`).

@@ -7,25 +7,27 @@
 * Alarms are evaluated by dimensions and periods (alarms.py), and policies on one namespace of metrics are
   understood (conditions.py).
 * FilterLogEvents knows logStreamNamePrefix.
-* AWS::ECR::Repository: its images leave the image store with it. Their tags are taken away one by one
-  (image_tags.py).
+* AWS::ECR::Repository: its images leave the image store with it.
+* BatchDeleteImage by tag: the tag goes, and the image with its last one; ministack's takes the image.
+  https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_BatchDeleteImage.html
 * Types a narrow service role may hold: their actions are checked against the role (ministack's provisioners
   act beyond IAM). Others are provisioned unchecked.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 from botocore.exceptions import ClientError
-from ministack.services import cloudwatch_logs
+from ministack.services import cloudwatch_logs, ecr
 from ministack.services import s3 as ministack_s3
 
 from local_aws.cloudformation.stack import Properties, Provisioned
 from local_aws.core.context import LocalAws
-from local_aws.ministack_adapter import alarms, conditions, image_tags, objects, permissions, stacks, uploads
+from local_aws.ministack_adapter import alarms, conditions, objects, permissions, stacks, uploads
 
 # type -> (service of the ARN, resource with {name}, property with the name, action to create or update, to
 # delete)
@@ -47,7 +49,7 @@ def install(aws: LocalAws) -> None:
     objects.install()
     uploads.install(aws.root / "s3-uploads")
     cloudwatch_logs._filter_log_events = partial(_filter_by_prefix, cloudwatch_logs._filter_log_events)
-    image_tags.install()
+    ecr._batch_delete_image = partial(_untag_first, ecr._batch_delete_image)
     alarms.install()
     conditions.install()
     _buckets(aws)
@@ -187,3 +189,31 @@ def _check_role(
 
 def _true(value: object) -> bool:
     return str(value).lower() == "true"
+
+
+def _untag_first(batch_delete_image: Callable[..., Any], data: dict[str, Any]) -> Any:
+    repository: str = data.get("repositoryName", "")
+    untagged, rest = [], []
+    for image_id in data.get("imageIds", []):
+        digest = _untag(repository, image_id)
+        if digest:
+            untagged.append({**image_id, "imageDigest": digest})
+        else:
+            rest.append(image_id)
+    status, headers, body = batch_delete_image({**data, "imageIds": rest})
+    if untagged:
+        document = json.loads(body)
+        document["imageIds"] += untagged
+        body = json.dumps(document).encode()
+    return status, headers, body
+
+
+def _untag(repository: str, image_id: dict[str, str]) -> str:
+    """Take a tag from an image that has others: the image's digest; empty where it has no other."""
+    tag = image_id.get("imageTag")
+    found = ecr._find_image(repository, image_id) if tag and "imageDigest" not in image_id else None
+    if not found or len(found["imageTags"]) < 2:
+        return ""
+    found["imageTags"].remove(tag)
+    found["imageId"]["imageTag"] = found["imageTags"][-1]
+    return str(found["imageDigest"])

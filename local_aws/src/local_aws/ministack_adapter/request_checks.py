@@ -86,8 +86,7 @@ def check(service: str, operation: str, members: Mapping[str, Any], *, complete:
     shape = wire.model_of(botocore_name).operation_model(operation).input_shape
     errors = validation.violations(shape, members, complete=complete)
     if errors:
-        plural = "error" if len(errors) == 1 else "errors"
-        raise AwsError(code, f"{len(errors)} validation {plural} detected: {'; '.join(errors)}")
+        raise AwsError(code, validation.summary(errors))
     for rule in rules.of(service, operation):
         rule(members)
 

@@ -101,11 +101,7 @@ class Snapshots:
         self._save_or_tell()
 
     def commit(self, services: Iterable[str] | None = None) -> None:
-        """Return when what these services (None: all of them) know now is on the disk.
-
-        Raises:
-            NotSaved: it is not.
-        """
+        """Return when what these services (None: all) know now is on the disk. Raises NotSaved if not."""
         wanted = set(_states() if services is None else services)
         with self._joining:
             saving = self._next

@@ -20,11 +20,7 @@ def applied(store: Store, quota: Quota) -> float | None:
 
 
 def value(store: Store, service: str, name: str) -> float:
-    """How much of a quota the account has.
-
-    Raises:
-        KeyError: there is no such quota.
-    """
+    """How much of a quota the account has. Raises KeyError if there is no such quota."""
     quota = _by_name()[service, name]
     found = applied(store, quota)
     return quota.default if found is None else found

@@ -83,11 +83,7 @@ class Quota:
 
 
 def chosen() -> Profile:
-    """The profile this server was started with.
-
-    Raises:
-        UnknownProfileError: there is none of that name.
-    """
+    """The profile this server was started with. Raises UnknownProfileError for any other name."""
     name = os.environ.get(VARIABLE) or Profile.PLENTY
     try:
         return Profile(name)

@@ -14,7 +14,7 @@ from local_aws.autoscaling import targets
 from local_aws.core.api import JsonService, Request, Response
 from local_aws.core.context import LocalAws
 from local_aws.core.errors import ValidationException
-from local_aws.sagemaker.hosting import deployment, endpoint_configs, endpoint_limits, update_rules
+from local_aws.sagemaker.hosting import deployment, endpoint_checks, endpoint_configs
 from local_aws.sagemaker.hosting.component_records import COMPONENTS
 from local_aws.sagemaker.hosting.endpoint_records import (
     ENDPOINTS,
@@ -41,9 +41,7 @@ def register(svc: JsonService, aws: LocalAws, fleets: EndpointFleets) -> None:
         deployment.steps(request.get("DeploymentConfig"), instances(plans))
         record = new_record(aws, request, plans)
         with aws.store.transaction():
-            endpoint_limits.check(aws, by_type(plans), by_type(plans).total())
-            endpoint_limits.check_serverless(aws, request["EndpointName"], plans)
-            within_limit(aws, plans[0].instance_type, instances(plans))
+            endpoint_checks.check_fleet(aws, request["EndpointName"], plans)
             ENDPOINTS.create(aws, record, request)
         fleets.create(record)
         return {"EndpointArn": record["EndpointArn"]}
@@ -55,12 +53,10 @@ def register(svc: JsonService, aws: LocalAws, fleets: EndpointFleets) -> None:
 
         def change(record: dict[str, Any]) -> dict[str, Any]:
             way = _deployment_config(record, request)
-            update_rules.check(aws, record, plans, way)
+            endpoint_checks.check_update(aws, record, plans, way)
             kept = _retain(record, request, plans)
             deployment.steps(way, instances(kept))
-            endpoint_limits.check(aws, by_type(kept), by_type(kept).total())
-            endpoint_limits.check_serverless(aws, record["EndpointName"], kept)
-            within_limit(aws, kept[0].instance_type, instances(kept))
+            endpoint_checks.check_fleet(aws, record["EndpointName"], kept)
             return {**record, "EndpointStatus": "Updating", PENDING: pending(aws, config, kept, way)}
 
         record = ENDPOINTS.begin(aws, request["EndpointName"], change)
@@ -73,7 +69,7 @@ def register(svc: JsonService, aws: LocalAws, fleets: EndpointFleets) -> None:
 
         def change(record: dict[str, Any]) -> dict[str, Any]:
             plans, before = _resized(record, wanted), plans_of(record)
-            endpoint_limits.check(aws, by_type(plans) - by_type(before), by_type(plans).total())
+            endpoint_checks.check_instances(aws, by_type(plans) - by_type(before), by_type(plans).total())
             within_limit(aws, plans[0].instance_type, instances(plans) - instances(before))
             pairs = zip(record["ProductionVariants"], plans, strict=True)
             variants = [_desired(variant, plan) for variant, plan in pairs]

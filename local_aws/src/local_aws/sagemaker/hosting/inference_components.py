@@ -72,8 +72,7 @@ def register(svc: JsonService, aws: LocalAws, fleets: ComponentFleets) -> None:
 def route(aws: LocalAws, endpoint: str, component: str | None) -> str:
     """Where the router finds what a request addresses.
 
-    Raises:
-        AwsError: the endpoint has components and the request names none, or one that is not there.
+    Raises AwsError if the endpoint has components and the request names none, or one that is not there.
     """
     if component is None:
         if any(record["EndpointName"] == endpoint for record in COMPONENTS.all(aws)):

@@ -112,8 +112,7 @@ class ChannelCache:
     def fill(self, s3: Any, channel: Channel, folder: Path, stopped: Callable[[], bool]) -> int:
         """Put a channel's files below ``folder``; how many. Stops early when ``stopped()`` becomes true.
 
-        Raises:
-            ChannelError: with the channel's name and what S3 (as the role) or the file system said.
+        Raises ChannelError with the channel's name and what S3 (as the role) or the file system said.
         """
         folder.mkdir(parents=True, exist_ok=True)
         try:

@@ -25,6 +25,7 @@ JOBS = Resources(
     ),
 )
 KIND = JOBS.kind
+TERMINAL = ("Completed", "Failed", "Stopped")
 STOPPED_WITH_SERVER = "InternalServerError: the local AWS was stopped while this job ran"
 # The member's maximum length (API_DescribeTrainingJob).
 MAX_REASON = 1024

@@ -15,14 +15,13 @@ from local_aws.core.api import JsonService, Request, Response
 from local_aws.core.context import LocalAws
 from local_aws.core.errors import ResourceInUse, ValidationException
 from local_aws.sagemaker import pulled_images
-from local_aws.sagemaker.training import channels, definition, limits
+from local_aws.sagemaker.training import channels, definition, instances
 from local_aws.sagemaker.training.channels import ChannelCache
-from local_aws.sagemaker.training.job_state import JOBS, STOPPED_WITH_SERVER, JobState
+from local_aws.sagemaker.training.job_state import JOBS, STOPPED_WITH_SERVER, TERMINAL, JobState
 from local_aws.sagemaker.training.machine import Machine
 from local_aws.sagemaker.training.run import TrainingRun
 
 Document = dict[str, Any]
-TERMINAL = ("Completed", "Failed", "Stopped")
 
 
 class TrainingJobs:
@@ -62,7 +61,7 @@ class TrainingJobs:
             "MaxRuntimeInSeconds", definition.DEFAULT_RUNTIME_SECONDS
         )
         with self.aws.store.transaction():
-            limits.check(self.aws, job)
+            instances.check_quotas(self.aws, job)
             JOBS.create(self.aws, job, request)
         state = JobState(self.aws, name)
         state.progress("Starting", "Starting the training job")

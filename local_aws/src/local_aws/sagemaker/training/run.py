@@ -25,10 +25,10 @@ from local_aws.core import process
 from local_aws.core.context import LocalAws
 from local_aws.core.errors import AwsError
 from local_aws.core.process import ContainerProcess
-from local_aws.images.store import Image
+from local_aws.images.store import Image, below
 from local_aws.sagemaker import s3_files
 from local_aws.sagemaker.s3_files import FolderSync, S3Uri
-from local_aws.sagemaker.training import base_folder, capacity, definition, hosts
+from local_aws.sagemaker.training import base_folder, definition, hosts, instances
 from local_aws.sagemaker.training.channels import ChannelCache, ChannelError
 from local_aws.sagemaker.training.hosts import Containers, Host
 from local_aws.sagemaker.training.job_state import JobState
@@ -128,8 +128,8 @@ class TrainingRun:
         self._state.progress("Pending", "Waiting for a free place on this machine")
 
     def _run(self, members: Document) -> Outcome:
-        if not capacity.has(self._job["ResourceConfig"]["InstanceType"]):
-            raise JobError(capacity.REASON)
+        if not instances.has(self._job["ResourceConfig"]["InstanceType"]):
+            raise JobError(instances.REASON)
         self._state.progress("Starting", "Preparing the instances for training")
         image = self._image()
         shutil.rmtree(self._folder, ignore_errors=True)
@@ -191,7 +191,7 @@ class TrainingRun:
                 {**shared, **self._environment()},
                 host.base,
                 output,
-                entrypoint=entrypoint and [_below(image.root, word) for word in entrypoint],
+                entrypoint=entrypoint and [below(word, image.root) for word in entrypoint],
             )
         except OSError as error:
             raise JobError(f"ClientError: the container of {image.uri} cannot be started: {error}") from error
@@ -285,12 +285,6 @@ class _Output:
     def write(self, line: str) -> None:
         self.log(line)
         self.metrics(line)
-
-
-def _below(root: Path, word: str) -> str:
-    """A word of a container entrypoint: a path of the image, where it lies on this machine."""
-    path = root / word.lstrip("/")
-    return str(path) if word.startswith("/") and path.exists() else word
 
 
 def _checkpoints(job: Document, base: Path) -> FolderSync:

@@ -11,10 +11,10 @@ from typing import Any
 from local_aws.core.context import LocalAws
 from local_aws.core.errors import ResourceLimitExceeded, ValidationException
 from local_aws.quotas import book, names
+from local_aws.sagemaker.training.job_state import TERMINAL
 from local_aws.sagemaker.tuning.ranges import Categorical, Space
 
 Document = dict[str, Any]
-TERMINAL = ("Completed", "Failed", "Stopped")
 OBJECTIVE_HYPERPARAMETER = "_tuning_objective_metric"
 # https://docs.aws.amazon.com/sagemaker/latest/dg/automatic-model-tuning-limits.html
 MAX_PARALLEL = 100

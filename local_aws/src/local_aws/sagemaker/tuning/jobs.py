@@ -14,10 +14,9 @@ from local_aws.core.context import LocalAws
 from local_aws.core.errors import ResourceInUse, ResourceNotFound, ValidationException
 from local_aws.sagemaker import events
 from local_aws.sagemaker.resources import Listing, Resources
-from local_aws.sagemaker.training import job_state, limits
+from local_aws.sagemaker.training import instances, job_state
 from local_aws.sagemaker.training.jobs import TrainingJobs
 from local_aws.sagemaker.tuning import checks, summaries
-from local_aws.sagemaker.tuning.checks import TERMINAL
 from local_aws.sagemaker.tuning.early_stopping import completion_details
 from local_aws.sagemaker.tuning.run import KIND, TuningRun
 from local_aws.sagemaker.tuning.search import OptunaSearch, make_search
@@ -63,7 +62,7 @@ class TuningJobs:
         checks.check_parents(request, parents)
         parallel = request["HyperParameterTuningJobConfig"]["ResourceLimits"]["MaxParallelTrainingJobs"]
         checks.check_trials(self.aws, parallel)
-        limits.check(self.aws, request["TrainingJobDefinition"], parallel)
+        instances.check_quotas(self.aws, request["TrainingJobDefinition"], parallel)
         arn, now = self.aws.arn(f"hyper-parameter-tuning-job/{name.lower()}"), self.aws.now()
         tuning: Document = {
             **{member: value for member, value in request.items() if member != "Tags"},
@@ -115,7 +114,7 @@ class TuningJobs:
         """Stop a running tuning job and its training jobs."""
         tuning = self.get(name)
         status = tuning["HyperParameterTuningJobStatus"]
-        if status in TERMINAL:
+        if status in job_state.TERMINAL:
             raise ValidationException(
                 f"The request was rejected because the hyperparameter tuning job is in status {status}"
             )
@@ -128,7 +127,7 @@ class TuningJobs:
     def delete(self, name: str) -> None:
         """Forget a tuning job that has ended; its training jobs stay."""
         tuning = self.get(name)
-        if tuning["HyperParameterTuningJobStatus"] not in TERMINAL:
+        if tuning["HyperParameterTuningJobStatus"] not in job_state.TERMINAL:
             raise ResourceInUse(
                 f"The tuning job {name} is in status {tuning['HyperParameterTuningJobStatus']}; stop it and "
                 "wait for its end before deleting it."
@@ -138,7 +137,7 @@ class TuningJobs:
     def recover(self) -> None:
         """Report the tuning jobs a former server left running as failed."""
         for tuning in _JOBS.all(self.aws):
-            if tuning["HyperParameterTuningJobStatus"] not in TERMINAL:
+            if tuning["HyperParameterTuningJobStatus"] not in job_state.TERMINAL:
                 reason = job_state.STOPPED_WITH_SERVER
                 self.end(tuning["HyperParameterTuningJobName"], "Failed", reason)
 

@@ -19,7 +19,7 @@ from local_aws.core.context import LocalAws
 from local_aws.core.errors import ResourceLimitExceeded, ValidationException
 from local_aws.sagemaker import tags
 from local_aws.sagemaker.s3_files import S3Uri
-from local_aws.sagemaker.training import capacity
+from local_aws.sagemaker.training import instances
 from local_aws.sagemaker.training.jobs import TrainingJobs
 from local_aws.sagemaker.training.run import TrainingRun
 from local_aws.sagemaker.tuning import early_stopping
@@ -175,7 +175,7 @@ class TuningRun:
         """What a trial is on. A key for its disk is given for all types together."""
         several = definition.get("HyperParameterTuningResourceConfig", {})
         key = {name: several[name] for name in ("VolumeKmsKeyId",) if name in several}
-        return {**capacity.choose(definition), **key}
+        return {**instances.choose(definition), **key}
 
     def _watch(self) -> None:
         """Look at every new value of the objective, and stop the trials that are not worth their time."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from local_aws.sagemaker.tuning.checks import TERMINAL
+from local_aws.sagemaker.training.job_state import TERMINAL
 from local_aws.sagemaker.tuning.early_stopping import is_better
 
 Document = dict[str, Any]

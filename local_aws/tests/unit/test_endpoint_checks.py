@@ -11,7 +11,7 @@ from local_aws import autoscaling
 from local_aws.autoscaling import targets
 from local_aws.core.context import LocalAws
 from local_aws.core.errors import AwsError
-from local_aws.sagemaker.hosting import deployment, update_rules
+from local_aws.sagemaker.hosting import deployment, endpoint_checks
 from local_aws.sagemaker.hosting.endpoint_records import PLAN
 from local_aws.sagemaker.serving.plans import VariantPlan
 from local_aws.sagemaker.serving.serverless import Serverless
@@ -64,14 +64,14 @@ def test_a_variant_that_auto_scaling_looks_after_keeps_its_type_and_stays(
 ) -> None:
     svc = scaled(aws, monkeypatch)
     with pytest.raises(AwsError, match=r'"\[main\]" must be deregistered'):
-        update_rules.check(aws, endpoint(plan()), after, None)
+        endpoint_checks.check_update(aws, endpoint(plan()), after, None)
     svc.call("DeregisterScalableTarget", targets.of_variant("e", "main"))
-    update_rules.check(aws, endpoint(plan()), after, None)
+    endpoint_checks.check_update(aws, endpoint(plan()), after, None)
 
 
 def test_a_scaled_variant_may_get_another_model(aws: LocalAws, monkeypatch: pytest.MonkeyPatch) -> None:
     scaled(aws, monkeypatch)
-    update_rules.check(aws, endpoint(plan()), [plan(config="another")], ALL_AT_ONCE)
+    endpoint_checks.check_update(aws, endpoint(plan()), [plan(config="another")], ALL_AT_ONCE)
 
 
 def test_instances_become_no_serverless_variant_and_a_serverless_one_may_get_instances(
@@ -79,14 +79,14 @@ def test_instances_become_no_serverless_variant_and_a_serverless_one_may_get_ins
 ) -> None:
     serverless = plan("serverless", serverless=Serverless(memory_mb=1024, max_concurrency=1))
     with pytest.raises(AwsError, match="Cannot convert"):
-        update_rules.check(aws, endpoint(plan()), [serverless], None)
-    update_rules.check(aws, endpoint(serverless), [plan()], None)
+        endpoint_checks.check_update(aws, endpoint(plan()), [serverless], None)
+    endpoint_checks.check_update(aws, endpoint(serverless), [plan()], None)
 
 
 def test_a_guarded_update_keeps_the_names_of_the_variants(aws: LocalAws) -> None:
     with pytest.raises(AwsError, match="same variant names"):
-        update_rules.check(aws, endpoint(plan()), [plan(name="other")], ALL_AT_ONCE)
-    update_rules.check(aws, endpoint(plan()), [plan(name="other")], None)
+        endpoint_checks.check_update(aws, endpoint(plan()), [plan(name="other")], ALL_AT_ONCE)
+    endpoint_checks.check_update(aws, endpoint(plan()), [plan(name="other")], None)
 
 
 def test_a_deployment_has_to_be_given_more_time_than_it_waits() -> None:

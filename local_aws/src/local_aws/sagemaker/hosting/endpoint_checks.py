@@ -1,10 +1,11 @@
-"""What UpdateEndpoint refuses because of what the endpoint is now.
+"""What CreateEndpoint and UpdateEndpoint refuse: beyond the quotas, or because of what the endpoint is now.
 
-Quotas are `limits`' business, and the sizes of a canary `deployment`'s.
+The sizes of a canary are `deployment`'s business.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -12,11 +13,65 @@ from local_aws.autoscaling import targets
 from local_aws.autoscaling.records import TARGET, key
 from local_aws.core.context import LocalAws
 from local_aws.core.errors import ValidationException
-from local_aws.sagemaker.hosting.endpoint_records import plans_of
+from local_aws.quotas import names
+from local_aws.sagemaker import limits
+from local_aws.sagemaker.hosting.endpoint_records import (
+    ENDPOINTS,
+    by_type,
+    in_use,
+    instances,
+    plans_of,
+    serverless,
+    serverless_in_use,
+    within_limit,
+)
 from local_aws.sagemaker.serving.plans import VariantPlan
 
 
-def check(
+def check_fleet(aws: LocalAws, endpoint: str, plans: Sequence[VariantPlan]) -> None:
+    """ResourceLimitExceeded if the account or this machine has no room for a new fleet of the endpoint."""
+    check_instances(aws, by_type(plans), by_type(plans).total())
+    check_serverless(aws, endpoint, plans)
+    within_limit(aws, plans[0].instance_type, instances(plans))
+
+
+def check_instances(aws: LocalAws, more: Counter[str], of_one: int) -> None:
+    """ResourceLimitExceeded if so many more instances are more than the account's endpoints may have.
+
+    Args:
+        more: instances by type. An update asks for its whole new fleet, which runs beside the old one.
+        of_one: how many the endpoint would have.
+    """
+    used: Counter[str] = Counter()
+    for record in ENDPOINTS.all(aws):
+        used += in_use(record)
+    limits.check(aws, names.ONE_ENDPOINT, 0, of_one)
+    for instance_type, count in more.items():
+        limits.check(aws, names.endpoint(instance_type), used[instance_type], count)
+    limits.check(aws, names.ALL_ENDPOINTS, used.total(), more.total())
+
+
+def check_serverless(aws: LocalAws, endpoint: str, plans: Sequence[VariantPlan]) -> None:
+    """ResourceLimitExceeded if the account may not have the endpoint so, where it is to be serverless.
+
+    AWS's sentence of the memory stands in many public threads; the units of the two others are guessed.
+    CreateEndpoint and UpdateEndpoint keep to all three.
+    """
+    count, requests = serverless(plans)
+    used, own = [0, 0], (0, 0)
+    for record in ENDPOINTS.all(aws):
+        has = serverless_in_use(record)
+        used = [before + more for before, more in zip(used, has, strict=True)]
+        if record["EndpointName"] == endpoint:
+            own = has
+    for plan in plans:
+        if plan.serverless is not None:
+            limits.check(aws, names.SERVERLESS_MEMORY, 0, plan.serverless.memory_mb, "MBs")
+    limits.check(aws, names.SERVERLESS_ENDPOINTS, used[0], count - own[0], "Endpoints")
+    limits.check(aws, names.SERVERLESS_CONCURRENCY, used[1], requests - own[1], "Requests")
+
+
+def check_update(
     aws: LocalAws,
     record: Mapping[str, Any],
     plans: Sequence[VariantPlan],
