@@ -106,7 +106,7 @@ def test_a_deployment_has_to_be_given_more_time_than_it_waits() -> None:
 
 def test_a_deployment_that_is_overdue_goes_back() -> None:
     shares: list[float] = []
-    with pytest.raises(deployment.TimedOutError):
+    with pytest.raises(deployment.RolledBackError, match="MaximumExecutionTimeoutInSeconds"):
         deployment.shift(
             [deployment.Step(0.5, 1), deployment.Step(1.0, 0)],
             set_share=shares.append,

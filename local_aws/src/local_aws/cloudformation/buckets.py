@@ -17,7 +17,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from local_aws.cloudformation.stack import Properties, Provisioned, Register, Stack
+from local_aws.cloudformation.stack import Properties, Provisioned, Register, Stack, is_true
 from local_aws.core.archives import read_zip
 
 _OWNER_TAG = "aws-cdk:cr-owned"
@@ -181,4 +181,4 @@ def _included(name: str, excluded: list[str], included: list[str]) -> bool:
 
 
 def _is(properties: Properties, name: str, default: bool) -> bool:
-    return str(properties.get(name, default)).lower() == "true"
+    return is_true(properties.get(name, default))

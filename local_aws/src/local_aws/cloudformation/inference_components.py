@@ -12,15 +12,11 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from local_aws.cloudformation.sagemaker import POLL_SECONDS, create_resource, own_tags
+from local_aws.cloudformation.sagemaker import POLL_SECONDS, NotInServiceError, create_resource, own_tags
 from local_aws.cloudformation.stack import Properties, Provisioned, Register, Stack, request_of
 
 _NAME = "InferenceComponentName"
 _BUSY = ("Creating", "Updating")
-
-
-class ComponentFailedError(RuntimeError):
-    """A component did not become InService; the message is its FailureReason."""
 
 
 def install(stack: Stack, register: Register) -> None:
@@ -32,7 +28,7 @@ def install(stack: Stack, register: Register) -> None:
         arn, attributes = create_resource(stack, "InferenceComponent", logical_id, wanted, stack_name)
         try:
             _until_in_service(client, attributes[_NAME])
-        except ComponentFailedError:
+        except NotInServiceError:
             _delete(client, attributes[_NAME])  # a failed creation leaves nothing behind
             raise
         return arn, {**attributes, "InferenceComponentArn": arn}
@@ -67,9 +63,7 @@ def _until_in_service(client: Any, name: str) -> None:
         time.sleep(POLL_SECONDS)
     reason = found.get("FailureReason")
     if found["InferenceComponentStatus"] != "InService" or reason:
-        raise ComponentFailedError(
-            f"Inference component {name}: {reason or found['InferenceComponentStatus']}"
-        )
+        raise NotInServiceError(f"Inference component {name}: {reason or found['InferenceComponentStatus']}")
 
 
 def _delete(client: Any, name: str) -> None:

@@ -1,8 +1,7 @@
 """AWS::SageMaker::Model, EndpointConfig, Endpoint and ModelPackageGroup.
 
-Ref of all four is the ARN, the name is an attribute. Models and endpoint configurations cannot change: any
-new property makes a new one (the engine deletes the old one when the update has succeeded). An endpoint is
-updated in place, and both its creation and its update last until it is InService again.
+Ref is the ARN, the name an attribute. A changed model or endpoint configuration is a new one; an endpoint is
+updated in place, and its creation and update last until it is InService.
 https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/AWS_SageMaker.html
 """
 
@@ -50,8 +49,8 @@ _ENDPOINT_CONFIG = (
 _GROUP = ("ModelPackageGroupName", "ModelPackageGroupDescription")
 
 
-class EndpointFailedError(RuntimeError):
-    """An endpoint did not become InService; the message is its FailureReason."""
+class NotInServiceError(RuntimeError):
+    """An endpoint or a component did not become InService; the message has its FailureReason."""
 
 
 def install(stack: Stack, register: Register) -> None:
@@ -91,7 +90,7 @@ def _endpoint(stack: Stack, register: Register) -> None:
         arn, attributes = create_resource(stack, "Endpoint", logical_id, wanted, stack_name)
         try:
             _until_in_service(stack, attributes["EndpointName"], properties["EndpointConfigName"])
-        except EndpointFailedError:
+        except NotInServiceError:
             _delete_endpoint(stack, attributes["EndpointName"])  # a failed creation leaves nothing behind
             raise
         return arn, attributes
@@ -159,14 +158,14 @@ def _delete_endpoint(stack: Stack, name: str) -> None:
 
 
 def _until_in_service(stack: Stack, name: str, config_name: str) -> None:
-    """Wait for the end of a creation or an update; EndpointFailedError unless it did what was asked."""
+    """Wait for the end of a creation or an update; NotInServiceError unless it did what was asked."""
     client = stack.client("sagemaker")
     while (endpoint := client.describe_endpoint(EndpointName=name))["EndpointStatus"] in _BUSY:
         time.sleep(POLL_SECONDS)
     if endpoint["EndpointStatus"] == "InService" and endpoint["EndpointConfigName"] == config_name:
         return
     reason = endpoint.get("FailureReason") or f"the endpoint is {endpoint['EndpointStatus']}"
-    raise EndpointFailedError(f"Endpoint {name} did not reach InService with {config_name}: {reason}")
+    raise NotInServiceError(f"Endpoint {name} did not reach InService with {config_name}: {reason}")
 
 
 def _update_tags(client: Any, arn: str, old: Properties, new: Properties) -> None:

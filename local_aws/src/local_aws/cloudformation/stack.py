@@ -65,6 +65,11 @@ def generated_name(stack_name: str, logical_id: str, longest: int = 63) -> str:
     return f"{stack_name}-{logical_id}"[: longest - len(suffix) - 1].rstrip("-") + "-" + suffix
 
 
+def is_true(value: object) -> bool:
+    """Whether a property is: CloudFormation lets booleans be strings."""
+    return str(value).lower() == "true"
+
+
 def request_for(client: Any, operation: str, properties: Properties) -> dict[str, Any]:
     """A resource's properties as an operation of the client takes them."""
     shape = client.meta.service_model.operation_model(operation).input_shape

@@ -1,14 +1,11 @@
 """An AWS JSON 1.1 service made of plain functions.
 
-    svc = JsonService("sagemaker")
-
     @svc.operation("CreateModel")
     def create_model(request: dict[str, Any]) -> dict[str, Any]: ...
 
-A request reaches its function parsed and validated against botocore's model of the service
-(`core.validation`), and the function's answer is shaped by the same model, so what boto3 sends and reads
-here is what it would on AWS. Functions run in a worker thread which carries the caller's identity, account
-and region (context variables), so they may block and may call other services of this server.
+Requests are parsed and answers shaped by botocore's model of the service (`core.validation`). Functions run
+in worker threads with the caller's context variables, so they may block and call other services of this
+server.
 """
 
 from __future__ import annotations

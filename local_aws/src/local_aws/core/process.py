@@ -1,15 +1,12 @@
 """Container images as real processes that never outlive the server.
 
-`start` runs an image's command as the leader of its own session, with a clean environment and a
-SageMaker-shaped base folder, and hands back a `ContainerProcess`: wait for it, terminate it, kill it.
-When the leader ends, whatever it left behind in its process group is killed, as a container's end does.
+`start` runs an image's command as the leader of its own session. When the leader ends, whatever it left in
+its process group is killed, as a container's end does.
 
-Three things keep strays away. A clean stop calls `end`, which kills every group. For the stop nobody
-gets to handle (kill -9, a crash) a tiny guardian process holds the other end of a pipe: when the server
-is gone the pipe closes and the guardian kills the groups it was told about. And should the guardian be
-killed as well, each process has a file naming its pid and start time, from which `begin` cleans up when
-the server starts again. (PR_SET_PDEATHSIG is not used: it fires when the *thread* that forked ends,
-misses grandchildren, and needs code between fork and exec in a process full of threads.)
+Three things keep strays away. A clean stop calls `end`, which kills every group. After a kill -9 a tiny
+guardian, whose pipe to the server closes then, kills the groups it knows. Should it be killed as well, each
+process has a file with its pid and start time, from which `begin` cleans up at the next start.
+(PR_SET_PDEATHSIG fires when the *thread* that forked ends, and misses grandchildren.)
 """
 
 from __future__ import annotations

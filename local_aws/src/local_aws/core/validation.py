@@ -1,14 +1,13 @@
-"""Checks a request against botocore's own service model and parses it, as the front door of an AWS service
-does.
+"""Requests checked against botocore's service models and parsed, as at the front door of an AWS service.
 
-`parse` walks the input shape once: it collects every broken constraint in AWS's wording, turns timestamps
-into datetimes and blobs into bytes. `serialise` walks the output shape: it keeps only the members the model
-knows (so a handler may hand over its whole stored document) and turns datetimes into epoch seconds.
+`parse` collects every broken constraint in AWS's wording, and turns timestamps into datetimes and blobs into
+bytes. `serialise` keeps the members the model knows, so a handler may hand over its whole document.
 """
 
 from __future__ import annotations
 
 import base64
+import itertools
 import re
 import unicodedata
 from datetime import UTC, datetime
@@ -275,13 +274,8 @@ def _character_class(name: str) -> str:
     """
     if name in _JAVA_CLASSES:
         return _JAVA_CLASSES[name]
-    ranges: list[str] = []
-    start: int | None = None
-    for code in range(0x10001):
-        inside = code <= 0xFFFF and unicodedata.category(chr(code)).startswith(name)
-        if inside and start is None:
-            start = code
-        elif not inside and start is not None:
-            ranges.append(f"\\u{start:04x}-\\u{code - 1:04x}")
-            start = None
-    return "".join([*ranges, _ASTRAL])
+    inside = [code for code in range(0x10000) if unicodedata.category(chr(code)).startswith(name)]
+    # Neighbours are as far from each other as their places in the list.
+    runs = itertools.groupby(enumerate(inside), lambda placed: placed[1] - placed[0])
+    spans = [[code for _, code in run] for _, run in runs]
+    return "".join([*(f"\\u{span[0]:04x}-\\u{span[-1]:04x}" for span in spans), _ASTRAL])

@@ -1,9 +1,7 @@
 """Requests of any AWS protocol, read back into the members of their operation's input shape.
 
-What `botocore.serialize` writes, undone: forms (query), JSON bodies, and REST with JSON. Nothing is
-converted beyond what a constraint needs: blobs stay as they came, numbers of a form become numbers. CBOR,
-which botocore writes to nobody who also reads JSON, is not read.
-https://smithy.io/2.0/aws/protocols/
+Forms (query), JSON bodies, and REST with JSON. Blobs stay as they came, numbers of a form become numbers.
+CBOR, which botocore writes to nobody who also reads JSON, is not read. https://smithy.io/2.0/aws/protocols/
 """
 
 from __future__ import annotations
@@ -19,7 +17,6 @@ from urllib.parse import parse_qsl, unquote
 import botocore.session
 from botocore.model import ListShape, MapShape, OperationModel, ServiceModel, Shape, StructureShape
 
-Call = tuple[OperationModel, dict[str, Any]]
 _NUMBERS = {"integer": int, "long": int, "float": float, "double": float}
 
 
@@ -52,14 +49,14 @@ def operation_of(model: ServiceModel, request: HttpRequest) -> str | None:
     return action[1].decode() if action else _first(request.query, "Action")
 
 
-def decode(model: ServiceModel, name: str, request: HttpRequest) -> Call | None:
-    """The operation and its members; None for a body that the service itself has to refuse."""
+def decode(model: ServiceModel, name: str, request: HttpRequest) -> dict[str, Any] | None:
+    """The members of the operation; None for a body that the service itself has to refuse."""
     if name not in model.operation_names:
         return None
     operation = model.operation_model(name)
     shape = operation.input_shape
     if shape is None:
-        return operation, {}
+        return {}
     try:
         if "x-amz-target" in request.headers:
             members = json.loads(request.body or b"{}")
@@ -72,7 +69,7 @@ def decode(model: ServiceModel, name: str, request: HttpRequest) -> Call | None:
             members = _structure(shape, "", form)
     except (ValueError, RecursionError):
         return None
-    return (operation, members) if isinstance(members, dict) else None
+    return members if isinstance(members, dict) else None
 
 
 def _first(query: Mapping[str, Any], name: str) -> str | None:

@@ -127,13 +127,8 @@ class ImageStore:
         record = self._store.get(_KIND, uri)
         if record is None:
             return None
-        return Base(
-            self._folder / record["digest"] / "root",
-            record["entrypoint"],
-            record["cmd"],
-            record["env"],
-            record["workdir"],
-        )
+        described = {name: record[name] for name in ("entrypoint", "cmd", "env", "workdir")}
+        return Base(self._folder / record["digest"] / "root", **described)
 
     def _remove(self, home: Path) -> None:
         """Half a folder must never stand under its digest, so it loses that name before it is deleted."""

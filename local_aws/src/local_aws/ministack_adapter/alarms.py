@@ -1,10 +1,8 @@
 """Metric alarms as CloudWatch evaluates them: by dimensions, period by period, with data that is missing.
 
-ministack takes all points of a metric's name, whatever their dimensions, in one window, and leaves an alarm
-as it is when there are none: an alarm on one endpoint would ring for another's errors, "two minutes in a row"
-would ring at once, and nothing would ever go back to OK at night. Periods end at the moment of evaluation
-here, not at full minutes, so a period of 60 s can ring within seconds of its sixtieth. Evaluated is, as in
-ministack, whenever a metric or the alarm is put.
+ministack takes all points of a metric's name in one window, and leaves an alarm as it is when there are none:
+it would ring for another endpoint's errors, at once instead of "two minutes in a row", and never go back to
+OK. Periods end at the moment of evaluation, not at full minutes, whenever a metric or the alarm is put.
 https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/AlarmThatSendsEmail.html
 """
 

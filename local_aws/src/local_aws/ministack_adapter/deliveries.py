@@ -1,9 +1,8 @@
 """Events on their way to functions, kept until the function has had them.
 
-AWS keeps an asynchronous invocation until the function has answered, or the retries are used up and it lies
-in the dead-letter queue. ministack keeps it in a thread. Here it is in the store before anybody is told that
-it was taken, so that after a `kill -9` the chain of a run goes on: `resume` delivers again what was under
-way. A function may so get an event twice, as on AWS.
+AWS keeps an asynchronous invocation until the function has answered or it lies in the dead-letter queue;
+ministack keeps it in a thread. Here it is in the store before anybody is told that it was taken, and `resume`
+delivers again what was under way at a `kill -9`. A function may so get an event twice, as on AWS.
 https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html
 """
 

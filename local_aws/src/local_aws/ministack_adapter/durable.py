@@ -1,10 +1,8 @@
 """A request that changes something is answered when the change is on the disk, or with an error.
 
-ministack's services keep their state in memory; `snapshots` writes it. Here each service's handler is
-followed by `Snapshots.commit` of that service, unless the request only asked, and S3 keeps its objects by
-itself (`objects`). What a stack operation has made is committed, in all services, before anybody is told
-that the operation has ended. At ease, and so lost with the last moment before a `kill -9`: lines of logs and
-points of metrics.
+Each service's handler is followed by `Snapshots.commit` of that service, unless the request only asked; S3
+keeps its objects by itself (`objects`). What a stack operation has made is committed before anybody is told
+that it has ended. Lost with the last moment before a `kill -9`: lines of logs and points of metrics.
 """
 
 from __future__ import annotations

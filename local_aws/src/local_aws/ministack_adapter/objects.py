@@ -1,11 +1,8 @@
 """S3's objects: what was acknowledged is on the disk, and what could not be written is an error.
 
-ministack keeps an object's bytes in one file and all else about its key (the versions, tags, ACLs) in a
-sidecar beside it, logs what it cannot write, answers 200, and keeps such an object in memory. Here a write
-that fails is `NotStored`: the key is read back from the disk, so that nothing of the failed request stays,
-and the client gets a 500. (`object_files` says how the two files change as one.)
-
-A versioned object lies on the disk only, not in memory besides: datasets are larger than memories.
+ministack keeps an object's bytes in one file and all else about its key in a sidecar, logs what it cannot
+write, answers 200, and keeps such an object in memory. Here a failed write is `NotStored`: the key is read
+back from the disk, and the client gets a 500. Versioned objects are not in memory: datasets are larger.
 """
 
 from __future__ import annotations

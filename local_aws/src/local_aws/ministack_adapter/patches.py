@@ -2,10 +2,7 @@
 
 * AWS::S3::Bucket: tags, encryption, lifecycle and ownership are kept, and a bucket with objects cannot be
   deleted.
-* S3's writes are on the disk when they are answered, or are errors (objects.py, uploads.py).
 * `aws:kms` without a key means the account's aws/s3 key, as it does for the CDK's own staging bucket.
-* Alarms are evaluated by dimensions and periods (alarms.py), and policies on one namespace of metrics are
-  understood (conditions.py).
 * FilterLogEvents knows logStreamNamePrefix.
 * AWS::ECR::Repository: its images leave the image store with it.
 * BatchDeleteImage by tag: the tag goes, and the image with its last one; ministack's takes the image.
@@ -25,7 +22,7 @@ from botocore.exceptions import ClientError
 from ministack.services import cloudwatch_logs, ecr
 from ministack.services import s3 as ministack_s3
 
-from local_aws.cloudformation.stack import Properties, Provisioned
+from local_aws.cloudformation.stack import SERVICE, SESSION, Properties, Provisioned, is_true
 from local_aws.core.context import LocalAws
 from local_aws.ministack_adapter import alarms, conditions, objects, permissions, stacks, uploads
 
@@ -114,7 +111,7 @@ def _configure_bucket(aws: LocalAws, name: str, old: Properties, new: Properties
         rules = [
             {
                 "ApplyServerSideEncryptionByDefault": rule["ServerSideEncryptionByDefault"],
-                "BucketKeyEnabled": _true(rule.get("BucketKeyEnabled", False)),
+                "BucketKeyEnabled": is_true(rule.get("BucketKeyEnabled", False)),
             }
             for rule in encryption
         ]
@@ -135,7 +132,7 @@ def _lifecycle_rule(rule: Properties) -> dict[str, Any]:
         made["ID"] = rule["Id"]
     if "ExpirationInDays" in rule:
         made["Expiration"] = {"Days": int(rule["ExpirationInDays"])}
-    elif _true(rule.get("ExpiredObjectDeleteMarker", False)):
+    elif is_true(rule.get("ExpiredObjectDeleteMarker", False)):
         made["Expiration"] = {"ExpiredObjectDeleteMarker": True}
     noncurrent = rule.get("NoncurrentVersionExpiration")
     if noncurrent:
@@ -181,14 +178,10 @@ def _check_role(
     role = stacks.current().role_arn
     if role is None:
         return
-    key = aws.credentials(role, stacks.SESSION, stacks.SERVICE)["AWS_ACCESS_KEY_ID"]
+    key = aws.credentials(role, SESSION, SERVICE)["AWS_ACCESS_KEY_ID"]
     name = properties.get(name_property) or physical_id or f"{stacks.current().name}-new"
     action = deleting if verb == "delete" else writing
     permissions.check(action, aws.arn(resource.format(name=name), service), access_key=key)
-
-
-def _true(value: object) -> bool:
-    return str(value).lower() == "true"
 
 
 def _untag_first(batch_delete_image: Callable[..., Any], data: dict[str, Any]) -> Any:

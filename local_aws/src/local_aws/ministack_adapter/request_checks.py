@@ -70,11 +70,11 @@ def refusal(request: Request) -> HttpAnswer | None:
     name = wire.operation_of(model, request)
     if name is None or name in _HOT:
         return None
-    call = wire.decode(model, name, request)
-    if call is None:
+    members = wire.decode(model, name, request)
+    if members is None:
         return None
     try:
-        check(request.service, name, call[1])
+        check(request.service, name, members)
     except AwsError as error:
         return request.refused(error.code, error.message, error.status)
     return None

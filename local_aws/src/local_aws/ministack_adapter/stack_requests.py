@@ -21,9 +21,10 @@ from ministack.core.responses import get_account_id, get_region
 from ministack.services import ssm
 from ministack.services.cloudformation import changesets, handlers, helpers, stacks
 
+from local_aws.cloudformation.stack import SERVICE, SESSION
 from local_aws.core.errors import AwsError
 from local_aws.ministack_adapter import permissions
-from local_aws.ministack_adapter.stacks import ROLE, SERVICE, SESSION, everywhere
+from local_aws.ministack_adapter.stacks import ROLE, everywhere
 
 _TAKES_ROLE = ("CreateStack", "UpdateStack", "DeleteStack", "CreateChangeSet", "ContinueUpdateRollback")
 _PSEUDO: dict[str, Callable[[], str]] = {

@@ -11,7 +11,7 @@ import contextvars
 import logging
 import threading
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -23,8 +23,6 @@ from local_aws.ministack_adapter.journal import Journal, Made
 
 log = logging.getLogger(__name__)
 
-SERVICE = "cloudformation.amazonaws.com"
-SESSION = "AWSCloudFormation"
 STACK = "AWS::CloudFormation::Stack"
 # What a stack was before the update that runs, kept on its record so that a new server can roll it back.
 BEFORE = "_before_update"
@@ -44,26 +42,11 @@ class CurrentStack:
     role_arn: str | None
 
 
-@dataclass
-class Making:
-    """A resource that this context creates, and the physical id its handler announced for it."""
-
-    logical_id: str
-    resource_type: str
-    properties: dict[str, Any]
-    announced: str | None = None
-
-    def made(self, physical_id: str, attributes: dict[str, Any]) -> Made:
-        """The note of it."""
-        stack = current()
-        return Made(stack.name, stack.stack_id, self.logical_id, self.resource_type, physical_id,
-                    self.properties, attributes)  # fmt: skip
-
-
 _current: contextvars.ContextVar[CurrentStack | None] = contextvars.ContextVar(
     "local_aws_stack", default=None
 )
-_making: contextvars.ContextVar[Making | None] = contextvars.ContextVar("local_aws_making", default=None)
+# What this context creates, by the physical id that its handler announced for it.
+_making: contextvars.ContextVar[Made | None] = contextvars.ContextVar("local_aws_making", default=None)
 _own_types: set[str] = set()
 _journal: Journal | None = None
 _save: Callable[[], None] = lambda: None  # noqa: E731 (replaced by `install`)
@@ -90,8 +73,14 @@ def announce(physical_id: str) -> None:
     """
     making = _making.get()
     if making is not None and _journal is not None:
-        making.announced = physical_id
-        _journal.add(making.made(physical_id, {}))
+        announced = replace(making, physical_id=physical_id)
+        _making.set(announced)
+        _journal.add(announced)
+
+
+def _announced() -> str | None:
+    making = _making.get()
+    return making.physical_id or None if making else None
 
 
 def register_resource(
@@ -124,18 +113,21 @@ def _noted(resource_type: str, handler: Mapping[str, Any]) -> dict[str, Any]:
     """The handler, which notes in the journal what it makes and what it deletes."""
 
     def create(logical_id: str, properties: dict[str, Any], stack_name: str) -> tuple[str, dict[str, Any]]:
-        making = Making(logical_id, resource_type, dict(properties))
+        stack = current()
+        making = Made(stack.name, stack.stack_id, logical_id, resource_type, "", dict(properties), {})
         token = _making.set(making)
         try:
             made: tuple[str, dict[str, Any]] = handler["create"](logical_id, properties, stack_name)
         except Exception as error:
-            if _journal is not None and making.announced is not None:
-                _journal.remove(current().stack_id, making.announced)
+            if _journal is not None and (announced := _announced()):
+                _journal.remove(stack.stack_id, announced)
             raise _quoted(resource_type, error) from error
+        else:
+            if _journal is not None:
+                found = replace(making, physical_id=made[0], attributes=made[1])
+                _journal.add(found, instead_of=_announced())
         finally:
             _making.reset(token)
-        if _journal is not None:
-            _journal.add(making.made(*made), instead_of=making.announced)
         return made
 
     def update(*arguments: Any) -> tuple[str, dict[str, Any]]:

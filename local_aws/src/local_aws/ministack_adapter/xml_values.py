@@ -1,9 +1,8 @@
 """Values that XML cannot carry are refused where the answer would be XML, and those it can are escaped.
 
-ministack puts a request's values into its answers, and XML 1.0 has no way to write most control characters,
-not even as a reference: a role named `a\\x00b` would be answered by a document that no client can read. IAM
-says of its names and paths that they are printable; S3 warns of such keys, and takes them: here they are
-refused, and say so. And its IAM and STS put what was asked for into their errors as it is, markup included.
+ministack puts a request's values into its answers, where XML 1.0 has no way to write most control characters:
+no client could read them. (S3 takes such keys, and warns of them.) Its IAM and STS put them into errors as
+they are, markup included.
 https://www.w3.org/TR/xml/#charsets
 https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html
 """

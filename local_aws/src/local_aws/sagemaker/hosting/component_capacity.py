@@ -1,9 +1,7 @@
 """Room for the copies of inference components on the instances of their variant.
 
-A copy reserves what its ComputeResourceRequirements ask for, and lies on one instance. A component whose copy
-no instance of the type can hold is refused; copies for which the instances there may be have no room fail the
-component. AWS documents what is reserved and not its words when there is too little, nor how much of an
-instance it keeps for itself, so here all of it can be reserved.
+A component whose copy no instance of the type can hold is refused; copies for which there may be too few
+instances fail it. AWS documents neither its words then nor what of an instance it keeps: here all can be had.
 https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_InferenceComponentComputeResourceRequirements.html
 """
 

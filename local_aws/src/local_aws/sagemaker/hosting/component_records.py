@@ -23,8 +23,8 @@ COMPONENTS = Resources(
         f"{record['InferenceComponentStatus']}."
     ),
 )
-# Members no output shape knows: what runs, the folder it runs in, and what is to run next.
-PLAN, DEPLOYMENT, PENDING = "Plan", "Deployment", "Pending"
+# A member no output shape knows: what is to run next.
+PENDING = "Pending"
 
 
 def route_name(component: str) -> str:

@@ -13,8 +13,7 @@ from local_aws.autoscaling import targets
 from local_aws.autoscaling.records import TARGET, key
 from local_aws.core.context import LocalAws
 from local_aws.core.errors import ValidationException
-from local_aws.quotas import names
-from local_aws.sagemaker import limits
+from local_aws.quotas import book, names
 from local_aws.sagemaker.hosting.endpoint_records import (
     ENDPOINTS,
     by_type,
@@ -45,10 +44,10 @@ def check_instances(aws: LocalAws, more: Counter[str], of_one: int) -> None:
     used: Counter[str] = Counter()
     for record in ENDPOINTS.all(aws):
         used += in_use(record)
-    limits.check(aws, names.ONE_ENDPOINT, 0, of_one)
+    book.check(aws.store, names.ONE_ENDPOINT, 0, of_one)
     for instance_type, count in more.items():
-        limits.check(aws, names.endpoint(instance_type), used[instance_type], count)
-    limits.check(aws, names.ALL_ENDPOINTS, used.total(), more.total())
+        book.check(aws.store, names.endpoint(instance_type), used[instance_type], count)
+    book.check(aws.store, names.ALL_ENDPOINTS, used.total(), more.total())
 
 
 def check_serverless(aws: LocalAws, endpoint: str, plans: Sequence[VariantPlan]) -> None:
@@ -66,9 +65,9 @@ def check_serverless(aws: LocalAws, endpoint: str, plans: Sequence[VariantPlan])
             own = has
     for plan in plans:
         if plan.serverless is not None:
-            limits.check(aws, names.SERVERLESS_MEMORY, 0, plan.serverless.memory_mb, "MBs")
-    limits.check(aws, names.SERVERLESS_ENDPOINTS, used[0], count - own[0], "Endpoints")
-    limits.check(aws, names.SERVERLESS_CONCURRENCY, used[1], requests - own[1], "Requests")
+            book.check(aws.store, names.SERVERLESS_MEMORY, 0, plan.serverless.memory_mb, "MBs")
+    book.check(aws.store, names.SERVERLESS_ENDPOINTS, used[0], count - own[0], "Endpoints")
+    book.check(aws.store, names.SERVERLESS_CONCURRENCY, used[1], requests - own[1], "Requests")
 
 
 def check_update(

@@ -8,6 +8,7 @@ that is killed finds in the record what was going on.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from local_aws.autoscaling import targets
@@ -119,9 +120,9 @@ def _retain(
     for plan in plans:
         now = running.get(plan.name)
         if now is not None and "DesiredInstanceCount" in now and "DesiredInstanceCount" not in excluded:
-            plan = plan.with_count(now["DesiredInstanceCount"])
+            plan = replace(plan, instance_count=now["DesiredInstanceCount"])
         if now is not None and "DesiredWeight" not in excluded:
-            plan = plan.with_weight(now["DesiredWeight"])
+            plan = replace(plan, weight=now["DesiredWeight"])
         kept.append(plan)
     return tuple(kept)
 
@@ -148,7 +149,7 @@ def _resized(record: Mapping[str, Any], wanted: Mapping[str, Mapping[str, Any]])
         count = item.get("DesiredInstanceCount", plan.instance_count)
         if count < 1:
             raise ValidationException(f"DesiredInstanceCount of variant {plan.name} must be at least 1.")
-        resized.append(plan.with_count(count).with_weight(item.get("DesiredWeight", plan.weight)))
+        resized.append(replace(plan, instance_count=count, weight=item.get("DesiredWeight", plan.weight)))
     return tuple(resized)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Sequence
+from dataclasses import replace
 
 from local_aws.sagemaker.hosting import component_records, deployment, endpoint_records
 from local_aws.sagemaker.hosting.component_capacity import check_room
@@ -79,12 +80,9 @@ class EndpointFleets(FleetKeeper):
 
     def _resize(self, record: Record) -> None:
         fleet, before = self._fleets[self._name(record)], self._plans(record)
-        wanted = {variant["VariantName"]: variant for variant in record["ProductionVariants"]}
         after = [
-            plan.with_count(wanted[plan.name]["DesiredInstanceCount"]).with_weight(
-                wanted[plan.name]["DesiredWeight"]
-            )
-            for plan in before
+            replace(plan, instance_count=variant["DesiredInstanceCount"], weight=variant["DesiredWeight"])
+            for plan, variant in zip(before, record["ProductionVariants"], strict=True)
         ]
         try:
             _apply(fleet, after)

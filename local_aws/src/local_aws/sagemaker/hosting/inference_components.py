@@ -1,8 +1,6 @@
-"""Inference components: the API's side. A model on the instances of an endpoint, in so many copies, also
-none.
+"""Inference components, the API's side: a model on an endpoint's instances, in so many copies, also none.
 
-The endpoint's configuration names no model then, but a role. What is asked is checked and written down here;
-`hosted_fleets` carries it out.
+What is asked is checked and written down here; `hosted_fleets` carries it out.
 https://docs.aws.amazon.com/sagemaker/latest/dg/realtime-endpoints-deploy-models.html
 """
 
@@ -10,6 +8,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from local_aws.core.api import JsonService, Request, Response
@@ -17,15 +16,8 @@ from local_aws.core.context import LocalAws
 from local_aws.core.errors import AwsError, ValidationException
 from local_aws.sagemaker.hosting import endpoint_configs
 from local_aws.sagemaker.hosting.component_capacity import check_copy, variant_of
-from local_aws.sagemaker.hosting.component_records import (
-    COMPONENTS,
-    DEPLOYMENT,
-    PENDING,
-    PLAN,
-    plan_of,
-    route_name,
-)
-from local_aws.sagemaker.hosting.endpoint_records import ENDPOINTS
+from local_aws.sagemaker.hosting.component_records import COMPONENTS, PENDING, plan_of, route_name
+from local_aws.sagemaker.hosting.endpoint_records import DEPLOYMENT, ENDPOINTS, PLAN
 from local_aws.sagemaker.hosting.hosted_fleets import ComponentFleets
 from local_aws.sagemaker.serving.plans import VariantPlan
 
@@ -139,7 +131,7 @@ def _pending(aws: LocalAws, record: dict[str, Any], specification: _Some, runtim
             check_copy(variant, specification)
         plan = plan_of(aws, wanted["ModelName"], plan.name, plan.role_arn, copies)
     runtime_config = {**record["RuntimeConfig"], "DesiredCopyCount": copies}
-    pending = {PLAN: plan.with_count(copies).dump(), "Specification": wanted}
+    pending = {PLAN: replace(plan, instance_count=copies).dump(), "Specification": wanted}
     busy = {"InferenceComponentStatus": "Updating", "RuntimeConfig": runtime_config, PENDING: pending}
     return {**record, **busy}
 

@@ -14,7 +14,7 @@ from typing import Any
 from local_aws.core.api import JsonService, Request, Response
 from local_aws.core.context import LocalAws
 from local_aws.core.errors import ValidationException
-from local_aws.sagemaker import pulled_images
+from local_aws.images.store import DOCKER_MANIFEST
 from local_aws.sagemaker.registry import model_data, model_packages
 from local_aws.sagemaker.resources import Listing, Resources
 
@@ -138,7 +138,7 @@ def _must_be_approved(package: Mapping[str, Any]) -> None:
 
 def _check(aws: LocalAws, container: Container, role: str | None) -> None:
     """What AWS looks at before it accepts a model: the image, and the artifact through the role's eyes."""
-    pulled_images.check(aws, container.image)
+    check_image(aws, container.image)
     if container.model_data_url is None:
         return
     if role is None:
@@ -152,6 +152,21 @@ def _check(aws: LocalAws, container: Container, role: str | None) -> None:
             "principal sagemaker.amazonaws.com. Also ensure that the role has s3:GetObject permissions and "
             f"that the object is located in {aws.region}. ({error})"
         ) from error
+
+
+def check_image(aws: LocalAws, uri: str) -> None:
+    """Raise ValidationException for an image that no registry has, or that SageMaker does not pull.
+
+    It takes neither OCI's index nor a single OCI manifest:
+    https://github.com/aws/amazon-sagemaker-feedback/issues/180
+    https://docs.aws.amazon.com/sagemaker/latest/dg/docker-containers-troubleshooting.html
+    """
+    image = aws.images.resolve(uri)
+    if image.media_type != DOCKER_MANIFEST:
+        raise ValidationException(
+            f"Unsupported manifest media type {image.media_type} for image {uri}. Ensure that valid manifest "
+            "media type is used for specified image."
+        )
 
 
 def _announce(aws: LocalAws, record: Mapping[str, Any]) -> None:

@@ -1,8 +1,7 @@
 """Data capture: what an endpoint was asked and answered, kept in S3 as SageMaker keeps it.
 
-One JSON line per request, in `<destination>/<endpoint>/<variant>/yyyy/mm/dd/hh/<name>.jsonl`, written with
-the credentials of the model's role. A request only puts its record into a list; a thread writes what has come
-together every few seconds. Requests that got no prediction are not kept.
+One JSON line per request that got a prediction, in `<destination>/<endpoint>/<variant>/yyyy/mm/dd/hh/`,
+written with the credentials of the model's role by a thread, every few seconds.
 https://docs.aws.amazon.com/sagemaker/latest/dg/model-monitor-data-capture-endpoint.html
 """
 
@@ -15,6 +14,7 @@ import threading
 import uuid
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -148,9 +148,8 @@ class DataCapture:
         s3.put_object(Bucket=target.bucket, Key=target.key, Body=body, **extra)
 
     def _tell(self, endpoint: str, variant: str, message: str) -> None:
-        log = self._aws.log(f"/aws/sagemaker/Endpoints/{endpoint}", f"{variant}/data-capture")
-        log.write(message)
-        log.close()
+        with closing(self._aws.log(f"/aws/sagemaker/Endpoints/{endpoint}", f"{variant}/data-capture")) as log:
+            log.write(message)
 
     def _write_often(self) -> None:
         while not self._stopped.wait(PERIOD_SECONDS):

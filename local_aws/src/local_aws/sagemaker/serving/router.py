@@ -1,12 +1,8 @@
 """Which server process gets the next request.
 
-An endpoint's route is a list of fleets, each with its share of the traffic: one fleet in peace, two while a
-new one takes over. Inside a fleet the production variants share by weight, inside a variant the least loaded
-server wins. A request holds its server from the moment it is chosen (`Router.lease`), so that a server taken
-out of the route can be waited for until it is idle: no request in flight is lost when a fleet is replaced or
-shrinks.
-
-All of it is a few dictionary look-ups under one lock; it runs on the server's event loop.
+An endpoint's route is a list of fleets with their shares of the traffic: two while a new one takes over. In a
+fleet the variants share by weight, in a variant the least loaded server wins. A request holds its server
+(`Router.lease`), so that one taken out of the route can be waited for until it is idle.
 """
 
 from __future__ import annotations

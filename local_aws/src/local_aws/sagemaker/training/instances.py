@@ -12,8 +12,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from local_aws.core.context import LocalAws
-from local_aws.quotas import names
-from local_aws.sagemaker import limits
+from local_aws.quotas import book, names
 from local_aws.sagemaker.training.job_state import JOBS, TERMINAL
 
 VARIABLE = "LOCAL_AWS_NO_CAPACITY"
@@ -56,11 +55,11 @@ def check_quotas(aws: LocalAws, definition: Mapping[str, Any], together: int = 1
         if job["TrainingJobStatus"] not in TERMINAL and job.get("EnableManagedSpotTraining", False) == spot:
             used += _instances(job)
     each = names.ONE_SPOT_TRAINING if spot else names.ONE_TRAINING
-    limits.check(aws, each, 0, asked.total())
+    book.check(aws.store, each, 0, asked.total())
     for instance_type, count in asked.items():
-        limits.check(aws, names.training(instance_type, spot), used[instance_type], count * together)
+        book.check(aws.store, names.training(instance_type, spot), used[instance_type], count * together)
     every = names.ALL_SPOT_TRAINING if spot else names.ALL_TRAINING
-    limits.check(aws, every, used.total(), asked.total() * together)
+    book.check(aws.store, every, used.total(), asked.total() * together)
 
 
 def _instances(definition: Mapping[str, Any]) -> Counter[str]:

@@ -1,9 +1,7 @@
 """Training jobs: the API, and the documents behind it.
 
-CreateTrainingJob checks, stores a document and starts a `TrainingRun` in a thread of its own
-(`run`); Describe and List read documents; Stop tells the run. The document is the answer of
-DescribeTrainingJob, so what a client sees is what survives a restart. Jobs that ran when the server died are
-reported as failed when it starts again.
+CreateTrainingJob stores a document and starts a `TrainingRun` in a thread of its own. The document is the
+answer of DescribeTrainingJob. Jobs that ran when the server died are reported as failed when it starts again.
 """
 
 from __future__ import annotations
@@ -14,7 +12,7 @@ from typing import Any
 from local_aws.core.api import JsonService, Request, Response
 from local_aws.core.context import LocalAws
 from local_aws.core.errors import ResourceInUse, ValidationException
-from local_aws.sagemaker import pulled_images
+from local_aws.sagemaker.registry.models import check_image
 from local_aws.sagemaker.training import channels, definition, instances
 from local_aws.sagemaker.training.channels import ChannelCache
 from local_aws.sagemaker.training.job_state import JOBS, STOPPED_WITH_SERVER, TERMINAL, JobState
@@ -75,7 +73,7 @@ class TrainingJobs:
         definition.check(request)
         role = request["RoleArn"]
         self.aws.check_pass_role(role)
-        pulled_images.check(self.aws, request["AlgorithmSpecification"]["TrainingImage"])
+        check_image(self.aws, request["AlgorithmSpecification"]["TrainingImage"])
         inputs = request.get("InputDataConfig", [])
         if inputs:
             channels.check_objects(self.aws.client("s3", role), inputs, role, self.aws.region)

@@ -1,9 +1,7 @@
 """One training job from its place on the machine to its artifacts in S3: the story SageMaker tells.
 
-A run waits for a place, lays out a base folder shaped like ``/opt/ml``, brings the channels, starts the
-image with the word ``train``, reads its output for logs and metrics, syncs checkpoints, stops it when
-somebody asks or the time is up, and uploads what it left. Everything that touches S3 does so with the
-job's role.
+A run waits for a place, lays out a base folder, brings the channels, starts the image with ``train``, reads
+its output, syncs checkpoints, and uploads what it left. Whatever touches S3 does so with the job's role.
 """
 
 from __future__ import annotations
@@ -14,7 +12,7 @@ import shutil
 import threading
 import time
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -168,7 +166,7 @@ class TrainingRun:
         shared, now = hosts.rendezvous(self._hosts), int(time.time())
         with ExitStack() as stack:
             streams = [f"{self._state.name}/{host.log_name}-{now}" for host in self._hosts]
-            writers = [stack.enter_context(self._aws.log(LOG_GROUP, stream)) for stream in streams]
+            writers = [stack.enter_context(closing(self._aws.log(LOG_GROUP, stream))) for stream in streams]
             containers = Containers()
             stack.callback(containers.kill)  # before the logs are closed
             for host, writer in zip(self._hosts, writers, strict=True):

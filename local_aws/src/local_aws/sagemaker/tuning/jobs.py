@@ -19,7 +19,7 @@ from local_aws.sagemaker.training.jobs import TrainingJobs
 from local_aws.sagemaker.tuning import checks, summaries
 from local_aws.sagemaker.tuning.early_stopping import completion_details
 from local_aws.sagemaker.tuning.run import KIND, TuningRun
-from local_aws.sagemaker.tuning.search import OptunaSearch, make_search
+from local_aws.sagemaker.tuning.search import make_search
 
 Document = dict[str, Any]
 
@@ -75,13 +75,11 @@ class TuningJobs:
         _JOBS.create(self.aws, tuning, request)
         self.tell(name)
         search = make_search(tuning)
-        if isinstance(search, OptunaSearch):
-            for parent in parents.values():
-                for child in self.children(parent or {}):
-                    summary = summaries.of(child, parent or {})
-                    value = summary.get("FinalHyperParameterTuningJobObjectiveMetric", {}).get("Value")
-                    if value is not None:
-                        search.learn(child["HyperParameters"], value)
+        for parent in filter(None, parents.values()):
+            for child in self.children(parent):
+                summary = summaries.of(child, parent)
+                if "_objective" in summary:
+                    search.learn(child["HyperParameters"], summary["_objective"])
         run = self._runs[name] = TuningRun(self.aws, self._training, tuning, search, self.end)
         self.aws.spawn(run.run, f"tuning {name}")
         return arn
