@@ -51,15 +51,11 @@ _SAGEMAKER: dict[str, tuple[tuple[str, str], ...]] = {
 }
 # What Application Auto Scaling asks of its caller besides its own action, for SageMaker endpoints:
 # https://docs.aws.amazon.com/autoscaling/application/userguide/security_iam_id-based-policy-examples.html
-_SCALING_NEEDS = {
-    "RegisterScalableTarget": ("sagemaker:DescribeEndpoint", "sagemaker:UpdateEndpointWeightsAndCapacities"),
-}
-_COMPONENT_SCALING_NEEDS = {
-    "RegisterScalableTarget": (
-        "sagemaker:DescribeInferenceComponent",
-        "sagemaker:UpdateInferenceComponentRuntimeConfig",
-    ),
-}
+_ENDPOINT_NEEDS = ("sagemaker:DescribeEndpoint", "sagemaker:UpdateEndpointWeightsAndCapacities")
+_COMPONENT_NEEDS = (
+    "sagemaker:DescribeInferenceComponent",
+    "sagemaker:UpdateInferenceComponentRuntimeConfig",
+)
 
 
 def sagemaker(aws: LocalAws) -> Authorise:
@@ -109,11 +105,10 @@ def application_autoscaling(aws: LocalAws) -> Authorise:
         if not operation.startswith("Describe"):
             resource = aws.arn("scalable-target/*", "application-autoscaling")
         permissions.check(f"application-autoscaling:{operation}", resource, context)
-        if request.get("ServiceNamespace") == "sagemaker":
+        if operation == "RegisterScalableTarget" and request.get("ServiceNamespace") == "sagemaker":
             kind, _, rest = str(request.get("ResourceId", "")).partition("/")
             named = f"{kind}/{rest.partition('/')[0].lower()}"
-            needs = _COMPONENT_SCALING_NEEDS if kind == "inference-component" else _SCALING_NEEDS
-            for action in needs.get(operation, ()):
+            for action in _COMPONENT_NEEDS if kind == "inference-component" else _ENDPOINT_NEEDS:
                 permissions.check(action, aws.arn(named))
 
     return authorise

@@ -20,7 +20,6 @@ from local_aws.ministack_adapter import (
     function_logs,
     layers,
     managed_policies,
-    object_limits,
     patches,
     payloads,
     request_checks,
@@ -69,13 +68,8 @@ class Services:
         self._deliveries = Deliveries(aws.store, self._snapshots)
         self._deliveries.install()
         durable.install(self._snapshots, stack_events.ended)
-        authentication.install()
-        managed_policies.install()
-        request_checks.install()
-        payloads.install()
-        function_logs.install()
-        object_limits.install()
-        xml_values.install()
+        for module in (authentication, managed_policies, request_checks, payloads, function_logs, xml_values):
+            module.install()
         behind = services.application(self._ready.is_set, self._snapshots.touch)
         self.application = front.guard(
             front.Behind(behind, routes.place, authentication.key, authentication.answer), port

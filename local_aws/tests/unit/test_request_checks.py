@@ -19,7 +19,7 @@ from local_aws.core.errors import AwsError
 from local_aws.ministack_adapter import (
     function_logs,
     managed_policies,
-    object_limits,
+    objects,
     payloads,
     request_checks,
     rules,
@@ -285,12 +285,12 @@ def test_a_function_logs_what_its_role_may_and_makes_no_group_again_that_it_may_
 
 
 def test_a_key_has_1024_bytes_and_its_metadata_2_kb() -> None:
-    assert object_limits.refusal(Request.of("s3", "PUT", "/b/" + "k" * 1024, {}, b"", {})) is None
-    answer = object_limits.refusal(Request.of("s3", "PUT", "/b/" + "ä" * 513, {}, b"", {}))
+    assert objects.refusal(Request.of("s3", "PUT", "/b/" + "k" * 1024, {}, b"", {})) is None
+    answer = objects.refusal(Request.of("s3", "PUT", "/b/" + "ä" * 513, {}, b"", {}))
     assert answer is not None
     assert b"KeyTooLongError" in answer[2]
     metadata = {"x-amz-meta-a": "x" * 2047}
-    assert object_limits.refusal(Request.of("s3", "PUT", "/b/k", metadata, b"", {})) is None
-    answer = object_limits.refusal(Request.of("s3", "PUT", "/b/k", {**metadata, "x-amz-meta-b": ""}, b"", {}))
+    assert objects.refusal(Request.of("s3", "PUT", "/b/k", metadata, b"", {})) is None
+    answer = objects.refusal(Request.of("s3", "PUT", "/b/k", {**metadata, "x-amz-meta-b": ""}, b"", {}))
     assert answer is not None
     assert b"MetadataTooLarge" in answer[2]

@@ -6,7 +6,6 @@ import uuid
 from collections.abc import Mapping
 from typing import Any
 
-from local_aws.autoscaling import activities
 from local_aws.autoscaling.records import ACTIVITY, POLICY, TARGET, answer_page, identity, key, not_found
 from local_aws.autoscaling.variants import DIMENSIONS, Variants, component_of, parse
 from local_aws.core.api import JsonService, Request, Response
@@ -22,7 +21,6 @@ _RUNNING = {
 
 def register(svc: JsonService, aws: LocalAws, variants: Variants) -> None:
     """Answer the operations on targets, their activities and their tags."""
-    activities.register(svc, aws)
     _register_tags(svc, aws)
 
     @svc.operation("RegisterScalableTarget")
@@ -42,6 +40,10 @@ def register(svc: JsonService, aws: LocalAws, variants: Variants) -> None:
         wanted = request.get("ResourceIds")
         found = [each for each in aws.store.list(TARGET) if wanted is None or each["ResourceId"] in wanted]
         return answer_page("ScalableTargets", found, request)
+
+    @svc.operation("DescribeScalingActivities")
+    def describe_activities(request: Request) -> Response:
+        return answer_page("ScalingActivities", reversed(aws.store.list(ACTIVITY)), request)
 
     @svc.operation("DeregisterScalableTarget")
     def deregister(request: Request) -> Response:

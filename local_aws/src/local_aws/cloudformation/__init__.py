@@ -19,9 +19,7 @@ GROUP = "local_aws.cloudformation"
 
 def install(stack: Stack, register: Register) -> None:
     """Register every resource type of this room, and those that installed distributions bring."""
-    sagemaker.install(stack, register)
-    inference_components.install(stack, register)
-    single_call.install(stack, register)
-    buckets.install(stack, register)
+    for room in (sagemaker, inference_components, single_call, buckets):
+        room.install(stack, register)
     for extension in entry_points(group=GROUP):
         extension.load()(stack, register)

@@ -74,10 +74,9 @@ def _deploy(stack: Stack, properties: Properties) -> dict[str, Any]:
     """Bring the destination in line with the sources, as `aws s3 sync` does; the resource's attributes."""
     s3 = stack.lambda_client("s3", properties["ServiceToken"])
     bucket, prefix = _place(properties)
+    filters = properties.get("Exclude", []), properties.get("Include", [])
     wanted = {
-        f"{prefix}{name}": body
-        for name, body in _source_files(s3, properties)
-        if _included(name, properties.get("Exclude", []), properties.get("Include", []))
+        f"{prefix}{name}": body for name, body in _source_files(s3, properties) if _included(name, *filters)
     }
     there = {item["Key"]: item["ETag"].strip('"') for item in _objects(s3, bucket, prefix)}
     extra = _metadata(properties)
@@ -89,10 +88,7 @@ def _deploy(stack: Stack, properties: Properties) -> dict[str, Any]:
             s3.put_object(Bucket=bucket, Key=key, Body=body, **arguments)
     if _is(properties, "Prune", True):
         for key in there:
-            name = key.removeprefix(prefix)
-            if key not in wanted and _included(
-                name, properties.get("Exclude", []), properties.get("Include", [])
-            ):
+            if key not in wanted and _included(key.removeprefix(prefix), *filters):
                 s3.delete_object(Bucket=bucket, Key=key)
     attributes: dict[str, Any] = {"DestinationBucketArn": properties.get("DestinationBucketArn", "")}
     if _is(properties, "OutputObjectKeys", True):

@@ -12,11 +12,17 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from local_aws.cloudformation.sagemaker import POLL_SECONDS, NotInServiceError, create_resource, own_tags
+from local_aws.cloudformation.sagemaker import (
+    BUSY,
+    POLL_SECONDS,
+    NotInServiceError,
+    create_resource,
+    own_tags,
+    settled,
+)
 from local_aws.cloudformation.stack import Properties, Provisioned, Register, Stack, request_of
 
 _NAME = "InferenceComponentName"
-_BUSY = ("Creating", "Updating")
 
 
 def install(stack: Stack, register: Register) -> None:
@@ -57,10 +63,7 @@ def _accepted(client: Any, verb: str, properties: Properties) -> dict[str, Any]:
 
 
 def _until_in_service(client: Any, name: str) -> None:
-    while (found := client.describe_inference_component(**{_NAME: name}))[
-        "InferenceComponentStatus"
-    ] in _BUSY:
-        time.sleep(POLL_SECONDS)
+    found = settled(client, "InferenceComponent", name)
     reason = found.get("FailureReason")
     if found["InferenceComponentStatus"] != "InService" or reason:
         raise NotInServiceError(f"Inference component {name}: {reason or found['InferenceComponentStatus']}")
@@ -70,7 +73,7 @@ def _delete(client: Any, name: str) -> None:
     """Delete it as soon as it is not busy, and wait until it is gone."""
     while True:
         try:
-            if client.describe_inference_component(**{_NAME: name})["InferenceComponentStatus"] not in _BUSY:
+            if client.describe_inference_component(**{_NAME: name})["InferenceComponentStatus"] not in BUSY:
                 client.delete_inference_component(**{_NAME: name})
         except ClientError as error:
             message = error.response["Error"]["Message"].lower()

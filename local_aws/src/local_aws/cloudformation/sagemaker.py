@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
+from botocore import xform_name
 from botocore.exceptions import ClientError
 
 from local_aws.cloudformation.stack import (
@@ -20,33 +21,11 @@ from local_aws.cloudformation.stack import (
     generated_name,
     request_for,
 )
+from local_aws.core.wire import model_of
 
 POLL_SECONDS = 0.2
-_BUSY = ("Creating", "Updating", "SystemUpdating", "RollingBack", "Deleting")
+BUSY = ("Creating", "Updating", "SystemUpdating", "RollingBack", "Deleting")
 _UPDATE_ONLY = ("RetainAllVariantProperties", "ExcludeRetainedVariantProperties", "RetainDeploymentConfig")
-# The properties whose change makes a new resource.
-_MODEL = (
-    "ModelName",
-    "PrimaryContainer",
-    "Containers",
-    "ExecutionRoleArn",
-    "VpcConfig",
-    "EnableNetworkIsolation",
-    "InferenceExecutionConfig",
-)
-_ENDPOINT_CONFIG = (
-    "EndpointConfigName",
-    "ProductionVariants",
-    "ShadowProductionVariants",
-    "DataCaptureConfig",
-    "KmsKeyId",
-    "AsyncInferenceConfig",
-    "ExplainerConfig",
-    "ExecutionRoleArn",
-    "VpcConfig",
-    "EnableNetworkIsolation",
-)
-_GROUP = ("ModelPackageGroupName", "ModelPackageGroupDescription")
 
 
 class NotInServiceError(RuntimeError):
@@ -55,14 +34,16 @@ class NotInServiceError(RuntimeError):
 
 def install(stack: Stack, register: Register) -> None:
     """Register the four types."""
-    _immutable(stack, register, "Model", _MODEL)
-    _immutable(stack, register, "EndpointConfig", _ENDPOINT_CONFIG)
-    _immutable(stack, register, "ModelPackageGroup", _GROUP)
+    for kind in ("Model", "EndpointConfig", "ModelPackageGroup"):
+        _immutable(stack, register, kind)
     _endpoint(stack, register)
 
 
-def _immutable(stack: Stack, register: Register, kind: str, replacing: tuple[str, ...]) -> None:
+def _immutable(stack: Stack, register: Register, kind: str) -> None:
+    """A type of which any property makes a new resource, but for the tags."""
     name_property = f"{kind}Name"
+    members = model_of("sagemaker").operation_model(f"Create{kind}").input_shape.members
+    replacing = tuple(name for name in members if name != "Tags")
 
     def create(logical_id: str, properties: Properties, stack_name: str) -> Provisioned:
         if properties.pop("ModelPackageGroupPolicy", None) is not None:
@@ -129,13 +110,13 @@ def create_resource(
     # Where the name is taken the creation will be refused, and what has the name is not ours.
     if not _exists(stack.aws.client("sagemaker"), kind, properties[name_property]):
         stack.announce(properties[name_property])
-    answer = getattr(client, f"create_{_snake(kind)}")(**request)
+    answer = getattr(client, f"create_{xform_name(kind)}")(**request)
     return answer[f"{kind}Arn"], {name_property: properties[name_property]}
 
 
 def _exists(client: Any, kind: str, name: str) -> bool:
     try:
-        getattr(client, f"describe_{_snake(kind)}")(**{f"{kind}Name": name})
+        getattr(client, f"describe_{xform_name(kind)}")(**{f"{kind}Name": name})
     except ClientError as error:
         if not _is_missing(error):
             raise
@@ -145,7 +126,7 @@ def _exists(client: Any, kind: str, name: str) -> bool:
 
 def _delete(stack: Stack, kind: str, name: str) -> None:
     try:
-        getattr(stack.client("sagemaker"), f"delete_{_snake(kind)}")(**{f"{kind}Name": name})
+        getattr(stack.client("sagemaker"), f"delete_{xform_name(kind)}")(**{f"{kind}Name": name})
     except ClientError as error:
         if not _is_missing(error):
             raise
@@ -157,11 +138,17 @@ def _delete_endpoint(stack: Stack, name: str) -> None:
         time.sleep(POLL_SECONDS)
 
 
+def settled(client: Any, kind: str, name: str) -> dict[str, Any]:
+    """What a resource is when no work on it is under way any more."""
+    describe = getattr(client, f"describe_{xform_name(kind)}")
+    while (found := describe(**{f"{kind}Name": name}))[f"{kind}Status"] in BUSY:
+        time.sleep(POLL_SECONDS)
+    return dict(found)
+
+
 def _until_in_service(stack: Stack, name: str, config_name: str) -> None:
     """Wait for the end of a creation or an update; NotInServiceError unless it did what was asked."""
-    client = stack.client("sagemaker")
-    while (endpoint := client.describe_endpoint(EndpointName=name))["EndpointStatus"] in _BUSY:
-        time.sleep(POLL_SECONDS)
+    endpoint = settled(stack.client("sagemaker"), "Endpoint", name)
     if endpoint["EndpointStatus"] == "InService" and endpoint["EndpointConfigName"] == config_name:
         return
     reason = endpoint.get("FailureReason") or f"the endpoint is {endpoint['EndpointStatus']}"
@@ -190,10 +177,6 @@ def _without_tags(properties: Properties) -> Properties:
 
 def _name(arn: str, properties: Properties, name_property: str) -> str:
     return str(properties.get(name_property) or arn.rpartition("/")[2])
-
-
-def _snake(kind: str) -> str:
-    return "".join("_" + letter.lower() if letter.isupper() else letter for letter in kind).lstrip("_")
 
 
 def _is_missing(error: ClientError) -> bool:

@@ -15,16 +15,16 @@ import contextvars
 import json
 import logging
 import uuid
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-import botocore.session
 from botocore.model import OperationModel
 
 from local_aws.core import validation
 from local_aws.core.errors import AwsError
 from local_aws.core.store import DiskFull
+from local_aws.core.wire import model_of
 
 Request = dict[str, Any]
 Response = dict[str, Any]
@@ -45,7 +45,7 @@ class JsonService:
 
     def __init__(self, name: str) -> None:
         self.name = name
-        self.model = botocore.session.get_session().get_service_model(name)
+        self.model = model_of(name)
         self.authorise: Authorise | None = None
         self._handlers: dict[str, Handler] = {}
         self._at_start: list[Callable[[], object]] = []
@@ -133,8 +133,7 @@ def error_reply(error: AwsError) -> HttpAnswer:
 async def in_worker(work: Callable[[], HttpAnswer]) -> HttpAnswer:
     """Run blocking work beside the event loop, with the request's context variables."""
     context = contextvars.copy_context()
-    future: Awaitable[HttpAnswer] = asyncio.get_running_loop().run_in_executor(_WORKERS, context.run, work)
-    return await future
+    return await asyncio.get_running_loop().run_in_executor(_WORKERS, context.run, work)
 
 
 def _reply(status: int, document: Response) -> HttpAnswer:

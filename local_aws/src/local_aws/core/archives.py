@@ -50,9 +50,8 @@ class UnsafeArchiveError(Exception):
 def unpack_tar(source: Path, folder: Path) -> None:
     """Fill the fresh folder `folder` from a tar file, packed by gzip, bzip2, xz or not at all.
 
-    Raises:
-        UnsafeArchiveError: damaged, too large, or with a member that is no file or folder inside; nothing is
-            left at `folder`.
+    Raises UnsafeArchiveError for one that is damaged, too large, or has a member that is no file or folder
+    inside; nothing is left at `folder` then.
     """
     limits = _Limits(MAX_BYTES)
     with _made_whole(folder), _opened(source) as packed:

@@ -19,9 +19,9 @@ import subprocess
 import sys
 import threading
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
-from typing import IO, TYPE_CHECKING, Protocol
+from typing import IO, TYPE_CHECKING
 
 from local_aws.core import process_groups as groups
 from local_aws.core.proxies import spare_loopback
@@ -40,14 +40,12 @@ INHERITED = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "TZ", "LD_LIBRARY_PATH"
 NVIDIA_DRIVER = Path("/proc/driver/nvidia/version")
 
 
+LineWriter = Callable[[str], object]
+"""Where a container's output goes, line by line and without the line's end."""
+
+
 class ProcessesNotBegunError(RuntimeError):
     """`start` was called before `begin` said where pid files go."""
-
-
-class LineWriter(Protocol):
-    """Where a container's output goes, line by line and without the line's end."""
-
-    def write(self, line: str) -> object: ...
 
 
 def begin(directory: Path) -> None:
@@ -90,8 +88,7 @@ def start(
         log: receives stdout and stderr, merged, line by line.
         entrypoint: instead of the image's ENTRYPOINT.
 
-    Raises:
-        OSError: the command does not exist or may not be run (as the kernel says it).
+    Raises OSError, as the kernel says it, for a command that does not exist or may not be run.
     """
     if _state is None:
         raise ProcessesNotBegunError("call process.begin(directory) before starting a process")
@@ -152,7 +149,7 @@ class ContainerProcess:
     def _read(self, output: IO[bytes]) -> None:
         with output:
             for raw in iter(lambda: output.readline(MAX_LINE_CHARACTERS), b""):
-                self._log.write(raw.decode("utf-8", errors="replace").rstrip("\r\n"))
+                self._log(raw.decode("utf-8", errors="replace").rstrip("\r\n"))
 
 
 class _State:

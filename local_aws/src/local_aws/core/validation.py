@@ -83,8 +83,7 @@ def serialise(shape: Shape | None, value: Any) -> Any:
     if shape is None:
         return {}
     if isinstance(shape, StructureShape):
-        document_type = getattr(shape, "is_document_type", False)
-        if document_type:
+        if getattr(shape, "is_document_type", False):
             return value
         return {
             name: serialise(member, value[name])

@@ -16,11 +16,18 @@ from typing import Any
 
 from ministack.services import s3
 
+from local_aws.core.api import HttpAnswer
 from local_aws.ministack_adapter import object_files
+from local_aws.ministack_adapter.requests import Request, check_first
 
 log = logging.getLogger(__name__)
 
 Record = dict[str, Any]
+# https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html
+MAX_KEY = 1024
+# https://docs.aws.amazon.com/AmazonS3/latest/userguide/UsingMetadata.html
+MAX_METADATA = 2048
+_METADATA = "x-amz-meta-"
 
 
 class NotStored(OSError):
@@ -44,6 +51,7 @@ def install() -> None:
     # What ministack forgets when it stops, although it was asked to keep it for years.
     s3._PERSISTED_BUCKET_DICTS["object_retention"] = s3._object_retention
     s3._PERSISTED_BUCKET_DICTS["object_legal_hold"] = s3._object_legal_hold
+    check_first(["s3"], refusal)
 
 
 def _persist_object(bucket: str, key: str, record: Record) -> None:
@@ -157,3 +165,19 @@ def _read_back(bucket: str, key: str) -> None:
         s3._load_persisted_bucket(s3.get_account_id(), bucket, _folder(bucket))
     finally:
         s3._persisted_key_files = every
+
+
+def refusal(request: Request) -> HttpAnswer | None:
+    """The answer to a request for an object that S3 would not take; None: it would."""
+    key = request.path.lstrip("/").partition("/")[2]
+    if len(key.encode("utf-8", "surrogatepass")) > MAX_KEY:
+        return request.refused("KeyTooLongError", "Your key is too long")
+    size = sum(
+        len(name) - len(_METADATA) + len(value.encode())
+        for name, value in request.headers.items()
+        if name.startswith(_METADATA)
+    )
+    if size > MAX_METADATA:
+        message = "Your metadata headers exceed the maximum allowed metadata size"
+        return request.refused("MetadataTooLarge", message)
+    return None

@@ -24,7 +24,7 @@ from ministack.services import s3 as ministack_s3
 
 from local_aws.cloudformation.stack import SERVICE, SESSION, Properties, Provisioned, is_true
 from local_aws.core.context import LocalAws
-from local_aws.ministack_adapter import alarms, conditions, objects, permissions, stacks, uploads
+from local_aws.ministack_adapter import alarms, objects, permissions, stacks, uploads
 
 # type -> (service of the ARN, resource with {name}, property with the name, action to create or update, to
 # delete)
@@ -48,7 +48,7 @@ def install(aws: LocalAws) -> None:
     cloudwatch_logs._filter_log_events = partial(_filter_by_prefix, cloudwatch_logs._filter_log_events)
     ecr._batch_delete_image = partial(_untag_first, ecr._batch_delete_image)
     alarms.install()
-    conditions.install()
+    permissions.install()
     _buckets(aws)
     _repositories(aws)
     for resource_type in _CHECKED:

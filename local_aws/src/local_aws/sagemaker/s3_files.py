@@ -60,10 +60,7 @@ class FolderSync:
     def download(self, s3: Any) -> None:
         """Bring what the prefix holds into the folder (a job that goes on where another stopped)."""
         prefix = f"{self.target.key.rstrip('/')}/" if self.target.key else ""
-        found = list_objects(s3, S3Uri(self.target.bucket, prefix))
-        for entry in found:
-            if entry["Key"].endswith("/"):
-                continue
+        for entry in list_objects(s3, S3Uri(self.target.bucket, prefix)):
             path = inside(self.folder, entry["Key"].removeprefix(prefix))
             path.parent.mkdir(parents=True, exist_ok=True)
             s3.download_file(self.target.bucket, entry["Key"], str(path))
@@ -98,9 +95,13 @@ def encryption(kms_key: str | None) -> dict[str, str]:
 
 
 def list_objects(s3: Any, uri: S3Uri) -> list[dict[str, Any]]:
-    """All objects whose key starts with the URI's, as ListObjectsV2 tells them."""
+    """All objects whose key starts with the URI's, as ListObjectsV2 tells them.
+
+    Without the empty ones whose key ends with a slash, by which consoles make "folders".
+    """
     pages = s3.get_paginator("list_objects_v2").paginate(Bucket=uri.bucket, Prefix=uri.key)
-    return [entry for page in pages for entry in page.get("Contents", [])]
+    found = [entry for page in pages for entry in page.get("Contents", [])]
+    return [entry for entry in found if not entry["Key"].endswith("/")]
 
 
 def inside(folder: Path, name: str) -> Path:

@@ -102,11 +102,9 @@ def shift(
     Args:
         set_share: gives the new fleet a share of the traffic.
         raised: the names of the rollback alarms that are in ALARM now.
-        wait: sleeps some seconds.
         overdue: whether the deployment has taken longer than it may.
 
-    Raises:
-        RolledBackError: an alarm went off at some step, or the time is up; the caller moves the traffic back.
+    Raises RolledBackError if an alarm went off or the time is up; the caller moves the traffic back.
     """
     for step in way:
         if overdue():

@@ -76,13 +76,7 @@ def check_update(
     plans: Sequence[VariantPlan],
     deployment_config: Mapping[str, Any] | None,
 ) -> None:
-    """ValidationException if the endpoint may not become what `plans` describe.
-
-    Args:
-        record: the endpoint as it is stored.
-        plans: the variants of the new configuration.
-        deployment_config: how the traffic is to move.
-    """
+    """ValidationException if the stored endpoint may not become what `plans` describe."""
     running = plans_of(record)
     _check_kind(record, running, plans)
     _check_scaled(aws, record["EndpointName"], running, plans)

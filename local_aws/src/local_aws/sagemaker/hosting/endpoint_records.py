@@ -8,6 +8,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from botocore import xform_name
+
 from local_aws.core.context import LocalAws
 from local_aws.core.errors import ResourceLimitExceeded
 from local_aws.sagemaker import events
@@ -46,10 +48,8 @@ def new_record(aws: LocalAws, request: Mapping[str, Any], plans: Sequence[Varian
         "CreationTime": now,
         "LastModifiedTime": now,
         "LastDeploymentConfig": request.get("DeploymentConfig"),
-        "ProductionVariants": summaries(aws, plans, running=False),
         CAPTURE: captured(plans),
-        PLAN: [plan.dump() for plan in plans],
-        DEPLOYMENT: uuid.uuid4().hex[:12],
+        **_deployment(aws, plans),
     }
 
 
@@ -60,11 +60,15 @@ def pending(
     return {
         "EndpointConfigName": config,
         "StartTime": aws.now(),
-        "ProductionVariants": summaries(aws, plans, running=False),
-        PLAN: [plan.dump() for plan in plans],
-        DEPLOYMENT: uuid.uuid4().hex[:12],
+        **_deployment(aws, plans),
         "DeploymentConfig": deployment,
     }
+
+
+def _deployment(aws: LocalAws, plans: Sequence[VariantPlan]) -> Record:
+    variants = summaries(aws, plans, running=False)
+    folder = uuid.uuid4().hex[:12]
+    return {"ProductionVariants": variants, PLAN: [plan.dump() for plan in plans], DEPLOYMENT: folder}
 
 
 def summaries(aws: LocalAws, plans: Sequence[VariantPlan], *, running: bool) -> list[Record]:
@@ -141,8 +145,7 @@ def announce(aws: LocalAws, record: Record) -> None:
     """The event of a new status. Unlike the API it spells statuses IN_SERVICE:
     https://docs.aws.amazon.com/sagemaker/latest/dg/automating-sagemaker-with-eventbridge.html#eventbridge-endpoint
     """
-    status = "".join(f"_{letter}" if letter.isupper() else letter for letter in record["EndpointStatus"])
-    detail = {**record, "EndpointStatus": status.lstrip("_").upper()}
+    detail = {**record, "EndpointStatus": xform_name(record["EndpointStatus"]).upper()}
     events.state_change(aws, "Endpoint", "DescribeEndpoint", detail, record["EndpointArn"])
 
 

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from local_aws.sagemaker.hosting import component_records, deployment, endpoint_records
-from local_aws.sagemaker.hosting.component_capacity import check_room
 from local_aws.sagemaker.hosting.endpoint_records import DEPLOYMENT, PLAN, Record
 from local_aws.sagemaker.hosting.fleet_keeper import FleetKeeper
 from local_aws.sagemaker.serving.fleet import Fleet, FleetFailedError
@@ -144,7 +143,7 @@ class ComponentFleets(FleetKeeper):
 
     def _check_room(self, record: Record, plans: Sequence[VariantPlan]) -> None:
         specification, copies = record["Specification"], plans[0].instance_count
-        check_room(self._aws, record, specification, copies, self.resources.all(self._aws))
+        component_records.check_room(self._aws, record, specification, copies, self.resources.all(self._aws))
 
     def _plans(self, stored: Record) -> tuple[VariantPlan, ...]:
         return (VariantPlan.load(stored[PLAN]),)

@@ -15,8 +15,14 @@ from local_aws.core.api import JsonService, Request, Response
 from local_aws.core.context import LocalAws
 from local_aws.core.errors import AwsError, ValidationException
 from local_aws.sagemaker.hosting import endpoint_configs
-from local_aws.sagemaker.hosting.component_capacity import check_copy, variant_of
-from local_aws.sagemaker.hosting.component_records import COMPONENTS, PENDING, plan_of, route_name
+from local_aws.sagemaker.hosting.component_records import (
+    COMPONENTS,
+    PENDING,
+    check_copy,
+    plan_of,
+    route_name,
+    variant_of,
+)
 from local_aws.sagemaker.hosting.endpoint_records import DEPLOYMENT, ENDPOINTS, PLAN
 from local_aws.sagemaker.hosting.hosted_fleets import ComponentFleets
 from local_aws.sagemaker.serving.plans import VariantPlan

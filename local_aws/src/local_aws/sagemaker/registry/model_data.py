@@ -83,7 +83,7 @@ def discard(leftover: Path) -> None:
 def _fetch_prefix(s3: Any, uri: S3Uri, folder: Path) -> None:
     for found in list_objects(s3, uri):
         name = found["Key"][len(uri.key) :].lstrip("/")
-        if not name or name.endswith("/"):
+        if not name:
             continue
         path = (folder / name).resolve()
         if not path.is_relative_to(folder.resolve()):

@@ -13,7 +13,7 @@ import random
 import threading
 import uuid
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
@@ -181,13 +181,9 @@ def _data(rule: CaptureRule, content_type: str, body: bytes) -> dict[str, str]:
     """As text where the content type is one the rule calls JSON or CSV, else in base64."""
     kind = content_type.partition(";")[0].strip().lower()
     for encoding, types in (("JSON", rule.json_types), ("CSV", rule.csv_types)):
-        if _listed(kind, types):
+        if kind in (each.partition(";")[0].strip().lower() for each in types):
             try:
                 return {"data": body.decode(), "encoding": encoding}
             except UnicodeDecodeError:
                 break
     return {"data": base64.b64encode(body).decode(), "encoding": "BASE64"}
-
-
-def _listed(kind: str, types: Sequence[str]) -> bool:
-    return any(kind == each.partition(";")[0].strip().lower() for each in types)

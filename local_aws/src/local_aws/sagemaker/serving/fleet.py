@@ -177,10 +177,9 @@ class Fleet:
 def _attempt(server: ServerProcess) -> Exception | None:
     try:
         server.start()
-    except ServerFailedError as error:
-        return error
     except Exception as error:  # whatever it is, the other servers have to be stopped
-        log.exception("server %s could not be started", server.instance_id)
+        if not isinstance(error, ServerFailedError):
+            log.exception("server %s could not be started", server.instance_id)
         return error
     return None
 

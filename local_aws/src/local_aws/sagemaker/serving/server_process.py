@@ -13,6 +13,7 @@ import socket
 import threading
 import time
 import uuid
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -96,7 +97,7 @@ class ServerProcess:
             model_data.unpack(self.artifact, self._base / "model")
             port = _free_port()
             image = self.aws.images.resolve(self._model.image)
-            container = process.start(image, ["serve"], self._environment(port), self._base, self._log)
+            container = process.start(image, ["serve"], self._environment(port), self._base, self._log.write)
         except (model_data.ModelDataError, process.ProcessesNotBegunError, AwsError, OSError) as error:
             raise ServerFailedError(
                 f"The container for production variant {self.plan.name} cannot be started: {error}"
@@ -167,14 +168,12 @@ class ServerProcess:
 
 
 def _ping(port: int) -> bool:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PING_SECONDS)
-    try:
-        connection.request("GET", "/ping")
-        return connection.getresponse().status == http.client.OK
-    except (OSError, http.client.HTTPException):
-        return False
-    finally:
-        connection.close()
+    with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=PING_SECONDS)) as connection:
+        try:
+            connection.request("GET", "/ping")
+            return connection.getresponse().status == http.client.OK
+        except (OSError, http.client.HTTPException):
+            return False
 
 
 def _free_port() -> int:

@@ -50,7 +50,6 @@ class TrafficMetrics:
         """Count one invocation.
 
         Args:
-            variant: endpoint, variant and configuration.
             servers: how many servers the variant has; each invocation counts for 1/servers per instance.
             status: the container's HTTP status, 0 if it gave no answer.
             model, overhead: seconds the model took, and seconds the way there and back added.

@@ -184,7 +184,7 @@ def _sources(s3: Any, data: dict[str, Any]) -> list[Source]:
     uri = S3Uri.parse(data["S3Uri"])
     if data["S3DataType"] == "ManifestFile":
         return _manifest(s3, uri)
-    return [_source(uri.bucket, entry, local_name(uri.key, entry["Key"])) for entry in _files(s3, uri)]
+    return [_source(uri.bucket, entry, local_name(uri.key, entry["Key"])) for entry in list_objects(s3, uri)]
 
 
 def _manifest(s3: Any, uri: S3Uri) -> list[Source]:
@@ -208,11 +208,6 @@ def _manifest(s3: Any, uri: S3Uri) -> list[Source]:
         entry = {**head, "Key": key, "Size": head["ContentLength"]}
         sources.append(_source(prefix.bucket, entry, name))
     return sources
-
-
-def _files(s3: Any, uri: S3Uri) -> list[dict[str, Any]]:
-    # Consoles make "folders" by empty objects whose key ends with a slash.
-    return [entry for entry in list_objects(s3, uri) if not entry["Key"].endswith("/")]
 
 
 def _source(bucket: str, entry: dict[str, Any], name: str) -> Source:

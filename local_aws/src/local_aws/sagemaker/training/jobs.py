@@ -38,9 +38,7 @@ class TrainingJobs:
             tuning: members a tuning job gives its children (TuningJobArn, TunedHyperParameters, ...).
             together: how many jobs are meant to run side by side with it, itself included.
 
-        Raises:
-            ResourceInUse: a job of this name exists.
-            ResourceLimitExceeded: the account's quotas do not allow it now.
+        Raises ResourceInUse for a name that is taken, and ResourceLimitExceeded beyond the account's quotas.
         """
         name, arn, now = request["TrainingJobName"], self.arn(request["TrainingJobName"]), self.aws.now()
         job: Document = {

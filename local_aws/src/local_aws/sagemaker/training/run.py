@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from local_aws.core import process
 from local_aws.core.context import LocalAws
 from local_aws.core.errors import AwsError
+from local_aws.core.logs import LogWriter
 from local_aws.core.process import ContainerProcess
 from local_aws.images.store import Image, below
 from local_aws.sagemaker import s3_files
@@ -170,11 +172,15 @@ class TrainingRun:
             containers = Containers()
             stack.callback(containers.kill)  # before the logs are closed
             for host, writer in zip(self._hosts, writers, strict=True):
-                output = _Output(writer.write, self.metrics.read)
-                containers.add(self._start(image, host, shared, output))
+                containers.add(self._start(image, host, shared, partial(self._read, writer)))
             outcome = self._watch(containers)
         code = containers.exit_code or 0
         return outcome or self._judge(code), code
+
+    def _read(self, writer: LogWriter, line: str) -> None:
+        """Every line of the container goes to the log and to the metrics."""
+        writer.write(line)
+        self.metrics.read(line)
 
     def _start(
         self, image: Image, host: Host, shared: dict[str, str], output: process.LineWriter
@@ -271,18 +277,6 @@ class TrainingRun:
     @property
     def _session(self) -> str:
         return self._state.name[:64]  # AssumeRole's longest RoleSessionName
-
-
-@dataclass(frozen=True)
-class _Output:
-    """Every line of the container goes to the log and to the metrics."""
-
-    log: Callable[[str], object]
-    metrics: Callable[[str], object]
-
-    def write(self, line: str) -> None:
-        self.log(line)
-        self.metrics(line)
 
 
 def _checkpoints(job: Document, base: Path) -> FolderSync:

@@ -181,14 +181,16 @@ def _check_limits(config: Mapping[str, Any], space: Space) -> None:
 
 
 def _check_identical(ours: Mapping[str, Any], theirs: Mapping[str, Any], where: str) -> None:
-    if ours["AlgorithmSpecification"]["TrainingImage"] != theirs["AlgorithmSpecification"]["TrainingImage"]:
-        raise ValidationException(
-            f"{where} has another TrainingImage; use WarmStartType TransferLearning for that."
-        )
-    if ours.get("InputDataConfig") != theirs.get("InputDataConfig"):
-        raise ValidationException(
-            f"{where} has another InputDataConfig; use WarmStartType TransferLearning for that."
-        )
+    image = "TrainingImage"
+    pairs = {
+        image: (ours["AlgorithmSpecification"][image], theirs["AlgorithmSpecification"][image]),
+        "InputDataConfig": (ours.get("InputDataConfig"), theirs.get("InputDataConfig")),
+    }
+    for member, (mine, other) in pairs.items():
+        if mine != other:
+            raise ValidationException(
+                f"{where} has another {member}; use WarmStartType TransferLearning for that."
+            )
 
 
 def _check_same_total(ours: Mapping[str, Any], theirs: Mapping[str, Any], where: str) -> None:
