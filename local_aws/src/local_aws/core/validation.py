@@ -157,8 +157,8 @@ def _parse_structure(
     parsed: dict[str, Any] = {}
     for name, item in value.items():
         if name not in shape.members:
-            known = ", ".join(shape.members)
-            errors.append(f"Unknown member '{name}' in '{path or 'the request'}'; known here: {known}")
+            names = ", ".join(shape.members)
+            errors.append(f"Unknown member '{name}' in '{path or 'the request'}'; known here: {names}")
         elif item is not None:
             parsed[name] = _parse(shape.members[name], item, _member(path, name), errors)
     return parsed

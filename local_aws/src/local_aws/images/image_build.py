@@ -29,9 +29,8 @@ class BuildCommandError(ValueError):
 
 OCI_MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 OCI_INDEX = "application/vnd.oci.image.index.v1+json"
-# Flags which change how an image is made or stored, but not what is in it: with a value, and without.
+# Flags with a value which change how an image is made or stored, but not what is in it.
 _IGNORED = ("--platform", "--cache-from", "--cache-to", "--network", "--secret", "--ssh", "--progress")
-_IGNORED_SWITCHES = ("--no-cache", "--pull")
 
 
 @dataclass
@@ -93,7 +92,7 @@ def parse_build_command(command: str) -> BuildCommand:
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
     for flag in ("--file", "--output", "--target", "--provenance", *_IGNORED):
         parser.add_argument(flag, default="")
-    for flag in _IGNORED_SWITCHES:
+    for flag in ("--no-cache", "--pull"):
         parser.add_argument(flag, action="store_true")
     parser.add_argument("--build-arg", action="append", default=[])
     options, rest = parser.parse_known_args(words[3:])

@@ -42,15 +42,15 @@ def state_of(alarm: Alarm, points: list[dict[str, Any]], now: float) -> tuple[st
     period, periods = float(alarm.get("Period") or 60), int(alarm.get("EvaluationPeriods") or 1)
     needed = int(alarm.get("DatapointsToAlarm") or periods)
     missing = alarm.get("TreatMissingData") or "missing"
-    breaching, known, measured = 0, 0, []
+    breaching, judged, measured = 0, 0, []
     for number in range(periods):
         end = now - number * period
         value = _statistic(alarm, [p for p in points if end - period < p["Timestamp"] <= end])
         if value is None:
-            known += missing in ("breaching", "notBreaching")
+            judged += missing in ("breaching", "notBreaching")
             breaching += missing == "breaching"
             continue
-        known += 1
+        judged += 1
         measured.append(value)
         breaching += _COMPARE[alarm["ComparisonOperator"]](value, float(alarm.get("Threshold") or 0))
     if breaching >= needed:
@@ -58,7 +58,7 @@ def state_of(alarm: Alarm, points: list[dict[str, Any]], now: float) -> tuple[st
             "ALARM",
             f"Threshold Crossed: {breaching} datapoints {measured} crossed {alarm.get('Threshold')}",
         )
-    if not known:
+    if not judged:
         return str(alarm["StateValue"]), "no data"
     return "OK", f"Threshold not crossed by {needed} of {periods} datapoints: {measured}"
 

@@ -52,12 +52,12 @@ class Deliveries:
 
     def resume(self) -> None:
         """Deliver what a former server had taken."""
-        for kept in self._left:
-            function = _function(kept["function"])
+        for delivery in self._left:
+            function = _function(delivery["function"])
             if function is None:
-                self._store.delete(_KIND, kept["key"])
+                self._store.delete(_KIND, delivery["key"])
             else:
-                self._begin(kept["key"], function, kept["event"])
+                self._begin(delivery["key"], function, delivery["event"])
 
     def _dispatch(self, arn: str, payload: str) -> None:
         function, event = _function(arn), json.loads(payload)

@@ -30,9 +30,9 @@ def _may_log(function: Mapping[str, Any]) -> bool:
     name = (function.get("LoggingConfig") or {}).get("LogGroup") or f"/aws/lambda/{function['FunctionName']}"
     group, role = cloudwatch_logs._make_group_arn(name).removesuffix(":*"), function["Role"]
     stream = f"{group}:log-stream:any"
-    there = name in cloudwatch_logs._log_groups or any(
+    exists = name in cloudwatch_logs._log_groups or any(
         role_may(role, "logs:CreateLogGroup", each) for each in (group, f"{group}:*")
     )
-    return there and all(
+    return exists and all(
         role_may(role, action, stream) for action in ("logs:CreateLogStream", "logs:PutLogEvents")
     )

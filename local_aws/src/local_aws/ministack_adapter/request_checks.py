@@ -100,11 +100,11 @@ def check_properties(resource_type: str, properties: Mapping[str, Any]) -> None:
     """Raise AwsError for a resource's properties that the operation which makes it would refuse."""
     service, operation, renamed = _TYPES[resource_type]
     shape = wire.model_of(SERVICES[service][0]).operation_model(operation).input_shape
-    known = {name.lower(): name for name in shape.members}
+    members_by_name = {name.lower(): name for name in shape.members}
     members = {
-        known[name.lower()]: _typed(shape.members[known[name.lower()]], value)
+        members_by_name[name.lower()]: _typed(shape.members[members_by_name[name.lower()]], value)
         for key, value in properties.items()
-        if (name := renamed.get(key, key)).lower() in known
+        if (name := renamed.get(key, key)).lower() in members_by_name
     }
     check(service, operation, members, complete=False)
     for rule in rules.of_type(resource_type):

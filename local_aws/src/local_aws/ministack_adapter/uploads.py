@@ -133,10 +133,10 @@ def _take_up(home: Path) -> None:
     if not description.exists() or time.time() - description.stat().st_mtime > KEEP_SECONDS:
         shutil.rmtree(home, ignore_errors=True)
         return
-    kept = json.loads(description.read_bytes())
+    upload = json.loads(description.read_bytes())
     numbered = [path for path in home.glob("*.json") if path.stem.isdecimal()]
     records = {int(path.stem): json.loads(path.read_bytes()) for path in numbered}
     parts = {number: _Part(record, file=home / record["file"]) for number, record in records.items()}
     for path in set(home.iterdir()) - {description, *numbered, *(part["file"] for part in parts.values())}:
         path.unlink()
-    s3._multipart_uploads._data[(kept["account"], home.name)] = {**kept["record"], "parts": parts}
+    s3._multipart_uploads._data[(upload["account"], home.name)] = {**upload["record"], "parts": parts}

@@ -26,8 +26,8 @@ def service(aws: LocalAws) -> JsonService:
 
     @svc.operation("ListServiceQuotas")
     def list_service_quotas(request: Request) -> Response:
-        known = _of_service(request)
-        return _page((_applied(aws, each) for each in known), request)
+        listed = _of_service(request)
+        return _page((_applied(aws, each) for each in listed), request)
 
     @svc.operation("ListAWSDefaultServiceQuotas")
     def list_aws_default_service_quotas(request: Request) -> Response:

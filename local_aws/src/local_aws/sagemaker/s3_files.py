@@ -55,7 +55,7 @@ class FolderSync:
 
     folder: Path
     target: S3Uri
-    _seen: dict[Path, tuple[int, int]] = field(default_factory=dict)
+    _signatures: dict[Path, tuple[int, int]] = field(default_factory=dict)
 
     def download(self, s3: Any) -> None:
         """Bring what the prefix holds into the folder (a job that goes on where another stopped)."""
@@ -64,7 +64,7 @@ class FolderSync:
             path = inside(self.folder, entry["Key"].removeprefix(prefix))
             path.parent.mkdir(parents=True, exist_ok=True)
             s3.download_file(self.target.bucket, entry["Key"], str(path))
-            self._seen[path] = _signature(path)
+            self._signatures[path] = _signature(path)
 
     def upload(self, client: Callable[[], Any]) -> int:
         """Upload files that are new or changed since they were last seen; how many."""
@@ -74,7 +74,7 @@ class FolderSync:
                 signature = _signature(path)
             except FileNotFoundError:
                 continue  # a temporary file of the job, gone again
-            if path.is_file() and self._seen.get(path) != signature:
+            if path.is_file() and self._signatures.get(path) != signature:
                 changed.append((path, signature))
         if not changed:
             return 0
@@ -85,7 +85,7 @@ class FolderSync:
                 s3.upload_file(str(path), target.bucket, target.key)
             except FileNotFoundError:
                 continue
-            self._seen[path] = signature
+            self._signatures[path] = signature
         return len(changed)
 
 

@@ -55,10 +55,10 @@ def register(svc: JsonService, aws: LocalAws, fleets: EndpointFleets) -> None:
         def change(record: dict[str, Any]) -> dict[str, Any]:
             way = _deployment_config(record, request)
             endpoint_checks.check_update(aws, record, plans, way)
-            kept = _retain(record, request, plans)
-            deployment.steps(way, instances(kept))
-            endpoint_checks.check_fleet(aws, record["EndpointName"], kept)
-            return {**record, "EndpointStatus": "Updating", PENDING: pending(aws, config, kept, way)}
+            retained = _retain(record, request, plans)
+            deployment.steps(way, instances(retained))
+            endpoint_checks.check_fleet(aws, record["EndpointName"], retained)
+            return {**record, "EndpointStatus": "Updating", PENDING: pending(aws, config, retained, way)}
 
         record = ENDPOINTS.begin(aws, request["EndpointName"], change)
         fleets.update(record)
@@ -116,15 +116,15 @@ def _retain(
         return tuple(plans)
     excluded = {item["VariantPropertyType"] for item in request.get("ExcludeRetainedVariantProperties", [])}
     running = {variant["VariantName"]: variant for variant in record["ProductionVariants"]}
-    kept = []
+    retained = []
     for plan in plans:
         now = running.get(plan.name)
         if now is not None and "DesiredInstanceCount" in now and "DesiredInstanceCount" not in excluded:
             plan = replace(plan, instance_count=now["DesiredInstanceCount"])
         if now is not None and "DesiredWeight" not in excluded:
             plan = replace(plan, weight=now["DesiredWeight"])
-        kept.append(plan)
-    return tuple(kept)
+        retained.append(plan)
+    return tuple(retained)
 
 
 def _deployment_config(record: Mapping[str, Any], request: Request) -> dict[str, Any] | None:

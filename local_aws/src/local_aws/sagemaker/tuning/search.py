@@ -84,7 +84,7 @@ class OptunaSearch(Search):
         self._space = space
         self._running: dict[int, optuna.Trial] = {}
         self._stopped: set[int] = set()
-        self._seen: set[tuple[tuple[str, str], ...]] = set()
+        self._tried: set[tuple[tuple[str, str], ...]] = set()
         self._study = optuna.create_study(
             study_name=name,  # Hyperband's brackets depend on it
             direction=config["HyperParameterTuningJobObjective"]["Type"].lower(),
@@ -108,13 +108,13 @@ class OptunaSearch(Search):
         for _ in range(REDRAWS):
             trial = self._study.ask(fixed_distributions=self._space.distributions)
             hyperparameters = self._space.write(trial.params)
-            if tuple(hyperparameters.items()) not in self._seen:
+            if tuple(hyperparameters.items()) not in self._tried:
                 break
             self._study.tell(trial, state=TrialState.FAIL)
         else:
             trial = self._study.ask(fixed_distributions=self._space.distributions)
             hyperparameters = self._space.write(trial.params)
-        self._seen.add(tuple(hyperparameters.items()))
+        self._tried.add(tuple(hyperparameters.items()))
         self._running[trial.number] = trial
         return Trial(trial.number, hyperparameters)
 
