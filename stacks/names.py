@@ -155,6 +155,11 @@ def parameter_arn(scope: Construct, name: str) -> str:
     return arn(scope, "ssm", "parameter", name.removeprefix("/"))
 
 
+def served_parameter_arns(scope: Construct, names: Names) -> list[str]:
+    """Of the parameters that say what is served: the model package, and on which instance type."""
+    return [parameter_arn(scope, each) for each in (names.champion_parameter, names.instance_type_parameter)]
+
+
 def model_packages_arn(scope: Construct, names: Names) -> str:
     """Of all versions in the project's registry."""
     return arn(scope, "sagemaker", "model-package", f"{names.model_package_group}/*")

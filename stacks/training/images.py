@@ -13,13 +13,13 @@ from typing import cast
 from aws_cdk import CfnResource, RemovalPolicy, Stack
 from aws_cdk import aws_ecr as ecr
 from aws_cdk import aws_ecr_assets as ecr_assets
-from aws_cdk import aws_iam as iam
 from constructs import Construct, IConstruct
 from deploy_time_build import ContainerImageBuild
 
 from stacks.context import Context
 from stacks.functions import PythonFunction
 from stacks.review import accept
+from stacks.roles import allow
 
 IMAGES_KEPT = 3
 """The one in force, the one to go back to, and one that a search or job of before the last change may still
@@ -67,7 +67,7 @@ class ImageBuilds(Construct):
             self._context,
             "build-image",
             "Starts the build of a container image, and waits for its place in CodeBuild.",
-            statements=[iam.PolicyStatement(actions=["codebuild:StartBuild"], resources=arns)],
+            statements=[allow("codebuild:StartBuild", arns)],
             timeout_seconds=STARTER_MINUTES * 60,
         )
 
