@@ -111,9 +111,9 @@ def _synthesise(context: dict[str, object], settings: Settings, folder: Path) ->
 def _recipe(path: Path, settings: Settings) -> dict[str, Any]:
     """What a run of a recipe has at a time and can cost, as its launcher would answer it."""
     # Only now: most checks are of the settings alone.
-    from functions.common import estimate, runs
     from functions.common.errors import InvalidRecipe
-    from functions.common.recipe import parse
+    from functions.common.launching import estimate, runs
+    from functions.common.recipes.recipe import parse
 
     try:
         recipe = parse(path.stem, path.read_text(encoding="utf-8"), f"recipes/{path.name}")

@@ -76,14 +76,14 @@ class PythonFunction(Construct):
             {
                 "AwsSolutions-IAM5": "The wildcards stand behind a fixed prefix of this project's own jobs,"
                 " packages or objects, whose names do not exist yet when the role is made; actions that know"
-                " no resource are listed one by one in the statement.",
+                " no resource are listed one by one in the statement."
             },
         )
         accept(
             self.function,
             {
                 "AwsSolutions-L1": "Python 3.13 is supported and is what the handlers are tested with; a new"
-                " runtime is taken after the tests ran on it.",
+                " runtime is taken after the tests ran on it."
             },
         )
 

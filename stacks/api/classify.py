@@ -10,7 +10,7 @@ from constructs import Construct
 from contract.environment import ClassifyEnvironment
 from stacks.context import Context
 from stacks.functions import PythonFunction
-from stacks.names import arn, model_packages_arn, parameter_arn
+from stacks.names import arn, generated_arns, model_packages_arn, parameter_arn
 from stacks.roles import allow, may_invoke
 
 # API Gateway gives up on an integration after 29 seconds.
@@ -55,15 +55,8 @@ def _permissions(scope: Construct, context: Context) -> Sequence[iam.PolicyState
         allow("sagemaker:DescribeEndpoint", endpoint),
         *(allow("sagemaker:DescribeInferenceComponent", each) for each in components),
         # GET /model tells what the endpoint has loaded, which may lag behind the champion.
-        *(
-            allow(
-                action, [arn(scope, "sagemaker", kind, f"{prefix}*") for prefix in names.generated_prefixes]
-            )
-            for action, kind in (
-                ("sagemaker:DescribeEndpointConfig", "endpoint-config"),
-                ("sagemaker:DescribeModel", "model"),
-            )
-        ),
+        allow("sagemaker:DescribeEndpointConfig", generated_arns(scope, names, "endpoint-config")),
+        allow("sagemaker:DescribeModel", generated_arns(scope, names, "model")),
         allow("sagemaker:DescribeModelPackage", model_packages_arn(scope, names)),
         allow("ssm:GetParameterHistory", parameter_arn(scope, names.champion_parameter)),
         # A picture wakes a model that sleeps.

@@ -193,11 +193,7 @@ def _metric(
     namespace: str, name: str, statistic: str, period: Duration = FIVE_MINUTES, **dimensions: str
 ) -> cloudwatch.Metric:
     return cloudwatch.Metric(
-        namespace=namespace,
-        metric_name=name,
-        dimensions_map=dimensions,
-        statistic=statistic,
-        period=period,
+        namespace=namespace, metric_name=name, dimensions_map=dimensions, statistic=statistic, period=period
     )
 
 

@@ -14,7 +14,7 @@ from aws_cdk import aws_iam as iam
 from constructs import Construct
 
 from stacks.context import Context
-from stacks.names import arn, model_packages_arn, served_parameter_arns
+from stacks.names import arn, generated_arns, model_packages_arn, served_parameter_arns
 from stacks.review import REASON_NO_RESOURCE, accept
 from stacks.roles import allow, may_pass
 
@@ -62,10 +62,7 @@ class ServingDeploymentRole(Construct):
     def _sagemaker(self, context: Context) -> Sequence[iam.PolicyStatement]:
         names = context.names
         endpoint = arn(self, "sagemaker", "endpoint", names.endpoint)
-        models = [arn(self, "sagemaker", "model", f"{prefix}*") for prefix in names.generated_prefixes]
-        configs = [
-            arn(self, "sagemaker", "endpoint-config", f"{prefix}*") for prefix in names.generated_prefixes
-        ]
+        models, configs = (generated_arns(self, names, each) for each in ("model", "endpoint-config"))
         component = arn(self, "sagemaker", "inference-component", names.inference_component)
         return (
             allow(["sagemaker:CreateModel", "sagemaker:DescribeModel", "sagemaker:DeleteModel"], models),

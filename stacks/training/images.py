@@ -135,14 +135,14 @@ def _lifecycle(kept_tag: str) -> list[ecr.LifecycleRule]:
     expires none, keeps what it matches.
     https://docs.aws.amazon.com/AmazonECR/latest/userguide/LifecyclePolicies.html
     """
-    kept = ecr.LifecycleRule(
+    of_models = ecr.LifecycleRule(
         rule_priority=1,
         tag_prefix_list=[kept_tag],
         max_image_count=ALL,
         description="Models in the registry run in these.",
     )
     newest = ecr.LifecycleRule(rule_priority=2, max_image_count=IMAGES_KEPT, description="The newest ones.")
-    return [kept, newest] if kept_tag else [newest]
+    return [of_models, newest] if kept_tag else [newest]
 
 
 def accept_build_project(stack: Stack) -> None:

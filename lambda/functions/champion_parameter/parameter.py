@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from functions.common import logs
-from functions.common.clients import client, error_code
+from botocore.exceptions import ClientError
 
-NO_CHAMPION = "none"
+from contract.names import NO_CHAMPION
+from functions.common import logs
+from functions.common.clients import client
+from functions.common.errors import error_code
+
 _DESCRIPTION = "The model package, or the instance type, that serves. promote-model writes it."
 
 
@@ -22,7 +25,7 @@ def create(name: str, allowed: list[str]) -> None:
             Overwrite=False,
             Description=_DESCRIPTION,
         )
-    except ssm.exceptions.ClientError as error:
+    except ClientError as error:
         if error_code(error) != "ParameterAlreadyExists":
             raise
         _keep(ssm, name, allowed)
@@ -41,6 +44,6 @@ def delete(name: str) -> None:
     ssm = client("ssm")
     try:
         ssm.delete_parameter(Name=name)
-    except ssm.exceptions.ClientError as error:
+    except ClientError as error:
         if error_code(error) != "ParameterNotFound":
             raise

@@ -13,13 +13,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from contract.pictures import RAW_BYTES
 from functions.classify.api_error import ApiError
 
 Answer = dict[str, Any]
 
 _IMAGE_TYPE = re.compile(r"image/[a-z0-9.+-]{1,40}")
 # No type at all, or what curl calls any --data-binary: the bytes will tell whether it is a picture.
-_UNTYPED = ("", "application/octet-stream", "application/x-image", "application/x-www-form-urlencoded")
+_UNTYPED = ("", *RAW_BYTES, "application/x-www-form-urlencoded")
 _MOST_SHOWN = 200
 _TOP_K = re.compile(r"[0-9]{1,4}")
 
@@ -103,7 +104,7 @@ def _content_type(event: Mapping[str, Any]) -> str:
     if _IMAGE_TYPE.fullmatch(kind):
         return kind
     if kind in _UNTYPED:
-        return "application/octet-stream"
+        return RAW_BYTES[-1]
     hint = " A form's upload is not taken apart here." if kind.startswith("multipart/") else ""
     raise ApiError(
         415,

@@ -41,10 +41,7 @@ def property_of(event: object, name: str) -> str:
 def answer(event: Mapping[str, Any], physical_id: str, act: Callable[[], None]) -> None:
     """Run `act` for a request and answer it: SUCCESS, or FAILED with the exception's words.
 
-    Args:
-        event: CloudFormation's request.
-        physical_id: the resource's id; another one in an Update makes CloudFormation delete the old.
-        act: what the request asks for.
+    Another `physical_id` in an Update makes CloudFormation delete the resource of the old one.
     """
     if _did(event, physical_id, act):
         _send(event, physical_id, "SUCCESS", "done")
