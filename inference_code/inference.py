@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from contract.pictures import RAW_BYTES
+from contract.api import RAW_BYTES
 from inference_code import picture
 from inference_code.api_error import ApiError
 from inference_code.environment import whole

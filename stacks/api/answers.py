@@ -9,6 +9,7 @@ import json
 
 from aws_cdk import aws_apigateway as apigateway
 
+from contract.api import error_of
 from stacks.settings.schema import Settings
 
 _KNOWN_PATHS = "There is POST /classify, GET /model and GET / here."
@@ -88,7 +89,7 @@ def add_error_answers(api: apigateway.RestApi, settings: Settings) -> None:
             response_headers={"Access-Control-Allow-Origin": f"'{origin}'"} if origin else None,
             templates={
                 "application/json": json.dumps(
-                    {"error": {"code": code, "message": message}, "request_id": "$context.requestId"}
+                    {**error_of(code, message), "request_id": "$context.requestId"}
                 )
             },
         )

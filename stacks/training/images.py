@@ -34,7 +34,7 @@ class ImageBuilds(Construct):
     """The builds of a stack's images, one after the other, and the function that starts them.
 
     A new account may run one build at a time, and CodeBuild refuses more. The construct's own starter takes
-    that for the end; ours waits for a place (lambda/build_image). It is made with the first build.
+    that for the end; ours waits for a place (lambda/functions/build_image). It is made with the first build.
     """
 
     def __init__(self, scope: Construct, construct_id: str, context: Context) -> None:

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from contract.pictures import RAW_BYTES
+from contract.api import RAW_BYTES, error_of
 from functions.classify.api_error import ApiError
 
 Answer = dict[str, Any]
@@ -71,7 +71,7 @@ def ok(body: str, content_type: str = "application/json", **headers: str) -> Ans
 
 def refused(error: ApiError, request: str) -> Answer:
     """The error's answer, in the one form that all errors of the API have."""
-    body = {"error": {"code": error.code, "message": error.message}, "request_id": request}
+    body = {**error_of(error.code, error.message), "request_id": request}
     headers = {"Retry-After": str(error.retry_after)} if error.retry_after is not None else {}
     return _answer(error.status, json.dumps(body, ensure_ascii=False), "application/json", headers)
 

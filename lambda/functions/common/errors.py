@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 from typing import Any, ClassVar
 
+from contract.api import error_of
 from functions.common import logs
 
 
@@ -113,4 +114,4 @@ def listed(names: Iterable[str], most: int | None = None) -> str:
 def refused(error: UserError) -> dict[str, Any]:
     """The answer that names the caller's mistake; nothing was started."""
     logs.info("refused", code=error.code, reason=str(error))
-    return {"statusCode": error.status, "error": {"code": error.code, "message": str(error)}}
+    return {"statusCode": error.status, **error_of(error.code, str(error))}

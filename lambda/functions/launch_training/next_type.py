@@ -1,7 +1,7 @@
 """A training that AWS had no instance for goes on with the next type of its list, by itself.
 
 The job that follows has the failed one's name with a number, so an event that comes twice finds it started.
-Trials are SageMaker's to start again: their search has the whole list (common/jobs.py).
+Trials are SageMaker's to start again: their search has the whole list (common/launching/jobs.py).
 """
 
 from __future__ import annotations

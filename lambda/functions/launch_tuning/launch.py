@@ -1,4 +1,4 @@
-"""From a request to a running tuning job, the way `functions.common.launching.launcher` goes."""
+"""From a request to a running tuning job, the way `common/launching/launcher.py` goes."""
 
 from __future__ import annotations
 

@@ -11,10 +11,10 @@ from contextlib import suppress
 from hashlib import sha256
 from typing import Any
 
+from contract.api import RAW_BYTES
 from contract.environment import RegisterEnvironment
 from contract.evaluation import FILE
 from contract.names import IMAGE_TARGET, NO_CHAMPION, version_of
-from contract.pictures import RAW_BYTES
 from contract.storage import of_run
 from functions.common import champion as decisions
 from functions.common.clients import client, describe
