@@ -47,6 +47,13 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
+_NOT_OF_THE_MACHINE = (
+    *("data_bucket", "artifacts_bucket", "code_prefix", "training_image", "training_image_gpu"),
+    *("training_role_arn", "champion_parameter"),
+)
+"""Of a launcher's environment: what tells nothing of what a run asks of an account."""
+
+
 class _Wrong(Exception):
     """Something that cannot be used, in a sentence."""
 
@@ -124,14 +131,7 @@ def _recipe(path: Path, settings: Settings) -> dict[str, Any]:
         training_instance_types=settings.training.instances,
         training_volume_gb=settings.training.volume_gb,
         max_runtime_minutes=settings.training.max_runtime_minutes,
-        # Only the machine counts here.
-        data_bucket="",
-        artifacts_bucket="",
-        code_prefix="",
-        training_image="",
-        training_image_gpu="",
-        training_role_arn="",
-        champion_parameter="",
+        **dict.fromkeys(_NOT_OF_THE_MACHINE, ""),
     )
     kind = "tuning" if recipe.tuning is not None and recipe.tuning.ranges else "training"
     record = runs.RunRecord(run="", kind=kind, request_id="", dataset="", code_prefix="", recipe=recipe)

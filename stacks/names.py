@@ -155,6 +155,10 @@ def parameter_arn(scope: Construct, name: str) -> str:
     return arn(scope, "ssm", "parameter", name.removeprefix("/"))
 
 
+def alarm_arn(scope: Construct, name: str) -> str:
+    return arn(scope, "cloudwatch", "alarm", name, separator=":")
+
+
 def generated_arns(scope: Construct, names: Names, resource: str) -> list[str]:
     """Of the Serving stack's models or endpoint configurations, which CloudFormation names."""
     return [arn(scope, "sagemaker", resource, f"{prefix}*") for prefix in names.generated_prefixes]

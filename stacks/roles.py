@@ -54,7 +54,13 @@ def below(bucket: s3.IBucket, *prefixes: str) -> Sequence[str]:
     return [bucket.arn_for_objects(f"{prefix}/*") for prefix in prefixes]
 
 
-def sagemaker_role(scope: Construct, construct_id: str, name: str, description: str) -> iam.Role:
+def sagemaker_role(
+    scope: Construct,
+    construct_id: str,
+    name: str,
+    description: str,
+    statements: Sequence[iam.PolicyStatement],
+) -> iam.Role:
     """A role for SageMaker, which it can take on only for this account's own jobs."""
     role = iam.Role(
         scope,
@@ -66,6 +72,8 @@ def sagemaker_role(scope: Construct, construct_id: str, name: str, description: 
             conditions={"StringEquals": {"aws:SourceAccount": Stack.of(scope).account}},
         ),
     )
+    for statement in statements:
+        role.add_to_policy(statement)
     accept(role, {"AwsSolutions-IAM5": REASON_NO_RESOURCE})
     return role
 

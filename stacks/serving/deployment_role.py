@@ -14,7 +14,7 @@ from aws_cdk import aws_iam as iam
 from constructs import Construct
 
 from stacks.context import Context
-from stacks.names import arn, generated_arns, model_packages_arn, served_parameter_arns
+from stacks.names import alarm_arn, arn, generated_arns, model_packages_arn, served_parameter_arns
 from stacks.review import REASON_NO_RESOURCE, accept
 from stacks.roles import allow, may_pass
 
@@ -141,10 +141,10 @@ class ServingDeploymentRole(Construct):
 
     def _alarms(self, context: Context) -> Sequence[iam.PolicyStatement]:
         names = context.names
-        ours = arn(self, "cloudwatch", "alarm", f"{names.project}-*", separator=":")
+        ours = alarm_arn(self, f"{names.project}-*")
         # Target tracking makes its own alarms, in the name of who puts the policy.
         tracking = [
-            arn(self, "cloudwatch", "alarm", f"TargetTracking-{scaled}", separator=":")
+            alarm_arn(self, f"TargetTracking-{scaled}")
             for scaled in (
                 f"endpoint/{names.endpoint}/variant/*",
                 f"inference-component/{names.inference_component}-*",
@@ -161,5 +161,5 @@ class ServingDeploymentRole(Construct):
                 ],
                 [ours, *tracking],
             ),
-            allow("cloudwatch:DescribeAlarms", arn(self, "cloudwatch", "alarm", "*", separator=":")),
+            allow("cloudwatch:DescribeAlarms", alarm_arn(self, "*")),
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import MISSING, fields, is_dataclass
 from difflib import get_close_matches
@@ -122,9 +123,8 @@ def _listed(value: object) -> str:
 
 def _as_json(value: object) -> str:
     """The value as it stands in the JSON file, short enough for a message."""
-    words: Mapping[Any, str] = {True: "true", False: "false", None: "null"}
     try:
-        text = words[value] if value is None or isinstance(value, bool) else repr(value).replace("'", '"')
+        text = json.dumps(value, ensure_ascii=False, default=repr)
     except (ValueError, RecursionError):  # an int of thousands of digits, or brackets in brackets
         text = f"{type(value).__name__} of a size that nobody wrote by hand"
     return text if len(text) <= 80 else text[:77] + "..."

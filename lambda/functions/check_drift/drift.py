@@ -43,15 +43,11 @@ def check(env: DriftEnvironment) -> dict[str, Any]:
     indices = measure(evaluation, found)
     _publish(indices, env)
     worst = max(indices.values(), default=0.0)
-    logs.info("measured", version=version, predictions=found.count, **indices)
+    measured = {"version": version, "predictions": found.count, **indices}
+    logs.info("measured", **measured)
     if worst <= env.threshold:
-        return {"version": version, "predictions": found.count, **indices}
-    return {
-        "version": version,
-        "predictions": found.count,
-        **indices,
-        "told": _tell(facts, version, found, indices, now, env),
-    }
+        return measured
+    return {**measured, "told": _tell(facts, version, found, indices, now, env)}
 
 
 def measure(evaluation: Evaluation, found: Predictions) -> dict[str, float]:

@@ -81,15 +81,15 @@ def parse(payload: object) -> Request | None:
     if not payload:
         return None
     action = payload.get("action")
-    if action not in _DO:
-        raise InvalidPayload(f"action = {quoted(action)}; allowed are {listed(_DO)}")
+    if action not in _ACTIONS:
+        raise InvalidPayload(f"action = {quoted(action)}; allowed are {listed(_ACTIONS)}")
     reason = Reason(_code(str(action), payload.get("code")), payload.get("why", "asked for"))
     return Request(str(action), reason, payload.get("model", ""))
 
 
 def _code(action: str, given: str | None) -> Outcome:
     if given is None:
-        return _CODES[action]
+        return _ACTIONS[action][1]
     if action != SLEEP or given not in _SLEEP_CODES:
         raise InvalidPayload(
             f"code = {quoted(given)}; allowed are, with the action {SLEEP} only: {listed(_SLEEP_CODES)}"
@@ -108,7 +108,8 @@ def decide(request: Request, env: PromoteEnvironment) -> str:
         raise OtherChampion(f"{request.model} is not the champion any more; {now.model} is")
     if now.model == NO_CHAMPION and request.action != RETRY:
         raise NoModel("there is no model yet; tune or train one, and approve it")
-    did = _DO[request.action](now, request.reason, env)
+    act, _ = _ACTIONS[request.action]
+    did = act(now, request.reason, env)
     logs.info(
         "asked",
         action=request.action,
@@ -233,10 +234,10 @@ def _replace(now: Decision, before: str, time: str, reason: Reason, env: Promote
     )
 
 
-_DO = {SLEEP: _sleep, "wake": _wake, "rollback": _roll_back, RETRY: _retry}
-_CODES = {
-    SLEEP: Outcome.ASKED_TO_SLEEP,
-    "wake": Outcome.WOKEN,
-    "rollback": Outcome.ROLLED_BACK,
-    RETRY: Outcome.RETRIED,
+_ACTIONS = {
+    SLEEP: (_sleep, Outcome.ASKED_TO_SLEEP),
+    "wake": (_wake, Outcome.WOKEN),
+    "rollback": (_roll_back, Outcome.ROLLED_BACK),
+    RETRY: (_retry, Outcome.RETRIED),
 }
+"""What each does, and its code in the decision."""

@@ -90,11 +90,8 @@ def _register(
     request = package.request(job, facts, measured, verdict, env)
     arn = client("sagemaker").create_model_package(**request)["ModelPackageArn"]
     logs.info("registered", package=arn, approval=request["ModelApprovalStatus"])
-    return {
-        "ModelPackageArn": arn,
-        "ModelApprovalStatus": request["ModelApprovalStatus"],
-        "ModelPackageDescription": request["ModelPackageDescription"],
-    }
+    listed = {key: request[key] for key in ("ModelApprovalStatus", "ModelPackageDescription")}
+    return {"ModelPackageArn": arn, **listed}
 
 
 def _decided(job: str, env: RegisterEnvironment) -> str:

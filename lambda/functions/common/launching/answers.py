@@ -32,15 +32,13 @@ def started(kind: str, name: str, arn: str, run: str, what: str, cost: CostBound
     }
 
 
-def planned(
-    kind: str, name: str, run: str, what: str, cost: CostBound, machines: dict[str, Any]
-) -> dict[str, Any]:
+def planned(kind: str, name: str, what: str, cost: CostBound, machines: dict[str, Any]) -> dict[str, Any]:
     """200: everything was checked, and nothing was started."""
     return {
         "statusCode": 200,
         "dry_run": True,
         kind: name,
-        "run": run,
+        "run": name,
         "would_start": what,
         "machines": machines,
         "cost": cost.answer,

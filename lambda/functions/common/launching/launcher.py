@@ -12,6 +12,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from botocore import xform_name
+
 from contract import prices
 from contract.environment import LaunchEnvironment
 from contract.names import TRAINING_JOB_LENGTH, TUNING_JOB_LENGTH
@@ -38,29 +40,31 @@ class Kind:
 
     key: str
     """`tuning_job` or `training_job`: its key in answers."""
-    words: str
     member: str
-    """How AWS names it in requests and answers: `<member>Name`, `<member>Arn`."""
-    operation: str
-    """`create_<operation>` and `describe_<operation>` are boto3's methods."""
+    """How AWS names it in requests and answers, `<member>Name` and `<member>Arn`, and in its operations."""
     name_length: int
     several_types: bool
     """Whether AWS takes several instance types in one request, and itself the first that it has left."""
 
+    @property
+    def words(self) -> str:
+        return self.key.replace("_", " ")
+
+    def operation(self, verb: str) -> Callable[..., Any]:
+        """boto3's method for `Create<member>` and the like."""
+        operation: Callable[..., Any] = getattr(client("sagemaker"), xform_name(f"{verb}{self.member}"))
+        return operation
+
 
 TUNING = Kind(
     key="tuning_job",
-    words="tuning job",
     member="HyperParameterTuningJob",
-    operation="hyper_parameter_tuning_job",
     name_length=TUNING_JOB_LENGTH,
     several_types=True,
 )
 TRAINING = Kind(
     key="training_job",
-    words="training job",
     member="TrainingJob",
-    operation="training_job",
     name_length=TRAINING_JOB_LENGTH,
     several_types=False,
 )
@@ -114,15 +118,9 @@ class Launcher:
         types = self._affordable(name, recipe, metrics, plan)
         planned = self._planned(name, recipe, Choice(types=types), metrics, plan)
         if request.dry_run:
-            cost = estimate.cost_of(planned.record, env)
-            return answers.planned(
-                self.kind.key,
-                name,
-                name,
-                estimate.in_words(planned.record, env),
-                cost,
-                {**estimate.machines_of(planned.record, env), "instance_types": list(types)},
-            )
+            machines = estimate.machines_of(planned.record, env) | {"instance_types": list(types)}
+            what, cost = estimate.in_words(planned.record, env), estimate.cost_of(planned.record, env)
+            return answers.planned(self.kind.key, name, what, cost, machines)
         try:
             for choice in (choices := self._choices(types)):
                 planned = self._planned(name, recipe, choice, metrics, plan)
@@ -181,8 +179,7 @@ class Launcher:
 
     def describe(self, name: str) -> dict[str, Any] | None:
         """The job's description, or None when there is none of that name."""
-        operation = getattr(client("sagemaker"), f"describe_{self.kind.operation}")
-        return describe(operation, **{f"{self.kind.member}Name": name})
+        return describe(self.kind.operation("Describe"), **{f"{self.kind.member}Name": name})
 
     def create(self, name: str, job: dict[str, Any]) -> str:
         """Start a job; its ARN.
@@ -193,7 +190,7 @@ class Launcher:
         """
         what = f"{self.kind.words} {name}"
         try:
-            answer = getattr(client("sagemaker"), f"create_{self.kind.operation}")(**job)
+            answer = self.kind.operation("Create")(**job)
         except Exception as error:
             code, message = error_code(error), error_message(error)
             if code == "ResourceInUse":

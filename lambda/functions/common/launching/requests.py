@@ -40,15 +40,8 @@ def parse(payload: object, *, with_hyperparameters: bool) -> LaunchRequest:
             f"the payload has to be a JSON object, not {quoted(payload)}; "
             'for example {"recipe": "digits", "dataset": "digits"}'
         )
-    own = (
-        "recipe",
-        "dataset",
-        "name",
-        "max_cost_usd",
-        "dry_run",
-        *(("hyperparameters",) if with_hyperparameters else ()),
-    )
-    keys = (*own, *TABLES)
+    own = ("recipe", "dataset", "name", "max_cost_usd", "dry_run")
+    keys = (*own, *(("hyperparameters",) if with_hyperparameters else ()), *TABLES)
     for key in payload:
         if key not in keys:
             near = suggest(str(key), keys) or ";"

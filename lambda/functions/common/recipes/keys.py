@@ -33,21 +33,13 @@ class Words:
         return f"a list of {self.form_in_words}"
 
     def check(self, value: object, where: str) -> list[str]:
-        """The list.
-
-        Raises:
-            InvalidRecipe: not a list, or an item of another form.
-        """
+        """The list; see `check`."""
         items = value if isinstance(value, list) else [None]
         words = [word for word in items if isinstance(word, str) and re.fullmatch(self.form, word)]
         if len(words) != len(items):
             raise InvalidRecipe(f"{where} = {quoted(value)} is not allowed; it has to be {self.allowed}")
         for word in words:
-            if self.words and word not in self.words:
-                raise InvalidRecipe(
-                    f"{where} has no {quoted(word)}{suggest(word, self.words) or ';'} there are: "
-                    f"{listed(self.words)}"
-                )
+            _check_known(word, self.words or words, where)
         return words
 
 
@@ -62,25 +54,13 @@ class Nested:
         return "tables of numbers, one for each rule"
 
     def check(self, value: object, where: str) -> dict[str, dict[str, float]]:
-        """The tables.
-
-        Raises:
-            InvalidRecipe: a name or a key that is unknown, or a value that is no number.
-        """
+        """The tables; see `check`."""
         if not isinstance(value, Mapping) or not all(isinstance(each, Mapping) for each in value.values()):
             raise InvalidRecipe(f"{where} = {quoted(value)} is not allowed; it has to be {self.allowed}")
         for name, table in value.items():
-            if name not in self.keys:
-                raise InvalidRecipe(
-                    f"{where} has no {quoted(name)}{suggest(name, self.keys) or ';'} there are: "
-                    f"{listed(self.keys)}"
-                )
+            _check_known(name, self.keys, where)
             for key, number in table.items():
-                if key not in self.keys[name]:
-                    raise InvalidRecipe(
-                        f"{where}: {name} has no {quoted(key)}{suggest(key, self.keys[name]) or ';'} "
-                        f"there are: {listed(self.keys[name])}"
-                    )
+                _check_known(key, self.keys[name], f"{where}: {name}")
                 check(PARAMETER, number, f"{where}: {name}.{key}")
         return {name: dict(table) for name, table in value.items()}
 
@@ -92,11 +72,7 @@ class Flag:
     allowed: str = "true or false"
 
     def check(self, value: object, where: str) -> bool:
-        """The flag.
-
-        Raises:
-            InvalidRecipe: neither true nor false; 1 and "yes" are not.
-        """
+        """The flag; 1 and "yes" are none. See `check`."""
         if not isinstance(value, bool):
             raise InvalidRecipe(f"{where} = {quoted(value)} is not allowed; it has to be {self.allowed}")
         return value
@@ -114,6 +90,12 @@ def check(key: Key, value: object, where: str) -> Any:
     if isinstance(key, Number):
         return _number(key, value, where)
     return _word(key, value, where) if isinstance(key, Choice) else key.check(value, where)
+
+
+def _check_known(word: str, choices: Collection[str], where: str) -> None:
+    if word not in choices:
+        near = suggest(word, choices) or ";"
+        raise InvalidRecipe(f"{where} has no {quoted(word)}{near} there are: {listed(choices)}")
 
 
 def _number(key: Number, value: object, where: str) -> int | float:

@@ -97,11 +97,7 @@ def parse(name: str, text: str, source: str) -> Recipe:
 
 
 def from_tables(name: str, tables: Mapping[str, object], source: str) -> Recipe:
-    """The recipe of tables in TOML's shape.
-
-    Raises:
-        InvalidRecipe: as `parse`.
-    """
+    """The recipe of tables in TOML's shape; raises as `parse` does."""
     checked = _checked(tables, source, whole=True)
     tuning = read_tuning(checked["tuning"], source) if "tuning" in checked else None
     recipe = Recipe(name=name, source=source, tables=checked, tuning=tuning)
