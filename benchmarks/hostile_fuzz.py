@@ -28,7 +28,7 @@ def _text(data: bytes) -> str:
 
 
 def _recipe() -> Parser:
-    errors, recipe = _import("functions.common.errors", "functions.common.recipe")
+    errors, recipe = _import("functions.common.errors", "functions.common.recipes.recipe")
 
     def parse(data: bytes) -> None:
         with contextlib.suppress(errors.InvalidRecipe):
@@ -38,7 +38,7 @@ def _recipe() -> Parser:
 
 
 def _payload() -> Parser:
-    errors, requests = _import("functions.common.errors", "functions.common.requests")
+    errors, requests = _import("functions.common.errors", "functions.common.launching.requests")
 
     def parse(data: bytes) -> None:
         payload = _json(data)

@@ -11,6 +11,8 @@ import json
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
+from contract.api import error_of
+
 if TYPE_CHECKING:
     Base = Exception
 else:
@@ -42,4 +44,4 @@ class ApiError(Base):
 
     def as_json(self) -> str:
         """The body of the answer."""
-        return json.dumps({"error": {"code": self.code, "message": self.message}}, ensure_ascii=False)
+        return json.dumps(error_of(self.code, self.message), ensure_ascii=False)

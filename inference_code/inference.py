@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from contract.api import RAW_BYTES
 from inference_code import picture
 from inference_code.api_error import ApiError
 from inference_code.environment import whole
@@ -37,7 +38,6 @@ if TYPE_CHECKING:
 log = logging.getLogger("inference")
 
 JSON = "application/json"
-RAW_BYTES = ("application/x-image", "application/octet-stream")
 CUSTOM_ATTRIBUTES = "X-Amzn-SageMaker-Custom-Attributes"
 TOP_K, MOST_TOP_K = 5, 1000
 # 6 MiB is what SageMaker's InvokeEndpoint safely carries.

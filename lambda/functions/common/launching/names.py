@@ -7,7 +7,7 @@ from hashlib import sha256
 
 from contract.names import JOB
 from functions.common.errors import InvalidName
-from functions.common.recipe_keys import shown
+from functions.common.recipes.keys import quoted
 
 
 def from_request(project: str, recipe: str, request_id: str) -> str:
@@ -29,12 +29,12 @@ def checked(name: str, project: str, limit: int) -> str:
     """
     if not name.startswith(f"{project}-"):
         raise InvalidName(
-            f'job name {shown(name)} has to start with "{project}-", as everything of this project does'
+            f'job name {quoted(name)} has to start with "{project}-", as everything of this project does'
         )
     if len(name) > limit:
-        raise InvalidName(f"job name {shown(name)} has {len(name)} characters; at most {limit} are allowed")
+        raise InvalidName(f"job name {quoted(name)} has {len(name)} characters; at most {limit} are allowed")
     if not JOB.fullmatch(name):
         raise InvalidName(
-            f"job name {shown(name)} may have letters, digits and hyphens only, and no hyphen at its end"
+            f"job name {quoted(name)} may have letters, digits and hyphens only, and no hyphen at its end"
         )
     return name

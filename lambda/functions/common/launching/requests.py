@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from contract import names
 from functions.common.errors import InvalidPayload, listed, suggest
-from functions.common.recipe_keys import TABLES, shown
+from functions.common.recipes.keys import TABLES, quoted
 
 
 @dataclass(frozen=True)
@@ -32,37 +32,26 @@ class LaunchRequest:
 def parse(payload: object, *, with_hyperparameters: bool) -> LaunchRequest:
     """The request in a payload.
 
-    Args:
-        payload: what the function was invoked with.
-        with_hyperparameters: whether the key `hyperparameters` is allowed.
-
     Raises:
         InvalidPayload: not an object, a key nobody knows, or a value of the wrong type.
     """
     if not isinstance(payload, Mapping):
         raise InvalidPayload(
-            f"the payload has to be a JSON object, not {shown(payload)}; "
+            f"the payload has to be a JSON object, not {quoted(payload)}; "
             'for example {"recipe": "digits", "dataset": "digits"}'
         )
-    own = (
-        "recipe",
-        "dataset",
-        "name",
-        "max_cost_usd",
-        "dry_run",
-        *(("hyperparameters",) if with_hyperparameters else ()),
-    )
-    known = (*own, *TABLES)
+    own = ("recipe", "dataset", "name", "max_cost_usd", "dry_run")
+    keys = (*own, *(("hyperparameters",) if with_hyperparameters else ()), *TABLES)
     for key in payload:
-        if key not in known:
-            near = suggest(str(key), known) or ";"
+        if key not in keys:
+            near = suggest(str(key), keys) or ";"
             raise InvalidPayload(
-                f"the payload has the unknown key {shown(str(key))}{near} allowed are: {listed(known)}"
+                f"the payload has the unknown key {quoted(str(key))}{near} allowed are: {listed(keys)}"
             )
     hyperparameters = payload.get("hyperparameters", {})
     if not isinstance(hyperparameters, Mapping):
         raise InvalidPayload(
-            f"hyperparameters = {shown(hyperparameters)} has to be an object of names and values"
+            f"hyperparameters = {quoted(hyperparameters)} has to be an object of names and values"
         )
     return LaunchRequest(
         recipe=_name(payload, "recipe", names.RECIPE),
@@ -79,7 +68,7 @@ def _overrides(payload: Mapping[str, object]) -> dict[str, object]:
     if "max_cost_usd" in payload:
         resources = overrides.get("resources", {})
         if not isinstance(resources, Mapping):
-            raise InvalidPayload(f"resources = {shown(resources)} has to be an object of keys and values")
+            raise InvalidPayload(f"resources = {quoted(resources)} has to be an object of keys and values")
         overrides["resources"] = {**resources, "max_cost_usd": payload["max_cost_usd"]}
     return overrides
 
@@ -92,7 +81,7 @@ def _name(payload: Mapping[str, object], key: str, form: re.Pattern[str]) -> str
         )
     if not isinstance(value, str) or not form.fullmatch(value):
         raise InvalidPayload(
-            f"{key} = {shown(value)} is not a {key}'s name: letters, digits, - and _, 63 characters at most"
+            f"{key} = {quoted(value)} is not a {key}'s name: letters, digits, - and _, 63 characters at most"
         )
     return value
 
@@ -100,12 +89,12 @@ def _name(payload: Mapping[str, object], key: str, form: re.Pattern[str]) -> str
 def _optional_text(payload: Mapping[str, object], key: str) -> str | None:
     value = payload.get(key)
     if value is not None and not isinstance(value, str):
-        raise InvalidPayload(f"{key} = {shown(value)} has to be text")
+        raise InvalidPayload(f"{key} = {quoted(value)} has to be text")
     return value
 
 
 def _flag(payload: Mapping[str, object], key: str) -> bool:
     value = payload.get(key, False)
     if not isinstance(value, bool):
-        raise InvalidPayload(f"{key} = {shown(value)} has to be true or false")
+        raise InvalidPayload(f"{key} = {quoted(value)} has to be true or false")
     return value

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 from contract.storage import RUN_RECORD, STOPPED, of_run
-from functions.common import recipe
+from functions.common.clients import client
 from functions.common.errors import RunRecordMissing
+from functions.common.recipes import recipe
 from functions.common.storage import read_object
 
 _FORMAT = 1
@@ -39,8 +40,8 @@ class RunRecord:
 
     def on(self, instance_types: Sequence[str]) -> RunRecord:
         """This run with its next job on the first of these types, and what is left of them after it."""
-        taken = self.recipe.with_overrides({"resources": {"instance_type": instance_types[0]}})
-        return replace(self, recipe=taken, instance_types=tuple(instance_types))
+        first_choice = self.recipe.with_overrides({"resources": {"instance_type": instance_types[0]}})
+        return replace(self, recipe=first_choice, instance_types=tuple(instance_types))
 
 
 def key_of(run: str) -> str:
@@ -48,35 +49,28 @@ def key_of(run: str) -> str:
     return of_run(run, RUN_RECORD)
 
 
-def stopped(s3: Any, bucket: str, run: str) -> bool:
+def stopped(bucket: str, run: str) -> bool:
     """Whether somebody ended the run with `classifier stop`, after which nothing more is started for it."""
-    return read_object(s3, bucket, of_run(run, STOPPED), _LIMIT) is not None
+    return read_object(client("s3"), bucket, of_run(run, STOPPED), _LIMIT) is not None
 
 
-def write(s3: Any, bucket: str, record: RunRecord) -> None:
+def write(bucket: str, record: RunRecord) -> None:
     """Put the record; writing the same one again changes nothing."""
-    body = {
-        "format": _FORMAT,
-        "run": record.run,
-        "kind": record.kind,
-        "request_id": record.request_id,
-        "dataset": record.dataset,
-        "code_prefix": record.code_prefix,
-        "recipe": {"name": record.recipe.name, "tables": record.recipe.tables},
-        "hyperparameters": record.hyperparameters,
-        "instance_types": record.instance_types,
-    }
+    recipe = {"name": record.recipe.name, "tables": record.recipe.tables}
+    body = {"format": _FORMAT, **vars(record), "recipe": recipe}
     text = json.dumps(body, indent=2)
-    s3.put_object(Bucket=bucket, Key=key_of(record.run), Body=text.encode(), ContentType="application/json")
+    client("s3").put_object(
+        Bucket=bucket, Key=key_of(record.run), Body=text.encode(), ContentType="application/json"
+    )
 
 
-def read(s3: Any, bucket: str, run: str) -> RunRecord:
+def read(bucket: str, run: str) -> RunRecord:
     """The record of a run.
 
     Raises:
         RunRecordMissing: there is none, so the job was not started by this project's launchers.
     """
-    data = read_object(s3, bucket, key_of(run), _LIMIT)
+    data = read_object(client("s3"), bucket, key_of(run), _LIMIT)
     if data is None:
         raise RunRecordMissing(
             f"s3://{bucket}/{key_of(run)} is missing: {run} was not started by launch-tuning or "
@@ -84,16 +78,9 @@ def read(s3: Any, bucket: str, run: str) -> RunRecord:
         )
     try:
         body = json.loads(data)
-        return RunRecord(
-            run=body["run"],
-            kind=body["kind"],
-            request_id=body["request_id"],
-            dataset=body["dataset"],
-            code_prefix=body["code_prefix"],
-            recipe=recipe.from_tables(body["recipe"]["name"], body["recipe"]["tables"], key_of(run)),
-            hyperparameters=body["hyperparameters"],
-            instance_types=tuple(body.get("instance_types", ())),
-        )
+        values = {each.name: body[each.name] for each in fields(RunRecord) if each.name in body}
+        values["recipe"] = recipe.from_tables(body["recipe"]["name"], body["recipe"]["tables"], key_of(run))
+        return RunRecord(**{**values, "instance_types": tuple(body.get("instance_types", ()))})
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
         raise RunRecordMissing(
             f"s3://{bucket}/{key_of(run)} is no record of a run: {type(error).__name__}: {error}"

@@ -6,8 +6,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from functions.common.costs import CostBound
-from functions.common.errors import UserError
+from functions.common.launching.costs import CostBound
 
 LOG_GROUP = "/aws/sagemaker/TrainingJobs"
 """Where SageMaker writes the log of every training job and trial, its stream named after the job."""
@@ -33,15 +32,13 @@ def started(kind: str, name: str, arn: str, run: str, what: str, cost: CostBound
     }
 
 
-def planned(
-    kind: str, name: str, run: str, what: str, cost: CostBound, machines: dict[str, Any]
-) -> dict[str, Any]:
+def planned(kind: str, name: str, what: str, cost: CostBound, machines: dict[str, Any]) -> dict[str, Any]:
     """200: everything was checked, and nothing was started."""
     return {
         "statusCode": 200,
         "dry_run": True,
         kind: name,
-        "run": run,
+        "run": name,
         "would_start": what,
         "machines": machines,
         "cost": cost.answer,
@@ -59,8 +56,3 @@ def watch(name: str, arn: str, run: str) -> dict[str, str]:
         "log_group": LOG_GROUP,
         "log": f"aws logs tail {LOG_GROUP} --follow --log-stream-name-prefix {name}",
     }
-
-
-def refused(error: UserError) -> dict[str, Any]:
-    """The caller's mistake, named; nothing was started."""
-    return {"statusCode": error.status, "error": {"code": error.code, "message": str(error)}}

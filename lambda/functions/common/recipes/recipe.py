@@ -15,10 +15,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from contract import instances, prices
-from contract.hyperparameters import warms_up_in_time
+from contract.bounds import Number
+from contract.hyperparameters import unquoted, warms_up_in_time
 from functions.common.errors import InvalidRecipe, listed, suggest
-from functions.common.recipe_keys import HYPERPARAMETERS, REQUIRED, TABLES, Key, check, shown
-from functions.common.recipe_tuning import Tuning, read_tuning
+from functions.common.recipes.keys import HYPERPARAMETERS, REQUIRED, TABLES, Flag, Key, check, quoted
+from functions.common.recipes.tuning import Tuning, read_tuning
 
 Table = dict[str, Any]
 
@@ -75,18 +76,13 @@ class Recipe:
                 **({"ranges": ranges} if name == "tuning" else {}),
             }
         if "tuning" in merged:
-            kept = merged["tuning"].get("ranges", {})
-            merged["tuning"]["ranges"] = {key: value for key, value in kept.items() if key not in pinned}
+            ranges = merged["tuning"].get("ranges", {})
+            merged["tuning"]["ranges"] = {key: value for key, value in ranges.items() if key not in pinned}
         return from_tables(self.name, merged, f"{self.source} with the request's own values")
 
 
 def parse(name: str, text: str, source: str) -> Recipe:
-    """The recipe of a TOML file.
-
-    Args:
-        name: the recipe's name, which is the file's without `.toml`.
-        text: the file.
-        source: where it was read, for messages.
+    """The recipe of a TOML file, whose name without `.toml` is the recipe's; `source` is for messages.
 
     Raises:
         InvalidRecipe: not TOML, a key or table nobody knows, a value that is not allowed.
@@ -101,11 +97,7 @@ def parse(name: str, text: str, source: str) -> Recipe:
 
 
 def from_tables(name: str, tables: Mapping[str, object], source: str) -> Recipe:
-    """The recipe of tables in TOML's shape.
-
-    Raises:
-        InvalidRecipe: as `parse`.
-    """
+    """The recipe of tables in TOML's shape; raises as `parse` does."""
     checked = _checked(tables, source, whole=True)
     tuning = read_tuning(checked["tuning"], source) if "tuning" in checked else None
     recipe = Recipe(name=name, source=source, tables=checked, tuning=tuning)
@@ -135,6 +127,27 @@ def as_text(value: object) -> str:
     return value if isinstance(value, str) else repr(value)
 
 
+def typed(hyperparameters: Mapping[str, str]) -> dict[str, Any]:
+    """A job's hyperparameters in the recipe's types.
+
+    Raises InvalidRecipe for a number that is none.
+
+    SageMaker keeps them all as text, a tuning job's categorical values sometimes JSON-quoted (`"16"` with the
+    quotes). What a recipe does not know (`run`, `_tuning_objective_metric`) is left out.
+    """
+    values: dict[str, Any] = {}
+    for key, text in hyperparameters.items():
+        spec = HYPERPARAMETERS.get(key)
+        if spec is None:
+            continue
+        plain = unquoted(text)
+        if isinstance(spec, Number):
+            values[key] = _number(key, plain)
+        else:
+            values[key] = plain == "true" if isinstance(spec, Flag) else plain
+    return values
+
+
 def _checked(tables: Mapping[str, object], source: str, *, whole: bool) -> dict[str, Table]:
     checked: dict[str, Table] = {}
     for name, table in tables.items():
@@ -143,8 +156,8 @@ def _checked(tables: Mapping[str, object], source: str, *, whole: bool) -> dict[
                 f"{source} has no table [{name[:60]}]{suggest(name, TABLES) or ';'} there are: "
                 f"{listed(TABLES)}"
             )
-        known = {**TABLES[name], "ranges": None} if name == "tuning" else TABLES[name]
-        checked[name] = _table(name, table, known, source)
+        keys = {**TABLES[name], "ranges": None} if name == "tuning" else TABLES[name]
+        checked[name] = _table(name, table, keys, source)
     if whole:
         _check_required(checked, source)
     return checked
@@ -152,12 +165,12 @@ def _checked(tables: Mapping[str, object], source: str, *, whole: bool) -> dict[
 
 def _table(name: str, table: object, keys: Mapping[str, Key | None], source: str) -> Table:
     if not isinstance(table, Mapping):
-        raise InvalidRecipe(f"{source}: [{name}] has to be a table of keys and values, not {shown(table)}")
+        raise InvalidRecipe(f"{source}: [{name}] has to be a table of keys and values, not {quoted(table)}")
     checked: Table = {}
     for key, value in table.items():
         if key not in keys:
             raise InvalidRecipe(
-                f"{source}: [{name}] has no key {shown(key)}{suggest(key, keys) or ';'} "
+                f"{source}: [{name}] has no key {quoted(key)}{suggest(key, keys) or ';'} "
                 f"allowed are: {listed(keys)}"
             )
         spec = keys[key]
@@ -219,3 +232,12 @@ def _check_resources(resources: Table, source: str) -> None:
             f"{source}: [resources] max_wait_minutes = {wait} counts waiting and running, so it has to be "
             f"at least max_runtime_minutes = {runtime}"
         )
+
+
+def _number(key: str, text: str) -> int | float:
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    raise InvalidRecipe(f"the search's {key} = {quoted(text)} is no number")

@@ -17,11 +17,11 @@ from contract.datasets import SPLITS
 from contract.environment import LaunchEnvironment
 from contract.instances import has_gpu
 from contract.jobs import CHAMPION, CODE, PRETRAINED
-from functions.common import insight, search
-from functions.common.costs import Machine
-from functions.common.recipe import Recipe, as_text
-from functions.common.recipe_tuning import Tuning
-from functions.common.runs import RunRecord
+from functions.common.launching import insight, search
+from functions.common.launching.costs import Machine
+from functions.common.launching.runs import RunRecord
+from functions.common.recipes.recipe import Recipe, as_text
+from functions.common.recipes.tuning import Tuning
 
 Request = dict[str, Any]
 MAX_INSTANCE_CONFIGS = 6
@@ -33,7 +33,7 @@ def tuning_job(
     record: RunRecord,
     tuning: Tuning,
     metrics: list[dict[str, str]],
-    settings: LaunchEnvironment,
+    env: LaunchEnvironment,
     *,
     alone: bool = False,
 ) -> Request:
@@ -51,18 +51,18 @@ def tuning_job(
         "HyperParameterTuningJobName": name,
         "HyperParameterTuningJobConfig": search.config(tuning, recipe),
         "TrainingJobDefinition": {
-            "StaticHyperParameters": _texts(fixed, record, tuning, settings),
-            "AlgorithmSpecification": _algorithm(metrics, recipe, settings),
-            "InputDataConfig": _channels(record, fixed.get("weights"), settings),
+            "StaticHyperParameters": _texts(fixed, record, tuning, env),
+            "AlgorithmSpecification": _algorithm(metrics, recipe, env),
+            "InputDataConfig": _channels(record, fixed.get("weights"), env),
             # A bucket rule lets trials expire; a model that may be serving lies elsewhere.
-            "OutputDataConfig": {"S3OutputPath": f"s3://{settings.artifacts_bucket}/{storage.TRIALS}"},
+            "OutputDataConfig": {"S3OutputPath": f"s3://{env.artifacts_bucket}/{storage.TRIALS}"},
             # Only an interrupted trial goes on from a checkpoint, and only spot interrupts.
-            **({"CheckpointConfig": _checkpoints(name, settings)} if spot else {}),
-            **_machine(recipe, weights, settings),
-            **_search_resources(record, alone, settings),
+            **({"CheckpointConfig": _checkpoints(name, env)} if spot else {}),
+            **_machine(recipe, weights, env),
+            **_search_resources(record, alone, env),
         },
         **search.warm_start(tuning),
-        "Tags": _tags(record, settings),
+        "Tags": _tags(record, env),
     }
 
 
@@ -71,7 +71,7 @@ def training_job(
     record: RunRecord,
     hyperparameters: Mapping[str, Any],
     metrics: list[dict[str, str]],
-    settings: LaunchEnvironment,
+    env: LaunchEnvironment,
     champion: str = "",
 ) -> Request:
     """The CreateTrainingJob request of a run's last, or only, training.
@@ -80,41 +80,41 @@ def training_job(
         champion: S3 URI of the artifact to ask the same test pictures; empty for none.
     """
     weights = hyperparameters.get("weights")
-    watched = insight.hyperparameters(record.recipe, machine(record.recipe, settings))
+    watched = insight.hyperparameters(record.recipe, machine(record.recipe, env))
     return {
         "TrainingJobName": name,
-        "HyperParameters": _texts({**hyperparameters, **watched}, record, record.recipe.tuning, settings),
-        "AlgorithmSpecification": _algorithm(metrics, record.recipe, settings),
-        "InputDataConfig": _channels(record, weights, settings, champion),
-        "OutputDataConfig": {"S3OutputPath": f"s3://{settings.artifacts_bucket}/{storage.JOBS}"},
-        "CheckpointConfig": _checkpoints(name, settings),
-        **_machine(record.recipe, {weights}, settings),
-        "ResourceConfig": _resources(machine(record.recipe, settings)),
+        "HyperParameters": _texts({**hyperparameters, **watched}, record, record.recipe.tuning, env),
+        "AlgorithmSpecification": _algorithm(metrics, record.recipe, env),
+        "InputDataConfig": _channels(record, weights, env, champion),
+        "OutputDataConfig": {"S3OutputPath": f"s3://{env.artifacts_bucket}/{storage.JOBS}"},
+        "CheckpointConfig": _checkpoints(name, env),
+        **_machine(record.recipe, {weights}, env),
+        "ResourceConfig": _resources(machine(record.recipe, env)),
         **capacity.environment(record.instance_types[1:]),
-        **insight.managed(record.recipe, name, settings.artifacts_bucket),
-        "Tags": _tags(record, settings),
+        **insight.managed(record.recipe, name, env.artifacts_bucket),
+        "Tags": _tags(record, env),
     }
 
 
-def machine(recipe: Recipe, settings: LaunchEnvironment) -> Machine:
+def machine(recipe: Recipe, env: LaunchEnvironment) -> Machine:
     """What each job of a recipe runs on: [resources] over the deployment's settings."""
     resources = recipe.table("resources")
     return Machine(
-        instance_type=resources.get("instance_type", settings.training_instance_types[0]),
+        instance_type=resources.get("instance_type", env.training_instance_types[0]),
         instance_count=resources.get("instance_count", 1),
-        volume_gb=resources.get("volume_gb", settings.training_volume_gb),
-        max_runtime_minutes=resources.get("max_runtime_minutes", settings.max_runtime_minutes),
+        volume_gb=resources.get("volume_gb", env.training_volume_gb),
+        max_runtime_minutes=resources.get("max_runtime_minutes", env.max_runtime_minutes),
         usd_per_hour=resources.get("usd_per_hour"),
     )
 
 
-def image(instance_type: str, settings: LaunchEnvironment) -> str:
+def image(instance_type: str, env: LaunchEnvironment) -> str:
     """The training image for an instance type: with CUDA or without."""
-    return settings.training_image_gpu if has_gpu(instance_type) else settings.training_image
+    return env.training_image_gpu if has_gpu(instance_type) else env.training_image
 
 
-def _checkpoints(name: str, settings: LaunchEnvironment) -> Request:
-    return {"S3Uri": f"s3://{settings.artifacts_bucket}/{storage.checkpoints(name)}"}
+def _checkpoints(name: str, env: LaunchEnvironment) -> Request:
+    return {"S3Uri": f"s3://{env.artifacts_bucket}/{storage.checkpoints(name)}"}
 
 
 def _is_open(recipe: Recipe, weights: set[object]) -> bool:
@@ -127,7 +127,7 @@ def _is_spot(recipe: Recipe) -> bool:
 
 
 def _texts(
-    hyperparameters: Mapping[str, Any], record: RunRecord, tuning: Tuning | None, settings: LaunchEnvironment
+    hyperparameters: Mapping[str, Any], record: RunRecord, tuning: Tuning | None, env: LaunchEnvironment
 ) -> dict[str, str]:
     """All hyperparameters as SageMaker takes them, with what the training code wants to record."""
     texts = {key: as_text(value) for key, value in hyperparameters.items()}
@@ -142,23 +142,23 @@ def _texts(
         and texts.get("trainable_from", "stem") != "stem"
     ):
         # What frozen stages compute, for all jobs on this data set; the job's own key tells what of it fits.
-        texts["feature_cache"] = f"s3://{settings.artifacts_bucket}/{storage.features(record.dataset)}"
+        texts["feature_cache"] = f"s3://{env.artifacts_bucket}/{storage.features(record.dataset)}"
     return {**texts, "run": record.run, "dataset": record.dataset}
 
 
-def _algorithm(metrics: list[dict[str, str]], recipe: Recipe, settings: LaunchEnvironment) -> Request:
+def _algorithm(metrics: list[dict[str, str]], recipe: Recipe, env: LaunchEnvironment) -> Request:
     return {
-        "TrainingImage": image(machine(recipe, settings).instance_type, settings),
+        "TrainingImage": image(machine(recipe, env).instance_type, env),
         "TrainingInputMode": "File",
         "MetricDefinitions": metrics,
     }
 
 
 def _channels(
-    record: RunRecord, weights: object, settings: LaunchEnvironment, champion: str = ""
+    record: RunRecord, weights: object, env: LaunchEnvironment, champion: str = ""
 ) -> list[Request]:
-    uris = {split: f"s3://{settings.data_bucket}/{storage.split(record.dataset, split)}" for split in SPLITS}
-    uris[CODE] = f"s3://{settings.artifacts_bucket}/{record.code_prefix}"
+    uris = {split: f"s3://{env.data_bucket}/{storage.split(record.dataset, split)}" for split in SPLITS}
+    uris[CODE] = f"s3://{env.artifacts_bucket}/{record.code_prefix}"
     if isinstance(weights, str) and weights.startswith("s3://"):
         uris[PRETRAINED] = weights
     if champion:
@@ -181,19 +181,19 @@ def _channels(
     ]
 
 
-def _machine(recipe: Recipe, weights: set[object], settings: LaunchEnvironment) -> Request:
+def _machine(recipe: Recipe, weights: set[object], env: LaunchEnvironment) -> Request:
     """For how long at most a job runs, as which role, and whether it may reach the network.
 
     Only ImageNet's weights are fetched from the internet; every other job runs isolated unless its recipe
     asks for the network.
     """
-    on, spot = machine(recipe, settings), _is_spot(recipe)
+    on, spot = machine(recipe, env), _is_spot(recipe)
     stopping = {"MaxRuntimeInSeconds": on.max_runtime_minutes * 60}
     if spot:
         wait = recipe.table("resources").get("max_wait_minutes", 2 * on.max_runtime_minutes)
         stopping["MaxWaitTimeInSeconds"] = max(wait, on.max_runtime_minutes) * 60
     return {
-        "RoleArn": settings.training_role_arn,
+        "RoleArn": env.training_role_arn,
         "StoppingCondition": stopping,
         "EnableManagedSpotTraining": spot,
         "EnableNetworkIsolation": not _is_open(recipe, weights),
@@ -201,13 +201,13 @@ def _machine(recipe: Recipe, weights: set[object], settings: LaunchEnvironment) 
     }
 
 
-def _search_resources(record: RunRecord, alone: bool, settings: LaunchEnvironment) -> Request:
+def _search_resources(record: RunRecord, alone: bool, env: LaunchEnvironment) -> Request:
     """On what a search's trials run: of several instance types, AWS takes the first that it has left.
 
     All of a search's trials have one image, so those types are left out that need the other one.
     https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_HyperParameterTuningResourceConfig.html
     """
-    on = machine(record.recipe, settings)
+    on = machine(record.recipe, env)
     types = [each for each in record.instance_types if has_gpu(each) == has_gpu(on.instance_type)]
     if alone or len(types) < 2:
         return {"ResourceConfig": _resources(on)}
@@ -228,9 +228,9 @@ def _resources(on: Machine) -> Request:
     }
 
 
-def _tags(record: RunRecord, settings: LaunchEnvironment) -> list[dict[str, str]]:
+def _tags(record: RunRecord, env: LaunchEnvironment) -> list[dict[str, str]]:
     values = {
-        "project": settings.project,
+        "project": env.project,
         "run": record.run,
         "recipe": record.recipe.name,
         "dataset": record.dataset,

@@ -11,7 +11,7 @@ from typing import Any
 
 from contract.bounds import Choice, Number
 from functions.common.errors import InvalidRecipe, listed, suggest
-from functions.common.recipe_keys import HYPERPARAMETERS, Key, check, shown
+from functions.common.recipes.keys import HYPERPARAMETERS, Key, check, quoted
 
 SCALES = {
     "auto": "Auto",
@@ -65,7 +65,7 @@ def _range(name: str, table: Mapping[str, object], source: str) -> Range:
         if key not in allowed:
             near = suggest(key, allowed) or ";"
             raise InvalidRecipe(
-                f"{where} has no key {shown(key)}{near} a {kind} range has: {listed(allowed)}"
+                f"{where} has no key {quoted(key)}{near} a {kind} range has: {listed(allowed)}"
             )
     if kind == "categorical":
         return Range(name=name, type=kind, values=_values(spec, table.get("values"), where))
@@ -74,10 +74,10 @@ def _range(name: str, table: Mapping[str, object], source: str) -> Range:
 
 def _values(spec: Key, values: object, where: str) -> tuple[Any, ...]:
     if not isinstance(values, list) or not 1 <= len(values) <= MAX_VALUES:
-        raise InvalidRecipe(f"{where} values = {shown(values)} has to be a list of 1 to {MAX_VALUES} values")
+        raise InvalidRecipe(f"{where} values = {quoted(values)} has to be a list of 1 to {MAX_VALUES} values")
     checked = tuple(check(spec, value, f"{where} values") for value in values)
     if len(set(checked)) < len(checked):
-        raise InvalidRecipe(f"{where} values = {shown(values)} has a value twice")
+        raise InvalidRecipe(f"{where} values = {quoted(values)} has a value twice")
     if any(isinstance(value, str) and value.startswith("s3://") for value in checked):
         raise InvalidRecipe(f"{where} values: a job has one channel for weights; set [model] weights instead")
     return checked

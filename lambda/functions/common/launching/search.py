@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from functions.common.recipe import Recipe, as_text
-from functions.common.recipe_keys import WARM_START_TYPES
-from functions.common.recipe_ranges import Range
-from functions.common.recipe_tuning import Tuning
+from functions.common.recipes.keys import WARM_START_TYPES
+from functions.common.recipes.ranges import Range
+from functions.common.recipes.recipe import Recipe, as_text
+from functions.common.recipes.tuning import Tuning
 
 Request = dict[str, Any]
 

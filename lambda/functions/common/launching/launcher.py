@@ -12,24 +12,24 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from botocore import xform_name
+
 from contract import prices
 from contract.environment import LaunchEnvironment
 from contract.names import TRAINING_JOB_LENGTH, TUNING_JOB_LENGTH
-from functions.common import (
-    answers,
-    costs,
-    estimate,
-    logs,
-    names,
-    requests,
-    runs,
-    sentences,
-    storage,
-    weights,
+from functions.common import logs, storage
+from functions.common.clients import client, describe
+from functions.common.errors import (
+    ClassifierError,
+    JobExists,
+    QuotaExceeded,
+    RefusedByAws,
+    RunRecordMissing,
+    error_code,
+    error_message,
 )
-from functions.common.clients import error_code, error_message
-from functions.common.errors import ClassifierError, JobExists, QuotaExceeded, RefusedByAws, RunRecordMissing
-from functions.common.recipe import Recipe
+from functions.common.launching import answers, costs, estimate, names, requests, runs, weights
+from functions.common.recipes.recipe import Recipe
 
 Metrics = list[dict[str, str]]
 
@@ -40,29 +40,31 @@ class Kind:
 
     key: str
     """`tuning_job` or `training_job`: its key in answers."""
-    words: str
     member: str
-    """How AWS names it in requests and answers: `<member>Name`, `<member>Arn`."""
-    operation: str
-    """`create_<operation>` and `describe_<operation>` are boto3's methods."""
+    """How AWS names it in requests and answers, `<member>Name` and `<member>Arn`, and in its operations."""
     name_length: int
     several_types: bool
     """Whether AWS takes several instance types in one request, and itself the first that it has left."""
 
+    @property
+    def words(self) -> str:
+        return self.key.replace("_", " ")
+
+    def operation(self, verb: str) -> Callable[..., Any]:
+        """boto3's method for `Create<member>` and the like."""
+        operation: Callable[..., Any] = getattr(client("sagemaker"), xform_name(f"{verb}{self.member}"))
+        return operation
+
 
 TUNING = Kind(
     key="tuning_job",
-    words="tuning job",
     member="HyperParameterTuningJob",
-    operation="hyper_parameter_tuning_job",
     name_length=TUNING_JOB_LENGTH,
     several_types=True,
 )
 TRAINING = Kind(
     key="training_job",
-    words="training job",
     member="TrainingJob",
-    operation="training_job",
     name_length=TRAINING_JOB_LENGTH,
     several_types=False,
 )
@@ -94,9 +96,7 @@ class Launcher:
     """One walk's surroundings."""
 
     kind: Kind
-    settings: LaunchEnvironment
-    sagemaker: Any
-    s3: Any
+    env: LaunchEnvironment
 
     def launch(self, request: requests.LaunchRequest, request_id: str, plan: Planner) -> dict[str, Any]:
         """Start the job a request asks for, or find it started.
@@ -108,29 +108,23 @@ class Launcher:
         logs.bind(run=name)
         found = self.describe(name)
         if found is not None:
-            return self._again(name, found, request_id)
-        settings = self.settings
-        recipe = storage.read_recipe(self.s3, settings.artifacts_bucket, request.recipe)
+            return self._existing(name, found, request_id)
+        env = self.env
+        recipe = storage.read_recipe(client("s3"), env.artifacts_bucket, request.recipe)
         recipe = recipe.with_overrides(request.overrides)
-        storage.check_dataset(self.s3, settings.data_bucket, request.dataset)
-        recipe = weights.settled(recipe, self.s3, settings.artifacts_bucket, settings.data_bucket)
-        metrics = storage.read_metric_definitions(self.s3, settings.artifacts_bucket, settings.code_prefix)
+        storage.check_dataset(client("s3"), env.data_bucket, request.dataset)
+        recipe = weights.settled(recipe, env.artifacts_bucket, env.data_bucket)
+        metrics = storage.read_metric_definitions(client("s3"), env.artifacts_bucket, env.code_prefix)
         types = self._affordable(name, recipe, metrics, plan)
         planned = self._planned(name, recipe, Choice(types=types), metrics, plan)
         if request.dry_run:
-            cost = estimate.cost_of(planned.record, settings)
-            return answers.planned(
-                self.kind.key,
-                name,
-                name,
-                estimate.in_words(planned.record, settings),
-                cost,
-                {**estimate.machines_of(planned.record, settings), "instance_types": list(types)},
-            )
+            machines = estimate.machines_of(planned.record, env) | {"instance_types": list(types)}
+            what, cost = estimate.in_words(planned.record, env), estimate.cost_of(planned.record, env)
+            return answers.planned(self.kind.key, name, what, cost, machines)
         try:
             for choice in (choices := self._choices(types)):
                 planned = self._planned(name, recipe, choice, metrics, plan)
-                runs.write(self.s3, settings.artifacts_bucket, planned.record)
+                runs.write(env.artifacts_bucket, planned.record)
                 try:
                     arn = self.create(name, planned.job)
                     break
@@ -143,20 +137,20 @@ class Launcher:
             # be anyone's, and the run's record no longer tells whose.
             if request.name is not None:
                 raise JobExists(f'a job named "{name}" was started a moment ago by another request') from None
-            return self._again(name, self.describe(name) or {}, request_id)
+            return self._existing(name, self.describe(name) or {}, request_id)
         return self.answer(name, arn, planned.record)
 
     def _affordable(self, name: str, recipe: Recipe, metrics: Metrics, plan: Planner) -> tuple[str, ...]:
         """The first choice, and of the other types those on which it could not cost more than it may."""
-        first, *others = estimate.instance_types(recipe, self.settings)
-        kept = [first]
+        first, *others = estimate.instance_types(recipe, self.env)
+        affordable = [first]
         for each in others:
             try:
                 self._planned(name, recipe, Choice(types=(each,)), metrics, plan)
-                kept.append(each)
+                affordable.append(each)
             except (costs.CostTooHigh, prices.UnknownPrice) as error:
                 logs.info("too dear a type", instance_type=each, reason=str(error))
-        return tuple(kept)
+        return tuple(affordable)
 
     def _choices(self, types: tuple[str, ...]) -> list[Choice]:
         """What AWS is asked for in turn, while it says no for a quota.
@@ -179,14 +173,13 @@ class Launcher:
         """
         recipe = recipe.with_overrides({"resources": {"instance_type": choice.types[0]}})
         planned = plan(name, recipe, metrics, choice)
-        cost = estimate.cost_of(planned.record, self.settings)
+        cost = estimate.cost_of(planned.record, self.env)
         costs.guard(cost, recipe.table("resources").get("max_cost_usd"))
         return planned
 
     def describe(self, name: str) -> dict[str, Any] | None:
         """The job's description, or None when there is none of that name."""
-        operation = getattr(self.sagemaker, f"describe_{self.kind.operation}")
-        return describe(operation, **{f"{self.kind.member}Name": name})
+        return describe(self.kind.operation("Describe"), **{f"{self.kind.member}Name": name})
 
     def create(self, name: str, job: dict[str, Any]) -> str:
         """Start a job; its ARN.
@@ -197,7 +190,7 @@ class Launcher:
         """
         what = f"{self.kind.words} {name}"
         try:
-            answer = getattr(self.sagemaker, f"create_{self.kind.operation}")(**job)
+            answer = self.kind.operation("Create")(**job)
         except Exception as error:
             code, message = error_code(error), error_message(error)
             if code == "ResourceInUse":
@@ -215,26 +208,24 @@ class Launcher:
 
     def answer(self, name: str, arn: str, record: runs.RunRecord) -> dict[str, Any]:
         """What was started, where to watch it, and the most it can cost."""
-        what = estimate.in_words(record, self.settings)
-        return answers.started(
-            self.kind.key, name, arn, record.run, what, estimate.cost_of(record, self.settings)
-        )
+        what = estimate.in_words(record, self.env)
+        return answers.started(self.kind.key, name, arn, record.run, what, estimate.cost_of(record, self.env))
 
     def _name_of(self, request: requests.LaunchRequest, request_id: str) -> str:
         """The caller's name for the job, or the one that belongs to the request."""
-        project = self.settings.project
+        project = self.env.project
         if request.name is not None:
             return names.checked(request.name, project, self.kind.name_length)
         return names.from_request(project, request.recipe, request_id)
 
-    def _again(self, name: str, found: dict[str, Any], request_id: str) -> dict[str, Any]:
+    def _existing(self, name: str, found: dict[str, Any], request_id: str) -> dict[str, Any]:
         """The answer for a job that exists: the same as at first, if this very request started it.
 
         Raises:
             JobExists: another request started it.
         """
         try:
-            record = runs.read(self.s3, self.settings.artifacts_bucket, name)
+            record = runs.read(self.env.artifacts_bucket, name)
         except RunRecordMissing:
             record = None
         if record is None or record.request_id != request_id:
@@ -243,17 +234,6 @@ class Launcher:
             )
         logs.info(f"{self.kind.words} was started by this request before")
         return self.answer(name, found[f"{self.kind.member}Arn"], record)
-
-
-def describe(operation: Callable[..., Any], **name: str) -> dict[str, Any] | None:
-    """A job's description, or None when there is none of that name."""
-    try:
-        answer: dict[str, Any] = operation(**name)
-    except Exception as error:
-        if sentences.missing(error):
-            return None
-        raise
-    return answer
 
 
 class AlreadyStarted(ClassifierError):

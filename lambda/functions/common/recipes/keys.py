@@ -22,32 +22,24 @@ from functions.common.errors import InvalidRecipe, listed, suggest
 
 @dataclass(frozen=True, kw_only=True)
 class Words:
-    """A list of words of a form; with `known`, a misspelt one is told with its nearest."""
+    """A list of words of a form; with `words`, a misspelt one is told with its nearest."""
 
     form: str
     form_in_words: str
-    known: tuple[str, ...] = ()
+    words: tuple[str, ...] = ()
 
     @property
     def allowed(self) -> str:
         return f"a list of {self.form_in_words}"
 
     def check(self, value: object, where: str) -> list[str]:
-        """The list.
-
-        Raises:
-            InvalidRecipe: not a list, or an item of another form.
-        """
+        """The list; see `check`."""
         items = value if isinstance(value, list) else [None]
         words = [word for word in items if isinstance(word, str) and re.fullmatch(self.form, word)]
         if len(words) != len(items):
-            raise InvalidRecipe(f"{where} = {shown(value)} is not allowed; it has to be {self.allowed}")
+            raise InvalidRecipe(f"{where} = {quoted(value)} is not allowed; it has to be {self.allowed}")
         for word in words:
-            if self.known and word not in self.known:
-                raise InvalidRecipe(
-                    f"{where} has no {shown(word)}{suggest(word, self.known) or ';'} there are: "
-                    f"{listed(self.known)}"
-                )
+            _check_known(word, self.words or words, where)
         return words
 
 
@@ -62,25 +54,13 @@ class Nested:
         return "tables of numbers, one for each rule"
 
     def check(self, value: object, where: str) -> dict[str, dict[str, float]]:
-        """The tables.
-
-        Raises:
-            InvalidRecipe: a name or a key that is unknown, or a value that is no number.
-        """
+        """The tables; see `check`."""
         if not isinstance(value, Mapping) or not all(isinstance(each, Mapping) for each in value.values()):
-            raise InvalidRecipe(f"{where} = {shown(value)} is not allowed; it has to be {self.allowed}")
+            raise InvalidRecipe(f"{where} = {quoted(value)} is not allowed; it has to be {self.allowed}")
         for name, table in value.items():
-            if name not in self.keys:
-                raise InvalidRecipe(
-                    f"{where} has no {shown(name)}{suggest(name, self.keys) or ';'} there are: "
-                    f"{listed(self.keys)}"
-                )
+            _check_known(name, self.keys, where)
             for key, number in table.items():
-                if key not in self.keys[name]:
-                    raise InvalidRecipe(
-                        f"{where}: {name} has no {shown(key)}{suggest(key, self.keys[name]) or ';'} "
-                        f"there are: {listed(self.keys[name])}"
-                    )
+                _check_known(key, self.keys[name], f"{where}: {name}")
                 check(PARAMETER, number, f"{where}: {name}.{key}")
         return {name: dict(table) for name, table in value.items()}
 
@@ -92,13 +72,9 @@ class Flag:
     allowed: str = "true or false"
 
     def check(self, value: object, where: str) -> bool:
-        """The flag.
-
-        Raises:
-            InvalidRecipe: neither true nor false; 1 and "yes" are not.
-        """
+        """The flag; 1 and "yes" are none. See `check`."""
         if not isinstance(value, bool):
-            raise InvalidRecipe(f"{where} = {shown(value)} is not allowed; it has to be {self.allowed}")
+            raise InvalidRecipe(f"{where} = {quoted(value)} is not allowed; it has to be {self.allowed}")
         return value
 
 
@@ -116,11 +92,17 @@ def check(key: Key, value: object, where: str) -> Any:
     return _word(key, value, where) if isinstance(key, Choice) else key.check(value, where)
 
 
+def _check_known(word: str, choices: Collection[str], where: str) -> None:
+    if word not in choices:
+        near = suggest(word, choices) or ";"
+        raise InvalidRecipe(f"{where} has no {quoted(word)}{near} there are: {listed(choices)}")
+
+
 def _number(key: Number, value: object, where: str) -> int | float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not _finite(value):
-        raise InvalidRecipe(f"{where} = {shown(value)} is not allowed; it has to be {key.allowed}")
+        raise InvalidRecipe(f"{where} = {quoted(value)} is not allowed; it has to be {key.allowed}")
     if not key.holds(value):
-        raise InvalidRecipe(f"{where} = {shown(value)} is out of range; it has to be {key.allowed}")
+        raise InvalidRecipe(f"{where} = {quoted(value)} is out of range; it has to be {key.allowed}")
     return int(value) if key.whole else float(value)
 
 
@@ -128,7 +110,7 @@ def _word(key: Choice, value: object, where: str) -> str:
     if isinstance(value, str) and key.holds(value):
         return value
     near = suggest(value, key.words) if isinstance(value, str) else ""
-    raise InvalidRecipe(f"{where} = {shown(value)} is not allowed{near or ';'} it has to be {key.allowed}")
+    raise InvalidRecipe(f"{where} = {quoted(value)} is not allowed{near or ';'} it has to be {key.allowed}")
 
 
 S3_URI = r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]/\S+"
@@ -195,7 +177,7 @@ RESOURCES: Mapping[str, Key] = {
 }
 DEBUG: Mapping[str, Key] = {
     "rules": Words(
-        form=r"[a-z][a-z0-9_]*", form_in_words="rule names like vanishing_gradient", known=("all", *RULES)
+        form=r"[a-z][a-z0-9_]*", form_in_words="rule names like vanishing_gradient", words=("all", *RULES)
     ),
     "parameters": Nested(keys=RULES),
     "on_trigger": BOUNDS["on_trigger"],
@@ -235,7 +217,7 @@ def _finite(value: float) -> bool:
     return isinstance(value, int) or math.isfinite(value)  # a large enough int is no float
 
 
-def shown(value: object) -> str:
+def quoted(value: object) -> str:
     """The value as a message shows it: text in double quotes, the rest as Python writes it, never long."""
     try:
         text = f'"{value}"' if isinstance(value, str) else repr(value)

@@ -7,22 +7,22 @@ from dataclasses import replace
 from typing import Any
 
 from contract.environment import LaunchEnvironment
-from functions.common import costs, jobs, runs
-from functions.common.costs import CostBound, Machine
-from functions.common.recipe import Recipe
+from functions.common.launching import costs, jobs, runs
+from functions.common.launching.costs import CostBound, Machine
+from functions.common.recipes.recipe import Recipe
 
 
-def instance_types(recipe: Recipe, settings: LaunchEnvironment) -> tuple[str, ...]:
+def instance_types(recipe: Recipe, env: LaunchEnvironment) -> tuple[str, ...]:
     """What a run's jobs may be on: what the recipe says, or the settings' types, the first choice first."""
     own = recipe.table("resources").get("instance_type")
-    return (own,) if own else settings.training_instance_types
+    return (own,) if own else env.training_instance_types
 
 
-def cost_of(record: runs.RunRecord, settings: LaunchEnvironment) -> CostBound:
+def cost_of(record: runs.RunRecord, env: LaunchEnvironment) -> CostBound:
     """The most a run can cost on the dearest of its instance types: its search with the last training, or its
     one training.
     """
-    machine = jobs.machine(record.recipe, settings)
+    machine = jobs.machine(record.recipe, env)
     types = record.instance_types or (machine.instance_type,)
     bounds = [_cost_on(replace(machine, instance_type=each), record) for each in types]
     return max(bounds, key=lambda bound: math.inf if bound.usd is None else bound.usd)
@@ -32,17 +32,12 @@ def _cost_on(machine: Machine, record: runs.RunRecord) -> CostBound:
     tuning = record.recipe.tuning
     if record.kind != "tuning" or tuning is None:
         return costs.of_training(machine)
-    return costs.of_tuning(
-        machine,
-        max_jobs=tuning.max_jobs,
-        parallel_jobs=tuning.parallel_jobs,
-        max_runtime_minutes=tuning.max_runtime_minutes,
-    )
+    return costs.of_tuning(machine, tuning)
 
 
-def machines_of(record: runs.RunRecord, settings: LaunchEnvironment) -> dict[str, Any]:
+def machines_of(record: runs.RunRecord, env: LaunchEnvironment) -> dict[str, Any]:
     """What a run has at a time, for whoever compares it with the account's quotas."""
-    on, tuning = jobs.machine(record.recipe, settings), record.recipe.tuning
+    on, tuning = jobs.machine(record.recipe, env), record.recipe.tuning
     return {
         "instance_type": on.instance_type,
         "instance_count": on.instance_count,
@@ -51,9 +46,9 @@ def machines_of(record: runs.RunRecord, settings: LaunchEnvironment) -> dict[str
     }
 
 
-def in_words(record: runs.RunRecord, settings: LaunchEnvironment) -> str:
+def in_words(record: runs.RunRecord, env: LaunchEnvironment) -> str:
     """What a run starts, for its answer."""
-    recipe, on, tuning = record.recipe, jobs.machine(record.recipe, settings), record.recipe.tuning
+    recipe, on, tuning = record.recipe, jobs.machine(record.recipe, env), record.recipe.tuning
     spot = ", managed spot" if recipe.table("resources").get("spot") else ""
     others = f" (or {', '.join(record.instance_types[1:])})" if record.instance_types[1:] else ""
     machines = f"{on.instance_count} × {on.instance_type}{others}{spot}"

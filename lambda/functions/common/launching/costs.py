@@ -13,6 +13,7 @@ from typing import Any
 
 from contract import prices
 from functions.common.errors import UserError
+from functions.common.recipes.tuning import Tuning
 
 SHUTDOWN_MINUTES = 5
 """After its longest run time a container has two minutes to end, and its output is uploaded: both are billed.
@@ -58,20 +59,17 @@ def of_training(machine: Machine) -> CostBound:
     return _bound(machine, machine.max_runtime_minutes + SHUTDOWN_MINUTES, "1 training job")
 
 
-def of_tuning(
-    machine: Machine, *, max_jobs: int, parallel_jobs: int, max_runtime_minutes: int | None
-) -> CostBound:
+def of_tuning(machine: Machine, tuning: Tuning) -> CostBound:
     """The bound of a search and of the last training, which follows it by itself.
 
-    Args:
-        max_runtime_minutes: of the whole search, where it has such a limit: so long `parallel_jobs` machines
-            can be busy, and the jobs still running then are stopped.
+    Where the whole search has a longest run time, so long `parallel_jobs` machines can be busy, and the jobs
+    still running then are stopped.
     """
     each = machine.max_runtime_minutes + SHUTDOWN_MINUTES
-    minutes = max_jobs * each
-    if max_runtime_minutes is not None:
-        minutes = min(minutes, parallel_jobs * (max_runtime_minutes + SHUTDOWN_MINUTES))
-    trials = "1 trial" if max_jobs == 1 else f"{max_jobs} trials"
+    minutes = tuning.max_jobs * each
+    if tuning.max_runtime_minutes is not None:
+        minutes = min(minutes, tuning.parallel_jobs * (tuning.max_runtime_minutes + SHUTDOWN_MINUTES))
+    trials = "1 trial" if tuning.max_jobs == 1 else f"{tuning.max_jobs} trials"
     return _bound(machine, minutes + each, f"{trials} and the last training")
 
 

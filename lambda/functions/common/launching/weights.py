@@ -7,19 +7,18 @@ buckets have to be there; of other buckets only AWS can tell, and does when the 
 
 from __future__ import annotations
 
-from typing import Any
-
 from contract import storage
 from contract.networks import WEIGHTS_SUFFIXES
+from functions.common.clients import client
 from functions.common.errors import InvalidRecipe
-from functions.common.recipe import Recipe
+from functions.common.recipes.recipe import Recipe
 
 _FOLDER = f"{storage.WEIGHTS}/"
 _LEAST_BYTES = 100_000
 """The smallest network here has 40 MB. Git LFS pointers and error pages are below this."""
 
 
-def settled(recipe: Recipe, s3: Any, artifacts_bucket: str, data_bucket: str) -> Recipe:
+def settled(recipe: Recipe, artifacts_bucket: str, data_bucket: str) -> Recipe:
     """The recipe with `imagenet` replaced by its staged file, if there is one, and an address checked.
 
     Raises:
@@ -29,13 +28,13 @@ def settled(recipe: Recipe, s3: Any, artifacts_bucket: str, data_bucket: str) ->
     weights, arch = recipe.hyperparameters["weights"], recipe.hyperparameters["arch"]
     if weights == "imagenet" and not searched & {"weights", "arch"}:
         key = storage.imagenet_weights(arch)
-        if _objects(s3, artifacts_bucket, key):
+        if _objects(artifacts_bucket, key):
             return recipe.with_overrides({"model": {"weights": f"s3://{artifacts_bucket}/{key}"}})
     if weights.startswith("s3://"):
         bucket, _, key = weights.removeprefix("s3://").partition("/")
         if bucket in (artifacts_bucket, data_bucket):
             elsewhere = bucket == artifacts_bucket and not key.startswith(_FOLDER)
-            _check(weights, _objects(s3, bucket, key), elsewhere)
+            _check(weights, _objects(bucket, key), elsewhere)
     return recipe
 
 
@@ -55,6 +54,6 @@ def _check(uri: str, objects: list[tuple[str, int]], elsewhere: bool) -> None:
         )
 
 
-def _objects(s3: Any, bucket: str, prefix: str) -> list[tuple[str, int]]:
-    page = s3.list_objects_v2(Bucket=bucket, Prefix=prefix, MaxKeys=100)
+def _objects(bucket: str, prefix: str) -> list[tuple[str, int]]:
+    page = client("s3").list_objects_v2(Bucket=bucket, Prefix=prefix, MaxKeys=100)
     return [(each["Key"], each["Size"]) for each in page.get("Contents", [])]

@@ -9,21 +9,21 @@ from typing import Any
 
 from contract.hyperparameters import OBJECTIVES
 from functions.common.errors import InvalidRecipe
-from functions.common.recipe_keys import MAX_WARM_START
-from functions.common.recipe_ranges import Range, read_ranges
+from functions.common.recipes.keys import MAX_WARM_START
+from functions.common.recipes.ranges import Range, read_ranges
 
 
 @dataclass(frozen=True)
 class Tuning:
-    """[tuning]: how to search."""
+    """[tuning]: how to search. Each field but `ranges` is a key of that name."""
 
     strategy: str
     objective: str
     direction: str
     max_jobs: int
     parallel_jobs: int
-    early_stopping: str
     ranges: tuple[Range, ...]
+    early_stopping: str = "Off"
     max_runtime_minutes: int | None = None
     """Of the whole search."""
     target: float | None = None
@@ -45,21 +45,8 @@ def read_tuning(table: Mapping[str, Any], source: str) -> Tuning:
 
     Source: https://docs.aws.amazon.com/sagemaker/latest/dg/automatic-model-tuning-how-it-works.html
     """
-    tuning = Tuning(
-        strategy=table["strategy"],
-        objective=table["objective"],
-        direction=table["direction"],
-        max_jobs=table["max_jobs"],
-        parallel_jobs=table["parallel_jobs"],
-        early_stopping=table.get("early_stopping", "Off"),
-        ranges=read_ranges(table.get("ranges", {}), source),
-        max_runtime_minutes=table.get("max_runtime_minutes"),
-        target=table.get("target"),
-        stop_after_not_improving=table.get("stop_after_not_improving"),
-        stop_on_convergence=table.get("stop_on_convergence", False),
-        warm_start=tuple(table.get("warm_start", ())),
-        warm_start_type=table.get("warm_start_type", "identical"),
-    )
+    ranges, warm_start = read_ranges(table.get("ranges", {}), source), tuple(table.get("warm_start", ()))
+    tuning = Tuning(**{**table, "ranges": ranges, "warm_start": warm_start})
     where = f"{source}: [tuning]"
     better = OBJECTIVES[tuning.objective]
     if tuning.direction != better:
