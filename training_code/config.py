@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -74,13 +74,18 @@ def parse(hyperparameters: Mapping[str, str]) -> Config:
         if key.startswith(_OF_SAGEMAKER):
             continue
         if key not in fields:
-            near = difflib.get_close_matches(key, sorted(fields), n=1)
-            hint = f" (did you mean {near[0]!r}?)" if near else ""
             raise InvalidHyperparameter(
-                f"hyperparameter {key!r} is not known{hint}; there are: {', '.join(sorted(fields))}"
+                f"hyperparameter {key!r} is not known{hint(key, fields)}; "
+                f"there are: {', '.join(sorted(fields))}"
             )
         values[key] = _value(key, unquoted(str(text).strip()).strip())
     return Config(**values)
+
+
+def hint(word: str, words: Iterable[str]) -> str:
+    """Of the words there are the one that was meant, if any is near."""
+    near = difflib.get_close_matches(word, sorted(words), n=1)
+    return f" (did you mean {near[0]!r}?)" if near else ""
 
 
 def _value(key: str, text: str) -> str | float:

@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from PIL import Image
 
-from reports import REPORT, Record
+from reports import REPORT, Record, read_record
 from training_code.findings import Findings
-from training_code.profiling.file_names import OPERATORS, WALL
+from training_code.profiling import OPERATORS, WALL
 from training_code.profiling.profile import Column, Profile
 from training_code.profiling.spread import of_values
 from training_code.training.callback import PHASES
@@ -57,9 +57,9 @@ def gather(facts: Facts, findings: Findings, debug: Path) -> Record:
         "run": config.run,
         "classes": list(facts.dataset.classes),
         "epochs": config.epochs,
-        "history": [dataclasses.asdict(epoch) for epoch in facts.history],
-        "speed": _speed([epoch.images_per_second for epoch in facts.history]),
-        "best_epoch": facts.best.epoch,
+        "history": [dataclasses.asdict(epoch) for epoch in facts.trained.history],
+        "speed": _speed([epoch.images_per_second for epoch in facts.trained.history]),
+        "best_epoch": facts.trained.best.epoch,
         "schedule": config.schedule,
         "stopped": facts.stopped,
         "evaluations": {name: _evaluation(each) for name, each in facts.evaluations.items()},
@@ -73,7 +73,7 @@ def gather(facts: Facts, findings: Findings, debug: Path) -> Record:
         "machine": str(facts.machine),
         "versions": dict(facts.versions),
         "code_version": facts.code_version,
-        "serving": dict(facts.serving),
+        "serving": facts.serving,
         "seconds": round(facts.seconds, 3),
         "hourly_usd": config.hourly_usd,
         **watched(findings, debug),
@@ -100,10 +100,10 @@ def watched(findings: Findings, debug: Path) -> Record:
         record["rules"] = [dataclasses.asdict(each) for each in findings.rules]
     profile = Profile.read(debug / "profile")
     if len(profile.steps.get("step", ())):
-        record["steps"] = _steps(profile, read_json(debug / "profile" / WALL))
+        record["steps"] = _steps(profile, read_record(debug / "profile" / WALL))
     if len(profile.system.get("seconds", ())) > 1:
         record["system"] = _system(profile)
-    operators = read_json(debug / "profile" / OPERATORS)
+    operators = read_record(debug / "profile" / OPERATORS)
     if operators:
         record["operators"] = operators
     flow = _flow(debug)
@@ -204,7 +204,7 @@ def _system(profile: Profile) -> Record:
 
 def _flow(debug: Path) -> Record | None:
     """Gradients and updates of each layer over the saved steps, as powers of ten, if they can be read."""
-    names = read_json(debug / "names.json")
+    names = read_record(debug / "names.json")
     if names is None or not (debug / "tensors" / "index").is_dir():
         return None
     try:
@@ -237,12 +237,3 @@ def _flow_of(debug: Path, names: Record) -> Record | None:
 
 def _power(value: float) -> float | None:
     return round(math.log10(value), 2) if math.isfinite(value) and value > 0 else None
-
-
-def read_json(path: Path) -> Record | None:
-    """The object in a file; nothing where there is none, or half of one."""
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
-    return content if isinstance(content, dict) else None

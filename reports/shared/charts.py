@@ -41,7 +41,7 @@ class Box:
 
 @dataclass(frozen=True)
 class Line:
-    """One curve: its name, the CSS class that colours it, and a value per epoch."""
+    """One curve: its name, the CSS class that colours it, and a value per epoch or place."""
 
     name: str
     style: str
@@ -95,18 +95,9 @@ def curves(
     )
 
 
-@dataclass(frozen=True)
-class Series:
-    """One line of a timeline: its name, the CSS class that colours it, and a value per place."""
-
-    name: str
-    style: str
-    values: Sequence[float]
-
-
 def timeline(
     places: Sequence[float],
-    series: Sequence[Series],
+    series: Sequence[Line],
     *,
     unit: str,
     along: str = "",

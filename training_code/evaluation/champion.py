@@ -19,8 +19,8 @@ from safetensors import SafetensorError
 from torch import Tensor
 
 from contract import archives
-from contract import evaluation as measured
 from contract.artifact import CARD, CLASSES, WEIGHTS
+from contract.evaluation import ChampionScore
 from contract.pictures.transform import Transform
 from training_code.config import Config, parse
 from training_code.data.batches import Batches
@@ -59,7 +59,7 @@ class _Champion:
 
 def score(
     archive: Path, found: Found, dataset: Dataset, config: Config, machine: Machine, stop: StopSignal
-) -> measured.Champion | None:
+) -> ChampionScore | None:
     """How the champion does on the test split, in the form of evaluation.json.
 
     Args:

@@ -11,7 +11,8 @@ import os
 import torch
 
 from contract.instances import pays_for_gpu
-from training_code.entrypoint import COMPATIBLE, compatible_version, driver_version
+from contract.nvidia import driver_version
+from training_code.entrypoint import COMPATIBLE, compatible_version
 from training_code.errors import NoGpu
 
 

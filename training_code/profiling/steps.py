@@ -24,7 +24,7 @@ from torch import Tensor
 from training_code.config import Config
 from training_code.data.batches import Batches
 from training_code.network.resnet import ResNet
-from training_code.profiling.file_names import STEPS, WALL
+from training_code.profiling import STEPS, WALL
 from training_code.training.callback import PHASES, Callback
 
 COLUMNS: Final = ("step", "begun", "between", *PHASES, "rest", "memory_mb")

@@ -18,7 +18,7 @@ from typing import Final
 
 import psutil
 
-from training_code.profiling.file_names import DONE, SYSTEM
+from training_code.profiling import DONE, SYSTEM
 from training_code.profiling.gpu import Gpus
 
 _SECONDS_BETWEEN: Final = 0.5

@@ -11,7 +11,7 @@ from torch import Tensor
 from training_code.config import Config
 from training_code.data.batches import Batches
 from training_code.network.resnet import ResNet
-from training_code.profiling.file_names import PLAIN_TRACE
+from training_code.profiling import PLAIN_TRACE
 from training_code.training.callback import Callback
 from training_code.training.progress import Trained
 

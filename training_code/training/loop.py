@@ -15,6 +15,7 @@ from typing import Final
 import torch
 from torch import Tensor
 
+from contract import epoch_line
 from training_code.config import OF_NO_NUMBER, Config
 from training_code.data.batches import Batches
 from training_code.data.dataset import Dataset
@@ -29,8 +30,7 @@ from training_code.training.callback import Callback
 from training_code.training.checkpoints import Checkpoint, Checkpoints
 from training_code.training.loss import Loss, likely_cause
 from training_code.training.optimizer import Optimizer, schedule
-from training_code.training.progress import Epoch, Progress, Trained
-from training_code.training.progress_log import Reporter
+from training_code.training.progress import Epoch, Progress, Reporter, Trained
 
 _STEPS_BETWEEN_CHECKS_ON_GPU: Final = 20
 """Looking at a loss makes the GPU wait for the CPU; on a CPU it costs nothing."""
@@ -187,12 +187,7 @@ class _Training:
             self.best = {name: value.clone() for name, value in self.network.trained_state().items()}
         progress.epoch, progress.step, progress.seconds = progress.epoch + 1, 0, 0.0
         self.losses.zero_()
-        print(
-            f"epoch={epoch.epoch} train_loss={epoch.train_loss:.6f} valid_loss={epoch.valid_loss:.6f} "
-            f"valid_accuracy={epoch.valid_accuracy:.6f} "
-            f"({epoch.seconds:.1f} s, {epoch.images_per_second:.0f} images/s)",
-            flush=True,
-        )
+        print(epoch_line.write(asdict(epoch)), flush=True)
         self.callback.epoch_ends(epoch, result)
 
     def _is_best(self, epoch: Epoch) -> bool:

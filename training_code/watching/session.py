@@ -24,7 +24,7 @@ from training_code.debugging.settings import DebugSettings
 from training_code.findings import FILE, Findings
 from training_code.log import say
 from training_code.network.resnet import ResNet
-from training_code.profiling.file_names import DONE
+from training_code.profiling import DONE
 from training_code.stopping import Stopped
 from training_code.training.callback import Callback, Callbacks
 from training_code.training.progress import Trained

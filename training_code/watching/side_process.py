@@ -18,8 +18,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from training_code.findings import Findings
-from training_code.profiling import operators
-from training_code.profiling.file_names import DONE
+from training_code.profiling import DONE, operators
 from training_code.profiling.rule_runner import ProfileRules
 
 ORDERS: Final = "watch.json"
