@@ -40,13 +40,7 @@ _EPOCHS_WITH_A_WARM_UP: Final = 3
 
 
 def gather(facts: Facts, findings: Findings, debug: Path) -> Record:
-    """The record of a training that came to its end, or was stopped with a model.
-
-    Args:
-        facts: of the training.
-        findings: of the rules; empty when nobody looked on.
-        debug: the job's debug folder; it need not be there.
-    """
+    """The record of a training that left a model; `debug`, the job's debug folder, need not be there."""
     test = facts.evaluations.get("test")
     config = facts.config
     return {
@@ -144,8 +138,8 @@ def _thumbnail(pixels: Any) -> str:
 
 
 def _speed(epochs: Sequence[float]) -> Record:
-    """Training pictures a second of an epoch with its validation: the median, and the extremes. The first one
-    warms up and is left out where there are others enough.
+    """Training pictures a second of an epoch with its validation. The first warms up and is left out where
+    there are others enough.
     """
     left_out = 1 if len(epochs) >= _EPOCHS_WITH_A_WARM_UP else 0
     spread = of_values(epochs[left_out:])
@@ -153,9 +147,7 @@ def _speed(epochs: Sequence[float]) -> Record:
 
 
 def _steps(profile: Profile, wall: Record | None) -> Record:
-    """Where the time went: seconds of each part over all steps, and the parts of the steps as a timeline. How
-    long a step takes, and nine in ten of them, is told without the first ones.
-    """
+    """Where the time went: seconds of each part, a timeline of them, and how long a step takes."""
     steps = profile.steps
     parts = {name: float(steps[name].sum()) for name in (*PHASES, "rest")}
     measured = sum(parts.values()) + float(steps["between"].sum())
@@ -225,10 +217,9 @@ def _flow_of(debug: Path, names: Record) -> Record | None:
     for name, tensor in (("gradient", "gradient/rms"), ("update", "update/ratio")):
         if not trial.has_tensor(tensor):
             continue
-        steps = trial.tensor(tensor).steps()
-        steps = [
-            steps[round(place)] for place in np.linspace(0, len(steps) - 1, min(_FLOW_STEPS, len(steps)))
-        ]
+        saved = trial.tensor(tensor).steps()
+        places = np.linspace(0, len(saved) - 1, min(_FLOW_STEPS, len(saved)))
+        steps = [saved[round(place)] for place in places]
         flow["steps"] = steps
         rows = np.array([trial.tensor(tensor).value(step)[weights] for step in steps]).T
         flow[name] = [[_power(value) for value in row] for row in rows]

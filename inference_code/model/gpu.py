@@ -31,7 +31,8 @@ def device() -> torch.device:
     if torch.version.cuda is not None:  # a PyTorch for a processor alone has nothing to miss
         asked = os.environ.get("NVIDIA_VISIBLE_DEVICES", "")
         driver = nvidia.driver_version() or ("unknown" if nvidia.DRIVER.exists() else "none")
-        found = f"{_why()} (driver {driver}, PyTorch {torch.__version__}, CUDA {torch.version.cuda})"
+        versions = f"driver {driver}, PyTorch {torch.__version__}, CUDA {torch.version.cuda}"
+        found = f"{nvidia.why_none(torch.cuda.init)} ({versions})"
         if asked not in _NONE:
             raise NoGpu(
                 f"This image is for instances with a GPU and cannot use one: {found}. It would answer on the "
@@ -39,11 +40,3 @@ def device() -> torch.device:
             )
         log.warning("no GPU: computing on the CPU", extra={"fields": {"reason": found}})
     return torch.device("cpu")
-
-
-def _why() -> str:
-    try:
-        torch.cuda.init()  # type: ignore[no-untyped-call]
-    except (RuntimeError, AssertionError) as error:  # no driver, or one too old for this CUDA
-        return str(error).partition("\n")[0].rstrip(".")
-    return "the driver offers none"

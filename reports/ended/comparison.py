@@ -12,7 +12,7 @@ from reports import Record
 from reports.shared.charts import Line, curves
 from reports.shared.figures import cost, duration, interval, rule_name, speed, step_time, value_text
 from reports.shared.markup import NOTHING, draw
-from reports.shared.page import document, header
+from reports.shared.page import document
 
 _STYLES: Final = ("forward", "optimizer", "backward", "to_device", "data", "rest")
 """Colours of the jobs, in turn."""
@@ -23,7 +23,7 @@ def render(records: Sequence[Record]) -> str:
     """One page for two or more records."""
     title = f"{len(records)} trainings compared"
     sections = [
-        header("Comparison", title, verdict(records)),
+        draw("shared/page.header", "Comparison", title, verdict(records)),
         _figures(records),
         _curves(records),
         _times(records),

@@ -15,7 +15,7 @@ from reports import Record
 from reports.shared.charts import Line, curves
 from reports.shared.figures import cost, duration, interval, speed, value_text
 from reports.shared.markup import NOTHING, draw
-from reports.shared.page import document, header, tiles
+from reports.shared.page import document
 from reports.training import errors, insight
 
 _ROWS: Final = 200
@@ -31,7 +31,7 @@ def render(record: Record, gate: Markup = NOTHING, *rooms: str) -> str:
     """
     title = f"{record.get('dataset') or 'Image'} classifier: {record.get('arch', 'unfinished')}"
     sections = [
-        header("Training report", title, verdict(record)),
+        draw("shared/page.header", "Training report", title, verdict(record)),
         summary(record),
         gate,
         insight.findings(record),
@@ -129,7 +129,7 @@ def summary(record: Record) -> Markup:
     usd = cost(record)
     if usd is not None:
         figures.append(("Cost", usd, _cost_note(record)))
-    return tiles(figures)
+    return draw("shared/page.tiles", figures)
 
 
 def _cost_note(record: Record) -> str:

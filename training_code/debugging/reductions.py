@@ -63,10 +63,7 @@ class Sampler:
 
 
 def _odd(stride: int) -> int:
-    """A step that meets each place of a kernel, channel and row in turn: the next that has no factor 2 or 3.
-
-    One with a factor in common with the kernel's nine places would see the same few of them for ever.
-    """
+    """The next stride without a factor 2 or 3: it meets each of a kernel's nine places, channels and rows."""
     while math.gcd(stride, 6) > 1:
         stride += 1
     return stride

@@ -1,8 +1,7 @@
 """Starting weights: ImageNet's as torchvision publishes them, or a file in the channel `pretrained`.
 
 Nothing here executes what a file says: safetensors holds numbers only, and torch's own files are read with
-`weights_only`, which refuses pickled code. A file that is damaged, is no weights at all or belongs to another
-network ends the job with a message that says which of these it is.
+`weights_only`, which refuses pickled code.
 """
 
 from __future__ import annotations

@@ -1,9 +1,8 @@
 """The profiler: where the time of a step goes, how busy the machine is, and what would make it faster.
 
 `steps` times the parts of every step, `trace` lets torch's profiler write down the first ones, which
-`operators` packs and adds up; `system` and `gpu` look at the machine twice a second from a side process.
-`rule_runner` puts the `profile` to the `rules`, `probe` measures what a finding proposes. Nothing here
-imports smdebug.
+`operators` adds up; `system` looks at the machine from a side process. `rule_runner` puts the `profile` to
+the `rules`, `probe` measures what a finding proposes.
 """
 
 from typing import Final

@@ -1,8 +1,7 @@
 """Training: epochs of steps, a look at the validation split after each, and the best epoch kept.
 
-`train` resumes from a checkpoint if there is one, and writes one after every epoch, every few minutes and
-when the job is told to stop. Order, augmentation and learning rate depend on seed, epoch and step alone, and
-a checkpoint carries all the rest, so an interrupted job ends with the numbers of one that ran through.
+Order, augmentation and learning rate depend on seed, epoch and step alone, and a checkpoint carries all the
+rest, so an interrupted job ends with the numbers of one that ran through.
 """
 
 from __future__ import annotations
@@ -37,10 +36,7 @@ _STEPS_BETWEEN_CHECKS_ON_GPU: Final = 20
 
 
 def identity(config: Config, dataset: Dataset) -> dict[str, object]:
-    """What makes two trainings the same one: a checkpoint of one may only be resumed by the other.
-
-    Who looks on changes nothing.
-    """
+    """What makes two trainings the same one: a checkpoint of one may only be resumed by the other."""
     return {
         **{key: value for key, value in asdict(config).items() if key not in OF_NO_NUMBER},
         "classes": list(dataset.classes),
@@ -130,9 +126,8 @@ class _Training:
         self.network.train()
         epoch = self.progress.epoch
         feed = self.batches.epoch(epoch, self.progress.step)
-        while self.progress.step < self.batches.steps:
+        for step in range(self.progress.step, self.batches.steps):
             self._stop_together()
-            step = self.progress.step
             self.callback.step_begins(epoch, step)
             self.callback.phase("data")
             examples, labels = next(feed)
@@ -262,9 +257,8 @@ class _Training:
         torch.set_num_threads(min(checkpoint.note["threads"], cores()))
         self.network.load_state_dict(checkpoint.tensors["network"], strict=False)
         self.optimizer.restore(checkpoint.tensors["optimizer"])
-        self.best = {
-            name: value.to(self.device) for name, value in checkpoint.tensors.get("best", {}).items()
-        }
+        best = checkpoint.tensors.get("best", {})
+        self.best = {name: value.to(self.device) for name, value in best.items()}
         self.losses.copy_(checkpoint.tensors["epoch"]["losses"])
         done = (self.progress.epoch - 1) * self.batches.steps + self.progress.step
         self._reporter = Reporter(self.config.epochs * self.batches.steps, done)

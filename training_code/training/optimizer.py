@@ -1,8 +1,7 @@
 """SGD and AdamW by torch's own kernels, and the learning rate of every step.
 
-`torch.optim`'s functions do the arithmetic; its classes are left aside, because creating the first one
-imports the compiler (torch._dynamo), which takes as long as importing torch itself. What remains of them is
-a few tensors per parameter, which a checkpoint stores as they are. A test holds both to `torch.optim`.
+`torch.optim`'s functions do the arithmetic; creating the first of its classes would import the compiler
+(torch._dynamo), which takes as long as importing torch itself.
 """
 
 from __future__ import annotations

@@ -12,11 +12,7 @@ Numbers = NDArray[np.float64]
 
 
 class ClassImbalance(TrainingRule):
-    """Some classes have many times the training pictures of others.
-
-    AWS: triggers when the most frequent class has more than `threshold_imbalance` (10) times the pictures
-    of the least frequent one. Kept; looked at once, before the first step.
-    """
+    """Some classes have many times the training pictures of others. As AWS; once, before the first step."""
 
     def look(self, step: int) -> Problem | None:
         counts = self.vector("labels/count", step).astype(int)
@@ -40,11 +36,9 @@ class ClassImbalance(TrainingRule):
 class Confusion(TrainingRule):
     """A class is taken for another so often that it is no accident.
 
-    AWS: triggers when an off-diagonal share of the confusion matrix exceeds `max_off_diag` (0.1), or a
-    diagonal one is below `min_diag` (0.9). With eighteen pictures of a class two mistakes are 0.11, and
-    classes of similar breeds differ by more. So the lower end of the share's 95% interval (Wilson 1927) has
-    to exceed `max_off_diag` (0.3), in the last epoch of `patience` (2) or more in a row, in the second half
-    of training.
+    AWS: an off-diagonal share of the confusion matrix above 0.1, but of eighteen pictures two mistakes are
+    that. So the lower end of the share's 95% interval (Wilson 1927) has to exceed `max_off_diag`, for
+    `patience` epochs in a row, in the second half of training.
     """
 
     def look(self, step: int) -> Problem | None:

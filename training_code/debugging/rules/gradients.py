@@ -11,9 +11,8 @@ from training_code.findings import Problem
 class VanishingGradient(TrainingRule):
     """Gradients of weights that are so small that they teach nothing.
 
-    AWS: triggers when the mean of the gradients' absolute values is below `threshold` (1e-7) at a step.
-    Kept, with the root mean square in place of the mean absolute value (never smaller than it), for weights
-    only, and `patience` (2) saved steps in a row, because a single quiet batch is nothing.
+    AWS has the mean of absolute values, which is never larger than the root mean square that is looked at
+    here. For weights only, and with patience, because a single quiet batch is nothing.
     """
 
     def look(self, step: int) -> Problem | None:
@@ -37,8 +36,7 @@ class VanishingGradient(TrainingRule):
 class ExplodingTensor(TrainingRule):
     """A gradient, weight or loss that is infinite or not a number.
 
-    AWS: triggers when a saved tensor has such a value. Kept as it is: a norm over all values of a tensor is
-    not finite as soon as one of them is not.
+    As AWS: a norm over all values of a tensor is not finite as soon as one of them is not.
     """
 
     def look(self, step: int) -> Problem | None:
@@ -65,12 +63,7 @@ class ExplodingTensor(TrainingRule):
 
 
 class DeadRelu(TrainingRule):
-    """ReLU layers most of whose units are never active.
-
-    AWS: a unit is dead when its activity is below `threshold_inactivity` (1 percent); triggers when more than
-    `threshold_layer` (50) percent of a layer's units are dead. Kept, a unit being a channel at all places of
-    the pictures looked at, with `patience` (2) saved steps in a row.
-    """
+    """ReLU layers most of whose units are never active. As AWS, a unit being a channel at all places."""
 
     def look(self, step: int) -> Problem | None:
         activity = self.vector("relu/activity", step)
