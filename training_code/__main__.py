@@ -7,7 +7,6 @@ import sys
 import time
 from contextlib import nullcontext
 
-from training_code import artifact
 from training_code.config import Config, parse
 from training_code.data.batches import Batches, of_dataset
 from training_code.data.dataset import announce, find, load
@@ -25,6 +24,7 @@ from training_code.hardware.memory import memory_explained, why_killed
 from training_code.job import Job
 from training_code.log import say
 from training_code.network import model
+from training_code.output import artifact
 from training_code.stopping import Stopped, StopSignal
 from training_code.training import loop
 from training_code.training.checkpoints import Checkpoints

@@ -10,8 +10,6 @@ from torch import nn
 
 from contract.pictures.transform import Transform
 from tests.unit.training_code.samples import MACHINE
-from training_code import artifact
-from training_code.artifact import Facts
 from training_code.config import parse
 from training_code.data.dataset import Dataset
 from training_code.data.decoded_images import DecodedImages, PictureDecoder
@@ -20,6 +18,8 @@ from training_code.data.split import Split
 from training_code.evaluation.scores import Evaluation
 from training_code.job import Job
 from training_code.network.resnet import ResNet
+from training_code.output import artifact
+from training_code.output.artifact import Facts
 from training_code.training.progress import Epoch, Trained
 
 

@@ -16,8 +16,6 @@ import contract
 from reports import Record
 from reports.training import page
 from tests.unit.training_code.samples import COUNTS, MACHINE, TINY, load, train
-from training_code import artifact, record
-from training_code.artifact import Facts
 from training_code.config import parse
 from training_code.data.batches import Batches
 from training_code.data.decoded_images import DecodedImages
@@ -25,6 +23,8 @@ from training_code.data.split import Skipped
 from training_code.evaluation.scores import Evaluation, evaluate
 from training_code.findings import Findings
 from training_code.job import Job
+from training_code.output import artifact, record
+from training_code.output.artifact import Facts
 from training_code.stopping import StopSignal
 
 

@@ -1,6 +1,6 @@
 """The record of a job that crashed, from the folder it left.
 
-`python -m training_code.remains FOLDER FILE` writes it.
+`python -m training_code.output.remains FOLDER FILE` writes it.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from pathlib import Path
 
 from reports import REPORT, Record, read_record
 from training_code.findings import Findings
+from training_code.output.record import FORMAT, watched
 from training_code.profiling.rule_runner import ProfileRules
-from training_code.record import FORMAT, watched
 from training_code.watching.side_process import ORDERS
 
 

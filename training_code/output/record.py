@@ -25,9 +25,9 @@ from training_code.profiling.spread import of_values
 from training_code.training.callback import PHASES
 
 if TYPE_CHECKING:
-    from training_code.artifact import Facts
     from training_code.data.split import Split
     from training_code.evaluation.scores import Evaluation
+    from training_code.output.artifact import Facts
 
 FORMAT: Final = 1
 _PAIRS: Final = 10

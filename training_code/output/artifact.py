@@ -24,13 +24,13 @@ from contract import artifact as files
 from contract import evaluation as measured
 from contract.jobs import DEBUG
 from reports.training.page import render
-from training_code import record
 from training_code.config import Config
 from training_code.data.dataset import Dataset
 from training_code.evaluation.scores import Evaluation
 from training_code.findings import Findings
 from training_code.hardware.machine import Machine
 from training_code.job import Job
+from training_code.output import record
 from training_code.training.progress import Trained
 
 
