@@ -155,8 +155,8 @@ def heat_map(rows: Sequence[str], columns: Sequence[int], powers: Sequence[Seque
 
     The spots of one colour are one path, which keeps thousands of them small.
     """
-    there = [value for row in powers for value in row if value is not None]
-    low, high = (math.floor(min(there)), math.ceil(max(there))) if there else (-1, 0)
+    numbers = [value for row in powers for value in row if value is not None]
+    low, high = (math.floor(min(numbers)), math.ceil(max(numbers))) if numbers else (-1, 0)
     high = max(high, low + 1)
     wide, tall = 360 / max(1, len(columns)), 11
     paths: dict[int, list[str]] = {}

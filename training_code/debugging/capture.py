@@ -63,7 +63,7 @@ class Capture(Callback):
         self._saving = False
         self._handles: list[RemovableHandle] = []
         self._relus: dict[str, Tensor] = {}
-        self._kept: dict[str, Any] = {}
+        self._snapshot: dict[str, Any] = {}
         self._previous: NDArray[np.float32] | None = None
         self._losses = 0
         self._hook: StepWriter | None = None
@@ -124,12 +124,12 @@ class Capture(Callback):
 
     def _keep(self) -> None:
         """Look at the gradients, and remember the weights, before the optimiser has both."""
-        self._kept = {
+        self._snapshot = {
             "gradient": self._gradients(),
             "before": self._sampler.sample(),
         }
         if self._settings.raw and self._step % self._every == 0:  # not at the end of each epoch besides
-            self._kept["raw"] = {
+            self._snapshot["raw"] = {
                 name: each.grad.clone() for name, each in self._parameters.items() if each.grad is not None
             }
 
@@ -156,9 +156,9 @@ class Capture(Callback):
         """The reductions of this step, moved to the CPU together."""
         vectors = {
             "loss": (self._loss_sum / max(1, self._losses)).reshape(1),
-            "gradient/rms": self._kept["gradient"],
+            "gradient/rms": self._snapshot["gradient"],
             "weight/rms": reductions.root_mean_squares(list(self._parameters.values())),
-            "before": self._kept["before"],
+            "before": self._snapshot["before"],
             "after": self._sampler.sample(),
         }
         together = _numpy(torch.cat([each.float() for each in vectors.values()]))
@@ -171,10 +171,10 @@ class Capture(Callback):
             result["weight/change"] = change
         self._previous = after
         result |= self._activity()
-        for name, gradient in self._kept.get("raw", {}).items():
+        for name, gradient in self._snapshot.get("raw", {}).items():
             result[f"gradient/{name}"] = _numpy(gradient)
             result[f"weight/{name}"] = _numpy(self._parameters[name])
-        self._kept = {}
+        self._snapshot = {}
         return result
 
     def _activity(self) -> dict[str, NDArray[Any]]:

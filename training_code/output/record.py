@@ -119,11 +119,13 @@ def _evaluation(result: Evaluation) -> Record:
 def _confused(test: Evaluation, split: Split) -> list[Record]:
     """The pairs mixed up most, each with a few of its pictures."""
     pairs = []
-    for truth, said, count in test.confused(_PAIRS):
-        places = ((test.labels == truth) & (test.predicted == said)).nonzero().flatten()[:_PICTURES_OF_A_PAIR]
+    for truth, answer, count in test.confused(_PAIRS):
+        places = (
+            ((test.labels == truth) & (test.predicted == answer)).nonzero().flatten()[:_PICTURES_OF_A_PAIR]
+        )
         squares = split.images.pick(places).numpy()
         pairs.append(
-            {"is": truth, "said": said, "count": count, "pictures": [_thumbnail(each) for each in squares]}
+            {"is": truth, "said": answer, "count": count, "pictures": [_thumbnail(each) for each in squares]}
         )
     return pairs
 

@@ -33,7 +33,7 @@ class Optimizer:
         self._moments = {
             moment: [torch.zeros_like(value) for value in self._named.values()] for moment in moments
         }
-        self._taken = [torch.zeros((), device=value.device) for value in self._named.values()]
+        self._counts = [torch.zeros((), device=value.device) for value in self._named.values()]
 
     @torch.no_grad()
     def step(self, learning_rate: float) -> None:
@@ -60,7 +60,7 @@ class Optimizer:
                 self._moments["mean"],
                 self._moments["square"],
                 [],
-                self._taken,
+                self._counts,
                 fused=True,
                 amsgrad=False,
                 beta1=_BETAS[0],
@@ -80,7 +80,7 @@ class Optimizer:
             for moment, values in self._moments.items()
             for name, value in zip(self._named, values, strict=True)
         }
-        return {**named, "taken": torch.stack(self._taken)}
+        return {**named, "taken": torch.stack(self._counts)}
 
     @torch.no_grad()
     def restore(self, state: Mapping[str, Tensor]) -> None:
@@ -90,7 +90,7 @@ class Optimizer:
                 value.copy_(state[f"{moment}.{name}"])
         # In place: the fused kernels want the counters where the parameters are, and a checkpoint is read
         # into the CPU's memory.
-        for steps, value in zip(self._taken, state["taken"].unbind(), strict=True):
+        for steps, value in zip(self._counts, state["taken"].unbind(), strict=True):
             steps.copy_(value)
 
 

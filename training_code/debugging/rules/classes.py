@@ -42,21 +42,21 @@ class Confusion(TrainingRule):
     """
 
     def look(self, step: int) -> Problem | None:
-        truths, saids, counts = self.vector("valid/confusion_cells", step).astype(int).T
+        truths, answers, counts = self.vector("valid/confusion_cells", step).astype(int).T
         if (step + 1) * 2 <= self.names["epochs"] * self.names["steps_per_epoch"]:
             return None
         totals = np.bincount(truths, counts)[truths]
-        lower = np.where(truths == saids, 0, _wilson_lower(counts / totals, totals))
+        lower = np.where(truths == answers, 0, _wilson_lower(counts / totals, totals))
         often = np.argsort(-lower, kind="stable")
         often = often[lower[often] > self.parameters["max_off_diag"]]
         if not len(often):
             return None
         names = self.names.get("class_names") or [str(index) for index in range(self.names["classes"])]
-        confusions = [f"{names[truths[each]]} taken for {names[saids[each]]}" for each in often]
+        confusions = [f"{names[truths[each]]} taken for {names[answers[each]]}" for each in often]
         worst = often[0]
         return Problem(
             message=f"{counts[worst]} of {int(totals[worst])} validation pictures of "
-            f"{names[truths[worst]]!r} are taken for {names[saids[worst]]!r}",
+            f"{names[truths[worst]]!r} are taken for {names[answers[worst]]!r}",
             change="look at the pictures of both: labels mixed up, or one class in two folders? If they are "
             "truly alike, a larger image_size or more pictures of both; or make them one class",
             gain=f"at most {100 * counts[often].sum() / counts.sum():.1f} points of accuracy",

@@ -68,8 +68,8 @@ class DeadRelu(TrainingRule):
     def look(self, step: int) -> Problem | None:
         activity = self.vector("relu/activity", step)
         dead = activity < self.parameters["threshold_inactivity"]  # the filling nan is not below
-        there = np.isfinite(activity).sum(1)
-        share = 100 * dead.sum(1) / np.maximum(1, there)
+        channels = np.isfinite(activity).sum(1)
+        share = 100 * dead.sum(1) / np.maximum(1, channels)
         over = share > self.parameters["threshold_layer"]
         if not over.any():
             return None
@@ -79,7 +79,7 @@ class DeadRelu(TrainingRule):
             message=f"{share.max():.0f}% of the channels behind {listed(names)} are never active",
             change="lower learning_rate or warm it up: steps that are too large push biases so far down "
             "that a unit never fires again; look at the biases if the weights were loaded",
-            gain=f"{dead[over].sum()} of {there[over].sum()} channels of these layers work again",
+            gain=f"{dead[over].sum()} of {channels[over].sum()} channels of these layers work again",
             how="counted at this step",
             where=[f"{name}: {share[self.names['relus'].index(name)]:.0f}% dead" for name in names],
         )
