@@ -134,8 +134,8 @@ def _output() -> Parser:
 
 
 def _metric_line() -> Parser:
-    (reader,) = _import("cli.runs.reader")
-    return lambda data: reader.parse_epoch(_text(data))
+    (epoch_line,) = _import("contract.epoch_line")
+    return lambda data: epoch_line.read(_text(data))
 
 
 TARGETS: Final[dict[str, tuple[Callable[[], Parser], tuple[bytes, ...]]]] = {

@@ -24,13 +24,7 @@ else:
 
 
 class ApiError(Base):
-    """A request that gets no prediction.
-
-    Args:
-        status: HTTP status of the answer.
-        code: stable name of the reason, in PascalCase.
-        message: what is wrong and what to do, one sentence or two.
-    """
+    """A request that gets no prediction; `code` is in PascalCase."""
 
     def __init__(self, status: HTTPStatus, code: str, message: str) -> None:
         # The three arguments are those of the toolkit's error: status, message, reason phrase.

@@ -66,7 +66,7 @@ def _record(folder: Path, remains: Path) -> Record:
     if (folder / REPORT).exists():
         return ended.read(folder / REPORT, folder)
     made = subprocess.run(
-        [sys.executable, "-m", "training_code.remains", str(folder), str(remains)],
+        [sys.executable, "-m", "training_code.output.remains", str(folder), str(remains)],
         cwd=ROOT,
         env=os.environ | {"OMP_NUM_THREADS": "1"},
         capture_output=True,

@@ -19,27 +19,16 @@ from cli.runs.pipeline_run import Package, PipelineRun, Serving, Training, Trial
 from cli.runs.trials import LOG_GROUP, log_of
 from cli.stacks import describe
 from cli.target import Target
-from contract import capacity, names
+from contract import capacity, epoch_line, names
 from contract.decisions import Reason
 from contract.hyperparameters import unquoted
 
 _FINISHED = {"Completed", "Failed", "Stopped"}
 _TRIAL_NAME = re.compile(r"-\d{3}-[0-9a-f]{8}\Z")
-_NUMBER = r"(?:[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?|nan|-?inf)"
-_PAIR = re.compile(rf"(\w+)=({_NUMBER})")
-_EPOCH_LINE = re.compile(rf"epoch=\d+(?: \w+={_NUMBER})+(?: \([^()]*\))?\s*")
-"""The whole of the line that a training prints for an epoch (training_code/training/loop.py)."""
 
 
 class NoSuchRun(CliError):
     """No run of that name, or none at all yet."""
-
-
-def parse_epoch(line: str) -> dict[str, float] | None:
-    """The numbers of one `epoch=3 train_loss=... valid_accuracy=...` line, or None for any other line."""
-    if not _EPOCH_LINE.fullmatch(line):
-        return None
-    return {name: float(value) for name, value in _PAIR.findall(line)}
 
 
 def latest_run(target: Target) -> str:
@@ -184,7 +173,8 @@ class RunReader:
             )
             # Checked again: not every server honours the prefix, and trials print the same lines.
             events = [event for page in pages for event in page["events"]]
-            parsed = [parse_epoch(e["message"]) for e in events if e["logStreamName"].startswith(f"{job}/")]
+            lines = [each["message"] for each in events if each["logStreamName"].startswith(f"{job}/")]
+            parsed = [epoch_line.read(line) for line in lines]
         except ClientError as error:
             if error.response["Error"]["Code"] == "ResourceNotFoundException":
                 return ()

@@ -1,6 +1,6 @@
 """The record of a job that crashed, from the folder it left.
 
-`python -m training_code.remains FOLDER FILE` writes it.
+`python -m training_code.output.remains FOLDER FILE` writes it.
 """
 
 from __future__ import annotations
@@ -9,10 +9,10 @@ import json
 import sys
 from pathlib import Path
 
-from reports import REPORT, Record
+from reports import REPORT, Record, read_record
 from training_code.findings import Findings
+from training_code.output.record import FORMAT, watched
 from training_code.profiling.rule_runner import ProfileRules
-from training_code.record import FORMAT, read_json, watched
 from training_code.watching.side_process import ORDERS
 
 
@@ -23,7 +23,7 @@ def of_folder(folder: Path) -> Record:
         FileNotFoundError: there is nothing of a job in the folder.
     """
     debug = folder / "debug" if (folder / "debug").is_dir() else folder
-    names = read_json(debug / "names.json")
+    names = read_record(debug / "names.json")
     record: Record = {"format": FORMAT, "job": folder.name, "classes": (names or {}).get("class_names", [])}
     record |= {"failure": "The job ended before it could write a report. This is what it left."}
     record |= watched(_judged(debug), debug)
@@ -37,7 +37,7 @@ def _judged(debug: Path) -> Findings:
 
     The side process's orders, which a job that ends takes away, say which rules and with which parameters.
     """
-    orders = read_json(debug / ORDERS)
+    orders = read_record(debug / ORDERS)
     if orders is None:
         return Findings.read(debug)
     from training_code.debugging.rule_runner import evaluate_folder

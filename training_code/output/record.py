@@ -17,17 +17,17 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from PIL import Image
 
-from reports import REPORT, Record
+from reports import REPORT, Record, read_record
 from training_code.findings import Findings
-from training_code.profiling.file_names import OPERATORS, WALL
+from training_code.profiling import OPERATORS, WALL
 from training_code.profiling.profile import Column, Profile
 from training_code.profiling.spread import of_values
 from training_code.training.callback import PHASES
 
 if TYPE_CHECKING:
-    from training_code.artifact import Facts
     from training_code.data.split import Split
     from training_code.evaluation.scores import Evaluation
+    from training_code.output.artifact import Facts
 
 FORMAT: Final = 1
 _PAIRS: Final = 10
@@ -40,13 +40,7 @@ _EPOCHS_WITH_A_WARM_UP: Final = 3
 
 
 def gather(facts: Facts, findings: Findings, debug: Path) -> Record:
-    """The record of a training that came to its end, or was stopped with a model.
-
-    Args:
-        facts: of the training.
-        findings: of the rules; empty when nobody looked on.
-        debug: the job's debug folder; it need not be there.
-    """
+    """The record of a training that left a model; `debug`, the job's debug folder, need not be there."""
     test = facts.evaluations.get("test")
     config = facts.config
     return {
@@ -57,9 +51,9 @@ def gather(facts: Facts, findings: Findings, debug: Path) -> Record:
         "run": config.run,
         "classes": list(facts.dataset.classes),
         "epochs": config.epochs,
-        "history": [dataclasses.asdict(epoch) for epoch in facts.history],
-        "speed": _speed([epoch.images_per_second for epoch in facts.history]),
-        "best_epoch": facts.best.epoch,
+        "history": [dataclasses.asdict(epoch) for epoch in facts.trained.history],
+        "speed": _speed([epoch.images_per_second for epoch in facts.trained.history]),
+        "best_epoch": facts.trained.best.epoch,
         "schedule": config.schedule,
         "stopped": facts.stopped,
         "evaluations": {name: _evaluation(each) for name, each in facts.evaluations.items()},
@@ -73,7 +67,7 @@ def gather(facts: Facts, findings: Findings, debug: Path) -> Record:
         "machine": str(facts.machine),
         "versions": dict(facts.versions),
         "code_version": facts.code_version,
-        "serving": dict(facts.serving),
+        "serving": facts.serving,
         "seconds": round(facts.seconds, 3),
         "hourly_usd": config.hourly_usd,
         **watched(findings, debug),
@@ -100,10 +94,10 @@ def watched(findings: Findings, debug: Path) -> Record:
         record["rules"] = [dataclasses.asdict(each) for each in findings.rules]
     profile = Profile.read(debug / "profile")
     if len(profile.steps.get("step", ())):
-        record["steps"] = _steps(profile, read_json(debug / "profile" / WALL))
+        record["steps"] = _steps(profile, read_record(debug / "profile" / WALL))
     if len(profile.system.get("seconds", ())) > 1:
         record["system"] = _system(profile)
-    operators = read_json(debug / "profile" / OPERATORS)
+    operators = read_record(debug / "profile" / OPERATORS)
     if operators:
         record["operators"] = operators
     flow = _flow(debug)
@@ -125,11 +119,13 @@ def _evaluation(result: Evaluation) -> Record:
 def _confused(test: Evaluation, split: Split) -> list[Record]:
     """The pairs mixed up most, each with a few of its pictures."""
     pairs = []
-    for truth, said, count in test.confused(_PAIRS):
-        places = ((test.labels == truth) & (test.predicted == said)).nonzero().flatten()[:_PICTURES_OF_A_PAIR]
+    for truth, answer, count in test.confused(_PAIRS):
+        places = (
+            ((test.labels == truth) & (test.predicted == answer)).nonzero().flatten()[:_PICTURES_OF_A_PAIR]
+        )
         squares = split.images.pick(places).numpy()
         pairs.append(
-            {"is": truth, "said": said, "count": count, "pictures": [_thumbnail(each) for each in squares]}
+            {"is": truth, "said": answer, "count": count, "pictures": [_thumbnail(each) for each in squares]}
         )
     return pairs
 
@@ -144,8 +140,8 @@ def _thumbnail(pixels: Any) -> str:
 
 
 def _speed(epochs: Sequence[float]) -> Record:
-    """Training pictures a second of an epoch with its validation: the median, and the extremes. The first one
-    warms up and is left out where there are others enough.
+    """Training pictures a second of an epoch with its validation. The first warms up and is left out where
+    there are others enough.
     """
     left_out = 1 if len(epochs) >= _EPOCHS_WITH_A_WARM_UP else 0
     spread = of_values(epochs[left_out:])
@@ -153,9 +149,7 @@ def _speed(epochs: Sequence[float]) -> Record:
 
 
 def _steps(profile: Profile, wall: Record | None) -> Record:
-    """Where the time went: seconds of each part over all steps, and the parts of the steps as a timeline. How
-    long a step takes, and nine in ten of them, is told without the first ones.
-    """
+    """Where the time went: seconds of each part, a timeline of them, and how long a step takes."""
     steps = profile.steps
     parts = {name: float(steps[name].sum()) for name in (*PHASES, "rest")}
     measured = sum(parts.values()) + float(steps["between"].sum())
@@ -204,7 +198,7 @@ def _system(profile: Profile) -> Record:
 
 def _flow(debug: Path) -> Record | None:
     """Gradients and updates of each layer over the saved steps, as powers of ten, if they can be read."""
-    names = read_json(debug / "names.json")
+    names = read_record(debug / "names.json")
     if names is None or not (debug / "tensors" / "index").is_dir():
         return None
     try:
@@ -225,10 +219,9 @@ def _flow_of(debug: Path, names: Record) -> Record | None:
     for name, tensor in (("gradient", "gradient/rms"), ("update", "update/ratio")):
         if not trial.has_tensor(tensor):
             continue
-        steps = trial.tensor(tensor).steps()
-        steps = [
-            steps[round(place)] for place in np.linspace(0, len(steps) - 1, min(_FLOW_STEPS, len(steps)))
-        ]
+        saved = trial.tensor(tensor).steps()
+        places = np.linspace(0, len(saved) - 1, min(_FLOW_STEPS, len(saved)))
+        steps = [saved[round(place)] for place in places]
         flow["steps"] = steps
         rows = np.array([trial.tensor(tensor).value(step)[weights] for step in steps]).T
         flow[name] = [[_power(value) for value in row] for row in rows]
@@ -237,12 +230,3 @@ def _flow_of(debug: Path, names: Record) -> Record | None:
 
 def _power(value: float) -> float | None:
     return round(math.log10(value), 2) if math.isfinite(value) and value > 0 else None
-
-
-def read_json(path: Path) -> Record | None:
-    """The object in a file; nothing where there is none, or half of one."""
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
-    return content if isinstance(content, dict) else None

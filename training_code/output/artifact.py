@@ -1,9 +1,7 @@
-"""The model artifact: everything a server, a registry and a reader need, and nothing that runs when loaded.
+"""The model artifact: all that a server, a registry and a reader need, and nothing that runs when loaded.
 
-Written into the model folder: model.safetensors (weights under torchvision's names), the serving form (see
-`export`), classes.json, model.json (what the model is, how pictures become its input, where it comes from)
-and report.html. Into the output
-folder: evaluation.json, which the registry's quality gate reads.
+Weights, classes.json, model.json and report.html go into the model folder, beside the serving form.
+evaluation.json, which the registry's quality gate reads, goes into the output folder.
 """
 
 from __future__ import annotations
@@ -13,7 +11,7 @@ import hashlib
 import json
 import platform
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -26,14 +24,14 @@ from contract import artifact as files
 from contract import evaluation as measured
 from contract.jobs import DEBUG
 from reports.training.page import render
-from training_code import record
 from training_code.config import Config
 from training_code.data.dataset import Dataset
 from training_code.evaluation.scores import Evaluation
 from training_code.findings import Findings
 from training_code.hardware.machine import Machine
 from training_code.job import Job
-from training_code.training.progress import Epoch, Trained
+from training_code.output import record
+from training_code.training.progress import Trained
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,51 +42,25 @@ class Facts:
     config: Config
     dataset: Dataset
     machine: Machine
-    history: tuple[Epoch, ...]
-    best: Epoch
-    stopped: bool
+    trained: Trained
     evaluations: Mapping[str, Evaluation]
-    serving: Mapping[str, Any]
-    champion: measured.Champion | None
+    serving: dict[str, Any]
+    champion: measured.ChampionScore | None = None
     """How the model that serves did on these test pictures, when it was asked."""
     seconds: float
-    code_version: str
-    versions: Mapping[str, str]
+    code_version: str = field(default_factory=lambda: code_version())
+    versions: Mapping[str, str] = field(default_factory=lambda: _versions())
 
-    @staticmethod
-    def of(
-        job: Job,
-        config: Config,
-        dataset: Dataset,
-        machine: Machine,
-        trained: Trained,
-        evaluations: Mapping[str, Evaluation],
-        serving: Mapping[str, Any],
-        seconds: float,
-        champion: measured.Champion | None = None,
-    ) -> Facts:
-        """Gather the facts."""
-        return Facts(
-            job=job.name,
-            config=config,
-            dataset=dataset,
-            machine=machine,
-            history=trained.history,
-            best=trained.best,
-            stopped=trained.stopped or not evaluations,
-            evaluations=evaluations,
-            serving=serving,
-            champion=champion,
-            seconds=seconds,
-            code_version=code_version(),
-            versions=_versions(),
-        )
+    @property
+    def stopped(self) -> bool:
+        return self.trained.stopped or not self.evaluations
 
 
-def write(job: Job, trained: Trained, facts: Facts, findings: Findings | None = None) -> None:
+def write(job: Job, facts: Facts, findings: Findings | None = None) -> None:
     """Write the artifact of a job: the model and its papers; `findings` are those of the rules."""
     job.model.mkdir(parents=True, exist_ok=True)
-    state = {name: value.detach().cpu().contiguous() for name, value in trained.network.state_dict().items()}
+    network = facts.trained.network.state_dict()
+    state = {name: value.detach().cpu().contiguous() for name, value in network.items()}
     weights = job.model / files.WEIGHTS
     safetensors.torch.save_file(state, weights, metadata={"format": "pt"})
     weights.chmod(0o644)  # safetensors writes for this user alone; a server may run as another
@@ -116,10 +88,10 @@ def model_card(facts: Facts) -> files.Card:
         "run": config.run,
         "dataset": config.dataset,
         "metrics": _metrics(facts),
-        "best_epoch": facts.best.epoch,
+        "best_epoch": facts.trained.best.epoch,
         "stopped_early": facts.stopped,
-        "serving": dict(facts.serving),
-        "hyperparameters": _hyperparameters(config),
+        "serving": facts.serving,
+        "hyperparameters": dataclasses.asdict(config),
         "data": facts.dataset.describe(),
         "machine": str(facts.machine),
         "precision": "bfloat16" if facts.machine.bfloat16 else "float32",
@@ -145,10 +117,10 @@ def evaluation(facts: Facts, findings: Findings | None = None) -> measured.Evalu
         "valid": facts.evaluations["valid"].describe(dataset.valid.fingerprint),
         "train": {"count": len(dataset.train), "fingerprint": dataset.train.fingerprint},
         "champion": facts.champion,
-        "serving": dict(facts.serving),
-        "hyperparameters": _hyperparameters(facts.config),
+        "serving": facts.serving,
+        "hyperparameters": dataclasses.asdict(facts.config),
         "versions": dict(facts.versions),
-        "findings": findings.told() if findings and findings.rules else None,
+        "findings": findings.summary() if findings and findings.rules else None,
         "seconds": round(facts.seconds, 3),
     }
 
@@ -171,19 +143,12 @@ def _versions() -> dict[str, str]:
 
 
 def _metrics(facts: Facts) -> dict[str, dict[str, float]]:
-    tested = {
-        name: {"accuracy": result.accuracy, "loss": result.loss} for name, result in facts.evaluations.items()
-    }
-    best = facts.best
+    best = facts.trained.best
     return {
         "train": {"loss": best.train_loss},
         "valid": {"accuracy": best.valid_accuracy, "loss": best.valid_loss},
-        **tested,
+        **{name: {"accuracy": each.accuracy, "loss": each.loss} for name, each in facts.evaluations.items()},
     }
-
-
-def _hyperparameters(config: Config) -> dict[str, Any]:
-    return dataclasses.asdict(config)
 
 
 def _write_json(path: Path, content: Any) -> None:
