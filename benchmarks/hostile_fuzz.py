@@ -186,17 +186,17 @@ def fuzz(target: str, seconds: int, folder: Path) -> tuple[int, str]:
     tried = next((int(line.split()[1]) for line in reversed(lines) if line.startswith("Done ")), 0)
     if done.returncode == 0:
         return tried, ""
-    told = [line for line in lines if " === " in line or "Error" in line or "Exception" in line]
-    return tried, " / ".join(told[-4:])[:400] or f"it ended with {done.returncode}"
+    errors = [line for line in lines if " === " in line or "Error" in line or "Exception" in line]
+    return tried, " / ".join(errors[-4:])[:400] or f"it ended with {done.returncode}"
 
 
 def _seeds(target: str) -> Iterator[bytes]:
     yield from TARGETS[target][1]
     if target == "picture":
-        from benchmarks.hostile_pictures import FORMATS, _sound
+        from benchmarks.hostile_pictures import FORMATS, sound
 
         for kind in FORMATS:
-            yield from _sound(kind)
+            yield from sound(kind)
 
 
 def _atheris() -> Path:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from cli.release.champion import version_of, waiting_in_words
-from cli.runs.trials import counted, log_of
+from cli.runs.jobs import counted, log_of
 from contract import names
 from contract.decisions import Decision, Outcome, Reason
 

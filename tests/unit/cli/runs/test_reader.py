@@ -27,7 +27,7 @@ class SageMaker:
         self.asked[operation] += 1
         if name not in known:
             raise client_error("ValidationException", "Could not find it")
-        return known[name]
+        return {"TrainingJobName": name, **known[name]}
 
     def describe_hyper_parameter_tuning_job(self, HyperParameterTuningJobName: str) -> dict[str, Any]:
         job = {

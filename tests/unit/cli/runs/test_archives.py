@@ -13,8 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-import cli.archives
-from cli.archives import UnsafeArchive, unpack
+import cli.runs.archives
+from cli.runs.archives import UnsafeArchive, unpack
 
 
 def tar(*members: tuple[str, bytes, str], content: bytes = b"", mode: int = 0o644) -> bytes:
@@ -79,7 +79,7 @@ def test_an_output_beyond_the_limits_is_refused(
 ) -> None:
     many = tar(*[(str(number), FILE, "") for number in range(9)], content=bytes(100_000))
     (tmp_path / "a.tar.gz").write_bytes(many)
-    monkeypatch.setattr(cli.archives, limit, {"MAX_BYTES": 500_000, "MAX_MEMBERS": 8}[limit])
+    monkeypatch.setattr(cli.runs.archives, limit, {"MAX_BYTES": 500_000, "MAX_MEMBERS": 8}[limit])
     with pytest.raises(UnsafeArchive, match=r"more than|too large"):
         unpack(tmp_path / "a.tar.gz", tmp_path / "out")
 

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from cli.archives import UnsafeArchive
+from cli.runs.archives import UnsafeArchive
 from cli.runs.job_report import NoSuchJob, NothingLeft, write_page
 from cli.target import Target
 
