@@ -22,6 +22,7 @@ from cli.stacks import describe, outputs, resources
 from cli.target import Target
 from contract import prices
 from contract.hyperparameters import unquoted
+from contract.names import version_of
 
 GB = 1e9
 SERVERLESS = "serverless"
@@ -119,7 +120,7 @@ def look(target: Target) -> Cost:
         jobs=tuple(_jobs(target, month, now)),
         endpoint=endpoint,
         served=served or (_present(endpoint, month, now) if endpoint else None),
-        sleeper=champion.version_of(champion.read(target).asleep),
+        sleeper=version_of(champion.read(target).asleep),
         stored_gb=_stored(target) / GB,
         watching=_watching(target),
     )

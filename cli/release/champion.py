@@ -5,7 +5,7 @@ from __future__ import annotations
 from cli.aws import listed
 from cli.target import Target
 from contract.decisions import Decision
-from contract.names import NO_CHAMPION, champion_parameter
+from contract.names import NO_CHAMPION, champion_parameter, version_of
 from contract.waiting import MENDED_BY, MOST_TRIES
 
 
@@ -25,11 +25,6 @@ def history(target: Target) -> list[Decision]:
     except ssm.exceptions.ParameterNotFound:
         return []
     return sorted(map(Decision.of_version, versions), key=lambda each: each.version)
-
-
-def version_of(package: str) -> str:
-    """The version in a model package's ARN."""
-    return package.rpartition("/")[2]
 
 
 def waiting_in_words(now: Decision) -> str:

@@ -12,11 +12,10 @@ from typing import Any
 from cli import aws
 from cli.errors import CdkFailed, CliError
 from cli.release import champion, registry
-from cli.release.champion import version_of
 from cli.stacks import describe, outputs_of
 from cli.target import Target
 from contract.decisions import WENT_BACK, Decision, time_of
-from contract.names import NO_CHAMPION
+from contract.names import NO_CHAMPION, version_of
 
 WAIT_SECONDS = 5400  # a canary, its bake time and a large model's start
 DECISION_SECONDS = 300

@@ -7,9 +7,9 @@ from typing import Any
 
 from cli import aws
 from cli.errors import CliError
-from cli.release.champion import version_of
 from cli.target import Target
 from contract.decisions import Reason, own_words
+from contract.names import version_of
 
 
 class NoSuchVersion(CliError):

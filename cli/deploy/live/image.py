@@ -12,10 +12,9 @@ from typing import Any
 
 from cli.deploy.live.state import Image
 from cli.release import promotion
-from cli.release.champion import version_of
 from cli.stacks import outputs
 from cli.target import Target
-from contract.names import IMAGE_TARGET
+from contract.names import IMAGE_TARGET, version_of
 
 _KEPT = ("ModelMetrics", "Domain", "Task")
 _KEPT_OF_SPECIFICATION = ("SupportedContentTypes", "SupportedResponseMIMETypes")

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from cli.deploy.live.state import Endpoint, Hosting, Image, Running, Wanted
-from cli.release.champion import version_of
+from contract.names import version_of
 
 
 @dataclass(frozen=True)
