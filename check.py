@@ -47,6 +47,13 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
+_NOT_OF_THE_MACHINE = (
+    *("data_bucket", "artifacts_bucket", "code_prefix", "training_image", "training_image_gpu"),
+    *("training_role_arn", "champion_parameter"),
+)
+"""Of a launcher's environment: what tells nothing of what a run asks of an account."""
+
+
 class _Wrong(Exception):
     """Something that cannot be used, in a sentence."""
 
@@ -111,9 +118,9 @@ def _synthesise(context: dict[str, object], settings: Settings, folder: Path) ->
 def _recipe(path: Path, settings: Settings) -> dict[str, Any]:
     """What a run of a recipe has at a time and can cost, as its launcher would answer it."""
     # Only now: most checks are of the settings alone.
-    from functions.common import estimate, runs
     from functions.common.errors import InvalidRecipe
-    from functions.common.recipe import parse
+    from functions.common.launching import estimate, runs
+    from functions.common.recipes.recipe import parse
 
     try:
         recipe = parse(path.stem, path.read_text(encoding="utf-8"), f"recipes/{path.name}")
@@ -124,14 +131,7 @@ def _recipe(path: Path, settings: Settings) -> dict[str, Any]:
         training_instance_types=settings.training.instances,
         training_volume_gb=settings.training.volume_gb,
         max_runtime_minutes=settings.training.max_runtime_minutes,
-        # Only the machine counts here.
-        data_bucket="",
-        artifacts_bucket="",
-        code_prefix="",
-        training_image="",
-        training_image_gpu="",
-        training_role_arn="",
-        champion_parameter="",
+        **dict.fromkeys(_NOT_OF_THE_MACHINE, ""),
     )
     kind = "tuning" if recipe.tuning is not None and recipe.tuning.ranges else "training"
     record = runs.RunRecord(run="", kind=kind, request_id="", dataset="", code_prefix="", recipe=recipe)

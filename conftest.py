@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
-from cli.proxies import spare_loopback
+from cli.target import spare_loopback
 
 spare_loopback(os.environ)
 

@@ -59,7 +59,7 @@ def train(
 ) -> tuple[int, float]:
     """One epoch, or `most` steps of one; pictures seen, and the mean loss."""
     model.train()
-    seen, total = 0, 0.0
+    count, total = 0, 0.0
     for step, (inputs, labels) in enumerate(loader):
         if step == most:
             break
@@ -67,22 +67,22 @@ def train(
         loss = criterion(model(inputs), labels)
         loss.backward()
         optimizer.step()
-        seen += len(labels)
+        count += len(labels)
         total += loss.item() * len(labels)
-    return seen, total / seen
+    return count, total / count
 
 
 @torch.no_grad()
 def validate(model: nn.Module, loader: Loader, criterion: nn.Module) -> tuple[float, float]:
     """Mean loss and accuracy."""
     model.eval()
-    loss, right, seen = 0.0, 0, 0
+    loss, right, count = 0.0, 0, 0
     for inputs, labels in loader:
         scores = model(inputs)
         loss += criterion(scores, labels).item() * len(labels)
         right += int((scores.argmax(1) == labels).sum())
-        seen += len(labels)
-    return loss / seen, right / seen
+        count += len(labels)
+    return loss / count, right / count
 
 
 def main() -> None:
@@ -110,7 +110,7 @@ def main() -> None:
     epochs = []
     for _ in range(options.epochs):
         began = time.perf_counter()
-        seen, train_loss = train(model, train_loader, criterion, optimizer, options.most_steps)
+        count, train_loss = train(model, train_loader, criterion, optimizer, options.most_steps)
         seconds = time.perf_counter() - began
         valid_loss, accuracy = (
             validate(model, valid_loader, criterion) if options.most_steps < 0 else (0.0, 0.0)
@@ -119,7 +119,7 @@ def main() -> None:
             {
                 "train_seconds": seconds,
                 "epoch_seconds": time.perf_counter() - began,
-                "images_per_second": seen / seconds,
+                "images_per_second": count / seconds,
                 "train_loss": train_loss,
                 "valid_loss": valid_loss,
                 "valid_accuracy": accuracy,

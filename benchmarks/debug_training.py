@@ -73,7 +73,7 @@ def pictures(root: Path, steps: int) -> Path:
 
 def train(
     root: Path,
-    told: dict[str, str],
+    own: dict[str, str],
     *,
     prepare: Prepare | None = None,
     float32: bool = False,
@@ -81,11 +81,11 @@ def train(
     """Train once on the pictures below `root`.
 
     Args:
-        told: hyperparameters besides the common ones.
-        prepare: makes the callback, instead of what `told` asks for.
+        own: hyperparameters besides the common ones.
+        prepare: makes the callback, instead of what `own` asks for.
         float32: not in bfloat16, on a machine that has it.
     """
-    config, run = parse(HYPERPARAMETERS | told), Run()
+    config, run = parse(HYPERPARAMETERS | own), Run()
     network, train_batches, valid = parts(root, config, float32=float32)
     timed(train_batches, run.asked)
     with _observed(config, network, prepare, run) as callback:

@@ -78,7 +78,7 @@ def on_the_main_installation(
         installation.down()
     found = Found()
     found.add("leaked_processes", installation.leaked())
-    for line in found.told:
+    for line in found.lines:
         print(f"  {line}", flush=True)
     yield {"system": "down", "seconds": 0.0, **found.counts}
 

@@ -103,7 +103,7 @@ def _after_down(installation: Installation, system: str, found: Found, began: fl
 
 
 def _row(system: str, found: Found, began: float) -> dict[str, Any]:
-    for line in found.told:
+    for line in found.lines:
         print(f"  {line}", flush=True)
     return {"system": system, "seconds": round(time.monotonic() - began, 1), **found.counts}
 

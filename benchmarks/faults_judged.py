@@ -119,13 +119,13 @@ class Found:
     """What a fault has left: a number per kind, and what exactly."""
 
     counts: dict[str, int] = field(default_factory=lambda: dict.fromkeys(KINDS, 0))
-    told: list[str] = field(default_factory=list)
+    lines: list[str] = field(default_factory=list)
 
     def add(self, kind: str, what: Iterable[str]) -> None:
         """Note each of `what` (empty ones aside)."""
         for each in filter(None, what):
             self.counts[kind] += 1
-            self.told.append(f"{kind}: {each}")
+            self.lines.append(f"{kind}: {each}")
 
 
 def summary(rows: Iterable[Mapping[str, object]]) -> dict[str, int]:

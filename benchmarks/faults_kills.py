@@ -81,7 +81,7 @@ class Kills:
             found.add("lost_writes", self.writer.lost())
         except NeverHappenedError as error:
             found.add("stuck", [str(error)])
-        for line in found.told:
+        for line in found.lines:
             print(f"  {line}", flush=True)
         took = round(time.monotonic() - began, 1)
         drawn = {"system": moment.victim, "phase": moment.phase, "after_s": moment.seconds}

@@ -60,8 +60,8 @@ class Searches:
         def status() -> str:
             sagemaker = self.installation.client("sagemaker")
             found = sagemaker.describe_hyper_parameter_tuning_job(HyperParameterTuningJobName=run)
-            told = str(found["HyperParameterTuningJobStatus"])
-            return "" if told in ("InProgress", "Stopping") else told
+            status = str(found["HyperParameterTuningJobStatus"])
+            return "" if status in ("InProgress", "Stopping") else status
 
         return until(status, SECONDS, f"the end of {run}")
 
@@ -102,7 +102,7 @@ def cold(searches: Searches, count: int) -> Iterator[dict[str, Any]]:
         found.add("failed_trials", lost)
         judge(status, trials, found)
         yield {"system": "cold search", "number": number, "trials": len(trials), **found.counts}
-        for line in found.told:
+        for line in found.lines:
             print(f"  {line}", flush=True)
 
 

@@ -79,13 +79,13 @@ def main(folder: Path, scratch: Path, scale: dict[str, Any]) -> None:
     kept = Checkpoints(scratch, loop.identity(config, dataset))
     halfway = trained(kept, _StopsAt(at))
     resumed = trained(kept)
-    told = {
+    facts = {
         "stopped_at": at,
         "straight_twice": difference(first, second),
         "resumed": difference(first, resumed),
         "halfway": difference(first, halfway),
     }
-    print(json.dumps(told))
+    print(json.dumps(facts))
 
 
 def difference(one: dict[str, Tensor], other: dict[str, Tensor]) -> float:

@@ -35,13 +35,13 @@ class Eager:
         from torchvision import transforms
         from torchvision.models import get_model
 
-        told = json.loads((model / "model.json").read_text())
+        facts = json.loads((model / "model.json").read_text())
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         classes = json.loads((model / "classes.json").read_text())
-        self._network = get_model(told["arch"], weights=None, num_classes=len(classes))
+        self._network = get_model(facts["arch"], weights=None, num_classes=len(classes))
         self._network.load_state_dict(load_file(model / "model.safetensors"))
         self._network.eval().to(self.device)
-        transform = told["transform"]
+        transform = facts["transform"]
         self._transform = transforms.Compose(
             [
                 transforms.Resize(transform["resize"]),
@@ -84,14 +84,14 @@ def main(data: Path, scratch: Path, scale: dict[str, Any]) -> None:
         for answer, shares in zip(answers, expected, strict=True)
         for each in answer["predictions"]
     ]
-    told = {
+    facts = {
         "server": row,
         "eager": {"p50_1": statistics.median(times), "rps_1": 1000 / statistics.mean(times)},
         "agreement": sum(same) / len(same),
         "largest_difference": max(apart),
         "precision": precision,
     }
-    print(json.dumps(told))
+    print(json.dumps(facts))
 
 
 def _eager_times(eager: Eager, pictures: list[Picture], seconds: float) -> list[float]:
@@ -109,16 +109,16 @@ async def _answer(target: Target, body: bytes) -> dict[str, Any]:
     status, answer = await ask(target, body)
     if status != 200:
         raise SystemExit(f"a picture was answered with {status}: {answer[:200]!r}")
-    told: dict[str, Any] = json.loads(answer)
-    return told
+    facts: dict[str, Any] = json.loads(answer)
+    return facts
 
 
 def _precision(log: Path) -> str:
     """Where and in which precision the server says that it computes."""
     for line in log.read_text(encoding="utf-8").splitlines():
-        told = json.loads(line) if line.startswith("{") else {}
-        if "device" in told and "precision" in told:
-            return f"{told['device']}, {told['precision']}"
+        facts = json.loads(line) if line.startswith("{") else {}
+        if "device" in facts and "precision" in facts:
+            return f"{facts['device']}, {facts['precision']}"
     return "unknown"
 
 

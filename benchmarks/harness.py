@@ -7,6 +7,7 @@ import os
 import platform
 import statistics
 import subprocess
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
@@ -17,7 +18,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from cli.proxies import spare_loopback
+from cli.target import spare_loopback
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 RESULTS: Final = ROOT / "benchmarks" / "results"
@@ -68,6 +69,34 @@ def show(rows: Sequence[Row], summary: Mapping[str, Any]) -> None:
 def median_of(runs: int, work: Callable[[], float]) -> float:
     """The median of several runs of `work`, which answers its own measure."""
     return statistics.median(work() for _ in range(runs))
+
+
+def classifier(*arguments: str, environment: Mapping[str, str] | None = None, check: bool = True) -> str:
+    """What a command of the CLI prints on the local AWS; with `check` one that fails ends the benchmark."""
+    command = [sys.executable, "-m", "cli", "--target", "local", *arguments]
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    if check and done.returncode:
+        sys.exit(f"classifier {' '.join(arguments)} failed:\n{done.stdout[-2000:]}\n{done.stderr[-2000:]}")
+    return done.stdout
+
+
+def job_folder(base: Path, data: Path, **hyperparameters: object) -> Path:
+    """Lay a training job out as SageMaker does in its containers; it may have begun here before.
+
+    Args:
+        base: the job's folder, which is returned.
+        data: folders train, valid and test of class folders; they are linked.
+        hyperparameters: written as text, as SageMaker does.
+    """
+    config, channels = base / "input" / "config", base / "input" / "data"
+    for folder in (config, channels):
+        folder.mkdir(parents=True, exist_ok=True)
+    for split in ("train", "valid", "test"):
+        if not (channels / split).exists():
+            (channels / split).symlink_to((data / split).resolve())
+    texts = {key: str(value) for key, value in hyperparameters.items()}
+    (config / "hyperparameters.json").write_text(json.dumps(texts))
+    return base
 
 
 def commit() -> str:

@@ -28,7 +28,7 @@ def _text(data: bytes) -> str:
 
 
 def _recipe() -> Parser:
-    errors, recipe = _import("functions.common.errors", "functions.common.recipe")
+    errors, recipe = _import("functions.common.errors", "functions.common.recipes.recipe")
 
     def parse(data: bytes) -> None:
         with contextlib.suppress(errors.InvalidRecipe):
@@ -38,7 +38,7 @@ def _recipe() -> Parser:
 
 
 def _payload() -> Parser:
-    errors, requests = _import("functions.common.errors", "functions.common.requests")
+    errors, requests = _import("functions.common.errors", "functions.common.launching.requests")
 
     def parse(data: bytes) -> None:
         payload = _json(data)
@@ -134,8 +134,8 @@ def _output() -> Parser:
 
 
 def _metric_line() -> Parser:
-    (reader,) = _import("cli.runs.reader")
-    return lambda data: reader.parse_epoch(_text(data))
+    (epoch_line,) = _import("contract.epoch_line")
+    return lambda data: epoch_line.read(_text(data))
 
 
 TARGETS: Final[dict[str, tuple[Callable[[], Parser], tuple[bytes, ...]]]] = {
@@ -186,17 +186,17 @@ def fuzz(target: str, seconds: int, folder: Path) -> tuple[int, str]:
     tried = next((int(line.split()[1]) for line in reversed(lines) if line.startswith("Done ")), 0)
     if done.returncode == 0:
         return tried, ""
-    told = [line for line in lines if " === " in line or "Error" in line or "Exception" in line]
-    return tried, " / ".join(told[-4:])[:400] or f"it ended with {done.returncode}"
+    errors = [line for line in lines if " === " in line or "Error" in line or "Exception" in line]
+    return tried, " / ".join(errors[-4:])[:400] or f"it ended with {done.returncode}"
 
 
 def _seeds(target: str) -> Iterator[bytes]:
     yield from TARGETS[target][1]
     if target == "picture":
-        from benchmarks.hostile_pictures import FORMATS, _sound
+        from benchmarks.hostile_pictures import FORMATS, sound
 
         for kind in FORMATS:
-            yield from _sound(kind)
+            yield from sound(kind)
 
 
 def _atheris() -> Path:

@@ -21,16 +21,13 @@ import json
 import os
 import random
 import shutil
-import subprocess
 import sys
 import time
 from pathlib import Path
 from typing import Any
 
-import boto3
-from botocore.config import Config
-
 from benchmarks import harness
+from cli.target import Target
 from tests.system.releases import Load, Registry, build_faulty_image, until
 
 PARTS = ("chain", "promotions", "rollbacks", "failing", "events", "asleep")
@@ -60,24 +57,11 @@ class Deployment:
         self.cli("up", "--yes")
 
     def cli(self, *arguments: str, check: bool = True) -> str:
-        command = [sys.executable, "-m", "cli", "--target", "local", *arguments]
-        done = subprocess.run(
-            command, cwd=harness.ROOT, env=self.environment, capture_output=True, text=True, check=False
-        )
-        if check and done.returncode:
-            sys.exit(f"classifier {' '.join(arguments)} failed:\n{done.stdout}\n{done.stderr}")
-        return done.stdout
+        return harness.classifier(*arguments, environment=self.environment, check=check)
 
     def client(self, service: str) -> Any:
-        key = json.loads((HOME / "aws" / "root-credentials.json").read_text())
-        return boto3.client(
-            service,
-            endpoint_url=f"http://127.0.0.1:{PORT}",
-            region_name="us-east-1",
-            aws_access_key_id=key["AccessKeyId"],
-            aws_secret_access_key=key["SecretAccessKey"],
-            config=Config(retries={"total_max_attempts": 2}, read_timeout=120),
-        )
+        target = Target("local", "classifier", harness.ROOT, HOME, int(PORT))
+        return target.client(service, read_timeout=120)
 
     @property
     def outputs(self) -> dict[str, Any]:

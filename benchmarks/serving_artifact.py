@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
 from pathlib import Path
 
-from benchmarks.harness import ROOT
+from benchmarks.harness import ROOT, job_folder
 
 
 def trained(
@@ -27,14 +26,7 @@ def trained(
     Returns:
         The model folder.
     """
-    config, channels = base / "input" / "config", base / "input" / "data"
-    for folder in (config, channels):
-        folder.mkdir(parents=True, exist_ok=True)
-    for split in ("train", "valid", "test"):
-        if not (channels / split).exists():
-            (channels / split).symlink_to(data.resolve() / split)
-    hyperparameters = {"arch": arch, "epochs": str(epochs), "batch_size": "8", "image_size": str(image_size)}
-    (config / "hyperparameters.json").write_text(json.dumps(hyperparameters))
+    job_folder(base, data, arch=arch, epochs=epochs, batch_size=8, image_size=image_size)
     environment = os.environ | {"SAGEMAKER_BASE_DIR": str(base), "TRAINING_JOB_NAME": f"bench-{arch}"}
     command = [sys.executable, "-m", "training_code"]
     subprocess.run(command, cwd=ROOT, env=environment, check=True, stdout=output)

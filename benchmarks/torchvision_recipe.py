@@ -71,14 +71,14 @@ def main() -> None:
     epochs = []
     for _ in range(options.epochs):
         model.train()
-        began, seen, total = time.perf_counter(), 0, 0.0
+        began, count, total = time.perf_counter(), 0, 0.0
         for image, target in train_loader:
             output = model(image)
             loss = criterion(output, target)
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
-            seen += len(target)
+            count += len(target)
             total += loss.item() * len(target)
         schedule.step()
         seconds = time.perf_counter() - began
@@ -87,8 +87,8 @@ def main() -> None:
             {
                 "train_seconds": seconds,
                 "epoch_seconds": time.perf_counter() - began,
-                "images_per_second": seen / seconds,
-                "train_loss": total / seen,
+                "images_per_second": count / seconds,
+                "train_loss": total / count,
                 "valid_loss": valid_loss,
                 "valid_accuracy": accuracy,
             }

@@ -3,12 +3,10 @@
     make bench NAME=training                                     everything, about 15 minutes on two cores
     make bench NAME=training ARGS="tuning finetune"              some of: tuning finetune limit memory
 
-The data set comes by the environment variable DATA or `--data`: a folder with train, valid and test. The
-parts' rows are kept in benchmarks/results/training.parts/, so that parts run one by one make one result.
-
-tuning     the work of the recipe dogs-resnet18-cpu: four jobs of the same hyperparameters, `layer4` and
-           `fc` trained, for us and for the course loop. Ours are whole jobs, as a training job runs them,
-           sharing a feature cache that is empty at the start.
+DATA or `--data` names a folder with train, valid and test. The parts' rows are kept in
+benchmarks/results/training.parts/, so that parts run one by one make one result.
+tuning     the work of the recipe dogs-resnet18-cpu: four jobs of the same hyperparameters, `layer4` and `fc`
+           trained, for us and for the course loop. Ours are whole jobs with one new feature cache.
 finetune   one epoch of all layers on five pictures of each class, three seeds; and torchvision's recipe.
 limit      the steady training throughput against the same step on tensors that lie in memory.
 memory     the peak of a process that decodes and trains on 1, 4 and 16 times the pictures.
@@ -69,28 +67,20 @@ def run(module: str, *arguments: str, **environment: str) -> Ran:
             sys.executable,
             [sys.executable, "-m", module, *arguments],
             {**os.environ, "PYTHONPATH": str(harness.ROOT), **environment},
-            file_actions=[
-                (os.POSIX_SPAWN_DUP2, output.fileno(), 1),
-                (os.POSIX_SPAWN_DUP2, output.fileno(), 2),
-            ],
+            file_actions=[(os.POSIX_SPAWN_DUP2, output.fileno(), stream) for stream in (1, 2)],
         )
         _, status, usage = os.wait4(process, 0)
         seconds = time.perf_counter() - start
         output.seek(0)
-        said = output.read().decode()
+        printed = output.read().decode()
     if status:
-        raise SystemExit(f"{module} {' '.join(arguments)} failed:\n{said}")
-    return Ran(said, seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)
+        raise SystemExit(f"{module} {' '.join(arguments)} failed:\n{printed}")
+    return Ran(printed, seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)
 
 
 def job(base: Path, data: Path, **hyperparameters: object) -> Ran:
     """One of our training jobs, as SageMaker lays it out and starts it."""
-    (base / "input" / "config").mkdir(parents=True)
-    texts = {key: str(value) for key, value in hyperparameters.items()}
-    (base / "input" / "config" / "hyperparameters.json").write_text(json.dumps(texts))
-    (base / "input" / "data").mkdir()
-    for split in ("train", "valid", "test"):
-        (base / "input" / "data" / split).symlink_to((data / split).resolve())
+    harness.job_folder(base, data, **hyperparameters)
     if hyperparameters.get("weights") == "pretrained":
         (base / "input" / "data" / "pretrained").symlink_to(data.parent / "weights")
     return run("benchmarks.training_job", SAGEMAKER_BASE_DIR=str(base), TRAINING_JOB_NAME=base.name)
@@ -185,8 +175,8 @@ def finetune(data: Path, scratch: Path) -> tuple[list[Row], dict[str, float]]:
             seed=seed,
             _tuning_objective_metric="valid_accuracy",
         )
-        told = re.findall(r"\(([0-9.]+) s, ", ran.output)[0]
-        rows.append(_finetune_row("ours", seed, float(told), ran, epochs_of(ran)[0]))
+        seconds = re.findall(r"\(([0-9.]+) s, ", ran.output)[0]
+        rows.append(_finetune_row("ours", seed, float(seconds), ran, epochs_of(ran)[0]))
         ran = run("benchmarks.course_loop", str(part), f"--seed={seed}")
         epoch = ran.last["epochs"][0]
         rows.append(_finetune_row("course loop", seed, epoch["epoch_seconds"], ran, epoch))
@@ -234,9 +224,9 @@ def limit(data: Path, scratch: Path) -> tuple[list[Row], dict[str, float]]:
     half = subset(data, scratch / "quarter", {"train": 4, "valid": 1, "test": 1})
     rows: list[Row] = []
     for work, stage in (("all layers", "stem"), ("layer4 and fc on cached features", "layer4")):
-        told = run("benchmarks.training_limit", str(half), stage).last
+        measured = run("benchmarks.training_limit", str(half), stage).last
         for system in ("ours", "synthetic"):
-            rows.append({"system": system, "work": work, "images_per_second": told[system]})
+            rows.append({"system": system, "work": work, "images_per_second": measured[system]})
     pairs = zip(
         _column(rows, "ours", "images_per_second"),
         _column(rows, "synthetic", "images_per_second"),

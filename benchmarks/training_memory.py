@@ -33,9 +33,9 @@ def main(folder: Path) -> None:
         network, batches, batches, config, Checkpoints(None, {}), StopSignal(), Callback()
     )
     network.train()
-    for step, (shown, labels) in zip(range(_STEPS), batches.epoch(1, 0), strict=False):
+    for step, (images, labels) in zip(range(_STEPS), batches.epoch(1, 0), strict=False):
         training.progress.step = step
-        training._step(batches.input(shown), machine.put(labels))
+        training._step(batches.input(images), machine.put(labels))
     print(json.dumps({"pictures": len(dataset.train)}))
 
 

@@ -1,10 +1,9 @@
 """The `classifier` command: what there is to run.
 
-Each command is in `commands/<name>.py`, with its work where that is small. Larger work has rooms: `check`
-(what the account lacks), `deploy` (CDK, and changing an endpoint that serves), `data` (a folder becomes a
-dataset), `runs` (launched, read, judged, shown), `release` (registry and champion), `cost`, and `local` (the
-local AWS as a process). What all use stands beside this file; `target` says which AWS. Everything talks to
-AWS's APIs only.
+Each command is in `commands/<name>.py`, or beside its like (`TOGETHER`). Larger work has rooms: `check` (what
+the account lacks), `deploy` (CDK, and changing an endpoint that serves), `data` (a folder becomes a dataset),
+`runs` (launched, read, judged, drawn), `release` (registry and champion), `cost`, and `local` (the local AWS
+as a process). What all use stands beside this file: `target` is which AWS, `aws` how it is asked.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ from cli.commands.options import KINDS
 from cli.errors import CliError
 from cli.explain import explain
 from cli.interrupt import Interrupted, treat_as_interrupt
-from cli.proxies import spare_loopback
+from cli.target import spare_loopback
 
 COMMANDS: Mapping[str, str] = {
     "approve": "Approve a model of the registry: it is promoted.",
@@ -50,8 +49,13 @@ COMMANDS: Mapping[str, str] = {
     "wake": "Bring the endpoint of a sleeping model back.",
     "weights": "Put starting weights into the artifacts bucket.",
 }
-TOGETHER = {"compare": "report", "train": "launch", "tune": "launch"}
-"""Commands that differ by a word, in one file."""
+TOGETHER = {
+    **dict.fromkeys(("approve", "reject", "retry", "rollback", "sleep", "wake"), "release"),
+    **dict.fromkeys(("compare", "tuning-report"), "report"),
+    **dict.fromkeys(("train", "tune"), "launch"),
+    "down": "up",
+}
+"""The file of those commands that share one with their like."""
 
 
 class Commands(click.Group):
@@ -67,7 +71,7 @@ class Commands(click.Group):
         if cmd_name not in COMMANDS:
             return None
         name = cmd_name.replace("-", "_")
-        command: click.Command = getattr(import_module(f"cli.commands.{TOGETHER.get(name, name)}"), name)
+        command: click.Command = getattr(import_module(f"cli.commands.{TOGETHER.get(cmd_name, name)}"), name)
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

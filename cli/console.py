@@ -8,10 +8,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.progress import Progress, TaskID
+
+DONE, NOW, NEXT, FAILED = ("●", "green"), ("◐", "cyan"), ("○", "dim"), ("✗", "red")
+"""How a step of a longer work is marked, and in which colour."""
 
 
 @cache
@@ -34,34 +38,27 @@ def say(text: str, style: str = "") -> None:
 
 
 class Count:
-    """How far a piece of work is; what it shows on, if anything, is `counting`'s business."""
+    """How far a piece of work is, shown on a bar."""
 
-    def __init__(self, progress: Any, task: Any) -> None:
-        self._progress = progress
-        self._task = task
+    def __init__(self, progress: Progress, task: TaskID) -> None:
+        self._progress, self._task = progress, task
         self.done = 0
 
     def add(self, more: int) -> None:
         """`more` pieces are done."""
-        self.done += more
-        if self._progress is not None:
-            self._progress.update(self._task, completed=self.done)
+        self.to(self.done + more)
 
-    def to(self, done: int, total: int) -> None:
-        """`done` of `total` pieces are done."""
+    def to(self, done: int, total: int | None = None) -> None:
+        """`done` pieces are done, of `total` if that is only known now."""
         self.done = done
-        if self._progress is not None:
-            self._progress.update(self._task, completed=done, total=total)
+        self._progress.update(self._task, completed=done, total=total)
 
 
 @contextmanager
 def counting(what: str, total: int | None = None) -> Iterator[Count]:
     """Shows a bar named `what` while the block runs; in a pipe nothing."""
-    if not console().is_terminal:
-        yield Count(None, None)
-        return
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console()) as progress:
+    with Progress(*columns, console=console(), disable=not console().is_terminal) as progress:
         yield Count(progress, progress.add_task(what, total=total))

@@ -85,9 +85,9 @@ def _no_such_stack(code: str, message: str) -> bool:
 
 def bucket_gone(name: str, target: Target | None) -> str:
     """What to do when a bucket was deleted past its stack, which CloudFormation does not notice."""
-    option, again = target.option if target else "", f"aws s3 mb s3://{name or 'NAME'}"
+    option, command = target.option if target else "", f"aws s3 mb s3://{name or 'NAME'}"
     return (
         f"The bucket {name or 'of a stack'} does not exist any more: somebody deleted it past its stack. To "
-        f"keep the rest, make one of the same name ({again}) and upload again; its policies come back only "
+        f"keep the rest, make one of the same name ({command}) and upload again; its policies come back only "
         f"with `classifier destroy{option}` and `classifier up{option}`."
     )

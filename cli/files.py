@@ -1,11 +1,13 @@
-"""Files that are whole or not there, and folders that are nobody else's."""
+"""Files that are whole or not there, folders that are nobody else's, and one command at a time."""
 
 from __future__ import annotations
 
+import fcntl
 import os
 import stat
 import tempfile
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Literal
@@ -14,6 +16,7 @@ from cli.errors import CliError
 
 PRIVATE_FOLDER = 0o700
 PRIVATE_FILE = 0o600
+_LOOK_AGAIN_SECONDS = 0.1
 
 
 class HomeUnusable(CliError):
@@ -80,3 +83,39 @@ def _umask() -> int:
     mask = os.umask(0o077)
     os.umask(mask)
     return mask
+
+
+def nothing() -> None:
+    """What is called where nobody wants to hear."""
+
+
+@contextmanager
+def alone(path: Path, on_wait: Callable[[], None] = nothing) -> Iterator[int]:
+    """A block for `path` in which no other process, and no other thread, is meanwhile.
+
+    The kernel lets go when the holder ends, however it ends. The file stays: taking it away would let in two.
+
+    Args:
+        path: the lock file, in a folder that is there.
+        on_wait: called once if somebody else has it.
+
+    Yields:
+        The lock's file descriptor: a process which inherits it keeps the lock until it ends as well.
+    """
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, PRIVATE_FILE)
+    try:
+        if not _locked(descriptor):
+            on_wait()
+            while not _locked(descriptor):
+                time.sleep(_LOOK_AGAIN_SECONDS)
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def _locked(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

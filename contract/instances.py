@@ -78,10 +78,6 @@ class UnusableInstance(ValueError):
 def check(instance_type: str, kind: str) -> None:
     """Refuse an instance type that a job or an endpoint would only fail on.
 
-    Args:
-        instance_type: such as `ml.c7i.2xlarge`.
-        kind: `training` or `hosting`, as in the price table.
-
     Raises:
         UnusableInstance: SageMaker has no such type for this, or the images do not run on it; the message
             names the type and one to take instead.
@@ -90,8 +86,8 @@ def check(instance_type: str, kind: str) -> None:
     example = EXAMPLES[kind, Processor.GPU if processor is Processor.OLD_GPU else Processor.CPU]
     if processor in _WHY_NOT:
         raise UnusableInstance(f"{instance_type} {_WHY_NOT[processor]}; take for example {example}")
-    if instance_type not in known(kind):
-        usable = sorted(each for each in known(kind) if processor_of(each) not in _WHY_NOT)
+    if instance_type not in types_for(kind):
+        usable = sorted(each for each in types_for(kind) if processor_of(each) not in _WHY_NOT)
         near = [*get_close_matches(instance_type, usable, n=1), example][0]
         raise UnusableInstance(
             f"{instance_type} is none of the types that SageMaker has for {kind}; take for example {near}"
@@ -126,7 +122,7 @@ def family_of(instance_type: str) -> str:
 
 
 @cache
-def known(kind: str) -> frozenset[str]:
+def types_for(kind: str) -> frozenset[str]:
     """All instance types that SageMaker has for a use."""
     sizes: dict[str, dict[str, list[str]]] = json.loads(_TYPES.read_text(encoding="utf-8"))
     return frozenset(f"ml.{family}.{size}" for family, some in sizes[kind].items() for size in some)

@@ -64,6 +64,11 @@ def function(project: str, name: str) -> str:
     return f"{project}-{name}"
 
 
+def version_of(package: str) -> str:
+    """The version in a model package's ARN."""
+    return package.rpartition("/")[2]
+
+
 def champion_parameter(project: str) -> str:
     """The SSM parameter with the model package that is served."""
     return f"/{project}/champion"

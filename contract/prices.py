@@ -125,11 +125,7 @@ class Price:
 
 
 def price_of(instance_type: str, kind: str) -> Price:
-    """The price of an instance type.
-
-    Args:
-        instance_type: such as `ml.c7i.2xlarge`.
-        kind: `training` or `hosting`. The price list has had one price for both.
+    """The price of an instance type, for `training` or `hosting`; the price list has had one for both.
 
     Raises:
         UnknownPrice: the table has none; the message says how to give one.

@@ -50,9 +50,8 @@ def _return_large_blocks() -> None:
     """Let glibc map large blocks by themselves, and give them back when they are freed.
 
     By itself it learns from the first large picture to keep blocks of up to 32 MB in its heaps, where small
-    ones that live on between them hold them fast: 1,500 broken pictures, four times over, cost 24 MB more
-    than once. With both bounds they cost no more than once, and no request faults its pages in anew. See
-    mallopt(3), "dynamic mmap threshold"; another C library simply has no such call.
+    ones between them hold them fast. See mallopt(3), "dynamic mmap threshold"; another C library has no such
+    call.
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is not None:

@@ -11,6 +11,8 @@ import json
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
+from contract.api import error_of
+
 if TYPE_CHECKING:
     Base = Exception
 else:
@@ -22,13 +24,7 @@ else:
 
 
 class ApiError(Base):
-    """A request that gets no prediction.
-
-    Args:
-        status: HTTP status of the answer.
-        code: stable name of the reason, in PascalCase.
-        message: what is wrong and what to do, one sentence or two.
-    """
+    """A request that gets no prediction; `code` is in PascalCase."""
 
     def __init__(self, status: HTTPStatus, code: str, message: str) -> None:
         # The three arguments are those of the toolkit's error: status, message, reason phrase.
@@ -42,4 +38,4 @@ class ApiError(Base):
 
     def as_json(self) -> str:
         """The body of the answer."""
-        return json.dumps({"error": {"code": self.code, "message": self.message}}, ensure_ascii=False)
+        return json.dumps(error_of(self.code, self.message), ensure_ascii=False)

@@ -1,10 +1,8 @@
 """SageMaker's four functions: load the model, read a request, predict, write the answer.
 
 AWS's own inference toolkit runs them in this order when a copy of this file lies in the folder `code/` of a
-model archive, beside the packages `inference_code` and `contract`. So does `serving/exchange.py`, but with
-the two halves of `predict_fn` apart, so that none of its threads waits for the network.
-Both hand in a `context` with the request's headers, where `top_k` comes from.
-https://github.com/aws/sagemaker-inference-toolkit
+model archive, beside the packages `inference_code` and `contract`. So does `serving/exchange.py`, with the
+two halves of `predict_fn` apart. https://github.com/aws/sagemaker-inference-toolkit
 """
 
 from __future__ import annotations
@@ -23,6 +21,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from contract.api import RAW_BYTES
 from inference_code import picture
 from inference_code.api_error import ApiError
 from inference_code.environment import whole
@@ -37,7 +36,6 @@ if TYPE_CHECKING:
 log = logging.getLogger("inference")
 
 JSON = "application/json"
-RAW_BYTES = ("application/x-image", "application/octet-stream")
 CUSTOM_ATTRIBUTES = "X-Amzn-SageMaker-Custom-Attributes"
 TOP_K, MOST_TOP_K = 5, 1000
 # 6 MiB is what SageMaker's InvokeEndpoint safely carries.
@@ -66,21 +64,15 @@ class Query:
 
 
 class Classifier:
-    """A model that answers. Any number of threads may call it.
-
-    Attributes:
-        network: from a square to its class scores, in the form that `_network` chose.
-    """
+    """A model that answers. Any number of threads may call it."""
 
     def __init__(self, source: Artifact, name: str, version: str) -> None:
-        self._classes = source.classes
-        self._transform = source.transform
+        self._classes, self._transform = source.classes, source.transform
         self.network = _network(source)
         self._identity = {"name": name, "version": version}
 
     def scores(self, query: Query, alone: bool = False) -> Scores:
-        """The picture decoded and handed to the network: the class scores, float32 (classes,), once it has
-        them. A request that is `alone` may use all cores.
+        """The class scores of the picture, once the network has them. A request `alone` may use all cores.
 
         Raises:
             ApiError: the picture cannot be decoded.
@@ -130,9 +122,7 @@ def softmax(scores: NDArray[np.float32]) -> NDArray[np.float64]:
 
 
 def _network(source: Artifact) -> openvino_form.Network:
-    """The fastest form of the model that artifact and image both have.
-
-    What is imported here takes most of the start-up, so it is imported where it is used.
+    """The fastest form of the model that artifact and image both have; only that one is imported.
 
     Raises:
         BadArtifact: there is no such form, or it is damaged.
@@ -170,12 +160,9 @@ def model_fn(model_dir: str, context: Context | None = None) -> Classifier:
 
 
 def input_fn(body: bytes, content_type: str | None, context: Context | None = None) -> Query:
-    """Check the header of the picture in the body of a request.
-
-    Its pixels are decoded in `predict_fn`, which knows how many of them the model needs.
+    """Check the header of the picture in a body; `predict_fn` decodes as many pixels as the model needs.
 
     Args:
-        body: the bytes of one picture file.
         content_type: image/*, application/x-image or application/octet-stream; the bytes decide the format.
         context: with the header `X-Amzn-SageMaker-Custom-Attributes: top_k=3`, how many classes to name.
 

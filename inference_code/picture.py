@@ -1,7 +1,6 @@
 """A picture in the body of a request: read, decoded, and refused in words where it is none.
 
-`read` looks at the header, `Encoded.decoded` then spends memory on pixels. Both are `contract.pictures.file`
-as in upload and training; what that cannot use becomes a refusal that says why.
+`read` looks at the header, `Encoded.decoded` then spends memory on pixels.
 """
 
 from __future__ import annotations
@@ -42,9 +41,6 @@ SIGNATURES = {b"\xff\xd8\xff": "JPEG", b"\x89PNG": "PNG", b"GIF8": "GIF", b"RIFF
 def read(body: bytes) -> Encoded:
     """The header of a picture, checked; its pixels are not decoded yet.
 
-    Args:
-        body: the bytes of a JPEG, PNG, WebP, BMP, GIF, TIFF or MPO file.
-
     Raises:
         ApiError: EmptyBody, UnsupportedImage, TruncatedImage or TooManyPixels, each with status 400.
     """
@@ -57,10 +53,7 @@ def read(body: bytes) -> Encoded:
 class Encoded:
     """A picture of which only the header has been read, and which can be decoded once.
 
-    It lets go of its pixels then: while a request waits for the network, its square is all that is kept.
-
-    Attributes:
-        width, height: pixels, as the header says and before any turn.
+    `width` and `height` are pixels as the header says, before any turn.
     """
 
     def __init__(self, body: bytes, picture: image_file.EncodedPicture) -> None:

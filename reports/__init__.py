@@ -9,6 +9,8 @@ can be made again later and elsewhere. Of these rooms a job is sent `shared` and
 (stacks/folders.py).
 """
 
+import json
+from pathlib import Path
 from typing import Any, Final
 
 Record = dict[str, Any]
@@ -16,3 +18,12 @@ Record = dict[str, Any]
 
 REPORT: Final = "report.json"
 """A job's record, in its output."""
+
+
+def read_record(path: Path) -> Record | None:
+    """The object in a JSON file; nothing where there is none, or half of one."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return content if isinstance(content, dict) else None

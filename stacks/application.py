@@ -19,13 +19,8 @@ from stacks.training.stack import TrainingStack
 def add_stacks(app: App, settings: Settings, root: Path) -> None:
     """Put the five stacks into `app`.
 
-    Args:
-        app: a CDK app with the feature flags of cdk.json.
-        settings: checked settings (stacks.settings.load).
-        root: the repository, whose folders the stacks package.
-
     Raises:
-        MissingFolderError: if one of those folders is not there.
+        MissingFolderError: a folder that they package is not in the repository, `root`.
     """
     folders = Folders(root)
     folders.check()

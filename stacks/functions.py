@@ -8,25 +8,17 @@ Costs: per request and per millisecond; nothing while idle.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from aws_cdk import Duration, RemovalPolicy
+from aws_cdk import CustomResource, Duration
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
-from aws_cdk import aws_logs as logs
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from contract.environment import Environment
 from stacks.context import Context
-from stacks.names import arn
 from stacks.review import accept
-
-
-def may_invoke(scope: Construct, name: str) -> iam.PolicyStatement:
-    """The right to invoke a function of the project; what may be asked of it is its own to decide."""
-    function = arn(scope, "lambda", "function", name, separator=":")
-    return iam.PolicyStatement(actions=["lambda:InvokeFunction"], resources=[function])
 
 
 class PythonFunction(Construct):
@@ -48,13 +40,7 @@ class PythonFunction(Construct):
     ) -> None:
         super().__init__(scope, construct_id)
         function_name = context.names.function(name)
-        log_group = logs.LogGroup(
-            self,
-            "Logs",
-            log_group_name=f"/aws/lambda/{function_name}",
-            retention=context.log_retention,
-            removal_policy=RemovalPolicy.DESTROY,
-        )
+        log_group = context.log_group(self, "Logs", f"/aws/lambda/{function_name}")
         # Not the managed AWSLambdaBasicExecutionRole: it may write to, and re-create after a destroy, every
         # log group of the account.
         self.role = iam.Role(
@@ -90,13 +76,27 @@ class PythonFunction(Construct):
             {
                 "AwsSolutions-IAM5": "The wildcards stand behind a fixed prefix of this project's own jobs,"
                 " packages or objects, whose names do not exist yet when the role is made; actions that know"
-                " no resource are listed one by one in the statement.",
+                " no resource are listed one by one in the statement."
             },
         )
         accept(
             self.function,
             {
                 "AwsSolutions-L1": "Python 3.13 is supported and is what the handlers are tested with; a new"
-                " runtime is taken after the tests ran on it.",
+                " runtime is taken after the tests ran on it."
             },
         )
+
+    def custom_resource(
+        self, scope: Construct, construct_id: str, kind: str, properties: Mapping[str, str]
+    ) -> CustomResource:
+        """A resource `Custom::<kind>` that this function makes."""
+        resource = CustomResource(
+            scope,
+            construct_id,
+            resource_type=f"Custom::{kind}",
+            service_token=self.function.function_arn,
+            properties=properties,
+        )
+        resource.node.add_dependency(self)  # the role's policy too, which the ARN alone does not wait for
+        return resource

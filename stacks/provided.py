@@ -6,8 +6,7 @@ stack instead of one that Lambda makes at first use and nobody ever removes.
 
 from __future__ import annotations
 
-from aws_cdk import CfnResource, RemovalPolicy, Stack
-from aws_cdk import aws_logs as logs
+from aws_cdk import CfnResource, Stack
 from constructs import Construct
 
 from stacks.context import Context
@@ -34,8 +33,6 @@ def adopt_provided_functions(stack: Stack, context: Context) -> None:
             or any(isinstance(parent, PythonFunction) for parent in construct.node.scopes)
         ):
             continue
-        group = logs.LogGroup(
-            scope, "Logs", retention=context.log_retention, removal_policy=RemovalPolicy.DESTROY
-        )
+        group = context.log_group(scope, "Logs")
         construct.add_property_override("LoggingConfig.LogGroup", group.log_group_name)
         accept(scope, _REASONS)

@@ -12,17 +12,17 @@ Costs: storage per gigabyte and month of what lies in the buckets; nothing by th
 
 from __future__ import annotations
 
-from aws_cdk import CfnOutput, CustomResource, Duration, RemovalPolicy, Stack
-from aws_cdk import aws_iam as iam
+from aws_cdk import CfnOutput, Duration, RemovalPolicy, Stack
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from contract.storage import CAPTURED, CHECKPOINTS, FEATURES, TRIALS
 from stacks.context import Context
 from stacks.functions import PythonFunction
-from stacks.names import parameter_arn
+from stacks.names import served_parameter_arns
 from stacks.provided import adopt_provided_functions
 from stacks.review import accept
+from stacks.roles import allow
 from stacks.settings.serving import SERVERLESS
 
 
@@ -62,36 +62,21 @@ class StorageStack(Stack):
             "champion-parameter",
             "Makes the champion parameter if it is missing; removes it with the stack.",
             statements=[
-                iam.PolicyStatement(
-                    actions=["ssm:GetParameter", "ssm:PutParameter", "ssm:DeleteParameter"],
-                    resources=[
-                        parameter_arn(self, names.champion_parameter),
-                        parameter_arn(self, names.instance_type_parameter),
-                    ],
+                allow(
+                    ["ssm:GetParameter", "ssm:PutParameter", "ssm:DeleteParameter"],
+                    served_parameter_arns(self, names),
                 )
             ],
         )
-        champion = CustomResource(
-            self,
-            "ChampionParameterValue",
-            resource_type="Custom::ChampionParameter",
-            service_token=keeper.function.function_arn,
-            properties={"ParameterName": names.champion_parameter},
-        )
+        champion = {"ParameterName": names.champion_parameter}
+        keeper.custom_resource(self, "ChampionParameterValue", "ChampionParameter", champion)
         if context.settings.serving.flavour != SERVERLESS:
             # Kept as it is, too, as long as the settings still allow the type that was taken.
-            instance_type = CustomResource(
-                self,
-                "InstanceTypeValue",
-                resource_type="Custom::InstanceTypeParameter",
-                service_token=keeper.function.function_arn,
-                properties={
-                    "ParameterName": names.instance_type_parameter,
-                    "Allowed": ",".join(context.settings.serving.instances),
-                },
-            )
-            instance_type.node.add_dependency(keeper)
-        champion.node.add_dependency(keeper)  # the role's policy too, which the ARN alone does not wait for
+            instance_type = {
+                "ParameterName": names.instance_type_parameter,
+                "Allowed": ",".join(context.settings.serving.instances),
+            }
+            keeper.custom_resource(self, "InstanceTypeValue", "InstanceTypeParameter", instance_type)
 
     def _bucket(self, construct_id: str, rules: list[s3.LifecycleRule]) -> s3.Bucket:
         settings = self._context.settings

@@ -18,7 +18,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from tools import lock, npm, pins
+from cli import node
+from tools import lock, pins
 from tools.pins import ROOT, Pin
 
 ENVIRONMENT: Final = ROOT / ".local" / "audit"
@@ -52,14 +53,15 @@ def accepted() -> list[str]:
 
 
 def _python(more: Sequence[str]) -> bool:
-    if not _install():
+    if not install(ENVIRONMENT, pins.AUDIT):  # of its own: what it needs would bind what is audited
         return False
     ignored = [part for each in accepted() for part in ("--ignore-vuln", each)]
     # Without --strict a package that the service does not know is skipped, and all is said to be well.
     options = ["--strict", "--require-hashes", "--disable-pip", "--progress-spinner", "off", *ignored, *more]
     clean = True
     with tempfile.TemporaryDirectory() as folder:
-        for number, pinned in enumerate(rounds(_all_pins())):
+        files = (pins.LAPTOP, pins.AUDIT, pins.CHECKOV, *(each.path for each in lock.DERIVED))
+        for number, pinned in enumerate(rounds(pin for path in files for pin in pins.read(path))):
             path = Path(folder) / f"{number}.txt"
             path.write_text("".join(f"{pin}\n" for pin in pinned))
             print(f"pip-audit: {len(pinned)} packages", flush=True)
@@ -79,16 +81,6 @@ def rounds(pinned: Iterable[Pin]) -> list[list[Pin]]:
     return [list(each.values()) for each in lists]
 
 
-def _all_pins() -> list[Pin]:
-    files = (pins.LAPTOP, pins.AUDIT, pins.CHECKOV, *(each.path for each in lock.DERIVED))
-    return [pin for path in files for pin in pins.read(path)]
-
-
-def _install() -> bool:
-    """pip-audit in an environment of its own: what it needs would bind what is audited."""
-    return install(ENVIRONMENT, pins.AUDIT)
-
-
 def install(environment: Path, pinned: Path) -> bool:
     """Exactly what a requirements file pins, in an environment of its own; whether that went well."""
     uv = [sys.executable, "-m", "uv"]
@@ -99,7 +91,7 @@ def install(environment: Path, pinned: Path) -> bool:
 
 
 def _cdk_cli() -> bool:
-    done = npm.run(lock.CDK, "audit", "--package-lock-only", "--loglevel", "error")
+    done = node.npm(lock.CDK, "audit", "--package-lock-only", "--loglevel", "error")
     print(f"npm audit: {(done.stdout + done.stderr).strip()}", flush=True)
     return done.returncode == 0
 

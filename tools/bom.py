@@ -52,7 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _of_this_repository() -> dict[str, dict[str, Any]]:
-    here = _told([sys.executable, str(INSIDE)])
+    here = _answer([sys.executable, str(INSIDE)])
     licences = {(each["name"].lower(), each["version"]): each["licence"] for each in here["packages"]}
     base = lock.base_image()
     # This machine's system is not this project's business.
@@ -79,7 +79,7 @@ def of_image(name: str) -> dict[str, Any]:
     # Small limits, for an engine cannot raise those that it has itself.
     limits = ["--ulimit", "nofile=1024:1024", "--ulimit", "nproc=1000:1000"]
     confined = ["--rm", "--network", "none", "--read-only", *limits, "--entrypoint", "python"]
-    return document(name, _installed(_told([*engine, "run", *confined, name, "-c", INSIDE.read_text()])))
+    return document(name, _installed(_answer([*engine, "run", *confined, name, "-c", INSIDE.read_text()])))
 
 
 def document(name: str, components: Iterable[Component]) -> dict[str, Any]:
@@ -116,16 +116,16 @@ def _npm(name: str, locked: Mapping[str, str]) -> Component:
     return {**_component("application", name, locked["version"], purl), "hashes": hashes}
 
 
-def _installed(told: Mapping[str, Any]) -> list[Component]:
-    system = told["system"]
+def _installed(inside: Mapping[str, Any]) -> list[Component]:
+    system = inside["system"]
     distribution = f"{system.get('ID', 'linux')}-{system.get('VERSION_ID', '')}"
-    interpreter = _component("platform", "python", told["python"], f"pkg:generic/python@{told['python']}")
-    cpe = f"cpe:2.3:a:python:python:{told['python']}:*:*:*:*:*:*:*"
+    interpreter = _component("platform", "python", inside["python"], f"pkg:generic/python@{inside['python']}")
+    cpe = f"cpe:2.3:a:python:python:{inside['python']}:*:*:*:*:*:*:*"
     return [
         {**interpreter, "cpe": cpe},
         *([_component("operating-system", system["ID"], system.get("VERSION_ID", ""), "")] if system else []),
-        *(python(each["name"], each["version"], each["licence"]) for each in told["packages"]),
-        *(_debian(each, system.get("ID", "debian"), distribution) for each in told["debian"]),
+        *(python(each["name"], each["version"], each["licence"]) for each in inside["packages"]),
+        *(_debian(each, system.get("ID", "debian"), distribution) for each in inside["debian"]),
     ]
 
 
@@ -154,16 +154,16 @@ def _component(kind: str, name: str, version: str, purl: str) -> dict[str, Any]:
 def fits(pin: Pin, base: registry.Reference) -> bool:
     """Whether an image installs it: Linux, and the Python that its base is tagged with."""
     version = base.tag.partition("-")[0]
-    there = {"sys_platform": "linux", "platform_system": "Linux", "python_version": version}
-    return not pin.marker or Marker(pin.marker).evaluate({**there, "python_full_version": f"{version}.0"})
+    image = {"sys_platform": "linux", "platform_system": "Linux", "python_version": version}
+    return not pin.marker or Marker(pin.marker).evaluate({**image, "python_full_version": f"{version}.0"})
 
 
-def _told(command: Sequence[str]) -> dict[str, Any]:
+def _answer(command: Sequence[str]) -> dict[str, Any]:
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode:
         raise NoBom(f"`{' '.join(command[:2])}` failed: {done.stderr.strip()}")
-    told: dict[str, Any] = json.loads(done.stdout)
-    return told
+    answer: dict[str, Any] = json.loads(done.stdout)
+    return answer
 
 
 def _file_name(image: str) -> str:

@@ -27,7 +27,8 @@ from pathlib import Path
 from typing import Final
 from urllib.request import urlopen
 
-from tools import npm, pins, registry
+from cli import node
+from tools import pins, registry
 from tools.pins import ROOT, SERVING, TRAINING, Pin
 
 CDK: Final = ROOT / "tools" / "cdk"
@@ -192,7 +193,7 @@ def _package_lock(folder: Path) -> Path:
             shutil.copy(CDK / name, _made(folder, CDK / name))
     # The hash of each package, and no address: npm takes it from the registry it is set to.
     options = ("--package-lock-only", "--ignore-scripts", "--omit-lockfile-registry-resolved", "--no-audit")
-    done = npm.run(_made(folder, CDK), "install", *options, "--no-fund", "--loglevel", "error")
+    done = node.npm(_made(folder, CDK), "install", *options, "--no-fund", "--loglevel", "error")
     if done.returncode:
         raise LockError(f"`npm install --package-lock-only` failed:\n{done.stderr.strip()}")
     return CDK / "package-lock.json"

@@ -6,8 +6,7 @@ The laptop and the images install from these files and nothing else; `tools/lock
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -63,22 +62,15 @@ class Pin:
 
 def read(path: Path) -> list[Pin]:
     """The pins of a requirements file. Raises BadPin for a line that is neither a pin nor a comment."""
-    return list(_pins(path))
-
-
-def _pins(path: Path) -> Iterator[Pin]:
-    pin: Pin | None = None
+    pins: list[Pin] = []
     for number, line in enumerate(path.read_text().splitlines(), 1):
         if not line.strip() or line.lstrip().startswith("#"):
             continue
-        if pin is not None and (found := _HASH.fullmatch(line)):
-            pin = Pin(pin.name, pin.version, pin.marker, (*pin.hashes, found[1]))
+        if pins and (file_hash := _HASH.fullmatch(line)):
+            pins[-1] = replace(pins[-1], hashes=(*pins[-1].hashes, file_hash[1]))
             continue
-        if pin is not None:
-            yield pin
         start = _PIN.fullmatch(line)
         if start is None:
             raise BadPin(f"{path}, line {number}: {line!r} is no pin of one version; run `make lock`")
-        pin = Pin(start["name"], start["version"], start["marker"] or "", ())
-    if pin is not None:
-        yield pin
+        pins.append(Pin(start["name"], start["version"], start["marker"] or "", ()))
+    return pins

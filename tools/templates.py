@@ -25,18 +25,10 @@ def main() -> int:
         return 1
     with tempfile.TemporaryDirectory() as made:
         for sample in sorted((ROOT / "stacks" / "samples").glob("*.json")):
-            _synthesise(sample.stem, Path(made) / sample.stem)
-        return _checked(Path(made))
-
-
-def _synthesise(sample: str, folder: Path) -> None:
-    command = [sys.executable, "check.py", "--context", f"config={sample}", "--templates", str(folder)]
-    subprocess.run(command, cwd=ROOT, check=True)
-
-
-def _checked(folder: Path) -> int:
-    command = [str(ENVIRONMENT / "bin" / "checkov"), "--config-file", str(CONFIGURATION), "-d", str(folder)]
-    return subprocess.run(command).returncode
+            options = ["--context", f"config={sample.stem}", "--templates", str(Path(made) / sample.stem)]
+            subprocess.run([sys.executable, "check.py", *options], cwd=ROOT, check=True)
+        command = [str(ENVIRONMENT / "bin" / "checkov"), "--config-file", str(CONFIGURATION), "-d", made]
+        return subprocess.run(command).returncode
 
 
 if __name__ == "__main__":

@@ -7,7 +7,6 @@ import sys
 import time
 from contextlib import nullcontext
 
-from training_code import artifact
 from training_code.config import Config, parse
 from training_code.data.batches import Batches, of_dataset
 from training_code.data.dataset import announce, find, load
@@ -25,6 +24,7 @@ from training_code.hardware.memory import memory_explained, why_killed
 from training_code.job import Job
 from training_code.log import say
 from training_code.network import model
+from training_code.output import artifact
 from training_code.stopping import Stopped, StopSignal
 from training_code.training import loop
 from training_code.training.checkpoints import Checkpoints
@@ -64,17 +64,28 @@ def run(job: Job, config: Config, group: ProcessGroup, stop: StopSignal) -> None
     evaluations = {} if told_to_stop else _evaluate_best(valid, test, trained, stop)
     if not group.is_main:
         return
-    before = champion.score(job.champion, found, dataset, config, machine, stop) if evaluations else None
+    champion_score = None
+    if evaluations:
+        champion_score = champion.score(job.champion, found, dataset, config, machine, stop)
     if evaluations and not job.is_trial:
         serving = serving_form.write(job.model, trained.network, train, valid, evaluations["valid"], stop)
     else:
         serving = serving_form.none_written(
             "the job was stopped" if trained.stopped else "a trial is not served"
         )
-    seconds = time.perf_counter() - start
-    facts = artifact.Facts.of(job, config, dataset, machine, trained, evaluations, serving, seconds, before)
-    artifact.write(job, trained, facts, watched.findings)
-    print(f"model of epoch {trained.best.epoch} written, {seconds:.1f} s in all", flush=True)
+    facts = artifact.Facts(
+        job=job.name,
+        config=config,
+        dataset=dataset,
+        machine=machine,
+        trained=trained,
+        evaluations=evaluations,
+        serving=serving,
+        champion=champion_score,
+        seconds=time.perf_counter() - start,
+    )
+    artifact.write(job, facts, watched.findings)
+    print(f"model of epoch {trained.best.epoch} written, {facts.seconds:.1f} s in all", flush=True)
 
 
 def _evaluate_best(

@@ -1,15 +1,14 @@
 """The hyperparameters: what they are called, what they may be, and what they are when nobody says.
 
 SageMaker hands every hyperparameter over as a string, a tuning job's categorical values sometimes quoted
-once more as JSON (`"16"` for `16`). `parse` turns them into one checked `Config`; a name or value that is
-not allowed ends the job with a message naming the key, the value and what would do.
+once more as JSON (`"16"` for `16`).
 """
 
 from __future__ import annotations
 
 import dataclasses
 import difflib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -20,22 +19,10 @@ from training_code.errors import InvalidHyperparameter
 _OF_SAGEMAKER: Final = ("sagemaker_", "_tuning_objective_metric")
 """Hyperparameters SageMaker adds for its own use begin so."""
 
-OF_WATCHING: Final = frozenset(
-    {
-        "debug_rules",
-        "debug_parameters",
-        "on_trigger",
-        "debug_every",
-        "debug_save",
-        "profile",
-        "profile_steps",
-        "hourly_usd",
-    }
-)
-"""Hyperparameters that change what is seen of a training, and nothing of what it comes to."""
-
-OF_NO_NUMBER: Final = OF_WATCHING | frozenset(
-    {"run", "feature_cache", "processes", "max_skipped", "checkpoint_minutes", "allow_cpu"}
+OF_NO_NUMBER: Final = (
+    *("debug_rules", "debug_parameters", "on_trigger", "debug_every", "debug_save", "profile"),
+    *("profile_steps", "hourly_usd", "run", "feature_cache", "processes", "max_skipped"),
+    *("checkpoint_minutes", "allow_cpu"),
 )
 """Hyperparameters that change no number: a checkpoint may be resumed with another value."""
 
@@ -74,13 +61,18 @@ def parse(hyperparameters: Mapping[str, str]) -> Config:
         if key.startswith(_OF_SAGEMAKER):
             continue
         if key not in fields:
-            near = difflib.get_close_matches(key, sorted(fields), n=1)
-            hint = f" (did you mean {near[0]!r}?)" if near else ""
             raise InvalidHyperparameter(
-                f"hyperparameter {key!r} is not known{hint}; there are: {', '.join(sorted(fields))}"
+                f"hyperparameter {key!r} is not known{hint(key, fields)}; "
+                f"there are: {', '.join(sorted(fields))}"
             )
         values[key] = _value(key, unquoted(str(text).strip()).strip())
     return Config(**values)
+
+
+def hint(word: str, words: Iterable[str]) -> str:
+    """Of the words there are the one that was meant, if any is near."""
+    near = difflib.get_close_matches(word, sorted(words), n=1)
+    return f" (did you mean {near[0]!r}?)" if near else ""
 
 
 def _value(key: str, text: str) -> str | float:

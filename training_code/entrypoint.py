@@ -7,7 +7,6 @@ builds no image. SageMaker starts an image of one's own with the argument `train
 from __future__ import annotations
 
 import os
-import re
 import runpy
 import signal
 import sys
@@ -15,7 +14,6 @@ from pathlib import Path
 
 COMPATIBLE = Path("/usr/local/cuda/compat")
 """NVIDIA's libraries for drivers older than the image's CUDA wants, where the image could have them."""
-DRIVER = Path("/proc/driver/nvidia/version")
 
 
 def main(arguments: list[str]) -> None:
@@ -26,7 +24,6 @@ def main(arguments: list[str]) -> None:
         )
     # A container's first process ignores SIGTERM unless it says otherwise; the training code takes over.
     signal.signal(signal.SIGTERM, lambda _number, _frame: sys.exit(0))
-    suit_the_driver()
     base = Path(os.environ.get("SAGEMAKER_BASE_DIR", "/opt/ml"))
     code = base / "input" / "data" / "code"
     if not (code / "training_code" / "__main__.py").is_file():
@@ -38,6 +35,7 @@ def main(arguments: list[str]) -> None:
         output.mkdir(parents=True, exist_ok=True)
         (output / "failure").write_text(reason, encoding="utf-8")
         sys.exit(f"error: {reason}")
+    suit_the_driver()
     sys.argv = ["training_code"]
     runpy.run_module("training_code", run_name="__main__", alter_sys=True)
 
@@ -48,6 +46,8 @@ def suit_the_driver() -> None:
     The loader reads LD_LIBRARY_PATH when a process starts, and never again; a newer driver has to be left
     alone. https://docs.nvidia.com/deploy/cuda-compatibility/forward-compatibility.html
     """
+    from contract.nvidia import driver_version  # it comes with the code
+
     driver, ours = driver_version(), compatible_version()
     paths = os.environ.get("LD_LIBRARY_PATH", "")
     if not driver or not ours or _major(driver) >= _major(ours) or str(COMPATIBLE) in paths.split(":"):
@@ -55,16 +55,6 @@ def suit_the_driver() -> None:
     print(f"driver {driver}: using the libraries of {ours} in {COMPATIBLE}", flush=True)
     os.environ["LD_LIBRARY_PATH"] = ":".join(filter(None, [str(COMPATIBLE), paths]))
     os.execv(sys.executable, [sys.executable, *sys.argv])  # noqa: S606 - there is no shell in it
-
-
-def driver_version() -> str:
-    """The NVIDIA driver's version, such as 580.95.05; empty where there is none."""
-    try:
-        text = DRIVER.read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return ""
-    found = re.search(r"\b\d{3,}\.\d+(\.\d+)?\b", text)
-    return found[0] if found else ""
 
 
 def compatible_version() -> str:

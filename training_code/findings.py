@@ -7,38 +7,23 @@ It is replaced whole at every change, so a reader never sees half of it.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+from contract.debug_rules import CAUSES
 from contract.evaluation import FINDING_FIELDS
+from reports import read_record
 
 FILE: Final = "findings.json"
 _FORMAT: Final = 1
 _WHERE: Final = 8
 
 
-@dataclass(frozen=True)
+@dataclass
 class Problem:
-    """What a rule sees that is wrong, what to change, what that gains, and how the gain was got."""
+    """What a rule sees that is wrong, and what to change."""
 
-    message: str
-    change: str
-    gain: str
-    how: str
-    where: list[str] = field(default_factory=list)
-
-
-@dataclass(kw_only=True)
-class Finding:
-    """What one rule found: when first, where, what it means and what to change."""
-
-    rule: str
-    kind: str
-    """debug or profile."""
-    step: int
-    """The step at which it was first seen, counted from 0 over all epochs."""
     message: str
     change: str
     gain: str = ""
@@ -47,6 +32,17 @@ class Finding:
     """How that was got: measured on a probe, or counted or computed from what was seen."""
     where: list[str] = field(default_factory=list)
     """Layers, classes or devices, the worst first."""
+
+
+@dataclass(kw_only=True)
+class Finding(Problem):
+    """What one rule found."""
+
+    rule: str
+    kind: str
+    """debug or profile."""
+    step: int
+    """The step at which it was first seen, counted from 0 over all epochs."""
     consequences: list[str] = field(default_factory=list)
     """Rules that triggered later and that this explains."""
 
@@ -82,22 +78,22 @@ class Findings:
         """The finding of one rule."""
         return next((each for each in self.findings if each.rule == rule), None)
 
-    def add(self, state: RuleState, step: int, problem: Problem, causes: Sequence[str]) -> None:
+    def add(self, state: RuleState, step: int, problem: Problem) -> None:
         """A rule triggered: a finding the first time, unless one of its causes was found before."""
         state.triggered += 1
         state.last_step = step
         if state.first_step is not None:
             return
         state.first_step = step
-        cause = next((found for each in causes if (found := self.of(each))), None)
+        cause = next((found for each in CAUSES.get(state.rule, ()) if (found := self.of(each))), None)
         if cause is not None:
             state.explained_by = cause.rule
             cause.consequences.append(state.rule)
             return
         self.findings.append(Finding(rule=state.rule, kind=state.kind, step=step, **vars(problem)))
 
-    def told(self) -> dict[str, Any]:
-        """What is worth telling people, in short."""
+    def summary(self) -> dict[str, Any]:
+        """The form of evaluation.json."""
         return {
             "on_trigger": self.on_trigger,
             "findings": [{key: getattr(each, key) for key in FINDING_FIELDS} for each in self.findings],
@@ -113,15 +109,7 @@ class Findings:
     @staticmethod
     def read(folder: Path) -> Findings:
         """Those in `folder`; none when there is no file, or one that cannot be read."""
-        try:
-            content = json.loads((folder / FILE).read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            return Findings()
-        return Findings.of_content(content)
-
-    @staticmethod
-    def of_content(content: Mapping[str, Any]) -> Findings:
-        """From the file's content."""
+        content = read_record(folder / FILE) or {}
         return Findings(
             on_trigger=content.get("on_trigger", "report"),
             findings=[Finding(**each) for each in content.get("findings", [])],

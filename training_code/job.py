@@ -1,7 +1,6 @@
 """The base folder SageMaker gives a training job: what lies where, and how the job tells how it ended.
 
-`/opt/ml` in a container; anywhere else when the environment says so, which is how the same code runs on a
-laptop. See AWS, "How Amazon SageMaker AI Provides Training Information" and "... Processes Training Output".
+See AWS, "How Amazon SageMaker AI Provides Training Information" and "... Processes Training Output".
 """
 
 from __future__ import annotations
@@ -26,13 +25,11 @@ _FAILURE_CHARACTERS: Final = 1024
 
 @dataclass(frozen=True)
 class Cluster:
-    """The hosts of a job, the rank of this one, the network interface by which they reach each other, and the
-    instance type of this one (empty where nothing says it).
-    """
+    """The hosts of a job, and this one's rank, network interface and instance type, empty where not known."""
 
-    hosts: tuple[str, ...]
-    rank: int
-    interface: str
+    hosts: tuple[str, ...] = ("localhost",)
+    rank: int = 0
+    interface: str = ""
     instance_type: str = ""
 
 
@@ -45,7 +42,7 @@ class Job:
 
     @staticmethod
     def from_environment() -> Job:
-        """The job this process is: folders below SAGEMAKER_BASE_DIR, the name SageMaker set."""
+        """The job of this process."""
         return Job(
             base=Path(os.environ.get("SAGEMAKER_BASE_DIR", "/opt/ml")),
             name=os.environ.get("TRAINING_JOB_NAME", "local"),
@@ -98,7 +95,7 @@ class Job:
         """The instances of this job, and this one's place among them; one where nothing says more."""
         path = self.base / "input" / "config" / "resourceconfig.json"
         if not path.exists():
-            return Cluster(("localhost",), 0, "")
+            return Cluster()
         resources = json.loads(path.read_text(encoding="utf-8"))
         hosts = tuple(sorted(resources["hosts"]))
         return Cluster(

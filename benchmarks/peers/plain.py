@@ -21,12 +21,12 @@ class Plain:
     """
 
     def __init__(self, folder: str) -> None:
-        told = json.loads((Path(folder) / "model.json").read_text())
+        model = json.loads((Path(folder) / "model.json").read_text())
         self._classes = json.loads((Path(folder) / "classes.json").read_text())
-        self._network = get_model(told["arch"], weights=None, num_classes=len(self._classes))
+        self._network = get_model(model["arch"], weights=None, num_classes=len(self._classes))
         self._network.load_state_dict(torch.load(Path(folder) / "state_dict.pt", weights_only=True))
         self._network.eval()
-        transform = told["transform"]
+        transform = model["transform"]
         self._transform = transforms.Compose(
             [
                 transforms.Resize(transform["resize"]),

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from cli.check import bootstrap, builds, identity, instances, log_role, names, partition, permissions, price
+from cli.check import account, bootstrap, identity, instances, names, permissions, price
 from cli.check.identity import Identity
 from cli.check.line import Code, Line, Status
 from cli.check.look import Look
@@ -23,12 +23,12 @@ from cli.target import Target
 Check = Callable[[Look], Iterable[Line]]
 
 OF_DEPLOYMENT: dict[Code, Check] = {
-    Code.PARTITION: partition.check,
+    Code.PARTITION: account.of_partition,
     Code.BOOTSTRAP: bootstrap.check,
     Code.PERMISSIONS: permissions.check,
     Code.NAMES: names.check,
-    Code.BUILDS: builds.check,
-    Code.LOG_ROLE: log_role.check,
+    Code.BUILDS: account.of_builds,
+    Code.LOG_ROLE: account.of_log_role,
     Code.ENDPOINT_QUOTA: instances.of_endpoint,
     Code.TRAINING_QUOTA: instances.of_training,
     Code.COST: price.check,
@@ -61,11 +61,7 @@ def deployment(
 
 def launch(target: Target, planned: Launched) -> list[Line]:
     """What one run needs, as its launcher planned it, and what serves its model afterwards."""
-
-    def look(who: Identity) -> Look:
-        return Look(target, who, read_launch(target, planned))
-
-    return _all(target, OF_LAUNCH, look, lambda code: None)
+    return _all(target, OF_LAUNCH, lambda who: Look(target, who, read_launch(target, planned)))
 
 
 def refusal(lines: Iterable[Line]) -> NotReady | None:
@@ -84,16 +80,16 @@ def _all(
     target: Target,
     checks: dict[Code, Check],
     look: Callable[[Identity], Look],
-    tell: Callable[[Code], None],
+    tell: Callable[[Code], None] = lambda code: None,
 ) -> list[Line]:
     tell(Code.CREDENTIALS)
     who, line = identity.whose(target)
     if who is None:  # without an answer to that there is none to anything else
         return [line]
-    lines, account = [line], look(who)
+    lines, here = [line], look(who)
     for code, check in checks.items():
         tell(code)
-        lines += _lines(code, check, account)
+        lines += _lines(code, check, here)
     return lines
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from cli.aws import code_of, found
 from cli.check.identity import Identity
 from cli.check.line import Code, Line, Status
 from cli.check.look import Look
 from cli.deploy.cdk import BOOTSTRAP_STACK
-from cli.stacks import status_of
+from cli.stacks import changes, status_of
 
 
 def check(look: Look) -> Iterator[Line]:
@@ -18,29 +19,29 @@ def check(look: Look) -> Iterator[Line]:
     if status is None:
         yield from _left_over(look)
         return
-    found = f"{BOOTSTRAP_STACK} is {status}"
-    if status.endswith("_IN_PROGRESS") and status != "REVIEW_IN_PROGRESS":  # that one was never made
+    state = f"{BOOTSTRAP_STACK} is {status}"
+    if changes(status):
         wait = f"aws cloudformation describe-stacks --stack-name {BOOTSTRAP_STACK}, until it has ended"
-        yield Line(Code.BOOTSTRAP, Status.WRONG, found, "somebody is changing it", wait)
+        yield Line(Code.BOOTSTRAP, Status.WRONG, state, "somebody is changing it", wait)
         return
     if status == "UPDATE_ROLLBACK_FAILED":
         go_on = f"aws cloudformation continue-update-rollback --stack-name {BOOTSTRAP_STACK}"
-        yield Line(Code.BOOTSTRAP, Status.WRONG, found, "its last update could not be taken back", go_on)
+        yield Line(Code.BOOTSTRAP, Status.WRONG, state, "its last update could not be taken back", go_on)
         return
     if not status.endswith("_COMPLETE") or status in ("ROLLBACK_COMPLETE", "DELETE_COMPLETE"):
         delete = f"aws cloudformation delete-stack --stack-name {BOOTSTRAP_STACK}"
-        yield Line(Code.BOOTSTRAP, Status.WRONG, found, "it did not come to be", f"{delete} && {command}")
+        yield Line(Code.BOOTSTRAP, Status.WRONG, state, "it did not come to be", f"{delete} && {command}")
         return
     version = _version(look)
     if version is None:
         name = needed.bootstrap_parameter
-        yield Line(Code.BOOTSTRAP, Status.WRONG, found, f"its parameter {name} is missing", command)
+        yield Line(Code.BOOTSTRAP, Status.WRONG, state, f"its parameter {name} is missing", command)
     elif version < needed.bootstrap_version:
         why = f"it is version {version}, and aws-cdk-lib needs {needed.bootstrap_version}"
-        yield Line(Code.BOOTSTRAP, Status.WRONG, found, why, command)
+        yield Line(Code.BOOTSTRAP, Status.WRONG, state, why, command)
     else:
         at_least = f"version {version} (at least {needed.bootstrap_version} is needed)"
-        yield Line(Code.BOOTSTRAP, Status.OK, f"{found}, {at_least}")
+        yield Line(Code.BOOTSTRAP, Status.OK, f"{state}, {at_least}")
 
 
 def _left_over(look: Look) -> Iterator[Line]:
@@ -73,17 +74,11 @@ def _answer_about(look: Look, bucket: str) -> str:
     try:
         look.target.client("s3").head_bucket(Bucket=bucket)
     except ClientError as error:
-        return str(error.response["Error"]["Code"])
+        return code_of(error)
     return "200"
 
 
 def _version(look: Look) -> int | None:
-    from botocore.exceptions import ClientError
-
-    try:
-        answer = look.target.client("ssm").get_parameter(Name=look.wanted.templates.bootstrap_parameter)
-    except ClientError as error:
-        if error.response["Error"]["Code"] != "ParameterNotFound":
-            raise
-        return None
-    return int(answer["Parameter"]["Value"])
+    ssm, name = look.target.client("ssm"), look.wanted.templates.bootstrap_parameter
+    answer = found(ssm.get_parameter, Name=name)
+    return None if answer is None else int(answer["Parameter"]["Value"])

@@ -6,7 +6,6 @@ import os
 from dataclasses import dataclass
 
 from cli.check.line import Code, Line, Status
-from cli.check.templates import Place
 from cli.explain import explain
 from cli.target import BadTarget, Target
 
@@ -24,8 +23,13 @@ class Identity:
     partition: str
 
     @property
-    def place(self) -> Place:
-        return Place(self.partition, self.region, self.account)
+    def pseudo_parameters(self) -> dict[str, str]:
+        """What CloudFormation's pseudo parameters stand for here."""
+        return {
+            "AWS::Partition": self.partition,
+            "AWS::Region": self.region,
+            "AWS::AccountId": self.account,
+        }
 
     @property
     def console(self) -> str:

@@ -12,8 +12,7 @@ from dataclasses import replace
 
 from cli.check.line import Code, Line, Status
 from cli.check.look import Look
-from cli.check.needs import Need, lines
-from cli.check.quotas import Quotas
+from cli.check.quotas import Need, Quotas, lines
 from cli.check.wanted import Launch
 
 ALL_ENDPOINTS = "Number of instances across active endpoints"
@@ -25,6 +24,9 @@ SERVERLESS_CONCURRENCY = "Maximum total concurrency that can be allocated across
 SERVERLESS_MEMORY = "Memory size in MB per serverless endpoint"
 """A limit that CreateEndpoint keeps to and Service Quotas does not list."""
 NEW_ACCOUNT_MEMORY_MB = 3072
+_endpoint_quota = "{} for endpoint usage".format
+_training_quota = "{} for training job usage".format
+_spot_quota = "{} for spot training job usage".format
 BLUE_GREEN = 2
 
 
@@ -35,13 +37,13 @@ def of_endpoint(look: Look) -> Iterator[Line]:
         yield from _of_serverless(look)
         return
     least = wanted.min_instances
-    taken = _first(quotas, wanted.endpoint_types, least, _endpoint_quota)
-    most = least if taken in wanted.fixed_types else wanted.max_instances
+    chosen = _first(quotas, wanted.endpoint_types, least, _endpoint_quota)
+    most = least if chosen in wanted.fixed_types else wanted.max_instances
     update = "the endpoint and the new fleet beside it when it is updated"
     scaled_out = f"an update while it is scaled out to {most}" if most > least else update
     twice = Need(ALL_ENDPOINTS, BLUE_GREEN * least, update, BLUE_GREEN * most, scaled_out)
     alone = Need(ONE_ENDPOINT, least, "one endpoint", most, f"scaling out to {most}", quiet=True)
-    of_type = replace(twice, quota=_endpoint_quota(taken), others=_others(wanted.endpoint_types, taken))
+    of_type = replace(twice, quota=_endpoint_quota(chosen), others=_others(wanted.endpoint_types, chosen))
     yield from lines(Code.ENDPOINT_QUOTA, quotas, [of_type, twice, alone])
 
 
@@ -66,9 +68,9 @@ def _of_serverless(look: Look) -> Iterator[Line]:
 def of_training(look: Look) -> Iterator[Line]:
     """Room for one training on the settings' type, and for what the recipes run."""
     quotas, types = look.sagemaker_quotas, look.wanted.training_types
-    taken = _first(quotas, types, 1, _training_quota)
+    chosen = _first(quotas, types, 1, _training_quota)
     one = Need(
-        _training_quota(taken), 1, "a training job on the settings' type", others=_others(types, taken)
+        _training_quota(chosen), 1, "a training job on the settings' type", others=_others(types, chosen)
     )
     runs = _of_launches(quotas, look.wanted.launches)
     yield from lines(Code.TRAINING_QUOTA, quotas, [one, *runs])
@@ -97,24 +99,12 @@ def _first(quotas: Quotas, types: Sequence[str], needed: int, name_of: Callable[
     return types[0]
 
 
-def _others(types: Sequence[str], taken: str) -> str:
+def _others(types: Sequence[str], chosen: str) -> str:
     """In words, what becomes of the other types of a list."""
-    before, after = types[: types.index(taken)], types[types.index(taken) + 1 :]
+    before, after = types[: types.index(chosen)], types[types.index(chosen) + 1 :]
     if before:
         return f"taken for want of a quota for {', '.join(before)}"
     return f"or as many of {', '.join(after)}" if after else ""
-
-
-def _endpoint_quota(instance_type: str) -> str:
-    return f"{instance_type} for endpoint usage"
-
-
-def _training_quota(instance_type: str) -> str:
-    return f"{instance_type} for training job usage"
-
-
-def _spot_quota(instance_type: str) -> str:
-    return f"{instance_type} for spot training job usage"
 
 
 def _of_launches(quotas: Quotas, launches: Iterable[Launch]) -> Iterator[Need]:

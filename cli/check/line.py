@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from enum import StrEnum
 
 
@@ -45,6 +45,3 @@ class Line:
     """What is wrong with it, or why it is not known."""
     mend: str = ""
     """The command or the console page that mends it."""
-
-    def as_json(self) -> dict[str, str]:
-        return {key: str(value) for key, value in asdict(self).items()}

@@ -9,7 +9,7 @@ from functools import cached_property
 from cli.check.identity import Identity
 from cli.check.quotas import Quotas
 from cli.check.wanted import Wanted
-from cli.stacks import describe
+from cli.stacks import resources
 from cli.target import Target
 
 
@@ -50,16 +50,12 @@ class Look:
         They carry no tag; one that has nothing in common with the template of its name is not the project's.
         """
         found: dict[str, Deployed] = {}
-        pages = self.target.client("cloudformation").get_paginator("list_stack_resources")
         for stack, template in self.wanted.templates.stacks.items():
-            if describe(self.target, stack) is None:
+            if (made := resources(self.target, stack)) is None:
                 continue
-            made = [
-                each for page in pages.paginate(StackName=stack) for each in page["StackResourceSummaries"]
-            ]
             names: dict[str, set[str]] = {}
             for each in made:
-                if each["ResourceStatus"] != "DELETE_COMPLETE" and each.get("PhysicalResourceId"):
+                if each.get("PhysicalResourceId"):
                     names.setdefault(each["ResourceType"], set()).add(each["PhysicalResourceId"])
             ours = not made or any(each["LogicalResourceId"] in template for each in made)
             found[stack] = Deployed(ours, {type_: frozenset(some) for type_, some in names.items()})

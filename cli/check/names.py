@@ -7,20 +7,15 @@ project's own stacks is no clash. One left over from a former deployment is, and
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
+from cli.aws import ABSENT, code_of
 from cli.check.line import Code, Line, Status
 from cli.check.look import Look
 from cli.check.templates import text
 
 _RENAME = 'choose another "project" in cdk.json'
-# AWS has as many words for this as services.
-_ABSENT = (
-    *("NoSuchEntity", "ResourceNotFoundException", "ResourceNotFound", "NotFound", "NotFoundException"),
-    *("QueueDoesNotExist", "AWS.SimpleQueueService.NonExistentQueue", "ValidationException"),
-    "ValidationError",
-)
 
 
 @dataclass(frozen=True)
@@ -30,14 +25,19 @@ class Probe:
     name: str
     """The property that has it."""
     service: str
-    taken: Callable[[Any, str, Look], bool]
+    ask: str | Callable[[Any, str, Look], bool]
+    """The operation that describes the thing of that name, or what finds out by other means."""
     remove: str
-    """The command that removes it, with {name}, {partition}, {region} and {account}."""
+    """What of the AWS CLI removes it, with {name}, {partition}, {region} and {account}."""
+
+    def taken(self, client: Any, name: str, look: Look) -> bool:
+        if isinstance(self.ask, str):
+            return bool(getattr(client, self.ask)(**{self.name: name}))
+        return self.ask(client, name, look)
 
 
 def _topic(client: Any, name: str, look: Look) -> bool:
-    place = look.who.place
-    arn = f"arn:{place.partition}:sns:{place.region}:{place.account}:{name}"
+    arn = f"arn:{look.who.partition}:sns:{look.who.region}:{look.who.account}:{name}"
     return bool(client.get_topic_attributes(TopicArn=arn))
 
 
@@ -67,93 +67,73 @@ def _budget(client: Any, name: str, look: Look) -> bool:
 
 
 PROBES = {
-    "AWS::IAM::Role": Probe(
-        "RoleName",
-        "iam",
-        lambda client, name, look: bool(client.get_role(RoleName=name)),
-        "aws iam delete-role --role-name {name}",
-    ),
+    "AWS::IAM::Role": Probe("RoleName", "iam", "get_role", "delete-role --role-name {name}"),
     "AWS::Lambda::Function": Probe(
-        "FunctionName",
-        "lambda",
-        lambda client, name, look: bool(client.get_function_configuration(FunctionName=name)),
-        "aws lambda delete-function --function-name {name}",
+        "FunctionName", "lambda", "get_function_configuration", "delete-function --function-name {name}"
     ),
     "AWS::Logs::LogGroup": Probe(
-        "LogGroupName", "logs", _log_group, "aws logs delete-log-group --log-group-name {name}"
+        "LogGroupName", "logs", _log_group, "delete-log-group --log-group-name {name}"
     ),
     "AWS::SageMaker::Endpoint": Probe(
-        "EndpointName",
-        "sagemaker",
-        lambda client, name, look: bool(client.describe_endpoint(EndpointName=name)),
-        "aws sagemaker delete-endpoint --endpoint-name {name}",
+        "EndpointName", "sagemaker", "describe_endpoint", "delete-endpoint --endpoint-name {name}"
     ),
     "AWS::SageMaker::ModelPackageGroup": Probe(
         "ModelPackageGroupName",
         "sagemaker",
-        lambda client, name, look: bool(client.describe_model_package_group(ModelPackageGroupName=name)),
-        "aws sagemaker delete-model-package-group --model-package-group-name {name}",
+        "describe_model_package_group",
+        "delete-model-package-group --model-package-group-name {name}",
     ),
     "AWS::SNS::Topic": Probe(
-        "TopicName",
-        "sns",
-        _topic,
-        "aws sns delete-topic --topic-arn arn:{partition}:sns:{region}:{account}:{name}",
+        "TopicName", "sns", _topic, "delete-topic --topic-arn arn:{partition}:sns:{region}:{account}:{name}"
     ),
     "AWS::SQS::Queue": Probe(
         "QueueName",
         "sqs",
-        lambda client, name, look: bool(client.get_queue_url(QueueName=name)),
-        "aws sqs delete-queue --queue-url "
+        "get_queue_url",
+        "delete-queue --queue-url "
         "$(aws sqs get-queue-url --queue-name {name} --query QueueUrl --output text)",
     ),
     "AWS::CloudWatch::Alarm": Probe(
         "AlarmName",
         "cloudwatch",
         lambda client, name, look: bool(client.describe_alarms(AlarmNames=[name])["MetricAlarms"]),
-        "aws cloudwatch delete-alarms --alarm-names {name}",
+        "delete-alarms --alarm-names {name}",
     ),
     "AWS::CloudWatch::Dashboard": Probe(
-        "DashboardName",
-        "cloudwatch",
-        _dashboard,
-        "aws cloudwatch delete-dashboards --dashboard-names {name}",
+        "DashboardName", "cloudwatch", _dashboard, "delete-dashboards --dashboard-names {name}"
     ),
     "AWS::Budgets::Budget": Probe(
-        "Budget.BudgetName",
-        "budgets",
-        _budget,
-        "aws budgets delete-budget --account-id {account} --budget-name {name}",
+        "Budget.BudgetName", "budgets", _budget, "delete-budget --account-id {account} --budget-name {name}"
     ),
     "AWS::SageMaker::InferenceComponent": Probe(
         "InferenceComponentName",
         "sagemaker",
-        lambda client, name, look: bool(client.describe_inference_component(InferenceComponentName=name)),
-        "aws sagemaker delete-inference-component --inference-component-name {name}",
+        "describe_inference_component",
+        "delete-inference-component --inference-component-name {name}",
     ),
     "AWS::WAFv2::WebACL": Probe(
         "Name",
         "wafv2",
         _firewall,
-        "aws wafv2 list-web-acls --scope REGIONAL, and delete-web-acl with its id and lock token",
+        "list-web-acls --scope REGIONAL, and delete-web-acl with its id and lock token",
     ),
 }
 
 
 def check(look: Look) -> Iterator[Line]:
     foreign = [_foreign(stack) for stack, found in look.deployed.items() if not found.ours]
-    taken, unknown, looked = list[Line](), list[Line](), 0
+    clashes, unknown, looked = list[Line](), list[Line](), 0
     for type_, probe in PROBES.items():
         for name in _names(look, type_, probe):
             looked += 1
             try:
                 if not look.made(type_, name) and _is_taken(look, probe, name):
-                    taken.append(_taken(type_, name, probe, look))
+                    clashes.append(_taken(type_, name, probe, look))
             except _Unanswered as why:
                 unknown.append(Line(Code.NAMES, Status.UNKNOWN, f"names of {type_}", str(why)))
                 break
-    yield from [*foreign, *taken, *unknown]
-    if not foreign and not taken:
+    yield from [*foreign, *clashes, *unknown]
+    if not foreign and not clashes:
         yield Line(Code.NAMES, Status.OK, f"{looked} names: those looked up are free or the project's own")
 
 
@@ -171,7 +151,7 @@ def _names(look: Look, type_: str, probe: Probe) -> Iterator[str]:
         value: Any = resource.get("Properties", {})
         for key in probe.name.split("."):
             value = value.get(key) if isinstance(value, dict) else None
-        if (name := text(value, look.who.place)) is not None:
+        if (name := text(value, look.who.pseudo_parameters)) is not None:
             yield name
 
 
@@ -181,8 +161,8 @@ def _is_taken(look: Look, probe: Probe, name: str) -> bool:
     try:
         return probe.taken(look.target.client(probe.service), name, look)
     except ClientError as error:
-        code = error.response["Error"]["Code"]
-        if code in _ABSENT:
+        code = code_of(error)
+        if code in ABSENT:
             return False
         raise _Unanswered(f"{error.response['Error'].get('Message') or error} ({code})") from None
 
@@ -190,9 +170,6 @@ def _is_taken(look: Look, probe: Probe, name: str) -> bool:
 def _taken(type_: str, name: str, probe: Probe, look: Look) -> Line:
     kind = type_.removeprefix("AWS::").replace("::", " ")
     why = "no stack of this project has it, so CloudFormation would say that it already exists"
-    place = look.who.place
-    remove = probe.remove.format(
-        name=name, partition=place.partition, region=place.region, account=place.account
-    )
+    remove = f"aws {probe.service} {probe.remove.format(name=name, **asdict(look.who))}"
     mend = f"{_RENAME}, or, if it is a leftover: {remove}"
     return Line(Code.NAMES, Status.WRONG, f"{kind} {name} exists", why, mend)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 
 from cli.check.bootstrap import assets_bucket
 from cli.check.identity import Identity
@@ -31,75 +32,48 @@ class Need:
 
 def needs(look: Look) -> list[Need]:
     """What the caller himself has to be allowed."""
-    place, project = look.who.place, look.wanted.project
-    arn, here = f"arn:{place.partition}", f"{place.region}:{place.account}"
-    role = f"{arn}:iam::{place.account}:role/cdk-hnb659fds-deploy-role-{place.account}-{place.region}"
-    follow = tuple(f"cloudformation:{each}" for each in ("DescribeStacks", "DescribeStackEvents"))
+    who, project = look.who, look.wanted.project
+    arn, here = f"arn:{who.partition}", f"{who.region}:{who.account}"
+    role = f"{arn}:iam::{who.account}:role/cdk-hnb659fds-deploy-role-{who.account}-{who.region}"
+    deploying = partial(_need, "deploying", arn)
+    storage, training_job = f"stack/{project}-storage/0", f"training-job/{project}-run"
     found = [
         Need("deploying", role, ("sts:AssumeRole",)),
-        Need("deploying", f"{arn}:cloudformation:{here}:stack/{project}-storage/0", follow),
+        deploying(f"cloudformation:{here}:{storage}", "DescribeStacks", "DescribeStackEvents"),
         # What `up` reads itself: the endpoint and the champion before, the API's key after it.
-        Need("deploying", f"{arn}:sagemaker:{here}:endpoint/{project}", ("sagemaker:DescribeEndpoint",)),
-        Need("deploying", f"{arn}:ssm:{here}:parameter/{project}/champion", ("ssm:GetParameterHistory",)),
-        Need("deploying", f"{arn}:apigateway:{place.region}::/apikeys/0", ("apigateway:GET",)),
+        deploying(f"sagemaker:{here}:endpoint/{project}", "DescribeEndpoint"),
+        deploying(f"ssm:{here}:parameter/{project}/champion", "GetParameterHistory"),
+        deploying(f"apigateway:{who.region}::/apikeys/0", "GET"),
         *_changing(arn, here, project),
-        Need(
-            "tuning",
-            f"{arn}:lambda:{here}:function:{project}-launch-tuning",
-            ("lambda:InvokeFunction",),
-            now=False,
-        ),
-        Need(
-            "following a run",
-            f"{arn}:sagemaker:{here}:training-job/{project}-run",
-            ("sagemaker:DescribeTrainingJob",),
-            now=False,
-        ),
+        _need("tuning", arn, f"lambda:{here}:function:{project}-launch-tuning", "InvokeFunction", now=False),
+        _need("following a run", arn, f"sagemaker:{here}:{training_job}", "DescribeTrainingJob", now=False),
     ]
     if status_of(look.target, BOOTSTRAP_STACK) is None:
         found += _bootstrap(look.who, arn, here, role)
     return found
 
 
+def _need(what: str, arn: str, resource: str, *actions: str, now: bool = True) -> Need:
+    """Actions of the service that the resource, without `arn` before it, is of."""
+    service = resource.partition(":")[0]
+    return Need(what, f"{arn}:{resource}", tuple(f"{service}:{each}" for each in actions), now)
+
+
 def _changing(arn: str, here: str, project: str) -> list[Need]:
     """What `up` does past the CDK when it changes an endpoint that serves (cli/deploy/live)."""
-    scaling = ("DescribeScalableTargets", "RegisterScalableTarget")
+    later = partial(_need, "changing an endpoint that serves", arn, now=False)
     package = ("CreateModelPackage", "DescribeModelPackage", "UpdateModelPackage")
-    stack = ("cloudformation:GetTemplate", "cloudformation:UpdateStack")
-    what = "changing an endpoint that serves"
+    scaling = ("DescribeScalableTargets", "RegisterScalableTarget")
     return [
-        Need(what, f"{arn}:cloudformation:{here}:stack/{project}-serving/0", stack, now=False),
-        Need(
-            what,
-            f"{arn}:sagemaker:{here}:endpoint/{project}",
-            ("sagemaker:UpdateEndpointWeightsAndCapacities",),
-            now=False,
+        later(f"cloudformation:{here}:stack/{project}-serving/0", "GetTemplate", "UpdateStack"),
+        later(f"sagemaker:{here}:endpoint/{project}", "UpdateEndpointWeightsAndCapacities"),
+        later(f"sagemaker:{here}:endpoint-config/0", "DescribeEndpointConfig"),
+        # UpdateStack reads the stack's parameters in the caller's name.
+        later(
+            f"ssm:{here}:parameter/{project}/instance-type", "GetParameter", "GetParameters", "PutParameter"
         ),
-        Need(
-            what,
-            f"{arn}:sagemaker:{here}:endpoint-config/0",
-            ("sagemaker:DescribeEndpointConfig",),
-            now=False,
-        ),
-        Need(
-            what,
-            f"{arn}:ssm:{here}:parameter/{project}/instance-type",
-            # UpdateStack reads the stack's parameters in the caller's name.
-            ("ssm:GetParameter", "ssm:GetParameters", "ssm:PutParameter"),
-            now=False,
-        ),
-        Need(
-            what,
-            f"{arn}:sagemaker:{here}:model-package/{project}/0",
-            tuple(f"sagemaker:{each}" for each in package),
-            now=False,
-        ),
-        Need(
-            what,
-            f"{arn}:application-autoscaling:{here}:scalable-target/0",
-            tuple(f"application-autoscaling:{each}" for each in scaling),
-            now=False,
-        ),
+        later(f"sagemaker:{here}:model-package/{project}/0", *package),
+        later(f"application-autoscaling:{here}:scalable-target/0", *scaling),
     ]
 
 

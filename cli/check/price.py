@@ -13,16 +13,17 @@ from contract import prices
 def check(look: Look) -> Iterator[Line]:
     yield Line(Code.COST, Status.OK, f"nothing by the hour until a model is promoted; then {_endpoint(look)}")
     launches = [each for each in look.wanted.launches if each.asked_for] or look.wanted.launches
-    known = {each.name: each.most_usd for each in launches if each.most_usd is not None}
-    if known:
-        most = ", ".join(f"{name} {usd:.2f}" for name, usd in sorted(known.items(), key=lambda each: each[1]))
+    priced = {each.name: each.most_usd for each in launches if each.most_usd is not None}
+    if priced:
+        cheapest_first = sorted(priced.items(), key=lambda each: each[1])
+        most = ", ".join(f"{name} {usd:.2f}" for name, usd in cheapest_first)
         table = f"on demand in {prices.PRICES_REGION}, table of {prices.PRICES_DATE}"
         yield Line(Code.COST, Status.OK, f"a first search costs at most, in USD: {most} ({table})")
-    unknown = [each.name for each in launches if each.most_usd is None]
-    if unknown:
+    unpriced = [each.name for each in launches if each.most_usd is None]
+    if unpriced:
         why = "the price table does not have their instance types"
         mend = "set [resources] usd_per_hour in the recipe (https://aws.amazon.com/sagemaker/ai/pricing/)"
-        yield Line(Code.COST, Status.UNKNOWN, f"what {', '.join(unknown)} cost", why, mend)
+        yield Line(Code.COST, Status.UNKNOWN, f"what {', '.join(unpriced)} cost", why, mend)
 
 
 def _endpoint(look: Look) -> str:

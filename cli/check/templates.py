@@ -17,23 +17,6 @@ _STACK = "aws:cloudformation:stack"
 
 
 @dataclass(frozen=True)
-class Place:
-    """Where templates are deployed to: what their pseudo parameters stand for."""
-
-    partition: str
-    region: str
-    account: str
-
-    @property
-    def values(self) -> dict[str, str]:
-        return {
-            "AWS::Partition": self.partition,
-            "AWS::Region": self.region,
-            "AWS::AccountId": self.account,
-        }
-
-
-@dataclass(frozen=True)
 class Templates:
     """The templates of all stacks, by stack name."""
 
@@ -79,21 +62,25 @@ class Templates:
         return {each["Properties"]["Environment"]["ComputeType"] for _, _, each in self.resources(_PROJECT)}
 
 
-def text(value: Any, place: Place) -> str | None:
-    """A property's value as it will be deployed; None where that is known only then."""
+def text(value: Any, parameters: Mapping[str, str]) -> str | None:
+    """A property's value as it will be deployed; None where that is known only then.
+
+    Args:
+        parameters: what is known now, such as the pseudo parameters of a place.
+    """
     if isinstance(value, str):
         return value
     if not isinstance(value, dict):
         return None
     if "Ref" in value:
-        return place.values.get(value["Ref"])
+        return parameters.get(value["Ref"])
     if "Fn::Join" in value:
         separator, parts = value["Fn::Join"]
-        known = [text(part, place) for part in parts]
-        return None if None in known else separator.join(str(part) for part in known)
+        values = [text(part, parameters) for part in parts]
+        return None if None in values else separator.join(str(part) for part in values)
     if isinstance(value.get("Fn::Sub"), str):
         out = value["Fn::Sub"]
-        for name, meaning in place.values.items():
+        for name, meaning in parameters.items():
             out = out.replace(f"${{{name}}}", meaning)
         return None if "${" in out else out
     return None

@@ -6,7 +6,6 @@ the deployed launcher is asked instead, whose dry run knows overrides and the us
 
 from __future__ import annotations
 
-import shutil
 import tempfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -78,42 +77,25 @@ class Wanted:
 
 
 def read(target: Target, recipes: tuple[str, ...]) -> Wanted:
-    """What this checkout's settings and all its recipes want.
-
-    Raises:
-        WouldFail: settings or a recipe cannot be used.
-    """
+    """What this checkout's settings and all its recipes want. Raises WouldFail where one is unusable."""
     files = {path.stem: path for path in sorted((target.root / "recipes").glob("*.toml"))}
     for name in recipes:
         if name not in files:
             raise WouldFail(f"There is no recipe {name!r} in recipes/. There are: {', '.join(files)}.")
-    folder = Path(tempfile.mkdtemp(prefix="classifier-check-"))
-    try:
-        answer = stacks_check(
-            target,
-            ["--templates", str(folder), "--region", target.region, *_each("--recipe", files.values())],
-        )
-        templates = Templates.read(folder)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    chosen = [word for path in files.values() for word in ("--recipe", str(path))]
+    with tempfile.TemporaryDirectory(prefix="classifier-check-", ignore_cleanup_errors=True) as folder:
+        answer = stacks_check(target, ["--templates", folder, "--region", target.region, *chosen])
+        templates = Templates.read(Path(folder))
     launches = [_launch(each["recipe"], each, each["recipe"] in recipes) for each in answer["recipes"]]
     return _wanted(answer, launches, templates)
 
 
 def read_launch(target: Target, planned: Launched) -> Wanted:
-    """What a planned run and the settings want.
-
-    Raises:
-        WouldFail: the settings cannot be used.
-    """
+    """What a planned run and the settings want. Raises WouldFail where the settings cannot be used."""
     answer = stacks_check(target, [])
     plan = {"machines": planned.machines, "cost": {"most_usd": planned.most_usd}}
     launches = [_launch(planned.run, plan, True)] if planned.machines else []
     return _wanted(answer, launches, Templates())
-
-
-def _each(option: str, values: Iterable[Path]) -> list[str]:
-    return [word for value in values for word in (option, str(value))]
 
 
 def _launch(name: str, answer: Mapping[str, Any], asked_for: bool) -> Launch:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import click
@@ -35,7 +36,7 @@ def check(target: Target, recipes: tuple[str, ...], as_json: bool) -> None:
     """
     lines = _look(target, recipes)
     if as_json:
-        click.echo(json.dumps([line.as_json() for line in lines], indent=2))
+        click.echo(json.dumps([asdict(line) for line in lines], indent=2))
     else:
         _show(target, lines, brief=False)
     if any(line.status is Status.WRONG for line in lines):
@@ -53,8 +54,8 @@ def before_deploying(target: Target, recipe: str | None, anyway: bool) -> None:
     """
     if not target.is_local or plays_an_account(target):
         # One of the user's own, in the bucket, is looked at when it is started.
-        known = recipe is not None and (target.root / "recipes" / f"{recipe}.toml").is_file()
-        lines = _look(target, (recipe,) if recipe and known else ())
+        ours = recipe is not None and (target.root / "recipes" / f"{recipe}.toml").is_file()
+        lines = _look(target, (recipe,) if recipe and ours else ())
         _show(target, lines, brief=any(line.status is Status.WRONG for line in lines))
         _refuse(lines, anyway)
 
@@ -65,11 +66,7 @@ def plays_an_account(target: Target) -> bool:
 
 
 def before_launching(target: Target, planned: Launched, anyway: bool) -> None:
-    """On AWS, shows what of the check is not ok for a run.
-
-    Raises:
-        NotReady: as `before_deploying`.
-    """
+    """On AWS, shows what of the check is not ok for a run. Raises as `before_deploying`."""
     if target.is_local:
         return
     lines = checks.launch(target, planned)

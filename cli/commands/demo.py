@@ -37,7 +37,6 @@ from cli.runs.pipeline_run import PipelineRun
 from cli.runs.screen import seconds as seconds_between
 from cli.runs.watch import follow
 from cli.target import Target
-from contract import storage
 
 DIGITS = "digits"
 DIGITS_RECIPE = "digits"
@@ -89,9 +88,7 @@ class Asking:
 
 @dataclass(frozen=True)
 class Plan:
-    """What the main job works on; `recipe` is None where the bucket has to say whether there is one of the
-    dataset's name.
-    """
+    """What the main job works on; `recipe` is None where the bucket may have one of the dataset's name."""
 
     folder: Path
     name: str
@@ -149,34 +146,28 @@ def carry_out(target: Target, plan: Plan) -> None:
         return
     timings["first_prediction"] = asking.seconds
     picture = {"picture": str(asking.picture), "expected_class": asking.label}
-    known = save(target, {"prediction": {**picture, **result.answer}, "seconds": _rounded(timings)})
+    saved = save(target, {"prediction": {**picture, **result.answer}, "seconds": _rounded(timings)})
     console().print(prediction(result))
-    say("\n".join(["", *_summary(known, result, dataset, run)]))
+    say("\n".join(["", *_summary(saved, result, dataset, run)]))
 
 
-def _summary(known: dict[str, Any], result: api.Prediction, dataset: Dataset, run: PipelineRun) -> list[str]:
-    expected = known["prediction"]["expected_class"]
+def _summary(saved: dict[str, Any], result: api.Prediction, dataset: Dataset, run: PipelineRun) -> list[str]:
+    expected = saved["prediction"]["expected_class"]
     lines = [f"predicted class  {result.predicted_class} ({result.confidence:.1%}), really {expected}"]
     if run.test_accuracy is not None:
         lines.append(
             f"test accuracy    {run.test_accuracy:.4f} on {dataset.count('test')} pictures never trained on"
         )
-    durations = ", ".join(f"{step} {took:.1f}" for step, took in known["seconds"].items() if took is not None)
-    return [*lines, *address_lines(known)[:3], f"seconds          {durations}"]
+    durations = ", ".join(f"{step} {took:.1f}" for step, took in saved["seconds"].items() if took is not None)
+    return [*lines, *address_lines(saved)[:3], f"seconds          {durations}"]
 
 
 def _recipe_for(target: Target, outputs: dict[str, Any], dataset: str) -> str:
     """The recipe for a folder of one's own: that of the dataset's name if there is one, else `finetune`."""
-    from botocore.exceptions import ClientError
-
-    try:
-        target.client("s3").head_object(Bucket=outputs["artifacts_bucket"], Key=storage.recipe(dataset))
-    except ClientError as error:
-        if error.response["ResponseMetadata"]["HTTPStatusCode"] != 404:
-            raise
-        say(f"No recipe is called {dataset}: taking {FOLDER_RECIPE}, which downloads ImageNet weights.")
-        return FOLDER_RECIPE
-    return dataset
+    if preflight.has_recipe(target, outputs["artifacts_bucket"], dataset):
+        return dataset
+    say(f"No recipe is called {dataset}: taking {FOLDER_RECIPE}, which downloads ImageNet weights.")
+    return FOLDER_RECIPE
 
 
 def _say(number: int, what: str) -> None:

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import json
-import time
 from dataclasses import dataclass
 from typing import Any
 
 import click
 
+from cli import aws, stacks
 from cli.commands.options import confirm, with_target, yes_option
 from cli.console import say
 from cli.deploy.bring_up import tear_down_stacks
 from cli.errors import CdkFailed
-from cli.runs.trials import LOG_GROUP
+from cli.runs import jobs
+from cli.runs.jobs import LOG_GROUP
 from cli.stacks import status_of
 from cli.target import Target
 
@@ -57,22 +57,13 @@ class Found:
 
 def look(target: Target) -> Found:
     """Everything of the project in the target."""
-    sagemaker = target.client("sagemaker")
-    ours = f"{target.project}-"
-    running = {"NameContains": ours, "StatusEquals": "InProgress"}
-    tunings = sagemaker.get_paginator("list_hyper_parameter_tuning_jobs").paginate(**running)
-    trainings = sagemaker.get_paginator("list_training_jobs").paginate(**running)
-    endpoints = sagemaker.get_paginator("list_endpoints").paginate(NameContains=target.project)
-    tuning_names = [
-        j["HyperParameterTuningJobName"] for p in tunings for j in p["HyperParameterTuningJobSummaries"]
-    ]
-    training_names = [j["TrainingJobName"] for p in trainings for j in p["TrainingJobSummaries"]]
+    ours, running = f"{target.project}-", {"StatusEquals": "InProgress"}
     return Found(
-        stacks=tuple(name for name in target.stack_names if status_of(target, name)),
+        stacks=_left(target),
         buckets=tuple(_buckets(target)),
-        tuning_jobs=tuple(name for name in tuning_names if name.startswith(ours)),
-        training_jobs=tuple(name for name in training_names if name.startswith(ours)),
-        endpoint=any(e["EndpointName"] == target.project for p in endpoints for e in p["Endpoints"]),
+        tuning_jobs=tuple(jobs.named(target, jobs.Kind.TUNING, ours, **running)),
+        training_jobs=tuple(jobs.named(target, jobs.Kind.TRAINING, ours, **running)),
+        endpoint=aws.endpoint(target) is not None,
     )
 
 
@@ -82,8 +73,8 @@ def describe(target: Target, found: Found) -> list[str]:
     lines = [f"From {where}:", f"  stacks: {', '.join(found.stacks)}"]
     if found.endpoint:
         lines.append(f"  the endpoint {target.project}: pictures can no longer be classified")
-    if jobs := (*found.tuning_jobs, *found.training_jobs):
-        lines.append(f"  running jobs are stopped: {', '.join(jobs)}")
+    if running := (*found.tuning_jobs, *found.training_jobs):
+        lines.append(f"  running jobs are stopped: {', '.join(running)}")
     for bucket in found.buckets:
         fate = "is kept, remove it by hand" if bucket.kept else "goes with all its versions"
         lines.append(f"  s3://{bucket.name}: {bucket.objects} objects; {fate}")
@@ -91,11 +82,7 @@ def describe(target: Target, found: Found) -> list[str]:
 
 
 def remove(target: Target, found: Found) -> None:
-    """Stops the running jobs and destroys the stacks.
-
-    Raises:
-        CdkFailed: something could not be removed.
-    """
+    """Stops the running jobs and destroys the stacks. Raises CdkFailed where something is left."""
     sagemaker = target.client("sagemaker")
     for name in found.tuning_jobs:
         _stop(sagemaker.stop_hyper_parameter_tuning_job, HyperParameterTuningJobName=name)
@@ -104,8 +91,7 @@ def remove(target: Target, found: Found) -> None:
     _await_end(target, found)
     tear_down_stacks(target)
     _forget_job_logs(target)
-    left = [name for name in target.stack_names if status_of(target, name)]
-    if left:
+    if left := _left(target):
         raise CdkFailed(f"Still there: {', '.join(left)}. Run `classifier destroy{target.option}` again.")
     target.outputs_path.unlink(missing_ok=True)
 
@@ -129,15 +115,19 @@ def farewell(target: Target, found: Found) -> str:
 
 def _await_end(target: Target, found: Found) -> None:
     """Until the stopped jobs have ended: one that still writes would fill a bucket while it is deleted."""
-    sagemaker, deadline = target.client("sagemaker"), time.monotonic() + STOP_SECONDS
-    waiting = set(found.training_jobs)
-    while waiting and time.monotonic() < deadline:
+    sagemaker, waiting = target.client("sagemaker"), set(found.training_jobs)
+    for _ in target.polls(STOP_SECONDS):
         for name in sorted(waiting):
             status = sagemaker.describe_training_job(TrainingJobName=name)["TrainingJobStatus"]
-            if status not in ("InProgress", "Stopping"):
+            if status not in jobs.RUNNING:
                 waiting.remove(name)
-        if waiting:
-            time.sleep(target.poll_seconds)
+        if not waiting:
+            return
+
+
+def _left(target: Target) -> tuple[str, ...]:
+    """The project's stacks that exist."""
+    return tuple(name for name in target.stack_names if status_of(target, name))
 
 
 def _forget_job_logs(target: Target) -> None:
@@ -156,8 +146,8 @@ def _forget_job_logs(target: Target) -> None:
 
 
 def _streams(logs: Any, **chosen: str) -> list[str]:
-    pages = logs.get_paginator("describe_log_streams").paginate(logGroupName=LOG_GROUP, **chosen)
-    return [each["logStreamName"] for page in pages for each in page["logStreams"]]
+    streams = aws.listed(logs, "describe_log_streams", "logStreams", logGroupName=LOG_GROUP, **chosen)
+    return [each["logStreamName"] for each in streams]
 
 
 def _stop(call: Any, **name: str) -> None:
@@ -170,29 +160,20 @@ def _stop(call: Any, **name: str) -> None:
 
 
 def _buckets(target: Target) -> list[Bucket]:
-    if not status_of(target, target.stack("storage")):
+    made = stacks.resources(target, target.stack("storage")) or ()
+    names = {
+        each["LogicalResourceId"]: each["PhysicalResourceId"]
+        for each in made
+        if each["ResourceType"] == "AWS::S3::Bucket" and "PhysicalResourceId" in each
+    }
+    if not names:
         return []
-    cloudformation, s3 = target.client("cloudformation"), target.client("s3")
-    body = cloudformation.get_template(StackName=target.stack("storage"))["TemplateBody"]
-    template = json.loads(body) if isinstance(body, str) else body
-    resources = cloudformation.describe_stack_resources(StackName=target.stack("storage"))["StackResources"]
-    found = []
-    for resource in resources:
-        if resource["ResourceType"] != "AWS::S3::Bucket" or "PhysicalResourceId" not in resource:
-            continue
-        name = resource["PhysicalResourceId"]
-        kept = template["Resources"][resource["LogicalResourceId"]].get("DeletionPolicy") != "Delete"
-        found.append(Bucket(name, _count(s3, name), kept))
-    return found
-
-
-def _count(s3: Any, bucket: str) -> int:
-    from botocore.exceptions import ClientError
-
-    try:
-        pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket)
-        return sum(int(page.get("KeyCount", 0)) for page in pages)
-    except ClientError as error:
-        if error.response["Error"]["Code"] == "NoSuchBucket":
-            return 0
-        raise
+    template, s3 = stacks.template(target, "storage")["Resources"], target.client("s3")
+    return [
+        Bucket(
+            name,
+            sum(1 for _ in aws.objects(s3, name)),
+            template[logical_id].get("DeletionPolicy") != "Delete",
+        )
+        for logical_id, name in names.items()
+    ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import reduce
 from typing import Any
 
 import click
@@ -21,31 +22,25 @@ JOB_COST = (
 )
 
 
+_OPTIONS: tuple[Callable[..., Any], ...] = (
+    click.option("--recipe", required=True, help="A recipe's name, as in recipes/<name>.toml."),
+    click.option("--dataset", required=True, help="A dataset's name, as uploaded."),
+    click.option("--set", "overrides", multiple=True, metavar="TABLE.KEY=VALUE", help="Override the recipe."),
+    click.option("--name", help="The job's name (default: one is made)."),
+    click.option(
+        "--max-cost", type=click.FloatRange(min=0), metavar="USD", help="Start nothing that could cost more."
+    ),
+    click.option("--dry-run", is_flag=True, help="Check everything and say the cost; start nothing."),
+    click.option("--watch", "--wait", is_flag=True, help="Follow the run to its end."),
+    anyway_option,
+    yes_option,
+    with_target,
+)
+
+
 def launch_options(command: Callable[..., None]) -> Callable[..., None]:
     """The options both launchers have."""
-    options: list[Any] = [
-        click.option("--recipe", required=True, help="A recipe's name, as in recipes/<name>.toml."),
-        click.option("--dataset", required=True, help="A dataset's name, as uploaded."),
-        click.option(
-            "--set", "overrides", multiple=True, metavar="TABLE.KEY=VALUE", help="Override the recipe."
-        ),
-        click.option("--name", help="The job's name (default: one is made)."),
-        click.option(
-            "--max-cost",
-            "max_cost",
-            type=click.FloatRange(min=0),
-            metavar="USD",
-            help="Start nothing that could cost more.",
-        ),
-        click.option("--dry-run", is_flag=True, help="Check everything and say the cost; start nothing."),
-        click.option("--watch", "--wait", is_flag=True, help="Follow the run to its end."),
-        anyway_option,
-        yes_option,
-        with_target,
-    ]
-    for option in options:
-        command = option(command)
-    return command
+    return reduce(lambda made, option: option(made), _OPTIONS, command)
 
 
 @click.command()

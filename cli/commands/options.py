@@ -32,11 +32,7 @@ yes_option = click.option("--yes", "-y", is_flag=True, help="Do not ask.")
 
 
 def confirm(question: str, yes: bool) -> None:
-    """Returns when the user agrees.
-
-    Raises:
-        NotConfirmed: they did not, or there is no terminal to ask on.
-    """
+    """Returns when the user agrees. Raises NotConfirmed where not, or without a terminal to ask on."""
     if yes:
         return
     try:
@@ -58,11 +54,3 @@ def confirm_cost(target: Target, what: str | Callable[[Target], str], yes: bool)
     if not target.is_local:
         words = what if isinstance(what, str) else what(target)
         confirm(f"{words}\nAccount {target.account()}, region {target.region}. Go on?", yes)
-
-
-no_wait_option = click.option("--no-wait", is_flag=True, help="Do not wait for the Serving stack.")
-
-
-def reason_option(default: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """The option --reason, which the registry and the champion's history keep."""
-    return click.option("--reason", default=default, show_default=True, help="Why, for the record.")

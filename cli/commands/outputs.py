@@ -26,8 +26,8 @@ def outputs(target: Target, as_json: bool, as_exports: bool) -> None:
     if as_exports:
         click.echo("\n".join(exports(target)))
         return
-    known = save(target, read(target))
+    saved = save(target, read(target))
     if as_json:
-        click.echo(json.dumps(known, indent=2))
+        click.echo(json.dumps(saved, indent=2))
     else:
-        say("\n".join(address_lines(known)))
+        say("\n".join(address_lines(saved)))

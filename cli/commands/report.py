@@ -1,4 +1,4 @@
-"""`classifier report` and `classifier compare`"""
+"""`classifier report`, `compare` and `tuning-report`"""
 
 from __future__ import annotations
 
@@ -47,3 +47,27 @@ def compare(target: Target, jobs: tuple[str, ...], output: Path | None) -> None:
     page = output or target.home / "reports" / "comparison.html"
     write_page(target, jobs, page)
     say(f"The comparison of {len(jobs)} jobs is {page}")
+
+
+@click.command("tuning-report")
+@with_target
+@click.argument("run", required=False)
+@_output
+def tuning_report(target: Target, run: str | None, output: Path | None) -> None:
+    """Write a page about the search RUN (default: the newest run): leaderboard, all trials, what mattered."""
+    from datetime import UTC, datetime
+
+    from cli.console import say
+    from cli.files import replacing
+    from cli.runs.reader import latest_run
+    from cli.runs.tuning_search import read
+    from reports.search.page import render
+
+    search = read(target, run or latest_run(target))
+    # Not the run's name alone, which `classifier report` gives the page of its last training.
+    path = output or target.home / "reports" / f"{search.name}-search.html"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with replacing(path) as part:
+        part.write_text(render(search, datetime.now(UTC)), encoding="utf-8")
+    best = f", the best {search.metric} {search.ranked[0].objective:.4g}" if search.ranked else ""
+    say(f"{search.name}: {search.counted}{best}. The page is {path}")

@@ -14,15 +14,13 @@ import click
 
 from cli.commands.options import with_target
 from cli.console import say
-from cli.release import champion
+from cli.release import champion, registry
+from cli.runs.jobs import RUNNING
 from cli.runs.pipeline_run import PipelineRun
 from cli.runs.reader import RunReader
 from cli.stacks import outputs
 from cli.target import Target
 from contract import storage
-from contract.decisions import own_words
-
-_RUNNING = ("InProgress", "Stopping")
 
 
 @click.command()
@@ -36,11 +34,7 @@ def stop(target: Target, run: str, reason: str) -> None:
 
 
 def stop_run(target: Target, name: str, why: str) -> list[str]:
-    """Stops everything of a run; returns what was done, a line each.
-
-    Raises:
-        NoSuchRun: there is none of that name.
-    """
+    """Stops everything of a run; returns what was done, a line each. Raises NoSuchRun where there is none."""
     reader = RunReader(target, name)
     _mark(target, reader.read().name, why)
     # Read again: what was started before the mark was there is seen now, what comes later sees the mark.
@@ -61,10 +55,10 @@ def _mark(target: Target, name: str, why: str) -> None:
 
 def _stop_jobs(target: Target, run: PipelineRun) -> list[str]:
     sagemaker, done = target.client("sagemaker"), []
-    if run.tuning is not None and run.tuning.status in _RUNNING:
+    if run.tuning is not None and run.tuning.status in RUNNING:
         sagemaker.stop_hyper_parameter_tuning_job(HyperParameterTuningJobName=run.tuning.name)
         done.append(f"Stopping the tuning job {run.tuning.name} and its trials.")
-    if run.training is not None and run.training.status in _RUNNING:
+    if run.training is not None and run.training.status in RUNNING:
         sagemaker.stop_training_job(TrainingJobName=run.training.name)
         done.append(f"Stopping the training job {run.training.name}.")
     return done
@@ -81,9 +75,5 @@ def _stop_package(target: Target, run: PipelineRun, why: str) -> list[str]:
         ]
     if package.approval != "PendingManualApproval":
         return []
-    target.client("sagemaker").update_model_package(
-        ModelPackageArn=package.arn,
-        ModelApprovalStatus="Rejected",
-        ApprovalDescription=own_words(f"stopped: {why}"),
-    )
+    registry.write_approval(target, package.arn, "Rejected", f"stopped: {why}")
     return [f"Version {package.version} waited for approval and is rejected."]

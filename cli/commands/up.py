@@ -1,4 +1,4 @@
-"""`classifier up`"""
+"""`classifier up` and `classifier down`"""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ import click
 
 from cli.commands.check import anyway_option, before_deploying, plays_an_account
 from cli.commands.options import confirm, confirm_cost, with_target, yes_option
-from cli.console import say
+from cli.console import console, say
 from cli.deploy.bring_up import bring_up
 from cli.deploy.live import Change
 from cli.deploy.settings import check_settings
+from cli.errors import CliError
+from cli.local import server
 from cli.outputs import address_lines
 from cli.target import Target
 
@@ -42,3 +44,20 @@ def agree(change: Change, yes: bool) -> None:
     """Asks before requests are refused; the rest nobody notices."""
     if change.pauses:
         confirm("Go on?", yes)
+
+
+@click.command()
+@with_target
+@click.option("--wipe", is_flag=True, help="Also remove its state: stacks, buckets, jobs and models.")
+def down(target: Target, wipe: bool) -> None:
+    """Stop the local AWS and everything it runs; its state is kept."""
+    if not target.is_local:
+        raise CliError(
+            "`down` stops the local AWS. To remove what is on AWS: `classifier destroy --target aws`."
+        )
+    with console().status("Stopping the local AWS"):
+        stopped = server.stop(target)
+        if wipe:
+            server.wipe(target)
+    word = "is down" if stopped else "was not up"
+    say(f"The local AWS {word}.{' Its state is removed.' if wipe else ''}")

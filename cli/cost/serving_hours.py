@@ -15,11 +15,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
+from cli.aws import listed
 from cli.cost.prices import hourly_or_none
 from cli.release import champion
-from cli.stacks import describe
+from cli.stacks import describe, outputs_of, template
 from cli.target import Target
 from contract import prices
 from contract.decisions import Decision
@@ -70,14 +70,14 @@ def look(target: Target, began: datetime | None, month: datetime, now: datetime)
     Args:
         began: when the endpoint that is there now was made; None when there is none.
     """
-    known = champion.history(target)
+    decisions = champion.history(target)
     fleet = deployed_fleet(target)
-    first = datetime.fromisoformat(known[0].written) if known else None
+    first = datetime.fromisoformat(decisions[0].written) if decisions else None
     if fleet is None or first is None:
         return None
     requests = _hourly(target, fleet, "Invocations", month, now)
     last_heard = max(requests, default=None)
-    found = periods(known, _events(target), began, None if last_heard is None else last_heard + HOUR, now)
+    found = periods(decisions, _events(target), began, None if last_heard is None else last_heard + HOUR, now)
     found = [replace(each, start=max(each.start, month)) for each in found if each.end > month]
     counts = _counts(requests, _hourly(target, fleet, "InvocationsPerInstance", month, now), fleet.least)
     hours = sum(_instance_hours(each, counts, fleet.least) for each in found) if fleet.instance else 0.0
@@ -132,41 +132,29 @@ def _decided(history: Sequence[Decision], now: datetime) -> list[tuple[datetime,
 
 
 def _events(target: Target) -> Events:
-    stack = target.stack("serving")
+    stack, cloudformation = target.stack("serving"), target.client("cloudformation")
     if describe(target, stack) is None:
         return Events()
-    pages = target.client("cloudformation").get_paginator("describe_stack_events").paginate(StackName=stack)
     found: dict[str, list[datetime]] = {"CREATE_IN_PROGRESS": [], "DELETE_COMPLETE": []}
-    for page in pages:
-        for event in page["StackEvents"]:
-            if event.get("ResourceType") == "AWS::SageMaker::Endpoint":
-                found.get(event["ResourceStatus"], []).append(event["Timestamp"].astimezone(UTC))
+    for event in listed(cloudformation, "describe_stack_events", "StackEvents", StackName=stack):
+        if event.get("ResourceType") == "AWS::SageMaker::Endpoint":
+            found.get(event["ResourceStatus"], []).append(event["Timestamp"].astimezone(UTC))
     return Events(tuple(found["CREATE_IN_PROGRESS"]), tuple(found["DELETE_COMPLETE"]))
 
 
 def deployed_fleet(target: Target) -> Fleet | None:
     """What the Serving stack's template says, also while there is no endpoint; None when it is not there."""
-    stack = target.stack("serving")
-    if (described := describe(target, stack)) is None:
+    if (described := describe(target, target.stack("serving"))) is None:
         return None
-    template = target.client("cloudformation").get_template(StackName=stack)["TemplateBody"]
-    if not isinstance(template, Mapping):  # YAML, so deployed by something else than CDK
-        return None
-    for resource in template["Resources"].values():
+    for resource in template(target, "serving").get("Resources", {}).values():
         if resource["Type"] == "AWS::SageMaker::EndpointConfig":
             variant = resource["Properties"]["ProductionVariants"][0]
             least = int(variant.get("InitialInstanceCount", 0))
             instance = variant.get("InstanceType", "")
-            if isinstance(instance, Mapping):  # a parameter of the stack
-                instance = _taken(described)
+            if isinstance(instance, Mapping):  # a parameter of the stack, of which an output says the value
+                instance = outputs_of(described).get("InstanceType", "")
             return Fleet(str(variant["VariantName"]), str(instance), least)
     return None
-
-
-def _taken(stack: Mapping[str, Any]) -> str:
-    """The instance type that the Serving stack was last deployed with."""
-    outputs = {each["OutputKey"]: each["OutputValue"] for each in stack.get("Outputs", [])}
-    return str(outputs.get("InstanceType", ""))
 
 
 def _hourly(

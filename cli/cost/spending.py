@@ -12,14 +12,17 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from cli import aws
 from cli.cost import serving_hours
 from cli.cost.prices import hourly_or_none
 from cli.cost.serving_hours import Fleet, Period, Served, deployed_fleet
 from cli.release import champion
-from cli.stacks import describe, outputs
+from cli.runs import jobs
+from cli.stacks import describe, outputs, resources
 from cli.target import Target
 from contract import prices
 from contract.hyperparameters import unquoted
+from contract.names import version_of
 
 GB = 1e9
 SERVERLESS = "serverless"
@@ -39,7 +42,7 @@ class Job:
 
     @property
     def running(self) -> bool:
-        return self.status in ("InProgress", "Stopping")
+        return self.status in jobs.RUNNING
 
 
 @dataclass(frozen=True)
@@ -117,7 +120,7 @@ def look(target: Target) -> Cost:
         jobs=tuple(_jobs(target, month, now)),
         endpoint=endpoint,
         served=served or (_present(endpoint, month, now) if endpoint else None),
-        sleeper=_sleeper(target),
+        sleeper=version_of(champion.read(target).asleep),
         stored_gb=_stored(target) / GB,
         watching=_watching(target),
     )
@@ -125,11 +128,7 @@ def look(target: Target) -> Cost:
 
 def _jobs(target: Target, month: datetime, now: datetime) -> list[Job]:
     sagemaker = target.client("sagemaker")
-    pages = sagemaker.get_paginator("list_training_jobs").paginate(
-        NameContains=f"{target.project}-", CreationTimeAfter=month
-    )
-    names = [each["TrainingJobName"] for page in pages for each in page["TrainingJobSummaries"]]
-    ours = [name for name in names if name.startswith(f"{target.project}-")]
+    ours = jobs.named(target, jobs.Kind.TRAINING, f"{target.project}-", CreationTimeAfter=month)
     return [of_job(sagemaker.describe_training_job(TrainingJobName=name), now) for name in ours]
 
 
@@ -145,7 +144,9 @@ def of_job(job: dict[str, Any], now: datetime) -> Job:
     if seconds is None:
         began = job.get("TrainingStartTime")
         seconds = ((job.get("TrainingEndTime") or now) - began).total_seconds() if began else 0.0
-    hourly = _as_set(job.get("HyperParameters", {})) or _times(count, instance, prices.TRAINING)
+    # A last training's recipe may set the price by the hour of all its instances.
+    as_set = jobs.number(unquoted(job.get("HyperParameters", {}).get("hourly_usd", "")))
+    hourly = as_set or _times(count, instance, prices.TRAINING)
     disk = prices.volume_usd(machine.get("VolumeSizeInGB", 0), seconds * count / 3600)
     return Job(
         name=job["TrainingJobName"],
@@ -157,29 +158,17 @@ def of_job(job: dict[str, Any], now: datetime) -> Job:
     )
 
 
-def _as_set(hyperparameters: dict[str, str]) -> float | None:
-    """The price by the hour of all instances that a last training was started with: its recipe may set it."""
-    try:
-        return float(unquoted(hyperparameters.get("hourly_usd", "")))
-    except ValueError:
-        return None
-
-
 def _times(count: int, instance: str, kind: str) -> float | None:
     each = hourly_or_none(instance, kind)
     return None if each is None else each * count
 
 
 def _endpoint(target: Target) -> Endpoint | None:
-    from botocore.exceptions import ClientError
-
-    sagemaker = target.client("sagemaker")
-    try:
-        endpoint = sagemaker.describe_endpoint(EndpointName=target.project)
-        config = sagemaker.describe_endpoint_config(EndpointConfigName=endpoint["EndpointConfigName"])
-    except ClientError as error:
-        if error.response["Error"]["Code"] != "ValidationException":
-            raise
+    if (endpoint := aws.endpoint(target)) is None:
+        return None
+    describe_config = target.client("sagemaker").describe_endpoint_config
+    config = aws.found(describe_config, EndpointConfigName=endpoint["EndpointConfigName"])
+    if config is None:
         return None
     variant = config["ProductionVariants"][0]
     instance = variant.get("InstanceType", SERVERLESS)
@@ -214,17 +203,9 @@ def _present(endpoint: Endpoint, month: datetime, now: datetime) -> Served:
 def _watching(target: Target) -> Watching:
     """Counted in the stacks as they are deployed, without what comes and goes with the endpoint."""
     counted: Counter[str] = Counter()
-    pages = target.client("cloudformation").get_paginator("list_stack_resources")
     for name in ("storage", "training", "api", "monitoring"):
-        if describe(target, target.stack(name)) is not None:
-            for page in pages.paginate(StackName=target.stack(name)):
-                counted.update(each["ResourceType"] for each in page["StackResourceSummaries"])
+        counted.update(each["ResourceType"] for each in resources(target, target.stack(name)) or ())
     return Watching(counted[ALARM], counted[DASHBOARD], counted[FIREWALL])
-
-
-def _sleeper(target: Target) -> str:
-    now = champion.read(target)
-    return champion.version_of(now.asleep)
 
 
 def _stored(target: Target) -> int:
@@ -232,14 +213,8 @@ def _stored(target: Target) -> int:
     if describe(target, target.stack("storage")) is None:
         return 0
     s3, found = target.client("s3"), outputs(target, "storage")
-    total = 0
-    for key in ("DataBucket", "ArtifactsBucket"):
-        try:
-            for page in s3.get_paginator("list_objects_v2").paginate(Bucket=found[key]):
-                total += sum(each["Size"] for each in page.get("Contents", []))
-        except s3.exceptions.NoSuchBucket:  # deleted past its stack: it holds nothing any more
-            continue
-    return total
+    buckets = (found["DataBucket"], found["ArtifactsBucket"])
+    return sum(each["Size"] for bucket in buckets for each in aws.objects(s3, bucket))
 
 
 def some(count: int, what: str) -> str:

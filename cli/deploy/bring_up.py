@@ -10,14 +10,13 @@ from cli import server_lock
 from cli.console import console, say
 from cli.deploy import cdk, live
 from cli.deploy.cdk_output import Deployment
-from cli.deploy.view import DeploymentView
+from cli.deploy.view import showing
 from cli.errors import CliError, NotConfirmed, WouldFail
 from cli.explain import bucket_gone
-from cli.files import private_folder
+from cli.files import alone, nothing, private_folder
 from cli.interrupt import Interrupted, uninterrupted
 from cli.local import code as local_code
 from cli.local import server as local_server
-from cli.locks import alone, nothing
 from cli.outputs import read, save
 from cli.target import Target
 
@@ -65,15 +64,13 @@ def _bring_up(
 
 
 def _deploy(target: Target, turn: int, change: live.Change) -> None:
-    with DeploymentView(target) as view:
-
-        def deploy(stacks: tuple[str, ...]) -> None:
-            cdk.deploy(target, view.show, turn, stacks)
-
-        def tell(what: str) -> None:
-            view.show(Deployment(command="wait", phase=what))
-
-        live.carry_out(target, change, deploy, tell)
+    with showing() as show:
+        live.carry_out(
+            target,
+            change,
+            lambda stacks: cdk.deploy(target, show, turn, stacks),
+            lambda what: show(Deployment(command="wait", phase=what)),
+        )
 
 
 def _is_up(target: Target) -> bool:
@@ -102,11 +99,7 @@ def start_local_aws(target: Target) -> bool:
 
 
 def check_buckets(target: Target, found: dict[str, Any]) -> None:
-    """CloudFormation takes a bucket that somebody deleted for there: nothing else says it before it is used.
-
-    Raises:
-        CliError: one is gone.
-    """
+    """Raises CliError for a bucket that is gone: CloudFormation takes one that somebody deleted for there."""
     from botocore.exceptions import ClientError
 
     for name in (found["data_bucket"], found["artifacts_bucket"]):
@@ -131,8 +124,8 @@ def _what_stays(target: Target) -> str:
 
 def tear_down_stacks(target: Target) -> Deployment:
     """`cdk destroy` of every stack, shown as it goes."""
-    with _turn(target) as turn, DeploymentView(target) as view:
-        return cdk.destroy(target, view.show, turn)
+    with _turn(target) as turn, showing() as show:
+        return cdk.destroy(target, show, turn)
 
 
 def _turn(target: Target) -> AbstractContextManager[int]:

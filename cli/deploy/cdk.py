@@ -19,18 +19,20 @@ from pathlib import Path
 
 from cli.deploy.cdk_output import Deployment
 from cli.errors import CdkFailed
-from cli.files import open_private, private_folder
+from cli.files import alone, open_private, private_folder
 from cli.interrupt import held_back, uninterrupted
-from cli.locks import alone
+from cli.node import node_bin, npm
 from cli.stacks import mend, status_of
-from cli.target import Target, node_bin
+from cli.target import Target
 
 BOOTSTRAP_STACK = "CDKToolkit"
+_LOCKED = Path("tools", "cdk")  # what `make lock` wrote down for the CDK CLI, as the installer takes it
 # Five minutes in which nothing can be deployed again are well spent on AWS, and only in the way here; and
 # what takes long on a machine that does other work besides is not the model.
 LOCAL_DEFAULTS = {"serving": {"bake_seconds": 10, "alarm_latency_ms": 10000}}
 # What is here is on one disk, for trying things out: nobody misses it, and `make clean` would not ask either.
 LOCAL_OVERRIDES = {"on_destroy": "delete"}
+_UNATTENDED = ("--require-approval", "never", "--concurrency", "4", "--asset-parallelism")
 OnChange = Callable[[Deployment], None]
 
 
@@ -49,19 +51,9 @@ def deploy(target: Target, on_change: OnChange, turn: int, stacks: tuple[str, ..
     if status_of(target, BOOTSTRAP_STACK) is None:
         _run(target, ["bootstrap", f"aws://{target.account()}/{target.region}"], on_change, turn)
     mend(target, lambda what: on_change(Deployment(command="wait", phase=what)))
-    arguments = [
-        "deploy",
-        *(stacks or ("--all",)),
-        "--require-approval",
-        "never",
-        "--concurrency",
-        "4",
-        "--asset-parallelism",
-    ]
-    if (
-        target.is_local
-    ):  # spares the CLI's five seconds of waiting for each change set; on AWS it is worth them
-        arguments += ["--method", "direct"]
+    arguments = ["deploy", *(stacks or ("--all",)), *_UNATTENDED]
+    # Spares the CLI's five seconds of waiting for each change set; on AWS it is worth them.
+    arguments += ["--method", "direct"] if target.is_local else []
     return _run(target, [*arguments, "--progress", "events"], on_change, turn)
 
 
@@ -76,38 +68,28 @@ def destroy(target: Target, on_change: OnChange, turn: int) -> Deployment:
 def install_cli(target: Target) -> Path:
     """The pinned CDK CLI's program, installed with the Node from PyPI if it is not there."""
     folder = target.root / ".local" / "cdk"
-    program = Path("node_modules", "aws-cdk", "bin", "cdk")
     if not _is_installed(target, folder):
         with alone(private_folder(folder.parent) / "cdk.turn"):
             if not _is_installed(target, folder):
                 _install_cli(target, folder)
-    return folder / program
+    return folder / "node_modules" / "aws-cdk" / "bin" / "cdk"
 
 
 def _is_installed(target: Target, folder: Path) -> bool:
     try:
-        wanted = json.loads((_locked(target) / "package.json").read_text())["dependencies"]["aws-cdk"]
+        wanted = json.loads((target.root / _LOCKED / "package.json").read_text())["dependencies"]["aws-cdk"]
         found = json.loads((folder / "node_modules" / "aws-cdk" / "package.json").read_text())["version"]
         return bool(wanted == found)
     except (OSError, ValueError, KeyError):
         return False
 
 
-def _locked(target: Target) -> Path:
-    """What `make lock` wrote down for the CDK CLI, as the installer takes it."""
-    return target.root / "tools" / "cdk"
-
-
 def _install_cli(target: Target, folder: Path) -> None:
     """Beside its place and then moved there whole: what a kill leaves is not taken for the CLI."""
-    npm = node_bin().parent / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
-    command = [str(node_bin() / "node"), str(npm), "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix="cdk-") as scratch:
         part = Path(scratch) / "cdk"
-        shutil.copytree(_locked(target), part)
-        done = subprocess.run(
-            [*command, "--prefix", str(part)], env=target.environment(), capture_output=True, text=True
-        )
+        shutil.copytree(target.root / _LOCKED, part)
+        done = npm(part, "ci", "--ignore-scripts", "--no-audit", "--no-fund")
         if done.returncode != 0:
             raise CdkFailed(f"npm could not install the CDK CLI: {done.stderr.strip()[-600:]}")
         shutil.rmtree(folder, ignore_errors=True)

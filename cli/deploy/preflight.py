@@ -6,7 +6,7 @@ import shutil
 from difflib import get_close_matches
 from pathlib import Path
 
-from cli import server_lock
+from cli import aws, server_lock
 from cli.data.folder import Examined
 from cli.deploy.settings import check_settings
 from cli.errors import NotDeployed, WouldFail
@@ -45,32 +45,29 @@ def check_room(target: Target, examined: Examined) -> None:
 def _recipe_file(target: Target, recipe: str | None, dataset: str) -> Path | None:
     """The recipe's file in this checkout, or None if it may be one of the user's own in the bucket."""
     folder = target.root / "recipes"
-    known = {path.stem: path for path in sorted(folder.glob("*.toml"))}
-    if (wanted := recipe or dataset) in known:
-        return known[wanted]
+    recipes = {path.stem: path for path in sorted(folder.glob("*.toml"))}
+    if (wanted := recipe or dataset) in recipes:
+        return recipes[wanted]
     if recipe is None or _may_be_own(target, recipe):
         return None
-    near = get_close_matches(recipe, known, 1)
+    near = get_close_matches(recipe, recipes, 1)
     hint = f" Did you mean {near[0]}?" if near else ""
     raise WouldFail(
-        f"There is no recipe {recipe!r}.{hint} There are: {', '.join(known)}, and any of your own at "
+        f"There is no recipe {recipe!r}.{hint} There are: {', '.join(recipes)}, and any of your own at "
         f"s3://<artifacts bucket>/recipes/<name>.toml. Nothing was started."
     )
 
 
 def _may_be_own(target: Target, recipe: str) -> bool:
     """Whether the bucket has the recipe. A local AWS that was used before and is down cannot be asked yet."""
-    from botocore.exceptions import ClientError
-
     if target.is_local and server_lock.holder(target.home) is None:
         return server_lock.state_dir(target.home).exists()
     try:
-        bucket = outputs(target, "storage")["ArtifactsBucket"]
-        target.client("s3").head_object(Bucket=bucket, Key=storage.recipe(recipe))
+        return has_recipe(target, outputs(target, "storage")["ArtifactsBucket"], recipe)
     except NotDeployed:
         return False
-    except ClientError as error:
-        if error.response["ResponseMetadata"]["HTTPStatusCode"] != 404:
-            raise
-        return False
-    return True
+
+
+def has_recipe(target: Target, bucket: str, recipe: str) -> bool:
+    """Whether a recipe of that name is in the artifacts bucket."""
+    return aws.found(target.client("s3").head_object, Bucket=bucket, Key=storage.recipe(recipe)) is not None

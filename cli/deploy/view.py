@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
-from cli.console import console, say
+from cli.console import DONE, FAILED, NOW, console, say
 from cli.deploy.cdk_output import Deployment
-from cli.target import Target
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-_MARKS = {
-    "working": ("◐", "cyan"),
-    "done": ("●", "green"),
-    "unchanged": ("●", "green"),
-    "deleted": ("●", "green"),
-    "failed": ("✗", "red"),
-}
+_MARKS = {"working": NOW, "done": DONE, "unchanged": DONE, "deleted": DONE, "failed": FAILED}
 
 
 def table(deployment: Deployment) -> RenderableType:
@@ -40,35 +34,23 @@ def table(deployment: Deployment) -> RenderableType:
     return grid
 
 
-class DeploymentView:
-    """Shows a deployment while it goes on; a context manager whose `show` takes every change."""
-
-    def __init__(self, target: Target) -> None:
-        self._target = target
-        self._printed: set[tuple[str, str]] = set()
-        self._live: Any = None
-
-    def __enter__(self) -> DeploymentView:
+@contextmanager
+def showing() -> Iterator[Callable[[Deployment], None]]:
+    """Shows a deployment while the block goes on; yields what takes every change."""
+    if console().is_terminal:
         from rich.live import Live
 
-        if console().is_terminal:
-            self._live = Live(console=console(), refresh_per_second=8)
-            self._live.__enter__()
-        return self
+        with Live(console=console(), refresh_per_second=8) as live:
+            yield lambda deployment: live.update(table(deployment))
+        return
+    printed: set[tuple[str, str]] = set()
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._live is not None:
-            self._live.__exit__(kind, error, trace)
-
-    def show(self, deployment: Deployment) -> None:
-        if self._live is not None:
-            self._live.update(table(deployment))
-            return
+    def show(deployment: Deployment) -> None:
         facts = [(deployment.command, deployment.phase)] if deployment.phase else []
         facts += [(name, stack.state) for name, stack in deployment.stacks.items()]
         for subject, state in facts:
-            if (subject, state) not in self._printed:
-                self._printed.add((subject, state))
+            if (subject, state) not in printed:
+                printed.add((subject, state))
                 say(f"{subject}: {state}")
+
+    yield show

@@ -8,6 +8,9 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
+from cli.aws import listed
+from cli.runs.jobs import Kind, named
+from cli.stacks import changes
 from cli.target import Target
 
 
@@ -22,22 +25,6 @@ def fingerprint(root: Path) -> str:
 
 def work(target: Target) -> list[str]:
     """What a restart would break off: running jobs, and stacks that are being changed."""
-    sagemaker = target.client("sagemaker")
-    running = {"StatusEquals": "InProgress"}
-    tunings = sagemaker.get_paginator("list_hyper_parameter_tuning_jobs").paginate(**running)
-    trainings = sagemaker.get_paginator("list_training_jobs").paginate(**running)
-    stacks = target.client("cloudformation").get_paginator("describe_stacks").paginate()
-    return [
-        *(
-            each["HyperParameterTuningJobName"]
-            for p in tunings
-            for each in p["HyperParameterTuningJobSummaries"]
-        ),
-        *(each["TrainingJobName"] for page in trainings for each in page["TrainingJobSummaries"]),
-        *(
-            each["StackName"]
-            for page in stacks
-            for each in page["Stacks"]
-            if each["StackStatus"].endswith("_IN_PROGRESS") and each["StackStatus"] != "REVIEW_IN_PROGRESS"
-        ),
-    ]
+    jobs = [name for kind in Kind for name in named(target, kind, StatusEquals="InProgress")]
+    stacks = listed(target.client("cloudformation"), "describe_stacks", "Stacks")
+    return [*jobs, *(each["StackName"] for each in stacks if changes(each["StackStatus"]))]

@@ -30,11 +30,11 @@ def who_listens(target: Target) -> Listener:
             probe.connect(("127.0.0.1", target.port))
         except OSError:
             return Listener.NOBODY
-    known = _takes_our_key(target)
-    if known is None:
+    ours = _takes_our_key(target)
+    if ours is None:
         return Listener.OTHER_PROGRAM
     server = server_lock.holder(target.home)
-    return Listener.US if known and server is not None and server.port == target.port else Listener.ANOTHER
+    return Listener.US if ours and server is not None and server.port == target.port else Listener.ANOTHER
 
 
 def _takes_our_key(target: Target) -> bool | None:

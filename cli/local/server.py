@@ -17,12 +17,11 @@ from pathlib import Path
 from cli import server_lock
 from cli.console import say
 from cli.errors import LocalAwsFailed, PortTaken
-from cli.files import open_private, private_folder
+from cli.files import alone, nothing, open_private, private_folder
 from cli.interrupt import held_back, uninterrupted
 from cli.local.code import fingerprint
 from cli.local.listener import Listener, who_listens
 from cli.local.processes import end, process_of
-from cli.locks import alone, nothing
 from cli.target import Target
 
 READY_SECONDS = 90
@@ -40,11 +39,7 @@ def start(target: Target, tick: Callable[[], None] = nothing) -> bool:
 
 
 def stop(target: Target) -> bool:
-    """Stops the local AWS and every process it started; False when none of ours is running.
-
-    Raises:
-        LocalAwsFailed: it cannot be stopped.
-    """
+    """Stops the local AWS and all it started; False when none of ours runs. Raises LocalAwsFailed."""
     if not target.home.is_dir():
         return False
     with _turn(target), uninterrupted():
@@ -60,11 +55,7 @@ def restart(target: Target, tick: Callable[[], None] = nothing) -> None:
 
 
 def wipe(target: Target) -> None:
-    """Removes the local AWS's state and everything said about it.
-
-    Raises:
-        LocalAwsFailed: it runs; nothing was removed.
-    """
+    """Removes the local AWS's state and all said about it. Raises LocalAwsFailed while it runs."""
     if not target.home.is_dir():
         return
     with _turn(target), uninterrupted():

@@ -2,34 +2,29 @@
 
 from __future__ import annotations
 
+from cli.aws import listed
 from cli.target import Target
 from contract.decisions import Decision
-from contract.names import NO_CHAMPION, champion_parameter
+from contract.names import NO_CHAMPION, champion_parameter, version_of
 from contract.waiting import MENDED_BY, MOST_TRIES
 
 
 def read(target: Target) -> Decision:
     """The champion now; none when the parameter is not there."""
-    known = history(target)
-    return known[-1] if known else Decision(0, NO_CHAMPION, "")
+    decisions = history(target)
+    return decisions[-1] if decisions else Decision(0, NO_CHAMPION, "")
 
 
 def history(target: Target) -> list[Decision]:
     """Every champion that is still known (SSM keeps a hundred versions), in the order they were written; none
     when the parameter is not there.
     """
-    ssm = target.client("ssm")
+    ssm, name = target.client("ssm"), champion_parameter(target.project)
     try:
-        pages = ssm.get_paginator("get_parameter_history").paginate(Name=champion_parameter(target.project))
-        decisions = [Decision.of_version(each) for page in pages for each in page["Parameters"]]
+        versions = list(listed(ssm, "get_parameter_history", "Parameters", Name=name))
     except ssm.exceptions.ParameterNotFound:
         return []
-    return sorted(decisions, key=lambda each: each.version)
-
-
-def version_of(package: str) -> str:
-    """The version in a model package's ARN."""
-    return package.rpartition("/")[2]
+    return sorted(map(Decision.of_version, versions), key=lambda each: each.version)
 
 
 def waiting_in_words(now: Decision) -> str:

@@ -6,18 +6,16 @@ others are requests to promote-model. What cannot be done is said before anythin
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from typing import Any
 
+from cli import aws
 from cli.errors import CdkFailed, CliError
-from cli.functions import call
 from cli.release import champion, registry
-from cli.release.champion import version_of
-from cli.stacks import describe
+from cli.stacks import describe, outputs_of
 from cli.target import Target
 from contract.decisions import WENT_BACK, Decision, time_of
-from contract.names import NO_CHAMPION
+from contract.names import NO_CHAMPION, version_of
 
 WAIT_SECONDS = 5400  # a canary, its bake time and a large model's start
 DECISION_SECONDS = 300
@@ -53,11 +51,7 @@ def approve(target: Target, which: str, why: str, anyway: bool) -> str:
 
 
 def reject(target: Target, which: str, why: str) -> str:
-    """Rejects a model; returns what follows.
-
-    Raises:
-        NotPossible: it is the champion, or was rejected before.
-    """
+    """Rejects a model; returns what follows. Raises NotPossible for the champion and for a rejected one."""
     package, now = registry.find(target, which), champion.read(target)
     arn = package["ModelPackageArn"]
     version = version_of(arn)
@@ -76,7 +70,7 @@ def ask(target: Target, action: str, why: str, model: str = "") -> dict[str, Any
     """Asks promote-model for an action; `model` is the champion the user has seen."""
     _must_be_updatable(target)
     request = {"action": action, "why": why, **({"model": model} if model else {})}
-    return call(target, "promote-model", request)
+    return aws.invoke(target, "promote-model", request)
 
 
 def await_decision(target: Target, arn: str) -> None:
@@ -85,8 +79,9 @@ def await_decision(target: Target, arn: str) -> None:
     Raises:
         NotPossible: somebody decided for another model after it, or nothing came of it within some minutes.
     """
-    deadline = time.monotonic() + DECISION_SECONDS
-    while (now := champion.read(target)).model != arn:
+    for _ in target.polls(DECISION_SECONDS):
+        if (now := champion.read(target)).model == arn:
+            return
         package = registry.find(target, arn)
         if package["ModelApprovalStatus"] != "Approved":
             return
@@ -97,20 +92,14 @@ def await_decision(target: Target, arn: str) -> None:
                 f"after that: the newest decision counts. To promote version {version} now: classifier "
                 f"approve {version}{target.option}"
             )
-        if time.monotonic() > deadline:
-            raise NotPossible(
-                f"{arn} is approved, and is no champion after {DECISION_SECONDS} s. Look at the log group "
-                f"/aws/lambda/{target.project}-promote-model."
-            )
-        time.sleep(target.poll_seconds)
+    raise NotPossible(
+        f"{arn} is approved, and is no champion after {DECISION_SECONDS} s. Look at the log group "
+        f"/aws/lambda/{target.project}-promote-model."
+    )
 
 
 def must_serve(target: Target, arn: str) -> None:
-    """After the wait: whether the approved model is what serves.
-
-    Raises:
-        NotPossible: it was taken back, or another decision came after it.
-    """
+    """After the wait: raises NotPossible unless the approved model is what serves."""
     now, package = champion.read(target), registry.find(target, arn)
     version = version_of(arn)
     if package["ModelApprovalStatus"] == "Rejected":
@@ -124,11 +113,7 @@ def must_serve(target: Target, arn: str) -> None:
 
 
 def must_be_awake(target: Target) -> None:
-    """After the wait: whether the model that was woken is awake.
-
-    Raises:
-        NotPossible: it sleeps on.
-    """
+    """After the wait: raises NotPossible unless the model that was woken is awake."""
     now = champion.read(target)
     if now.asleep:
         taken_back = now.reason.outcome in WENT_BACK and now.reason.why
@@ -137,40 +122,30 @@ def must_be_awake(target: Target) -> None:
 
 
 def wait(target: Target, on_change: Callable[[str], None]) -> str:
-    """Until the Serving stack has carried out what was decided; returns how things stand then.
-
-    Raises:
-        CdkFailed: it did not within an hour and a half.
-    """
-    deadline, before = time.monotonic() + WAIT_SECONDS, ""
-    while True:
+    """Until the stack has carried out the decision; returns how things stand. Raises CdkFailed when late."""
+    before = ""
+    for _ in target.polls(WAIT_SECONDS):
         now = champion.read(target)
         stack = describe(target, target.stack("serving")) or {}
         status = str(stack.get("StackStatus", "not deployed"))
         if status != before:
             on_change(f"stack {target.stack('serving')}: {status}")
             before = status
-        outputs = {each["OutputKey"]: each["OutputValue"] for each in stack.get("Outputs", [])}
         settled = not status.endswith("_IN_PROGRESS")
-        if settled and (not stack or outputs.get("Champion") == now.package):
+        if settled and (not stack or outputs_of(stack).get("Champion") == now.package):
             return _standing(target, now)
         if status == HELPLESS:
             _must_be_updatable(target)
-        if time.monotonic() > deadline:
-            raise CdkFailed(f"{target.stack('serving')} is still {status}; look with `classifier status`.")
-        time.sleep(target.poll_seconds)
+    raise CdkFailed(f"{target.stack('serving')} is still {status}; look with `classifier status`.")
 
 
 def _standing(target: Target, now: Decision) -> str:
-    if now.package == NO_CHAMPION:
-        pages = target.client("sagemaker").get_paginator("list_endpoints")
-        found = pages.paginate(NameContains=target.project)
-        if any(each["EndpointName"] == target.project for page in found for each in page["Endpoints"]):
-            return (
-                f"No model is to serve, but the endpoint {target.project} is still there and billed: the "
-                "stack could not remove it, its events say why. To remove it: "
-                f"aws sagemaker delete-endpoint --endpoint-name {target.project}"
-            )
+    if now.package == NO_CHAMPION and aws.endpoint(target) is not None:
+        return (
+            f"No model is to serve, but the endpoint {target.project} is still there and billed: the "
+            "stack could not remove it, its events say why. To remove it: "
+            f"aws sagemaker delete-endpoint --endpoint-name {target.project}"
+        )
     if now.asleep:
         return f"Version {version_of(now.model)} sleeps: there is no endpoint, nothing is billed per hour."
     return "No model serves." if now.model == NO_CHAMPION else f"Version {version_of(now.model)} serves."

@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from cli import aws
 from cli.errors import CliError
 from cli.target import Target
 from contract.decisions import Reason, own_words
+from contract.names import version_of
 
 
 class NoSuchVersion(CliError):
@@ -15,13 +17,7 @@ class NoSuchVersion(CliError):
 
 
 def find(target: Target, which: str) -> dict[str, Any]:
-    """The model package of a version number or an ARN.
-
-    Raises:
-        NoSuchVersion: it is none of this project's, or there is none.
-    """
-    from botocore.exceptions import ClientError
-
+    """The project's model package of a version or an ARN. Raises NoSuchVersion where there is none."""
     group = target.project
     if which.startswith("arn:"):
         match = re.fullmatch(r"arn:[^:]+:sagemaker:[^:]+:\d*:model-package/(?P<group>[^/]+)/\d+", which)
@@ -32,12 +28,10 @@ def find(target: Target, which: str) -> dict[str, Any]:
         arn = _arn(target, which)
     else:
         raise NoSuchVersion(f"{which!r} is neither a version nor an ARN. {_there_are(target)}")
-    try:
-        return dict(target.client("sagemaker").describe_model_package(ModelPackageName=arn))
-    except ClientError as error:
-        if error.response["Error"]["Code"] != "ValidationException":
-            raise
-        raise NoSuchVersion(f"There is no version {which}. {_there_are(target)}") from None
+    package = aws.found(target.client("sagemaker").describe_model_package, ModelPackageName=arn)
+    if package is None:
+        raise NoSuchVersion(f"There is no version {which}. {_there_are(target)}")
+    return dict(package)
 
 
 def write_approval(target: Target, arn: str, status: str, why: str) -> None:
@@ -67,7 +61,5 @@ def _there_are(target: Target) -> str:
         )["ModelPackageSummaryList"]
     except ClientError:
         listed = []
-    versions = [
-        f"{each['ModelPackageArn'].rpartition('/')[2]} ({each['ModelApprovalStatus']})" for each in listed
-    ]
+    versions = [f"{version_of(each['ModelPackageArn'])} ({each['ModelApprovalStatus']})" for each in listed]
     return f"There are: {', '.join(versions) or 'none yet'}."

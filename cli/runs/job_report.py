@@ -18,12 +18,14 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlparse
 
-from cli.archives import UnsafeArchive, unpack
+from cli.aws import code_of
 from cli.cost import spending as cost
 from cli.errors import CliError
 from cli.files import replacing
+from cli.runs.archives import UnsafeArchive, unpack
+from cli.runs.jobs import newest_attempt
 from cli.target import ROOT, Target
-from contract import capacity, names
+from contract import names
 from contract.storage import of_run, output_of
 from reports import REPORT, Record
 from reports.ended import jobs as ended
@@ -42,9 +44,7 @@ def write_page(target: Target, jobs: Sequence[str], page: Path) -> None:
     """Draw the report of one job, or the comparison of several, into `page`.
 
     Args:
-        target: where the jobs ran.
         jobs: training jobs, tuning jobs (their last training is meant), or folders that a job left.
-        page: the file to write.
 
     Raises:
         NoSuchJob: one of them is neither a job nor a folder.
@@ -66,7 +66,7 @@ def _record(folder: Path, remains: Path) -> Record:
     if (folder / REPORT).exists():
         return ended.read(folder / REPORT, folder)
     made = subprocess.run(
-        [sys.executable, "-m", "training_code.remains", str(folder), str(remains)],
+        [sys.executable, "-m", "training_code.output.remains", str(folder), str(remains)],
         cwd=ROOT,
         env=os.environ | {"OMP_NUM_THREADS": "1"},
         capture_output=True,
@@ -110,36 +110,14 @@ def _folder(target: Target, job: str, scratch: Path) -> Path:
 
 
 def _described(target: Target, job: str) -> dict[str, Any]:
-    """The training job's description; of a search, that of its last training. Where AWS had no instance for
-    it, that of the job which followed on another type.
-    """
+    """The training job's description; of a search, that of its last training."""
     for name in (job, names.final_of(job)):
-        described = _asked(target, name)
-        while capacity.left(described):
-            name = names.following(name)
-            following = _asked(target, name)
-            if not following:
-                break
-            described = following
-        if described:
+        if described := newest_attempt(target.client("sagemaker"), name):
             return described
     raise NoSuchJob(
         f"There is no training job {job!r}, nor one {names.final_of(job)!r}, nor a folder of that name. "
         f"`classifier status{target.option}` shows the newest run."
     )
-
-
-def _asked(target: Target, name: str) -> dict[str, Any]:
-    """The description of the job of a name; empty when there is none."""
-    from botocore.exceptions import ClientError
-
-    try:
-        described: dict[str, Any] = target.client("sagemaker").describe_training_job(TrainingJobName=name)
-    except ClientError as error:
-        if error.response["Error"]["Code"] not in ("ValidationException", "ResourceNotFound"):
-            raise
-        return {}
-    return described
 
 
 def _download(s3: Any, bucket: str, key: str, path: Path) -> bool:
@@ -149,7 +127,7 @@ def _download(s3: Any, bucket: str, key: str, path: Path) -> bool:
     try:
         s3.download_file(bucket, key, str(path))
     except ClientError as error:
-        if error.response["Error"]["Code"] in ("404", "NoSuchKey", "403"):
+        if code_of(error) in ("404", "NoSuchKey", "403"):
             return False
         raise
     return True

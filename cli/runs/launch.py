@@ -8,8 +8,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+from cli.aws import invoke
 from cli.errors import CliError
-from cli.functions import call
 from cli.target import Target
 
 _MOST_PARTS = 8
@@ -84,15 +84,8 @@ def _value(text: str) -> Any:
 
 
 def launch(target: Target, function: str, request: dict[str, Any]) -> Launched:
-    """Invokes `launch-tuning` or `launch-training` and returns what it started.
-
-    Sent exactly once: a request repeated by the client would be a second run.
-
-    Raises:
-        NotDeployed: the function is not there.
-        LaunchRefused: the request was refused (nothing was started), or the function failed.
-    """
-    answer = call(target, function, request)
+    """What a launcher started. The request is sent exactly once: repeated it would be a second run."""
+    answer = invoke(target, function, request)
     cost = answer.get("cost", {})
     return Launched(
         run=answer["run"],
@@ -106,9 +99,5 @@ def launch(target: Target, function: str, request: dict[str, Any]) -> Launched:
 
 
 def estimate(target: Target, function: str, request: dict[str, Any]) -> Launched:
-    """What a request would start and the most it could cost; nothing is started.
-
-    Raises:
-        NotDeployed, LaunchRefused: as `launch`.
-    """
+    """What a request would start and the most it could cost; nothing is started."""
     return launch(target, function, {**request, "dry_run": True})

@@ -10,10 +10,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from cli.release.champion import version_of, waiting_in_words
-from cli.runs.trials import counted, log_of
+from cli.release.champion import waiting_in_words
+from cli.runs.jobs import counted, log_of
 from contract import names
 from contract.decisions import Decision, Outcome, Reason
+from contract.names import version_of
 
 STEP_PATIENCE = timedelta(minutes=5)  # asynchronous Lambda retries alone take three
 GOOD_STACK = {"CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS"}

@@ -8,62 +8,45 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from cli import aws
 from cli.errors import CliError
 from cli.release import champion
+from cli.runs.jobs import LOG_GROUP, log_of, newest_attempt, number, search_of
 from cli.runs.pipeline_run import Package, PipelineRun, Serving, Training, Trial, Tuning
-from cli.runs.trials import LOG_GROUP, log_of
 from cli.stacks import describe
 from cli.target import Target
-from contract import capacity, names
+from contract import capacity, epoch_line, names
 from contract.decisions import Reason
 from contract.hyperparameters import unquoted
 
 _FINISHED = {"Completed", "Failed", "Stopped"}
 _TRIAL_NAME = re.compile(r"-\d{3}-[0-9a-f]{8}\Z")
-_NUMBER = r"(?:[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?|nan|-?inf)"
-_PAIR = re.compile(rf"(\w+)=({_NUMBER})")
-_EPOCH_LINE = re.compile(rf"epoch=\d+(?: \w+={_NUMBER})+(?: \([^()]*\))?\s*")
-"""The whole of the line that a training prints for an epoch (training_code/training/loop.py)."""
 
 
 class NoSuchRun(CliError):
     """No run of that name, or none at all yet."""
 
 
-def parse_epoch(line: str) -> dict[str, float] | None:
-    """The numbers of one `epoch=3 train_loss=... valid_accuracy=...` line, or None for any other line."""
-    if not _EPOCH_LINE.fullmatch(line):
-        return None
-    return {name: float(value) for name, value in _PAIR.findall(line)}
-
-
 def latest_run(target: Target) -> str:
-    """The newest run's id: a tuning job, or a training started by hand.
-
-    Raises:
-        NoSuchRun: nothing has been run yet.
-    """
+    """The newest run's id: a tuning job, or a training started by hand. Raises NoSuchRun without any."""
     sagemaker = target.client("sagemaker")
     newest = {"NameContains": f"{target.project}-", "SortBy": "CreationTime", "SortOrder": "Descending"}
     tunings = sagemaker.list_hyper_parameter_tuning_jobs(**newest, MaxResults=10)
     trainings = sagemaker.list_training_jobs(**newest, MaxResults=100)
-    runs = [
-        (job["CreationTime"], job["HyperParameterTuningJobName"])
+    created = {
+        job["HyperParameterTuningJobName"]: job["CreationTime"]
         for job in tunings["HyperParameterTuningJobSummaries"]
-        if job["HyperParameterTuningJobName"].startswith(f"{target.project}-")
-    ]
-    runs += [
-        (job["CreationTime"], job["TrainingJobName"])
-        for job in trainings["TrainingJobSummaries"]
-        if job["TrainingJobName"].startswith(f"{target.project}-")
-        and not _TRIAL_NAME.search(job["TrainingJobName"])
-        and names.run_of(job["TrainingJobName"]) == job["TrainingJobName"]
-    ]
+    }
+    for job in trainings["TrainingJobSummaries"]:
+        name = job["TrainingJobName"]
+        if not _TRIAL_NAME.search(name) and names.run_of(name) == name:
+            created[name] = job["CreationTime"]
+    runs = [(when, name) for name, when in created.items() if name.startswith(f"{target.project}-")]
     if not runs:
         raise NoSuchRun(f"Nothing has been run yet. Start with `classifier tune{target.option}`.")
     return str(max(runs)[1])
@@ -101,38 +84,28 @@ class RunReader:
         """Settles whether the run is a tuning job (whose final training also names it) or by hand."""
         self._name = names.first_of(self._name)
         for name in (names.run_of(self._name), self._name):
-            if self._ask("describe_hyper_parameter_tuning_job", HyperParameterTuningJobName=name):
+            describe_search = self._sagemaker.describe_hyper_parameter_tuning_job
+            if aws.found(describe_search, HyperParameterTuningJobName=name):
                 self._name = name
                 return
-        if not self._ask("describe_training_job", TrainingJobName=self._name):
-            raise NoSuchRun(
-                f"There is no run {self._name}. `classifier status{self._target.option}` without a name "
-                "shows the newest one."
-            )
+        if not aws.found(self._sagemaker.describe_training_job, TrainingJobName=self._name):
+            raise self._no_run()
         self._by_hand = True
 
-    def _ask(self, operation: str, **arguments: Any) -> dict[str, Any] | None:
-        """A Describe call's answer, or None when there is no such thing."""
-        from botocore.exceptions import ClientError
-
-        try:
-            return dict(getattr(self._sagemaker, operation)(**arguments))
-        except ClientError as error:
-            if error.response["Error"]["Code"] in ("ValidationException", "ResourceNotFound"):
-                return None
-            raise
+    def _no_run(self) -> NoSuchRun:
+        return NoSuchRun(
+            f"There is no run {self._name}. `classifier status{self._target.option}` without a name "
+            "shows the newest one."
+        )
 
     def _read_tuning(self) -> Tuning:
         if self._tuning is not None and self._tuning.status in _FINISHED:
             return self._tuning
-        name = {"HyperParameterTuningJobName": self._name}
-        job = self._sagemaker.describe_hyper_parameter_tuning_job(**name)
-        pages = self._sagemaker.get_paginator("list_training_jobs_for_hyper_parameter_tuning_job").paginate(
-            **name, SortBy="CreationTime", SortOrder="Ascending"
-        )
+        if (search := search_of(self._sagemaker, self._name)) is None:  # deleted meanwhile
+            raise self._no_run()
+        job, items = search
         config = job["HyperParameterTuningJobConfig"]
         objective = config.get("HyperParameterTuningJobObjective", {})
-        items = [item for page in pages for item in page["TrainingJobSummaries"]]
         # AWS's own reason only says that none succeeded; what the first one said is why.
         failed = next((trial for trial in map(_trial, items) if trial.failed and trial.reason), None)
         first = f" {failed.name} said: {failed.reason} ({log_of(failed.name)})" if failed else ""
@@ -154,14 +127,10 @@ class RunReader:
             if not self._training.goes_on:
                 return self._training
             name = self._training.name
-        job = self._ask("describe_training_job", TrainingJobName=name)
+        job = newest_attempt(self._sagemaker, name)
         if job is None:
             return None
-        while capacity.left(job):
-            following = self._ask("describe_training_job", TrainingJobName=names.following(name))
-            if following is None:
-                break
-            name, job = names.following(name), following
+        name = job["TrainingJobName"]
         self._training = Training(
             name=name,
             status=job["TrainingJobStatus"],
@@ -176,31 +145,28 @@ class RunReader:
         return self._training
 
     def _read_epochs(self, job: str) -> tuple[dict[str, float], ...]:
-        from botocore.exceptions import ClientError
-
+        chosen = {"logStreamNamePrefix": f"{job}/", "filterPattern": '"epoch="'}
         try:
-            pages = self._logs.get_paginator("filter_log_events").paginate(
-                logGroupName=LOG_GROUP, logStreamNamePrefix=f"{job}/", filterPattern='"epoch="'
-            )
-            # Checked again: not every server honours the prefix, and trials print the same lines.
-            events = [event for page in pages for event in page["events"]]
-            parsed = [parse_epoch(e["message"]) for e in events if e["logStreamName"].startswith(f"{job}/")]
-        except ClientError as error:
-            if error.response["Error"]["Code"] == "ResourceNotFoundException":
-                return ()
-            raise
+            events = list(self._events(LOG_GROUP, **chosen))
+        except self._logs.exceptions.ResourceNotFoundException:
+            return ()
+        # Checked again: not every server honours the prefix, and trials print the same lines.
+        parsed = [epoch_line.read(e["message"]) for e in events if e["logStreamName"].startswith(f"{job}/")]
         by_epoch = {
             numbers["epoch"]: numbers for numbers in parsed if numbers
         }  # a resumed job repeats epochs
         return tuple(by_epoch[epoch] for epoch in sorted(by_epoch))
+
+    def _events(self, group: str, **chosen: Any) -> Iterator[dict[str, Any]]:
+        return aws.listed(self._logs, "filter_log_events", "events", logGroupName=group, **chosen)
 
     def _read_package(self, training: Training) -> Package | None:
         if self._package_arn is None:
             self._package_arn = self._find_package(training)
         if self._package_arn is None:
             return None
-        package = self._ask("describe_model_package", ModelPackageName=self._package_arn)
-        if package is None:
+        package = self._package(self._package_arn)
+        if not package:
             return None
         metadata = package.get("CustomerMetadataProperties", {})
         return Package(
@@ -209,12 +175,12 @@ class RunReader:
             reason=Reason.of_package(package.get("ApprovalDescription", "")),
             verdict=metadata.get("verdict", ""),
             created=package["CreationTime"],
-            test_accuracy=_number(metadata.get("test_accuracy", "")),
+            test_accuracy=number(metadata.get("test_accuracy", "")),
         )
 
     def _find_package(self, training: Training) -> str | None:
-        listed = self._ask(
-            "list_model_packages",
+        listed = aws.found(
+            self._sagemaker.list_model_packages,
             ModelPackageGroupName=self._target.project,
             CreationTimeAfter=training.created,
             SortBy="CreationTime",
@@ -223,15 +189,19 @@ class RunReader:
         )
         for summary in (listed or {}).get("ModelPackageSummaryList", []):
             arn = str(summary["ModelPackageArn"])
-            package = self._ask("describe_model_package", ModelPackageName=arn) or {}
-            if package.get("CustomerMetadataProperties", {}).get("training_job") == training.name:
+            metadata = self._package(arn).get("CustomerMetadataProperties", {})
+            if metadata.get("training_job") == training.name:
                 return arn
         return None
+
+    def _package(self, arn: str) -> dict[str, Any]:
+        """The description of a model package; empty when there is none."""
+        return aws.found(self._sagemaker.describe_model_package, ModelPackageName=arn) or {}
 
     def _read_serving(self) -> Serving:
         stack = describe(self._target, self._target.stack("serving")) or {}
         resolved = [p["ResolvedValue"] for p in stack.get("Parameters", []) if "ResolvedValue" in p]
-        endpoint = self._ask("describe_endpoint", EndpointName=self._target.project) or {}
+        endpoint = aws.endpoint(self._target) or {}
         return Serving(
             stack_status=stack.get("StackStatus", ""),
             champion=champion.read(self._target),
@@ -250,12 +220,9 @@ class RunReader:
         else:
             function, since = "launch-training", run.read_at - timedelta(hours=1)
         try:
-            pages = self._logs.get_paginator("filter_log_events").paginate(
-                logGroupName=f"/aws/lambda/{self._target.project}-{function}",
-                startTime=int(since.timestamp() * 1000),
-                filterPattern='"errorMessage"',
-            )
-            complaints = [_complaint(event["message"]) for page in pages for event in page["events"]]
+            group = f"/aws/lambda/{self._target.project}-{function}"
+            chosen = {"startTime": int(since.timestamp() * 1000), "filterPattern": '"errorMessage"'}
+            complaints = [_complaint(event["message"]) for event in self._events(group, **chosen)]
         except ClientError:
             return ""
         return next((complaint for complaint in reversed(complaints) if complaint), "")
@@ -267,13 +234,6 @@ def _complaint(line: str) -> str:
         return str(json.loads(line).get("errorMessage", ""))
     except (ValueError, AttributeError, RecursionError):
         return ""
-
-
-def _number(text: str) -> float | None:
-    try:
-        return float(text)
-    except ValueError:
-        return None
 
 
 def _trial(item: dict[str, Any]) -> Trial:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import TYPE_CHECKING
 
+from cli.console import DONE, FAILED, NEXT, NOW
+from cli.runs.jobs import log_of
 from cli.runs.pipeline_run import PipelineRun, Training, Trial, Tuning
-from cli.runs.trials import log_of
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -65,17 +67,13 @@ def screen(run: PipelineRun) -> RenderableType:
 
 def lines(before: PipelineRun | None, now: PipelineRun) -> list[str]:
     """What changed from one look to the next, as plain lines."""
-    known = set(_facts(before)) if before is not None else set()
-    return [fact for fact in _facts(now) if fact not in known]
+    printed = set(_facts(before)) if before is not None else set()
+    return [fact for fact in _facts(now) if fact not in printed]
 
 
-def seconds(start: object, end: object) -> float | None:
+def seconds(start: datetime | None, end: datetime | None) -> float | None:
     """The seconds between two times of the run, or None when one is not there."""
-    from datetime import datetime
-
-    if isinstance(start, datetime) and isinstance(end, datetime):
-        return round((end - start).total_seconds(), 1)
-    return None
+    return round((end - start).total_seconds(), 1) if start and end else None
 
 
 def _facts(run: PipelineRun) -> list[str]:
@@ -124,7 +122,7 @@ def _short(value: str) -> str:
 def _headline(run: PipelineRun) -> RenderableType:
     from rich.text import Text
 
-    marks = {"done": ("●", "green"), "now": ("◐", "cyan"), "next": ("○", "dim"), "failed": ("✗", "red")}
+    marks = {"done": DONE, "now": NOW, "next": NEXT, "failed": FAILED}
     text = Text(f"{run.name}  ", style="bold")
     for name, state in steps(run):
         mark, style = marks[state]

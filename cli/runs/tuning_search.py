@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from cli.runs.jobs import counted, log_of, search_of
 from cli.runs.reader import NoSuchRun
-from cli.runs.trials import counted, log_of
 from cli.target import Target
 from contract import names
 from contract.hyperparameters import unquoted
@@ -13,32 +13,19 @@ from reports.search.record import Axis, Search, Trial, Value
 
 
 def read(target: Target, name: str) -> Search:
-    """The tuning job `name` (or that of the run `name`), and all its trials.
-
-    Raises:
-        NoSuchRun: there is none.
-    """
-    from botocore.exceptions import ClientError
-
-    sagemaker = target.client("sagemaker")
-    job_name = {"HyperParameterTuningJobName": names.run_of(name)}
-    try:
-        job = sagemaker.describe_hyper_parameter_tuning_job(**job_name)
-    except ClientError as error:
-        if error.response["Error"]["Code"] not in ("ValidationException", "ResourceNotFound"):
-            raise
+    """The tuning job `name` (or that of the run `name`) with its trials. Raises NoSuchRun without one."""
+    found = search_of(target.client("sagemaker"), names.run_of(name))
+    if found is None:
         raise NoSuchRun(
             f"There is no tuning job {name}. `classifier status{target.option}` shows the newest run; a "
             "training started by hand has none."
-        ) from None
-    pages = sagemaker.get_paginator("list_training_jobs_for_hyper_parameter_tuning_job").paginate(
-        **job_name, SortBy="CreationTime", SortOrder="Ascending"
-    )
+        )
+    job, items = found
     config = job["HyperParameterTuningJobConfig"]
     axes = _axes(config.get("ParameterRanges", {}))
     objective = config["HyperParameterTuningJobObjective"]
     warm = job.get("WarmStartConfig", {}).get("ParentHyperParameterTuningJobs", [])
-    trials = tuple(_trial(item, axes) for page in pages for item in page["TrainingJobSummaries"])
+    trials = tuple(_trial(item, axes) for item in items)
     ended = job.get("HyperParameterTuningEndTime")
     return Search(
         name=job["HyperParameterTuningJobName"],

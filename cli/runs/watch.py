@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Final
 
 from cli.console import console, say
@@ -18,8 +18,8 @@ from cli.target import Target
 _LITTLE_ROOM_BYTES: Final = 64 * 2**20
 
 
-def watch(target: Target, name: str, answering: Callable[[], str] | None = None) -> PipelineRun:
-    """Shows the run until it ended, and returns how it ended.
+def follow(target: Target, name: str, answering: Callable[[], str] | None = None) -> PipelineRun:
+    """Shows the run until it ended, and returns how it ended; on Ctrl-C it runs on, and the message says so.
 
     Args:
         answering: asks the API which version answers a picture. With it the run ends when its model answers;
@@ -28,16 +28,9 @@ def watch(target: Target, name: str, answering: Callable[[], str] | None = None)
     Raises:
         RunFailed: it ended without a model to serve because something failed.
     """
-    reader = RunReader(target, name, answering)
-    run = _watch_live(target, reader) if console().is_terminal else _watch_lines(target, reader)
-    raise_if_failed(run)
-    return run
-
-
-def follow(target: Target, name: str, answering: Callable[[], str] | None = None) -> PipelineRun:
-    """Watches a run (see `watch`); on Ctrl-C it runs on, and the message says so."""
     try:
-        return watch(target, name, answering)
+        runs = _reads(target, RunReader(target, name, answering))
+        run = _watch_live(runs) if console().is_terminal else _watch_lines(runs)
     except KeyboardInterrupt:
         where = f"the local AWS on port {target.port}" if target.is_local else "AWS"
         stop = " `make down` stops everything." if target.is_local else ""
@@ -45,6 +38,8 @@ def follow(target: Target, name: str, answering: Callable[[], str] | None = None
             f"Stopped watching. The run {name} goes on in {where}; look again with "
             f"`classifier status {name} --watch{target.option}`.{stop}"
         ) from None
+    raise_if_failed(run)
+    return run
 
 
 def raise_if_failed(run: PipelineRun) -> None:
@@ -53,32 +48,33 @@ def raise_if_failed(run: PipelineRun) -> None:
         raise RunFailed(f"The run {run.name} failed: {run.reason}")
 
 
-def _watch_live(target: Target, reader: RunReader) -> PipelineRun:
+def _reads(target: Target, reader: RunReader) -> Iterator[PipelineRun]:
+    """The run, again and again until it has ended."""
+    run, warned = reader.read(), False
+    yield run
+    while not run.ended:
+        time.sleep(target.poll_seconds)
+        warned = _warn_of_full_disk(target, warned)
+        yield (run := reader.read())
+
+
+def _watch_live(runs: Iterator[PipelineRun]) -> PipelineRun:
     from rich.live import Live
 
-    run = reader.read()
-    warned = False
+    run = next(runs)
     with Live(screen(run), console=console(), refresh_per_second=4, vertical_overflow="visible") as live:
-        while not run.ended:
-            time.sleep(target.poll_seconds)
-            warned = _warn_of_full_disk(target, warned)
-            run = reader.read()
+        for run in runs:
             live.update(screen(run))
     return run
 
 
-def _watch_lines(target: Target, reader: RunReader) -> PipelineRun:
+def _watch_lines(runs: Iterator[PipelineRun]) -> PipelineRun:
     before: PipelineRun | None = None
-    warned = False
-    while True:
-        run = reader.read()
+    for run in runs:
         for line in lines(before, run):
             say(line)
-        if run.ended:
-            return run
         before = run
-        time.sleep(target.poll_seconds)
-        warned = _warn_of_full_disk(target, warned)
+    return run
 
 
 def _warn_of_full_disk(target: Target, warned: bool) -> bool:

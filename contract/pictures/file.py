@@ -115,7 +115,7 @@ class EncodedPicture:
             if enough is not None:
                 picture.draft(None, (enough, enough))
             picture.load()
-            way = _told_orientation(picture) if self._way is None else self._way
+            way = _orientation_of(picture) if self._way is None else self._way
             turn = _UPRIGHT.get(way)
             picture = _rgb(picture)
             return picture if turn is None else picture.transpose(turn)
@@ -134,9 +134,9 @@ def _judging() -> Iterator[None]:
         raise UndecodablePicture(Problem.TOO_LARGE, "has far too many pixels") from None
     except Exception as error:
         # Pillow names the file in memory by its address, which would differ from run to run.
-        said = " ".join(str(error).split("<_io")[0].split())[:120] or type(error).__name__
-        problem = Problem.TRUNCATED if "truncated" in said.lower() else Problem.DAMAGED
-        raise UndecodablePicture(problem, f"cannot be decoded: {said}") from error
+        message = " ".join(str(error).split("<_io")[0].split())[:120] or type(error).__name__
+        problem = Problem.TRUNCATED if "truncated" in message.lower() else Problem.DAMAGED
+        raise UndecodablePicture(problem, f"cannot be decoded: {message}") from error
 
 
 class _Metered(io.BytesIO):
@@ -163,14 +163,14 @@ def _check_work(picture: Image.Image, scans: int) -> None:
         raise made_slow(f"is a run-length encoded BMP of more than {_MOST_RUN_LENGTH_PIXELS:,} pixels")
 
 
-def _told_orientation(picture: Image.Image) -> int:
+def _orientation_of(picture: Image.Image) -> int:
     """What the metadata says that Pillow has found in a PNG or WebP."""
     exif, xmp = picture.info.get("exif"), picture.info.get("xmp")  # of a PNG they may be anybody's text
     profile = picture.info.get("Raw profile type exif")
     if exif is None and isinstance(profile, str):  # ImageMagick's way: a name, a length and hexadecimal lines
         with suppress(ValueError):
             exif = bytes.fromhex("".join(profile.split("\n")[3:]))
-    return orientation(*(told if isinstance(told, bytes) else b"" for told in (exif, xmp)))
+    return orientation(*(metadata if isinstance(metadata, bytes) else b"" for metadata in (exif, xmp)))
 
 
 def _rgb(picture: Image.Image) -> Image.Image:

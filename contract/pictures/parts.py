@@ -126,26 +126,26 @@ _APP1, _SCAN, _END = 0xE1, 0xDA, 0xD9
 
 
 def _jpeg(content: bytes) -> Parts:
-    kept: list[bytes | memoryview] = [content[:2]]
+    segments: list[bytes | memoryview] = [content[:2]]
     frame, exif, xmp = b"", b"", b""
     for number, (kind, start, end) in enumerate(_segments(content, 2, _MARKER)):
         segment = content[start:end]
         if number == _MOST_SEGMENTS:
             raise made_slow(f"has more than {_MOST_SEGMENTS:,} segments")
         if kind == _SCAN:
-            kept.append(memoryview(content)[start:])  # megabytes, which are copied once
+            segments.append(memoryview(content)[start:])  # megabytes, which are copied once
             # The components that this scan draws, and those that the picture has.
             several = frame[1:2] in _PROGRESSIVE or segment[4:5] != frame[9:10]
             scans = _scans(content, start) if several else 1
-            return Parts(b"".join(kept), orientation(exif, xmp), scans)
+            return Parts(b"".join(segments), orientation(exif, xmp), scans)
         if kind in _FRAME:
             frame = segment
         if kind not in _METADATA:
-            kept.append(segment)
+            segments.append(segment)
         elif kind == _APP1:
             exif = exif or _after(b"Exif\0\0", segment[4:])
             xmp = xmp or _after(b"http://ns.adobe.com/xap/1.0/\0", segment[4:])
-    return Parts(b"".join(kept))
+    return Parts(b"".join(segments))
 
 
 def _segments(content: bytes, at: int, marker: re.Pattern[bytes]) -> Iterator[tuple[int, int, int]]:
@@ -265,8 +265,8 @@ def _tiff(content: bytes) -> Parts:
             drawing[tag.at + 2 : tag.at + 4] = _TYPE_OF_NONE
         tags.setdefault(tag.number, tag)
     _check_layout(tags)
-    turned, told = tags.get(_ORIENTATION), tags.get(_XMP)
-    xmp = content[told.place : told.place + told.size] if told else b""
+    turned, xmp_tag = tags.get(_ORIENTATION), tags.get(_XMP)
+    xmp = content[xmp_tag.place : xmp_tag.place + xmp_tag.size] if xmp_tag else b""
     way = _one_to_eight(turned.first()) if turned else orientation(b"", xmp)
     return Parts(bytes(drawing), way)
 

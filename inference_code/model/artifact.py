@@ -1,9 +1,6 @@
 """The model artifact: what training leaves and serving needs, read and checked before anything is built.
 
-A folder with `model.json` (architecture, transform, where it comes from), `classes.json` (class names in
-the order of the network's outputs), `model.safetensors` (the weights) and, if training wrote one, the serving
-form: the graph `model.xml` with its `model.bin`. All of it is data: reading it never runs code of theirs.
-What is missing or does not fit is one `BadArtifact` that names the file.
+`contract.artifact` has its files. What is missing or does not fit is one `BadArtifact` that names the file.
 """
 
 from __future__ import annotations
@@ -27,38 +24,27 @@ class BadArtifact(Exception):
 
 @dataclass(frozen=True)
 class Graph:
-    """The serving form: an OpenVINO graph beside the weights.
-
-    Attributes:
-        path: the graph, `model.xml`.
-        precision: int8, bf16 or f32.
-        digests: SHA-256 of each of its files.
-    """
+    """The serving form: an OpenVINO graph beside the weights."""
 
     path: Path
     precision: str
     digests: dict[Path, str]
+    """SHA-256 of each of its files."""
 
 
 @dataclass(frozen=True)
 class Artifact:
-    """A checked model artifact.
-
-    Attributes:
-        arch: one of ARCHITECTURES.
-        classes: names in the order of the network's outputs.
-        transform: from a decoded picture to the network's input.
-        training_job: name of the job that made it; empty if it does not say.
-        weights: the safetensors file.
-        graph: the serving form; None if training wrote none, and PyTorch must serve the weights.
-    """
+    """A checked model artifact."""
 
     arch: str
     classes: tuple[str, ...]
+    """Names in the order of the network's outputs."""
     transform: Transform
     training_job: str
+    """Name of the job that made it; empty if it does not say."""
     weights: Path
     graph: Graph | None
+    """None if training wrote none, and PyTorch must serve the weights."""
 
 
 def read(folder: Path) -> Artifact:
@@ -74,18 +60,18 @@ def read(folder: Path) -> Artifact:
         raise BadArtifact("model.json must hold an object.")
     if description.get("format") != FORMAT:
         raise BadArtifact(
-            f"model.json has format {_shown(description.get('format'))}; this container reads format "
+            f"model.json has format {_excerpt(description.get('format'))}; this container reads format "
             f"{FORMAT}. Serve it with the image that was built beside its training code."
         )
     arch = description.get("arch")
     if not isinstance(arch, str) or arch not in ARCHITECTURES:
         raise BadArtifact(
-            f"model.json names the architecture {_shown(arch)}; known are {', '.join(ARCHITECTURES)}."
+            f"model.json names the architecture {_excerpt(arch)}; known are {', '.join(ARCHITECTURES)}."
         )
     classes = _classes(_json(folder / CLASSES))
     if description.get("num_classes") != len(classes):
         raise BadArtifact(
-            f"model.json says {_shown(description.get('num_classes'))} classes, classes.json names "
+            f"model.json says {_excerpt(description.get('num_classes'))} classes, classes.json names "
             f"{len(classes)}."
         )
     weights = folder / WEIGHTS
@@ -137,7 +123,7 @@ def _transform(value: Any) -> Transform:
         raise BadArtifact("model.json has no object `transform`.")
     if value.get("interpolation") != "bilinear":
         raise BadArtifact(
-            f"model.json: transform.interpolation is {_shown(value.get('interpolation'))}, not 'bilinear'."
+            f"model.json: transform.interpolation is {_excerpt(value.get('interpolation'))}, not 'bilinear'."
         )
     mode: Literal["shorter", "exact"]
     match value.get("resize_mode"):
@@ -145,7 +131,7 @@ def _transform(value: Any) -> Transform:
             pass
         case other:
             raise BadArtifact(
-                f"model.json: transform.resize_mode is {_shown(other)}, not 'shorter' or 'exact'."
+                f"model.json: transform.resize_mode is {_excerpt(other)}, not 'shorter' or 'exact'."
             )
     resize, crop = _side(value, "resize"), _side(value, "crop")
     if crop > resize:
@@ -156,7 +142,7 @@ def _transform(value: Any) -> Transform:
     draft = value.get("jpeg_draft")
     if draft is not None and (not isinstance(draft, int) or draft < 1):
         raise BadArtifact(
-            f"model.json: transform.jpeg_draft is {_shown(draft)}, not a whole number above zero."
+            f"model.json: transform.jpeg_draft is {_excerpt(draft)}, not a whole number above zero."
         )
     return Transform(resize=resize, resize_mode=mode, crop=crop, mean=mean, std=std, jpeg_draft=draft)
 
@@ -172,7 +158,7 @@ def _graph(folder: Path, serving: Any) -> Graph | None:
             digests = {}
     if {path.name for path in digests} != set(GRAPH) or any(p.parent != folder for p in digests):
         raise BadArtifact(
-            f"model.json: `serving` describes no form that this container knows: {_shown(serving)}"
+            f"model.json: `serving` describes no form that this container knows: {_excerpt(serving)}"
         )
     return Graph(folder / GRAPH[0], precision, digests)
 
@@ -181,7 +167,7 @@ def _side(value: dict[str, Any], key: str) -> int:
     side = value.get(key)
     if not isinstance(side, int) or isinstance(side, bool) or not 1 <= side <= LARGEST_SIDE:
         raise BadArtifact(
-            f"model.json: transform.{key} is {_shown(side)}, not a number of pixels (1-{LARGEST_SIDE})."
+            f"model.json: transform.{key} is {_excerpt(side)}, not a number of pixels (1-{LARGEST_SIDE})."
         )
     return side
 
@@ -193,10 +179,10 @@ def _channels(value: dict[str, Any], key: str) -> tuple[float, float, float]:
         ):
             return float(red), float(green), float(blue)
         case other:
-            raise BadArtifact(f"model.json: transform.{key} is {_shown(other)}, not three numbers.")
+            raise BadArtifact(f"model.json: transform.{key} is {_excerpt(other)}, not three numbers.")
 
 
-def _shown(value: Any) -> str:
+def _excerpt(value: Any) -> str:
     """A value for a message, never long."""
     try:
         return f"{value!r:.200}"

@@ -1,9 +1,8 @@
 """Dynamic batching: squares that wait for the network at the same time are computed together.
 
-A network takes less time for four pictures at once than for four one after the other: on a processor with
-OpenVINO's int8 a tenth to a fifth less, on a GPU most of it. No square waits for company: a free thread takes
-what is there, a full batch if there is one and a single picture otherwise. And no caller waits for scores:
-they come as futures, whose callbacks are called by the thread that computed them.
+Four pictures at once take less time than one after the other: a tenth to a fifth on a processor with int8,
+most of it on a GPU. No square waits for company: a free thread takes a full batch if there is one, else a
+single picture. Scores come as futures, whose callbacks are called by the thread that computed them.
 """
 
 from __future__ import annotations
@@ -27,13 +26,9 @@ BATCH = 4
 
 
 class DynamicBatcher:
-    """A few threads that compute the squares of any number of callers.
+    """A few threads that compute the squares, of `side` pixels, of any number of callers.
 
-    Args:
-        infer: called by these threads only, with one square or with `most`.
-        most: squares of a full batch, `BATCH` for a network.
-        threads: how many work at the same time.
-        side: pixels of a square's side.
+    Only they call `infer`, with one square or with `most`.
 
     Raises:
         Exception: what `infer` raised at its first try, which every thread makes before this returns.

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import logging
 import os
-import re
-from pathlib import Path
 
 import torch
 
+from contract import nvidia
 from inference_code.environment import NoGpu
 
 log = logging.getLogger("network")
 
-DRIVER = Path("/proc/driver/nvidia/version")
 # What NVIDIA's runtime gives no device for. https://docs.nvidia.com/datacenter/cloud-native/container-toolkit/
 # latest/docker-specialized.html
 _NONE = ("", "void", "none")
@@ -32,7 +30,9 @@ def device() -> torch.device:
         return torch.device("cuda")
     if torch.version.cuda is not None:  # a PyTorch for a processor alone has nothing to miss
         asked = os.environ.get("NVIDIA_VISIBLE_DEVICES", "")
-        found = f"{_why()} (driver {_driver()}, PyTorch {torch.__version__}, CUDA {torch.version.cuda})"
+        driver = nvidia.driver_version() or ("unknown" if nvidia.DRIVER.exists() else "none")
+        versions = f"driver {driver}, PyTorch {torch.__version__}, CUDA {torch.version.cuda}"
+        found = f"{nvidia.why_none(torch.cuda.init)} ({versions})"
         if asked not in _NONE:
             raise NoGpu(
                 f"This image is for instances with a GPU and cannot use one: {found}. It would answer on the "
@@ -40,20 +40,3 @@ def device() -> torch.device:
             )
         log.warning("no GPU: computing on the CPU", extra={"fields": {"reason": found}})
     return torch.device("cpu")
-
-
-def _why() -> str:
-    try:
-        torch.cuda.init()  # type: ignore[no-untyped-call]
-    except (RuntimeError, AssertionError) as error:  # no driver, or one too old for this CUDA
-        return str(error).partition("\n")[0].rstrip(".")
-    return "the driver offers none"
-
-
-def _driver() -> str:
-    try:
-        version = DRIVER.read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return "none"
-    found = re.search(r"\b\d{3,}\.\d+(\.\d+)?\b", version)
-    return found[0] if found else "unknown"

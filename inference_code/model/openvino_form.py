@@ -1,11 +1,8 @@
 """The OpenVINO form of a network: the graph that training wrote and judged, on this machine's CPU.
 
-It takes pixels (the normalisation is in the graph) and needs no PyTorch: ready in half a second, 90 MB of
-memory less. The graph is compiled three times. A request that is alone gets all cores, one after the other
-layer by layer; requests that come together get one core each, which wastes nothing on cores waiting for each
-other, one by one or four at once.
-
-`pytorch_form.py` is the other form of the same model; both give a function from pixels to class scores.
+It needs no PyTorch: ready in half a second, 90 MB of memory less. The graph is compiled three times. A
+request that is alone gets all cores; requests that come together get one core each, one by one or four at
+once, which wastes nothing on cores waiting for each other.
 """
 
 from __future__ import annotations

@@ -1,14 +1,11 @@
 """The PyTorch form of a network: ResNet-18/34/50 straight from the weights, without what only training needs.
 
 The parameter names are torchvision's (He et al. 2015, arXiv 1512.03385, with the stride in the 3×3
-convolution), so any state dict of `torchvision.models.resnet18/34/50` serves. Each batch norm is folded
-into the convolution before it and everything lies in channels-last order: the same function in 29.6 ms
-instead of 32.2 (ResNet-18, one picture, two cores). Freezing it with TorchScript would save 3 ms more and
-cost 0.7 s of every start. torchvision is not imported, which more than halves the start-up.
+convolution), so any state dict of `torchvision.models.resnet18/34/50` serves. torchvision is not imported,
+which more than halves the start-up.
 
-This is the reference that the serving form (`openvino_form.py`) is held against, what serves a model that has
-none, and what runs on a GPU: there in bfloat16 where the hardware has it, all its kernels launched at once as
-a CUDA graph.
+It is what the serving form (`openvino_form.py`) is held against, what serves a model that has none, and what
+runs on a GPU: there in bfloat16 where the hardware has it, all its kernels launched as one CUDA graph.
 """
 
 from __future__ import annotations
@@ -26,6 +23,7 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 from torch.nn import functional
 
+from contract.networks import BLOCKS
 from inference_code.model import gpu
 from inference_code.model.artifact import Artifact, BadArtifact
 from inference_code.model.dynamic_batcher import BATCH, DynamicBatcher, Scores
@@ -35,12 +33,9 @@ log = logging.getLogger("network")
 Network = Callable[[NDArray[np.float32]], NDArray[np.float32]]
 Layer = Callable[[Tensor], Tensor]
 
-# Blocks per stage, and convolutions per block: two of 3×3, or 1×1, 3×3, 1×1 with four times the channels.
-SHAPES = {
-    "resnet18": ((2, 2, 2, 2), (3, 3), 1),
-    "resnet34": ((3, 4, 6, 3), (3, 3), 1),
-    "resnet50": ((3, 4, 6, 3), (1, 3, 1), 4),
-}
+# Convolutions per block: two of 3×3, or 1×1, 3×3, 1×1 with four times the channels.
+BASIC, BOTTLENECK = ((3, 3), 1), ((1, 3, 1), 4)
+SHAPES = {"resnet18": BASIC, "resnet34": BASIC, "resnet50": BOTTLENECK}
 BATCH_NORM = ("weight", "bias", "running_mean", "running_var")
 EPSILON = 1e-5  # torchvision's, and PyTorch's default
 
@@ -96,8 +91,6 @@ def build(path: Path, arch: str, classes: int, precision: torch.dtype | None = N
 
     Args:
         path: state dict of torchvision's `arch` with `classes` outputs, in any float precision.
-        arch: `resnet18`, `resnet34` or `resnet50`.
-        classes: number of outputs of the last layer.
         precision: to compute in; by default bfloat16 on a GPU that has it, else float32.
 
     Returns:
@@ -201,9 +194,9 @@ class _ResidualBlock:
 
 
 def _plan(arch: str) -> tuple[Convolution, list[Block]]:
-    stages, kernels, expansion = SHAPES[arch]
+    kernels, expansion = SHAPES[arch]
     blocks, channels = [], 64
-    for stage, count in enumerate(stages):
+    for stage, count in enumerate(BLOCKS[arch]):
         width = 64 * 2**stage
         for position in range(count):
             stride = 2 if stage > 0 and position == 0 else 1

@@ -55,7 +55,6 @@ class Body:
         size: bytes that have arrived.
         kept: of these, the bytes that wait for the rest.
         asked_for: whether its sender sends it without waiting for `100 Continue`, or was told to go on.
-        complete: whether all of it has arrived.
     """
 
     def __init__(self, request: Request) -> None:

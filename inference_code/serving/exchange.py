@@ -1,9 +1,8 @@
 """One request to /invocations, from its arrival to its answer.
 
 Three threads meet in it, and its methods stand in the order in which they run. The event loop reads the
-body, takes a place and waits; a worker decodes the picture and goes on to the next; the thread that computed
-the scores writes the answer. Were the worker to wait for them, each request would cost two more hand-overs
-between threads.
+body, takes a place and waits; a worker decodes the picture and goes on to the next, so that it waits for
+nobody; the thread that computed the scores writes the answer.
 """
 
 from __future__ import annotations
@@ -38,12 +37,7 @@ Report = dict[str, object]
 class Exchange:
     """A request and what becomes of it: `response` is its whole life. It is its functions' context, too.
 
-    Args:
-        request: with its body still to come.
-        loaded_model: gives the model, or raises ApiError while there is none.
-        workers: the threads that decode.
-        admission: the places for requests.
-        arrivals: the bodies that are on their way.
+    `loaded_model` gives the model, or raises ApiError while there is none; `workers` decode.
     """
 
     _model: Classifier
@@ -187,11 +181,7 @@ async def _log_request(status: HTTPStatus, fields: Report) -> None:
 
 
 def _forget_traceback(error: BaseException | None) -> None:
-    """Let go of the frames that an error went through, and those before it.
-
-    They hold the body and its pixels, and the error: megabytes that only the garbage collector would free,
-    which comes seldom.
-    """
+    """Let go of the frames an error and those before it went through: they hold the body and its pixels."""
     while error is not None:
         error.__traceback__ = None
         error = error.__context__

@@ -12,7 +12,7 @@ from reports import Record
 from reports.shared.charts import Line, curves
 from reports.shared.figures import cost, duration, interval, rule_name, speed, step_time, value_text
 from reports.shared.markup import NOTHING, draw
-from reports.shared.page import document, header
+from reports.shared.page import document
 
 _STYLES: Final = ("forward", "optimizer", "backward", "to_device", "data", "rest")
 """Colours of the jobs, in turn."""
@@ -23,7 +23,7 @@ def render(records: Sequence[Record]) -> str:
     """One page for two or more records."""
     title = f"{len(records)} trainings compared"
     sections = [
-        header("Comparison", title, verdict(records)),
+        draw("shared/page.header", "Comparison", title, verdict(records)),
         _figures(records),
         _curves(records),
         _times(records),
@@ -94,17 +94,17 @@ def _name(place: int, record: Record) -> dict[str, str]:
 
 def _curves(records: Sequence[Record]) -> Markup:
     """Each job's validation by epoch; a shorter training's curve ends earlier."""
-    known = [(_name(place, each), each) for place, each in enumerate(records) if each.get("history")]
-    if not known:
+    trained = [(_name(place, each), each) for place, each in enumerate(records) if each.get("history")]
+    if not trained:
         return NOTHING
     figures = []
     for key, title in (("valid_loss", "Validation loss"), ("valid_accuracy", "Validation accuracy")):
         lines = [
             Line(name["name"], name["style"], [epoch[key] for epoch in each["history"]])
-            for name, each in known
+            for name, each in trained
         ]
         figures.append((title, curves(title, lines, None, percent=key == "valid_accuracy", named=False)))
-    return draw("ended/comparison.curves", [name for name, _ in known], figures)
+    return draw("ended/comparison.curves", [name for name, _ in trained], figures)
 
 
 def _times(records: Sequence[Record]) -> Markup:
@@ -121,8 +121,8 @@ def _times(records: Sequence[Record]) -> Markup:
 
 def _differences(records: Sequence[Record]) -> Markup:
     """Hyperparameters, versions and data that are not the same in all that have told theirs."""
-    known = [each for each in records if each.get("hyperparameters")]
-    if len(known) < 2:
+    configured = [each for each in records if each.get("hyperparameters")]
+    if len(configured) < 2:
         return NOTHING
     flat = [
         {
@@ -131,13 +131,13 @@ def _differences(records: Sequence[Record]) -> Markup:
             **{f"{name} pictures": split["count"] for name, split in each.get("data", {}).items()},
             "code": each.get("code_version", "")[:12],
         }
-        for each in known
+        for each in configured
     ]
     keys = [key for key in dict.fromkeys(key for each in flat for key in each) if key not in ("run",)]
     differing = [key for key in keys if len({str(each.get(key, "")) for each in flat}) > 1]
-    silent = ", ".join(str(each.get("job", "")) for each in records if each not in known)
+    silent = ", ".join(str(each.get("job", "")) for each in records if each not in configured)
     rows = [(key, [value_text(each.get(key, "")) for each in flat]) for key in differing]
-    return draw("ended/comparison.differences", silent, _names(records, known), rows)
+    return draw("ended/comparison.differences", silent, _names(records, configured), rows)
 
 
 def _classes(records: Sequence[Record]) -> Markup:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-from reports import Record
+from reports import Record, read_record
 from reports.ended import comparison
 from reports.ended.gate import gate
 from reports.shared.markup import UNDRAWABLE
@@ -31,8 +31,8 @@ def read(report: Path, folder: Path) -> Record:
     """
     try:
         record: Record = json.loads(report.read_text(encoding="utf-8"))
-        later = {"verdict": _json(folder / VERDICT), "billed": _json(folder / BILLED)}
-        return record | {name: known for name, known in later.items() if known}
+        later = {"verdict": read_record(folder / VERDICT), "billed": read_record(folder / BILLED)}
+        return record | {name: content for name, content in later.items() if content}
     except (OSError, *UNDRAWABLE) as error:
         raise _refusal(error) from None
 
@@ -56,11 +56,3 @@ def _refusal(error: Exception) -> NoReport:
         "these reports cannot be drawn, they say what no training of this project writes "
         f"({type(error).__name__}: {' '.join(str(error).split())[:200]})"
     )
-
-
-def _json(path: Path) -> dict[str, Any] | None:
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
-    return content if isinstance(content, dict) else None

@@ -11,14 +11,14 @@ from reports.search import charts
 from reports.search.importance import FEW_TRIALS, LEAST_TRIALS, importance
 from reports.search.record import Search, Trial
 from reports.shared.markup import NOTHING, draw
-from reports.shared.page import document, header, tiles
+from reports.shared.page import document
 
 
 def render(search: Search, now: datetime) -> str:
     """The page as HTML; `now` is when it is drawn."""
     sections = [
-        header("Hyperparameter search", search.name, _verdict(search)),
-        tiles(_figures(search)),
+        draw("shared/page.header", "Hyperparameter search", search.name, _verdict(search)),
+        draw("shared/page.tiles", _figures(search)),
         _results(search) if search.ranked else draw("search/page.nothing"),
         _failed(search),
         draw("search/page.written", f"{now:%Y-%m-%d %H:%M}"),

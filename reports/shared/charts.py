@@ -41,7 +41,7 @@ class Box:
 
 @dataclass(frozen=True)
 class Line:
-    """One curve: its name, the CSS class that colours it, and a value per epoch."""
+    """One curve: its name, the CSS class that colours it, and a value per epoch or place."""
 
     name: str
     style: str
@@ -51,14 +51,10 @@ class Line:
 def curves(
     title: str, lines: Sequence[Line], best: int | None, *, percent: bool = False, named: bool = True
 ) -> Markup:
-    """A line chart over epochs 1, 2, ...
+    """A line chart over epochs 1, 2, ..., the `best` one marked by a dashed line.
 
-    Args:
-        title: what the values are.
-        lines: one or more curves, each from epoch 1 on.
-        best: the epoch to mark by a dashed line.
-        percent: values are shares to be shown as percentages.
-        named: each name stands behind its curve, which is for short ones, of curves that end together.
+    Values that are shares are drawn as `percent`. With `named` each name stands behind its curve, which is
+    for short names of curves that end together.
     """
     count, box = max(len(line.values) for line in lines), Box() if named else Box(right=_NARROW)
     ticks = _ticks([value for line in lines for value in line.values], most=1.0 if percent else math.inf)
@@ -95,18 +91,9 @@ def curves(
     )
 
 
-@dataclass(frozen=True)
-class Series:
-    """One line of a timeline: its name, the CSS class that colours it, and a value per place."""
-
-    name: str
-    style: str
-    values: Sequence[float]
-
-
 def timeline(
     places: Sequence[float],
-    series: Sequence[Series],
+    series: Sequence[Line],
     *,
     unit: str,
     along: str = "",
@@ -117,11 +104,10 @@ def timeline(
 
     Args:
         places: where each value belongs, ascending.
-        series: lines of that many values; a stack grows from the first.
         unit: behind a value, for the titles.
         along: behind a place, below the drawing.
         most: the highest value there can be.
-        stacked: whether the values add up.
+        stacked: whether the values add up, from the first series on.
     """
     box = Box(right=_NARROW)
     levels = [0.0] * len(places)
@@ -169,8 +155,8 @@ def heat_map(rows: Sequence[str], columns: Sequence[int], powers: Sequence[Seque
 
     The spots of one colour are one path, which keeps thousands of them small.
     """
-    there = [value for row in powers for value in row if value is not None]
-    low, high = (math.floor(min(there)), math.ceil(max(there))) if there else (-1, 0)
+    numbers = [value for row in powers for value in row if value is not None]
+    low, high = (math.floor(min(numbers)), math.ceil(max(numbers))) if numbers else (-1, 0)
     high = max(high, low + 1)
     wide, tall = 360 / max(1, len(columns)), 11
     paths: dict[int, list[str]] = {}

@@ -1,4 +1,4 @@
-"""A page that needs nothing but a browser: its frame, its head and its tiles."""
+"""A page that needs nothing but a browser."""
 
 from __future__ import annotations
 
@@ -13,13 +13,3 @@ def document(title: str, sections: Iterable[Markup], *rooms: str) -> str:
     """The page as HTML; beside what all share, it has the style of each of these rooms."""
     styles = [(ROOT / room / "style.css").read_text(encoding="utf-8") for room in ("shared", *rooms)]
     return str(draw("shared/page.document", title, Markup("".join(styles)), sections))  # noqa: S704  (our own)
-
-
-def header(eyebrow: str, title: str, text: str) -> Markup:
-    """The head of the page."""
-    return draw("shared/page.header", eyebrow, title, text)
-
-
-def tiles(figures: Iterable[tuple[str, str, str]]) -> Markup:
-    """The figures a reader looks for first: name, value and note of each."""
-    return draw("shared/page.tiles", figures)

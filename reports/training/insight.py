@@ -7,7 +7,7 @@ from typing import Any, Final
 from markupsafe import Markup
 
 from reports import Record
-from reports.shared.charts import Series, heat_map, stack, timeline
+from reports.shared.charts import Line, heat_map, stack, timeline
 from reports.shared.figures import rule_name, sentence, step_time
 from reports.shared.markup import NOTHING, draw
 
@@ -72,7 +72,7 @@ def breakdown(record: Record) -> Markup:
     parts = [(label, name, steps["seconds"][name]) for name, label in _PARTS.items()]
     parts.append((_BETWEEN, "between", steps["between_seconds"]))
     wall, line = steps["wall_seconds"] or 1.0, steps["timeline"]
-    series = [Series(label, name, line[name]) for name, label in _PARTS.items()]
+    series = [Line(label, name, line[name]) for name, label in _PARTS.items()]
     return draw(
         "training/insight.breakdown",
         steps,
@@ -91,14 +91,14 @@ def utilisation(record: Record) -> Markup:
     if not system:
         return NOTHING
     seconds = system["seconds"]
-    busy = [Series("cores", "forward", system["cpu"]), Series("waiting for disk", "data", system["io_wait"])]
+    busy = [Line("cores", "forward", system["cpu"]), Line("waiting for disk", "data", system["io_wait"])]
     if system["gpus"]:
-        busy.insert(0, Series("GPU", "backward", system["gpu"]))
-    memory = [Series("this job", "forward", [each / 1024 for each in system["process_mb"]])]
-    memory.append(Series("machine", "rest", [each / 1024 for each in system["memory_mb"]]))
+        busy.insert(0, Line("GPU", "backward", system["gpu"]))
+    memory = [Line("this job", "forward", [each / 1024 for each in system["process_mb"]])]
+    memory.append(Line("machine", "rest", [each / 1024 for each in system["memory_mb"]]))
     if system["gpus"]:
-        memory.append(Series("GPU", "backward", [each / 1024 for each in system["gpu_mb"]]))
-    traffic = [Series("disk", "data", system["disk"]), Series("network", "to_device", system["net"])]
+        memory.append(Line("GPU", "backward", [each / 1024 for each in system["gpu_mb"]]))
+    traffic = [Line("disk", "data", system["disk"]), Line("network", "to_device", system["net"])]
     return draw(
         "training/insight.utilisation",
         [

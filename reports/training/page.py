@@ -15,7 +15,7 @@ from reports import Record
 from reports.shared.charts import Line, curves
 from reports.shared.figures import cost, duration, interval, speed, value_text
 from reports.shared.markup import NOTHING, draw
-from reports.shared.page import document, header, tiles
+from reports.shared.page import document
 from reports.training import errors, insight
 
 _ROWS: Final = 200
@@ -24,14 +24,11 @@ _ROWS: Final = 200
 def render(record: Record, gate: Markup = NOTHING, *rooms: str) -> str:
     """The report of one training as HTML.
 
-    Args:
-        record: of the training.
-        gate: the quality gate's section, which only a page that is drawn after the job has.
-        rooms: whose style this section needs.
+    Only a page that is drawn after the job has the quality gate's section, which needs the style of `rooms`.
     """
     title = f"{record.get('dataset') or 'Image'} classifier: {record.get('arch', 'unfinished')}"
     sections = [
-        header("Training report", title, verdict(record)),
+        draw("shared/page.header", "Training report", title, verdict(record)),
         summary(record),
         gate,
         insight.findings(record),
@@ -87,9 +84,9 @@ def verdict(record: Record) -> str:
         sentences.append("That is not clearly better than guessing: do not use this model.")
     if best == record["epochs"] and record["schedule"] == "constant":
         sentences.append("The last epoch was the best one, so more epochs may help.")
-    kept = history[best - 1]
-    gap = kept["valid_loss"] - kept["train_loss"]
-    if gap > 0.5 * kept["valid_loss"] and gap > 0.1:
+    best_epoch = history[best - 1]
+    gap = best_epoch["valid_loss"] - best_epoch["train_loss"]
+    if gap > 0.5 * best_epoch["valid_loss"] and gap > 0.1:
         sentences.append(
             "It knows its training pictures much better than new ones: more or more varied data may help."
         )
@@ -129,7 +126,7 @@ def summary(record: Record) -> Markup:
     usd = cost(record)
     if usd is not None:
         figures.append(("Cost", usd, _cost_note(record)))
-    return tiles(figures)
+    return draw("shared/page.tiles", figures)
 
 
 def _cost_note(record: Record) -> str:
@@ -172,8 +169,8 @@ def data(record: Record) -> Markup:
 
 def table(title: str, rows: Iterable[tuple[str, Any]]) -> Markup:
     """Names and values; those without a value are left out."""
-    there = [(name, value_text(value)) for name, value in rows if value != ""]
-    return draw("training/page.table", title, there) if there else NOTHING
+    filled = [(name, value_text(value)) for name, value in rows if value != ""]
+    return draw("training/page.table", title, filled) if filled else NOTHING
 
 
 def _serving(record: Record) -> str:

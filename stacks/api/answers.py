@@ -9,6 +9,7 @@ import json
 
 from aws_cdk import aws_apigateway as apigateway
 
+from contract.api import error_of
 from stacks.settings.schema import Settings
 
 _KNOWN_PATHS = "There is POST /classify, GET /model and GET / here."
@@ -51,7 +52,8 @@ def add_error_answers(api: apigateway.RestApi, settings: Settings) -> None:
     """Errors of API Gateway itself, in the form that docs/api.md promises."""
     kind = apigateway.ResponseType
     origin = settings.api.cors_origin
-    most = f"at most {settings.max_image_bytes / 1e6:.1f} MB are taken. Send a smaller one."
+    megabytes = settings.max_image_bytes / 1e6
+    too_large = f"The picture is too large: at most {megabytes:.1f} MB are taken. Send a smaller one."
     signed = (
         # API Gateway says the same of a path that does not exist and of a request without a signature.
         ("Unknown", kind.MISSING_AUTHENTICATION_TOKEN, "403", "Forbidden", f"{_SIGN} {_SIGNED_PATHS}"),
@@ -69,13 +71,7 @@ def add_error_answers(api: apigateway.RestApi, settings: Settings) -> None:
         *(firewall if settings.api.waf else ()),
         ("Throttled", kind.THROTTLED, "429", "TooManyRequests", "Too many requests; wait and repeat."),
         ("Quota", kind.QUOTA_EXCEEDED, "429", "QuotaExceeded", "The key's quota for today is used up."),
-        (
-            "TooLarge",
-            kind.REQUEST_TOO_LARGE,
-            "413",
-            "PayloadTooLarge",
-            f"The picture is too large: {most}",
-        ),
+        ("TooLarge", kind.REQUEST_TOO_LARGE, "413", "PayloadTooLarge", too_large),
         ("Timeout", kind.INTEGRATION_TIMEOUT, "504", "Timeout", "No answer in time; repeat later."),
         ("Failure", kind.INTEGRATION_FAILURE, "502", "BadGateway", "The service failed; repeat later."),
         # Whatever else goes wrong in the gateway keeps its own status.
@@ -88,7 +84,7 @@ def add_error_answers(api: apigateway.RestApi, settings: Settings) -> None:
             response_headers={"Access-Control-Allow-Origin": f"'{origin}'"} if origin else None,
             templates={
                 "application/json": json.dumps(
-                    {"error": {"code": code, "message": message}, "request_id": "$context.requestId"}
+                    {**error_of(code, message), "request_id": "$context.requestId"}
                 )
             },
         )

@@ -9,8 +9,9 @@ from constructs import Construct
 
 from contract.environment import ClassifyEnvironment
 from stacks.context import Context
-from stacks.functions import PythonFunction, may_invoke
-from stacks.names import arn, model_packages_arn, parameter_arn
+from stacks.functions import PythonFunction
+from stacks.names import arn, generated_arns, model_packages_arn, parameter_arn
+from stacks.roles import allow, may_invoke
 
 # API Gateway gives up on an integration after 29 seconds.
 TIMEOUT_SECONDS = 29
@@ -50,31 +51,14 @@ def _permissions(scope: Construct, context: Context) -> Sequence[iam.PolicyState
     component = arn(scope, "sagemaker", "inference-component", names.inference_component)
     components = [component] if context.settings.serving.scale_to_zero else []
     return (
-        iam.PolicyStatement(actions=["sagemaker:InvokeEndpoint"], resources=[endpoint, *components]),
-        iam.PolicyStatement(actions=["sagemaker:DescribeEndpoint"], resources=[endpoint]),
-        *(
-            iam.PolicyStatement(actions=["sagemaker:DescribeInferenceComponent"], resources=[each])
-            for each in components
-        ),
+        allow("sagemaker:InvokeEndpoint", [endpoint, *components]),
+        allow("sagemaker:DescribeEndpoint", endpoint),
+        *(allow("sagemaker:DescribeInferenceComponent", each) for each in components),
         # GET /model tells what the endpoint has loaded, which may lag behind the champion.
-        *(
-            iam.PolicyStatement(
-                actions=[action],
-                resources=[
-                    arn(scope, "sagemaker", kind, f"{prefix}*") for prefix in names.generated_prefixes
-                ],
-            )
-            for action, kind in (
-                ("sagemaker:DescribeEndpointConfig", "endpoint-config"),
-                ("sagemaker:DescribeModel", "model"),
-            )
-        ),
-        iam.PolicyStatement(
-            actions=["sagemaker:DescribeModelPackage"], resources=[model_packages_arn(scope, names)]
-        ),
-        iam.PolicyStatement(
-            actions=["ssm:GetParameterHistory"], resources=[parameter_arn(scope, names.champion_parameter)]
-        ),
+        allow("sagemaker:DescribeEndpointConfig", generated_arns(scope, names, "endpoint-config")),
+        allow("sagemaker:DescribeModel", generated_arns(scope, names, "model")),
+        allow("sagemaker:DescribeModelPackage", model_packages_arn(scope, names)),
+        allow("ssm:GetParameterHistory", parameter_arn(scope, names.champion_parameter)),
         # A picture wakes a model that sleeps.
         may_invoke(scope, names.function("promote-model")),
     )

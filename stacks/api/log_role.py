@@ -5,13 +5,13 @@ It belongs to the account and region, not to this project, so nothing here takes
 
 from __future__ import annotations
 
-from aws_cdk import CustomResource, Stack
-from aws_cdk import aws_iam as iam
+from aws_cdk import Stack
 from constructs import Construct
 
 from stacks.context import Context
 from stacks.functions import PythonFunction
 from stacks.names import API_LOG_ROLE, role_arn
+from stacks.roles import allow, may_pass
 
 
 class ApiLogRole(Construct):
@@ -29,30 +29,16 @@ class ApiLogRole(Construct):
             "api-log-role",
             "Gives API Gateway a role to log with if the account has none; replaces none.",
             statements=[
-                iam.PolicyStatement(
-                    actions=["apigateway:GET", "apigateway:PATCH"],
-                    resources=[f"arn:{stack.partition}:apigateway:{stack.region}::/account"],
+                allow(
+                    ["apigateway:GET", "apigateway:PATCH"],
+                    f"arn:{stack.partition}:apigateway:{stack.region}::/account",
                 ),
-                iam.PolicyStatement(actions=["iam:CreateRole", "iam:GetRole"], resources=[role]),
-                iam.PolicyStatement(
-                    actions=["iam:AttachRolePolicy"],
-                    resources=[role],
-                    conditions={"ArnEquals": {"iam:PolicyARN": policy}},
-                ),
-                iam.PolicyStatement(
-                    actions=["iam:PassRole"],
-                    resources=[role],
-                    conditions={"StringEquals": {"iam:PassedToService": "apigateway.amazonaws.com"}},
-                ),
+                allow(["iam:CreateRole", "iam:GetRole"], role),
+                allow("iam:AttachRolePolicy", role, when={"ArnEquals": {"iam:PolicyARN": policy}}),
+                may_pass(self, API_LOG_ROLE, "apigateway"),
             ],
             # Nine tries with ten seconds between them.
             timeout_seconds=180,
         )
-        made = CustomResource(
-            self,
-            "Value",
-            resource_type="Custom::ApiLogRole",
-            service_token=keeper.function.function_arn,
-            properties={"RoleName": API_LOG_ROLE, "PolicyArn": policy},
-        )
-        made.node.add_dependency(keeper)  # the role's policy too, which the ARN alone does not wait for
+        properties = {"RoleName": API_LOG_ROLE, "PolicyArn": policy}
+        keeper.custom_resource(self, "Value", "ApiLogRole", properties)

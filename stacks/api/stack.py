@@ -12,9 +12,8 @@ Costs: per million requests, and log storage; nothing while nobody calls, unless
 
 from __future__ import annotations
 
-from aws_cdk import CfnOutput, Duration, RemovalPolicy, Stack
+from aws_cdk import CfnOutput, Duration, Stack
 from aws_cdk import aws_apigateway as apigateway
-from aws_cdk import aws_logs as logs
 from constructs import Construct
 
 from stacks.api.answers import add_error_answers, allow_browsers
@@ -65,13 +64,7 @@ class ApiStack(Stack):
 
     def _rest_api(self) -> apigateway.RestApi:
         context, settings = self._context, self._context.settings
-        access_log = logs.LogGroup(
-            self,
-            "AccessLog",
-            log_group_name=f"/aws/apigateway/{context.names.api}",
-            retention=context.log_retention,
-            removal_policy=RemovalPolicy.DESTROY,
-        )
+        access_log = context.log_group(self, "AccessLog", f"/aws/apigateway/{context.names.api}")
         api = apigateway.RestApi(
             self,
             "Api",
@@ -102,12 +95,8 @@ class ApiStack(Stack):
             ),
         )
         # API Gateway would make this log group itself, without an end to what it keeps.
-        execution_log = logs.LogGroup(
-            self,
-            "ExecutionLog",
-            log_group_name=f"API-Gateway-Execution-Logs_{api.rest_api_id}/{API_STAGE}",
-            retention=context.log_retention,
-            removal_policy=RemovalPolicy.DESTROY,
+        execution_log = context.log_group(
+            self, "ExecutionLog", f"API-Gateway-Execution-Logs_{api.rest_api_id}/{API_STAGE}"
         )
         api.deployment_stage.node.add_dependency(execution_log)
         if settings.api.account_log_role == "create":

@@ -154,49 +154,22 @@ class MonitoringStack(Stack):
         ]
 
     def _api(self, metric: str, statistic: str) -> cloudwatch.Metric:
-        return cloudwatch.Metric(
-            namespace="AWS/ApiGateway",
-            metric_name=metric,
-            dimensions_map={"ApiName": self._names.api, "Stage": API_STAGE},
-            statistic=statistic,
-            period=FIVE_MINUTES,
-        )
+        return _metric("AWS/ApiGateway", metric, statistic, ApiName=self._names.api, Stage=API_STAGE)
 
     def _endpoint(self, metric: str, statistic: str, namespace: str = "AWS/SageMaker") -> cloudwatch.Metric:
-        return cloudwatch.Metric(
-            namespace=namespace,
-            metric_name=metric,
-            dimensions_map={"EndpointName": self._names.endpoint, "VariantName": VARIANT},
-            statistic=statistic,
-            period=Duration.minutes(1),
-        )
+        dimensions = {"EndpointName": self._names.endpoint, "VariantName": VARIANT}
+        return _metric(namespace, metric, statistic, Duration.minutes(1), **dimensions)
 
     def _drift(self, of: str) -> cloudwatch.Metric:
-        return cloudwatch.Metric(
-            namespace=DRIFT_NAMESPACE,
-            metric_name=f"psi_{of}",
-            dimensions_map={"Project": self._names.project},
-            statistic="Maximum",
-            period=Duration.days(1),
-        )
+        project = self._names.project
+        return _metric(DRIFT_NAMESPACE, f"psi_{of}", "Maximum", Duration.days(1), Project=project)
 
     def _function(self, name: str, metric: str) -> cloudwatch.Metric:
-        return cloudwatch.Metric(
-            namespace="AWS/Lambda",
-            metric_name=metric,
-            dimensions_map={"FunctionName": self._names.function(name)},
-            statistic="Sum",
-            period=FIVE_MINUTES,
-        )
+        return _metric("AWS/Lambda", metric, "Sum", FunctionName=self._names.function(name))
 
     def _dead_letters(self) -> cloudwatch.Metric:
-        return cloudwatch.Metric(
-            namespace="AWS/SQS",
-            metric_name="ApproximateNumberOfMessagesVisible",
-            dimensions_map={"QueueName": self._names.dead_letters},
-            statistic="Maximum",
-            period=FIVE_MINUTES,
-        )
+        metric, queue = "ApproximateNumberOfMessagesVisible", self._names.dead_letters
+        return _metric("AWS/SQS", metric, "Maximum", QueueName=queue)
 
     def _alarm(
         self, name: str, metric: cloudwatch.Metric, threshold: float, description: str
@@ -214,6 +187,14 @@ class MonitoringStack(Stack):
         )
         alarm.add_alarm_action(actions.SnsAction(self._topic))
         return alarm
+
+
+def _metric(
+    namespace: str, name: str, statistic: str, period: Duration = FIVE_MINUTES, **dimensions: str
+) -> cloudwatch.Metric:
+    return cloudwatch.Metric(
+        namespace=namespace, metric_name=name, dimensions_map=dimensions, statistic=statistic, period=period
+    )
 
 
 def _graph(title: str, metrics: Mapping[str, cloudwatch.Metric]) -> cloudwatch.GraphWidget:

@@ -14,8 +14,9 @@ from aws_cdk import aws_iam as iam
 from constructs import Construct
 
 from stacks.context import Context
-from stacks.names import arn, model_packages_arn, parameter_arn, role_arn
+from stacks.names import alarm_arn, arn, generated_arns, model_packages_arn, served_parameter_arns
 from stacks.review import REASON_NO_RESOURCE, accept
+from stacks.roles import allow, may_pass
 
 
 class ServingDeploymentRole(Construct):
@@ -36,12 +37,10 @@ class ServingDeploymentRole(Construct):
             description="CloudFormation uses it to update the Serving stack, and for nothing else.",
             assumed_by=iam.ServicePrincipal("cloudformation.amazonaws.com"),
         )
-        read = [
-            parameter_arn(self, each) for each in (names.champion_parameter, names.instance_type_parameter)
-        ]
+        read = served_parameter_arns(self, names)
         for statement in (*self._sagemaker(context), *self._scaling(context), *self._alarms(context)):
             self.role.add_to_policy(statement)
-        self.role.add_to_policy(iam.PolicyStatement(actions=["ssm:GetParameters"], resources=read))
+        self.role.add_to_policy(allow("ssm:GetParameters", read))
         accept(self.role, {"AwsSolutions-IAM5": REASON_NO_RESOURCE})
 
         qualifier = self.node.try_get_context("@aws-cdk/core:bootstrapQualifier")
@@ -54,12 +53,8 @@ class ServingDeploymentRole(Construct):
             policy_name=names.serving_deployment_role,
             policy_document=iam.PolicyDocument(
                 statements=[
-                    iam.PolicyStatement(
-                        actions=["iam:PassRole"],
-                        resources=[role_arn(self, names.serving_deployment_role)],
-                        conditions={"StringEquals": {"iam:PassedToService": "cloudformation.amazonaws.com"}},
-                    ),
-                    iam.PolicyStatement(actions=["ssm:GetParameters"], resources=read),
+                    may_pass(self, names.serving_deployment_role, "cloudformation"),
+                    allow("ssm:GetParameters", read),
                 ]
             ),
         )
@@ -67,69 +62,53 @@ class ServingDeploymentRole(Construct):
     def _sagemaker(self, context: Context) -> Sequence[iam.PolicyStatement]:
         names = context.names
         endpoint = arn(self, "sagemaker", "endpoint", names.endpoint)
-        models = [arn(self, "sagemaker", "model", f"{prefix}*") for prefix in names.generated_prefixes]
-        configs = [
-            arn(self, "sagemaker", "endpoint-config", f"{prefix}*") for prefix in names.generated_prefixes
-        ]
+        models, configs = (generated_arns(self, names, each) for each in ("model", "endpoint-config"))
         component = arn(self, "sagemaker", "inference-component", names.inference_component)
         return (
-            iam.PolicyStatement(
-                actions=["sagemaker:CreateModel", "sagemaker:DescribeModel", "sagemaker:DeleteModel"],
-                resources=models,
+            allow(["sagemaker:CreateModel", "sagemaker:DescribeModel", "sagemaker:DeleteModel"], models),
+            # A model made from a package is checked against the package as well.
+            allow(
+                ["sagemaker:CreateModel", "sagemaker:DescribeModelPackage"], model_packages_arn(self, names)
             ),
-            iam.PolicyStatement(
-                # A model made from a package is checked against the package as well.
-                actions=["sagemaker:CreateModel", "sagemaker:DescribeModelPackage"],
-                resources=[model_packages_arn(self, names)],
-            ),
-            iam.PolicyStatement(
-                actions=[
+            allow(
+                [
                     "sagemaker:CreateEndpointConfig",
                     "sagemaker:DescribeEndpointConfig",
                     "sagemaker:DeleteEndpointConfig",
                 ],
-                resources=configs,
+                configs,
             ),
-            iam.PolicyStatement(
-                actions=["sagemaker:CreateEndpoint", "sagemaker:UpdateEndpoint"],
-                resources=[endpoint, *configs],
-            ),
-            iam.PolicyStatement(
-                actions=[
+            allow(["sagemaker:CreateEndpoint", "sagemaker:UpdateEndpoint"], [endpoint, *configs]),
+            allow(
+                [
                     "sagemaker:DescribeEndpoint",
                     "sagemaker:DeleteEndpoint",
                     "sagemaker:UpdateEndpointWeightsAndCapacities",
                 ],
-                resources=[endpoint],
+                endpoint,
             ),
-            iam.PolicyStatement(
-                actions=["sagemaker:CreateInferenceComponent"], resources=[component, endpoint, *models]
-            ),
-            iam.PolicyStatement(
-                actions=[
+            allow("sagemaker:CreateInferenceComponent", [component, endpoint, *models]),
+            allow(
+                [
                     "sagemaker:DescribeInferenceComponent",
                     "sagemaker:UpdateInferenceComponent",
                     "sagemaker:UpdateInferenceComponentRuntimeConfig",
                     "sagemaker:DeleteInferenceComponent",
                 ],
-                resources=[component],
+                component,
             ),
-            iam.PolicyStatement(
-                actions=["sagemaker:AddTags", "sagemaker:ListTags", "sagemaker:DeleteTags"],
-                resources=[endpoint, *configs, *models, component],
+            allow(
+                ["sagemaker:AddTags", "sagemaker:ListTags", "sagemaker:DeleteTags"],
+                [endpoint, *configs, *models, component],
             ),
-            iam.PolicyStatement(
-                actions=["iam:PassRole"],
-                resources=[role_arn(self, names.endpoint_role)],
-                conditions={"StringEquals": {"iam:PassedToService": "sagemaker.amazonaws.com"}},
-            ),
+            may_pass(self, names.endpoint_role, "sagemaker"),
         )
 
     def _scaling(self, context: Context) -> Sequence[iam.PolicyStatement]:
         stack = Stack.of(self)
         return (
-            iam.PolicyStatement(
-                actions=[
+            allow(
+                [
                     "application-autoscaling:RegisterScalableTarget",
                     "application-autoscaling:DeregisterScalableTarget",
                     "application-autoscaling:PutScalingPolicy",
@@ -138,27 +117,23 @@ class ServingDeploymentRole(Construct):
                     "application-autoscaling:UntagResource",
                     "application-autoscaling:ListTagsForResource",
                 ],
-                resources=[arn(self, "application-autoscaling", "scalable-target", "*")],
-                conditions={
-                    "StringEqualsIfExists": {"application-autoscaling:service-namespace": "sagemaker"}
-                },
+                arn(self, "application-autoscaling", "scalable-target", "*"),
+                when={"StringEqualsIfExists": {"application-autoscaling:service-namespace": "sagemaker"}},
             ),
-            iam.PolicyStatement(
-                actions=[
+            allow(
+                [
                     "application-autoscaling:DescribeScalableTargets",
                     "application-autoscaling:DescribeScalingPolicies",
                     "application-autoscaling:DescribeScheduledActions",
                 ],
-                resources=["*"],
+                "*",
             ),
-            iam.PolicyStatement(
-                # The first scalable target of an account makes the role by which AWS scales endpoints.
-                actions=["iam:CreateServiceLinkedRole"],
-                resources=[
-                    f"arn:{stack.partition}:iam::{stack.account}:role/aws-service-role/"
-                    "sagemaker.application-autoscaling.amazonaws.com/*"
-                ],
-                conditions={
+            # The first scalable target of an account makes the role by which AWS scales endpoints.
+            allow(
+                "iam:CreateServiceLinkedRole",
+                f"arn:{stack.partition}:iam::{stack.account}:role/aws-service-role/"
+                "sagemaker.application-autoscaling.amazonaws.com/*",
+                when={
                     "StringEquals": {"iam:AWSServiceName": "sagemaker.application-autoscaling.amazonaws.com"}
                 },
             ),
@@ -166,28 +141,25 @@ class ServingDeploymentRole(Construct):
 
     def _alarms(self, context: Context) -> Sequence[iam.PolicyStatement]:
         names = context.names
-        ours = arn(self, "cloudwatch", "alarm", f"{names.project}-*", separator=":")
+        ours = alarm_arn(self, f"{names.project}-*")
         # Target tracking makes its own alarms, in the name of who puts the policy.
         tracking = [
-            arn(self, "cloudwatch", "alarm", f"TargetTracking-{scaled}", separator=":")
+            alarm_arn(self, f"TargetTracking-{scaled}")
             for scaled in (
                 f"endpoint/{names.endpoint}/variant/*",
                 f"inference-component/{names.inference_component}-*",
             )
         ]
         return (
-            iam.PolicyStatement(
-                actions=[
+            allow(
+                [
                     "cloudwatch:PutMetricAlarm",
                     "cloudwatch:DeleteAlarms",
                     "cloudwatch:TagResource",
                     "cloudwatch:UntagResource",
                     "cloudwatch:ListTagsForResource",
                 ],
-                resources=[ours, *tracking],
+                [ours, *tracking],
             ),
-            iam.PolicyStatement(
-                actions=["cloudwatch:DescribeAlarms"],
-                resources=[arn(self, "cloudwatch", "alarm", "*", separator=":")],
-            ),
+            allow("cloudwatch:DescribeAlarms", alarm_arn(self, "*")),
         )

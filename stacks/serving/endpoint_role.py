@@ -14,8 +14,8 @@ from constructs import Construct
 
 from contract.storage import CAPTURED, JOBS
 from stacks.context import Context
-from stacks.names import arn
-from stacks.roles import pull_image, sagemaker_role, write_logs_and_metrics
+from stacks.names import alarm_arn
+from stacks.roles import allow, below, pull_image, sagemaker_role, write_logs_and_metrics
 
 
 def endpoint_role(
@@ -24,31 +24,13 @@ def endpoint_role(
     names, settings = context.names, context.settings
     captures = settings.drift.capture_percent > 0
     log_group = names.serving_logs(components=settings.serving.scale_to_zero)
-    role = sagemaker_role(
-        stack, "EndpointRole", names.endpoint_role, "What the endpoint's containers may do."
-    )
-    for statement in (
-        iam.PolicyStatement(actions=["s3:GetObject"], resources=[artifacts.arn_for_objects(f"{JOBS}/*")]),
-        *(
-            [
-                iam.PolicyStatement(
-                    actions=["s3:PutObject"], resources=[artifacts.arn_for_objects(f"{CAPTURED}/*")]
-                )
-            ]
-            if captures
-            else []
-        ),
-        iam.PolicyStatement(
-            actions=["s3:ListBucket"],
-            resources=[artifacts.bucket_arn],
-            conditions={"StringLike": {"s3:prefix": [f"{JOBS}/*"]}},
-        ),
-        iam.PolicyStatement(
-            actions=["cloudwatch:DescribeAlarms"],
-            resources=[arn(role, "cloudwatch", "alarm", f"{names.project}-*", separator=":")],
-        ),
+    statements = (
+        allow("s3:GetObject", below(artifacts, JOBS)),
+        *([allow("s3:PutObject", below(artifacts, CAPTURED))] if captures else []),
+        allow("s3:ListBucket", artifacts.bucket_arn, when={"StringLike": {"s3:prefix": [f"{JOBS}/*"]}}),
+        allow("cloudwatch:DescribeAlarms", alarm_arn(stack, f"{names.project}-*")),
         *pull_image(repository_arns),
-        *write_logs_and_metrics(role, log_group),
-    ):
-        role.add_to_policy(statement)
-    return role
+        *write_logs_and_metrics(stack, log_group),
+    )
+    description = "What the endpoint's containers may do."
+    return sagemaker_role(stack, "EndpointRole", names.endpoint_role, description, statements)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import MISSING, fields, is_dataclass
 from difflib import get_close_matches
@@ -20,11 +21,7 @@ class SettingsError(Exception):
 
 
 def load(values: object, source: str) -> Settings:
-    """Read the settings out of a JSON value.
-
-    Args:
-        values: the parsed JSON object; keys that are left out take their defaults.
-        source: the file it came from, for the messages.
+    """Read the settings out of a JSON value, whose missing keys take their defaults; `source` is its file.
 
     Raises:
         SettingsError: for the first key or value that cannot be used.
@@ -40,18 +37,18 @@ def load(values: object, source: str) -> Settings:
 def _read(kind: type[Any], values: object, path: str, source: str) -> Any:
     if not isinstance(values, Mapping):
         raise SettingsError(f"{source}: {path} must be a JSON object of settings, not {_as_json(values)}.")
-    known = {item.name: item for item in fields(kind)}
+    by_name = {item.name: item for item in fields(kind)}
     hints = get_type_hints(kind)
     for key in values:
-        if key not in known:
-            close = get_close_matches(str(key), known, n=1)
+        if key not in by_name:
+            close = get_close_matches(str(key), by_name, n=1)
             guess = f' Did you mean "{close[0]}"?' if close else ""
             raise SettingsError(
-                f"{source}: {path}.{str(key)[:60]} is not a setting.{guess} Known here: {', '.join(known)}."
+                f"{source}: {path}.{str(key)[:60]} is not a setting.{guess} Known here: {', '.join(by_name)}."
             )
     read: dict[str, Any] = {}
     for key, value in values.items():
-        item, rule = known[key], known[key].metadata.get("rule")
+        item, rule = by_name[key], by_name[key].metadata.get("rule")
         if is_dataclass(hints[key]):
             read[key] = _read(item.default_factory, value, f"{path}.{key}", source)  # type: ignore[arg-type]
         elif isinstance(rule, Rule) and rule.accepts(value):
@@ -126,9 +123,8 @@ def _listed(value: object) -> str:
 
 def _as_json(value: object) -> str:
     """The value as it stands in the JSON file, short enough for a message."""
-    words: Mapping[Any, str] = {True: "true", False: "false", None: "null"}
     try:
-        text = words[value] if value is None or isinstance(value, bool) else repr(value).replace("'", '"')
+        text = json.dumps(value, ensure_ascii=False, default=repr)
     except (ValueError, RecursionError):  # an int of thousands of digits, or brackets in brackets
         text = f"{type(value).__name__} of a size that nobody wrote by hand"
     return text if len(text) <= 80 else text[:77] + "..."

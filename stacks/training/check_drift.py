@@ -11,9 +11,9 @@ from aws_cdk import aws_iam as iam
 
 from contract.environment import DriftEnvironment
 from contract.storage import CAPTURED, RUNS
-from stacks.functions import may_invoke
 from stacks.names import DRIFT_NAMESPACE, model_packages_arn
-from stacks.training.pipeline import Pipeline, may_list
+from stacks.roles import allow, below, may_invoke, may_list
+from stacks.training.pipeline import Pipeline
 
 
 def add(pipeline: Pipeline) -> None:
@@ -48,20 +48,13 @@ def _environment(pipeline: Pipeline) -> DriftEnvironment:
 def _permissions(pipeline: Pipeline) -> Sequence[iam.PolicyStatement]:
     names, artifacts = pipeline.context.names, pipeline.resources.artifacts
     return (
-        iam.PolicyStatement(
-            actions=["sagemaker:DescribeModelPackage"], resources=[model_packages_arn(pipeline, names)]
-        ),
-        iam.PolicyStatement(
-            actions=["s3:GetObject"],
-            resources=[artifacts.arn_for_objects(f"{prefix}/*") for prefix in (CAPTURED, RUNS)],
-        ),
-        iam.PolicyStatement(actions=["s3:PutObject"], resources=[artifacts.arn_for_objects(f"{RUNS}/*")]),
+        allow("sagemaker:DescribeModelPackage", model_packages_arn(pipeline, names)),
+        allow("s3:GetObject", below(artifacts, CAPTURED, RUNS)),
+        allow("s3:PutObject", below(artifacts, RUNS)),
         may_list(artifacts),
         pipeline.may_read_champion(),
-        iam.PolicyStatement(
-            actions=["cloudwatch:PutMetricData"],
-            resources=["*"],
-            conditions={"StringEquals": {"cloudwatch:namespace": DRIFT_NAMESPACE}},
+        allow(
+            "cloudwatch:PutMetricData", "*", when={"StringEquals": {"cloudwatch:namespace": DRIFT_NAMESPACE}}
         ),
         may_invoke(pipeline, names.function("launch-tuning")),
         pipeline.may_publish(),

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from aws_cdk import aws_iam as iam
 
 from contract.environment import IdleGuardEnvironment
-from stacks.functions import may_invoke
 from stacks.names import VARIANT, arn
+from stacks.roles import allow, may_invoke
 from stacks.training.pipeline import Pipeline
 
 
@@ -43,11 +43,8 @@ def _environment(pipeline: Pipeline) -> IdleGuardEnvironment:
 def _permissions(pipeline: Pipeline) -> Sequence[iam.PolicyStatement]:
     names = pipeline.context.names
     return (
-        iam.PolicyStatement(
-            actions=["sagemaker:DescribeEndpoint"],
-            resources=[arn(pipeline, "sagemaker", "endpoint", names.endpoint)],
-        ),
-        iam.PolicyStatement(actions=["cloudwatch:GetMetricStatistics"], resources=["*"]),  # knows no resource
+        allow("sagemaker:DescribeEndpoint", arn(pipeline, "sagemaker", "endpoint", names.endpoint)),
+        allow("cloudwatch:GetMetricStatistics", "*"),  # knows no resource
         pipeline.may_read_champion(),
         may_invoke(pipeline, names.function("promote-model")),
     )

@@ -13,13 +13,13 @@ from typing import cast
 from aws_cdk import CfnResource, RemovalPolicy, Stack
 from aws_cdk import aws_ecr as ecr
 from aws_cdk import aws_ecr_assets as ecr_assets
-from aws_cdk import aws_iam as iam
 from constructs import Construct, IConstruct
 from deploy_time_build import ContainerImageBuild
 
 from stacks.context import Context
 from stacks.functions import PythonFunction
 from stacks.review import accept
+from stacks.roles import allow
 
 IMAGES_KEPT = 3
 """The one in force, the one to go back to, and one that a search or job of before the last change may still
@@ -34,7 +34,7 @@ class ImageBuilds(Construct):
     """The builds of a stack's images, one after the other, and the function that starts them.
 
     A new account may run one build at a time, and CodeBuild refuses more. The construct's own starter takes
-    that for the end; ours waits for a place (lambda/build_image). It is made with the first build.
+    that for the end; ours waits for a place (lambda/functions/build_image). It is made with the first build.
     """
 
     def __init__(self, scope: Construct, construct_id: str, context: Context) -> None:
@@ -67,7 +67,7 @@ class ImageBuilds(Construct):
             self._context,
             "build-image",
             "Starts the build of a container image, and waits for its place in CodeBuild.",
-            statements=[iam.PolicyStatement(actions=["codebuild:StartBuild"], resources=arns)],
+            statements=[allow("codebuild:StartBuild", arns)],
             timeout_seconds=STARTER_MINUTES * 60,
         )
 
@@ -135,14 +135,14 @@ def _lifecycle(kept_tag: str) -> list[ecr.LifecycleRule]:
     expires none, keeps what it matches.
     https://docs.aws.amazon.com/AmazonECR/latest/userguide/LifecyclePolicies.html
     """
-    kept = ecr.LifecycleRule(
+    of_models = ecr.LifecycleRule(
         rule_priority=1,
         tag_prefix_list=[kept_tag],
         max_image_count=ALL,
         description="Models in the registry run in these.",
     )
     newest = ecr.LifecycleRule(rule_priority=2, max_image_count=IMAGES_KEPT, description="The newest ones.")
-    return [kept, newest] if kept_tag else [newest]
+    return [of_models, newest] if kept_tag else [newest]
 
 
 def accept_build_project(stack: Stack) -> None:

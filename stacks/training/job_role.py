@@ -13,32 +13,23 @@ from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from contract.storage import CHECKPOINTS, CODE_ROOT, FEATURES, JOBS, TRIALS, WEIGHTS
-from stacks.roles import pull_image, sagemaker_role, write_logs_and_metrics
+from stacks.roles import allow, below, pull_image, sagemaker_role, write_logs_and_metrics
 
 
 def training_job_role(
     stack: Construct, name: str, data: s3.IBucket, artifacts: s3.IBucket, repository_arns: Sequence[str]
 ) -> iam.Role:
-    role = sagemaker_role(stack, "TrainingJobRole", name, "What training jobs and tuning trials may do.")
     read = (CODE_ROOT, WEIGHTS, JOBS, TRIALS, CHECKPOINTS, FEATURES)
     written = (JOBS, TRIALS, CHECKPOINTS, FEATURES)
-    for statement in (
-        iam.PolicyStatement(actions=["s3:GetObject"], resources=[data.arn_for_objects("*")]),
-        iam.PolicyStatement(actions=["s3:ListBucket"], resources=[data.bucket_arn]),
-        iam.PolicyStatement(
-            actions=["s3:GetObject"], resources=[artifacts.arn_for_objects(f"{prefix}/*") for prefix in read]
-        ),
-        iam.PolicyStatement(
-            actions=["s3:PutObject", "s3:AbortMultipartUpload"],
-            resources=[artifacts.arn_for_objects(f"{prefix}/*") for prefix in written],
-        ),
-        iam.PolicyStatement(
-            actions=["s3:ListBucket"],
-            resources=[artifacts.bucket_arn],
-            conditions={"StringLike": {"s3:prefix": [f"{prefix}/*" for prefix in read]}},
-        ),
+    listed = {"StringLike": {"s3:prefix": [f"{prefix}/*" for prefix in read]}}
+    statements = (
+        allow("s3:GetObject", data.arn_for_objects("*")),
+        allow("s3:ListBucket", data.bucket_arn),
+        allow("s3:GetObject", below(artifacts, *read)),
+        allow(["s3:PutObject", "s3:AbortMultipartUpload"], below(artifacts, *written)),
+        allow("s3:ListBucket", artifacts.bucket_arn, when=listed),
         *pull_image(repository_arns),
-        *write_logs_and_metrics(role, "/aws/sagemaker/TrainingJobs"),
-    ):
-        role.add_to_policy(statement)
-    return role
+        *write_logs_and_metrics(stack, "/aws/sagemaker/TrainingJobs"),
+    )
+    description = "What training jobs and tuning trials may do."
+    return sagemaker_role(stack, "TrainingJobRole", name, description, statements)

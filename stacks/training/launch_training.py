@@ -12,6 +12,7 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 
 from stacks.names import arn, model_packages_arn
+from stacks.roles import allow
 from stacks.training import launching
 from stacks.training.pipeline import Pipeline
 
@@ -49,20 +50,18 @@ def add(pipeline: Pipeline) -> lambda_.Function:
 def _permissions(pipeline: Pipeline) -> Sequence[iam.PolicyStatement]:
     names = pipeline.context.names
     return (
-        iam.PolicyStatement(
-            actions=["sagemaker:CreateTrainingJob", "sagemaker:DescribeTrainingJob", "sagemaker:AddTags"],
-            resources=[arn(pipeline, "sagemaker", "training-job", f"{names.project}-*")],
+        allow(
+            ["sagemaker:CreateTrainingJob", "sagemaker:DescribeTrainingJob", "sagemaker:AddTags"],
+            arn(pipeline, "sagemaker", "training-job", f"{names.project}-*"),
         ),
-        iam.PolicyStatement(
-            actions=[
+        allow(
+            [
                 "sagemaker:DescribeHyperParameterTuningJob",
                 "sagemaker:ListTrainingJobsForHyperParameterTuningJob",
             ],
-            resources=[arn(pipeline, "sagemaker", "hyper-parameter-tuning-job", f"{names.project}-*")],
+            arn(pipeline, "sagemaker", "hyper-parameter-tuning-job", f"{names.project}-*"),
         ),
-        iam.PolicyStatement(
-            actions=["sagemaker:DescribeModelPackage"], resources=[model_packages_arn(pipeline, names)]
-        ),
+        allow("sagemaker:DescribeModelPackage", model_packages_arn(pipeline, names)),
         pipeline.may_read_champion(),
         *launching.permissions(pipeline),
     )

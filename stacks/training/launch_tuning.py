@@ -8,6 +8,7 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 
 from stacks.names import arn
+from stacks.roles import allow
 from stacks.training import launching
 from stacks.training.pipeline import Pipeline
 
@@ -24,13 +25,13 @@ def add(pipeline: Pipeline) -> lambda_.Function:
 def _permissions(pipeline: Pipeline) -> Sequence[iam.PolicyStatement]:
     jobs = arn(pipeline, "sagemaker", "hyper-parameter-tuning-job", f"{pipeline.context.names.project}-*")
     return (
-        iam.PolicyStatement(
-            actions=[
+        allow(
+            [
                 "sagemaker:CreateHyperParameterTuningJob",
                 "sagemaker:DescribeHyperParameterTuningJob",
                 "sagemaker:AddTags",
             ],
-            resources=[jobs],
+            jobs,
         ),
         *launching.permissions(pipeline),
     )

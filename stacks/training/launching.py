@@ -8,8 +8,8 @@ from aws_cdk import aws_iam as iam
 
 from contract.environment import LaunchEnvironment
 from contract.storage import CODE_ROOT, RECIPES, RUNS
-from stacks.names import role_arn
-from stacks.training.pipeline import Pipeline, may_list
+from stacks.roles import allow, below, may_list, may_pass
+from stacks.training.pipeline import Pipeline
 
 
 def environment(pipeline: Pipeline) -> LaunchEnvironment:
@@ -35,16 +35,12 @@ def permissions(pipeline: Pipeline) -> Sequence[iam.PolicyStatement]:
     """The rights to read recipe and code, to see that the dataset is there, and to give a job its role."""
     data, artifacts = pipeline.resources.data, pipeline.resources.artifacts
     return (
-        iam.PolicyStatement(
-            actions=["iam:PassRole"],
-            resources=[role_arn(pipeline, pipeline.context.names.training_role)],
-            conditions={"StringEquals": {"iam:PassedToService": "sagemaker.amazonaws.com"}},
+        may_pass(pipeline, pipeline.context.names.training_role, "sagemaker"),
+        allow(
+            "s3:GetObject",
+            below(artifacts, RECIPES, CODE_ROOT, RUNS),
         ),
-        iam.PolicyStatement(
-            actions=["s3:GetObject"],
-            resources=[artifacts.arn_for_objects(f"{prefix}/*") for prefix in (RECIPES, CODE_ROOT, RUNS)],
-        ),
-        iam.PolicyStatement(actions=["s3:PutObject"], resources=[artifacts.arn_for_objects(f"{RUNS}/*")]),
+        allow("s3:PutObject", below(artifacts, RUNS)),
         may_list(artifacts),
         may_list(data),
         pipeline.may_publish(),

@@ -24,6 +24,7 @@ from contract.environment import Environment
 from stacks.context import Context
 from stacks.functions import PythonFunction
 from stacks.names import parameter_arn
+from stacks.roles import allow
 from stacks.training.images import ContainerImage
 
 
@@ -123,16 +124,8 @@ class Pipeline(Construct):
     def may_read_champion(self) -> iam.PolicyStatement:
         """The right to read who the champion is, and who it was."""
         champion = parameter_arn(self, self.context.names.champion_parameter)
-        return iam.PolicyStatement(actions=["ssm:GetParameterHistory"], resources=[champion])
+        return allow("ssm:GetParameterHistory", champion)
 
     def may_publish(self) -> iam.PolicyStatement:
         """The right to send a message to the project's owner."""
-        return iam.PolicyStatement(actions=["sns:Publish"], resources=[self.resources.topic.topic_arn])
-
-
-def may_list(bucket: s3.IBucket) -> iam.PolicyStatement:
-    """Without the right to list, S3 answers AccessDenied for an object that is not there, never NoSuchKey.
-
-    A condition on the prefix would not do: reading an object carries none.
-    """
-    return iam.PolicyStatement(actions=["s3:ListBucket"], resources=[bucket.bucket_arn])
+        return allow("sns:Publish", self.resources.topic.topic_arn)

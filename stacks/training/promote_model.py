@@ -13,7 +13,8 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 
 from contract.environment import PromoteEnvironment
-from stacks.names import arn, model_packages_arn, parameter_arn
+from stacks.names import arn, model_packages_arn, served_parameter_arns
+from stacks.roles import allow
 from stacks.settings.serving import SERVERLESS
 from stacks.training.pipeline import Pipeline
 
@@ -50,40 +51,26 @@ def _environment(pipeline: Pipeline) -> PromoteEnvironment:
 def _permissions(pipeline: Pipeline) -> Sequence[iam.PolicyStatement]:
     names = pipeline.context.names
     return (
-        iam.PolicyStatement(
-            actions=["sagemaker:DescribeModelPackage", "sagemaker:UpdateModelPackage"],
-            resources=[model_packages_arn(pipeline, names)],
+        allow(
+            ["sagemaker:DescribeModelPackage", "sagemaker:UpdateModelPackage"],
+            model_packages_arn(pipeline, names),
         ),
-        iam.PolicyStatement(
-            # ssm:GetParameters: UpdateStack resolves the stack's parameter in the caller's name.
-            actions=[
-                "ssm:GetParameter",
-                "ssm:GetParameterHistory",
-                "ssm:GetParameters",
-                "ssm:PutParameter",
-            ],
-            resources=[
-                parameter_arn(pipeline, names.champion_parameter),
-                parameter_arn(pipeline, names.instance_type_parameter),
-            ],
+        # ssm:GetParameters: UpdateStack resolves the stack's parameter in the caller's name.
+        allow(
+            ["ssm:GetParameter", "ssm:GetParameterHistory", "ssm:GetParameters", "ssm:PutParameter"],
+            served_parameter_arns(pipeline, names),
         ),
-        iam.PolicyStatement(
-            actions=["sagemaker:DescribeEndpoint"],
-            resources=[arn(pipeline, "sagemaker", "endpoint", names.endpoint)],
-        ),
+        allow("sagemaker:DescribeEndpoint", arn(pipeline, "sagemaker", "endpoint", names.endpoint)),
         # A quota is known by its name only, which GetServiceQuota does not take. Lists know no resource.
-        iam.PolicyStatement(
-            actions=["servicequotas:ListServiceQuotas", "servicequotas:ListAWSDefaultServiceQuotas"],
-            resources=["*"],
-        ),
-        iam.PolicyStatement(
-            # No iam:PassRole: a stack keeps the role it was made with.
-            actions=[
+        allow(["servicequotas:ListServiceQuotas", "servicequotas:ListAWSDefaultServiceQuotas"], "*"),
+        # No iam:PassRole: a stack keeps the role it was made with.
+        allow(
+            [
                 "cloudformation:DescribeStacks",
                 "cloudformation:DescribeStackEvents",
                 "cloudformation:UpdateStack",
             ],
-            resources=[arn(pipeline, "cloudformation", "stack", f"{names.stack('serving')}/*")],
+            arn(pipeline, "cloudformation", "stack", f"{names.stack('serving')}/*"),
         ),
         pipeline.may_publish(),
     )

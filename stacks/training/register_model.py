@@ -13,7 +13,8 @@ from aws_cdk import aws_lambda as lambda_
 from contract.environment import RegisterEnvironment
 from contract.storage import JOBS, RUNS
 from stacks.names import MODEL_TAG, arn, model_packages_arn
-from stacks.training.pipeline import Pipeline, may_list
+from stacks.roles import allow, below, may_list
+from stacks.training.pipeline import Pipeline
 
 
 def add(pipeline: Pipeline) -> lambda_.Function:
@@ -67,38 +68,32 @@ def _permissions(pipeline: Pipeline) -> Sequence[iam.PolicyStatement]:
     # A tag is put on an image by putting the image, and taken away by deleting what only the tag names.
     tag = ["ecr:PutImage", "ecr:BatchDeleteImage"] if resources.serving_image.repository_name else []
     return (
-        iam.PolicyStatement(
-            actions=["sagemaker:DescribeTrainingJob"],
-            resources=[arn(pipeline, "sagemaker", "training-job", f"{names.project}-*")],
+        allow(
+            "sagemaker:DescribeTrainingJob", arn(pipeline, "sagemaker", "training-job", f"{names.project}-*")
         ),
-        iam.PolicyStatement(
-            actions=[
+        allow(
+            [
                 "sagemaker:CreateModelPackage",
                 "sagemaker:DescribeModelPackage",
                 "sagemaker:UpdateModelPackage",
             ],
-            resources=[
+            [
                 arn(pipeline, "sagemaker", "model-package-group", names.model_package_group),
                 model_packages_arn(pipeline, names),
             ],
         ),
-        iam.PolicyStatement(actions=["sagemaker:ListModelPackages"], resources=["*"]),  # knows no resource
+        allow("sagemaker:ListModelPackages", "*"),  # knows no resource
         # The registry looks the image up in the caller's name.
-        iam.PolicyStatement(
-            actions=["ecr:BatchGetImage", "ecr:DescribeImages", *tag],
-            resources=[resources.serving_image.repository_arn],
-        ),
-        iam.PolicyStatement(actions=["s3:GetObject"], resources=[artifacts.arn_for_objects(f"{JOBS}/*")]),
-        iam.PolicyStatement(
-            actions=["s3:GetObject", "s3:PutObject"], resources=[artifacts.arn_for_objects(f"{RUNS}/*")]
-        ),
+        allow(["ecr:BatchGetImage", "ecr:DescribeImages", *tag], resources.serving_image.repository_arn),
+        allow("s3:GetObject", below(artifacts, JOBS)),
+        allow(["s3:GetObject", "s3:PutObject"], below(artifacts, RUNS)),
         may_list(artifacts),
         pipeline.may_read_champion(),
         # What the rules found in a training, under this project's name only.
-        iam.PolicyStatement(
-            actions=["events:PutEvents"],
-            resources=[arn(pipeline, "events", "event-bus", "default")],
-            conditions={"ForAllValues:StringEquals": {"events:source": names.project}},
+        allow(
+            "events:PutEvents",
+            arn(pipeline, "events", "event-bus", "default"),
+            when={"ForAllValues:StringEquals": {"events:source": names.project}},
         ),
         pipeline.may_publish(),
     )

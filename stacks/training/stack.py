@@ -10,9 +10,7 @@ run. Nothing here is billed by the hour.
 
 from __future__ import annotations
 
-from aws_cdk import CfnOutput, CustomResource, RemovalPolicy, Stack
-from aws_cdk import aws_iam as iam
-from aws_cdk import aws_logs as logs
+from aws_cdk import CfnOutput, Stack
 from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_s3_deployment as deployment
 from aws_cdk import aws_sagemaker as sagemaker
@@ -23,6 +21,7 @@ from stacks.context import Context
 from stacks.functions import PythonFunction
 from stacks.names import MODEL_TAG, model_packages_arn
 from stacks.provided import adopt_provided_functions
+from stacks.roles import allow
 from stacks.serving.deployment_role import ServingDeploymentRole
 from stacks.serving.endpoint_role import endpoint_role
 from stacks.settings.serving import CPU, GPU
@@ -157,32 +156,17 @@ class TrainingStack(Stack):
             "empty-registry",
             "Removes the registered models when the stack is removed.",
             statements=[
-                iam.PolicyStatement(actions=["sagemaker:ListModelPackages"], resources=["*"]),
-                iam.PolicyStatement(
-                    actions=["sagemaker:DeleteModelPackage"],
-                    resources=[model_packages_arn(self, context.names)],
-                ),
+                allow("sagemaker:ListModelPackages", "*"),
+                allow("sagemaker:DeleteModelPackage", model_packages_arn(self, context.names)),
             ],
             timeout_seconds=300,
         )
-        empty = CustomResource(
-            self,
-            "EmptyRegistry",
-            resource_type="Custom::EmptyRegistry",
-            service_token=emptier.function.function_arn,
-            properties={"ModelPackageGroupName": name},
-        )
-        empty.node.add_dependency(registry, emptier)
+        properties = {"ModelPackageGroupName": name}
+        empty = emptier.custom_resource(self, "EmptyRegistry", "EmptyRegistry", properties)
+        empty.node.add_dependency(registry)
         return registry
 
     def _endpoint_logs(self) -> None:
         """SageMaker would make this log group itself, without an end to what it keeps."""
-        logs.LogGroup(
-            self,
-            "EndpointLogs",
-            log_group_name=self._context.names.serving_logs(
-                components=self._context.settings.serving.scale_to_zero
-            ),
-            retention=self._context.log_retention,
-            removal_policy=RemovalPolicy.DESTROY,
-        )
+        names, components = self._context.names, self._context.settings.serving.scale_to_zero
+        self._context.log_group(self, "EndpointLogs", names.serving_logs(components=components))

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -19,6 +18,7 @@ import pytest
 from inference_code import inference
 from tests.container import images, torch_wheel
 from tests.container.container import Container
+from tests.ports import free_port
 from tests.unit.inference_code.artifacts import add_graph, write_artifact
 from tests.unit.inference_code.pictures import encoded, scene
 
@@ -70,10 +70,7 @@ def training_image(base_image: str, tmp_path_factory: pytest.TempPathFactory) ->
 
 @pytest.fixture
 def port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        number: int = probe.getsockname()[1]
-        return number
+    return free_port()
 
 
 @pytest.fixture

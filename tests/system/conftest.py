@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -22,6 +21,7 @@ import pytest
 from botocore.config import Config
 
 from cli.target import resolve
+from tests.ports import free_port
 from tests.system import recorded
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -36,12 +36,6 @@ LOCAL_SETTINGS = {
 }
 
 PROXIES = ("http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY")
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @dataclass

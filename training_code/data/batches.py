@@ -55,8 +55,7 @@ class Batches:
         return [len(rows) for rows in torch.arange(len(self.split)).tensor_split(self.steps)]
 
     def training(self, epoch: int, step: int) -> tuple[Tensor, Tensor]:
-        """What this process sees in one step of one epoch: squares (n, side, side, 3) of pixels, or features,
-        and labels (n,).
+        """What this process sees in a step: squares (n, side, side, 3), or features, and labels (n,).
 
         Every picture comes once per epoch; steps differ in size by at most one. Both are still in the
         machine's memory; `input` makes of the first what the network takes.

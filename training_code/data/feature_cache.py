@@ -1,10 +1,9 @@
 """What a frozen network makes of each picture, computed once: per job, and across jobs that share a store.
 
 The activation at the freeze point depends on the picture, its variant (`augmentation`) and frozen weights
-alone. It is computed for shards of pictures, in a fixed order within each, and kept in a table; training then
-starts at the freeze point. A shard is stored under a key that names everything it depends on. Jobs that run
-at once, and the machines of one, take shards in orders of their own and look before they compute, so they
-share the work without knowing of each other. The processes of one machine divide the shards among them.
+alone. It is computed for shards of pictures, kept in a table, and stored under a key that names everything it
+depends on. Jobs that run at once, and the machines of one, take shards in orders of their own and look before
+they compute, so they share the work without knowing of each other.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from functools import partial
 from itertools import chain
-from typing import Any, Final
+from typing import Final
 
 import safetensors.torch
 import torch
@@ -179,7 +178,7 @@ class FeatureCache:
 
     def key(self, pictures: str, augmentation: Augmentation) -> str:
         """SHA-256 over everything the numbers depend on; `pictures` is the fingerprint of a split."""
-        parts: dict[str, Any] = {
+        parts = {
             "format": _FORMAT,
             "pictures": pictures,
             "transform": self._transform.describe(),
@@ -200,10 +199,6 @@ class FeatureCache:
         mine = self._group.share(shards)
         return list(chain.from_iterable(self._group.all_gather_local(self._group.agreed(lambda: work(mine)))))
 
-    def _in_own_order(self, shards: Sequence[_Shard]) -> list[_Shard]:
-        order = torch.randperm(len(shards), generator=generator(0, "shards", self._worker))
-        return [shards[index] for index in order.tolist()]
-
     def _fetch(
         self, key: str, shards: Sequence[_Shard], table: Table, split: Split, stop: StopSignal
     ) -> list[_Shard]:
@@ -217,7 +212,7 @@ class FeatureCache:
         with ThreadPoolExecutor(_PARALLEL) as pool:
             found = list(pool.map(fetch, shards))
         stop.check()
-        return [shard for shard, there in zip(shards, found, strict=True) if not there]
+        return [shard for shard, hit in zip(shards, found, strict=True) if not hit]
 
     def _take(self, key: str, shard: _Shard, table: Table, split: Split) -> bool:
         content = self._stores.get(_name(key, shard))
@@ -244,8 +239,9 @@ class FeatureCache:
         stop: StopSignal,
     ) -> Sequence[_Shard]:
         """Fill in the shards, and keep them for other jobs where there is a place."""
+        own_order = torch.randperm(len(shards), generator=generator(0, "shards", self._worker))
         with ThreadPoolExecutor(1) as uploads:
-            for shard in self._in_own_order(shards):
+            for shard in (shards[place] for place in own_order.tolist()):
                 stop.check()
                 if self._stores and self._take(key, shard, table, split):
                     continue  # another job was first

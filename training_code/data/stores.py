@@ -10,17 +10,7 @@ import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
-
-
-class Store(Protocol):
-    """Bytes by name."""
-
-    def get(self, name: str) -> bytes | None:
-        """The bytes, or None when there are none of that name."""
-
-    def put(self, name: str, content: bytes) -> None:
-        """Keep the bytes."""
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -84,8 +74,8 @@ class Stores:
     """The channel, if there is one, then what the job was told to use; a fault ends the use of either."""
 
     def __init__(self, channel: Path, place: str) -> None:
-        self._readable: list[Store] = [FolderStore(channel)] if channel.is_dir() else []
-        self._writable: Store | None = None
+        self._readable: list[FolderStore | S3Store] = [FolderStore(channel)] if channel.is_dir() else []
+        self._writable: FolderStore | S3Store | None = None
         self._warned = False
         try:
             if place:

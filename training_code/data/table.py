@@ -1,9 +1,8 @@
 """A table of equal rows that lies outside this process's memory: decoded pictures, frozen features.
 
-The rows are in an unlinked scratch file, read and written by position, never mapped. So the process stays as
-small for a million rows as for ten. The kernel decides how much of the file is kept in memory, and gives
-those pages away when somebody needs them. Reading a batch costs one copy, 64 pictures of 224x224 about
-3 ms. The processes of one machine share one file.
+The rows are in an unlinked scratch file, read and written by position, never mapped. The kernel decides how
+much of it is kept in memory. Reading a batch costs one copy, 64 pictures of 224x224 about 3 ms. The processes
+of one machine share one file.
 """
 
 from __future__ import annotations

@@ -1,10 +1,8 @@
 """The callback that saves what the rules look at, every few steps, as an smdebug folder.
 
-Saved are vectors over the trained tensors, whose names are in names.json: gradients' root mean squares, the
-update's size, whether a weight changed since the last save, and how active each channel of every ReLU is.
-Each save has the loss, averaged since the last one. The first save also has how weights and labels are
-distributed, the last of each epoch the validation's result. Nothing is kept of steps in between, and between
-them the callback adds a loss to a sum. A disk that is full ends the debugging, not the training; it ends
+Saved are vectors over the trained tensors, whose names are in names.json, the activity of every ReLU's
+channels, and the loss since the last save. The first save also has how weights and labels are distributed,
+the last of each epoch the validation's result. A disk that is full ends the debugging, not the training, and
 while there is still room for a checkpoint and the model.
 """
 
@@ -65,7 +63,7 @@ class Capture(Callback):
         self._saving = False
         self._handles: list[RemovableHandle] = []
         self._relus: dict[str, Tensor] = {}
-        self._kept: dict[str, Any] = {}
+        self._snapshot: dict[str, Any] = {}
         self._previous: NDArray[np.float32] | None = None
         self._losses = 0
         self._hook: StepWriter | None = None
@@ -126,45 +124,46 @@ class Capture(Callback):
 
     def _keep(self) -> None:
         """Look at the gradients, and remember the weights, before the optimiser has both."""
-        self._kept = {
-            "gradient": reductions.root_mean_squares(self._gradients()),
+        self._snapshot = {
+            "gradient": self._gradients(),
             "before": self._sampler.sample(),
         }
         if self._settings.raw and self._step % self._every == 0:  # not at the end of each epoch besides
-            self._kept["raw"] = {
+            self._snapshot["raw"] = {
                 name: each.grad.clone() for name, each in self._parameters.items() if each.grad is not None
             }
 
-    def _gradients(self) -> list[Tensor]:
-        """A gradient for each trained parameter; one that has none has a zero."""
-        return [
-            each.grad if each.grad is not None else each.new_zeros(1) for each in self._parameters.values()
-        ]
+    def _gradients(self) -> Tensor:
+        """The root mean square of each trained parameter's gradient, zero where there is none: (n,)."""
+        parameters = self._parameters.values()
+        return reductions.root_mean_squares(
+            [each.new_zeros(1) if each.grad is None else each.grad for each in parameters]
+        )
 
     def step_ends(self, loss: Tensor) -> None:
         self._loss_sum += loss.detach()
         self._losses += 1
         if not self._saving:
             return
-        self._pending.update(self._looked_at())
+        self._pending.update(self._reduced())
         self._loss_sum.zero_()
         self._losses = 0
         if (self._step + 1) % self._steps:
             self._write()  # an epoch's last step waits for the validation
 
     @torch.no_grad()
-    def _looked_at(self) -> dict[str, NDArray[Any]]:
+    def _reduced(self) -> dict[str, NDArray[Any]]:
         """The reductions of this step, moved to the CPU together."""
-        looked_at = {
+        vectors = {
             "loss": (self._loss_sum / max(1, self._losses)).reshape(1),
-            "gradient/rms": self._kept["gradient"],
+            "gradient/rms": self._snapshot["gradient"],
             "weight/rms": reductions.root_mean_squares(list(self._parameters.values())),
-            "before": self._kept["before"],
+            "before": self._snapshot["before"],
             "after": self._sampler.sample(),
         }
-        together = _numpy(torch.cat([each.float() for each in looked_at.values()]))
-        sizes = [len(each) for each in looked_at.values()]
-        result = dict(zip(looked_at, np.split(together, np.cumsum(sizes)[:-1]), strict=True))
+        together = _numpy(torch.cat([each.float() for each in vectors.values()]))
+        sizes = [len(each) for each in vectors.values()]
+        result = dict(zip(vectors, np.split(together, np.cumsum(sizes)[:-1]), strict=True))
         before, after = result.pop("before"), result.pop("after")
         result["update/ratio"] = self._sampler.update_ratios(before, after)
         if self._previous is not None:
@@ -172,10 +171,10 @@ class Capture(Callback):
             result["weight/change"] = change
         self._previous = after
         result |= self._activity()
-        for name, gradient in self._kept.get("raw", {}).items():
+        for name, gradient in self._snapshot.get("raw", {}).items():
             result[f"gradient/{name}"] = _numpy(gradient)
             result[f"weight/{name}"] = _numpy(self._parameters[name])
-        self._kept = {}
+        self._snapshot = {}
         return result
 
     def _activity(self) -> dict[str, NDArray[Any]]:
@@ -186,8 +185,7 @@ class Capture(Callback):
             self._names["relus"] = list(self._relus)
             self._guarded(self._write_names)
         active = [_numpy(each) for each in self._relus.values()]
-        widest = max(map(len, active))
-        table = np.full((len(active), widest), np.nan, dtype=np.float32)
+        table = np.full((len(active), max(map(len, active))), np.nan, dtype=np.float32)
         for row, each in enumerate(active):
             table[row, : len(each)] = each
         self._relus = {}
@@ -207,7 +205,7 @@ class Capture(Callback):
         self._forget_relus()
         if any(each.grad is not None for each in self._parameters.values()):
             # Gradients that no optimiser took: the step was broken off, most often by a loss of nan.
-            self._pending["gradient/rms"] = _numpy(reductions.root_mean_squares(self._gradients()))
+            self._pending["gradient/rms"] = _numpy(self._gradients())
         if self._pending:
             self._write()
         if self._hook is not None:

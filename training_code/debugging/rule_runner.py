@@ -1,8 +1,6 @@
 """Runs the debugging rules over a folder of saved tensors, once or while it grows.
 
-smdebug's trial reads the folder; each new step is put to each rule by smdebug's `invoke_rule`. A rule whose
-finding is explained by another's (`causes.CAUSES`) becomes a consequence of that one: a network of zeros
-has vanishing gradients, unchanged weights and a loss that does not fall, and one thing to mend.
+smdebug's trial reads the folder; each new step is put to each rule by smdebug's `invoke_rule`.
 """
 
 from __future__ import annotations
@@ -12,7 +10,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from training_code.debugging.causes import CAUSES
 from training_code.debugging.rules import RULE_CLASSES
 from training_code.debugging.rules.rule import TrainingRule
 from training_code.debugging.smdebug_adapter import RuleEvaluationConditionMet, invoke_rule, open_trial
@@ -68,7 +65,7 @@ class RuleRunner:
             invoke_rule(rule, start_step=step, end_step=step + 1, raise_eval_cond=True)
         except RuleEvaluationConditionMet:
             assert rule.problem is not None  # noqa: S101  (it triggered)
-            self._findings.add(state, step, rule.problem, CAUSES[name])
+            self._findings.add(state, step, rule.problem)
         state.evaluated = rule.evaluated
 
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import json
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from contract.debug_rules import DEBUG_RULES, PARAMETER, PROFILE_RULES, RULES
-from training_code.config import Config
+from training_code.config import Config, hint
 from training_code.errors import InvalidHyperparameter
 
 _STEPS_BETWEEN_SAVES = 10
@@ -80,7 +79,7 @@ def _named(text: str) -> list[str]:
     for name in names:
         if name not in RULES:
             raise InvalidHyperparameter(
-                f"debug_rules: there is no rule {name!r}{_near(name, RULES)}; "
+                f"debug_rules: there is no rule {name!r}{hint(name, RULES)}; "
                 f"there are: all, none, {', '.join(sorted(RULES))}"
             )
     return [name for name in RULES if name in names]
@@ -97,18 +96,13 @@ def _parameters(text: str, names: list[str]) -> dict[str, dict[str, float]]:
         raise InvalidHyperparameter('debug_parameters has to be like {"overfit": {"patience": 3}}')
     for rule, values in content.items():
         if rule not in RULES:
-            raise InvalidHyperparameter(f"debug_parameters: there is no rule {rule!r}{_near(rule, RULES)}")
+            raise InvalidHyperparameter(f"debug_parameters: there is no rule {rule!r}{hint(rule, RULES)}")
         for key, value in values.items():
             if key not in RULES[rule]:
                 raise InvalidHyperparameter(
-                    f"debug_parameters: the rule {rule!r} has no parameter {key!r}{_near(key, RULES[rule])}; "
+                    f"debug_parameters: the rule {rule!r} has no parameter {key!r}{hint(key, RULES[rule])}; "
                     f"it has: {', '.join(RULES[rule]) or 'none'}"
                 )
             if isinstance(value, bool) or not isinstance(value, int | float) or not PARAMETER.holds(value):
                 raise InvalidHyperparameter(f"debug_parameters: {rule}.{key}={value!r} is not a number")
     return {rule: dict(values) for rule, values in content.items() if rule in names}
-
-
-def _near(word: str, words: Iterable[str]) -> str:
-    near = difflib.get_close_matches(word, list(words), n=1)
-    return f" (did you mean {near[0]!r}?)" if near else ""

@@ -1,8 +1,7 @@
 """smdebug, bent where its insides do not suit a training job: all that depends on them stands here.
 
-What is written is an ordinary smdebug folder: `smdebug.trials.create_trial` reads it, AWS's and anybody's
-rules run on it. smdebug writes through a thread that dies on a full disk and leaves the training waiting
-for it for ever. Here the same records are written in the caller's thread, where an error can be caught.
+What is written is an ordinary smdebug folder, on which AWS's and anybody's rules run. smdebug writes through
+a thread that dies on a full disk and leaves the training waiting for ever; here the caller's thread writes.
 Reading looks at the folder when it is told to, and needs no torch.
 """
 

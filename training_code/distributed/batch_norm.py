@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor, distributed, nn
 
 
 class SyncedBatchNorm2d(nn.BatchNorm2d):
@@ -51,8 +51,6 @@ class _Sum(torch.autograd.Function):
 
 
 def _added(values: Tensor) -> Tensor:
-    from torch import distributed
-
     total = values.clone(memory_format=torch.contiguous_format)
     distributed.all_reduce(total)
     return total

@@ -1,8 +1,7 @@
 """Several processes for one job: torchrun on this instance, which meets those of the job's other instances.
 
-One per GPU by default; the instances are those SageMaker lists in resourceconfig.json. torchrun hands SIGTERM
-on to the processes, which agree where to stop (`process_group`). It runs in this process: so it makes no
-traceback of its own beside the reason that a failed process gave.
+torchrun hands SIGTERM on to the processes, which agree where to stop (`process_group`). It runs in this
+process: so it makes no traceback of its own beside the reason that a failed process gave.
 """
 
 from __future__ import annotations
@@ -102,20 +101,11 @@ def _ending(rank: int, code: int) -> str:
 
 def arguments(config: Config, cluster: Cluster) -> list[str]:
     """torchrun's; https://docs.pytorch.org/docs/stable/elastic/run.html"""
-    each = ["--nproc-per-node", str(per_instance(config)), "--shutdown-timeout", str(_GRACE)]
+    each = [f"--nproc-per-node={per_instance(config)}", f"--shutdown-timeout={_GRACE}"]
     if len(cluster.hosts) == 1:
         return ["--standalone", *each]
-    return [
-        "--nnodes",
-        str(len(cluster.hosts)),
-        "--node-rank",
-        str(cluster.rank),
-        "--master-addr",
-        cluster.hosts[0],
-        "--master-port",
-        os.environ.get("MASTER_PORT", _PORT),
-        *each,
-    ]
+    meet = [f"--master-addr={cluster.hosts[0]}", f"--master-port={os.environ.get('MASTER_PORT', _PORT)}"]
+    return [f"--nnodes={len(cluster.hosts)}", f"--node-rank={cluster.rank}", *meet, *each]
 
 
 def environment(config: Config, cluster: Cluster) -> dict[str, str]:

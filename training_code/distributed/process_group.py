@@ -1,8 +1,7 @@
 """The processes that train one network together: one, or several on one or more machines.
 
-torchrun starts them and tells each its place in the environment. They share the pictures of every step and
-agree on everything else, so that the numbers are those of one process, within rounding. Alone, every method
-answers at once.
+They share the pictures of every step and agree on everything else, so that the numbers are those of one
+process, within rounding. Alone, every method answers at once.
 """
 
 from __future__ import annotations
@@ -13,16 +12,13 @@ import signal
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, NoReturn, TypeVar
+from typing import Final, NoReturn, TypeVar
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor, distributed, nn
 
 from training_code.errors import TrainingError
 from training_code.stopping import Stopped
-
-if TYPE_CHECKING:
-    from torch import distributed
 
 _T = TypeVar("_T")
 
@@ -52,8 +48,6 @@ class ProcessGroup:
         size = int(os.environ.get("WORLD_SIZE", "1"))
         if size == 1:
             return ProcessGroup()
-        from torch import distributed
-
         _die_with_parent()
         local_rank = int(os.environ["LOCAL_RANK"])
         gpu = torch.cuda.is_available()
@@ -109,8 +103,6 @@ class ProcessGroup:
         """Whether it is true in any process."""
         if self.size == 1:
             return flag
-        from torch import distributed
-
         flags = torch.tensor([flag], dtype=torch.int32)
         distributed.all_reduce(flags, distributed.ReduceOp.MAX)
         return bool(flags.item())
@@ -118,8 +110,6 @@ class ProcessGroup:
     def all_reduce(self, values: Tensor) -> Tensor:
         """The sum of everybody's `values`."""
         if self.size > 1:
-            from torch import distributed
-
             distributed.all_reduce(values)
         return values
 
@@ -146,9 +136,8 @@ class ProcessGroup:
 
     @staticmethod
     def end(code: int) -> NoReturn:
-        """End this process at once, when all is written: taking the interpreter down with torch in it takes a
-        second, and threads of gloo that nobody joins have aborted it on its way out (SIGABRT, seen once in
-        some dozen times), which torchrun takes for a failed job.
+        """End this process at once, when all is written: on a slow way out, threads of gloo that nobody joins
+        may abort it (SIGABRT), which torchrun takes for a failed job.
         """
         sys.stdout.flush()
         sys.stderr.flush()
@@ -157,8 +146,6 @@ class ProcessGroup:
     def leave(self) -> None:
         """Say goodbye, so that nobody waits."""
         if self.size > 1:
-            from torch import distributed
-
             distributed.destroy_process_group()
 
 
@@ -172,8 +159,6 @@ def _die_with_parent() -> None:
 def _all_gather(value: _T, size: int, group: distributed.ProcessGroup | None) -> Sequence[_T]:
     if size == 1:
         return [value]
-    from torch import distributed
-
     values: list[_T | None] = [None] * size
     distributed.all_gather_object(values, value, group=group)
     return values  # type: ignore[return-value]

@@ -1,8 +1,7 @@
 """The model that serves now, on this job's test pictures: so the quality gate compares two on the same ones.
 
-The channel `champion` holds its artifact. What it answered on the test split of its own day is in the
-registry; only where this job's split is another one is it asked again. Nothing about it can end the job: a
-champion that cannot be compared is told of, with the reason.
+The channel `champion` holds its artifact. It is asked only where its own test split was another one. Nothing
+about it can end the job: a champion that cannot be compared is told of, with the reason.
 """
 
 from __future__ import annotations
@@ -19,29 +18,23 @@ from safetensors import SafetensorError
 from torch import Tensor
 
 from contract import archives
-from contract import evaluation as measured
 from contract.artifact import CARD, CLASSES, WEIGHTS
+from contract.evaluation import ChampionScore
 from contract.pictures.transform import Transform
 from training_code.config import Config, parse
 from training_code.data.batches import Batches
 from training_code.data.dataset import Dataset, Found
 from training_code.data.decoded_images import DecodedImages, PictureDecoder
-from training_code.data.split import Split
 from training_code.errors import InvalidHyperparameter
 from training_code.evaluation.scores import evaluate
 from training_code.hardware.machine import Machine
 from training_code.network.resnet import resnet
 from training_code.stopping import Stopped, StopSignal
 
-_MAX_JSON_BYTES: Final = 16 * 1024 * 1024
-_MAX_WEIGHTS_BYTES: Final = 2 * 1024**3
 _MAX_UNPACKED_BYTES: Final = 8 * 1024**3
 _CHUNK: Final = 1024 * 1024
-_WANTED: Final = {
-    CARD: _MAX_JSON_BYTES,
-    CLASSES: _MAX_JSON_BYTES,
-    WEIGHTS: _MAX_WEIGHTS_BYTES,
-}
+_MAX_BYTES: Final = {CARD: 16 * 1024**2, CLASSES: 16 * 1024**2, WEIGHTS: 2 * 1024**3}
+"""What is read of an artifact."""
 
 
 class _Incomparable(Exception):
@@ -59,15 +52,10 @@ class _Champion:
 
 def score(
     archive: Path, found: Found, dataset: Dataset, config: Config, machine: Machine, stop: StopSignal
-) -> measured.Champion | None:
-    """How the champion does on the test split, in the form of evaluation.json.
+) -> ChampionScore | None:
+    """How the champion whose model.tar.gz is `archive` does on the test split.
 
-    Args:
-        archive: its model.tar.gz; there need be none.
-        found: the files of this job's pictures, to decode them as the champion wants them.
-
-    Returns:
-        None without a champion, when its own evaluation is of these pictures, or when the job is stopped.
+    None without a champion, when its own evaluation is of these pictures, or when the job is stopped.
     """
     if not archive.is_file():
         return None
@@ -98,7 +86,9 @@ def _asked(
     except (KeyError, ValueError, TypeError, RuntimeError):
         raise _Incomparable("has weights that fit no network of this training code") from None
     machine.place(network)
-    split = _prepared(dataset.test, found, transform)
+    # The same pictures, decoded as they are asked for to squares of the champion's size.
+    images = DecodedImages(PictureDecoder(transform), found.files["test"], dataset.test.files)
+    split = replace(dataset.test, images=images)
     result = evaluate(network, Batches(split, transform, config, machine), len(champion.classes), stop)
     # In words: the metrics of this job are its own model's.
     print(
@@ -107,12 +97,6 @@ def _asked(
         flush=True,
     )
     return result.accuracy, result.answers()["predicted"]
-
-
-def _prepared(test: Split, found: Found, transform: Transform) -> Split:
-    """The same pictures, decoded as they are asked for to squares of the champion's size."""
-    images = DecodedImages(PictureDecoder(transform), found.files["test"], test.files)
-    return replace(test, images=images)
 
 
 def _tested_on(card: dict[str, Any]) -> str:
@@ -151,8 +135,8 @@ def _parts(packed: gzip.GzipFile) -> dict[str, bytes]:
     parts: dict[str, bytes] = {}
     for member, file in archives.files(packed, _MAX_UNPACKED_BYTES):
         name = member.name.removeprefix("./")
-        if member.size <= _WANTED.get(name, -1):
+        if member.size <= _MAX_BYTES.get(name, -1):
             parts[name] = b"".join(iter(partial(file.read, _CHUNK), b""))
-        if len(parts) == len(_WANTED):
+        if len(parts) == len(_MAX_BYTES):
             break
     return parts

@@ -51,11 +51,10 @@ class Evaluation:
     def per_class(self) -> list[tuple[float, float, int]]:
         """Precision, recall and picture count of each class; 0 where there is nothing to divide by."""
         of_class = self.counts()
+        columns = zip(of_class["count"], of_class["predicted"], of_class["right"], strict=True)
         return [
             (hit / predicted if predicted else 0.0, hit / count if count else 0.0, count)
-            for count, predicted, hit in zip(
-                of_class["count"], of_class["predicted"], of_class["right"], strict=True
-            )
+            for count, predicted, hit in columns
         ]
 
     def confusion(self) -> Tensor:
@@ -69,13 +68,7 @@ class Evaluation:
         """The pairs mixed up most often: true class, predicted class, how often."""
         wrong = [cell for cell in self.confusion().tolist() if cell[0] != cell[1]]
         ranked = sorted(wrong, key=lambda cell: -cell[2])
-        return [(truth, predicted, count) for truth, predicted, count in ranked[:most]]
-
-    def mistakes(self, most: int) -> list[int]:
-        """The pictures taken for another class, the surest mistake first."""
-        wrong = (self.labels != self.predicted).nonzero().flatten()
-        surest = self.confidence[wrong].argsort(descending=True, stable=True)
-        return [int(each) for each in wrong[surest][:most]]
+        return [tuple(cell) for cell in ranked[:most]]
 
     def confidences(self) -> list[int]:
         """How many pictures were answered with a confidence in each bin."""
@@ -84,6 +77,8 @@ class Evaluation:
 
     def misclassified(self, classes: tuple[str, ...], files: tuple[str, ...]) -> list[dict[str, Any]]:
         """The form of evaluation.json: which pictures were taken for what, the surest mistakes first."""
+        wrong = (self.labels != self.predicted).nonzero().flatten()
+        surest = wrong[self.confidence[wrong].argsort(descending=True, stable=True)]
         return [
             {
                 "file": files[picture],
@@ -91,7 +86,7 @@ class Evaluation:
                 "predicted": classes[int(self.predicted[picture])],
                 "confidence": round(float(self.confidence[picture]), 6),
             }
-            for picture in self.mistakes(MAX_MISTAKES)
+            for picture in surest[:MAX_MISTAKES].tolist()
         ]
 
     def describe(self, fingerprint: str) -> Measured:
@@ -126,7 +121,8 @@ def evaluate(network: ResNet, batches: Batches, classes: int, stop: StopSignal) 
     network.eval()
     parts: list[tuple[Tensor, ...]] = []
     for pictures, truth in batches.evaluation():
-        _stop_together(batches, stop)
+        if batches.group.size == 1:  # several finish: each has its own number of batches
+            stop.check()
         with batches.machine.autocast():
             scores = network(pictures, from_freeze_point=batches.from_freeze_point).float()
         losses = functional.cross_entropy(scores, truth, reduction="none")
@@ -142,11 +138,3 @@ def evaluate(network: ResNet, batches: Batches, classes: int, stop: StopSignal) 
         confidence=confidence,
         classes=classes,
     )
-
-
-def _stop_together(batches: Batches, stop: StopSignal) -> None:
-    """Alone, look at the signal. Several processes finish an evaluation: each has its own number of batches,
-    and they stop together after it.
-    """
-    if batches.group.size == 1:
-        stop.check()

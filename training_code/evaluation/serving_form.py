@@ -1,10 +1,8 @@
 """The serving form: the trained network in the form that answers fastest on a CPU without answering worse.
 
-Three precisions are tried, fastest first (ResNet-18, 224 pixels, one core: int8 9 ms, bf16 17, f32 32; eager
-PyTorch above that). int8 is made by post-training quantisation, its ranges read off training pictures. The
-first whose top-1 accuracy on the validation split is at most `MAX_DROP` points below the evaluation's is
-written beside the weights, as an OpenVINO graph (data: nothing in it runs when it is loaded). What was tried,
-measured and chosen is told in model.json under `serving`.
+Three precisions are tried, fastest first; int8 is made by post-training quantisation, its ranges read off
+training pictures. The first that loses at most `MAX_DROP` points of the validation's top-1 accuracy is
+written beside the weights, as an OpenVINO graph; model.json tells of it under `serving`.
 
 A model without a serving form is still served, by PyTorch, several times slower; so whatever goes wrong here
 is a line in the log and never the end of a job.
@@ -16,7 +14,7 @@ import contextlib
 import hashlib
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -66,14 +64,10 @@ class Candidate:
 
         `agreement`: the share of pictures that get PyTorch's class; `milliseconds`: the mean of all pictures.
         """
-        return {
-            "precision": self.precision,
-            "accuracy": self.accuracy,
+        return asdict(self) | {
             "drop_points": round(self.drop_points, 4),
-            "agreement": self.agreement,
             "milliseconds": round(self.milliseconds, 3),
             "most_within": [round(each, 3) for each in self.most_within],
-            "accepted": self.accepted,
         }
 
 
@@ -82,13 +76,8 @@ def write(
 ) -> dict[str, Any]:
     """Write model.xml and model.bin into `folder`, and tell what was done for model.json.
 
-    Args:
-        folder: the model folder of the job; made if missing.
-        network: the trained network, in evaluation mode.
-        train: where the calibration pictures come from.
-        valid: what a form is judged by.
-        reference: PyTorch's own result on `valid`.
-        stop: looked at between pictures; a stopped job gets no serving form.
+    Calibrated on pictures of `train`, judged on `valid` against `reference`, PyTorch's own result there. A
+    job that is stopped gets no serving form.
     """
     start = time.perf_counter()
     try:

@@ -1,18 +1,14 @@
 """The network as an OpenVINO graph, written from its weights: what an endpoint without a GPU serves.
 
-The graph takes the pixels of one square as Pillow gives them (uint8, height, width, RGBA) and holds the
-normalisation, so that a server needs neither PyTorch nor float pictures. Each batch norm is folded into the
-convolution before it, and the normalisation into the first: alpha is 255 in the square and 0 in the padding
-around it, and its weights take the mean away where there is picture. That is exact, and the fourth channel is
-free, for 8-bit integers are multiplied in fours. It is written node by node because that takes a second;
-tracing the network through PyTorch's frontend takes ten and gives the same graph.
+The graph takes the pixels of one square as Pillow gives them (uint8, height, width, RGBA). Each batch norm is
+folded into the convolution before it, and the normalisation into the first: alpha is 255 in the square and 0
+in the padding around it, and its weights take the mean away where there is picture. It is written node by
+node in a second; PyTorch's frontend takes ten for the same graph.
 
-Given `Ranges` it is quantised to 8 bits in the form in which OpenVINO's CPU plugin runs whole convolutions
-on integers: weights symmetric with one scale per output channel, activations with one scale per tensor,
-unsigned behind a ReLU (Krishnamoorthi 2018, arXiv 1806.08342). Where a block adds two branches one of them is
-rounded, too: then the convolution of the other adds it while it writes its 8-bit result, and no float goes
-through memory. NNCF makes the same form; it would bring six packages along for the fifty lines that a ResNet
-needs.
+Given `Ranges` it is quantised to 8 bits as OpenVINO's CPU plugin runs whole convolutions on integers:
+weights symmetric with one scale per output channel, activations with one scale per tensor, unsigned behind a
+ReLU (Krishnamoorthi 2018, arXiv 1806.08342). Where a block adds two branches one of them is rounded, too: the
+convolution of the other then adds it while it writes its result, and no float goes through memory.
 """
 
 from __future__ import annotations
@@ -103,14 +99,9 @@ class _Writer:
 
 
 def graph(network: ResNet, transform: Transform, ranges: Ranges | None = None) -> ov.Model:
-    """From pixels, uint8 of shape (1, crop, crop, 4), to class scores, float32 of shape (1, classes).
+    """From RGBA pixels, uint8 (1, crop, crop, 4), alpha 255, to class scores, float32 (1, classes).
 
-    The pixels are RGBA, and alpha is 255 in all of them.
-
-    Args:
-        network: its weights are read, in evaluation mode; any device.
-        transform: size of the square, mean and standard deviation.
-        ranges: quantise to 8 bits by these; None keeps float32.
+    With `ranges` it is quantised to 8 bits, else it is float32.
     """
     pixels, scores, _ = _write(network, transform, ranges)
     return ov.Model([scores], [pixels], network.__class__.__name__)

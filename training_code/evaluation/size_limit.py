@@ -1,7 +1,7 @@
 """How large evaluation.json can get, known before anything is trained.
 
-Whoever judges the model reads no more than `MAX_BYTES` of it. A data set whose evaluation could be larger is
-refused before it is decoded: its model would be trained, paid for, and never registered.
+A data set whose evaluation could exceed `MAX_BYTES` is refused before it is decoded: its model would be
+trained, paid for, and never registered.
 """
 
 from __future__ import annotations

@@ -11,39 +11,29 @@ import os
 import torch
 
 from contract.instances import pays_for_gpu
-from training_code.entrypoint import COMPATIBLE, compatible_version, driver_version
+from contract.nvidia import driver_version, why_none
+from training_code.entrypoint import COMPATIBLE, compatible_version
 from training_code.errors import NoGpu
 
 
 def check(instance_type: str, *, allow_cpu: bool) -> None:
-    """See that PyTorch finds the GPU that a job pays for.
-
-    Args:
-        instance_type: resourceconfig.json's; empty where nothing says it.
-        allow_cpu: take the processor all the same, and only say so.
+    """See that PyTorch finds the GPU that a job pays for; `allow_cpu` takes the processor all the same.
 
     Raises:
         NoGpu: it finds none; the message names driver and versions.
     """
     if not pays_for_gpu(instance_type) or torch.cuda.is_available():
         return
-    found = f"{instance_type} has a GPU, and this job cannot use it: {_why()} ({_versions()})"
+    why = "this PyTorch is built without CUDA; take the training image's target gpu"
+    if torch.version.cuda is not None:
+        why = why_none(torch.cuda.init)
+    found = f"{instance_type} has a GPU, and this job cannot use it: {why} ({_versions()})"
     if not allow_cpu:
         raise NoGpu(
             f"{found}. Nothing was trained; with [resources] allow_cpu = true a job computes on the "
             f"processor of such an instance, at its full price"
         )
     print(f"warning: {found}; allow_cpu: computing on the processor", flush=True)
-
-
-def _why() -> str:
-    if torch.version.cuda is None:
-        return "this PyTorch is built without CUDA; take the training image's target gpu"
-    try:
-        torch.cuda.init()  # type: ignore[no-untyped-call]
-    except (RuntimeError, AssertionError) as error:  # no driver, or one too old
-        return str(error).partition("\n")[0].rstrip(".")
-    return "the driver offers none"
 
 
 def _versions() -> str:

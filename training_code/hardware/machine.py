@@ -1,9 +1,8 @@
 """What this job runs on, and what follows from it: device, threads, number format.
 
 bfloat16 is used where the hardware multiplies it natively (AVX-512 BF16 or AMX on a CPU, Ampere or newer on
-a GPU): two to three times the speed of float32, weights and optimiser state staying float32. Elsewhere it
-would be emulated and slower. Very small inputs stay in float32: where a 3x3 convolution of stride 2 meets a
-single pixel, oneDNN's bfloat16 weight gradient (torch 2.12.1, AVX-512) holds memory that nobody wrote.
+a GPU): two to three times the speed of float32. Very small inputs stay in float32: where a 3x3 convolution of
+stride 2 meets a single pixel, oneDNN's bfloat16 weight gradient holds memory that nobody wrote.
 """
 
 from __future__ import annotations

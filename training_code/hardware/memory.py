@@ -38,9 +38,7 @@ def memory_explained(config: Config) -> Iterator[None]:
 
 
 def why_killed(config: Config) -> str:
-    """The reason of a job that had no time to give one: its process was killed by the kernel, which promises
-    memory first and misses it when it is used.
-    """
+    """The reason of a job whose process the kernel killed before it could give one."""
     return (
         f"the training ended without a word of its own; with exit code 137 it was killed, most likely "
         f"because {_step(config)} used up the machine's memory: {_smaller(config)}"
@@ -81,8 +79,7 @@ def available_memory() -> int:
 def keep_freed_memory() -> None:
     """Let glibc reuse large blocks instead of handing them back to the kernel after every step.
 
-    Activations and gradients are freed and wanted again in each step; faulting their pages in anew took a
-    fifth of a step's time. See mallopt(3); another C library simply has no such call.
+    Faulting their pages in anew took a fifth of a step's time. See mallopt(3); another C library has none.
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is not None:

@@ -18,13 +18,9 @@ from training_code.network.resnet import ResNet, resnet
 
 
 def build(config: Config, classes: int, pretrained: Path, machine: Machine) -> ResNet:
-    """The network on its device, ready for the first step.
+    """The network on its device, ready for the first step; its last layer is always new.
 
-    Args:
-        config: arch, weights, trainable_from and seed are used.
-        classes: how many classes it tells apart. The last layer is always new.
-        pretrained: the folder of the channel with starting weights, read when `weights` says so.
-        machine: where it will run.
+    `pretrained` is the channel with starting weights, read when the configuration says so.
 
     Raises:
         UnusableWeights: see `training_code.network.weights`.

@@ -1,10 +1,8 @@
 """ResNet-18/34/50, written out: He et al. 2015 (arXiv 1512.03385) in the form torchvision publishes.
 
-The parameter names, shapes and numbers are torchvision's, so its published weights load unchanged and a
-model trained here loads into `torchvision.models.resnet18()` (a test holds both to that). The network is
-written here for two reasons. Importing torchvision takes longer than importing torch, and a tuning run pays
-for it in every trial. And here the network is a row of named stages with a freeze point: what is frozen runs
-first, without a graph, and what is trained runs behind it.
+The parameter names, shapes and numbers are torchvision's, so its published weights load unchanged. It is
+written here because importing torchvision takes longer than importing torch, in every trial, and because
+here it is a row of named stages with a freeze point: what is frozen runs first, without a graph.
 """
 
 from __future__ import annotations
@@ -14,7 +12,7 @@ from typing import Final
 import torch
 from torch import Tensor, nn
 
-from contract.networks import STAGES
+from contract.networks import BLOCKS, STAGES
 
 
 class BasicBlock(nn.Module):
@@ -122,14 +120,9 @@ class ResNet(nn.Module):
 
     def trained_state(self) -> dict[str, Tensor]:
         """The entries of `state_dict` that training changes: all behind the freeze point."""
-        frozen = {
-            f"{name}."
-            for name, module in self.named_children()
-            if any(module is part for part in self.frozen_modules())
-        }
-        return {
-            name: value for name, value in self.state_dict().items() if not name.startswith(tuple(frozen))
-        }
+        parts = self.frozen_modules()
+        frozen = tuple(f"{name}." for name, module in self.named_children() if module in parts)
+        return {name: value for name, value in self.state_dict().items() if not name.startswith(frozen)}
 
     def forward(self, x: Tensor, *, from_freeze_point: bool = False) -> Tensor:
         """Class scores of pictures, or of what `frozen_part` made of them."""
@@ -184,16 +177,11 @@ class ResNet(nn.Module):
 
 
 def resnet(arch: str, classes: int) -> ResNet:
-    """A freshly initialised network.
+    """A freshly initialised network that tells `classes` classes apart.
 
-    Args:
-        arch: resnet18, resnet34 or resnet50.
-        classes: how many classes the last layer tells apart.
+    Raises:
+        ValueError: `arch` is not one of `BLOCKS`.
     """
-    if arch == "resnet18":
-        return ResNet(BasicBlock, (2, 2, 2, 2), classes)
-    if arch == "resnet34":
-        return ResNet(BasicBlock, (3, 4, 6, 3), classes)
-    if arch == "resnet50":
-        return ResNet(Bottleneck, (3, 4, 6, 3), classes)
-    raise ValueError(f"no architecture {arch!r}: resnet18, resnet34 or resnet50")
+    if arch not in BLOCKS:
+        raise ValueError(f"no architecture {arch!r}: resnet18, resnet34 or resnet50")
+    return ResNet(Bottleneck if arch == "resnet50" else BasicBlock, BLOCKS[arch], classes)

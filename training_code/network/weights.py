@@ -1,8 +1,7 @@
 """Starting weights: ImageNet's as torchvision publishes them, or a file in the channel `pretrained`.
 
 Nothing here executes what a file says: safetensors holds numbers only, and torch's own files are read with
-`weights_only`, which refuses pickled code. A file that is damaged, is no weights at all or belongs to another
-network ends the job with a message that says which of these it is.
+`weights_only`, which refuses pickled code.
 """
 
 from __future__ import annotations
@@ -86,8 +85,8 @@ def from_file(path: Path, arch: str | None = None) -> tuple[str, dict[str, Tenso
     found = _arch_of(state)
     if found is None or found not in ARCHITECTURES:
         what = f"a {found}" if found else "no ResNet"
-        known = ", ".join(ARCHITECTURES)
-        raise UnusableWeights(f"{path.name}: these are the weights of {what}; there are {known}")
+        names = ", ".join(ARCHITECTURES)
+        raise UnusableWeights(f"{path.name}: these are the weights of {what}; there are {names}")
     return found, _fitting(state, arch or found, path.name)
 
 
@@ -177,7 +176,7 @@ def _fitting(state: Mapping[str, Tensor], arch: str, source: str) -> dict[str, T
             f"{source}: these are the weights of a {found}, and the job trains a {arch}; "
             f"set arch={found} or use weights of a {arch}"
         )
-    taken: dict[str, Tensor] = {}
+    fitting: dict[str, Tensor] = {}
     for name, like in wanted.items():
         if name in _HEAD or (name not in state and name.endswith("num_batches_tracked")):
             continue
@@ -186,10 +185,10 @@ def _fitting(state: Mapping[str, Tensor], arch: str, source: str) -> dict[str, T
             raise UnusableWeights(
                 f"{source}: not the weights of a {arch}: {name} of shape {tuple(like.shape)} {have}"
             )
-        taken[name] = state[name].to(like.dtype)
-        if not torch.isfinite(taken[name]).all():
+        fitting[name] = state[name].to(like.dtype)
+        if not torch.isfinite(fitting[name]).all():
             raise UnusableWeights(f"{source}: {name} holds numbers that are not finite (NaN or infinite)")
-    return taken
+    return fitting
 
 
 def _arch_of(state: Mapping[str, Tensor]) -> str | None:

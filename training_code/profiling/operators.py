@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from training_code.profiling.file_names import OPERATORS, PLAIN_TRACE, TRACE
+from training_code.profiling import OPERATORS, PLAIN_TRACE, TRACE
 
 _SHOWN: Final = 20
 _KERNELS: Final = frozenset({"kernel", "gpu_memcpy", "gpu_memset"})

@@ -32,14 +32,7 @@ Clock = Callable[[], float]
 
 
 def measure(findings: Findings, folder: Path, network: ResNet, batches: Batches) -> None:
-    """Put measured gains into those findings for which trying out is cheap.
-
-    Args:
-        findings: changed in place.
-        folder: the profile's.
-        network: as it was trained; it is left as it is.
-        batches: of the training split.
-    """
+    """Put measured gains into those findings for which trying out is cheap; `folder` is the profile's."""
     dataloader, batch_size = findings.of("dataloader"), findings.of("batch_size")
     if dataloader is not None:
         share = shares(Profile.read(folder).steady)["data"] / 100
@@ -52,12 +45,7 @@ def measure(findings: Findings, folder: Path, network: ResNet, batches: Batches)
 
 
 def faster_with_workers(prepare: Callable[[int], object], clock: Clock = time.perf_counter) -> Spread:
-    """How many times as fast two threads prepare batches as one does.
-
-    Args:
-        prepare: makes the batch of that number.
-        clock: seconds.
-    """
+    """How many times as fast two threads prepare batches as one does; `prepare` makes that of a number."""
     prepare(0)
     ratios = []
     with ThreadPoolExecutor(_WORKERS) as pool:
@@ -73,16 +61,11 @@ def faster_with_workers(prepare: Callable[[int], object], clock: Clock = time.pe
 
 
 def gain_of_workers(share: float, faster: Spread) -> str:
-    """What that would bring, in words.
-
-    Args:
-        share: of the step that waits for data, 0 to 1.
-        faster: what `faster_with_workers` measured.
-    """
+    """What that would bring, in words, where this share of the step, 0 to 1, waits for data."""
     if faster.low < 1.1:
-        return f"nothing sure from a second thread that prepares batches: {faster.told('.1f', '× as fast')}"
+        return f"nothing sure from a second thread that prepares batches: {faster.text('.1f', '× as fast')}"
     step = faster.map(lambda times: 1 / (1 - share + share / times))
-    return f"steps {step.told('.2f', '× as fast')} with a second thread that prepares batches"
+    return f"steps {step.text('.2f', '× as fast')} with a second thread that prepares batches"
 
 
 def faster_with_twice_the_batch(
@@ -90,8 +73,7 @@ def faster_with_twice_the_batch(
 ) -> Spread | None:
     """How many times as many pictures a second steps of twice the batch take; None when they do not fit.
 
-    The steps run on a copy of the network, with the recipe's batch and then with that batch twice; waiting
-    for data is not in them.
+    They run on a copy of the network, and waiting for data is not in them.
     """
     tried = copy.deepcopy(network).train()
     trained = [each for each in tried.parameters() if each.requires_grad]
@@ -125,7 +107,7 @@ def gain_of_twice_the_batch(faster: Spread | None) -> str:
     """What that would bring, in words; `faster` is what `faster_with_twice_the_batch` measured."""
     if faster is None:
         return "nothing: a step of twice the batch does not fit into the memory"
-    gain = faster.told(".2f", "× as many pictures a second")
+    gain = faster.text(".2f", "× as many pictures a second")
     return f"nothing sure: {gain}" if faster.low < 1.05 else gain
 
 

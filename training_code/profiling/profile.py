@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from training_code.profiling.file_names import STEPS, SYSTEM
+from training_code.profiling import STEPS, SYSTEM
 
 Column = NDArray[np.float64]
 

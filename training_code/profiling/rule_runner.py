@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
+from contract.debug_rules import CAUSES
 from training_code.findings import Findings, RuleState
 from training_code.profiling.profile import Profile
 from training_code.profiling.rules import OF_GPUS, RULES, Values
@@ -18,14 +19,6 @@ from training_code.profiling.rules import OF_GPUS, RULES, Values
 _SECONDS_BETWEEN_LOOKS: Final = 10.0
 _LOOKED_AT: Final = 512 * 1024
 """Bytes at the end of each file that are judged while the training runs."""
-
-CAUSES: Final[Mapping[str, tuple[str, ...]]] = {
-    "dataloader": ("io_bottleneck",),
-    "low_gpu_utilization": ("io_bottleneck", "dataloader", "cpu_bottleneck", "batch_size"),
-    "batch_size": ("io_bottleneck", "dataloader", "cpu_bottleneck"),
-    "cpu_bottleneck": ("io_bottleneck", "dataloader"),
-}
-"""By rule, those whose finding explains what it finds."""
 
 
 class ProfileRules:
@@ -83,4 +76,4 @@ class ProfileRules:
         problem = RULES[name](profile, self._rules[name])
         if problem is not None:
             step = int(profile.steps["step"][-1]) if len(profile.steps.get("step", ())) else 0
-            self._findings.add(state, step, problem, CAUSES.get(name, ()))
+            self._findings.add(state, step, problem)

@@ -1,9 +1,8 @@
 """The profiler's rules: what slows the training down, what to change, and what that would gain.
 
 Names follow AWS's ("List of Debugger profiler rules", docs.aws.amazon.com/sagemaker/latest/dg/
-debugger-built-in-profiler-rules.html). Parameters and their defaults are in `contract.debug_rules`; shares
-and utilisations are percent. The first steps are left out, and each figure is told with how far the quarters
-of the training lie apart in it.
+debugger-built-in-profiler-rules.html); parameters are in `contract.debug_rules`. Shares and utilisations are
+percent, each told with how far the quarters of the training lie apart in it.
 """
 
 from __future__ import annotations
@@ -32,15 +31,12 @@ def shares(steps: Mapping[str, Column]) -> dict[str, float]:
 
 
 def dataloader(profile: Profile, values: Values) -> Problem | None:
-    """Batches are not ready when they are needed: data takes more than `threshold` (20) of the step.
-
-    AWS: compares the number of loader workers with that of cores; here the wait itself is measured.
-    """
+    """Batches are not ready when they are needed. AWS counts loader workers; here the wait is measured."""
     waited = _data_share(profile)
     if waited.middle <= values["threshold"]:
         return None
     return Problem(
-        f"waiting for data is {waited.told('.0f', '% of the step')}% {PARTED}",
+        f"waiting for data is {waited.text('.0f', '% of the step')}% {PARTED}",
         "make less of each picture while training: cached or smaller pictures, augment without crops, "
         "or more cores for the loader",
         _at_most(waited, "faster steps"),
@@ -49,10 +45,7 @@ def dataloader(profile: Profile, values: Values) -> Problem | None:
 
 
 def io_bottleneck(profile: Profile, values: Values) -> Problem | None:
-    """The disk is what data waits for: data above `threshold` (20), and the cores wait `io_threshold` (20).
-
-    AWS: I/O wait above 50 while the GPU is below 10.
-    """
+    """The disk is what data waits for. AWS: I/O wait above 50 while the GPU is below 10."""
     waits = profile.system.get("io_wait", np.zeros(0))
     waited = _data_share(profile)
     if len(waits) < _LEAST_SAMPLES or waits.mean() <= values["io_threshold"]:
@@ -61,8 +54,8 @@ def io_bottleneck(profile: Profile, values: Values) -> Problem | None:
         return None
     disk = by_quarter(len(waits), lambda part: float(waits[part].mean()))
     return Problem(
-        f"waiting for data is {waited.told('.0f', '% of the step')}% {PARTED}, and the cores wait for the "
-        f"disk {disk.told('.0f', '% of the time')}%",
+        f"waiting for data is {waited.text('.0f', '% of the step')}% {PARTED}, and the cores wait for the "
+        f"disk {disk.text('.0f', '% of the time')}%",
         "an instance with more memory, so that the decoded pictures fit into it; or a faster volume",
         _at_most(waited, "faster steps"),
         _steps_seen(profile),
@@ -70,9 +63,7 @@ def io_bottleneck(profile: Profile, values: Values) -> Problem | None:
 
 
 def cpu_bottleneck(profile: Profile, values: Values) -> Problem | None:
-    """The GPU waits for the CPU, as AWS has it: cores above `cpu_threshold` (90) while the GPU is below
-    `gpu_threshold` (50), in more than `threshold` (50) percent of the samples.
-    """
+    """The GPU waits for the CPU, as AWS has it."""
     if len(profile.cores) < _LEAST_SAMPLES:
         return None
     busy = profile.gpu("busy").mean(0)
@@ -81,7 +72,7 @@ def cpu_bottleneck(profile: Profile, values: Values) -> Problem | None:
     if both.middle <= values["threshold"]:
         return None
     return Problem(
-        f"in {both.told('.0f', '% of the time')}% {PARTED}, the cores are full and the GPU is not",
+        f"in {both.text('.0f', '% of the time')}% {PARTED}, the cores are full and the GPU is not",
         "an instance with more cores per GPU, or less work for them: cheaper augmentation, smaller pictures",
         _at_most(_idle(busy), "faster"),
         _samples_seen(profile),
@@ -95,7 +86,7 @@ def low_gpu_utilization(profile: Profile, values: Values) -> Problem | None:
         return None
     idle = _idle(busy.mean(0))
     return Problem(
-        f"the GPU is busy {idle.map(_rest).told('.0f', '% of the time')}% {PARTED}",
+        _busy(idle),
         "a smaller and cheaper GPU does the same work; or a larger batch_size or image_size uses this one",
         f"the same work on a slower GPU, or on this one {_at_most(idle, 'as much')}",
         _samples_seen(profile),
@@ -105,9 +96,8 @@ def low_gpu_utilization(profile: Profile, values: Values) -> Problem | None:
 def gpu_memory_increase(profile: Profile, values: Values) -> Problem | None:
     """Memory grows and grows: the GPU's, or on a machine without one the process's.
 
-    AWS: a GPU's memory grows by `increase` (10) percent over a moving window. Here the steps after the first
-    third are cut into four; each part's median has to be above the last one's, and the last above the first
-    by `increase` percent and `least_mb` (64).
+    AWS: over a moving window. Here the steps after the first third are cut into four; each part's median has
+    to be above the last one's, and the last above the first by `increase` percent and `least_mb`.
     """
     memory = profile.steps.get("memory_mb", np.zeros(0))
     tail = memory[len(memory) // 3 :]
@@ -138,8 +128,7 @@ def batch_size(profile: Profile, values: Values) -> Problem | None:
         return None
     idle = _idle(busy.mean(0))
     return Problem(
-        f"the GPU is busy {idle.map(_rest).told('.0f', '% of the time')}% {PARTED}, with {full:.0f}% of its "
-        "memory at most",
+        f"{_busy(idle)}, with {full:.0f}% of its memory at most",
         "double batch_size, and raise learning_rate by about 1.4 (its square root) to two with it",
         _at_most(idle, "faster"),
         _samples_seen(profile),
@@ -149,9 +138,8 @@ def batch_size(profile: Profile, values: Values) -> Problem | None:
 def step_outlier(profile: Profile, values: Values) -> Problem | None:
     """Single steps that take many times as long as the others.
 
-    AWS: steps above `stddev` (3) standard deviations. The deviation is that of the middle here (the
-    median's, scaled), which outliers cannot stretch, times `deviations` (6); a step has to take three times
-    the median as well, and all of them together more than `least_share` (3) percent of the time.
+    AWS: steps above 3 standard deviations. The deviation is that of the middle here (the median's, scaled),
+    which outliers cannot stretch; a step has to take three times the median as well.
     """
     steady = profile.steady
     if len(steady.get("step", ())) < _LEAST_STEPS:
@@ -172,7 +160,7 @@ def step_outlier(profile: Profile, values: Values) -> Problem | None:
     return Problem(
         f"{int(slow.sum())} of {len(spent)} steps take up to {spent.max() / median:.0f} times the median "
         f"({median * 1000:.0f} ms), most of it in {part!r}; the slowest is step {slowest}. "
-        f"They lose {share.told('.0f', '% of the time')}% {PARTED}",
+        f"They lose {share.text('.0f', '% of the time')}% {PARTED}",
         f"look at what else happens in {part!r} at these steps: other jobs on the machine, a disk that "
         "stalls, memory that is short",
         f"{_at_most(share, 'faster steps')}, if what stalls them is this training's own",
@@ -193,7 +181,7 @@ def load_balancing(profile: Profile, values: Values) -> Problem | None:
     return Problem(
         f"GPU {most} is busy {busy[most]:.0f}% of the time, GPU {least} {busy[least]:.0f}%",
         "batches of the same size for each; nothing else on the busy one (validation, saving)",
-        f"at most {ahead.told('.1f', ' times faster')} {PARTED}",
+        f"at most {ahead.text('.1f', ' times faster')} {PARTED}",
         _samples_seen(profile),
     )
 
@@ -215,14 +203,14 @@ def _idle(busy: Column) -> Spread:
     return by_quarter(len(busy), lambda part: 100 - float(busy[part].mean()))
 
 
-def _rest(share: float) -> float:
-    return 100 - share
+def _busy(idle: Spread) -> str:
+    return f"the GPU is busy {idle.map(lambda share: 100 - share).text('.0f', '% of the time')}% {PARTED}"
 
 
 def _at_most(lost: Spread, what: str) -> str:
     """What it would bring to win back a lost share of the time, percent: in no case more than this."""
     faster = lost.map(lambda share: 100 / (100 - min(99.0, share)))
-    return f"at most {faster.told('.1f', f' times {what}')} {PARTED}"
+    return f"at most {faster.text('.1f', f' times {what}')} {PARTED}"
 
 
 def _steps_seen(profile: Profile) -> str:

@@ -26,7 +26,7 @@ class Spread:
         low, high = sorted((work(self.low), work(self.high)))
         return Spread(work(self.middle), low, high)
 
-    def told(self, form: str, unit: str = "") -> str:
+    def text(self, form: str, unit: str = "") -> str:
         """`1.3 times, 1.1 to 1.6`, each number in this form."""
         low, high = format(self.low, form), format(self.high, form)
         between = low if low == high else f"{low} to {high}"

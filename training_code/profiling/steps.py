@@ -1,9 +1,8 @@
 """Times every part of every step; what is between steps (validation, checkpoints) is kept as such.
 
 On a CPU a part ends when its call returns. A GPU works on after that, so there an event is put into its queue
-where a part begins, and the times between events are read later, when they are long past: nobody waits.
-The parts, the rest of each step and what lies between steps add up to the wall time by construction of the
-marks: each mark ends one part and begins the next.
+where a part begins, and read later: nobody waits. Each mark ends one part and begins the next, so they add up
+to the wall time.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ from torch import Tensor
 from training_code.config import Config
 from training_code.data.batches import Batches
 from training_code.network.resnet import ResNet
-from training_code.profiling.file_names import STEPS, WALL
+from training_code.profiling import STEPS, WALL
 from training_code.training.callback import PHASES, Callback
 
 COLUMNS: Final = ("step", "begun", "between", *PHASES, "rest", "memory_mb")

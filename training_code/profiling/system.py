@@ -1,8 +1,7 @@
 """How busy the machine is, twice a second: a process of its own while the training runs.
 
-It imports psutil and nothing else of weight, so that its half seconds are half seconds; a look takes a
-millisecond and lets the training go first. It ends with the training process, or when the file `done` appears
-in the folder above its own.
+It imports psutil and nothing else of weight, so that its half seconds are half seconds. It ends with the
+training process, or when the file `done` appears in the folder above its own.
 
 Run as `python -m training_code.profiling.system FOLDER`, by the training process.
 """
@@ -18,7 +17,7 @@ from typing import Final
 
 import psutil
 
-from training_code.profiling.file_names import DONE, SYSTEM
+from training_code.profiling import DONE, SYSTEM
 from training_code.profiling.gpu import Gpus
 
 _SECONDS_BETWEEN: Final = 0.5

@@ -11,7 +11,7 @@ from torch import Tensor
 from training_code.config import Config
 from training_code.data.batches import Batches
 from training_code.network.resnet import ResNet
-from training_code.profiling.file_names import PLAIN_TRACE
+from training_code.profiling import PLAIN_TRACE
 from training_code.training.callback import Callback
 from training_code.training.progress import Trained
 
@@ -32,18 +32,17 @@ class Trace(Callback):
         self._profiler.__enter__()
 
     def step_ends(self, loss: Tensor) -> None:
-        if self._profiler is None:
-            return
         self._done += 1
         if self._done == self._steps:
             self._finish()
 
     def training_ends(self, trained: Trained) -> None:
-        if self._profiler is not None:
-            self._finish()
+        self._finish()
 
     def _finish(self) -> None:
         profiler, self._profiler = self._profiler, None
+        if profiler is None:
+            return
         profiler.__exit__(None, None, None)
         unfinished = self._folder / "trace.unfinished"
         try:

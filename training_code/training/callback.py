@@ -1,16 +1,14 @@
-"""Callbacks of the training loop: what they are told, and when.
+"""Callbacks of the training loop, such as the debugger and the profiler: what they are told, and when.
 
-The debugger and the profiler are callbacks. The loop calls them and knows nothing else of them; without one
-it calls `Callback`, whose methods do nothing.
-
-A step is told in this order: `step_begins`; `phase` with "data", "to_device", "forward", "backward" and
-"optimizer", each as that phase begins; `step_ends`, which ends the last. When "optimizer" begins, the
-gradients of this step are in the parameters' `grad`; when it has ended they are gone.
+A step is told in this order: `step_begins`; `phase` with each of `PHASES`, as that phase begins; `step_ends`,
+which ends the last. When "optimizer" begins, the gradients of this step are in the parameters' `grad`; when
+it has ended they are gone.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -57,28 +55,10 @@ class Callbacks(Callback):
     """Several callbacks, called in their order."""
 
     def __init__(self, callbacks: Sequence[Callback]) -> None:
-        self._callbacks = tuple(callbacks)
+        for name in (each for each in vars(Callback) if not each.startswith("_")):
+            setattr(self, name, partial(_call, [getattr(each, name) for each in callbacks]))
 
-    def training_begins(self, network: ResNet, config: Config, batches: Batches) -> None:
-        for each in self._callbacks:
-            each.training_begins(network, config, batches)
 
-    def step_begins(self, epoch: int, step: int) -> None:
-        for each in self._callbacks:
-            each.step_begins(epoch, step)
-
-    def phase(self, name: str) -> None:
-        for each in self._callbacks:
-            each.phase(name)
-
-    def step_ends(self, loss: Tensor) -> None:
-        for each in self._callbacks:
-            each.step_ends(loss)
-
-    def epoch_ends(self, epoch: Epoch, validation: Evaluation) -> None:
-        for each in self._callbacks:
-            each.epoch_ends(epoch, validation)
-
-    def training_ends(self, trained: Trained) -> None:
-        for each in self._callbacks:
-            each.training_ends(trained)
+def _call(methods: Sequence[Callable[..., None]], *arguments: object) -> None:
+    for method in methods:
+        method(*arguments)

@@ -1,8 +1,7 @@
 """Checkpoints: all that a job needs to go on where it was, in one file of numbers and a JSON note.
 
-One safetensors file holds the trained weights, the optimiser's state, the best epoch's weights and the losses
-of the epoch under way; its header holds where the job is. It replaces the previous one in a single rename, so
-there is always one whole checkpoint, also when the disk is full or the machine goes away in the middle.
+It replaces the previous one in a single rename, so there is always one whole checkpoint, also when the disk
+is full or the machine goes away in the middle.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
 """Training: epochs of steps, a look at the validation split after each, and the best epoch kept.
 
-`train` resumes from a checkpoint if there is one, and writes one after every epoch, every few minutes and
-when the job is told to stop. Order, augmentation and learning rate depend on seed, epoch and step alone, and
-a checkpoint carries all the rest, so an interrupted job ends with the numbers of one that ran through.
+Order, augmentation and learning rate depend on seed, epoch and step alone, and a checkpoint carries all the
+rest, so an interrupted job ends with the numbers of one that ran through.
 """
 
 from __future__ import annotations
@@ -15,6 +14,7 @@ from typing import Final
 import torch
 from torch import Tensor
 
+from contract import epoch_line
 from training_code.config import OF_NO_NUMBER, Config
 from training_code.data.batches import Batches
 from training_code.data.dataset import Dataset
@@ -29,18 +29,14 @@ from training_code.training.callback import Callback
 from training_code.training.checkpoints import Checkpoint, Checkpoints
 from training_code.training.loss import Loss, likely_cause
 from training_code.training.optimizer import Optimizer, schedule
-from training_code.training.progress import Epoch, Progress, Trained
-from training_code.training.progress_log import Reporter
+from training_code.training.progress import Epoch, Progress, Reporter, Trained
 
 _STEPS_BETWEEN_CHECKS_ON_GPU: Final = 20
 """Looking at a loss makes the GPU wait for the CPU; on a CPU it costs nothing."""
 
 
 def identity(config: Config, dataset: Dataset) -> dict[str, object]:
-    """What makes two trainings the same one: a checkpoint of one may only be resumed by the other.
-
-    Who looks on changes nothing.
-    """
+    """What makes two trainings the same one: a checkpoint of one may only be resumed by the other."""
     return {
         **{key: value for key, value in asdict(config).items() if key not in OF_NO_NUMBER},
         "classes": list(dataset.classes),
@@ -130,9 +126,8 @@ class _Training:
         self.network.train()
         epoch = self.progress.epoch
         feed = self.batches.epoch(epoch, self.progress.step)
-        while self.progress.step < self.batches.steps:
+        for step in range(self.progress.step, self.batches.steps):
             self._stop_together()
-            step = self.progress.step
             self.callback.step_begins(epoch, step)
             self.callback.phase("data")
             examples, labels = next(feed)
@@ -187,12 +182,7 @@ class _Training:
             self.best = {name: value.clone() for name, value in self.network.trained_state().items()}
         progress.epoch, progress.step, progress.seconds = progress.epoch + 1, 0, 0.0
         self.losses.zero_()
-        print(
-            f"epoch={epoch.epoch} train_loss={epoch.train_loss:.6f} valid_loss={epoch.valid_loss:.6f} "
-            f"valid_accuracy={epoch.valid_accuracy:.6f} "
-            f"({epoch.seconds:.1f} s, {epoch.images_per_second:.0f} images/s)",
-            flush=True,
-        )
+        print(epoch_line.write(asdict(epoch)), flush=True)
         self.callback.epoch_ends(epoch, result)
 
     def _is_best(self, epoch: Epoch) -> bool:
@@ -267,9 +257,8 @@ class _Training:
         torch.set_num_threads(min(checkpoint.note["threads"], cores()))
         self.network.load_state_dict(checkpoint.tensors["network"], strict=False)
         self.optimizer.restore(checkpoint.tensors["optimizer"])
-        self.best = {
-            name: value.to(self.device) for name, value in checkpoint.tensors.get("best", {}).items()
-        }
+        best = checkpoint.tensors.get("best", {})
+        self.best = {name: value.to(self.device) for name, value in best.items()}
         self.losses.copy_(checkpoint.tensors["epoch"]["losses"])
         done = (self.progress.epoch - 1) * self.batches.steps + self.progress.step
         self._reporter = Reporter(self.config.epochs * self.batches.steps, done)

@@ -1,8 +1,7 @@
 """SGD and AdamW by torch's own kernels, and the learning rate of every step.
 
-`torch.optim`'s functions do the arithmetic; its classes are left aside, because creating the first one
-imports the compiler (torch._dynamo), which takes as long as importing torch itself. What remains of them is
-a few tensors per parameter, which a checkpoint stores as they are. A test holds both to `torch.optim`.
+`torch.optim`'s functions do the arithmetic; creating the first of its classes would import the compiler
+(torch._dynamo), which takes as long as importing torch itself.
 """
 
 from __future__ import annotations
@@ -34,7 +33,7 @@ class Optimizer:
         self._moments = {
             moment: [torch.zeros_like(value) for value in self._named.values()] for moment in moments
         }
-        self._taken = [torch.zeros((), device=value.device) for value in self._named.values()]
+        self._counts = [torch.zeros((), device=value.device) for value in self._named.values()]
 
     @torch.no_grad()
     def step(self, learning_rate: float) -> None:
@@ -61,7 +60,7 @@ class Optimizer:
                 self._moments["mean"],
                 self._moments["square"],
                 [],
-                self._taken,
+                self._counts,
                 fused=True,
                 amsgrad=False,
                 beta1=_BETAS[0],
@@ -81,7 +80,7 @@ class Optimizer:
             for moment, values in self._moments.items()
             for name, value in zip(self._named, values, strict=True)
         }
-        return {**named, "taken": torch.stack(self._taken)}
+        return {**named, "taken": torch.stack(self._counts)}
 
     @torch.no_grad()
     def restore(self, state: Mapping[str, Tensor]) -> None:
@@ -91,7 +90,7 @@ class Optimizer:
                 value.copy_(state[f"{moment}.{name}"])
         # In place: the fused kernels want the counters where the parameters are, and a checkpoint is read
         # into the CPU's memory.
-        for steps, value in zip(self._taken, state["taken"].unbind(), strict=True):
+        for steps, value in zip(self._counts, state["taken"].unbind(), strict=True):
             steps.copy_(value)
 
 

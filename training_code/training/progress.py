@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, field
+from typing import Final
+
+from torch import Tensor
 
 from training_code.evaluation.scores import Evaluation
 from training_code.network.resnet import ResNet
+
+_SECONDS_BETWEEN: Final = 10.0
 
 
 @dataclass(frozen=True)
@@ -48,3 +54,31 @@ class Trained:
     best: Epoch
     validated: Evaluation | None
     stopped: bool
+
+
+class Reporter:
+    """Prints how far training is, now and then, in words no metric definition matches.
+
+    `total` steps are to be done, `done` of them in an earlier attempt.
+    """
+
+    def __init__(self, total: int, done: int = 0) -> None:
+        self._total = total
+        self._start = self._printed = time.perf_counter()
+        self._first = done
+        self._pictures = 0
+
+    def step(self, done: int, pictures: int, loss: Tensor) -> None:
+        """After every step: `done` steps of all, `pictures` in this one."""
+        self._pictures += pictures
+        now = time.perf_counter()
+        if now - self._printed < _SECONDS_BETWEEN:
+            return
+        self._printed = now
+        elapsed = now - self._start
+        left = elapsed / (done - self._first) * (self._total - done)
+        print(
+            f"step {done} of {self._total}: loss {float(loss):.4f}, "
+            f"{self._pictures / elapsed:.0f} images/s, about {left:.0f} s left",
+            flush=True,
+        )

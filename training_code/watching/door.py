@@ -34,12 +34,7 @@ class Watching:
 
 @contextmanager
 def watching(output: Path, settings: DebugSettings, classes: Sequence[str]) -> Iterator[Watching]:
-    """Watch the training inside the `with`, as the settings say.
-
-    Args:
-        output: the job's output folder; `debug` is made below it.
-        settings: what to look for; nothing is started when that is nothing.
-        classes: the names of the classes.
+    """Watch the training inside the `with` as the settings say, in the folder `debug` of the job's `output`.
 
     Raises:
         StoppedByRule: a rule ended the training before there was a model.

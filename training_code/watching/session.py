@@ -1,8 +1,7 @@
 """Debugging and profiling of one job, from its start to what follows from the findings.
 
-`Session.begin` starts what the settings ask for and gives the callback for the loop; `end` waits for the last
-look of the side process. With `on_trigger=stop` the training is ended by the first finding of a debugging
-rule, between two steps, and keeps its best epoch. Nothing of this is imported when nothing is asked for.
+With `on_trigger=stop` the first finding of a debugging rule ends the training, between two steps, and its
+best epoch is kept. Nothing of this is imported when nothing is asked for.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ from training_code.debugging.settings import DebugSettings
 from training_code.findings import FILE, Findings
 from training_code.log import say
 from training_code.network.resnet import ResNet
-from training_code.profiling.file_names import DONE
+from training_code.profiling import DONE
 from training_code.stopping import Stopped
 from training_code.training.callback import Callback, Callbacks
 from training_code.training.progress import Trained
@@ -41,11 +40,11 @@ class Session(Callback):
     def __init__(self, folder: Path, settings: DebugSettings, classes: Sequence[str]) -> None:
         self.folder, self.settings = folder, settings
         self.stopped_by = ""
-        self._told_to_stop = False
-        self._said: set[str] = set()
+        self._interrupted = False
+        self._reported: set[str] = set()
         self._processes: list[subprocess.Popen[bytes]] = []
         self._looked = time.monotonic()
-        self._seen = 0
+        self._changed = 0
         self._batches: Batches | None = None
         self._network: ResNet | None = None
         self._callbacks: list[Callback] = []
@@ -81,9 +80,8 @@ class Session(Callback):
             orders = {
                 "pid": os.getpid(),
                 "on_trigger": self.settings.on_trigger,
-                "debug_rules": {name: dict(values) for name, values in self.settings.debug_rules.items()},
-                "profile_rules": {name: dict(values) for name, values in self.settings.profile_rules.items()},
-                "profile": self.settings.profile,
+                "debug_rules": self.settings.debug_rules,
+                "profile_rules": self.settings.profile_rules,
             }
             (self.folder / ORDERS).write_text(json.dumps(orders), encoding="utf-8")
             self._start("training_code.watching.side_process", self.folder)
@@ -96,7 +94,7 @@ class Session(Callback):
         self._network, self._batches = network, batches
 
     def training_ends(self, trained: Trained) -> None:
-        self._told_to_stop = trained.stopped and not self.stopped_by
+        self._interrupted = trained.stopped and not self.stopped_by
         if not trained.stopped:  # several processes agree before a step, and there was none to come
             self.stopped_by = ""
 
@@ -129,9 +127,9 @@ class Session(Callback):
             changed = path.stat().st_mtime_ns
         except OSError:
             return
-        if changed == self._seen:
+        if changed == self._changed:
             return
-        self._seen = changed
+        self._changed = changed
         findings = Findings.read(self.folder)
         self._tell(findings, over=False)
         cause = next((each for each in findings.findings if each.kind == "debug"), None)
@@ -145,15 +143,13 @@ class Session(Callback):
         refute, when it is over.
         """
         for each in findings.findings:
-            if each.rule not in self._said and (over or each.kind == "debug"):
-                self._said.add(each.rule)
+            if each.rule not in self._reported and (over or each.kind == "debug"):
+                self._reported.add(each.rule)
                 say(f"debugger: rule={each.rule} step={each.step}: {each.message}; {each.change}")
 
     def end(self, *, hurry: bool = False) -> Findings:
-        """Everything written, the side process's last look awaited: what was found.
-
-        Args:
-            hurry: the training failed or was told to stop, so nothing is tried out any more.
+        """What was found, once all is written and the side process looked a last time; in a `hurry`, after a
+        training that failed or was told to stop, nothing is tried out any more.
         """
         if self._capture:
             self._capture.end()
@@ -162,7 +158,7 @@ class Session(Callback):
         self._wait()
         findings = Findings.read(self.folder)
         findings.stopped_by = self.stopped_by
-        if not (hurry or self._told_to_stop):
+        if not (hurry or self._interrupted):
             self._probe(findings)
         self._tell(findings, over=True)
         try:

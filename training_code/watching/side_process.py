@@ -1,8 +1,7 @@
 """The side process: puts every new step to the rules while the training runs.
 
-Started by `session` with a folder; reads watch.json there, writes findings.json. It runs with low priority,
-so that the training does not wait for it, and without torch, which smdebug would import for nothing. It
-ends when the training process is gone, or has written the file `done`, after one last look.
+Reads watch.json, writes findings.json; with low priority, and without torch, which smdebug would import for
+nothing. It ends when the training process is gone, or has written the file `done`, after one last look.
 
 Run as `python -m training_code.watching.side_process FOLDER`.
 """
@@ -18,8 +17,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from training_code.findings import Findings
-from training_code.profiling import operators
-from training_code.profiling.file_names import DONE
+from training_code.profiling import DONE, operators
 from training_code.profiling.rule_runner import ProfileRules
 
 ORDERS: Final = "watch.json"

@@ -22,11 +22,7 @@ __all__ = ["Change", "carry_out", "look"]
 
 
 def look(target: Target) -> Change:
-    """What the deployment of this checkout's settings will do to the endpoint that is there now.
-
-    Raises:
-        WouldFail: the settings cannot be used.
-    """
+    """What deploying this checkout's settings will do to the endpoint. Raises WouldFail for bad settings."""
     running = read_running(target)
     if running.endpoint is None and not running.champion:
         return Change()

@@ -14,7 +14,7 @@ from cli.deploy.live.state import Image
 from cli.release import promotion
 from cli.stacks import outputs
 from cli.target import Target
-from contract.names import IMAGE_TARGET
+from contract.names import IMAGE_TARGET, version_of
 
 _KEPT = ("ModelMetrics", "Domain", "Task")
 _KEPT_OF_SPECIFICATION = ("SupportedContentTypes", "SupportedResponseMIMETypes")
@@ -32,8 +32,8 @@ def register(target: Target, champion: str, image: Image, on_change: Callable[[s
     package = client.describe_model_package(ModelPackageName=champion)
     request = request_of(package, outputs(target, "training")["ServingImage"], image)
     arn = client.create_model_package(**request)["ModelPackageArn"]
-    version = arn.rpartition("/")[2]
-    promotion.approve(target, version, f"{_version(champion)}, with the {image} image", anyway=True)
+    why = f"version {version_of(champion)}, with the {image} image"
+    promotion.approve(target, version_of(arn), why, anyway=True)
     promotion.await_decision(target, arn)
     promotion.wait(target, on_change)
     promotion.must_serve(target, arn)
@@ -46,7 +46,7 @@ def request_of(package: dict[str, Any], uri: str, image: Image) -> dict[str, Any
     metadata = {**package.get("CustomerMetadataProperties", {}), IMAGE_TARGET: image.value}
     return {
         "ModelPackageGroupName": package["ModelPackageGroupName"],
-        "ModelPackageDescription": f"{_version(arn)} with the {image} image",
+        "ModelPackageDescription": f"version {version_of(arn)} with the {image} image",
         # Its approval is what promotes it, and comes next.
         "ModelApprovalStatus": "PendingManualApproval",
         "InferenceSpecification": {
@@ -57,7 +57,3 @@ def request_of(package: dict[str, Any], uri: str, image: Image) -> dict[str, Any
         "CustomerMetadataProperties": metadata,
         "ClientToken": sha256(f"{arn} {uri}".encode()).hexdigest()[:36],
     }
-
-
-def _version(arn: str) -> str:
-    return f"version {arn.rpartition('/')[2]}"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 from cli.deploy.live.state import Endpoint
@@ -39,11 +38,10 @@ def raise_to(target: Target, endpoint: Endpoint, least: int) -> None:
         NoRoom: AWS refused them.
         CdkFailed: they did not come.
     """
-    deadline = time.monotonic() + WAIT_SECONDS
-    while not _reached(target, endpoint, least):
-        if time.monotonic() > deadline:
-            raise CdkFailed(f"The endpoint {target.project} did not get {least} instances within an hour.")
-        time.sleep(target.poll_seconds)
+    for _ in target.polls(WAIT_SECONDS):
+        if _reached(target, endpoint, least):
+            return
+    raise CdkFailed(f"The endpoint {target.project} did not get {least} instances within an hour.")
 
 
 def _reached(target: Target, endpoint: Endpoint, least: int) -> bool:

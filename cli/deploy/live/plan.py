@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from cli.deploy.live.state import Endpoint, Hosting, Image, Running, Wanted
+from contract.names import version_of
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,7 @@ class Register:
 
     @property
     def text(self) -> str:
-        version = self.champion.rpartition("/")[2]
+        version = version_of(self.champion)
         return f"register version {version} once more, with the {self.image} image, and promote it"
 
 

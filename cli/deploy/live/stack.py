@@ -21,15 +21,6 @@ ENDPOINT = ("AWS::SageMaker::Endpoint",)
 Template = dict[str, Any]
 
 
-def deployed(target: Target) -> Template:
-    """The Serving stack's template."""
-    name = target.stack("serving")
-    body = target.client("cloudformation").get_template(StackName=name, TemplateStage="Original")[
-        "TemplateBody"
-    ]
-    return dict(json.loads(body) if isinstance(body, str) else body)
-
-
 def read_by_name(target: Target) -> dict[str, str]:
     """What the stack reads from SSM beside the champion, by the parameter's name, as it was read last."""
     stack = describe(target, target.stack("serving")) or {}

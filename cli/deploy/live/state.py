@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
 
-from cli.deploy.settings import read_serving
+from cli import aws
+from cli.deploy.settings import stacks_check
 from cli.release import champion
 from cli.target import Target
 from contract.instances import pays_for_gpu
@@ -67,12 +66,8 @@ class Wanted:
 
 
 def read_wanted(target: Target) -> Wanted:
-    """The settings of this checkout.
-
-    Raises:
-        WouldFail: they cannot be used.
-    """
-    serving = read_serving(target)
+    """The settings of this checkout. Raises WouldFail where they cannot be used."""
+    serving = stacks_check(target, [])["serving"]
     return Wanted(
         Hosting(serving["hosting"]),
         Image(serving["image_target"]),
@@ -92,11 +87,11 @@ def read_running(target: Target) -> Running:
 
 def read_endpoint(target: Target) -> Endpoint | None:
     """The project's endpoint; None if there is none that serves."""
-    client = target.client("sagemaker")
-    found = _describe(client.describe_endpoint, EndpointName=target.project)
+    found = aws.endpoint(target)
     if found is None or found["EndpointStatus"] in _SERVES_NOBODY or not found.get("ProductionVariants"):
         return None
-    config = _describe(client.describe_endpoint_config, EndpointConfigName=found["EndpointConfigName"]) or {}
+    describe_config = target.client("sagemaker").describe_endpoint_config
+    config = aws.found(describe_config, EndpointConfigName=found["EndpointConfigName"]) or {}
     (summary, *_), (variant, *_) = found["ProductionVariants"], config.get("ProductionVariants", [{}])
     name = summary["VariantName"]
     if "CurrentServerlessConfig" in summary or "ServerlessConfig" in variant:
@@ -110,7 +105,7 @@ def _image(target: Target, model: str, endpoint: Endpoint | None) -> Image | Non
     """A package says it in its metadata; of older ones the instance type that they were registered for does,
     or the one they run on.
     """
-    package = _describe(target.client("sagemaker").describe_model_package, ModelPackageName=model)
+    package = aws.found(target.client("sagemaker").describe_model_package, ModelPackageName=model)
     if package is None:
         return None
     image = package.get("CustomerMetadataProperties", {}).get(IMAGE_TARGET)
@@ -121,15 +116,3 @@ def _image(target: Target, model: str, endpoint: Endpoint | None) -> Image | Non
     if not any(types):
         return None
     return Image.GPU if pays_for_gpu(types[0]) else Image.CPU
-
-
-def _describe(describe: Any, **name: str) -> Mapping[str, Any] | None:
-    from botocore.exceptions import ClientError
-
-    try:
-        found: Mapping[str, Any] = describe(**name)
-    except ClientError as error:
-        if error.response["Error"]["Code"] not in ("ValidationException", "ResourceNotFound"):
-            raise
-        return None
-    return found

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from cli import stacks
 from cli.deploy.live import image, instances, stack
 from cli.deploy.live.plan import Build, Change, Deploy, Raise, Register, Remove, Step, Unscale
 from cli.errors import CliError
 from cli.target import Target
 
-Deployer = Callable[[tuple[str, ...]], None]
+Deployer = Callable[[tuple[str, ...]], object]
 Tell = Callable[[str], None]
 
 
@@ -22,7 +23,6 @@ def carry_out(target: Target, change: Change, deploy: Deployer, tell: Tell) -> N
 
     Args:
         deploy: deploys the named stacks and those they need; all, if none is named.
-        tell: hears what is waited for.
 
     Raises:
         CliError, ClientError: of the step that failed; the endpoint is what it was.
@@ -84,7 +84,8 @@ class _Work:
         instances.raise_to(self._target, step.endpoint, step.least)
 
     def _leave_out(self, types: tuple[str, ...], what: str) -> None:
-        template, read = stack.deployed(self._target), stack.read_by_name(self._target)
+        template = stacks.template(self._target, "serving", TemplateStage="Original")
+        read = stack.read_by_name(self._target)
 
         def put_back() -> None:
             stack.write_back(self._target, read)

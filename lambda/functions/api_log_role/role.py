@@ -5,8 +5,11 @@ from __future__ import annotations
 import json
 import time
 
+from botocore.exceptions import ClientError
+
 from functions.common import logs
-from functions.common.clients import client, error_code
+from functions.common.clients import client
+from functions.common.errors import error_code
 
 TRUST = {
     "Version": "2012-10-17",
@@ -35,7 +38,7 @@ def ensure(name: str, policy: str) -> None:
             if not _is_set():
                 _set(role)
             return
-        except client("apigateway").exceptions.ClientError as error:
+        except ClientError as error:
             if error_code(error) not in _NOT_YET or not left:
                 raise
             logs.info("API Gateway does not take the role yet", role=role, tries_left=left)
@@ -64,7 +67,7 @@ def _role(name: str, policy: str) -> str:
             AssumeRolePolicyDocument=json.dumps(TRUST),
             Description="API Gateway writes the logs of every API of this account and region with it.",
         )
-    except iam.exceptions.ClientError as error:
+    except ClientError as error:
         if error_code(error) != "EntityAlreadyExists":
             raise
         made = iam.get_role(RoleName=name)

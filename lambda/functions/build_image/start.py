@@ -16,8 +16,7 @@ from hashlib import sha256
 from typing import Any
 
 from functions.common import logs
-from functions.common.clients import error_code, error_message
-from functions.common.errors import ClassifierError
+from functions.common.errors import ClassifierError, error_code, error_message
 
 NO_PLACE = "AccountLimitExceededException"
 THROTTLED = ("ThrottlingException", "Throttling", "TooManyRequestsException", "RequestLimitExceeded")

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from contract.names import NO_CHAMPION
 from functions.champion_parameter import parameter
 from functions.common import custom_resource, logs
 
@@ -21,7 +22,7 @@ def handler(event: dict[str, Any], context: Any) -> None:
     """
     logs.start("champion-parameter", context)
     name = custom_resource.property_of(event, "ParameterName")
-    allowed = str(event["ResourceProperties"].get("Allowed", parameter.NO_CHAMPION)).split(",")
+    allowed = str(event["ResourceProperties"].get("Allowed", NO_CHAMPION)).split(",")
     if event["RequestType"] == "Delete":
         name = event["PhysicalResourceId"]
         # A Create that failed before it had a name: there is nothing of ours to delete.

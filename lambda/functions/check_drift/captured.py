@@ -16,6 +16,7 @@ from typing import Any
 
 from contract.evaluation import CONFIDENCE_BINS
 from functions.check_drift.psi import bin_of
+from functions.common.clients import client
 from functions.common.storage import read_object
 
 MAX_FILE_BYTES = 64 * 1024 * 1024
@@ -33,12 +34,12 @@ class Predictions:
         return sum(self.confidences)
 
 
-def read(s3: Any, bucket: str, folder: str, version: str, now: datetime, hours: int) -> Predictions:
+def read(bucket: str, folder: str, version: str, now: datetime, hours: int) -> Predictions:
     """The predictions of one model version in the last hours; lines that tell nothing are passed over."""
     found = Predictions()
     for back in range(hours):
         hour = (now - timedelta(hours=back)).strftime("%Y/%m/%d/%H")
-        for answer in _answers(s3, bucket, f"{folder}/{hour}/"):
+        for answer in _answers(bucket, f"{folder}/{hour}/"):
             try:
                 if str(answer["model"]["version"]) != version:
                     continue
@@ -51,10 +52,10 @@ def read(s3: Any, bucket: str, folder: str, version: str, now: datetime, hours: 
     return found
 
 
-def _answers(s3: Any, bucket: str, prefix: str) -> Iterator[Any]:
-    for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
+def _answers(bucket: str, prefix: str) -> Iterator[Any]:
+    for page in client("s3").get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
         for each in page.get("Contents", []):
-            body = read_object(s3, bucket, each["Key"], MAX_FILE_BYTES) or b""
+            body = read_object(client("s3"), bucket, each["Key"], MAX_FILE_BYTES) or b""
             for line in body.splitlines():
                 try:
                     output = json.loads(line)["captureData"]["endpointOutput"]

@@ -17,28 +17,28 @@ WAKE_PAUSE = 15.0
 _woken: float | None = None
 
 
-def why_absent(settings: ClassifyEnvironment, *, wake: bool) -> ApiError:
+def why_absent(env: ClassifyEnvironment, *, wake: bool) -> ApiError:
     """The error for a request that finds no endpoint.
 
     Args:
         wake: whether the request is one for the model, which wakes it if it sleeps.
     """
-    decision = champion.current(client("ssm"), settings.champion_parameter)
+    decision = champion.current(env.champion_parameter)
     if decision.asleep:
         if wake:
-            _wake(settings, decision.model)
+            _wake(env, decision.model)
         return asleep(waking=wake)
     return no_model_yet() if decision.model == NO_CHAMPION else starting()
 
 
-def _wake(settings: ClassifyEnvironment, model: str) -> None:
+def _wake(env: ClassifyEnvironment, model: str) -> None:
     """Ask promote-model to wake it; it does nothing when it is awake or waking already."""
     global _woken
     if _woken is not None and time.monotonic() - _woken < WAKE_PAUSE:
         return
     request = {"action": "wake", "why": "a request came", "model": model}
     client("lambda").invoke(
-        FunctionName=settings.promote_function, InvocationType="Event", Payload=json.dumps(request).encode()
+        FunctionName=env.promote_function, InvocationType="Event", Payload=json.dumps(request).encode()
     )
     _woken = time.monotonic()
     logs.info("woken", champion=model)

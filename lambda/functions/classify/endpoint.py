@@ -24,7 +24,8 @@ from functions.classify.absence import why_absent
 from functions.classify.api_error import ApiError, broken, busy, slow_down, starting, timeout, waking
 from functions.classify.proxy import Picture
 from functions.common import logs, sentences
-from functions.common.clients import client, error_code, error_message
+from functions.common.clients import client
+from functions.common.errors import error_code, error_message
 
 _PASSED_ON = (400, 408, 413, 415, 429, 503, 504)
 """What the API answers for the container; anything else of the container is a fault of the model server."""
@@ -40,16 +41,16 @@ _CODES = {
 """What SageMaker's own errors mean for a client."""
 
 
-def classify(settings: ClassifyEnvironment, picture: Picture) -> str:
+def classify(env: ClassifyEnvironment, picture: Picture) -> str:
     """The container's JSON answer for a picture.
 
     Raises:
         ApiError: there is none, and why.
     """
     attributes = {"CustomAttributes": f"top_k={picture.top_k}"} if picture.top_k else {}
-    component = settings.inference_component
+    component = env.inference_component
     request = {
-        "EndpointName": settings.endpoint_name,
+        "EndpointName": env.endpoint_name,
         "Body": picture.body,
         "ContentType": picture.content_type,
         "Accept": "application/json",
@@ -65,7 +66,7 @@ def classify(settings: ClassifyEnvironment, picture: Picture) -> str:
     except (ConnectionClosedError, ConnectTimeoutError, EndpointConnectionError):
         raise busy() from None
     except ClientError as error:
-        raise _meaning(error, settings) from error
+        raise _meaning(error, env) from error
     return text
 
 
@@ -79,7 +80,7 @@ def _invoke(request: dict[str, Any]) -> dict[str, Any]:
     return answer
 
 
-def _meaning(error: ClientError, settings: ClassifyEnvironment) -> Exception:
+def _meaning(error: ClientError, env: ClassifyEnvironment) -> Exception:
     """The API's error that a failed call means, or the error itself when the deployment is at fault."""
     code = error_code(error)
     if code == "ModelError":
@@ -90,7 +91,7 @@ def _meaning(error: ClientError, settings: ClassifyEnvironment) -> Exception:
         # With scale_to_zero. The refusal itself is what wakes the model: CloudWatch counts it.
         return waking()
     if sentences.endpoint_not_found(error):
-        return _not_serving(settings)
+        return _not_serving(env)
     return cast(Exception, error)
 
 
@@ -110,16 +111,16 @@ def _of_container(response: Any) -> ApiError:
     return ApiError(status, code, message, retry_after=2 if status in (429, 503) else None)
 
 
-def _not_serving(settings: ClassifyEnvironment) -> ApiError:
+def _not_serving(env: ClassifyEnvironment) -> ApiError:
     """InvokeEndpoint says "not found" of an endpoint that is missing and of one that is not up yet."""
     try:
-        status = client("sagemaker").describe_endpoint(EndpointName=settings.endpoint_name)["EndpointStatus"]
+        status = client("sagemaker").describe_endpoint(EndpointName=env.endpoint_name)["EndpointStatus"]
     except ClientError as error:
         logs.info("no endpoint", reason=error_message(error))
-        return why_absent(settings, wake=True)
+        return why_absent(env, wake=True)
     logs.info("endpoint does not serve", status=status)
     if status == "Failed":
         return ApiError(503, "EndpointFailed", "The endpoint failed to start; classifier status says why.")
     if status == "Deleting":
-        return why_absent(settings, wake=True)
+        return why_absent(env, wake=True)
     return starting()

@@ -15,16 +15,16 @@ from functions.common import logs
 
 def handler(event: dict[str, Any], context: Any) -> proxy.Answer:
     """API Gateway's proxy answer: 200, or an error with code, message and the request's id."""
-    began_id = logs.start("classify", context)
+    logs.start("classify", context)
     event = event if isinstance(event, dict) else {}  # API Gateway sends an object; a direct call may not
-    request_id = proxy.request_id(event, began_id)
+    request_id = proxy.request_id(event, logs.request_id(context))
     logs.bind(apiRequestId=request_id, route=proxy.route(event))
     began = time.monotonic()
     origin = ""
     try:
-        settings = ClassifyEnvironment.read()
-        origin = settings.allowed_origin
-        answer = _route(event, settings)
+        env = ClassifyEnvironment.read()
+        origin = env.allowed_origin
+        answer = _route(event, env)
     except ApiError as error:
         logs.info("refused", code=error.code, reason=error.message)
         answer = proxy.refused(error, request_id)
@@ -38,15 +38,15 @@ def handler(event: dict[str, Any], context: Any) -> proxy.Answer:
     return answer
 
 
-def _route(event: dict[str, Any], settings: ClassifyEnvironment) -> proxy.Answer:
+def _route(event: dict[str, Any], env: ClassifyEnvironment) -> proxy.Answer:
     match proxy.route(event):
         case "POST /classify":
-            picture = proxy.picture(event, settings.max_image_bytes)
-            return proxy.ok(endpoint.classify(settings, picture))
+            picture = proxy.picture(event, env.max_image_bytes)
+            return proxy.ok(endpoint.classify(env, picture))
         case "GET /model":
-            return proxy.ok(model.describe(settings))
+            return proxy.ok(model.as_json(env))
         case "GET /":
-            html = page.html(settings.max_image_bytes)
+            html = page.html(env.max_image_bytes)
             headers = {"Content-Security-Policy": page.policy(html), "Referrer-Policy": "no-referrer"}
             return proxy.ok(html, "text/html; charset=utf-8", **headers)
         case other:

@@ -8,60 +8,55 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
 from typing import Any
-
-from botocore.exceptions import ClientError
 
 from contract.environment import ClassifyEnvironment
 from functions.classify.absence import why_absent
 from functions.classify.api_error import starting
-from functions.common.clients import client, error_code
+from functions.common.clients import client, describe
 
-KEPT_SECONDS = 15.0
+CACHED_SECONDS = 15.0
 
-_kept: tuple[float, str] | None = None
+_cached: tuple[float, str] | None = None
 
 
-def describe(settings: ClassifyEnvironment) -> str:
+def as_json(env: ClassifyEnvironment) -> str:
     """The answer of GET /model as JSON.
 
     Raises:
         ApiError: 503 NoModelYet, Asleep or EndpointStarting.
     """
-    global _kept
-    if _kept is not None and time.monotonic() - _kept[0] < KEPT_SECONDS:
-        return _kept[1]
-    text = json.dumps(_describe(settings), ensure_ascii=False)
-    _kept = (time.monotonic(), text)
+    global _cached
+    if _cached is not None and time.monotonic() - _cached[0] < CACHED_SECONDS:
+        return _cached[1]
+    text = json.dumps(_description(env), ensure_ascii=False)
+    _cached = (time.monotonic(), text)
     return text
 
 
-def _describe(settings: ClassifyEnvironment) -> dict[str, Any]:
+def _description(env: ClassifyEnvironment) -> dict[str, Any]:
     """Asked of the endpoint itself: the champion is what should serve, and may still be on its way."""
     sagemaker = client("sagemaker")
-    endpoint = _or_none(sagemaker.describe_endpoint, EndpointName=settings.endpoint_name)
+    endpoint = describe(sagemaker.describe_endpoint, EndpointName=env.endpoint_name)
     if endpoint is None:
-        raise why_absent(settings, wake=False)
+        raise why_absent(env, wake=False)
     status = endpoint["EndpointStatus"]
     if status == "Creating":
         raise starting()
-    model = sagemaker.describe_model(ModelName=_model_name(settings, endpoint["EndpointConfigName"]))
+    model = sagemaker.describe_model(ModelName=_model_name(env, endpoint["EndpointConfigName"]))
     package = _package(model["PrimaryContainer"]["ModelPackageName"])
     return {
         **package,
-        "endpoint": {"name": settings.endpoint_name, "status": status},
-        "limits": {"max_image_bytes": settings.max_image_bytes},
+        "endpoint": {"name": env.endpoint_name, "status": status},
+        "limits": {"max_image_bytes": env.max_image_bytes},
     }
 
 
-def _model_name(settings: ClassifyEnvironment, config_name: str) -> str:
+def _model_name(env: ClassifyEnvironment, config_name: str) -> str:
     """SageMaker's name of the model: in the endpoint configuration, or with scale_to_zero its component."""
     sagemaker = client("sagemaker")
-    if settings.inference_component:
-        component = sagemaker.describe_inference_component(
-            InferenceComponentName=settings.inference_component
-        )
+    if env.inference_component:
+        component = sagemaker.describe_inference_component(InferenceComponentName=env.inference_component)
         return str(component["Specification"]["ModelName"])
     config = sagemaker.describe_endpoint_config(EndpointConfigName=config_name)
     return str(config["ProductionVariants"][0]["ModelName"])
@@ -71,20 +66,9 @@ def _package(arn: str) -> dict[str, Any]:
     """What the registry knows of a package; its name and version also when it was deleted there."""
     name, version = arn.split("/")[-2:]
     found: dict[str, Any] = {"model": {"name": name, "version": version}}
-    package = _or_none(client("sagemaker").describe_model_package, ModelPackageName=arn) or {}
+    package = describe(client("sagemaker").describe_model_package, ModelPackageName=arn) or {}
     metadata = package.get("CustomerMetadataProperties", {})
     found |= {key: metadata[key] for key in ("training_job", "recipe", "dataset") if key in metadata}
     if "test_accuracy" in metadata:
         found["test_accuracy"] = float(metadata["test_accuracy"])
     return found
-
-
-def _or_none(operation: Callable[..., Any], **name: str) -> dict[str, Any] | None:
-    """A description, or None when there is no such thing, which SageMaker calls a ValidationException."""
-    try:
-        answer: dict[str, Any] = operation(**name)
-    except ClientError as error:
-        if error_code(error) != "ValidationException":
-            raise
-        return None
-    return answer

@@ -13,13 +13,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from contract.api import RAW_BYTES, error_of
 from functions.classify.api_error import ApiError
 
 Answer = dict[str, Any]
 
 _IMAGE_TYPE = re.compile(r"image/[a-z0-9.+-]{1,40}")
 # No type at all, or what curl calls any --data-binary: the bytes will tell whether it is a picture.
-_UNTYPED = ("", "application/octet-stream", "application/x-image", "application/x-www-form-urlencoded")
+_UNTYPED = ("", *RAW_BYTES, "application/x-www-form-urlencoded")
 _MOST_SHOWN = 200
 _TOP_K = re.compile(r"[0-9]{1,4}")
 
@@ -70,7 +71,7 @@ def ok(body: str, content_type: str = "application/json", **headers: str) -> Ans
 
 def refused(error: ApiError, request: str) -> Answer:
     """The error's answer, in the one form that all errors of the API have."""
-    body = {"error": {"code": error.code, "message": error.message}, "request_id": request}
+    body = {**error_of(error.code, error.message), "request_id": request}
     headers = {"Retry-After": str(error.retry_after)} if error.retry_after is not None else {}
     return _answer(error.status, json.dumps(body, ensure_ascii=False), "application/json", headers)
 
@@ -103,7 +104,7 @@ def _content_type(event: Mapping[str, Any]) -> str:
     if _IMAGE_TYPE.fullmatch(kind):
         return kind
     if kind in _UNTYPED:
-        return "application/octet-stream"
+        return RAW_BYTES[-1]
     hint = " A form's upload is not taken apart here." if kind.startswith("multipart/") else ""
     raise ApiError(
         415,

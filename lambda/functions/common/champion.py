@@ -15,10 +15,10 @@ so they make no approval older.
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any
 
 from contract.decisions import Decision, Reason, time_of
 from contract.waiting import Waiting
+from functions.common.clients import client
 
 
 def now() -> str:
@@ -26,38 +26,37 @@ def now() -> str:
     return time_of(datetime.now(UTC))
 
 
-def history(ssm: Any, parameter: str) -> list[Decision]:
+def history(parameter: str) -> list[Decision]:
     """All decisions that are still known (SSM keeps a hundred), the one that counts last.
 
     Of two decisions of one time the later written counts.
     """
-    pages = ssm.get_paginator("get_parameter_history").paginate(Name=parameter)
+    pages = client("ssm").get_paginator("get_parameter_history").paginate(Name=parameter)
     decisions = [Decision.of_version(entry) for page in pages for entry in page["Parameters"]]
     return sorted(decisions, key=lambda each: (each.time, each.version))
 
 
-def current(ssm: Any, parameter: str) -> Decision:
+def current(parameter: str) -> Decision:
     """The decision that counts."""
-    return history(ssm, parameter)[-1]
+    return history(parameter)[-1]
 
 
-def chosen(ssm: Any, parameter: str, model: str, time: str) -> bool:
+def chosen(parameter: str, model: str, time: str) -> bool:
     """Whether a decision for this model, of this second, is known."""
-    return any((each.model, each.since) == (model, time) for each in history(ssm, parameter))
+    return any((each.model, each.since) == (model, time) for each in history(parameter))
 
 
-def settle(ssm: Any, parameter: str) -> Decision:
+def settle(parameter: str) -> Decision:
     """The decision that counts, after seeing to it that its package is the parameter's value."""
-    decisions = history(ssm, parameter)
+    decisions = history(parameter)
     newest = decisions[-1]
     latest = max(decisions, key=lambda each: each.version)
     if (latest.package, latest.asleep) != (newest.package, newest.asleep):
-        _put(ssm, parameter, newest)
+        _put(parameter, newest)
     return newest
 
 
 def decide(
-    ssm: Any,
     parameter: str,
     package: str,
     time: str,
@@ -73,15 +72,11 @@ def decide(
     Two handlers may write at once; each looks at the history after its own write, so the last of them to look
     puts the newest decision on top.
     """
-    _put(ssm, parameter, Decision(0, package, time, asleep, since or time, reason, waiting, tried))
-    return settle(ssm, parameter)
+    _put(parameter, Decision(0, package, time, asleep, since or time, reason, waiting, tried))
+    return settle(parameter)
 
 
-def _put(ssm: Any, parameter: str, decision: Decision) -> None:
-    ssm.put_parameter(
-        Name=parameter,
-        Value=decision.package,
-        Type="String",
-        Overwrite=True,
-        Description=decision.text(),
+def _put(parameter: str, decision: Decision) -> None:
+    client("ssm").put_parameter(
+        Name=parameter, Value=decision.package, Type="String", Overwrite=True, Description=decision.text()
     )

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache
 from typing import Any
 
 import boto3
 from botocore.config import Config
+
+from functions.common import sentences
 
 # API Gateway gives up after 29 s, so an inference call ends before that, and is not repeated behind its back.
 _INFERENCE = Config(connect_timeout=2, read_timeout=25, retries={"total_max_attempts": 1, "mode": "standard"})
@@ -19,13 +22,12 @@ def client(service: str) -> Any:
     return boto3.client(service, config=_INFERENCE if service == "sagemaker-runtime" else _STANDARD)
 
 
-def error_code(error: Exception) -> str:
-    """AWS's code of a botocore ClientError (`ValidationException`), or empty for any other exception."""
-    response = getattr(error, "response", None)
-    return str(response.get("Error", {}).get("Code", "")) if isinstance(response, dict) else ""
-
-
-def error_message(error: Exception) -> str:
-    """AWS's words of a botocore ClientError, or the exception's own."""
-    response = getattr(error, "response", None)
-    return str(response.get("Error", {}).get("Message", "")) if isinstance(response, dict) else str(error)
+def describe(operation: Callable[..., Any], **name: str) -> dict[str, Any] | None:
+    """What a Describe operation of SageMaker answers, or None when there is nothing of that name."""
+    try:
+        answer: dict[str, Any] = operation(**name)
+    except Exception as error:
+        if sentences.missing(error):
+            return None
+        raise
+    return answer

@@ -41,21 +41,17 @@ def property_of(event: object, name: str) -> str:
 def answer(event: Mapping[str, Any], physical_id: str, act: Callable[[], None]) -> None:
     """Run `act` for a request and answer it: SUCCESS, or FAILED with the exception's words.
 
-    Args:
-        event: CloudFormation's request.
-        physical_id: the resource's id; another one in an Update makes CloudFormation delete the old.
-        act: what the request asks for.
+    Another `physical_id` in an Update makes CloudFormation delete the resource of the old one.
     """
-    if _did(event, physical_id, act):
+    if hand_over(event, physical_id, act):
         _send(event, physical_id, "SUCCESS", "done")
 
 
-def hand_over(event: Mapping[str, Any], physical_id: str, act: Callable[[], None]) -> None:
-    """Run `act`, which starts somebody who answers the request in the end; answer it only if that fails."""
-    _did(event, physical_id, act)
+def hand_over(event: Mapping[str, Any], physical_id: str, act: Callable[[], None]) -> bool:
+    """Run `act`, which starts somebody who answers the request in the end; answer it only if that fails.
 
-
-def _did(event: Mapping[str, Any], physical_id: str, act: Callable[[], None]) -> bool:
+    Returns whether it went well.
+    """
     try:
         act()
     except Exception as error:

@@ -9,7 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from difflib import get_close_matches
-from typing import ClassVar
+from typing import Any, ClassVar
+
+from contract.api import error_of
+from functions.common import logs
 
 
 class ClassifierError(Exception):
@@ -82,9 +85,21 @@ class EventRefused(ClassifierError):
     """EventBridge did not take an event of ours."""
 
 
-def suggest(word: str, known: Iterable[str]) -> str:
+def error_code(error: Exception) -> str:
+    """AWS's code of a botocore ClientError (`ValidationException`), or empty for any other exception."""
+    response = getattr(error, "response", None)
+    return str(response.get("Error", {}).get("Code", "")) if isinstance(response, dict) else ""
+
+
+def error_message(error: Exception) -> str:
+    """AWS's words of a botocore ClientError, or the exception's own."""
+    response = getattr(error, "response", None)
+    return str(response.get("Error", {}).get("Message", "")) if isinstance(response, dict) else str(error)
+
+
+def suggest(word: str, choices: Iterable[str]) -> str:
     """`; did you mean "…"?` when a known word is near, else nothing: ready to append to a sentence."""
-    nearest = get_close_matches(word, list(known), n=1, cutoff=0.6)
+    nearest = get_close_matches(word, list(choices), n=1, cutoff=0.6)
     return f'; did you mean "{nearest[0]}"?' if nearest else ""
 
 
@@ -94,3 +109,9 @@ def listed(names: Iterable[str], most: int | None = None) -> str:
     if most is None or len(ranked) <= most:
         return ", ".join(ranked) or "none"
     return f"{', '.join(ranked[:most])} and {len(ranked) - most} more"
+
+
+def refused(error: UserError) -> dict[str, Any]:
+    """The answer that names the caller's mistake; nothing was started."""
+    logs.info("refused", code=error.code, reason=str(error))
+    return {"statusCode": error.status, **error_of(error.code, str(error))}

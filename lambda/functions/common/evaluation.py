@@ -14,8 +14,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from contract.evaluation import FILE
+from contract.evaluation import FILE, MAX_BYTES
+from contract.storage import of_run
+from functions.common.clients import client
 from functions.common.errors import EvaluationInvalid
+from functions.common.storage import read_object
 
 
 @dataclass(frozen=True)
@@ -42,7 +45,7 @@ class Evaluation:
     classes: tuple[str, ...]
     arch: str
     raw: bytes
-    told: tuple[int, ...] = ()
+    predicted_counts: tuple[int, ...] = ()
     """How many test pictures were taken for each class; empty when the file does not tell."""
     confidences: tuple[int, ...] = ()
     """How many were answered with a confidence in each tenth; empty when the file does not tell."""
@@ -78,7 +81,7 @@ def parse(raw: bytes, where: str) -> Evaluation:
     try:
         body = json.loads(raw)
         test, classes = body["test"], tuple(str(name) for name in body["classes"])
-        counts, recalls, told = _of_classes(test, classes)
+        counts, recalls, predicted_counts = _of_classes(test, classes)
         accepted = _accepted(body.get("serving") or {})
         evaluation = Evaluation(
             accuracy=float(test["accuracy"]),
@@ -89,12 +92,12 @@ def parse(raw: bytes, where: str) -> Evaluation:
             classes=classes,
             arch=str(body["arch"]),
             raw=raw,
-            told=told,
+            predicted_counts=predicted_counts,
             confidences=_whole(test.get("confidence")),
             recalls=recalls,
             labels=_whole(test.get("labels")),
             predicted=_whole(test.get("predicted")),
-            champion=_again(body.get("champion")),
+            champion=_champion_score(body.get("champion")),
             latency_ms=float(accepted["milliseconds"]) if accepted else None,
             latency_within_ms=_within(accepted),
         )
@@ -106,6 +109,19 @@ def parse(raw: bytes, where: str) -> Evaluation:
             f"({evaluation.largest_class} in the largest class), {len(evaluation.classes)} classes"
         )
     return evaluation
+
+
+def registered(bucket: str, training_job: str) -> Evaluation:
+    """The registry's copy of a training's evaluation.
+
+    Raises:
+        EvaluationInvalid: it is missing, or as `parse`.
+    """
+    key = of_run(training_job, FILE)
+    raw = read_object(client("s3"), bucket, key, MAX_BYTES)
+    if raw is None:
+        raise EvaluationInvalid(f"s3://{bucket}/{key} is missing")
+    return parse(raw, f"s3://{bucket}/{key}")
 
 
 def _believable(evaluation: Evaluation) -> bool:
@@ -121,8 +137,8 @@ def _believable(evaluation: Evaluation) -> bool:
 
 def _answers_fit(evaluation: Evaluation) -> bool:
     """Whether the single answers, where there are any, are one per picture, each of a class there is."""
-    again = evaluation.champion.predicted if evaluation.champion else ()
-    answers = (evaluation.labels, evaluation.predicted, again)
+    champion_predicted = evaluation.champion.predicted if evaluation.champion else ()
+    answers = (evaluation.labels, evaluation.predicted, champion_predicted)
     return (
         len(evaluation.labels) == len(evaluation.predicted)
         and all(len(each) in (0, evaluation.count) for each in answers)
@@ -144,26 +160,26 @@ def _of_classes(
         )
         found = Counter(_whole(test.get("predicted")))
         return counts, recalls, tuple(found[place] for place in range(len(classes))) if found else ()
-    counts, right, told = (_whole(listed[key]) for key in ("count", "right", "predicted"))
+    counts, right, predicted_counts = (_whole(listed[key]) for key in ("count", "right", "predicted"))
     recalls = tuple(
         (name, hit / count) for name, count, hit in zip(classes, counts, right, strict=True) if count
     )
-    if len(told) != len(classes):
-        raise ValueError(f"{len(told)} counts of {len(classes)} classes")
-    return counts, recalls, told
+    if len(predicted_counts) != len(classes):
+        raise ValueError(f"{len(predicted_counts)} counts of {len(classes)} classes")
+    return counts, recalls, predicted_counts
 
 
 def _whole(numbers: Iterable[Any] | None) -> tuple[int, ...]:
     return tuple(int(each) for each in numbers or ())
 
 
-def _again(told: dict[str, Any] | None) -> ChampionScore | None:
-    if not told:
+def _champion_score(champion: dict[str, Any] | None) -> ChampionScore | None:
+    if not champion:
         return None
-    job = str(told["training_job"])
-    if "why" in told:
-        return ChampionScore(job, why_not=str(told["why"])[:200])
-    return ChampionScore(job, float(told["accuracy"]), _whole(told.get("predicted")))
+    job = str(champion["training_job"])
+    if "why" in champion:
+        return ChampionScore(job, why_not=str(champion["why"])[:200])
+    return ChampionScore(job, float(champion["accuracy"]), _whole(champion.get("predicted")))
 
 
 def _accepted(serving: dict[str, Any]) -> dict[str, Any]:

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from functions.common import logs
 from functions.common.errors import InvalidPayload
-from functions.common.recipe_keys import shown
+from functions.common.recipes.keys import quoted
 
 TUNING_JOB = "SageMaker HyperParameter Tuning Job State Change"
 TRAINING_JOB = "SageMaker Training Job State Change"
@@ -71,5 +72,11 @@ def _utc(time: object) -> str:
         parsed = datetime.fromisoformat(str(time))
         utc = parsed.replace(tzinfo=parsed.tzinfo or UTC).astimezone(UTC)
     except (ValueError, OverflowError, RecursionError):  # the first and last hours there are have no UTC
-        raise InvalidPayload(f"the event's time {shown(time)} is not an ISO 8601 time") from None
+        raise InvalidPayload(f"the event's time {quoted(time)} is not an ISO 8601 time") from None
     return utc.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def ignored(reason: str) -> dict[str, Any]:
+    """The answer to an event that asks for nothing."""
+    logs.info("ignored", reason=reason)
+    return {"ignored": reason}

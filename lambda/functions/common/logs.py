@@ -10,9 +10,14 @@ from __future__ import annotations
 import json
 import logging
 import sys
+from collections.abc import Callable
 from contextvars import ContextVar
 from datetime import UTC, datetime
+from functools import wraps
 from typing import Any
+
+Handler = Callable[[Any, Any], dict[str, Any]]
+"""Of a payload and Lambda's context."""
 
 _bound: ContextVar[dict[str, Any] | None] = ContextVar("bound", default=None)
 
@@ -53,11 +58,32 @@ if not _logger.handlers:
     _logger.addHandler(_handler)
 
 
-def start(function: str, context: Any) -> str:
-    """Begin a request: forget the last one's keys, bind this one's. Returns the Lambda request id."""
-    request_id = str(getattr(context, "aws_request_id", "") or "local")
-    _bound.set({"requestId": request_id, "function": function})
-    return request_id
+def start(function: str, context: Any) -> None:
+    """Begin a request: forget the last one's keys, bind this one's."""
+    _bound.set({"requestId": request_id(context), "function": function})
+
+
+def request_id(context: Any) -> str:
+    """The id that Lambda gave the request."""
+    return str(getattr(context, "aws_request_id", "") or "local")
+
+
+def requests_to(function: str) -> Callable[[Handler], Handler]:
+    """A handler whose log names its function, and has every failure before it is raised."""
+
+    def decorate(handler: Handler) -> Handler:
+        @wraps(handler)
+        def logged(payload: Any, context: Any) -> dict[str, Any]:
+            start(function, context)
+            try:
+                return handler(payload, context)
+            except Exception:
+                exception(f"{function} failed")
+                raise
+
+        return logged
+
+    return decorate
 
 
 def bind(**facts: Any) -> None:

@@ -9,26 +9,30 @@ import json
 import re
 from typing import Any
 
+from botocore.exceptions import ClientError
+
+from contract.environment import Notified
 from functions.common import logs
-from functions.common.clients import client, error_code
+from functions.common.clients import client
+from functions.common.errors import error_code
 from functions.common.storage import read_object
 
 _SUBJECT_LENGTH = 100
 
 
-def send(topic_arn: str, subject: str, *paragraphs: str) -> None:
+def send(env: Notified, subject: str, *paragraphs: str) -> None:
     """Log the message and publish it, if there is a topic.
 
     SNS takes subjects of printable ASCII, at most 100 characters.
     """
-    text = "\n\n".join(paragraphs)
+    subject, text = f"[{env.project}] {subject}", "\n\n".join(paragraphs)
     logs.warning(subject, notification=text)
-    if topic_arn:
+    if env.notification_topic_arn:
         line = re.sub(r"[^ -~]", "?", subject)[:_SUBJECT_LENGTH]
-        client("sns").publish(TopicArn=topic_arn, Subject=line, Message=text)
+        client("sns").publish(TopicArn=env.notification_topic_arn, Subject=line, Message=text)
 
 
-def once(s3: Any, bucket: str, key: str, event_id: str) -> bool:
+def once(bucket: str, key: str, event_id: str) -> bool:
     """Whether this event is the one to tell of what `key` names.
 
     The marker holds the event's id, so Lambda's retry of the same event, whose first try may have died
@@ -36,11 +40,13 @@ def once(s3: Any, bucket: str, key: str, event_id: str) -> bool:
     """
     body = json.dumps({"event": event_id}).encode()
     try:
-        s3.put_object(Bucket=bucket, Key=key, Body=body, ContentType="application/json", IfNoneMatch="*")
-    except s3.exceptions.ClientError as error:
+        client("s3").put_object(
+            Bucket=bucket, Key=key, Body=body, ContentType="application/json", IfNoneMatch="*"
+        )
+    except ClientError as error:
         if error_code(error) not in ("PreconditionFailed", "ConditionalRequestConflict"):
             raise
-        return read_object(s3, bucket, key, 1024) == body
+        return read_object(client("s3"), bucket, key, 1024) == body
     return True
 
 

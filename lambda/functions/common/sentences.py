@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-from functions.common.clients import error_code, error_message
+from functions.common.errors import error_code, error_message
 
 
 def no_such_stack(error: Exception) -> bool:
@@ -47,9 +47,9 @@ def missing(error: Exception) -> bool:
     """
     if error_code(error) in ("ResourceNotFound", "ResourceNotFoundException"):
         return True
-    said = error_message(error).lower()
+    message = error_message(error).lower()
     words = ("not found", "could not find", "does not exist")
-    return error_code(error) == "ValidationException" and any(each in said for each in words)
+    return error_code(error) == "ValidationException" and any(each in message for each in words)
 
 
 def words_of(reason: str) -> set[str]:

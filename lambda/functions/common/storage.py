@@ -8,17 +8,17 @@ from typing import Any
 
 from contract import storage
 from contract.datasets import SPLITS
-from functions.common import recipe
-from functions.common.clients import error_code
 from functions.common.errors import (
     ClassifierError,
     InvalidDataset,
     InvalidRecipe,
     UnknownDataset,
     UnknownRecipe,
+    error_code,
     listed,
     suggest,
 )
+from functions.common.recipes import recipe
 
 _MISSING = ("NoSuchKey", "404")
 _SHOWN = 20

@@ -6,6 +6,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from botocore.exceptions import ClientError
+
 from functions.common import custom_resource, logs, sentences
 from functions.common.clients import client
 
@@ -30,7 +32,7 @@ def _empty(group: str) -> None:
     try:
         for page in sagemaker.get_paginator("list_model_packages").paginate(ModelPackageGroupName=group):
             packages += [each["ModelPackageArn"] for each in page["ModelPackageSummaryList"]]
-    except sagemaker.exceptions.ClientError as error:
+    except ClientError as error:
         if sentences.missing(error):
             return
         raise

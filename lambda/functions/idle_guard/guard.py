@@ -8,62 +8,50 @@ Source: https://docs.aws.amazon.com/sagemaker/latest/dg/monitoring-cloudwatch.ht
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from contract.decisions import Outcome
 from contract.environment import IdleGuardEnvironment
-from functions.common import champion, launching, logs
+from functions.common import champion, logs
+from functions.common.clients import client, describe
 
 METRICS_LATE = timedelta(minutes=2)
 """How long after a request CloudWatch may first show it."""
 
 
-@dataclass(frozen=True)
-class Clients:
-    """The services this function talks to."""
-
-    sagemaker: Any
-    cloudwatch: Any
-    ssm: Any
-    lambda_: Any
-
-
-def guard(settings: IdleGuardEnvironment, clients: Clients) -> dict[str, Any]:
+def guard(env: IdleGuardEnvironment) -> dict[str, Any]:
     """Look once; returns what was seen, and what promote-model answered when it was asked."""
     # Read first: a champion that comes while we look is another than the one we ask to put to sleep.
-    decision = champion.current(clients.ssm, settings.champion_parameter)
-    endpoint = launching.describe(clients.sagemaker.describe_endpoint, EndpointName=settings.endpoint_name)
+    decision = champion.current(env.champion_parameter)
+    endpoint = describe(client("sagemaker").describe_endpoint, EndpointName=env.endpoint_name)
     if endpoint is None:
         return _saw("there is no endpoint")
     if endpoint["EndpointStatus"] != "InService":
         return _saw(f"the endpoint is {endpoint['EndpointStatus']}")
-    now, patience = datetime.now(UTC), timedelta(minutes=settings.idle_minutes)
+    now, patience = datetime.now(UTC), timedelta(minutes=env.idle_minutes)
     if now - endpoint["LastModifiedTime"] < patience + METRICS_LATE:
         return _saw("the endpoint was changed a short while ago")
-    requests = _requests(settings, clients, now - patience - METRICS_LATE, now)
+    requests = _requests(env, now - patience - METRICS_LATE, now)
     if requests:
         return _saw(f"{requests:.0f} requests")
-    why = f"no request for {settings.idle_minutes} minutes"
+    why = f"no request for {env.idle_minutes} minutes"
     request = {"action": "sleep", "code": Outcome.IDLE, "why": why, "model": decision.model}
-    answer = clients.lambda_.invoke(
-        FunctionName=settings.promote_function, Payload=json.dumps(request).encode()
-    )
-    said = json.loads(answer["Payload"].read() or b"null")
+    answer = client("lambda").invoke(FunctionName=env.promote_function, Payload=json.dumps(request).encode())
+    reply = json.loads(answer["Payload"].read() or b"null")
     if "FunctionError" in answer:
-        raise RuntimeError(f"{settings.promote_function} failed: {said}")
-    logs.info("put to sleep", why=why, champion=decision.model, answer=said)
-    return {"saw": why, "asked": said}
+        raise RuntimeError(f"{env.promote_function} failed: {reply}")
+    logs.info("put to sleep", why=why, champion=decision.model, answer=reply)
+    return {"saw": why, "asked": reply}
 
 
-def _requests(settings: IdleGuardEnvironment, clients: Clients, start: datetime, end: datetime) -> float:
-    answer = clients.cloudwatch.get_metric_statistics(
+def _requests(env: IdleGuardEnvironment, start: datetime, end: datetime) -> float:
+    answer = client("cloudwatch").get_metric_statistics(
         Namespace="AWS/SageMaker",
         MetricName="Invocations",
         Dimensions=[
-            {"Name": "EndpointName", "Value": settings.endpoint_name},
-            {"Name": "VariantName", "Value": settings.variant},
+            {"Name": "EndpointName", "Value": env.endpoint_name},
+            {"Name": "VariantName", "Value": env.variant},
         ],
         StartTime=start,
         EndTime=end,

@@ -7,34 +7,25 @@ from __future__ import annotations
 from typing import Any
 
 from contract.environment import LaunchEnvironment
-from functions.common import answers, events, logs
-from functions.common.clients import client
-from functions.common.errors import UserError
+from functions.common import events, logs
+from functions.common.errors import UserError, refused
 from functions.launch_training.launch import by_hand
 from functions.launch_training.next_type import on_training_failed
 from functions.launch_training.outcome import on_tuning_ended
 
 
+@logs.requests_to("launch-training")
 def handler(payload: object, context: Any) -> dict[str, Any]:
     """By hand: 202, or 400/404/409 and nothing started. For an event every failure is raised, to be
     retried.
     """
-    request_id = logs.start("launch-training", context)
     event = events.parse(payload)
-    settings = LaunchEnvironment.read()
-    services = client("sagemaker"), client("s3"), client("ssm")
+    env = LaunchEnvironment.read()
+    if event is not None and event.kind == events.TRAINING_JOB:
+        return on_training_failed(event, env)
+    if event is not None:
+        return on_tuning_ended(event, env)
     try:
-        if event is not None and event.kind == events.TRAINING_JOB:
-            return on_training_failed(event, settings, *services[:2])
-        if event is not None:
-            return on_tuning_ended(event, settings, *services)
-        return by_hand(payload, request_id, settings, *services)
+        return by_hand(payload, logs.request_id(context), env)
     except UserError as error:
-        if event is not None:
-            logs.exception("the training could not be started")
-            raise
-        logs.info("refused", code=error.code, reason=str(error))
-        return answers.refused(error)
-    except Exception:
-        logs.exception("launch-training failed")
-        raise
+        return refused(error)

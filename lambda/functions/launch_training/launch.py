@@ -13,17 +13,17 @@ from typing import Any
 
 from contract import names
 from contract.environment import LaunchEnvironment
-from functions.common import jobs, logs, requests, runs, storage
+from contract.names import NO_CHAMPION
+from contract.storage import is_model
+from functions.common import champion, logs, storage
+from functions.common.clients import client, describe
 from functions.common.errors import QuotaExceeded
-from functions.common.launching import TRAINING, AlreadyStarted, Choice, Launcher, Metrics, Plan
-from functions.common.recipe import Recipe, checked_hyperparameters
-from functions.common.tuned import typed
-from functions.launch_training import incumbent
+from functions.common.launching import jobs, requests, runs
+from functions.common.launching.launcher import TRAINING, AlreadyStarted, Choice, Launcher, Metrics, Plan
+from functions.common.recipes.recipe import Recipe, checked_hyperparameters, typed
 
 
-def after_tuning(
-    description: Mapping[str, Any], settings: LaunchEnvironment, sagemaker: Any, s3: Any, ssm: Any
-) -> dict[str, Any]:
+def after_tuning(description: Mapping[str, Any], env: LaunchEnvironment) -> dict[str, Any]:
     """Start `<tuning>-final` with the best hyperparameters of a completed tuning job, or find it started.
 
     What it can cost was counted in when the search was started.
@@ -36,16 +36,16 @@ def after_tuning(
         QuotaExceeded, RefusedByAws: AWS will not start it.
     """
     tuning_job = description["HyperParameterTuningJobName"]
-    record = runs.read(s3, settings.artifacts_bucket, tuning_job)
+    record = runs.read(env.artifacts_bucket, tuning_job)
     found = typed(description["BestTrainingJob"]["TunedHyperParameters"])
     hyperparameters = {**record.recipe.hyperparameters, **found, **record.recipe.final}
-    metrics = storage.read_metric_definitions(s3, settings.artifacts_bucket, record.code_prefix)
+    metrics = storage.read_metric_definitions(client("s3"), env.artifacts_bucket, record.code_prefix)
     name = names.final_of(tuning_job)
     logs.info("best hyperparameters", best=description["BestTrainingJob"]["TrainingJobName"], found=found)
-    champion = incumbent.model_url(settings, sagemaker, s3, ssm)
-    launcher = Launcher(kind=TRAINING, settings=settings, sagemaker=sagemaker, s3=s3)
+    champion_url = _champion_url(env)
+    launcher = Launcher(kind=TRAINING, env=env)
     try:
-        arn = start(launcher, name, record, hyperparameters, metrics, champion)
+        arn = start(launcher, name, record, hyperparameters, metrics, champion_url)
     except AlreadyStarted:  # a job of this name can only be this one
         logs.info("training job was started before", job=name)
         arn = (launcher.describe(name) or {})["TrainingJobArn"]
@@ -58,7 +58,7 @@ def start(
     record: runs.RunRecord,
     hyperparameters: Mapping[str, Any],
     metrics: Metrics,
-    champion: str,
+    champion_url: str,
 ) -> str:
     """Start a training job of a run on the first of its instance types that the account may have; its ARN.
 
@@ -66,10 +66,10 @@ def start(
         AlreadyStarted: there is a job of that name.
         QuotaExceeded, RefusedByAws: AWS will not start it.
     """
-    types = record.instance_types or (jobs.machine(record.recipe, launcher.settings).instance_type,)
+    types = record.instance_types or (jobs.machine(record.recipe, launcher.env).instance_type,)
     for position in range(len(types)):
         on = record.on(types[position:])
-        job = jobs.training_job(name, on, hyperparameters, metrics, launcher.settings, champion)
+        job = jobs.training_job(name, on, hyperparameters, metrics, launcher.env, champion_url)
         try:
             return launcher.create(name, job)
         except QuotaExceeded:
@@ -79,9 +79,7 @@ def start(
     raise AssertionError("a run has one type at least")
 
 
-def by_hand(
-    payload: object, request_id: str, settings: LaunchEnvironment, sagemaker: Any, s3: Any, ssm: Any
-) -> dict[str, Any]:
+def by_hand(payload: object, request_id: str, env: LaunchEnvironment) -> dict[str, Any]:
     """Start the training a payload asks for, or find it started.
 
     Raises:
@@ -96,7 +94,7 @@ def by_hand(
             kind="training",
             request_id=request_id,
             dataset=request.dataset,
-            code_prefix=settings.code_prefix,
+            code_prefix=env.code_prefix,
             recipe=recipe,
             hyperparameters=explicit,
             instance_types=choice.types,
@@ -106,14 +104,36 @@ def by_hand(
         }
         final = {key: value for key, value in recipe.final.items() if key not in asked}
         hyperparameters = {**recipe.hyperparameters, **final, **explicit}
-        champion = incumbent.model_url(settings, sagemaker, s3, ssm)
-        job = jobs.training_job(name, record, hyperparameters, metrics, settings, champion)
+        champion_url = _champion_url(env)
+        job = jobs.training_job(name, record, hyperparameters, metrics, env, champion_url)
         return Plan(record=record, job=job)
 
-    return Launcher(kind=TRAINING, settings=settings, sagemaker=sagemaker, s3=s3).launch(
-        request, request_id, plan
-    )
+    return Launcher(kind=TRAINING, env=env).launch(request, request_id, plan)
 
 
 def _keys(table: object) -> list[str]:
     return list(table) if isinstance(table, Mapping) else []
+
+
+def _champion_url(env: LaunchEnvironment) -> str:
+    """The S3 URI of the champion's artifact; empty without a champion, or with one that a job cannot read.
+
+    A channel without a file would end the job, and its role reads models below `jobs/` of this project's own
+    bucket only: what somebody registered from elsewhere is compared by what the registry knows of it.
+    """
+    arn = champion.current(env.champion_parameter).model
+    if arn == NO_CHAMPION:
+        return ""
+    package = describe(client("sagemaker").describe_model_package, ModelPackageName=arn) or {}
+    containers = package.get("InferenceSpecification", {}).get("Containers", [])
+    url = str(containers[0].get("ModelDataUrl", "")) if containers else ""
+    prefix = f"s3://{env.artifacts_bucket}/"
+    key = url.removeprefix(prefix)
+    if not url.startswith(prefix) or not is_model(key):
+        logs.info("the champion is of elsewhere", champion=arn, model=url)
+        return ""
+    found = client("s3").list_objects_v2(Bucket=env.artifacts_bucket, Prefix=key, MaxKeys=1)
+    if not any(each["Key"] == key for each in found.get("Contents", [])):
+        logs.warning("the champion's model is gone", champion=arn, model=url)
+        return ""
+    return url

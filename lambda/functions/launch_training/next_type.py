@@ -1,7 +1,7 @@
 """A training that AWS had no instance for goes on with the next type of its list, by itself.
 
 The job that follows has the failed one's name with a number, so an event that comes twice finds it started.
-Trials are SageMaker's to start again: their search has the whole list (common/jobs.py).
+Trials are SageMaker's to start again: their search has the whole list (common/launching/jobs.py).
 """
 
 from __future__ import annotations
@@ -13,15 +13,17 @@ from contract import capacity, names
 from contract.environment import LaunchEnvironment
 from contract.jobs import CHAMPION, PRETRAINED
 from contract.storage import of_run
-from functions.common import launching, logs, notify, runs, storage
+from functions.common import logs, notify, storage
+from functions.common.clients import client, describe
 from functions.common.errors import JobExists, QuotaExceeded, RunRecordMissing
-from functions.common.events import Event
-from functions.common.launching import TRAINING, AlreadyStarted, Launcher
-from functions.common.tuned import typed
+from functions.common.events import Event, ignored
+from functions.common.launching import runs
+from functions.common.launching.launcher import TRAINING, AlreadyStarted, Launcher
+from functions.common.recipes.recipe import typed
 from functions.launch_training.launch import start
 
 
-def on_training_failed(event: Event, settings: LaunchEnvironment, sagemaker: Any, s3: Any) -> dict[str, Any]:
+def on_training_failed(event: Event, env: LaunchEnvironment) -> dict[str, Any]:
     """Go on with the training job that an event names, if it failed for want of an instance.
 
     The event only says where to look: what counts is the job's state now. Returns what was done.
@@ -32,27 +34,27 @@ def on_training_failed(event: Event, settings: LaunchEnvironment, sagemaker: Any
     """
     name = event.name("TrainingJobName")
     logs.bind(job=name, event=event.id)
-    job = launching.describe(sagemaker.describe_training_job, TrainingJobName=name)
+    job = describe(client("sagemaker").describe_training_job, TrainingJobName=name)
     types = capacity.left(job or {})
     if job is None or not types:
-        return _ignored(f"{name} has nothing to go on with")
+        return ignored(f"{name} has nothing to go on with")
     run = job.get("HyperParameters", {}).get("run", "")
     try:
-        record = runs.read(s3, settings.artifacts_bucket, run or name)
+        record = runs.read(env.artifacts_bucket, run or name)
     except RunRecordMissing as error:
-        return _ignored(str(error))
+        return ignored(str(error))
     logs.bind(run=record.run)
-    if runs.stopped(s3, settings.artifacts_bucket, record.run):
-        return _ignored(f"{record.run} was ended with classifier stop")
-    launcher = Launcher(kind=TRAINING, settings=settings, sagemaker=sagemaker, s3=s3)
-    metrics = storage.read_metric_definitions(s3, settings.artifacts_bucket, record.code_prefix)
+    if runs.stopped(env.artifacts_bucket, record.run):
+        return ignored(f"{record.run} was ended with classifier stop")
+    launcher = Launcher(kind=TRAINING, env=env)
+    metrics = storage.read_metric_definitions(client("s3"), env.artifacts_bucket, record.code_prefix)
     following, record = names.following(name), record.on(types)
     try:
         arn = start(launcher, following, record, _hyperparameters(job), metrics, _channel(job, CHAMPION))
     except AlreadyStarted:
         arn = _started_before(launcher, following, record)
     except QuotaExceeded as error:
-        return _tell(event, name, record, error, settings, s3)
+        return _tell(event, name, record, error, env)
     logs.info("no instance; the next type is taken", instance_type=types[0], following=following)
     return {"statusCode": 202, "training_job": following, "arn": arn, "run": record.run}
 
@@ -81,21 +83,14 @@ def _started_before(launcher: Launcher, name: str, record: runs.RunRecord) -> st
 
 
 def _tell(
-    event: Event,
-    name: str,
-    record: runs.RunRecord,
-    error: QuotaExceeded,
-    settings: LaunchEnvironment,
-    s3: Any,
+    event: Event, name: str, record: runs.RunRecord, error: QuotaExceeded, env: LaunchEnvironment
 ) -> dict[str, Any]:
     """Mail that a training ended for want of an instance, and of a quota for those that come after it."""
-    if not notify.once(
-        s3, settings.artifacts_bucket, of_run(record.run, f"told-{name}-Failed.json"), event.id
-    ):
-        return _ignored(f"{name} Failed was told of before")
+    if not notify.once(env.artifacts_bucket, of_run(record.run, f"told-{name}-Failed.json"), event.id):
+        return ignored(f"{name} Failed was told of before")
     notify.send(
-        settings.notification_topic_arn,
-        f"[{settings.project}] training job {name}: Failed",
+        env,
+        f"training job {name}: Failed",
         f"AWS had no instance for the training job {name} (recipe {record.recipe.name}, data set "
         f"{record.dataset}), and of the other types this account may have none: "
         f"{', '.join(record.instance_types)}. So there is no model of it.",
@@ -103,8 +98,3 @@ def _tell(
         "Ask for a quota of one of them (classifier check says how), or wait, and train again.",
     )
     return {"told": "Failed", "job": name}
-
-
-def _ignored(reason: str) -> dict[str, Any]:
-    logs.info("ignored", reason=reason)
-    return {"ignored": reason}

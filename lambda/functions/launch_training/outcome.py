@@ -10,16 +10,16 @@ from typing import Any
 from contract.environment import LaunchEnvironment
 from contract.names import function
 from contract.storage import of_run
-from functions.common import launching, logs, notify, runs
+from functions.common import logs, notify
+from functions.common.clients import client, describe
 from functions.common.errors import RunRecordMissing
-from functions.common.events import Event
-from functions.common.tuned import typed
+from functions.common.events import Event, ignored
+from functions.common.launching import runs
+from functions.common.recipes.recipe import typed
 from functions.launch_training.launch import after_tuning
 
 
-def on_tuning_ended(
-    event: Event, settings: LaunchEnvironment, sagemaker: Any, s3: Any, ssm: Any
-) -> dict[str, Any]:
+def on_tuning_ended(event: Event, env: LaunchEnvironment) -> dict[str, Any]:
     """Act on the end of the tuning job that an event names.
 
     The event only says where to look: what counts is the job's state now, so a late or repeated event does
@@ -27,56 +27,47 @@ def on_tuning_ended(
     """
     name = event.name("HyperParameterTuningJobName")
     logs.bind(run=name, event=event.id)
-    description = launching.describe(
-        sagemaker.describe_hyper_parameter_tuning_job, HyperParameterTuningJobName=name
+    description = describe(
+        client("sagemaker").describe_hyper_parameter_tuning_job, HyperParameterTuningJobName=name
     )
     if description is None:
-        logs.warning("the event names a tuning job that does not exist")
-        return {"ignored": f"there is no tuning job {name}"}
+        return ignored(f"there is no tuning job {name}")
     try:
-        record = runs.read(s3, settings.artifacts_bucket, name)
+        record = runs.read(env.artifacts_bucket, name)
     except RunRecordMissing as error:
-        logs.info("not a tuning job of this project", reason=str(error))
-        return {"ignored": str(error)}
+        return ignored(str(error))
     status = description["HyperParameterTuningJobStatus"]
-    if status in ("Completed", "Stopped") and runs.stopped(s3, settings.artifacts_bucket, name):
-        logs.info("the run was stopped", status=status)
-        return {"ignored": f"{name} was ended with classifier stop"}
+    if status in ("Completed", "Stopped") and runs.stopped(env.artifacts_bucket, name):
+        return ignored(f"{name} was ended with classifier stop")
     if status == "Completed" and "TunedHyperParameters" in description.get("BestTrainingJob", {}):
-        return after_tuning(description, settings, sagemaker, s3, ssm)
+        return after_tuning(description, env)
     if status not in ("Completed", "Failed", "Stopped"):
-        logs.info("tuning job has not ended", status=status)
-        return {"ignored": f"{name} is {status}"}
-    failed = _first_failure(sagemaker, name) if status == "Failed" else ""
-    return _tell(event, record, description, failed, settings, s3)
+        return ignored(f"{name} is {status}")
+    failed = _first_failure(name) if status == "Failed" else ""
+    return _tell(event, record, description, failed, env)
 
 
 def _tell(
-    event: Event,
-    record: runs.RunRecord,
-    description: Mapping[str, Any],
-    failed: str,
-    settings: LaunchEnvironment,
-    s3: Any,
+    event: Event, record: runs.RunRecord, description: Mapping[str, Any], failed: str, env: LaunchEnvironment
 ) -> dict[str, Any]:
     """Mail that a tuning job ended without a last training."""
     name, status = record.run, description["HyperParameterTuningJobStatus"]
-    if not notify.once(s3, settings.artifacts_bucket, of_run(name, f"told-{status}.json"), event.id):
-        return {"ignored": f"{name} {status} was told of before"}
+    if not notify.once(env.artifacts_bucket, of_run(name, f"told-{status}.json"), event.id):
+        return ignored(f"{name} {status} was told of before")
     best = description.get("BestTrainingJob", {})
     request: dict[str, Any] = {"recipe": record.recipe.name, "dataset": record.dataset}
     if "TunedHyperParameters" in best:
         found = {**typed(best["TunedHyperParameters"]), **record.recipe.final}
         go_on = f"To train with the best hyperparameters found so far ({best['TrainingJobName']}):"
         command = notify.invoke_command(
-            function(settings.project, "launch-training"), {**request, "hyperparameters": found}
+            function(env.project, "launch-training"), {**request, "hyperparameters": found}
         )
     else:
         go_on = "When the cause is put right, search again:"
-        command = notify.invoke_command(f"{settings.project}-launch-tuning", request)
+        command = notify.invoke_command(f"{env.project}-launch-tuning", request)
     notify.send(
-        settings.notification_topic_arn,
-        f"[{settings.project}] tuning job {name}: {status}",
+        env,
+        f"tuning job {name}: {status}",
         f"The tuning job {name} (recipe {record.recipe.name}, data set {record.dataset}) ended as {status}, "
         "so no model was trained from it.",
         f"Why: {_reason(description)}{failed}",
@@ -85,9 +76,9 @@ def _tell(
     return {"told": status, "run": name}
 
 
-def _first_failure(sagemaker: Any, name: str) -> str:
+def _first_failure(name: str) -> str:
     """What the first failed trial said, for the tuning job's own reason only says that none succeeded."""
-    trials = sagemaker.list_training_jobs_for_hyper_parameter_tuning_job(
+    trials = client("sagemaker").list_training_jobs_for_hyper_parameter_tuning_job(
         HyperParameterTuningJobName=name, StatusEquals="Failed", SortBy="CreationTime", SortOrder="Ascending"
     )["TrainingJobSummaries"]
     for trial in trials:

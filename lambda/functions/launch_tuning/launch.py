@@ -1,22 +1,21 @@
-"""From a request to a running tuning job, the way `functions.common.launching` goes."""
+"""From a request to a running tuning job, the way `common/launching/launcher.py` goes."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from contract.environment import LaunchEnvironment
-from functions.common import jobs, requests, runs
+from functions.common.clients import client, describe
 from functions.common.errors import InvalidRecipe
-from functions.common.launching import TUNING, Choice, Launcher, Metrics, Plan, describe
-from functions.common.recipe import Recipe
-from functions.common.recipe_tuning import Tuning
+from functions.common.launching import jobs, requests, runs
+from functions.common.launching.launcher import TUNING, Choice, Launcher, Metrics, Plan
+from functions.common.recipes.recipe import Recipe
+from functions.common.recipes.tuning import Tuning
 
 _ENDED = ("Completed", "Failed", "Stopped")
 
 
-def launch(
-    payload: object, request_id: str, settings: LaunchEnvironment, sagemaker: Any, s3: Any
-) -> dict[str, Any]:
+def launch(payload: object, request_id: str, env: LaunchEnvironment) -> dict[str, Any]:
     """Start the tuning job a payload asks for, or find it running.
 
     Raises:
@@ -31,28 +30,28 @@ def launch(
                 f"{recipe.source} leaves nothing to search: give it [tuning] and at least one "
                 "[tuning.ranges.*], or train it directly with launch-training"
             )
-        _check_parents(tuning, sagemaker)
+        _check_parents(tuning)
         record = runs.RunRecord(
             run=name,
             kind="tuning",
             request_id=request_id,
             dataset=request.dataset,
-            code_prefix=settings.code_prefix,
+            code_prefix=env.code_prefix,
             recipe=recipe,
             instance_types=choice.types,
         )
-        job = jobs.tuning_job(name, record, tuning, metrics, settings, alone=choice.alone)
+        job = jobs.tuning_job(name, record, tuning, metrics, env, alone=choice.alone)
         return Plan(record=record, job=job)
 
-    return Launcher(kind=TUNING, settings=settings, sagemaker=sagemaker, s3=s3).launch(
-        request, request_id, plan
-    )
+    return Launcher(kind=TUNING, env=env).launch(request, request_id, plan)
 
 
-def _check_parents(tuning: Tuning, sagemaker: Any) -> None:
+def _check_parents(tuning: Tuning) -> None:
     """The tuning jobs a search starts warm from are there, have ended, and sought the same."""
     for name in tuning.warm_start:
-        found = describe(sagemaker.describe_hyper_parameter_tuning_job, HyperParameterTuningJobName=name)
+        found = describe(
+            client("sagemaker").describe_hyper_parameter_tuning_job, HyperParameterTuningJobName=name
+        )
         where = f'[tuning] warm_start: the tuning job "{name}"'
         if found is None:
             raise InvalidRecipe(f"{where} does not exist (classifier status lists those that do)")

@@ -15,9 +15,10 @@ from typing import Any
 from contract.decisions import Decision, Outcome, Reason
 from contract.environment import PromoteEnvironment
 from contract.names import NO_CHAMPION
-from functions.common import champion, launching, logs
+from functions.common import champion, logs
+from functions.common.clients import client, describe
 from functions.common.errors import InvalidPayload, UserError, listed
-from functions.common.recipe_keys import shown
+from functions.common.recipes.keys import quoted
 
 APPROVED, REJECTED = "Approved", "Rejected"
 SLEEP, RETRY = "sleep", "retry"
@@ -56,16 +57,6 @@ class OtherChampion(UserError):
 
 
 @dataclass(frozen=True)
-class Clients:
-    """The services this function talks to."""
-
-    sagemaker: Any
-    ssm: Any
-    cloudformation: Any
-    quotas: Any
-
-
-@dataclass(frozen=True)
 class Request:
     """`{"action": "sleep" | "wake" | "rollback" | "retry", "why"?, "model"?}`; to sleep also
     `"code"?: "asked-to-sleep" | "idle" | "scheduled"`, for who asks.
@@ -83,41 +74,42 @@ def parse(payload: object) -> Request | None:
         InvalidPayload: something else.
     """
     if not isinstance(payload, Mapping):
-        raise InvalidPayload(f"the payload has to be a JSON object, not {shown(payload)}")
-    unknown = [shown(str(key)) for key in payload if key not in _KEYS][:5]
+        raise InvalidPayload(f"the payload has to be a JSON object, not {quoted(payload)}")
+    unknown = [quoted(str(key)) for key in payload if key not in _KEYS][:5]
     if unknown or not all(isinstance(value, str) for value in payload.values()):
         raise InvalidPayload(f"the payload has {listed(unknown)}; allowed are the texts {listed(_KEYS)}")
     if not payload:
         return None
     action = payload.get("action")
-    if action not in _DO:
-        raise InvalidPayload(f"action = {shown(action)}; allowed are {listed(_DO)}")
+    if action not in _ACTIONS:
+        raise InvalidPayload(f"action = {quoted(action)}; allowed are {listed(_ACTIONS)}")
     reason = Reason(_code(str(action), payload.get("code")), payload.get("why", "asked for"))
     return Request(str(action), reason, payload.get("model", ""))
 
 
 def _code(action: str, given: str | None) -> Outcome:
     if given is None:
-        return _CODES[action]
+        return _ACTIONS[action][1]
     if action != SLEEP or given not in _SLEEP_CODES:
         raise InvalidPayload(
-            f"code = {shown(given)}; allowed are, with the action {SLEEP} only: {listed(_SLEEP_CODES)}"
+            f"code = {quoted(given)}; allowed are, with the action {SLEEP} only: {listed(_SLEEP_CODES)}"
         )
     return Outcome(given)
 
 
-def decide(request: Request, settings: PromoteEnvironment, clients: Clients) -> str:
+def decide(request: Request, env: PromoteEnvironment) -> str:
     """Write the decision that a request asks for, unless it holds already; what was decided, in words.
 
     Raises:
         UserError: it cannot be done; nothing was written.
     """
-    now = champion.settle(clients.ssm, settings.champion_parameter)
+    now = champion.settle(env.champion_parameter)
     if request.model and request.model != now.model:
         raise OtherChampion(f"{request.model} is not the champion any more; {now.model} is")
     if now.model == NO_CHAMPION and request.action != RETRY:
         raise NoModel("there is no model yet; tune or train one, and approve it")
-    did = _DO[request.action](now, request.reason, settings, clients)
+    act, _ = _ACTIONS[request.action]
+    did = act(now, request.reason, env)
     logs.info(
         "asked",
         action=request.action,
@@ -129,86 +121,79 @@ def decide(request: Request, settings: PromoteEnvironment, clients: Clients) -> 
     return did
 
 
-def leave_rejected(now: Decision, time: str, settings: PromoteEnvironment, clients: Clients) -> str:
+def leave_rejected(now: Decision, time: str, env: PromoteEnvironment) -> str:
     """Leave a champion that was rejected while it served: the one before it, or none, takes its place."""
-    before = predecessor(now, settings, clients) or NO_CHAMPION
+    before = predecessor(now, env) or NO_CHAMPION
     reason = Reason(Outcome.REJECTED, "the champion was rejected")
-    _replace(now, before, max(time, now.time), reason, settings, clients)
+    _replace(now, before, max(time, now.time), reason, env)
     return f"the champion was rejected; back to {before}"
 
 
-def predecessor(now: Decision, settings: PromoteEnvironment, clients: Clients) -> str | None:
+def predecessor(now: Decision, env: PromoteEnvironment) -> str | None:
     """The last champion before this one that the registry still has as Approved."""
-    for each in reversed(champion.history(clients.ssm, settings.champion_parameter)):
+    for each in reversed(champion.history(env.champion_parameter)):
         if each.model in (NO_CHAMPION, now.model):
             continue
-        found = package(each.model, settings, clients)
+        found = package(each.model, env)
         if found is not None and found["ModelApprovalStatus"] == APPROVED:
             return each.model
     return None
 
 
-def package(arn: str, settings: PromoteEnvironment, clients: Clients) -> Mapping[str, Any] | None:
+def package(arn: str, env: PromoteEnvironment) -> Mapping[str, Any] | None:
     """The registry's description of a package, or None when this project has none of that ARN.
 
     Of others it is not even asked: this function may not look at them, and a person may have put any ARN into
     the parameter.
     """
-    if f":model-package/{settings.model_package_group}/" not in arn:
+    if f":model-package/{env.model_package_group}/" not in arn:
         return None
-    return launching.describe(clients.sagemaker.describe_model_package, ModelPackageName=arn)
+    return describe(client("sagemaker").describe_model_package, ModelPackageName=arn)
 
 
-def _sleep(now: Decision, reason: Reason, settings: PromoteEnvironment, clients: Clients) -> str:
+def _sleep(now: Decision, reason: Reason, env: PromoteEnvironment) -> str:
     if now.asleep:
         return "it sleeps already"
-    parameter, time = settings.champion_parameter, max(champion.now(), now.time)
+    parameter, time = env.champion_parameter, max(champion.now(), now.time)
     champion.decide(
-        clients.ssm,
-        parameter,
-        NO_CHAMPION,
-        time,
-        reason,
-        asleep=now.model,
-        since=now.since,
-        waiting=now.waits,
+        parameter, NO_CHAMPION, time, reason, asleep=now.model, since=now.since, waiting=now.waits
     )
     return f"{now.model} goes to sleep"
 
 
-def _wake(now: Decision, reason: Reason, settings: PromoteEnvironment, clients: Clients) -> str:
+def _wake(now: Decision, reason: Reason, env: PromoteEnvironment) -> str:
     if not now.asleep:
         return "it is awake already"
-    found = package(now.model, settings, clients)
+    found = package(now.model, env)
     status = found["ModelApprovalStatus"] if found else "deleted"
     if status != APPROVED:
         raise NotApproved(
             f"the model that sleeps, {now.model}, is {status} by now; approve it again, or another version"
         )
-    parameter, time = settings.champion_parameter, max(champion.now(), now.time)
-    champion.decide(clients.ssm, parameter, now.model, time, reason, since=now.since, waiting=now.waits)
+    parameter, time = env.champion_parameter, max(champion.now(), now.time)
+    champion.decide(parameter, now.model, time, reason, since=now.since, waiting=now.waits)
     return f"{now.model} wakes up"
 
 
-def _retry(now: Decision, reason: Reason, settings: PromoteEnvironment, clients: Clients) -> str:
+def _retry(now: Decision, reason: Reason, env: PromoteEnvironment) -> str:
     waits = now.waits
     if waits is None:
         raise NothingWaits("no model waits to be tried again; classifier status tells how things stand")
-    if not still_approved(waits.package, settings, clients):
+    if not still_approved(waits.package, env):
         raise NotApproved(
             f"{waits.package} waits, but is not Approved any more; approve it again, or another"
         )
-    try_again(now, reason, settings, clients)
+    try_again(now, reason, env)
     return f"{waits.package} is tried again"
 
 
-def still_approved(arn: str, settings: PromoteEnvironment, clients: Clients) -> bool:
+def still_approved(arn: str, env: PromoteEnvironment) -> bool:
     """Whether the registry has a package of this project as Approved."""
-    found = package(arn, settings, clients)
+    found = package(arn, env)
     return found is not None and found["ModelApprovalStatus"] == APPROVED
 
 
-def try_again(now: Decision, reason: Reason, settings: PromoteEnvironment, clients: Clients) -> Decision:
+def try_again(now: Decision, reason: Reason, env: PromoteEnvironment) -> Decision:
     """Make the model that waits the champion again; the decision that counts then.
 
     It takes the time of the decision that failed: whatever was decided since stays newer.
@@ -216,26 +201,20 @@ def try_again(now: Decision, reason: Reason, settings: PromoteEnvironment, clien
     if now.waits is None:
         return now
     return champion.decide(
-        clients.ssm,
-        settings.champion_parameter,
-        now.waits.package,
-        now.time,
-        reason,
-        since=now.since,
-        waiting=now.waits,
+        env.champion_parameter, now.waits.package, now.time, reason, since=now.since, waiting=now.waits
     )
 
 
-def _roll_back(now: Decision, reason: Reason, settings: PromoteEnvironment, clients: Clients) -> str:
-    before = predecessor(now, settings, clients)
+def _roll_back(now: Decision, reason: Reason, env: PromoteEnvironment) -> str:
+    before = predecessor(now, env)
     if before is None:
         raise NoPredecessor(
             f"{now.model} has no predecessor that is still Approved in the registry, so there is nothing to "
             "go back to; approve another version, or let it sleep"
         )
-    _replace(now, before, max(champion.now(), now.time), reason, settings, clients)
+    _replace(now, before, max(champion.now(), now.time), reason, env)
     # Only now, so that a crash in between leaves a champion that is approved. Its event changes nothing more.
-    clients.sagemaker.update_model_package(
+    client("sagemaker").update_model_package(
         ModelPackageArn=now.model,
         ModelApprovalStatus=REJECTED,
         ApprovalDescription=Reason(reason.outcome, reason.why, back_to=before).text(),
@@ -243,14 +222,11 @@ def _roll_back(now: Decision, reason: Reason, settings: PromoteEnvironment, clie
     return f"back from {now.model} to {before}"
 
 
-def _replace(
-    now: Decision, before: str, time: str, reason: Reason, settings: PromoteEnvironment, clients: Clients
-) -> None:
+def _replace(now: Decision, before: str, time: str, reason: Reason, env: PromoteEnvironment) -> None:
     """Another model in the champion's place, asleep when the champion sleeps."""
     sleeps = now.asleep and before != NO_CHAMPION
     champion.decide(
-        clients.ssm,
-        settings.champion_parameter,
+        env.champion_parameter,
         NO_CHAMPION if sleeps else before,
         time,
         reason,
@@ -258,10 +234,10 @@ def _replace(
     )
 
 
-_DO = {SLEEP: _sleep, "wake": _wake, "rollback": _roll_back, RETRY: _retry}
-_CODES = {
-    SLEEP: Outcome.ASKED_TO_SLEEP,
-    "wake": Outcome.WOKEN,
-    "rollback": Outcome.ROLLED_BACK,
-    RETRY: Outcome.RETRIED,
+_ACTIONS = {
+    SLEEP: (_sleep, Outcome.ASKED_TO_SLEEP),
+    "wake": (_wake, Outcome.WOKEN),
+    "rollback": (_roll_back, Outcome.ROLLED_BACK),
+    RETRY: (_retry, Outcome.RETRIED),
 }
+"""What each does, and its code in the decision."""

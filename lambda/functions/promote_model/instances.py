@@ -12,11 +12,13 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from botocore.exceptions import ClientError
+
 from contract.decisions import texts_of
 from contract.environment import PromoteEnvironment
-from functions.common import launching, logs
+from functions.common import logs
+from functions.common.clients import client, describe
 from functions.common.events import Event
-from functions.promote_model.actions import Clients
 
 _NOTED_LENGTH = 400
 _LISTINGS = ("list_service_quotas", "list_aws_default_service_quotas")
@@ -27,29 +29,29 @@ FAILED = "failed"
 """In the parameter's description: why an endpoint failed on that type, and when."""
 
 
-def note_failure(event: Event, settings: PromoteEnvironment, clients: Clients) -> str:
+def note_failure(event: Event, env: PromoteEnvironment) -> str:
     """Keep why an endpoint failed: CloudFormation removes one that it could not make, and with it the reason.
 
     It is kept with the instance type, whose parameter nothing but the next endpoint follows.
     """
     name = event.text("EndpointName")
-    if not settings.instance_type_parameter or name != settings.project:
+    if not env.instance_type_parameter or name != env.project:
         return "ignored: no endpoint of this project's"
-    found = launching.describe(clients.sagemaker.describe_endpoint, EndpointName=name) or {}
+    found = describe(client("sagemaker").describe_endpoint, EndpointName=name) or {}
     reason = event.text("FailureReason") or str(found.get("FailureReason", ""))
     if not reason:
         return "ignored: nobody says why"
     noted = {"at": event.time, FAILED: reason[:_NOTED_LENGTH]}
-    _put(settings, taken(clients.ssm, settings), noted, clients.ssm)
+    _put(env, current(env), noted)
     return "kept"
 
 
-def failure_since(time: str, settings: PromoteEnvironment, ssm: Any) -> str:
+def failure_since(time: str, env: PromoteEnvironment) -> str:
     """Why the endpoint failed last, if that was at this time or later; else nothing."""
-    if not settings.instance_type_parameter:
+    if not env.instance_type_parameter:
         return ""
-    name = settings.instance_type_parameter
-    pages = ssm.get_paginator("get_parameter_history").paginate(Name=name)
+    name = env.instance_type_parameter
+    pages = client("ssm").get_paginator("get_parameter_history").paginate(Name=name)
     for entry in [each for page in pages for each in page["Parameters"]][::-1]:
         noted = texts_of(entry.get("Description", "")) or {}
         if FAILED in noted:
@@ -57,34 +59,32 @@ def failure_since(time: str, settings: PromoteEnvironment, ssm: Any) -> str:
     return ""
 
 
-def taken(ssm: Any, settings: PromoteEnvironment) -> str:
+def current(env: PromoteEnvironment) -> str:
     """The type that the next endpoint is made on."""
-    return str(ssm.get_parameter(Name=settings.instance_type_parameter)["Parameter"]["Value"])
+    return str(client("ssm").get_parameter(Name=env.instance_type_parameter)["Parameter"]["Value"])
 
 
-def choose(settings: PromoteEnvironment, tried: Sequence[str], clients: Clients) -> str | None:
+def choose(env: PromoteEnvironment, tried: Sequence[str]) -> str | None:
     """Take the first type that was not tried yet and is not known to be beyond the account's quota.
 
     Returns:
         The type, which is the parameter's value then; None if there is none.
     """
-    types, ssm = settings.instance_types, clients.ssm
-    known = allowed(types, clients.quotas)
+    types = env.instance_types
+    quotas = allowed(types)
     left = [
-        each
-        for each in types
-        if each not in tried and known.get(each, float("inf")) >= settings.min_instances
+        each for each in types if each not in tried and quotas.get(each, float("inf")) >= env.min_instances
     ]
     if not left:
         return None
-    if taken(ssm, settings) != left[0]:
-        why = {"passed_over": types[: types.index(left[0])], "quotas": known}
-        _put(settings, left[0], why, ssm)
+    if current(env) != left[0]:
+        why = {"passed_over": types[: types.index(left[0])], "quotas": quotas}
+        _put(env, left[0], why)
         logs.info("instance type taken", instance_type=left[0], **why)
     return left[0]
 
 
-def allowed(types: Sequence[str], quotas: Any) -> Mapping[str, float]:
+def allowed(types: Sequence[str]) -> Mapping[str, float]:
     """How many instances of each type this account's endpoints may have, as far as that can be looked up.
 
     A quota is found by its name: its code is not the same for two types, and written down nowhere.
@@ -92,20 +92,20 @@ def allowed(types: Sequence[str], quotas: Any) -> Mapping[str, float]:
     names = {f"{each} for endpoint usage": each for each in types}
     found: dict[str, float] = {}
     try:
-        for quota in _listed(quotas):
+        for quota in _listed():
             instance_type = names.get(quota["QuotaName"])
             if instance_type is not None:
                 found.setdefault(instance_type, float(quota.get("Value", 0)))
             if len(found) == len(names):
                 break
-    except quotas.exceptions.ClientError as error:  # not allowed, or too often: then it is known by trying
+    except ClientError as error:  # not allowed, or too often: then it is known by trying
         logs.info("quotas could not be looked up", why=str(error))
     return found
 
 
-def _put(settings: PromoteEnvironment, instance_type: str, why: Mapping[str, Any], ssm: Any) -> None:
-    ssm.put_parameter(
-        Name=settings.instance_type_parameter,
+def _put(env: PromoteEnvironment, instance_type: str, why: Mapping[str, Any]) -> None:
+    client("ssm").put_parameter(
+        Name=env.instance_type_parameter,
         Value=instance_type,
         Type="String",
         Overwrite=True,
@@ -113,7 +113,7 @@ def _put(settings: PromoteEnvironment, instance_type: str, why: Mapping[str, Any
     )
 
 
-def _listed(quotas: Any) -> Iterator[Mapping[str, Any]]:
+def _listed() -> Iterator[Mapping[str, Any]]:
     for listing in _LISTINGS:
-        for page in quotas.get_paginator(listing).paginate(ServiceCode="sagemaker"):
+        for page in client("service-quotas").get_paginator(listing).paginate(ServiceCode="sagemaker"):
             yield from page["Quotas"]

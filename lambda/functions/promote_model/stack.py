@@ -6,13 +6,17 @@ Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_Up
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
 
+from botocore.exceptions import ClientError
+
 from contract.decisions import Decision
 from functions.common import sentences
-from functions.common.clients import error_code
+from functions.common.clients import client
+from functions.common.errors import error_code
 
 OUTPUT = "Champion"
 """The stack's output with the package it was last deployed with, or `none`."""
@@ -52,11 +56,11 @@ class LastUpdate:
     reason: str
 
 
-def describe(cloudformation: Any, name: str) -> Stack | None:
+def describe(name: str) -> Stack | None:
     """The stack, or None when it is not deployed."""
     try:
-        found = cloudformation.describe_stacks(StackName=name)["Stacks"][0]
-    except cloudformation.exceptions.ClientError as error:
+        found = client("cloudformation").describe_stacks(StackName=name)["Stacks"][0]
+    except ClientError as error:
         if sentences.no_such_stack(error):
             return None
         raise
@@ -77,20 +81,20 @@ def token_of(decision: Decision) -> str:
     return f"promote-v{decision.version}-{sha256(decision.package.encode()).hexdigest()[:16]}"
 
 
-def update(cloudformation: Any, stack: Stack, token: str) -> str:
+def update(stack: Stack, token: str) -> str:
     """Let CloudFormation read the parameter anew: `started`, `unchanged` or `busy`.
 
     The stack keeps its template, its other parameters and the role it was made with.
     """
     try:
-        cloudformation.update_stack(
+        client("cloudformation").update_stack(
             StackName=stack.id,
             UsePreviousTemplate=True,
             Parameters=[{"ParameterKey": key, "UsePreviousValue": True} for key in stack.parameters],
             Capabilities=list(stack.capabilities),
             ClientRequestToken=token,
         )
-    except cloudformation.exceptions.ClientError as error:
+    except ClientError as error:
         if sentences.no_updates(error):
             return "unchanged"
         if sentences.stack_is_busy(error) or error_code(error) == "TokenAlreadyExistsException":
@@ -99,31 +103,37 @@ def update(cloudformation: Any, stack: Stack, token: str) -> str:
     return "started"
 
 
-def left_behind(cloudformation: Any, stack: Stack) -> list[str]:
+def left_behind(stack: Stack) -> list[str]:
     """What the last update could not delete, each with the reason."""
-    left: list[str] = []
-    for page in cloudformation.get_paginator("describe_stack_events").paginate(StackName=stack.id):
-        for event in page["StackEvents"]:
-            of_stack = event.get("PhysicalResourceId") == stack.id
-            if of_stack and event["ResourceStatus"] == "UPDATE_IN_PROGRESS":
-                return left
-            if event["ResourceStatus"] == "DELETE_FAILED" and not of_stack:
-                left.append(
-                    f"{event['LogicalResourceId']} ({event.get('ResourceStatusReason', 'no reason')})"
-                )
-    return left
+    return [
+        f"{event['LogicalResourceId']} ({event.get('ResourceStatusReason', 'no reason')})"
+        for event in _events_of_last_update(stack)
+        if event["ResourceStatus"] == "DELETE_FAILED" and event.get("PhysicalResourceId") != stack.id
+    ]
 
 
-def last_update(cloudformation: Any, stack: Stack) -> LastUpdate:
-    """The last update, read from the stack's events, which come newest first."""
+def last_update(stack: Stack) -> LastUpdate:
+    """The last update; its reason is that of the resource which failed first."""
     reason = "CloudFormation gives no reason"
-    for page in cloudformation.get_paginator("describe_stack_events").paginate(StackName=stack.id):
-        for event in page["StackEvents"]:
-            of_stack = event.get("PhysicalResourceId") == stack.id
-            if of_stack and event["ResourceStatus"] == "UPDATE_IN_PROGRESS":
-                return LastUpdate(token=event.get("ClientRequestToken", ""), reason=reason)
-            failed = event["ResourceStatus"].endswith("_FAILED")
-            why = event.get("ResourceStatusReason", "")
-            if failed and not of_stack and why and not sentences.was_cancelled(why):
-                reason = f"{event['LogicalResourceId']}: {why}"
+    for event in _events_of_last_update(stack):
+        if _begins_update(event, stack):
+            return LastUpdate(token=event.get("ClientRequestToken", ""), reason=reason)
+        failed = event["ResourceStatus"].endswith("_FAILED")
+        why = event.get("ResourceStatusReason", "")
+        of_stack = event.get("PhysicalResourceId") == stack.id
+        if failed and not of_stack and why and not sentences.was_cancelled(why):
+            reason = f"{event['LogicalResourceId']}: {why}"
     return LastUpdate(token="", reason=reason)
+
+
+def _events_of_last_update(stack: Stack) -> Iterator[Mapping[str, Any]]:
+    """The newest comes first, the one that says it began last."""
+    for page in client("cloudformation").get_paginator("describe_stack_events").paginate(StackName=stack.id):
+        for event in page["StackEvents"]:
+            yield event
+            if _begins_update(event, stack):
+                return
+
+
+def _begins_update(event: Mapping[str, Any], stack: Stack) -> bool:
+    return (event.get("PhysicalResourceId"), event["ResourceStatus"]) == (stack.id, "UPDATE_IN_PROGRESS")

@@ -10,36 +10,30 @@ from contract.decisions import Decision, Outcome, Reason
 from contract.environment import PromoteEnvironment
 from contract.waiting import Cause, Waiting
 from functions.common import champion, notify
+from functions.common.clients import client
 from functions.promote_model import waiting
-from functions.promote_model.actions import REJECTED, Clients
+from functions.promote_model.actions import REJECTED
 from functions.promote_model.stack import Stack
 
 
-def give_up(
-    decision: Decision,
-    serving: Stack,
-    cause: Cause,
-    reason: str,
-    settings: PromoteEnvironment,
-    clients: Clients,
-) -> str:
+def give_up(decision: Decision, serving: Stack, cause: Cause, reason: str, env: PromoteEnvironment) -> str:
     """Take a decision back that could not be carried out, in the way that its cause asks for."""
     if decision.reason.outcome is Outcome.WOKEN:
-        return _did_not_wake(decision, serving, reason, settings, clients)
+        return _did_not_wake(decision, serving, reason, env)
     if cause is not Cause.MODEL:
         waits = waiting.after(decision, cause)
-        did = go_back(decision, serving, Reason(Outcome.WAITS, reason), settings, clients, waits)
-        waiting.tell(waits, serving, reason, settings)
+        did = go_back(decision, serving, Reason(Outcome.WAITS, reason), env, waits)
+        waiting.tell(waits, serving, reason, env)
         return did
-    clients.sagemaker.update_model_package(
+    client("sagemaker").update_model_package(
         ModelPackageArn=decision.package,
         ModelApprovalStatus=REJECTED,
         ApprovalDescription=Reason(Outcome.FAILED_UPDATE, reason, back_to=serving.serving).text(),
     )
-    did = go_back(decision, serving, Reason(Outcome.FAILED_UPDATE, reason), settings, clients)
+    did = go_back(decision, serving, Reason(Outcome.FAILED_UPDATE, reason), env)
     notify.send(
-        settings.notification_topic_arn,
-        f"[{settings.project}] a promotion was rolled back",
+        env,
+        "a promotion was rolled back",
         f"{decision.package} was approved but did not come up, so {serving.serving} serves as before.",
         f"Why: {reason}",
         "The package is Rejected now. When the cause is put right, approve it again:\n"
@@ -48,14 +42,12 @@ def give_up(
     return did
 
 
-def _did_not_wake(
-    decision: Decision, serving: Stack, reason: str, settings: PromoteEnvironment, clients: Clients
-) -> str:
+def _did_not_wake(decision: Decision, serving: Stack, reason: str, env: PromoteEnvironment) -> str:
     """A champion that served before is not to blame at once (AWS may have no instance left): it sleeps on."""
-    did = go_back(decision, serving, Reason(Outcome.DID_NOT_WAKE, reason), settings, clients)
+    did = go_back(decision, serving, Reason(Outcome.DID_NOT_WAKE, reason), env)
     notify.send(
-        settings.notification_topic_arn,
-        f"[{settings.project}] the endpoint did not wake up",
+        env,
+        "the endpoint did not wake up",
         f"{decision.package} was to serve again, but the Serving stack rolled back. It sleeps on, and the "
         "next request wakes it again.",
         f"Why: {reason}",
@@ -64,14 +56,12 @@ def _did_not_wake(
     return did
 
 
-def did_not_sleep(
-    decision: Decision, serving: Stack, reason: str, settings: PromoteEnvironment, clients: Clients
-) -> str:
+def did_not_sleep(decision: Decision, serving: Stack, reason: str, env: PromoteEnvironment) -> str:
     """An endpoint that could not be removed is the one surprise on a bill that has to be told of."""
-    did = go_back(decision, serving, Reason(Outcome.NOT_REMOVED, reason), settings, clients)
+    did = go_back(decision, serving, Reason(Outcome.NOT_REMOVED, reason), env)
     notify.send(
-        settings.notification_topic_arn,
-        f"[{settings.project}] the endpoint could not be put to sleep and is still billed",
+        env,
+        "the endpoint could not be put to sleep and is still billed",
         f"The Serving stack was to remove the endpoint and rolled back; {serving.serving} serves as before.",
         f"Why: {reason}",
         "To try again: classifier sleep\nTo remove everything: classifier destroy",
@@ -80,22 +70,16 @@ def did_not_sleep(
 
 
 def go_back(
-    decision: Decision,
-    serving: Stack,
-    reason: Reason,
-    settings: PromoteEnvironment,
-    clients: Clients,
-    waits: Waiting | None = None,
+    decision: Decision, serving: Stack, reason: Reason, env: PromoteEnvironment, waits: Waiting | None = None
 ) -> str:
     """Make what is served the champion again; if nothing is served because the last one slept, it sleeps on.
 
     It takes the failed decision's time, not the present: an approval that came meanwhile stays the newer one.
     """
-    parameter = settings.champion_parameter
-    earlier = [each for each in champion.history(clients.ssm, parameter) if each.version < decision.version]
+    parameter = env.champion_parameter
+    earlier = [each for each in champion.history(parameter) if each.version < decision.version]
     before = next((each for each in reversed(earlier) if each.package == serving.serving), None)
     champion.decide(
-        clients.ssm,
         parameter,
         serving.serving,
         decision.time,

@@ -17,7 +17,6 @@ from contract.names import NO_CHAMPION
 from contract.waiting import MENDED_BY, MOST_TRIES, Cause, Waiting
 from functions.common import champion, logs, notify
 from functions.promote_model import actions, instances
-from functions.promote_model.actions import Clients
 from functions.promote_model.stack import Stack
 
 BLUE_GREEN = 2
@@ -30,27 +29,27 @@ def after(failed: Decision, cause: Cause) -> Waiting:
     return Waiting(failed.package, cause, (failed.waiting.tries if failed.waiting else 0) + 1)
 
 
-def go_on(now: Decision, serving: Stack, settings: PromoteEnvironment, clients: Clients) -> Decision:
+def go_on(now: Decision, serving: Stack, env: PromoteEnvironment) -> Decision:
     """The decision to carry out: that for the model that waits, when it is due, or the present one."""
     waits = now.waits
     if waits is None or not serving.updatable or not _due(now, waits):
         return now
-    if not actions.still_approved(waits.package, settings, clients):
+    if not actions.still_approved(waits.package, env):
         logs.info("a model that waited is not approved any more", package=waits.package)
-        return _forget(now, settings, clients)
-    if waits.cause == Cause.QUOTA and _still_short(serving, settings, clients):
+        return _forget(now, env)
+    if waits.cause == Cause.QUOTA and _still_short(serving, env):
         return now
     logs.info("a model that waited is tried again", package=waits.package, tries=waits.tries)
-    return actions.try_again(now, Reason(Outcome.RETRIED, "it was due"), settings, clients)
+    return actions.try_again(now, Reason(Outcome.RETRIED, "it was due"), env)
 
 
-def tell(waits: Waiting, serving: Stack, reason: str, settings: PromoteEnvironment) -> None:
+def tell(waits: Waiting, serving: Stack, reason: str, env: PromoteEnvironment) -> None:
     """Mail that a model waits, the first time; `classifier status` says it at any time."""
     if waits.tries > 1:
         return
     notify.send(
-        settings.notification_topic_arn,
-        f"[{settings.project}] an approved model waits: {waits.cause}",
+        env,
+        f"an approved model waits: {waits.cause}",
         f"{waits.package} is approved and stays so, but could not be brought up, for something that is not "
         f"its fault ({waits.cause}). Meanwhile {serving.serving} serves.",
         f"Why: {reason}",
@@ -65,22 +64,17 @@ def _due(now: Decision, waits: Waiting) -> bool:
     return bool(datetime.fromisoformat(champion.now()) - datetime.fromisoformat(now.written) >= pause)
 
 
-def _still_short(serving: Stack, settings: PromoteEnvironment, clients: Clients) -> bool:
+def _still_short(serving: Stack, env: PromoteEnvironment) -> bool:
     """Whether no instance type is known to be allowed often enough; what is not known may be."""
-    types = settings.instance_types
-    known = instances.allowed(types, clients.quotas)
+    types = env.instance_types
+    quotas = instances.allowed(types)
     if serving.serving == NO_CHAMPION:
-        need = settings.min_instances
+        need = env.min_instances
     else:
-        need, types = BLUE_GREEN * settings.min_instances, (instances.taken(clients.ssm, settings),)
-    return bool(types) and all(known.get(each, float("inf")) < need for each in types)
+        need, types = BLUE_GREEN * env.min_instances, (instances.current(env),)
+    return bool(types) and all(quotas.get(each, float("inf")) < need for each in types)
 
 
-def _forget(now: Decision, settings: PromoteEnvironment, clients: Clients) -> Decision:
-    parameter, reason = (
-        settings.champion_parameter,
-        Reason(Outcome.NOT_APPROVED, "what waited is not approved"),
-    )
-    return champion.decide(
-        clients.ssm, parameter, now.package, now.time, reason, asleep=now.asleep, since=now.since
-    )
+def _forget(now: Decision, env: PromoteEnvironment) -> Decision:
+    parameter, reason = (env.champion_parameter, Reason(Outcome.NOT_APPROVED, "what waited is not approved"))
+    return champion.decide(parameter, now.package, now.time, reason, asleep=now.asleep, since=now.since)

@@ -9,18 +9,20 @@ from __future__ import annotations
 import gzip
 import tarfile
 from functools import partial
-from typing import IO, Any
+from typing import IO
+
+from botocore.exceptions import ClientError
 
 from contract import archives
 from contract.evaluation import FILE, MAX_BYTES, MAX_OUTPUT_BYTES, MAX_OUTPUT_FILES
-from functions.common.clients import error_code
-from functions.common.errors import EvaluationInvalid
+from functions.common.clients import client
+from functions.common.errors import EvaluationInvalid, error_code
 from functions.common.evaluation import Evaluation, parse
 
 _CHUNK = 1024 * 1024
 
 
-def fetch(s3: Any, bucket: str, key: str) -> Evaluation:
+def fetch(bucket: str, key: str) -> Evaluation:
     """The evaluation in a training job's output archive.
 
     Raises:
@@ -28,8 +30,8 @@ def fetch(s3: Any, bucket: str, key: str) -> Evaluation:
     """
     where = f"s3://{bucket}/{key}"
     try:
-        answer = s3.get_object(Bucket=bucket, Key=key)
-    except s3.exceptions.ClientError as error:
+        answer = client("s3").get_object(Bucket=bucket, Key=key)
+    except ClientError as error:
         if error_code(error) not in ("NoSuchKey", "404"):
             raise
         raise EvaluationInvalid(f"{where} is missing: the training left nothing in output/data") from None

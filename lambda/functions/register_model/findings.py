@@ -25,13 +25,10 @@ _MOST = 20
 _LENGTH = 600
 
 
-def tell(event: Event, job: Mapping[str, Any], raw: bytes, settings: RegisterEnvironment, s3: Any) -> bool:
+def tell(event: Event, job: Mapping[str, Any], raw: bytes, env: RegisterEnvironment) -> bool:
     """Tell what the rules of a training job found, once; whether there was something to tell.
 
-    Args:
-        event: the job's end.
-        job: its description.
-        raw: its evaluation.json, already read as JSON once; what it says of findings is not believed blindly.
+    `raw` is its evaluation.json, read as JSON once; what it says of findings is not believed blindly.
 
     Raises:
         EventRefused: EventBridge did not take the event; the repeated call tells both again.
@@ -40,28 +37,30 @@ def tell(event: Event, job: Mapping[str, Any], raw: bytes, settings: RegisterEnv
     if not isinstance(found, dict) or found.get("on_trigger") not in ("notify", "stop"):
         return False
     listed = found.get("findings")
-    told = (
-        [_told(each) for each in listed[:_MOST] if isinstance(each, dict)] if isinstance(listed, list) else []
+    triggered = (
+        [_bounded(each) for each in listed[:_MOST] if isinstance(each, dict)]
+        if isinstance(listed, list)
+        else []
     )
-    if not told:
+    if not triggered:
         return False
     name = str(job["TrainingJobName"])
-    if notify.once(s3, settings.artifacts_bucket, of_run(name, "told-findings.json"), event.id):
-        _put(job, {"training_job": name, "on_trigger": found["on_trigger"], "findings": told}, settings)
+    if notify.once(env.artifacts_bucket, of_run(name, "told-findings.json"), event.id):
+        _put(job, {"training_job": name, "on_trigger": found["on_trigger"], "findings": triggered}, env)
         notify.send(
-            settings.notification_topic_arn,
-            f"[{settings.project}] rules triggered in training job {name}",
+            env,
+            f"rules triggered in training job {name}",
             f"While {name} was trained, its rules found:",
-            *(_paragraph(each) for each in told),
+            *(_paragraph(each) for each in triggered),
             f"The whole report: classifier report {name}",
         )
     return True
 
 
-def _put(job: Mapping[str, Any], detail: dict[str, Any], settings: RegisterEnvironment) -> None:
+def _put(job: Mapping[str, Any], detail: dict[str, Any], env: RegisterEnvironment) -> None:
     """The event, with the rules' names in a list, so that a pattern can ask for one of them."""
     entry = {
-        "Source": settings.project,
+        "Source": env.project,
         "DetailType": DETAIL_TYPE,
         "Resources": [job["TrainingJobArn"]],
         # Not escaped to ASCII, which takes up to three times the bytes: an entry may have 256 KiB.
@@ -75,7 +74,7 @@ def _put(job: Mapping[str, Any], detail: dict[str, Any], settings: RegisterEnvir
         raise EventRefused(f"{refused.get('ErrorCode')}: {refused.get('ErrorMessage')}")
 
 
-def _told(finding: Mapping[str, Any]) -> dict[str, Any]:
+def _bounded(finding: Mapping[str, Any]) -> dict[str, Any]:
     """What is passed on of a finding: its own fields, none of them long."""
     return {
         key: value if isinstance(value, int) else str(value)[:_LENGTH]

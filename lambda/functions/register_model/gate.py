@@ -47,7 +47,7 @@ class Verdict:
 
 
 def judge(
-    candidate: Evaluation, size_mb: float, champion: Champion | None, settings: RegisterEnvironment
+    candidate: Evaluation, size_mb: float, champion: Champion | None, env: RegisterEnvironment
 ) -> Verdict:
     """The verdict on a candidate: floors and ceilings first, then the champion.
 
@@ -66,13 +66,13 @@ def judge(
         "latency_ms_spread": candidate.latency_within_ms,
         "size_mb": round(size_mb, 3),
         # 0 is none
-        "floors": {"accuracy": settings.min_accuracy, "class_recall": settings.min_class_recall},
-        "ceilings": {"latency_ms": settings.max_latency_ms, "size_mb": settings.max_size_mb},
+        "floors": {"accuracy": env.min_accuracy, "class_recall": env.min_class_recall},
+        "ceilings": {"latency_ms": env.max_latency_ms, "size_mb": env.max_size_mb},
     }
-    failed = _below_floors(candidate, settings) or _above_ceilings(candidate, size_mb, settings)
+    failed = _below_floors(candidate, env) or _above_ceilings(candidate, size_mb, env)
     if failed is not None:
         return Verdict(False, failed, numbers)
-    return _against(candidate, champion, settings, numbers)
+    return _against(candidate, champion, env, numbers)
 
 
 def _on_the_same_pictures(champion: Champion | None, candidate: Evaluation) -> Champion | None:
@@ -80,46 +80,46 @@ def _on_the_same_pictures(champion: Champion | None, candidate: Evaluation) -> C
 
     Another may have become champion since that job was started: then what the job found is of no use.
     """
-    again = candidate.champion
-    if champion is None or again is None or again.training_job != champion.training_job:
+    score = candidate.champion
+    if champion is None or score is None or score.training_job != champion.training_job:
         return champion
-    if again.why_not:
-        return replace(champion, why_not=again.why_not)
+    if score.why_not:
+        return replace(champion, why_not=score.why_not)
     return replace(
         champion,
-        accuracy=again.accuracy,
+        accuracy=score.accuracy,
         fingerprint=candidate.fingerprint,
-        labels=candidate.labels if again.predicted else (),
-        predicted=again.predicted,
+        labels=candidate.labels if score.predicted else (),
+        predicted=score.predicted,
     )
 
 
-def _below_floors(candidate: Evaluation, settings: RegisterEnvironment) -> str | None:
+def _below_floors(candidate: Evaluation, env: RegisterEnvironment) -> str | None:
     score = f"test accuracy {candidate.accuracy:.4f}"
     if candidate.accuracy <= candidate.chance:
         return f"{score} is no better than always guessing one class: {candidate.chance:.4f}"
-    if candidate.accuracy < settings.min_accuracy:
-        return f"{score} is below the floor of {settings.min_accuracy:.4f}"
+    if candidate.accuracy < env.min_accuracy:
+        return f"{score} is below the floor of {env.min_accuracy:.4f}"
     for name, recall in candidate.recalls:
-        if recall < settings.min_class_recall:
-            floor = f"floor {settings.min_class_recall:.4f}"
+        if recall < env.min_class_recall:
+            floor = f"floor {env.min_class_recall:.4f}"
             return f"{score} but class {name} is found in {recall:.4f} only: {floor}"
     return None
 
 
-def _above_ceilings(candidate: Evaluation, size_mb: float, settings: RegisterEnvironment) -> str | None:
-    if settings.max_size_mb and size_mb > settings.max_size_mb:
-        return f"the model has {size_mb:.1f} MB: more than the ceiling of {settings.max_size_mb} MB"
-    if settings.max_latency_ms:
+def _above_ceilings(candidate: Evaluation, size_mb: float, env: RegisterEnvironment) -> str | None:
+    if env.max_size_mb and size_mb > env.max_size_mb:
+        return f"the model has {size_mb:.1f} MB: more than the ceiling of {env.max_size_mb} MB"
+    if env.max_latency_ms:
         if candidate.latency_ms is None:
-            return f"its latency was not measured: the ceiling is {settings.max_latency_ms} ms"
-        if candidate.latency_ms > settings.max_latency_ms:
-            return f"a picture takes {candidate.latency_ms:.1f} ms: ceiling {settings.max_latency_ms} ms"
+            return f"its latency was not measured: the ceiling is {env.max_latency_ms} ms"
+        if candidate.latency_ms > env.max_latency_ms:
+            return f"a picture takes {candidate.latency_ms:.1f} ms: ceiling {env.max_latency_ms} ms"
     return None
 
 
 def _against(
-    candidate: Evaluation, champion: Champion | None, settings: RegisterEnvironment, numbers: dict[str, Any]
+    candidate: Evaluation, champion: Champion | None, env: RegisterEnvironment, numbers: dict[str, Any]
 ) -> Verdict:
     score = f"test accuracy {candidate.accuracy:.4f}"
     if champion is None:
@@ -135,13 +135,13 @@ def _against(
     sure, how = True, "without a paired test"
     if candidate.predicted and champion.labels == candidate.labels:
         found = mcnemar.compare(candidate.labels, champion.predicted, candidate.predicted)
-        sure = found.p < settings.significance
+        sure = found.p < env.significance
         how = f"McNemar p = {found.p:.2g}: {found.only_candidate} to {found.only_champion}"
         numbers["mcnemar"] = {
             "p": found.p,
             "only_candidate_right": found.only_candidate,
             "only_champion_right": found.only_champion,
-            "significance": settings.significance,
+            "significance": env.significance,
         }
     difference = candidate.accuracy - champion.accuracy
     if difference > 0 and sure:
@@ -149,4 +149,4 @@ def _against(
     if difference < 0 and sure:
         return Verdict(False, f"{score} is below {other} - {how}", numbers)
     words = f"{score} against {other} is no difference beyond chance - {how}"
-    return Verdict(settings.must_be != BETTER, words, numbers)
+    return Verdict(env.must_be != BETTER, words, numbers)

@@ -10,36 +10,38 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from contract.environment import RegisterEnvironment
+from contract.names import version_of
 from functions.common import logs
-from functions.common.clients import error_code
+from functions.common.clients import client
+from functions.common.errors import error_code
 
 _AT_ONCE = 100
 """Image ids in one request: https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_BatchDeleteImage.html"""
 
 
-def agree(sagemaker: Any, ecr: Any, package_arn: str, settings: RegisterEnvironment) -> None:
+def agree(package_arn: str, env: RegisterEnvironment) -> None:
     """Tag the image of a version, and take away the tags of versions that are gone.
 
     Said twice it changes nothing. Without a repository of the project's own there is nothing to keep.
     """
-    if not settings.serving_repository:
+    if not env.serving_repository:
         return
-    _keep(ecr, sagemaker.describe_model_package(ModelPackageName=package_arn), settings)
-    _let_go(sagemaker, ecr, package_arn, settings)
+    _keep(client("sagemaker").describe_model_package(ModelPackageName=package_arn), env)
+    _let_go(package_arn, env)
 
 
-def _keep(ecr: Any, package: Mapping[str, Any], settings: RegisterEnvironment) -> None:
+def _keep(package: Mapping[str, Any], env: RegisterEnvironment) -> None:
     image = package["InferenceSpecification"]["Containers"][0]["Image"]
     repository, image_id = _parts(image)
-    if repository != settings.serving_repository:
+    if repository != env.serving_repository:
         return
-    found = ecr.batch_get_image(repositoryName=repository, imageIds=[image_id])["images"]
+    found = client("ecr").batch_get_image(repositoryName=repository, imageIds=[image_id])["images"]
     if not found:
         logs.warning("the image of a registered model is gone", image=image)
         return
-    tag = f"{settings.image_tag_prefix}{_version(package['ModelPackageArn'])}"
+    tag = f"{env.image_tag_prefix}{version_of(package['ModelPackageArn'])}"
     try:
-        ecr.put_image(
+        client("ecr").put_image(
             repositoryName=repository,
             imageManifest=found[0]["imageManifest"],
             imageManifestMediaType=found[0]["imageManifestMediaType"],
@@ -51,27 +53,29 @@ def _keep(ecr: Any, package: Mapping[str, Any], settings: RegisterEnvironment) -
             raise
 
 
-def _let_go(sagemaker: Any, ecr: Any, package_arn: str, settings: RegisterEnvironment) -> None:
-    repository, prefix = settings.serving_repository, settings.image_tag_prefix
+def _let_go(package_arn: str, env: RegisterEnvironment) -> None:
+    repository, prefix = env.serving_repository, env.image_tag_prefix
     # The tags first: one that is put meanwhile is of a version that was registered before it.
-    tags = [tag for tag in _tags(ecr, repository) if tag.startswith(prefix)]
-    pages = sagemaker.get_paginator("list_model_packages").paginate(
-        ModelPackageGroupName=settings.model_package_group
+    tags = [tag for tag in _tags(repository) if tag.startswith(prefix)]
+    pages = (
+        client("sagemaker")
+        .get_paginator("list_model_packages")
+        .paginate(ModelPackageGroupName=env.model_package_group)
     )
     registered = {
-        _version(each["ModelPackageArn"]) for page in pages for each in page["ModelPackageSummaryList"]
+        version_of(each["ModelPackageArn"]) for page in pages for each in page["ModelPackageSummaryList"]
     }
-    registered.add(_version(package_arn))  # made a moment ago: the list may not have it yet
+    registered.add(version_of(package_arn))  # made a moment ago: the list may not have it yet
     gone = [tag for tag in tags if tag.removeprefix(prefix) not in registered]
     for start in range(0, len(gone), _AT_ONCE):
         ids = [{"imageTag": tag} for tag in gone[start : start + _AT_ONCE]]
-        ecr.batch_delete_image(repositoryName=repository, imageIds=ids)
+        client("ecr").batch_delete_image(repositoryName=repository, imageIds=ids)
     if gone:
         logs.info("images of models that are gone are no longer kept", tags=gone)
 
 
-def _tags(ecr: Any, repository: str) -> Iterator[str]:
-    for page in ecr.get_paginator("describe_images").paginate(repositoryName=repository):
+def _tags(repository: str) -> Iterator[str]:
+    for page in client("ecr").get_paginator("describe_images").paginate(repositoryName=repository):
         for image in page["imageDetails"]:
             yield from image.get("imageTags", [])
 
@@ -84,7 +88,3 @@ def _parts(image: str) -> tuple[str, dict[str, str]]:
         return name, {"imageDigest": digest}
     name, _, tag = name.partition(":")
     return name, {"imageTag": tag}
-
-
-def _version(package_arn: str) -> str:
-    return package_arn.rsplit("/", 1)[-1]

@@ -7,32 +7,35 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from hashlib import sha256
 from typing import Any
 
+from contract.api import RAW_BYTES
 from contract.environment import RegisterEnvironment
-from contract.evaluation import FILE, MAX_BYTES
-from contract.names import IMAGE_TARGET, NO_CHAMPION
+from contract.evaluation import FILE
+from contract.names import IMAGE_TARGET, NO_CHAMPION, version_of
 from contract.storage import of_run
 from functions.common import champion as decisions
-from functions.common import launching
+from functions.common.clients import client, describe
 from functions.common.errors import EvaluationInvalid
-from functions.common.evaluation import Evaluation, parse
-from functions.common.storage import read_object
+from functions.common.evaluation import Evaluation, registered
 from functions.register_model.gate import Champion, Verdict
 
-CONTENT_TYPES = ("image/jpeg", "image/png", "image/webp", "application/x-image", "application/octet-stream")
+CONTENT_TYPES = ("image/jpeg", "image/png", "image/webp", *RAW_BYTES)
 _METADATA_LENGTH = 256
 _DESCRIPTION_LENGTH = 1024
 
 
-def find(sagemaker: Any, group: str, job: Mapping[str, Any]) -> dict[str, Any] | None:
+def find(group: str, job: Mapping[str, Any]) -> dict[str, Any] | None:
     """The package made of a training job before, or None.
 
     A list shows descriptions but no metadata, so the description begins with the training job's name.
     """
-    pages = sagemaker.get_paginator("list_model_packages").paginate(
-        ModelPackageGroupName=group, CreationTimeAfter=job["CreationTime"]
+    pages = (
+        client("sagemaker")
+        .get_paginator("list_model_packages")
+        .paginate(ModelPackageGroupName=group, CreationTimeAfter=job["CreationTime"])
     )
     for page in pages:
         for each in page["ModelPackageSummaryList"]:
@@ -42,39 +45,30 @@ def find(sagemaker: Any, group: str, job: Mapping[str, Any]) -> dict[str, Any] |
     return None
 
 
-def champion(sagemaker: Any, ssm: Any, s3: Any, settings: RegisterEnvironment) -> Champion | None:
+def champion(env: RegisterEnvironment) -> Champion | None:
     """The model that serves or sleeps now, or None when there is none."""
-    arn = decisions.current(ssm, settings.champion_parameter).model
+    arn = decisions.current(env.champion_parameter).model
     if arn == NO_CHAMPION:
         return None
     # Deleted from the registry it may still be serving.
-    package = launching.describe(sagemaker.describe_model_package, ModelPackageName=arn) or {}
+    package = describe(client("sagemaker").describe_model_package, ModelPackageName=arn) or {}
     metadata = package.get("CustomerMetadataProperties", {})
     try:
         accuracy = float(metadata["test_accuracy"])
     except (KeyError, ValueError):
         accuracy = None
-    told = _evaluation(s3, settings.artifacts_bucket, metadata.get("training_job", ""))
+    training_job = metadata.get("training_job", "")
+    measured = None
+    with suppress(EvaluationInvalid):  # it may be gone, or of somebody else's making
+        measured = registered(env.artifacts_bucket, training_job)
     return Champion(
-        version=arn.rsplit("/", 1)[-1],
-        training_job=metadata.get("training_job", ""),
+        version=version_of(arn),
+        training_job=training_job,
         accuracy=accuracy,
         fingerprint=metadata.get("test_fingerprint", ""),
-        labels=told.labels if told else (),
-        predicted=told.predicted if told else (),
+        labels=measured.labels if measured else (),
+        predicted=measured.predicted if measured else (),
     )
-
-
-def _evaluation(s3: Any, bucket: str, training_job: str) -> Evaluation | None:
-    """The registry's copy of a model's evaluation, or None when it is gone or cannot be read."""
-    if not training_job:
-        return None
-    key = of_run(training_job, FILE)
-    raw = read_object(s3, bucket, key, MAX_BYTES)
-    try:
-        return parse(raw, f"s3://{bucket}/{key}") if raw is not None else None
-    except EvaluationInvalid:
-        return None
 
 
 def request(
@@ -82,7 +76,7 @@ def request(
     facts: Mapping[str, str],
     evaluation: Evaluation,
     verdict: Verdict,
-    settings: RegisterEnvironment,
+    env: RegisterEnvironment,
 ) -> dict[str, Any]:
     """The CreateModelPackage request.
 
@@ -101,19 +95,16 @@ def request(
         "test_fingerprint": evaluation.fingerprint,
         "verdict": verdict.reason,
         # `classifier up` reads it when the endpoint's flavour changes (cli/deploy/live/image.py).
-        IMAGE_TARGET: settings.serving_image_target,
+        IMAGE_TARGET: env.serving_image_target,
         **_numbers(verdict),
     }
     return {
-        "ModelPackageGroupName": settings.model_package_group,
+        "ModelPackageGroupName": env.model_package_group,
         "ModelPackageDescription": _description(f"{_prefix(name)}{verdict.reason}"),
-        "ModelApprovalStatus": approval(verdict, settings),
+        "ModelApprovalStatus": approval(verdict, env),
         "InferenceSpecification": {
             "Containers": [
-                {
-                    "Image": settings.serving_image,
-                    "ModelDataUrl": job["ModelArtifacts"]["S3ModelArtifacts"],
-                }
+                {"Image": env.serving_image, "ModelDataUrl": job["ModelArtifacts"]["S3ModelArtifacts"]}
             ],
             "SupportedContentTypes": list(CONTENT_TYPES),
             "SupportedResponseMIMETypes": ["application/json"],
@@ -123,7 +114,7 @@ def request(
             "ModelQuality": {
                 "Statistics": {
                     "ContentType": "application/json",
-                    "S3Uri": f"s3://{settings.artifacts_bucket}/{of_run(name, FILE)}",
+                    "S3Uri": f"s3://{env.artifacts_bucket}/{of_run(name, FILE)}",
                 }
             }
         },
@@ -134,11 +125,11 @@ def request(
     }
 
 
-def approval(verdict: Verdict, settings: RegisterEnvironment) -> str:
+def approval(verdict: Verdict, env: RegisterEnvironment) -> str:
     """The approval status a verdict leads to under the setting `approval`."""
     if not verdict.passed:
         return "Rejected"
-    return "Approved" if settings.approval == "auto" else "PendingManualApproval"
+    return "Approved" if env.approval == "auto" else "PendingManualApproval"
 
 
 def _numbers(verdict: Verdict) -> dict[str, str]:

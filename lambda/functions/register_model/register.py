@@ -8,34 +8,25 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from contract import capacity, names, storage
 from contract.decisions import Outcome, Reason
 from contract.environment import RegisterEnvironment
 from contract.evaluation import FILE
-from functions.common import launching, logs, notify, runs
+from functions.common import logs, notify
+from functions.common.clients import client, describe
 from functions.common.errors import RunRecordMissing
-from functions.common.events import Event
+from functions.common.events import Event, ignored
+from functions.common.launching import runs
+from functions.common.recipes.recipe import typed
 from functions.common.storage import read_object
-from functions.common.tuned import typed
 from functions.register_model import evaluation, findings, gate, images, package
 
 MAX_VERDICT_BYTES = 64 * 1024
 
 
-@dataclass(frozen=True)
-class Clients:
-    """The services this function talks to."""
-
-    sagemaker: Any
-    s3: Any
-    ssm: Any
-    ecr: Any
-
-
-def on_training_ended(event: Event, settings: RegisterEnvironment, clients: Clients) -> dict[str, Any]:
+def on_training_ended(event: Event, env: RegisterEnvironment) -> dict[str, Any]:
     """Act on the end of the training job that an event names; what counts is the job's state now.
 
     Raises:
@@ -43,105 +34,90 @@ def on_training_ended(event: Event, settings: RegisterEnvironment, clients: Clie
     """
     name = event.name("TrainingJobName")
     logs.bind(job=name, event=event.id)
-    job = launching.describe(clients.sagemaker.describe_training_job, TrainingJobName=name)
+    job = describe(client("sagemaker").describe_training_job, TrainingJobName=name)
     if job is None:
-        return _ignored(f"there is no training job {name}")
+        return ignored(f"there is no training job {name}")
     if "TuningJobArn" in job:
-        return _ignored(f"{name} is a trial of a tuning job")
+        return ignored(f"{name} is a trial of a tuning job")
     run = job.get("HyperParameters", {}).get("run", "")
     try:
-        record = runs.read(clients.s3, settings.artifacts_bucket, run or name)
+        record = runs.read(env.artifacts_bucket, run or name)
     except RunRecordMissing as error:
-        return _ignored(str(error))
+        return ignored(str(error))
     logs.bind(run=record.run)
     status = job["TrainingJobStatus"]
-    if status in ("Completed", "Stopped") and runs.stopped(clients.s3, settings.artifacts_bucket, record.run):
-        return _ignored(f"{record.run} was ended with classifier stop")
+    if status in ("Completed", "Stopped") and runs.stopped(env.artifacts_bucket, record.run):
+        return ignored(f"{record.run} was ended with classifier stop")
     if capacity.left(job):
-        return _ignored(f"launch-training goes on with {name} on another instance type")
+        return ignored(f"launch-training goes on with {name} on another instance type")
     if status in ("Failed", "Stopped"):
-        return _tell_ended(event, record, job, settings, clients)
+        return _tell_ended(event, record, job, env)
     if status != "Completed":
-        return _ignored(f"{name} is {status}")
-    found = package.find(clients.sagemaker, settings.model_package_group, job)
+        return ignored(f"{name} is {status}")
+    found = package.find(env.model_package_group, job)
     if found is None:
-        found = _register(event, record, job, settings, clients)
+        found = _register(event, record, job, env)
     else:
         logs.info("registered before", package=found["ModelPackageArn"])
-    images.agree(clients.sagemaker, clients.ecr, found["ModelPackageArn"], settings)
+    images.agree(found["ModelPackageArn"], env)
     approval = found["ModelApprovalStatus"]
     # What became of a version since, by a person or a release that failed, is not the gate's to tell.
-    if approval != "Approved" and approval == _decided(name, settings, clients):
-        _tell_not_approved(event, found, job, settings, clients)
+    if approval != "Approved" and approval == _decided(name, env):
+        _tell_not_approved(event, found, job, env)
     return {"model_package": found["ModelPackageArn"], "approval": approval}
 
 
 def _register(
-    event: Event,
-    record: runs.RunRecord,
-    job: Mapping[str, Any],
-    settings: RegisterEnvironment,
-    clients: Clients,
+    event: Event, record: runs.RunRecord, job: Mapping[str, Any], env: RegisterEnvironment
 ) -> dict[str, Any]:
     """Judge the model and create its package; returns what a list of packages would show of it."""
     name = job["TrainingJobName"]
-    measured = evaluation.fetch(
-        clients.s3, settings.artifacts_bucket, f"{storage.JOBS}/{storage.output_of(name)}"
-    )
-    findings.tell(event, job, measured.raw, settings, clients.s3)
-    champion = package.champion(clients.sagemaker, clients.ssm, clients.s3, settings)
-    verdict = gate.judge(measured, _size_mb(job, clients), champion, settings)
-    approval = package.approval(verdict, settings)
+    measured = evaluation.fetch(env.artifacts_bucket, f"{storage.JOBS}/{storage.output_of(name)}")
+    findings.tell(event, job, measured.raw, env)
+    champion = package.champion(env)
+    verdict = gate.judge(measured, _size_mb(job), champion, env)
+    approval = package.approval(verdict, env)
     logs.info("judged", passed=verdict.passed, reason=verdict.reason, **verdict.numbers)
-    told = {"passed": verdict.passed, "reason": verdict.reason, "approval": approval, **verdict.numbers}
+    document = {"passed": verdict.passed, "reason": verdict.reason, "approval": approval, **verdict.numbers}
     for key, body in (
         (storage.of_run(name, FILE), measured.raw),
-        (storage.of_run(name, storage.VERDICT), json.dumps(told, indent=1).encode()),
+        (storage.of_run(name, storage.VERDICT), json.dumps(document, indent=1).encode()),
     ):
-        clients.s3.put_object(
-            Bucket=settings.artifacts_bucket, Key=key, Body=body, ContentType="application/json"
+        client("s3").put_object(
+            Bucket=env.artifacts_bucket, Key=key, Body=body, ContentType="application/json"
         )
     facts = {"run": record.run, "recipe": record.recipe.name, "dataset": record.dataset}
-    request = package.request(job, facts, measured, verdict, settings)
-    arn = clients.sagemaker.create_model_package(**request)["ModelPackageArn"]
+    request = package.request(job, facts, measured, verdict, env)
+    arn = client("sagemaker").create_model_package(**request)["ModelPackageArn"]
     logs.info("registered", package=arn, approval=request["ModelApprovalStatus"])
-    return {
-        "ModelPackageArn": arn,
-        "ModelApprovalStatus": request["ModelApprovalStatus"],
-        "ModelPackageDescription": request["ModelPackageDescription"],
-    }
+    listed = {key: request[key] for key in ("ModelApprovalStatus", "ModelPackageDescription")}
+    return {"ModelPackageArn": arn, **listed}
 
 
-def _decided(job: str, settings: RegisterEnvironment, clients: Clients) -> str:
+def _decided(job: str, env: RegisterEnvironment) -> str:
     """The approval that the gate gave a training's version."""
     key = storage.of_run(job, storage.VERDICT)
-    raw = read_object(clients.s3, settings.artifacts_bucket, key, MAX_VERDICT_BYTES)
+    raw = read_object(client("s3"), env.artifacts_bucket, key, MAX_VERDICT_BYTES)
     return str(json.loads(raw)["approval"]) if raw else ""
 
 
-def _size_mb(job: Mapping[str, Any], clients: Clients) -> float:
+def _size_mb(job: Mapping[str, Any]) -> float:
     """Of the model archive, in megabytes."""
     bucket, _, key = job["ModelArtifacts"]["S3ModelArtifacts"].removeprefix("s3://").partition("/")
-    return float(clients.s3.head_object(Bucket=bucket, Key=key)["ContentLength"]) / 1e6
+    return float(client("s3").head_object(Bucket=bucket, Key=key)["ContentLength"]) / 1e6
 
 
 def _tell_not_approved(
-    event: Event,
-    found: Mapping[str, Any],
-    job: Mapping[str, Any],
-    settings: RegisterEnvironment,
-    clients: Clients,
+    event: Event, found: Mapping[str, Any], job: Mapping[str, Any], env: RegisterEnvironment
 ) -> None:
     """Say once why a new version does not serve yet, and what a person can do about it."""
     arn, status, name = found["ModelPackageArn"], found["ModelApprovalStatus"], job["TrainingJobName"]
-    if not notify.once(
-        clients.s3, settings.artifacts_bucket, storage.of_run(name, "told-registered.json"), event.id
-    ):
+    if not notify.once(env.artifacts_bucket, storage.of_run(name, "told-registered.json"), event.id):
         return
     reason = package.reason(found["ModelPackageDescription"], name)
     if status == "Rejected":
         # CreateModelPackage takes no approval description; the reason belongs where people look for it.
-        clients.sagemaker.update_model_package(
+        client("sagemaker").update_model_package(
             ModelPackageArn=arn,
             ModelApprovalStatus=status,
             ApprovalDescription=Reason(Outcome.GATE, reason).text(),
@@ -150,36 +126,32 @@ def _tell_not_approved(
     else:
         subject, what = "a model waits for your approval", "It serves once you approve it:"
     notify.send(
-        settings.notification_topic_arn,
-        f"[{settings.project}] {subject}: {name}",
+        env,
+        f"{subject}: {name}",
         f"The training job {name} became {arn}: {reason}.",
         f"{what}\n{notify.approve_command(arn)}",
     )
 
 
 def _tell_ended(
-    event: Event,
-    record: runs.RunRecord,
-    job: Mapping[str, Any],
-    settings: RegisterEnvironment,
-    clients: Clients,
+    event: Event, record: runs.RunRecord, job: Mapping[str, Any], env: RegisterEnvironment
 ) -> dict[str, Any]:
     name, status = job["TrainingJobName"], job["TrainingJobStatus"]
     marker = storage.of_run(record.run, f"told-{name}-{status}.json")
-    if not notify.once(clients.s3, settings.artifacts_bucket, marker, event.id):
-        return _ignored(f"{name} {status} was told of before")
+    if not notify.once(env.artifacts_bucket, marker, event.id):
+        return ignored(f"{name} {status} was told of before")
     reason = job.get("FailureReason") or "somebody stopped it."
-    again = notify.invoke_command(
-        names.function(settings.project, "launch-training"),
+    command = notify.invoke_command(
+        names.function(env.project, "launch-training"),
         {"recipe": record.recipe.name, "dataset": record.dataset, "hyperparameters": _own(job, record)},
     )
     notify.send(
-        settings.notification_topic_arn,
-        f"[{settings.project}] training job {name}: {status}",
+        env,
+        f"training job {name}: {status}",
         f"The training job {name} (recipe {record.recipe.name}, data set {record.dataset}) ended as "
         f"{status}, so there is no model of it.",
         f"Why: {reason}\nIts log: aws logs tail /aws/sagemaker/TrainingJobs --log-stream-name-prefix {name}/",
-        f"When the cause is put right, train again:\n{again}",
+        f"When the cause is put right, train again:\n{command}",
     )
     return {"told": status, "job": name}
 
@@ -189,8 +161,3 @@ def _own(job: Mapping[str, Any], record: runs.RunRecord) -> dict[str, Any]:
     recipe = record.recipe.hyperparameters
     given = typed(job.get("HyperParameters", {}))
     return {key: value for key, value in given.items() if value != recipe.get(key) and value != "pretrained"}
-
-
-def _ignored(reason: str) -> dict[str, Any]:
-    logs.info("ignored", reason=reason)
-    return {"ignored": reason}

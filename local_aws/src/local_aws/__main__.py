@@ -33,20 +33,12 @@ def main(arguments: list[str] | None = None) -> int:
         "whoever starts the server holds by it lasts until then",
     )
     options = parser.parse_args(arguments)
+    options.state = options.state.resolve()
     try:
         profiles.chosen()
     except profiles.UnknownProfileError as problem:
         parser.error(str(problem))
-    return run(
-        Settings(
-            port=options.port,
-            state=options.state.resolve(),
-            account=options.account,
-            region=options.region,
-            label=options.label,
-            release=options.release,
-        )
-    )
+    return run(Settings(**vars(options)))
 
 
 def _account(text: str) -> str:

@@ -14,62 +14,48 @@ from local_aws.core.api import Authorise, Request
 from local_aws.core.context import LocalAws
 from local_aws.ministack_adapter import permissions
 
+# What begins the names of operations' members -> kind of the ARN, and the verbs of its operations.
+_KINDS = {
+    "TrainingJob": ("training-job", ("Create", "Describe", "Stop", "Update", "Delete")),
+    "HyperParameterTuningJob": ("hyper-parameter-tuning-job", ("Create", "Describe", "Stop", "Delete")),
+    "Model": ("model", ("Create", "Describe", "Delete")),
+    "EndpointConfig": ("endpoint-config", ("Create", "Describe", "Delete")),
+    "Endpoint": ("endpoint", ("Create", "Update", "Describe", "Delete", "Invoke")),
+    "InferenceComponent": ("inference-component", ("Create", "Describe", "Update", "Delete")),
+    "ModelPackageGroup": ("model-package-group", ("Create", "Describe", "Delete")),
+    "ModelPackage": ("model-package", ("Describe", "Delete")),
+}
 # operation -> (kind of the ARN, request member with the name or ARN), ...
 _SAGEMAKER: dict[str, tuple[tuple[str, str], ...]] = {
-    "CreateTrainingJob": (("training-job", "TrainingJobName"),),
-    "DescribeTrainingJob": (("training-job", "TrainingJobName"),),
-    "StopTrainingJob": (("training-job", "TrainingJobName"),),
-    "UpdateTrainingJob": (("training-job", "TrainingJobName"),),
-    "DeleteTrainingJob": (("training-job", "TrainingJobName"),),
-    "CreateHyperParameterTuningJob": (("hyper-parameter-tuning-job", "HyperParameterTuningJobName"),),
-    "DescribeHyperParameterTuningJob": (("hyper-parameter-tuning-job", "HyperParameterTuningJobName"),),
-    "StopHyperParameterTuningJob": (("hyper-parameter-tuning-job", "HyperParameterTuningJobName"),),
-    "DeleteHyperParameterTuningJob": (("hyper-parameter-tuning-job", "HyperParameterTuningJobName"),),
+    **{
+        f"{verb}{prefix}": ((kind, f"{prefix}Name"),)
+        for prefix, (kind, verbs) in _KINDS.items()
+        for verb in verbs
+    },
     "ListTrainingJobsForHyperParameterTuningJob": (
         ("hyper-parameter-tuning-job", "HyperParameterTuningJobName"),
     ),
-    "CreateModel": (("model", "ModelName"),),
-    "DescribeModel": (("model", "ModelName"),),
-    "DeleteModel": (("model", "ModelName"),),
-    "CreateEndpointConfig": (("endpoint-config", "EndpointConfigName"),),
-    "DescribeEndpointConfig": (("endpoint-config", "EndpointConfigName"),),
-    "DeleteEndpointConfig": (("endpoint-config", "EndpointConfigName"),),
-    "CreateEndpoint": (("endpoint", "EndpointName"), ("endpoint-config", "EndpointConfigName")),
-    "UpdateEndpoint": (("endpoint", "EndpointName"), ("endpoint-config", "EndpointConfigName")),
+    **dict.fromkeys(
+        ("CreateEndpoint", "UpdateEndpoint"),
+        (("endpoint", "EndpointName"), ("endpoint-config", "EndpointConfigName")),
+    ),
     "UpdateEndpointWeightsAndCapacities": (("endpoint", "EndpointName"),),
-    "DescribeEndpoint": (("endpoint", "EndpointName"),),
-    "DeleteEndpoint": (("endpoint", "EndpointName"),),
-    "InvokeEndpoint": (("endpoint", "EndpointName"),),
     "CreateInferenceComponent": (
         ("inference-component", "InferenceComponentName"),
         ("endpoint", "EndpointName"),
     ),
-    "DescribeInferenceComponent": (("inference-component", "InferenceComponentName"),),
-    "UpdateInferenceComponent": (("inference-component", "InferenceComponentName"),),
     "UpdateInferenceComponentRuntimeConfig": (("inference-component", "InferenceComponentName"),),
-    "DeleteInferenceComponent": (("inference-component", "InferenceComponentName"),),
-    "CreateModelPackageGroup": (("model-package-group", "ModelPackageGroupName"),),
-    "DescribeModelPackageGroup": (("model-package-group", "ModelPackageGroupName"),),
-    "DeleteModelPackageGroup": (("model-package-group", "ModelPackageGroupName"),),
     "CreateModelPackage": (("model-package", "ModelPackageGroupName"),),
-    "DescribeModelPackage": (("model-package", "ModelPackageName"),),
     "UpdateModelPackage": (("model-package", "ModelPackageArn"),),
-    "DeleteModelPackage": (("model-package", "ModelPackageName"),),
-    "AddTags": (("", "ResourceArn"),),
-    "DeleteTags": (("", "ResourceArn"),),
-    "ListTags": (("", "ResourceArn"),),
+    **dict.fromkeys(("AddTags", "DeleteTags", "ListTags"), (("", "ResourceArn"),)),
 }
 # What Application Auto Scaling asks of its caller besides its own action, for SageMaker endpoints:
 # https://docs.aws.amazon.com/autoscaling/application/userguide/security_iam_id-based-policy-examples.html
-_SCALING_NEEDS = {
-    "RegisterScalableTarget": ("sagemaker:DescribeEndpoint", "sagemaker:UpdateEndpointWeightsAndCapacities"),
-}
-_COMPONENT_SCALING_NEEDS = {
-    "RegisterScalableTarget": (
-        "sagemaker:DescribeInferenceComponent",
-        "sagemaker:UpdateInferenceComponentRuntimeConfig",
-    ),
-}
+_ENDPOINT_NEEDS = ("sagemaker:DescribeEndpoint", "sagemaker:UpdateEndpointWeightsAndCapacities")
+_COMPONENT_NEEDS = (
+    "sagemaker:DescribeInferenceComponent",
+    "sagemaker:UpdateInferenceComponentRuntimeConfig",
+)
 
 
 def sagemaker(aws: LocalAws) -> Authorise:
@@ -119,11 +105,10 @@ def application_autoscaling(aws: LocalAws) -> Authorise:
         if not operation.startswith("Describe"):
             resource = aws.arn("scalable-target/*", "application-autoscaling")
         permissions.check(f"application-autoscaling:{operation}", resource, context)
-        if request.get("ServiceNamespace") == "sagemaker":
+        if operation == "RegisterScalableTarget" and request.get("ServiceNamespace") == "sagemaker":
             kind, _, rest = str(request.get("ResourceId", "")).partition("/")
             named = f"{kind}/{rest.partition('/')[0].lower()}"
-            needs = _COMPONENT_SCALING_NEEDS if kind == "inference-component" else _SCALING_NEEDS
-            for action in needs.get(operation, ()):
+            for action in _COMPONENT_NEEDS if kind == "inference-component" else _ENDPOINT_NEEDS:
                 permissions.check(action, aws.arn(named))
 
     return authorise

@@ -185,9 +185,7 @@ def _is_in_place(lock: IO[str], path: Path) -> bool:
 
 
 def _end_without_state(lock: IO[str], state: Path) -> None:
-    """End at once when the state folder is taken away: nothing could be kept any more, and who looks for a
-    server finds it by the lock that lay there.
-    """
+    """End when the state folder is taken away: nothing could be kept, and nobody would find us."""
     while _is_in_place(lock, state / "server.lock"):
         time.sleep(LOOK_SECONDS)
     print(f"local AWS: the state folder {state} was taken away, so the server ends", file=sys.stderr)
@@ -233,7 +231,7 @@ def _check_port(port: int) -> None:
 
 
 def _context(settings: Settings, store: Store, root: Path, key: RootKey) -> LocalAws:
-    from local_aws.ministack_adapter.backend import MinistackBackend
+    from local_aws.ministack_adapter import backend
 
     images = ImageStore(store, root / "images")
     images.sweep()
@@ -245,7 +243,7 @@ def _context(settings: Settings, store: Store, root: Path, key: RootKey) -> Loca
         region=settings.region,
         root_key=key,
         images=images,
-        backend=MinistackBackend(),
+        backend=backend,
     )
 
 

@@ -7,13 +7,12 @@ import logging
 import threading
 import time
 import urllib.error
-import urllib.request
 
 from local_aws import authorisation, autoscaling, cloudformation, front, quotas, sagemaker
 from local_aws.cloudformation.stack import Stack
 from local_aws.core import process
-from local_aws.core.api import JsonService
 from local_aws.core.context import LocalAws
+from local_aws.core.proxies import DIRECT
 from local_aws.ministack_adapter import (
     authentication,
     builds,
@@ -21,7 +20,6 @@ from local_aws.ministack_adapter import (
     function_logs,
     layers,
     managed_policies,
-    object_limits,
     patches,
     payloads,
     request_checks,
@@ -38,6 +36,8 @@ from local_aws.ministack_adapter.journal import Journal
 from local_aws.ministack_adapter.snapshots import Snapshots
 
 log = logging.getLogger(__name__)
+# By which requests to our services are signed.
+_NAMES = ("sagemaker", "application-autoscaling", "servicequotas")
 
 
 class Services:
@@ -47,9 +47,15 @@ class Services:
         self._aws, self._port = aws, port
         self._ready = threading.Event()
         self._snapshots = Snapshots()
-        self._services: list[JsonService] = [sagemaker.service(aws), autoscaling.service(aws)]
-        self._register(*self._services)
-        self._register_quotas()
+        self._services = [sagemaker.service(aws), autoscaling.service(aws), quotas.service(aws)]
+        checks = (
+            authorisation.sagemaker,
+            authorisation.application_autoscaling,
+            authorisation.service_quotas,
+        )
+        for name, service, check in zip(_NAMES, self._services, checks, strict=True):
+            service.authorise = check(aws)
+            services.register(name, service.handle)
         stack = Stack(aws, role=lambda: stacks.current().role_arn, announce=stacks.announce)
         self._journal = Journal(aws.store)
         stacks.install(self._journal, self._snapshots.commit)
@@ -62,13 +68,8 @@ class Services:
         self._deliveries = Deliveries(aws.store, self._snapshots)
         self._deliveries.install()
         durable.install(self._snapshots, stack_events.ended)
-        authentication.install()
-        managed_policies.install()
-        request_checks.install()
-        payloads.install()
-        function_logs.install()
-        object_limits.install()
-        xml_values.install()
+        for module in (authentication, managed_policies, request_checks, payloads, function_logs, xml_values):
+            module.install()
         behind = services.application(self._ready.is_set, self._snapshots.touch)
         self.application = front.guard(
             front.Behind(behind, routes.place, authentication.key, authentication.answer), port
@@ -96,17 +97,6 @@ class Services:
         """Bring everything to disk for the last time."""
         self._snapshots.stop()
 
-    def _register(self, sagemaker_service: JsonService, autoscaling_service: JsonService) -> None:
-        sagemaker_service.authorise = authorisation.sagemaker(self._aws)
-        autoscaling_service.authorise = authorisation.application_autoscaling(self._aws)
-        services.register("application-autoscaling", autoscaling_service.handle)
-        services.register("sagemaker", sagemaker_service.handle)
-
-    def _register_quotas(self) -> None:
-        service = quotas.service(self._aws)
-        service.authorise = authorisation.service_quotas(self._aws)
-        services.register("servicequotas", service.handle)
-
     def _recover_stacks(self) -> None:
         stack_events.tell_again()
         for name in stack_recovery.recover(self._journal):
@@ -121,10 +111,9 @@ class Services:
 
 def _until_open(port: int) -> None:
     """Return when the server answers at all; it does so within moments of being asked to start."""
-    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     for _attempt in range(600):
         try:
-            direct.open(f"http://127.0.0.1:{port}/_ministack/health", timeout=5).close()
+            DIRECT.open(f"http://127.0.0.1:{port}/_ministack/health", timeout=5).close()
             return
         except urllib.error.HTTPError:
             return  # "starting": it answers

@@ -27,7 +27,8 @@ from botocore.exceptions import ClientError, WaiterError
 
 from local_aws.core.store import Store
 from local_aws.images.store import ImageStore
-from local_aws.testing.local_server import LocalServer, sagemaker_sdk
+from local_aws.testing.local_server import LocalServer
+from system.sdk import sagemaker_sdk
 from unit.hosting_support import IMAGE, archive, build_image, until
 
 ROLE = "arn:aws:iam::000000000000:role/endpoint"

@@ -24,7 +24,8 @@ from botocore.exceptions import ClientError, WaiterError
 
 from local_aws.core.store import Store
 from local_aws.images.store import ImageStore
-from local_aws.testing.local_server import LocalServer, sagemaker_sdk
+from local_aws.testing.local_server import LocalServer
+from system.sdk import sagemaker_sdk
 
 IMAGE = "trainer:latest"
 TRAINER = """

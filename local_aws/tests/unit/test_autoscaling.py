@@ -372,7 +372,8 @@ def test_only_known_metrics_can_be_followed() -> None:
     resource = TARGET["ResourceId"]
     metric = of_policy(resource, {"PredefinedMetricSpecification": INVOCATIONS})
     assert (metric.name, metric.statistic, metric.high.period) == ("InvocationsPerInstance", "Sum", 60)
-    assert metric.dimensions == (("EndpointName", "shop"), ("VariantName", "AllTraffic"))
+    names = {each["Name"]: each["Value"] for each in metric.dimensions}
+    assert names == {"EndpointName": "shop", "VariantName": "AllTraffic"}
     with pytest.raises(AwsError, match="ECSServiceAverageCPUUtilization is not available"):
         of_policy(
             resource,

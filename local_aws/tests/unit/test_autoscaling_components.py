@@ -106,5 +106,5 @@ def test_what_cannot_be_is_refused(shop: Shop) -> None:
 def test_a_components_metric_is_that_of_its_name() -> None:
     metric = of_policy("inference-component/shop", {"PredefinedMetricSpecification": IN_HAND})
     assert metric.name == "ConcurrentRequestsPerCopy"
-    assert metric.dimensions == (("InferenceComponentName", "shop"),)
+    assert metric.dimensions == [{"Name": "InferenceComponentName", "Value": "shop"}]
     assert metric.high.period == 10

@@ -8,6 +8,7 @@ import os
 import shutil
 import stat
 import threading
+from contextlib import closing
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -126,7 +127,7 @@ class Logs:
 
 def test_a_log_keeps_its_lines_in_order_and_close_sends_the_last() -> None:
     logs = Logs()
-    with LogWriter(logs, "/group", "stream") as writer:
+    with closing(LogWriter(logs, "/group", "stream")) as writer:
         for number in range(1200):
             writer.write(f"line {number}\n")
         writer.write("\n")
@@ -136,7 +137,7 @@ def test_a_log_keeps_its_lines_in_order_and_close_sends_the_last() -> None:
 
 def test_long_lines_go_in_requests_that_are_not_too_large() -> None:
     logs = Logs()
-    with LogWriter(logs, "/group", "stream") as writer:
+    with closing(LogWriter(logs, "/group", "stream")) as writer:
         for _ in range(9):
             writer.write("é" * 100_000)
         writer.write("é" * 200_000)
@@ -146,6 +147,6 @@ def test_long_lines_go_in_requests_that_are_not_too_large() -> None:
 def test_a_log_that_cannot_be_sent_does_not_break_what_it_logs() -> None:
     logs = Logs()
     logs.broken = True
-    with LogWriter(logs, "/group", "stream") as writer:
+    with closing(LogWriter(logs, "/group", "stream")) as writer:
         writer.write("lost")
     assert logs.lines == []

@@ -20,7 +20,7 @@ from local_aws.core.api import HttpAnswer, JsonService
 from local_aws.core.errors import AccessDenied, AwsError
 from local_aws.sagemaker import hosting
 from local_aws.sagemaker.hosting import deployment, endpoint_records, runtime
-from local_aws.sagemaker.hosting.deployment import AlarmRaisedError, Step
+from local_aws.sagemaker.hosting.deployment import RolledBackError, Step
 from unit.hosting_support import IMAGE, ROLE, OfflineAws, offline_aws, until
 
 SERVERLESS = {"MemorySizeInMB": 1024, "MaxConcurrency": 1}
@@ -527,7 +527,7 @@ def test_the_alarms_are_watched_at_every_step() -> None:
     shares: list[float] = []
     waited: list[float] = []
     raised = iter([[], [], ["too-many-errors"]])
-    with pytest.raises(AlarmRaisedError, match="too-many-errors"):
+    with pytest.raises(RolledBackError, match="too-many-errors"):
         deployment.shift(
             [Step(0.1, 2.0), Step(1.0, 5.0)],
             set_share=shares.append,

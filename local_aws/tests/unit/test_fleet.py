@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from local_aws.sagemaker.registry import model_data
 from local_aws.sagemaker.registry.model_data import ModelDataError
+from local_aws.sagemaker.s3_files import S3Uri
 from local_aws.sagemaker.serving.router import (
     EndpointNotFoundError,
     FleetRoute,
@@ -226,7 +227,7 @@ def test_nothing_listens() -> None:
     ],
 )
 def test_the_url_of_an_artifact_names_its_bucket_and_key(url: str, place: tuple[str, str]) -> None:
-    assert model_data.locate(url) == place
+    assert S3Uri.parse(url) == S3Uri(*place)
 
 
 def test_an_archive_is_unpacked_into_the_model_folder(tmp_path: Path) -> None:

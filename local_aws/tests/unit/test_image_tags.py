@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from typing import Any
 
 import pytest
 from ministack.services import ecr
 
-from local_aws.ministack_adapter import image_tags
+from local_aws.ministack_adapter import patches
 
 
 @pytest.fixture
 def repository(monkeypatch: pytest.MonkeyPatch) -> str:
     """A repository of its own with one image of two tags."""
-    monkeypatch.setattr(ecr, "_batch_delete_image", ecr._batch_delete_image)  # put back afterwards
-    image_tags.install()
+    untagging = partial(patches._untag_first, ecr._batch_delete_image)
+    monkeypatch.setattr(ecr, "_batch_delete_image", untagging)
     ecr._create_repository({"repositoryName": "tags-test"})
     for tag in ("asset", "model-1"):
         ecr._put_image({"repositoryName": "tags-test", "imageManifest": "{}", "imageTag": tag})

@@ -63,7 +63,7 @@ def alive(pid: int) -> bool:
 
 def run(program: Program, *args: str, env: dict[str, str] | None = None) -> tuple[int | None, Lines]:
     lines = Lines()
-    handle = process.start(program, args, env or {}, program.root / "ml", lines)
+    handle = process.start(program, args, env or {}, program.root / "ml", lines.write)
     return handle.wait(20), lines
 
 
@@ -138,7 +138,7 @@ def test_terminate_lets_a_process_finish_in_its_own_way(tmp_path: Path) -> None:
         while True: time.sleep(0.05)
     """
     lines = Lines()
-    handle = process.start(Program(tmp_path, code), (), {}, tmp_path, lines)
+    handle = process.start(Program(tmp_path, code), (), {}, tmp_path, lines.write)
     until(lambda: "ready" in lines)
     assert handle.terminate(grace=20) == 0
     assert lines == ["ready", "saving"]
@@ -152,7 +152,7 @@ def test_terminate_kills_what_ignores_it(tmp_path: Path) -> None:
         while True: time.sleep(0.05)
     """
     lines = Lines()
-    handle = process.start(Program(tmp_path, code), (), {}, tmp_path, lines)
+    handle = process.start(Program(tmp_path, code), (), {}, tmp_path, lines.write)
     until(lambda: "ready" in lines)
     assert handle.terminate(grace=0.2) == 137
 
@@ -174,7 +174,7 @@ from test_process import Lines, Program
 process.begin(Path({pids!r}))
 lines = Lines()
 code = "import subprocess, time; print(subprocess.Popen(['sleep', '1000']).pid); time.sleep(1000)"
-handle = process.start(Program(Path({pids!r}), code), (), {{}}, Path({pids!r}), lines)
+handle = process.start(Program(Path({pids!r}), code), (), {{}}, Path({pids!r}), lines.write)
 while not lines: time.sleep(0.02)
 print(handle.pid, lines[0], process._state._guardian.pid, flush=True)
 time.sleep(1000)

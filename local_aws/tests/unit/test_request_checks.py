@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+from functools import partial
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlencode
 
@@ -18,11 +19,12 @@ from local_aws.core.errors import AwsError
 from local_aws.ministack_adapter import (
     function_logs,
     managed_policies,
-    object_limits,
+    objects,
     payloads,
     request_checks,
     rules,
 )
+from local_aws.ministack_adapter.requests import Request
 
 ROLE = "arn:aws:iam::000000000000:role/lambda"
 
@@ -79,10 +81,9 @@ def test_what_botocore_writes_is_read_back(
     headers = {name.lower(): value for name, value in sent["headers"].items()}
     path = unquote(sent["url_path"].partition("?")[0])
     query = {name: [value] for name, value in dict(sent["query_string"] or {}).items()}
-    assert wire.operation_of(model, sent["method"], path, headers, body, query) == operation
-    call = wire.decode(model, operation, path, headers, body, query)
-    assert call is not None
-    assert call[1] == members
+    request = wire.HttpRequest(method=sent["method"], path=path, headers=headers, body=body, query=query)
+    assert wire.operation_of(model, request) == operation
+    assert wire.decode(model, operation, request) == members
 
 
 BY_PATH = sorted(
@@ -100,7 +101,8 @@ def test_no_path_is_taken_for_another_operation_s(service: str) -> None:
         path, _, marks = http["requestUri"].partition("?")
         path = re.sub(r"\{\w+\+?\}", "some", path)
         query = {key: [value] for key, value in parse_qsl(marks, keep_blank_values=True)}
-        assert wire.operation_of(model, http["method"], path, {}, b"", query) == name
+        request = wire.HttpRequest(method=http["method"], path=path, headers={}, body=b"", query=query)
+        assert wire.operation_of(model, request) == name
 
 
 def test_a_name_is_as_long_and_made_of_what_the_model_says() -> None:
@@ -119,7 +121,7 @@ def test_a_name_is_as_long_and_made_of_what_the_model_says() -> None:
 def test_a_refusal_is_in_the_form_the_service_answers_in() -> None:
     headers = {"content-type": "application/x-www-form-urlencoded"}
     body = urlencode({"Action": "CreateRole", "RoleName": "a b", "AssumeRolePolicyDocument": "{}"}).encode()
-    answer = request_checks.refusal("iam", "POST", "/", headers, body, {})
+    answer = request_checks.refusal(Request.of("iam", "POST", "/", headers, body, {}))
     assert answer is not None
     assert answer[0] == 400
     assert b"<Code>ValidationError</Code>" in answer[2]
@@ -127,7 +129,7 @@ def test_a_refusal_is_in_the_form_the_service_answers_in() -> None:
 
 def test_what_is_sent_in_a_stream_is_left_alone() -> None:
     headers = {"x-amz-target": "Logs_20140328.PutLogEvents"}
-    assert request_checks.refusal("logs", "POST", "/", headers, b"{}", {}) is None
+    assert request_checks.refusal(Request.of("logs", "POST", "/", headers, b"{}", {})) is None
 
 
 def test_a_resource_of_a_stack_is_checked_as_its_operation_is() -> None:
@@ -227,7 +229,7 @@ def test_an_api_takes_10_mb_and_its_function_6() -> None:
     async def inner(*_: Any, **__: Any) -> Any:
         return "reached"
 
-    execute, call = payloads.bounded_body(inner), payloads.bounded_event(inner)
+    execute, call = partial(payloads.bounded_body, inner), partial(payloads.bounded_event, inner)
     too_large = b"x" * (payloads.MAX_API_BODY + 1)
     assert asyncio.run(execute("a", "live", "POST", "/", {}, too_large, {}))[0] == 413
     assert asyncio.run(execute("a", "live", "POST", "/", {}, too_large[1:], {})) == "reached"
@@ -240,13 +242,13 @@ def test_who_waits_for_longer_than_the_integration_is_told_so() -> None:
     async def slow(_integration: Any) -> None:
         await asyncio.Event().wait()
 
-    answer = asyncio.run(payloads.bounded_time(slow)({"timeoutInMillis": 50}))
+    answer = asyncio.run(payloads.bounded_time(slow, {"timeoutInMillis": 50}))
     assert answer.response_type == "INTEGRATION_TIMEOUT"
 
 
 def test_a_function_that_returns_too_much_has_failed() -> None:
     def returning(payload: Any) -> Any:
-        return payloads.bounded_response(lambda *_: {"body": payload})({}, {})
+        return payloads.bounded_response(lambda *_: {"body": payload}, {}, {})
 
     assert returning({"body": "x" * payloads.MAX_RESPONSE})["body"]["errorType"] == (
         "Function.ResponseSizeTooLarge"
@@ -283,12 +285,12 @@ def test_a_function_logs_what_its_role_may_and_makes_no_group_again_that_it_may_
 
 
 def test_a_key_has_1024_bytes_and_its_metadata_2_kb() -> None:
-    assert object_limits.refusal("/b/" + "k" * 1024, {}) is None
-    answer = object_limits.refusal("/b/" + "ä" * 513, {})
+    assert objects.refusal(Request.of("s3", "PUT", "/b/" + "k" * 1024, {}, b"", {})) is None
+    answer = objects.refusal(Request.of("s3", "PUT", "/b/" + "ä" * 513, {}, b"", {}))
     assert answer is not None
     assert b"KeyTooLongError" in answer[2]
     metadata = {"x-amz-meta-a": "x" * 2047}
-    assert object_limits.refusal("/b/k", metadata) is None
-    answer = object_limits.refusal("/b/k", {**metadata, "x-amz-meta-b": ""})
+    assert objects.refusal(Request.of("s3", "PUT", "/b/k", metadata, b"", {})) is None
+    answer = objects.refusal(Request.of("s3", "PUT", "/b/k", {**metadata, "x-amz-meta-b": ""}, b"", {}))
     assert answer is not None
     assert b"MetadataTooLarge" in answer[2]

@@ -90,6 +90,8 @@ def test_only_a_name_that_is_free_is_announced(existing: set[str], announced: li
     said: list[str] = []
     stack = Stack(aws, role=lambda: None, announce=said.append)
 
-    sagemaker._create(stack, "ModelPackageGroup", "Group", {"ModelPackageGroupName": "group"}, "stack")
+    sagemaker.create_resource(
+        stack, "ModelPackageGroup", "Group", {"ModelPackageGroupName": "group"}, "stack"
+    )
 
     assert said == announced

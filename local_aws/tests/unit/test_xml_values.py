@@ -13,15 +13,20 @@ from botocore import parsers
 from ministack.services import iam, sts
 
 from local_aws.ministack_adapter import xml_values
+from local_aws.ministack_adapter.requests import Request
 
 FORM = {"content-type": "application/x-www-form-urlencoded; charset=utf-8"}
 UNCARRIED = ["a\x00b", "\x01", "a\x0b", "\x1f", "\ufffe", "\uffff"]
 CARRIED = ["", "a b", "tab\tnew\nline\r", "%00", "ä€𝄞", "\x7f", "\ufffd"]
 
 
+def _refusal(service: str, path: str, headers: dict[str, str], body: bytes, query: dict[str, Any]) -> Any:
+    return xml_values.refusal(Request.of(service, "POST", path, headers, body, query))
+
+
 def _form(service: str, value: str) -> Any:
     body = urlencode({"Action": "CreateRole", "RoleName": value}).encode()
-    return xml_values.refusal(service, "/", FORM, body, {})
+    return _refusal(service, "/", FORM, body, {})
 
 
 def _error(service: str, answer: Any) -> dict[str, Any]:
@@ -59,8 +64,8 @@ def test_markup_in_an_error_is_text_of_it(monkeypatch: pytest.MonkeyPatch, messa
 
 def test_so_is_a_form_in_the_query_or_unencoded() -> None:
     query = {"Action": ["CreateRole"], "RoleName": ["a\x00b"]}
-    assert xml_values.refusal("iam", "/", {}, b"", query) is not None
-    assert xml_values.refusal("iam", "/", FORM, b"Action=CreateRole&RoleName=a\x00b", {}) is not None
+    assert _refusal("iam", "/", {}, b"", query) is not None
+    assert _refusal("iam", "/", FORM, b"Action=CreateRole&RoleName=a\x00b", {}) is not None
 
 
 @pytest.mark.parametrize("value", CARRIED)
@@ -68,7 +73,7 @@ def test_a_form_that_xml_can_carry_goes_on(value: str) -> None:
     # What is let through is in fact carried: a parser takes it.
     ElementTree.fromstring(f"<a>{value.replace('&', '&amp;')}</a>")
     assert _form("iam", value) is None
-    assert xml_values.refusal("s3", f"/b/{value}", {}, b"", {"prefix": [value]}) is None
+    assert _refusal("s3", f"/b/{value}", {}, b"", {"prefix": [value]}) is None
 
 
 @pytest.mark.parametrize("value", UNCARRIED)
@@ -78,11 +83,11 @@ def test_neither_a_key_nor_a_prefix_nor_a_tag_of_s3_holds_it(value: str) -> None
         ("/b", {}, {"prefix": [value]}),
         ("/b/k", {"x-amz-tagging": urlencode({"a": value})}, {}),
     ):
-        error = _error("s3", xml_values.refusal("s3", path, headers, b"", query))
+        error = _error("s3", _refusal("s3", path, headers, b"", query))
         assert (error["status"], error["Code"]) == (400, "InvalidArgument")
 
 
 def test_pictures_and_json_may_hold_any_byte() -> None:
-    assert xml_values.refusal("s3", "/b/k", {"content-type": "image/jpeg"}, b"\x00\xff", {}) is None
+    assert _refusal("s3", "/b/k", {"content-type": "image/jpeg"}, b"\x00\xff", {}) is None
     headers = {"content-type": "application/x-amz-json-1.1"}
-    assert xml_values.refusal("logs", "/", headers, b'{"a": "\\u0000"}', {}) is None
+    assert _refusal("logs", "/", headers, b'{"a": "\\u0000"}', {}) is None

@@ -21,6 +21,7 @@ from typing import Any
 import psutil
 import pytest
 
+from tests.ports import free_port
 from tests.unit.inference_code.artifacts import CLASSES, add_graph, write_artifact
 from tests.unit.inference_code.odd_pictures import made_slow
 from tests.unit.inference_code.pictures import encoded, no_pictures, scene, sound_pictures
@@ -85,9 +86,7 @@ class Container:
 
 @contextmanager
 def container(base: Path, log: Path, **env: str) -> Iterator[Container]:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     settings = {
         "SAGEMAKER_BASE_DIR": str(base),
         "SAGEMAKER_BIND_TO_PORT": str(port),

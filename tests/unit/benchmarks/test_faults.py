@@ -105,7 +105,7 @@ def test_the_summary_adds_up_what_was_found() -> None:
     found = Found()
     found.add("stuck", ["a", "", "b"])
     found.add("wrong_outcomes", [""])
-    assert found.told == ["stuck: a", "stuck: b"]
+    assert found.lines == ["stuck: a", "stuck: b"]
     rows = [
         {"system": "server", **found.counts},
         {"system": "cold search", **found.counts, "failed_trials": 1},

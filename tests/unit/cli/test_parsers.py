@@ -17,6 +17,7 @@ from cli.errors import CliError, RequestFailed
 from cli.runs import reader as chain_reader
 from cli.runs.launch import BadOverride, payload
 from cli.target import BadTarget, NeverStarted, Target, resolve
+from contract import epoch_line
 from tests.unit.anything import DEEP, LONG, json_values, refusal, texts
 
 
@@ -120,7 +121,7 @@ def test_any_answer_of_the_api_is_read_or_refused(text: str) -> None:
 
 @given(texts("epoch=3 train_loss=0.5", "epoch=nan valid_accuracy=1e999", f"epoch={LONG} a=1"))
 def test_any_log_line_is_an_epoch_or_none(line: str) -> None:
-    assert chain_reader.parse_epoch(line) is None or "epoch" in (chain_reader.parse_epoch(line) or {})
+    assert epoch_line.read(line) is None or "epoch" in (epoch_line.read(line) or {})
     assert isinstance(chain_reader._complaint(line), str)
 
 

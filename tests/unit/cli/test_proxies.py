@@ -7,7 +7,7 @@ import urllib.request
 import pytest
 from botocore.utils import get_environ_proxies
 
-from cli.proxies import spare_loopback
+from cli.target import spare_loopback
 from local_aws.core import proxies as server_proxies
 
 PROXIES = ("http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY")

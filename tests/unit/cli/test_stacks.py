@@ -52,7 +52,7 @@ def test_healthy_stacks_are_left_alone(target: Any) -> None:
 
 
 def test_work_in_progress_is_waited_for(target: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("cli.stacks.time.sleep", lambda seconds: None)
+    monkeypatch.setattr("time.sleep", lambda seconds: None)
     stacks = CloudFormation(api=["CREATE_IN_PROGRESS", "ROLLBACK_IN_PROGRESS", "ROLLBACK_COMPLETE"])
     mend(target(cloudformation=stacks))
     assert stacks.deleted == ["classifier-api"]

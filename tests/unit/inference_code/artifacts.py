@@ -34,18 +34,23 @@ DESCRIPTION: dict[str, Any] = {
 }
 
 
-def trained_looking(arch: str, classes: int) -> torch.nn.Module:
-    """torchvision's network, in evaluation mode, with batch norms that do not leave their input as it is."""
-    from torchvision.models import get_model
-
-    torch.manual_seed(7)
-    network = get_model(arch, weights=None, num_classes=classes)
+def randomise_norms(network: torch.nn.Module) -> None:
+    """Make batch norms that do not leave their input as it is."""
     for module in network.modules():
         if isinstance(module, torch.nn.BatchNorm2d):
             torch.nn.init.uniform_(module.weight, 0.5, 1.0)
             torch.nn.init.uniform_(module.bias, -0.2, 0.2)
             torch.nn.init.uniform_(module.running_mean, -0.2, 0.2)
             torch.nn.init.uniform_(module.running_var, 0.5, 2.0)
+
+
+def trained_looking(arch: str, classes: int) -> torch.nn.Module:
+    """torchvision's network, in evaluation mode, with random batch norms."""
+    from torchvision.models import get_model
+
+    torch.manual_seed(7)
+    network = get_model(arch, weights=None, num_classes=classes)
+    randomise_norms(network)
     return network.eval()
 
 

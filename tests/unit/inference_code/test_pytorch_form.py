@@ -10,8 +10,9 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from contract import nvidia
 from inference_code.environment import NoGpu
-from inference_code.model import gpu, pytorch_form
+from inference_code.model import pytorch_form
 from inference_code.model.artifact import BadArtifact
 from tests.unit.inference_code.artifacts import trained_looking
 
@@ -77,7 +78,7 @@ def test_an_image_for_a_gpu_does_not_answer_without_one_and_names_driver_and_ver
     (tmp_path / "version").write_text(
         "NVRM version: NVIDIA UNIX x86_64 Kernel Module  535.183.01  Sun May 12"
     )
-    monkeypatch.setattr(gpu, "DRIVER", tmp_path / "version")
+    monkeypatch.setattr(nvidia, "DRIVER", tmp_path / "version")
     with pytest.raises(NoGpu, match=r"driver 535\.183\.01, PyTorch .*CUDA 13\.0.*DEVICES=void"):
         pytorch_form.build(artifact_folder / "model.safetensors", "resnet18", 3)
 

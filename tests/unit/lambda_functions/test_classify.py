@@ -46,7 +46,7 @@ class FakeRuntime(Fake):
 
 @pytest.fixture
 def runtime(world: World, monkeypatch: pytest.MonkeyPatch) -> FakeRuntime:
-    monkeypatch.setattr(model, "_kept", None)
+    monkeypatch.setattr(model, "_cached", None)
     monkeypatch.setattr(absence, "_woken", None)
     world.others["sagemaker-runtime"] = runtime = FakeRuntime()
     return runtime

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from contract import prices
-from functions.common import costs
-from functions.common.costs import Machine
+from functions.common.launching import costs
+from functions.common.launching.costs import Machine
+from functions.common.recipes.tuning import Tuning
 
 MACHINE = Machine(instance_type="ml.m5.2xlarge", instance_count=1, volume_gb=50, max_runtime_minutes=60)
 
@@ -35,15 +36,21 @@ def test_graviton_has_a_price_for_hosting_only() -> None:
     assert prices.hourly_usd("ml.c7g.large", "hosting") == 0.087
 
 
+def search(max_jobs: int, max_runtime_minutes: int | None = None) -> Tuning:
+    return Tuning(
+        "Random", "valid_loss", "minimize", max_jobs, 2, (), max_runtime_minutes=max_runtime_minutes
+    )
+
+
 def test_a_search_costs_at_most_all_its_trials_and_the_last_training_at_full_length() -> None:
-    bound = costs.of_tuning(MACHINE, max_jobs=4, parallel_jobs=2, max_runtime_minutes=None)
+    bound = costs.of_tuning(MACHINE, search(4))
     hours = 5 * 65 / 60
     assert bound.usd == pytest.approx(hours * (0.4608 + 50 * 0.14 / 730), abs=0.01)
     assert "4 trials and the last training" in bound.explained
 
 
 def test_a_search_with_a_time_limit_costs_at_most_its_parallel_machines_for_that_long() -> None:
-    limited = costs.of_tuning(MACHINE, max_jobs=100, parallel_jobs=2, max_runtime_minutes=30)
+    limited = costs.of_tuning(MACHINE, search(100, 30))
     assert limited.usd == pytest.approx((2 * 35 + 65) / 60 * (0.4608 + 50 * 0.14 / 730), abs=0.01)
 
 
@@ -64,7 +71,7 @@ def test_a_price_of_ones_own_is_taken_instead_of_the_tables() -> None:
 
 
 def test_the_guard_refuses_what_could_cost_more_and_says_what_to_lower() -> None:
-    bound = costs.of_tuning(MACHINE, max_jobs=4, parallel_jobs=2, max_runtime_minutes=None)
+    bound = costs.of_tuning(MACHINE, search(4))
     costs.guard(bound, None)
     costs.guard(bound, bound.usd)
     with pytest.raises(costs.CostTooHigh, match=r"max_cost_usd = 1.*max_jobs.*nothing was started"):

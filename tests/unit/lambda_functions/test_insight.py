@@ -8,10 +8,11 @@ import pytest
 
 from contract.debug_rules import RULES
 from contract.jobs import DEBUG, TENSORS
-from functions.common import insight, recipe
-from functions.common.costs import Machine
 from functions.common.errors import InvalidRecipe
-from functions.common.managed_rules import MANAGED_RULES
+from functions.common.launching import insight
+from functions.common.launching.costs import Machine
+from functions.common.launching.insight import MANAGED_RULES
+from functions.common.recipes import recipe
 from training_code import config
 from training_code.debugging.settings import DebugSettings
 

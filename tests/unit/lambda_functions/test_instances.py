@@ -17,9 +17,11 @@ def test_the_types_written_down_are_those_of_the_installed_botocore() -> None:
 @pytest.mark.parametrize("kind", [TRAINING, HOSTING])
 def test_every_family_with_a_gpu_is_known_as_new_enough_or_too_old(kind: str) -> None:
     """AWS names families with a GPU g and p, so a new one does not pass for a processor."""
-    lettered = {each for each in instances.known(kind) if each.startswith(("ml.g", "ml.p"))}
+    lettered = {each for each in instances.types_for(kind) if each.startswith(("ml.g", "ml.p"))}
     assert {Processor.CPU, Processor.ACCELERATOR}.isdisjoint(map(instances.processor_of, lettered))
-    assert all(instances.processor_of(each) is not Processor.GPU for each in instances.known(kind) - lettered)
+    assert all(
+        instances.processor_of(each) is not Processor.GPU for each in instances.types_for(kind) - lettered
+    )
 
 
 @pytest.mark.parametrize(
@@ -55,7 +57,7 @@ def test_a_type_that_would_only_fail_is_refused_with_why(
 @pytest.mark.parametrize("kind", [TRAINING, HOSTING])
 def test_every_type_of_the_families_the_images_run_on_is_taken(kind: str) -> None:
     usable = (Processor.CPU, Processor.GPU)
-    for instance_type in instances.known(kind):
+    for instance_type in instances.types_for(kind):
         if instances.processor_of(instance_type) in usable:
             instances.check(instance_type, kind)
 

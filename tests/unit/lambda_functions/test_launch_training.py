@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from functions.common.tuned import typed
+from functions.common.recipes.recipe import typed
 from functions.launch_training.handler import handler
 from functions.launch_tuning.handler import handler as launch_tuning
 from tests.unit.lambda_functions.fakes import AwsFailure, Context, World, package_arn, sagemaker_event

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from functions.common.recipe import parse
+from functions.common.recipes.recipe import parse
 from functions.launch_tuning.handler import handler
 from tests.unit.lambda_functions.conftest import RECIPE
 from tests.unit.lambda_functions.fakes import AwsFailure, Context, World

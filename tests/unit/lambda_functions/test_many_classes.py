@@ -15,7 +15,7 @@ from functions.register_model.handler import handler
 from tests.unit.lambda_functions.fakes import Context, World
 from tests.unit.lambda_functions.test_register_model import ended, train
 from tests.unit.training_code.crowds import crowd, written
-from training_code.artifact import Facts
+from training_code.output.artifact import Facts
 
 CROWDS = [(2, 50), (755, 50_000), (1_000, 50_000), (10_000, 50_000)]
 MEMORY = 512 * 2**20

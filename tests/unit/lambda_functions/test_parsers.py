@@ -8,6 +8,7 @@ import tomllib
 from collections.abc import Iterator
 from dataclasses import fields
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 from hypothesis import HealthCheck, assume, example, given, settings
@@ -19,16 +20,7 @@ from functions.check_drift import captured
 from functions.check_drift.handler import handler as check_drift
 from functions.classify import page
 from functions.classify.handler import handler as classify
-from functions.common import (
-    evaluation,
-    events,
-    names,
-    recipe,
-    requests,
-    runs,
-    storage,
-    tuned,
-)
+from functions.common import evaluation, events, storage
 from functions.common.errors import (
     ClassifierError,
     EvaluationInvalid,
@@ -37,7 +29,9 @@ from functions.common.errors import (
     RunRecordMissing,
     UserError,
 )
-from functions.common.recipe_keys import HYPERPARAMETERS, TABLES
+from functions.common.launching import names, requests, runs
+from functions.common.recipes import recipe
+from functions.common.recipes.keys import HYPERPARAMETERS, TABLES
 from functions.empty_registry.handler import handler as empty_registry
 from functions.launch_training.handler import handler as launch_training
 from functions.launch_tuning.handler import handler as launch_tuning
@@ -323,7 +317,8 @@ def test_any_record_of_a_run_is_one_or_is_called_missing(data: st.DataObject) ->
     world = World()
     world.s3.put("artifacts", "runs/r/run.json", text.encode("latin-1", "replace"))
     try:
-        runs.read(world.s3.client, "artifacts", "r")
+        with patch.object(runs, "client", world.client):
+            runs.read("artifacts", "r")
     except (RunRecordMissing, InvalidRecipe):
         return
 
@@ -343,7 +338,7 @@ def test_metric_definitions_are_texts_or_refused(text: str) -> None:
     st.dictionaries(st.sampled_from(sorted(HYPERPARAMETERS)), texts("16", '"16"', "0.1", "true"), max_size=4)
 )
 def test_a_searchs_hyperparameters_are_typed_or_refused(told: dict[str, str]) -> None:
-    said = refusal(InvalidRecipe, tuned.typed, told)
+    said = refusal(InvalidRecipe, recipe.typed, told)
     assert not said or "is no number" in said
 
 
@@ -379,4 +374,5 @@ def test_captured_answers_that_tell_nothing_are_passed_over(lines: list[str]) ->
     world.s3.put(
         "artifacts", "captured/2026/11/20/12/a.jsonl", "\n".join([*_captured(lines), DEEP, LONG, "{"])
     )
-    assert captured.read(world.s3.client, "artifacts", "captured", "1", now, 1).count >= 0
+    with patch.object(captured, "client", world.client):
+        assert captured.read("artifacts", "captured", "1", now, 1).count >= 0

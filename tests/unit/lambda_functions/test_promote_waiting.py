@@ -60,7 +60,7 @@ def a_moment_later(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def waits(world: World) -> Any:
-    return decisions.current(world.ssm.client, "/demo/champion").waits
+    return decisions.current("/demo/champion").waits
 
 
 def approval(world: World, arn: str) -> str:

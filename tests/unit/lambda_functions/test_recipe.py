@@ -15,9 +15,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from contract.bounds import Choice, Number
-from functions.common import recipe
 from functions.common.errors import InvalidRecipe, UserError
-from functions.common.recipe_keys import HYPERPARAMETERS, TABLES, check
+from functions.common.recipes import recipe
+from functions.common.recipes.keys import HYPERPARAMETERS, TABLES, check
 from tests.unit.lambda_functions.conftest import RECIPE
 
 RECIPES = sorted((Path(__file__).parents[3] / "recipes").glob("*.toml"))

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from functions.common.recipe_keys import TABLES
+from functions.common.recipes.keys import TABLES
 
 ROOT = Path(__file__).parents[3]
 PAGE = (ROOT / "docs" / "recipes.md").read_text(encoding="utf-8")

@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 
 from contract.environment import LaunchEnvironment
-from functions.common import costs, estimate, jobs, recipe
 from functions.common.errors import InvalidRecipe
-from functions.common.runs import RunRecord
+from functions.common.launching import costs, estimate, jobs
+from functions.common.launching.runs import RunRecord
+from functions.common.recipes import recipe
 from tests.unit.lambda_functions.conftest import ENVIRONMENT
 
 FOLDER = Path(__file__).parents[3] / "recipes"

@@ -7,7 +7,8 @@ from subprocess import CompletedProcess
 
 import pytest
 
-from tools import audit, lock, npm, pins
+from cli import node
+from tools import audit, lock, pins
 from tools.pins import Pin
 
 HASH = ("sha256:" + "0" * 64,)
@@ -37,8 +38,8 @@ def asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     )
     program.chmod(0o755)
     monkeypatch.setattr(audit, "ENVIRONMENT", tmp_path)
-    monkeypatch.setattr(audit, "_install", lambda: True)
-    monkeypatch.setattr(npm, "run", lambda *_: CompletedProcess([], 0, "found 0 vulnerabilities", ""))
+    monkeypatch.setattr(audit, "install", lambda *_: True)
+    monkeypatch.setattr(node, "npm", lambda *_: CompletedProcess([], 0, "found 0 vulnerabilities", ""))
     return note
 
 
@@ -63,7 +64,7 @@ def test_an_npm_that_is_not_answered_fails_the_audit(
     asked: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(
-        npm, "run", lambda *_: CompletedProcess([], 1, "", "audit endpoint returned an error")
+        node, "npm", lambda *_: CompletedProcess([], 1, "", "audit endpoint returned an error")
     )
     assert audit.main([]) == 1
     told = capsys.readouterr()

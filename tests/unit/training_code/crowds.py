@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any, cast
+from typing import cast
 
 import torch
 from torch import nn
 
 from contract.pictures.transform import Transform
 from tests.unit.training_code.samples import MACHINE
-from training_code import artifact
-from training_code.artifact import Facts
 from training_code.config import parse
 from training_code.data.dataset import Dataset
 from training_code.data.decoded_images import DecodedImages, PictureDecoder
@@ -20,6 +17,9 @@ from training_code.data.picture_files import Files
 from training_code.data.split import Split
 from training_code.evaluation.scores import Evaluation
 from training_code.job import Job
+from training_code.network.resnet import ResNet
+from training_code.output import artifact
+from training_code.output.artifact import Facts
 from training_code.training.progress import Epoch, Trained
 
 
@@ -67,9 +67,7 @@ def crowd(classes: int, pictures: int, name: str = "class {:05}", right: float =
         config=parse({"run": "p-run", "dataset": "crowd"}),
         dataset=dataset,
         machine=MACHINE,
-        history=(epoch,),
-        best=epoch,
-        stopped=False,
+        trained=Trained(cast(ResNet, nn.Linear(1, 1)), (epoch,), epoch, None, stopped=False),
         evaluations=evaluations,
         serving={"form": "pytorch", "reason": "none was tried"},
         champion={
@@ -86,7 +84,5 @@ def crowd(classes: int, pictures: int, name: str = "class {:05}", right: float =
 def written(folder: Path, facts: Facts) -> Job:
     """The job that left them in `folder`; its network is a stand-in."""
     job = Job(folder, facts.job)
-    network: Any = nn.Linear(1, 1)
-    trained = cast(Trained, SimpleNamespace(network=network))
-    artifact.write(job, trained, facts)
+    artifact.write(job, facts)
     return job

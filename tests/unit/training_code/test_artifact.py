@@ -16,8 +16,6 @@ import contract
 from reports import Record
 from reports.training import page
 from tests.unit.training_code.samples import COUNTS, MACHINE, TINY, load, train
-from training_code import artifact, record
-from training_code.artifact import Facts
 from training_code.config import parse
 from training_code.data.batches import Batches
 from training_code.data.decoded_images import DecodedImages
@@ -25,6 +23,8 @@ from training_code.data.split import Skipped
 from training_code.evaluation.scores import Evaluation, evaluate
 from training_code.findings import Findings
 from training_code.job import Job
+from training_code.output import artifact, record
+from training_code.output.artifact import Facts
 from training_code.stopping import StopSignal
 
 
@@ -39,15 +39,23 @@ def facts(pictures: Path) -> Facts:
         for split in (dataset.valid, dataset.test)
     }
     serving = {"form": "openvino", "precision": "int8"}
-    job = Job(Path("/nowhere"), "p-job")
-    return Facts.of(job, config, dataset, MACHINE, trained, evaluations, serving, 12.5)
+    return Facts(
+        job="p-job",
+        config=config,
+        dataset=dataset,
+        machine=MACHINE,
+        trained=trained,
+        evaluations=evaluations,
+        serving=serving,
+        seconds=12.5,
+    )
 
 
 @pytest.fixture(scope="module")
-def job(facts: Facts, pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> Job:
+def job(facts: Facts, tmp_path_factory: pytest.TempPathFactory) -> Job:
     """A job whose artifact is written."""
     job = Job(tmp_path_factory.mktemp("job"), "p-job")
-    artifact.write(job, train(pictures, None, trainable_from="fc"), facts)
+    artifact.write(job, facts)
     return job
 
 
@@ -120,12 +128,9 @@ def test_the_same_code_has_the_same_version_and_changed_code_another(
     assert artifact.code_version() != first
 
 
-def test_a_stopped_training_leaves_a_model_without_an_evaluation(
-    facts: Facts, pictures: Path, tmp_path: Path
-) -> None:
+def test_a_stopped_training_leaves_a_model_without_an_evaluation(facts: Facts, tmp_path: Path) -> None:
     job = Job(tmp_path, "p-job")
-    stopped = dataclasses.replace(facts, evaluations={}, stopped=True)
-    artifact.write(job, train(pictures, None, trainable_from="fc"), stopped)
+    artifact.write(job, dataclasses.replace(facts, evaluations={}))
     assert json.loads((job.model / "model.json").read_text())["stopped_early"] is True
     assert not (job.output_data / "evaluation.json").exists()
     assert "It was not tested" in (job.model / "report.html").read_text()
@@ -164,8 +169,10 @@ def test_the_speed_that_is_told_is_the_median_epochs_with_its_spread_and_without
     """The best epoch of a shared machine says what it may do once."""
 
     def tile(speeds: list[float]) -> str:
-        epochs = [dataclasses.replace(facts.best, images_per_second=each, epoch=1) for each in speeds]
-        return page.summary(reported(dataclasses.replace(facts, history=tuple(epochs), best=epochs[0])))
+        best = facts.trained.best
+        epochs = [dataclasses.replace(best, images_per_second=each, epoch=1) for each in speeds]
+        trained = dataclasses.replace(facts.trained, history=tuple(epochs), best=epochs[0])
+        return page.summary(reported(dataclasses.replace(facts, trained=trained)))
 
     assert "210 images/s in the median of 3 epochs, 200 to 289, the first left out" in tile(
         [100, 289, 200, 210]

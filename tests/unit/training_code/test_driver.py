@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from contract import nvidia
 from tests.unit.training_code.samples import TINY, job_folder
 from tests.unit.training_code.test_job import run
 from training_code import entrypoint
@@ -25,7 +26,7 @@ pytestmark = pytest.mark.skipif(torch.cuda.is_available(), reason="about machine
 @pytest.fixture
 def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder that stands for what a container finds of NVIDIA: neither a driver nor libraries at first."""
-    monkeypatch.setattr(entrypoint, "DRIVER", tmp_path / "version")
+    monkeypatch.setattr(nvidia, "DRIVER", tmp_path / "version")
     monkeypatch.setattr(entrypoint, "COMPATIBLE", tmp_path / "compat")
     monkeypatch.setattr(driver, "COMPATIBLE", tmp_path / "compat")
     for name in ("LD_LIBRARY_PATH", "NVIDIA_VISIBLE_DEVICES"):
@@ -90,7 +91,7 @@ def test_a_driver_that_needs_no_help_is_left_alone(
 )
 def test_the_drivers_version_is_read_from_the_kernel(machine: Path, line: str, version: str) -> None:
     (machine / "version").write_text(line)
-    assert entrypoint.driver_version() == version
+    assert nvidia.driver_version() == version
 
 
 def test_a_gpu_that_cannot_be_used_is_told_with_driver_and_versions(

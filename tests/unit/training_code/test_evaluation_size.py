@@ -13,13 +13,13 @@ import contract.evaluation
 from tests.unit.training_code.crowds import crowd
 from tests.unit.training_code.samples import TINY, dataset, job_folder
 from tests.unit.training_code.test_job import run
-from training_code import artifact
-from training_code.artifact import Facts
 from training_code.data.dataset import Found
 from training_code.data.picture_files import Files
 from training_code.debugging import capture
 from training_code.errors import UnusableDataset
 from training_code.evaluation import size_limit
+from training_code.output import artifact
+from training_code.output.artifact import Facts
 
 
 def found(facts: Facts) -> Found:

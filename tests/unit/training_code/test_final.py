@@ -8,10 +8,10 @@ from pathlib import Path
 
 from cli.commands.demo_data import write_digits
 from contract.debug_rules import DEBUG_RULES
-from functions.common import insight
-from functions.common.costs import Machine
-from functions.common.recipe import as_text
-from functions.common.recipe import parse as parse_recipe
+from functions.common.launching import insight
+from functions.common.launching.costs import Machine
+from functions.common.recipes.recipe import as_text
+from functions.common.recipes.recipe import parse as parse_recipe
 from tests.unit.training_code.debugged import found
 from tests.unit.training_code.samples import job_folder, train
 from tests.unit.training_code.test_job import metrics, run

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from functions.common.recipe import parse as parse_recipe
+from functions.common.recipes.recipe import parse as parse_recipe
 from tools import pins
 from training_code import config
 

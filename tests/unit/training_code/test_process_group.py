@@ -258,27 +258,19 @@ def test_torchrun_is_told_every_instance_and_the_first_is_where_they_meet() -> N
     told = launcher.arguments(parse({"processes": "4"}), cluster)
     assert told == (
         [
-            "--nnodes",
-            "2",
-            "--node-rank",
-            "1",
-            "--master-addr",
-            "algo-1",
-            "--master-port",
-            "29500",
-            "--nproc-per-node",
-            "4",
-            "--shutdown-timeout",
-            "110",
+            "--nnodes=2",
+            "--node-rank=1",
+            "--master-addr=algo-1",
+            "--master-port=29500",
+            "--nproc-per-node=4",
+            "--shutdown-timeout=110",
         ]
     )
     assert launcher.environment(parse({}), cluster)["GLOO_SOCKET_IFNAME"] == "eth0"
     assert launcher.arguments(parse({"processes": "2"}), Cluster(("algo-1",), 0, "eth0")) == [
         "--standalone",
-        "--nproc-per-node",
-        "2",
-        "--shutdown-timeout",
-        "110",
+        "--nproc-per-node=2",
+        "--shutdown-timeout=110",
     ]
 
 

@@ -24,14 +24,13 @@ from reports.shared import figures
 from reports.training import insight
 from tests.unit.training_code.debugged import SHORT, classes_of_noise, found, network
 from tests.unit.training_code.samples import MACHINE, load
-from training_code import record
 from training_code.config import Config, parse
 from training_code.data.batches import Batches
 from training_code.debugging.settings import DebugSettings
 from training_code.findings import Finding, Findings
 from training_code.network.resnet import ResNet
-from training_code.profiling import operators, probe
-from training_code.profiling.file_names import OPERATORS, STEPS, SYSTEM, TRACE
+from training_code.output import record
+from training_code.profiling import OPERATORS, STEPS, SYSTEM, TRACE, operators, probe
 from training_code.profiling.profile import Profile
 from training_code.profiling.rule_runner import ProfileRules
 from training_code.profiling.spread import Spread

@@ -15,6 +15,7 @@ import pytest
 import torch
 
 from contract.pictures.transform import Transform
+from tests.unit.inference_code.artifacts import randomise_norms
 from tests.unit.training_code.samples import MACHINE, TINY, load, train
 from training_code.config import parse
 from training_code.data.batches import Batches
@@ -29,17 +30,11 @@ TRANSFORM = Transform.of_size(64)
 
 
 def random_network(arch: str, classes: int = 5) -> ResNet:
-    """A network whose batch norms do not leave their input as it is."""
+    """A network with random batch norms."""
     torch.manual_seed(3)
     network = resnet(arch, classes)
-    for module in network.modules():
-        if isinstance(module, torch.nn.BatchNorm2d):
-            torch.nn.init.uniform_(module.weight, 0.5, 1.0)
-            torch.nn.init.uniform_(module.bias, -0.2, 0.2)
-            torch.nn.init.uniform_(module.running_mean, -0.2, 0.2)
-            torch.nn.init.uniform_(module.running_var, 0.5, 2.0)
-    network.eval()
-    return network
+    randomise_norms(network)
+    return network.eval()
 
 
 def squares(count: int = 4) -> np.ndarray[Any, np.dtype[np.uint8]]:

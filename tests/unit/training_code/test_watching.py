@@ -18,13 +18,13 @@ from torch import Tensor
 from reports.ended import jobs
 from tests.unit.training_code.debugged import SHORT, classes_of_noise, network
 from tests.unit.training_code.samples import MACHINE, load
-from training_code import record, remains
 from training_code.config import parse
 from training_code.data.batches import Batches
 from training_code.debugging import capture, smdebug_adapter
 from training_code.debugging.settings import DebugSettings
 from training_code.debugging.smdebug_adapter import without
 from training_code.errors import InvalidHyperparameter, StoppedByRule
+from training_code.output import record, remains
 from training_code.stopping import StopSignal
 from training_code.training import loop
 from training_code.training.callback import Callback, Callbacks

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-import socket
 from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch.multiprocessing.spawn import start_processes
 
+from tests.ports import free_port
 from training_code.distributed.process_group import ProcessGroup
 
 
@@ -20,10 +20,7 @@ def in_two(work: Callable[..., None], *arguments: Any) -> None:
     They are forked from one that has done nothing but import torch, which takes longer than most of the work.
     """
     multiprocessing.set_forkserver_preload(["torch", "torch.distributed"])
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    start_processes(_one_of_two, (port, work, arguments), nprocs=2, start_method="forkserver")
+    start_processes(_one_of_two, (free_port(), work, arguments), nprocs=2, start_method="forkserver")
 
 
 def _one_of_two(rank: int, port: int, work: Callable[..., None], arguments: tuple[Any, ...]) -> None:

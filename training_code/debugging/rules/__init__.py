@@ -1,8 +1,8 @@
 """The debugging rules: each an `smdebug.rules.Rule` that reads the saved tensors of a step and judges them.
 
-Names and parameters are in `contract.debug_rules`. Where a public definition exists (AWS, "List of Debugger
-built-in rules", docs.aws.amazon.com/sagemaker/latest/dg/debugger-built-in-rules.html) each rule says what it
-keeps of it and what it changes, and why.
+Names and parameters are in `contract.debug_rules`, what each finds in docs/insight.md. Each says what it
+changes of AWS's definition ("List of Debugger built-in rules",
+docs.aws.amazon.com/sagemaker/latest/dg/debugger-built-in-rules.html), and why.
 """
 
 from __future__ import annotations

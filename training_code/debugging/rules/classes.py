@@ -12,11 +12,7 @@ Numbers = NDArray[np.float64]
 
 
 class ClassImbalance(TrainingRule):
-    """Some classes have many times the training pictures of others.
-
-    AWS: triggers when the most frequent class has more than `threshold_imbalance` (10) times the pictures
-    of the least frequent one. Kept; looked at once, before the first step.
-    """
+    """Some classes have many times the training pictures of others. As AWS; once, before the first step."""
 
     def look(self, step: int) -> Problem | None:
         counts = self.vector("labels/count", step).astype(int)
@@ -40,29 +36,27 @@ class ClassImbalance(TrainingRule):
 class Confusion(TrainingRule):
     """A class is taken for another so often that it is no accident.
 
-    AWS: triggers when an off-diagonal share of the confusion matrix exceeds `max_off_diag` (0.1), or a
-    diagonal one is below `min_diag` (0.9). With eighteen pictures of a class two mistakes are 0.11, and
-    classes of similar breeds differ by more. So the lower end of the share's 95% interval (Wilson 1927) has
-    to exceed `max_off_diag` (0.3), in the last epoch of `patience` (2) or more in a row, in the second half
-    of training.
+    AWS: an off-diagonal share of the confusion matrix above 0.1, but of eighteen pictures two mistakes are
+    that. So the lower end of the share's 95% interval (Wilson 1927) has to exceed `max_off_diag`, for
+    `patience` epochs in a row, in the second half of training.
     """
 
     def look(self, step: int) -> Problem | None:
-        truths, saids, counts = self.vector("valid/confusion_cells", step).astype(int).T
+        truths, answers, counts = self.vector("valid/confusion_cells", step).astype(int).T
         if (step + 1) * 2 <= self.names["epochs"] * self.names["steps_per_epoch"]:
             return None
         totals = np.bincount(truths, counts)[truths]
-        lower = np.where(truths == saids, 0, _wilson_lower(counts / totals, totals))
+        lower = np.where(truths == answers, 0, _wilson_lower(counts / totals, totals))
         often = np.argsort(-lower, kind="stable")
         often = often[lower[often] > self.parameters["max_off_diag"]]
         if not len(often):
             return None
         names = self.names.get("class_names") or [str(index) for index in range(self.names["classes"])]
-        confusions = [f"{names[truths[each]]} taken for {names[saids[each]]}" for each in often]
+        confusions = [f"{names[truths[each]]} taken for {names[answers[each]]}" for each in often]
         worst = often[0]
         return Problem(
             message=f"{counts[worst]} of {int(totals[worst])} validation pictures of "
-            f"{names[truths[worst]]!r} are taken for {names[saids[worst]]!r}",
+            f"{names[truths[worst]]!r} are taken for {names[answers[worst]]!r}",
             change="look at the pictures of both: labels mixed up, or one class in two folders? If they are "
             "truly alike, a larger image_size or more pictures of both; or make them one class",
             gain=f"at most {100 * counts[often].sum() / counts.sum():.1f} points of accuracy",

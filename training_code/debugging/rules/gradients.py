@@ -11,9 +11,8 @@ from training_code.findings import Problem
 class VanishingGradient(TrainingRule):
     """Gradients of weights that are so small that they teach nothing.
 
-    AWS: triggers when the mean of the gradients' absolute values is below `threshold` (1e-7) at a step.
-    Kept, with the root mean square in place of the mean absolute value (never smaller than it), for weights
-    only, and `patience` (2) saved steps in a row, because a single quiet batch is nothing.
+    AWS has the mean of absolute values, which is never larger than the root mean square that is looked at
+    here. For weights only, and with patience, because a single quiet batch is nothing.
     """
 
     def look(self, step: int) -> Problem | None:
@@ -37,8 +36,7 @@ class VanishingGradient(TrainingRule):
 class ExplodingTensor(TrainingRule):
     """A gradient, weight or loss that is infinite or not a number.
 
-    AWS: triggers when a saved tensor has such a value. Kept as it is: a norm over all values of a tensor is
-    not finite as soon as one of them is not.
+    As AWS: a norm over all values of a tensor is not finite as soon as one of them is not.
     """
 
     def look(self, step: int) -> Problem | None:
@@ -65,18 +63,13 @@ class ExplodingTensor(TrainingRule):
 
 
 class DeadRelu(TrainingRule):
-    """ReLU layers most of whose units are never active.
-
-    AWS: a unit is dead when its activity is below `threshold_inactivity` (1 percent); triggers when more than
-    `threshold_layer` (50) percent of a layer's units are dead. Kept, a unit being a channel at all places of
-    the pictures looked at, with `patience` (2) saved steps in a row.
-    """
+    """ReLU layers most of whose units are never active. As AWS, a unit being a channel at all places."""
 
     def look(self, step: int) -> Problem | None:
         activity = self.vector("relu/activity", step)
         dead = activity < self.parameters["threshold_inactivity"]  # the filling nan is not below
-        there = np.isfinite(activity).sum(1)
-        share = 100 * dead.sum(1) / np.maximum(1, there)
+        channels = np.isfinite(activity).sum(1)
+        share = 100 * dead.sum(1) / np.maximum(1, channels)
         over = share > self.parameters["threshold_layer"]
         if not over.any():
             return None
@@ -86,7 +79,7 @@ class DeadRelu(TrainingRule):
             message=f"{share.max():.0f}% of the channels behind {listed(names)} are never active",
             change="lower learning_rate or warm it up: steps that are too large push biases so far down "
             "that a unit never fires again; look at the biases if the weights were loaded",
-            gain=f"{dead[over].sum()} of {there[over].sum()} channels of these layers work again",
+            gain=f"{dead[over].sum()} of {channels[over].sum()} channels of these layers work again",
             how="counted at this step",
             where=[f"{name}: {share[self.names['relus'].index(name)]:.0f}% dead" for name in names],
         )

@@ -13,13 +13,11 @@ from training_code.findings import Problem
 class Overfit(TrainingRule):
     """Training pictures are known by heart, others are not.
 
-    AWS: triggers when (validation loss - training loss) / training loss exceeds `ratio_threshold` (0.1),
-    with `patience`. Kept is the form; changed is when it counts. A network that does well has losses near
-    zero, whose ratio says nothing: so the ratio is 1 here, and the gap has to be `least_gap` (0.1 of the
-    loss of guessing) as well. In the first epochs batch normalisation's running statistics lag behind the
-    weights and the validation loss is high for that reason, then falls: so the training loss has to be
-    below `learned` (0.2 of the loss of guessing), and the validation loss no longer fall by a tenth an
-    epoch. All of it for `patience` (2) epochs. What label smoothing adds to the training loss is taken off.
+    AWS: (validation loss - training loss) / training loss above 0.1. A network that does well has losses near
+    zero, whose ratio says nothing: so the gap has to be `least_gap` of the loss of guessing as well. In the
+    first epochs batch normalisation's running statistics lag behind the weights and the validation loss is
+    high, then falls: so the training loss has to be below `learned` of the loss of guessing, and the
+    validation loss no longer fall by a tenth an epoch. What label smoothing adds is taken off.
     """
 
     _before = math.inf
@@ -44,12 +42,7 @@ class Overfit(TrainingRule):
 
 
 class Overtraining(TrainingRule):
-    """Epochs that bring nothing any more.
-
-    AWS: triggers when the training loss has not improved for `patience_train` (5) steps and the validation
-    loss not for `patience_validation` (10), improving meaning by `delta` (0.01). Kept, with epochs in place
-    of steps, because validation is once per epoch.
-    """
+    """Epochs that bring nothing any more. As AWS, in epochs, because validation is once per epoch."""
 
     def look(self, step: int) -> Problem | None:
         self.number("valid/loss", step)  # there is none but at the end of an epoch
@@ -76,10 +69,8 @@ class Overtraining(TrainingRule):
 class LossNotDecreasing(TrainingRule):
     """The training loss stays where it is.
 
-    AWS: triggers when the loss has not fallen by `diff_percent` (0.1 percent) over `num_steps` (10) steps.
-    Kept, with the loss averaged between saved steps in place of a single batch's, compared over `num_saves`
-    (5) saves, and only while the loss is above `learned` (0.5) of the loss of guessing: what
-    follows is fine work, and noise decides whether one window is lower than another.
+    AWS compares two single batches; here it is means over `num_saves` saves, and only while the loss is above
+    `learned` of the loss of guessing: what follows is fine work, and noise decides which window is lower.
     """
 
     def look(self, step: int) -> Problem | None:

@@ -11,11 +11,9 @@ from training_code.findings import Problem
 class PoorWeightInitialization(TrainingRule):
     """Weights that start all alike, all zero, or on a scale at which signals die or explode.
 
-    AWS: triggers when the largest and the smallest variance of a layer's weights differ by more than
-    `threshold` (10), or the gradients' distribution is narrow, within the first steps. A ResNet50 that is
-    initialised as it should be differs by 70, because He initialisation (arXiv 1502.01852) scales with a
-    layer's size. So here each layer is held against its own He deviation, and may differ by a factor of
-    `threshold` either way. Looked at once, before the first step, loaded weights as well as fresh ones.
+    AWS compares the variances of layers with each other. Those of a sound ResNet50 differ by 70, because He
+    initialisation (arXiv 1502.01852) scales with a layer's size: so each layer is held against its own He
+    deviation here. Looked at once, before the first step, loaded weights as well as fresh ones.
     """
 
     def look(self, step: int) -> Problem | None:
@@ -45,12 +43,9 @@ class PoorWeightInitialization(TrainingRule):
 
 
 class UnchangedTensor(TrainingRule):
-    """Weights that no longer change.
+    """Weights that no longer change, by `numpy.allclose`.
 
-    AWS: triggers when all values of a tensor are equal to those of the previous saved step by
-    `numpy.allclose` with `rtol` (1e-5) and `atol` (1e-8). Kept, on an even sample of each trained weight,
-    with `patience` (3) saved steps in a row: a schedule that ends at zero makes the last steps tiny on
-    purpose.
+    As AWS, on an even sample of each, with patience: a schedule that ends at zero makes the last steps tiny.
     """
 
     def look(self, step: int) -> Problem | None:
@@ -72,10 +67,8 @@ class UnchangedTensor(TrainingRule):
 class WeightUpdateRatio(TrainingRule):
     """Steps that move weights too far, or not at all, in relation to their size.
 
-    AWS: |update| / |weight| above `large_threshold` (10) or below `small_threshold` (1e-8). A step that
-    moves a weight by its whole size is long past repair; good steps move it by about 0.001 (CS231n, "Ratio
-    of weights: updates"), so `large_threshold` is 0.5 here, for `patience` (2) saved steps in a row. Biases
-    and norms start at zero and are left out.
+    AWS allows ten times a weight's size; good steps move it by about 0.001 of that (CS231n, "Ratio of
+    weights: updates"). Biases and norms start at zero and are left out.
     """
 
     def look(self, step: int) -> Problem | None:

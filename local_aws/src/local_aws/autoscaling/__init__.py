@@ -15,9 +15,7 @@ from local_aws.core.context import LocalAws
 
 
 def service(aws: LocalAws) -> JsonService:
-    """Application Auto Scaling's API over the state of `aws`; its scaler runs from the server's start to its
-    stop.
-    """
+    """Application Auto Scaling's API over the state of `aws`; its scaler runs while the server does."""
     svc = JsonService("application-autoscaling")
     variants = Variants(aws)
     scaler = Scaler(aws.store, variants, CloudWatchMetrics(aws), aws.now)

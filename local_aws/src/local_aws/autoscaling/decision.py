@@ -1,9 +1,8 @@
 """How many instances a variant should have: target tracking as AWS describes it, without clock or network.
 
-Scale out when the metric was above the target in every one of the last few periods, to the size at which the
-newest value would be at the target. Scale in only after a quarter of an hour below 90 % of it, to the size
-that would have borne the busiest of these minutes. Several policies: the largest size wins, and all must
-agree to scale in.
+Scale out when the metric was above the target in each of the last few periods, to where the newest value
+would be at it. Scale in after a quarter of an hour below 90 % of it, to what would have borne the busiest
+minute. Of several policies the largest size wins, and all must agree to scale in.
 https://docs.aws.amazon.com/autoscaling/application/userguide/target-tracking-scaling-policy-overview.html
 """
 
@@ -54,9 +53,7 @@ class Past:
 
     out_at: datetime | None = None
     out_from: int = 0
-    """The size before the last scale-out: what that one added counts towards the next one while it cools
-    down.
-    """
+    """The size before the last scale-out: what it added counts towards the next one while it cools down."""
     in_at: datetime | None = None
 
 

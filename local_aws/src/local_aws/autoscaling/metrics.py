@@ -1,6 +1,4 @@
-"""What a target-tracking policy follows: the predefined metrics' place in CloudWatch, and reading any metric
-there.
-"""
+"""The metrics that target-tracking policies follow: their place in CloudWatch, and reading them."""
 
 from __future__ import annotations
 
@@ -8,7 +6,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Protocol
+from typing import Any
 
 from local_aws.autoscaling.decision import HIGH, HIGH_RESOLUTION, Points, Window
 from local_aws.autoscaling.variants import component_of, parse
@@ -42,7 +40,8 @@ class Metric:
 
     namespace: str
     name: str
-    dimensions: tuple[tuple[str, str], ...]
+    dimensions: list[dict[str, str]]
+    """As CloudWatch takes them."""
     statistic: str
     unit: str | None
     high: Window
@@ -66,22 +65,9 @@ def step_of(steps: Mapping[str, Any], above: float) -> int:
     return 0
 
 
-class Metrics(Protocol):
-    """Where the scaler reads metrics from."""
-
-    def read(self, metric: Metric, window: Window, now: datetime) -> Points:
-        """The metric's values in the last whole periods before `now`, oldest first, None where it has no
-        data.
-        """
-
-    def raised(self, policy_arn: str) -> RaisedAlarm | None:
-        """An alarm in state ALARM that has this policy for its action."""
-
-
 def of_policy(resource_id: str, configuration: Mapping[str, Any]) -> Metric:
-    """The metric a TargetTrackingScalingPolicyConfiguration follows. Raises ValidationException for other
-    kinds.
-    """
+    """The metric that a policy follows. Raises ValidationException for kinds that are not known here."""
+    high, followed = HIGH, configuration.get("CustomizedMetricSpecification")
     if predefined := configuration.get("PredefinedMetricSpecification"):
         kind = predefined["PredefinedMetricType"]
         component = component_of(resource_id)
@@ -92,42 +78,29 @@ def of_policy(resource_id: str, configuration: Mapping[str, Any]) -> Metric:
                 f"{', '.join(sorted(known))} or a CustomizedMetricSpecification."
             )
         name, statistic, high = known[kind]
-        dimensions = _dimensions_of(resource_id, component)
-        return Metric(
-            namespace="AWS/SageMaker",
-            name=name,
-            dimensions=dimensions,
-            statistic=statistic,
-            unit=None,
-            high=high,
-        )
-    customized = configuration.get("CustomizedMetricSpecification")
-    if not customized or not all(key in customized for key in ("Namespace", "MetricName", "Statistic")):
+        names = {"InferenceComponentName": component}
+        if component is None:
+            names = dict(zip(("EndpointName", "VariantName"), parse(resource_id), strict=True))
+        followed = {
+            "Namespace": "AWS/SageMaker",
+            "MetricName": name,
+            "Statistic": statistic,
+            "Dimensions": [{"Name": key, "Value": value} for key, value in names.items()],
+        }
+    elif not followed or not all(key in followed for key in ("Namespace", "MetricName", "Statistic")):
         raise ValidationException(
             "A target-tracking policy needs a PredefinedMetricSpecification, or a "
             "CustomizedMetricSpecification with Namespace, MetricName and Statistic (metric math is not part "
             "of the local AWS)."
         )
     return Metric(
-        namespace=customized["Namespace"],
-        name=customized["MetricName"],
-        dimensions=tuple((item["Name"], item["Value"]) for item in customized.get("Dimensions", [])),
-        statistic=customized["Statistic"],
-        unit=customized.get("Unit"),
-        high=HIGH,
+        namespace=followed["Namespace"],
+        name=followed["MetricName"],
+        dimensions=followed.get("Dimensions", []),
+        statistic=followed["Statistic"],
+        unit=followed.get("Unit"),
+        high=high,
     )
-
-
-def _dimensions_of(resource_id: str, component: str | None) -> tuple[tuple[str, str], ...]:
-    if component is not None:
-        return (("InferenceComponentName", component),)
-    endpoint, variant = parse(resource_id)
-    return (("EndpointName", endpoint), ("VariantName", variant))
-
-
-def dimensions(metric: Metric) -> list[dict[str, str]]:
-    """The metric's dimensions as CloudWatch takes them."""
-    return [{"Name": name, "Value": value} for name, value in metric.dimensions]
 
 
 class CloudWatchMetrics:
@@ -137,14 +110,14 @@ class CloudWatchMetrics:
         self._aws = aws
 
     def read(self, metric: Metric, window: Window, now: datetime) -> Points:
-        """See `Metrics.read`."""
+        """Its values in the last whole periods before `now`, oldest first, None where it has no data."""
         end = int(now.timestamp() - LATE_SECONDS) // window.period * window.period
         starts = [end - window.period * back for back in range(window.count, 0, -1)]
         stat: dict[str, Any] = {
             "Metric": {
                 "Namespace": metric.namespace,
                 "MetricName": metric.name,
-                "Dimensions": dimensions(metric),
+                "Dimensions": metric.dimensions,
             },
             "Period": window.period,
             "Stat": metric.statistic,
@@ -162,7 +135,7 @@ class CloudWatchMetrics:
         return [found.get(start) for start in starts]
 
     def raised(self, policy_arn: str) -> RaisedAlarm | None:
-        """See `Metrics.raised`; how far above is read from the reason that CloudWatch gives."""
+        """An alarm in state ALARM that has this policy for its action; how far above, its reason says."""
         alarms = self._aws.client("cloudwatch").describe_alarms(StateValue="ALARM")["MetricAlarms"]
         for alarm in alarms:
             if policy_arn in alarm.get("AlarmActions", []):

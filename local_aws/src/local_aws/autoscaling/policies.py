@@ -12,7 +12,7 @@ from typing import Any
 
 from local_aws.autoscaling import metrics
 from local_aws.autoscaling.decision import LOW, LOW_FRACTION, Window
-from local_aws.autoscaling.records import POLICY, TARGET, answer_page, key, not_found
+from local_aws.autoscaling.records import POLICY, TARGET, answer_page, identity, key, not_found
 from local_aws.autoscaling.targets import supported
 from local_aws.core.api import JsonService, Request, Response
 from local_aws.core.context import LocalAws
@@ -45,10 +45,7 @@ def register(svc: JsonService, aws: LocalAws) -> None:
         found = [
             record
             for record in aws.store.list(POLICY)
-            if record["ServiceNamespace"] == request["ServiceNamespace"]
-            and record["ResourceId"] == request.get("ResourceId", record["ResourceId"])
-            and record["ScalableDimension"] == request.get("ScalableDimension", record["ScalableDimension"])
-            and (not names or record["PolicyName"] in names or record["PolicyARN"] in names)
+            if not names or record["PolicyName"] in names or record["PolicyARN"] in names
         ]
         return answer_page("ScalingPolicies", found, request)
 
@@ -86,7 +83,7 @@ def _record(aws: LocalAws, before: dict[str, Any] | None, request: Request) -> d
         "PolicyType": kind,
         member: configuration,
         "CreationTime": before["CreationTime"] if before else aws.now(),
-        **{member: request[member] for member in ("ServiceNamespace", "ResourceId", "ScalableDimension")},
+        **identity(request),
     }
     own = () if kind == "StepScaling" else ("High", "Low")
     record["Alarms"] = before["Alarms"] if before else [_alarm(aws, resource, end) for end in own]
@@ -128,7 +125,7 @@ def _make_alarms(aws: LocalAws, record: dict[str, Any]) -> None:
             AlarmActions=[arn],
             Namespace=metric.namespace,
             MetricName=metric.name,
-            Dimensions=metrics.dimensions(metric),
+            Dimensions=metric.dimensions,
             Statistic=metric.statistic,
             Period=window.period,
             EvaluationPeriods=window.count,

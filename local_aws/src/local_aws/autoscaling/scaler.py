@@ -10,15 +10,22 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, Protocol
+from typing import Any
 
-from local_aws.autoscaling import activities
 from local_aws.autoscaling.decision import LOW, Past, Tracking, decide
-from local_aws.autoscaling.metrics import Metrics, of_policy, step_of
+from local_aws.autoscaling.metrics import CloudWatchMetrics, of_policy, step_of
 from local_aws.autoscaling.policies import CONFIGURATION, COOLDOWN, STEPS
-from local_aws.autoscaling.records import POLICY, TARGET, key
-from local_aws.autoscaling.variants import ScalingFailedError, State
+from local_aws.autoscaling.records import (
+    POLICY,
+    TARGET,
+    activity_in_progress,
+    begin_activity,
+    finish_activity,
+    key,
+)
+from local_aws.autoscaling.variants import ScalingFailedError, State, Variants
 from local_aws.core.store import NoSuchDocument, Store
 
 log = logging.getLogger(__name__)
@@ -28,27 +35,15 @@ TICK_SECONDS = 5.0
 RETRY = timedelta(minutes=1)
 
 
-class Capacity(Protocol):
-    """What is scaled (`variants.Variants`)."""
-
-    def read(self, resource_id: str) -> State | None:
-        """The variant now, None if it is gone."""
-
-    def set(self, resource_id: str, capacity: int) -> None:
-        """Begin to change its size; ScalingFailedError if that is refused."""
-
-
+@dataclass(eq=False)
 class Scaler:
     """Brings every scalable target to the size its policies ask for."""
 
-    def __init__(
-        self, store: Store, capacity: Capacity, metrics: Metrics, now: Callable[[], datetime]
-    ) -> None:
-        self._store = store
-        self._capacity = capacity
-        self._metrics = metrics
-        self._now = now
-        self._stopped = threading.Event()
+    store: Store
+    variants: Variants
+    metrics: CloudWatchMetrics
+    now: Callable[[], datetime]
+    _stopped: threading.Event = field(default_factory=threading.Event)
 
     def run(self) -> None:
         """Tick until `stop`."""
@@ -61,21 +56,21 @@ class Scaler:
 
     def tick(self) -> None:
         """Look at every target once."""
-        for target in self._store.list(TARGET):
+        for target in self.store.list(TARGET):
             try:
                 self._look_at(target)
             except Exception:  # one target's trouble must not stop the others
                 log.exception("auto scaling of %s failed", target["ResourceId"])
 
     def _look_at(self, target: dict[str, Any]) -> None:
-        state = self._capacity.read(target["ResourceId"])
+        state = self.variants.read(target["ResourceId"])
         if state is None or not state.settled:
             return
-        activity = activities.in_progress(self._store, target)
+        activity = activity_in_progress(self.store, target)
         if activity is not None:
             self._finish(target, activity, state)
             return
-        now, last_failure = self._now(), target.get("FailedAt")
+        now, last_failure = self.now(), target.get("FailedAt")
         if last_failure is not None and now < last_failure + RETRY:
             return
         low, high = target["MinCapacity"], target["MaxCapacity"]
@@ -87,7 +82,7 @@ class Scaler:
             self._track(target, state.capacity, now)
 
     def _track(self, target: dict[str, Any], capacity: int, now: datetime) -> None:
-        policies = {p["PolicyName"]: p for p in self._store.list(POLICY) if key(p) == key(target)}
+        policies = {p["PolicyName"]: p for p in self.store.list(POLICY) if key(p) == key(target)}
         if self._step(target, capacity, now, list(policies.values())):
             return
         trackings = [self._tracking(p, now) for p in policies.values() if CONFIGURATION in p]
@@ -112,7 +107,7 @@ class Scaler:
             steps = policy.get(STEPS)
             if steps is None or target["SuspendedState"]["DynamicScalingOutSuspended"]:
                 continue
-            alarm = self._metrics.raised(policy["PolicyARN"])
+            alarm = self.metrics.raised(policy["PolicyARN"])
             if alarm is None:
                 continue
             cooldown = timedelta(seconds=steps.get("Cooldown", COOLDOWN))
@@ -135,29 +130,29 @@ class Scaler:
             out_cooldown=timedelta(seconds=configuration.get("ScaleOutCooldown", COOLDOWN)),
             in_cooldown=timedelta(seconds=configuration.get("ScaleInCooldown", COOLDOWN)),
             may_scale_in=not configuration.get("DisableScaleIn", False),
-            high=self._metrics.read(metric, metric.high, now),
-            low=self._metrics.read(metric, LOW, now),
+            high=self.metrics.read(metric, metric.high, now),
+            low=self.metrics.read(metric, LOW, now),
         )
 
     def _set(self, target: dict[str, Any], before: int, after: int, cause: str) -> None:
-        now = self._now()
-        activity = activities.begin(self._store, target, after, cause, now)
+        now = self.now()
+        activity = begin_activity(self.store, target, after, cause, now)
         try:
-            self._capacity.set(target["ResourceId"], after)
+            self.variants.set(target["ResourceId"], after)
         except ScalingFailedError as error:
-            activities.finish(self._store, activity, now, str(error))
+            finish_activity(self.store, activity, now, str(error))
             self._note(target, FailedAt=now)
             return
         self._note(target, Before=before)
 
     def _finish(self, target: dict[str, Any], activity: dict[str, Any], state: State) -> None:
         """The endpoint is settled again: did it get the size? The cooldown counts from here."""
-        now = self._now()
+        now = self.now()
         if state.capacity != activity["Capacity"]:
-            activities.finish(self._store, activity, now, state.failure or "the endpoint kept its size")
+            finish_activity(self.store, activity, now, state.failure or "the endpoint kept its size")
             self._note(target, FailedAt=now)
             return
-        activities.finish(self._store, activity, now)
+        finish_activity(self.store, activity, now)
         before = target.get("Before", state.capacity)
         if state.capacity > before:
             # A scale-out ends the cooldown of a scale-in.
@@ -167,6 +162,6 @@ class Scaler:
 
     def _note(self, target: Mapping[str, Any], **notes: Any) -> None:
         try:
-            self._store.update(TARGET, key(target), lambda record: {**record, **notes})
+            self.store.update(TARGET, key(target), lambda record: {**record, **notes})
         except NoSuchDocument:
             return  # deregistered meanwhile

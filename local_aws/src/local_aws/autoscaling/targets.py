@@ -6,8 +6,7 @@ import uuid
 from collections.abc import Mapping
 from typing import Any
 
-from local_aws.autoscaling import activities
-from local_aws.autoscaling.records import ACTIVITY, POLICY, TARGET, answer_page, key, not_found
+from local_aws.autoscaling.records import ACTIVITY, POLICY, TARGET, answer_page, identity, key, not_found
 from local_aws.autoscaling.variants import DIMENSIONS, Variants, component_of, parse
 from local_aws.core.api import JsonService, Request, Response
 from local_aws.core.context import LocalAws
@@ -22,7 +21,6 @@ _RUNNING = {
 
 def register(svc: JsonService, aws: LocalAws, variants: Variants) -> None:
     """Answer the operations on targets, their activities and their tags."""
-    activities.register(svc, aws)
     _register_tags(svc, aws)
 
     @svc.operation("RegisterScalableTarget")
@@ -40,14 +38,12 @@ def register(svc: JsonService, aws: LocalAws, variants: Variants) -> None:
     @svc.operation("DescribeScalableTargets")
     def describe(request: Request) -> Response:
         wanted = request.get("ResourceIds")
-        found = [
-            record
-            for record in aws.store.list(TARGET)
-            if record["ServiceNamespace"] == request["ServiceNamespace"]
-            and (wanted is None or record["ResourceId"] in wanted)
-            and record["ScalableDimension"] == request.get("ScalableDimension", record["ScalableDimension"])
-        ]
+        found = [each for each in aws.store.list(TARGET) if wanted is None or each["ResourceId"] in wanted]
         return answer_page("ScalableTargets", found, request)
+
+    @svc.operation("DescribeScalingActivities")
+    def describe_activities(request: Request) -> Response:
+        return answer_page("ScalingActivities", reversed(aws.store.list(ACTIVITY)), request)
 
     @svc.operation("DeregisterScalableTarget")
     def deregister(request: Request) -> Response:
@@ -127,7 +123,7 @@ def _merged(aws: LocalAws, before: dict[str, Any] | None, request: Request) -> d
         raise ValidationException("Maximum capacity cannot be less than minimum capacity.")
     record["SuspendedState"] = {**record.get("SuspendedState", _RUNNING), **request.get("SuspendedState", {})}
     if before is None:
-        record |= {name: request[name] for name in ("ServiceNamespace", "ResourceId", "ScalableDimension")}
+        record |= identity(request)
         record["CreationTime"] = aws.now()
         identifier = uuid.uuid4().hex[:24]
         record["ScalableTargetARN"] = aws.arn(f"scalable-target/{identifier}", "application-autoscaling")

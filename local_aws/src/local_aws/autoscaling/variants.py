@@ -1,6 +1,4 @@
-"""The thing that is scaled: a production variant of a SageMaker endpoint, or an inference component, through
-SageMaker's own API.
-"""
+"""What is scaled, through SageMaker's own API: variants of endpoints, and inference components."""
 
 from __future__ import annotations
 
@@ -72,32 +70,26 @@ class Variants:
 
     def read(self, resource_id: str) -> State | None:
         """The variant or component now; None if there is none of that name."""
-        if (component := component_of(resource_id)) is not None:
-            return self._read_component(component)
-        endpoint, name = parse(resource_id)
+        client, component = self._aws.client("sagemaker"), component_of(resource_id)
         try:
-            answer = self._aws.client("sagemaker").describe_endpoint(EndpointName=endpoint)
+            if component is not None:
+                found = client.describe_inference_component(InferenceComponentName=component)
+                capacity, status = found["RuntimeConfig"]["DesiredCopyCount"], "InferenceComponentStatus"
+            else:
+                endpoint, name = parse(resource_id)
+                found = client.describe_endpoint(EndpointName=endpoint)
+                counts = {
+                    variant["VariantName"]: variant.get("DesiredInstanceCount")
+                    for variant in found.get("ProductionVariants", [])
+                }
+                capacity, status = counts.get(name), "EndpointStatus"
         except ClientError as error:
             if error.response["Error"]["Code"] == "ValidationException":
                 return None
             raise
-        for variant in answer.get("ProductionVariants", []):
-            if variant["VariantName"] == name and "DesiredInstanceCount" in variant:
-                capacity = variant["DesiredInstanceCount"]
-                return State(
-                    capacity, answer["EndpointStatus"] == "InService", answer.get("FailureReason", "")
-                )
-        return None
-
-    def _read_component(self, name: str) -> State | None:
-        try:
-            found = self._aws.client("sagemaker").describe_inference_component(InferenceComponentName=name)
-        except ClientError as error:
-            if error.response["Error"]["Code"] == "ValidationException":
-                return None
-            raise
-        settled = found["InferenceComponentStatus"] == "InService"
-        return State(found["RuntimeConfig"]["DesiredCopyCount"], settled, found.get("FailureReason", ""))
+        if capacity is None:
+            return None
+        return State(capacity, found[status] == "InService", found.get("FailureReason", ""))
 
     def set(self, resource_id: str, capacity: int) -> None:
         """Begin to bring it to `capacity` instances or copies. Raises ScalingFailedError."""

@@ -11,15 +11,7 @@ from __future__ import annotations
 
 from importlib.metadata import entry_points
 
-from local_aws.cloudformation import (
-    autoscaling,
-    buckets,
-    budgets,
-    firewall,
-    iam,
-    inference_components,
-    sagemaker,
-)
+from local_aws.cloudformation import buckets, inference_components, sagemaker, single_call
 from local_aws.cloudformation.stack import Register, Stack
 
 GROUP = "local_aws.cloudformation"
@@ -27,12 +19,7 @@ GROUP = "local_aws.cloudformation"
 
 def install(stack: Stack, register: Register) -> None:
     """Register every resource type of this room, and those that installed distributions bring."""
-    sagemaker.install(stack, register)
-    inference_components.install(stack, register)
-    firewall.install(stack, register)
-    autoscaling.install(stack, register)
-    iam.install(stack, register)
-    buckets.install(stack, register)
-    budgets.install(stack, register)
+    for room in (sagemaker, inference_components, single_call, buckets):
+        room.install(stack, register)
     for extension in entry_points(group=GROUP):
         extension.load()(stack, register)

@@ -17,7 +17,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from local_aws.cloudformation.stack import Properties, Provisioned, Register, Stack
+from local_aws.cloudformation.stack import Properties, Provisioned, Register, Stack, is_true
 from local_aws.core.archives import read_zip
 
 _OWNER_TAG = "aws-cdk:cr-owned"
@@ -71,30 +71,24 @@ def install(stack: Stack, register: Register) -> None:
 
 
 def _deploy(stack: Stack, properties: Properties) -> dict[str, Any]:
-    """Bring the destination in line with the sources, as `aws s3 sync` does; the attributes of the
-    resource.
-    """
+    """Bring the destination in line with the sources, as `aws s3 sync` does; the resource's attributes."""
     s3 = stack.lambda_client("s3", properties["ServiceToken"])
     bucket, prefix = _place(properties)
+    filters = properties.get("Exclude", []), properties.get("Include", [])
     wanted = {
-        f"{prefix}{name}": body
-        for name, body in _source_files(s3, properties)
-        if _included(name, properties.get("Exclude", []), properties.get("Include", []))
+        f"{prefix}{name}": body for name, body in _source_files(s3, properties) if _included(name, *filters)
     }
-    there = {item["Key"]: item["ETag"].strip('"') for item in _objects(s3, bucket, prefix)}
+    present = {item["Key"]: item["ETag"].strip('"') for item in _objects(s3, bucket, prefix)}
     extra = _metadata(properties)
     for key, body in wanted.items():
         # Metadata is not compared: with any, everything is written again, which is what a change of it needs.
-        if extra or there.get(key) != hashlib.md5(body, usedforsecurity=False).hexdigest():
+        if extra or present.get(key) != hashlib.md5(body, usedforsecurity=False).hexdigest():
             kind = mimetypes.guess_type(key)[0]
             arguments = {**({"ContentType": kind} if kind else {}), **extra}
             s3.put_object(Bucket=bucket, Key=key, Body=body, **arguments)
     if _is(properties, "Prune", True):
-        for key in there:
-            name = key.removeprefix(prefix)
-            if key not in wanted and _included(
-                name, properties.get("Exclude", []), properties.get("Include", [])
-            ):
+        for key in present:
+            if key not in wanted and _included(key.removeprefix(prefix), *filters):
                 s3.delete_object(Bucket=bucket, Key=key)
     attributes: dict[str, Any] = {"DestinationBucketArn": properties.get("DestinationBucketArn", "")}
     if _is(properties, "OutputObjectKeys", True):
@@ -178,9 +172,9 @@ def _place(properties: Properties) -> tuple[str, str]:
 
 def _included(name: str, excluded: list[str], included: list[str]) -> bool:
     """`aws s3 sync`'s filters: excludes first, then includes; the last one that matches decides."""
-    kept = not any(fnmatch.fnmatch(name, pattern) for pattern in excluded)
-    return kept or any(fnmatch.fnmatch(name, pattern) for pattern in included)
+    wanted = not any(fnmatch.fnmatch(name, pattern) for pattern in excluded)
+    return wanted or any(fnmatch.fnmatch(name, pattern) for pattern in included)
 
 
 def _is(properties: Properties, name: str, default: bool) -> bool:
-    return str(properties.get(name, default)).lower() == "true"
+    return is_true(properties.get(name, default))

@@ -12,42 +12,36 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from local_aws.cloudformation.sagemaker import POLL_SECONDS
-from local_aws.cloudformation.stack import (
-    Properties,
-    Provisioned,
-    Register,
-    Stack,
-    generated_name,
-    request_of,
+from local_aws.cloudformation.sagemaker import (
+    BUSY,
+    POLL_SECONDS,
+    NotInServiceError,
+    create_resource,
+    own_tags,
+    settled,
 )
+from local_aws.cloudformation.stack import Properties, Provisioned, Register, Stack, request_of
 
 _NAME = "InferenceComponentName"
-_BUSY = ("Creating", "Updating")
-
-
-class ComponentFailedError(RuntimeError):
-    """A component did not become InService; the message is its FailureReason."""
 
 
 def install(stack: Stack, register: Register) -> None:
     """Register the type."""
 
     def create(logical_id: str, properties: Properties, stack_name: str) -> Provisioned:
-        wanted = {_NAME: generated_name(stack_name, logical_id), **properties}
         client = stack.client("sagemaker")
-        stack.announce(wanted[_NAME])
-        arn = client.create_inference_component(**_request(client, "Create", wanted))["InferenceComponentArn"]
+        wanted = _accepted(client, "Create", properties)
+        arn, attributes = create_resource(stack, "InferenceComponent", logical_id, wanted, stack_name)
         try:
-            _until_in_service(client, wanted[_NAME])
-        except ComponentFailedError:
-            _delete(client, wanted[_NAME])  # a failed creation leaves nothing behind
+            _until_in_service(client, attributes[_NAME])
+        except NotInServiceError:
+            _delete(client, attributes[_NAME])  # a failed creation leaves nothing behind
             raise
-        return arn, {_NAME: wanted[_NAME], "InferenceComponentArn": arn}
+        return arn, {**attributes, "InferenceComponentArn": arn}
 
     def update(physical_id: str, old: Properties, new: Properties, stack_name: str) -> Provisioned:
         client, name = stack.client("sagemaker"), physical_id.rpartition("/")[2]
-        before, after = (_request(client, "Update", {**each, _NAME: name}) for each in (old, new))
+        before, after = (_accepted(client, "Update", {**each, _NAME: name}) for each in (old, new))
         if before != after:
             client.update_inference_component(**after)
             _until_in_service(client, name)
@@ -61,32 +55,25 @@ def install(stack: Stack, register: Register) -> None:
     register("AWS::SageMaker::InferenceComponent", handler, replacing, _NAME, taggable=True)
 
 
-def _request(client: Any, verb: str, properties: Properties) -> dict[str, Any]:
+def _accepted(client: Any, verb: str, properties: Properties) -> dict[str, Any]:
+    """What an operation takes of the properties: the API has in two places what CloudFormation has in one."""
     shape = client.meta.service_model.operation_model(f"{verb}InferenceComponent").input_shape
-    # What CloudFormation has for one component, the API has in two places; the tags it adds no API takes.
-    own = [tag for tag in properties.get("Tags", []) if not tag["Key"].startswith("aws:")]
-    wanted = {**properties, "Tags": own}
-    accepted = {key: value for key, value in wanted.items() if key in shape.members}
-    return dict(request_of(shape, accepted))
+    wanted = {**properties, "Tags": own_tags(properties)}
+    return dict(request_of(shape, {key: value for key, value in wanted.items() if key in shape.members}))
 
 
 def _until_in_service(client: Any, name: str) -> None:
-    while (found := client.describe_inference_component(**{_NAME: name}))[
-        "InferenceComponentStatus"
-    ] in _BUSY:
-        time.sleep(POLL_SECONDS)
+    found = settled(client, "InferenceComponent", name)
     reason = found.get("FailureReason")
     if found["InferenceComponentStatus"] != "InService" or reason:
-        raise ComponentFailedError(
-            f"Inference component {name}: {reason or found['InferenceComponentStatus']}"
-        )
+        raise NotInServiceError(f"Inference component {name}: {reason or found['InferenceComponentStatus']}")
 
 
 def _delete(client: Any, name: str) -> None:
     """Delete it as soon as it is not busy, and wait until it is gone."""
     while True:
         try:
-            if client.describe_inference_component(**{_NAME: name})["InferenceComponentStatus"] not in _BUSY:
+            if client.describe_inference_component(**{_NAME: name})["InferenceComponentStatus"] not in BUSY:
                 client.delete_inference_component(**{_NAME: name})
         except ClientError as error:
             message = error.response["Error"]["Message"].lower()

@@ -1,17 +1,16 @@
 """AWS::SageMaker::Model, EndpointConfig, Endpoint and ModelPackageGroup.
 
-Ref of all four is the ARN, the name is an attribute. Models and endpoint configurations cannot change: any
-new property makes a new one (the engine deletes the old one when the update has succeeded). An endpoint is
-updated in place, and both its creation and its update last until it is InService again.
+Ref is the ARN, the name an attribute. A changed model or endpoint configuration is a new one; an endpoint is
+updated in place, and its creation and update last until it is InService.
 https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/AWS_SageMaker.html
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from typing import Any
 
+from botocore import xform_name
 from botocore.exceptions import ClientError
 
 from local_aws.cloudformation.stack import (
@@ -20,90 +19,59 @@ from local_aws.cloudformation.stack import (
     Register,
     Stack,
     generated_name,
-    request_of,
+    request_for,
 )
+from local_aws.core.wire import model_of
 
 POLL_SECONDS = 0.2
-_BUSY = ("Creating", "Updating", "SystemUpdating", "RollingBack", "Deleting")
+BUSY = ("Creating", "Updating", "SystemUpdating", "RollingBack", "Deleting")
 _UPDATE_ONLY = ("RetainAllVariantProperties", "ExcludeRetainedVariantProperties", "RetainDeploymentConfig")
-# The properties whose change makes a new resource.
-_MODEL = (
-    "ModelName",
-    "PrimaryContainer",
-    "Containers",
-    "ExecutionRoleArn",
-    "VpcConfig",
-    "EnableNetworkIsolation",
-    "InferenceExecutionConfig",
-)
-_ENDPOINT_CONFIG = (
-    "EndpointConfigName",
-    "ProductionVariants",
-    "ShadowProductionVariants",
-    "DataCaptureConfig",
-    "KmsKeyId",
-    "AsyncInferenceConfig",
-    "ExplainerConfig",
-    "ExecutionRoleArn",
-    "VpcConfig",
-    "EnableNetworkIsolation",
-)
 
 
-class EndpointFailedError(RuntimeError):
-    """An endpoint did not become InService; the message is its FailureReason."""
+class NotInServiceError(RuntimeError):
+    """An endpoint or a component did not become InService; the message has its FailureReason."""
 
 
 def install(stack: Stack, register: Register) -> None:
     """Register the four types."""
-    _immutable(stack, register, "Model", _MODEL)
-    _immutable(stack, register, "EndpointConfig", _ENDPOINT_CONFIG)
-    _model_package_group(stack, register)
+    for kind in ("Model", "EndpointConfig", "ModelPackageGroup"):
+        _immutable(stack, register, kind)
     _endpoint(stack, register)
 
 
-def _immutable(stack: Stack, register: Register, kind: str, replacing: tuple[str, ...]) -> None:
+def _immutable(stack: Stack, register: Register, kind: str) -> None:
+    """A type of which any property makes a new resource, but for the tags."""
     name_property = f"{kind}Name"
+    members = model_of("sagemaker").operation_model(f"Create{kind}").input_shape.members
+    replacing = tuple(name for name in members if name != "Tags")
 
     def create(logical_id: str, properties: Properties, stack_name: str) -> Provisioned:
-        return _create(stack, kind, logical_id, properties, stack_name)
-
-    def delete(physical_id: str, properties: Properties) -> None:
-        _delete(stack, kind, {name_property: _name(physical_id, properties, name_property)})
-
-    handler = {"create": create, "update": _update_tags_only(stack, kind), "delete": delete}
-    register(f"AWS::SageMaker::{kind}", handler, replacing, name_property, taggable=True)
-
-
-def _model_package_group(stack: Stack, register: Register) -> None:
-    def create(logical_id: str, properties: Properties, stack_name: str) -> Provisioned:
-        policy = properties.pop("ModelPackageGroupPolicy", None)
-        if policy is not None:
+        if properties.pop("ModelPackageGroupPolicy", None) is not None:
             raise ValueError("ModelPackageGroupPolicy is not supported by the local AWS")
-        arn, attributes = _create(stack, "ModelPackageGroup", logical_id, properties, stack_name)
-        return arn, {
-            **attributes,
-            "ModelPackageGroupArn": arn,
-            "ModelPackageGroupStatus": "Completed",
-            "CreationTime": stack.aws.now().isoformat(),
-        }
+        arn, attributes = create_resource(stack, kind, logical_id, properties, stack_name)
+        if kind == "ModelPackageGroup":
+            created = stack.aws.now().isoformat()
+            attributes |= {f"{kind}Arn": arn, f"{kind}Status": "Completed", "CreationTime": created}
+        return arn, attributes
+
+    def update(physical_id: str, old: Properties, new: Properties, stack_name: str) -> Provisioned:
+        _update_tags(stack.client("sagemaker"), physical_id, old, new)
+        return physical_id, {name_property: _name(physical_id, new, name_property)}
 
     def delete(physical_id: str, properties: Properties) -> None:
-        name = physical_id.rpartition("/")[2]
-        _delete(stack, "ModelPackageGroup", {"ModelPackageGroupName": name})
+        _delete(stack, kind, _name(physical_id, properties, name_property))
 
-    handler = {"create": create, "update": _update_tags_only(stack, "ModelPackageGroup"), "delete": delete}
-    replacing = ("ModelPackageGroupName", "ModelPackageGroupDescription")
-    register("AWS::SageMaker::ModelPackageGroup", handler, replacing, "ModelPackageGroupName", taggable=True)
+    handler = {"create": create, "update": update, "delete": delete}
+    register(f"AWS::SageMaker::{kind}", handler, replacing, name_property, taggable=True)
 
 
 def _endpoint(stack: Stack, register: Register) -> None:
     def create(logical_id: str, properties: Properties, stack_name: str) -> Provisioned:
         wanted = {key: value for key, value in properties.items() if key not in _UPDATE_ONLY}
-        arn, attributes = _create(stack, "Endpoint", logical_id, wanted, stack_name)
+        arn, attributes = create_resource(stack, "Endpoint", logical_id, wanted, stack_name)
         try:
             _until_in_service(stack, attributes["EndpointName"], properties["EndpointConfigName"])
-        except EndpointFailedError:
+        except NotInServiceError:
             _delete_endpoint(stack, attributes["EndpointName"])  # a failed creation leaves nothing behind
             raise
         return arn, attributes
@@ -113,8 +81,7 @@ def _endpoint(stack: Stack, register: Register) -> None:
         name = _name(physical_id, new, "EndpointName")
         _update_tags(client, physical_id, old, new)
         if _without_tags(old) != _without_tags(new):
-            shape = client.meta.service_model.operation_model("UpdateEndpoint").input_shape
-            request = request_of(shape, {**_without_tags(new), "EndpointName": name})
+            request = request_for(client, "UpdateEndpoint", {**_without_tags(new), "EndpointName": name})
             if request.pop("RetainDeploymentConfig", False):
                 # The API takes either a configuration or the word that the last one is kept.
                 request = {**request, "RetainDeploymentConfig": True}
@@ -130,24 +97,26 @@ def _endpoint(stack: Stack, register: Register) -> None:
     register("AWS::SageMaker::Endpoint", handler, ("EndpointName",), None, taggable=True)
 
 
-def _create(stack: Stack, kind: str, logical_id: str, properties: Properties, stack_name: str) -> Provisioned:
+def create_resource(
+    stack: Stack, kind: str, logical_id: str, properties: Properties, stack_name: str
+) -> Provisioned:
+    """Make a resource, under a name of its own unless it has one; announced if no other has that name."""
     client = stack.client("sagemaker")
     name_property = f"{kind}Name"
     properties = {name_property: generated_name(stack_name, logical_id), **properties}
     if "Tags" in properties:
-        properties["Tags"] = _own_tags(properties)
-    shape = client.meta.service_model.operation_model(f"Create{kind}").input_shape
-    request = request_of(shape, properties)
-    if not _exists(stack, kind, properties[name_property]):
+        properties["Tags"] = own_tags(properties)
+    request = request_for(client, f"Create{kind}", properties)
+    # Where the name is taken the creation will be refused, and what has the name is not ours.
+    if not _exists(stack.aws.client("sagemaker"), kind, properties[name_property]):
         stack.announce(properties[name_property])
-    answer = getattr(client, f"create_{_snake(kind)}")(**request)
+    answer = getattr(client, f"create_{xform_name(kind)}")(**request)
     return answer[f"{kind}Arn"], {name_property: properties[name_property]}
 
 
-def _exists(stack: Stack, kind: str, name: str) -> bool:
-    """Whether the name is taken: then the creation will be refused, and what has the name is not ours."""
+def _exists(client: Any, kind: str, name: str) -> bool:
     try:
-        getattr(stack.aws.client("sagemaker"), f"describe_{_snake(kind)}")(**{f"{kind}Name": name})
+        getattr(client, f"describe_{xform_name(kind)}")(**{f"{kind}Name": name})
     except ClientError as error:
         if not _is_missing(error):
             raise
@@ -155,49 +124,40 @@ def _exists(stack: Stack, kind: str, name: str) -> bool:
     return True
 
 
-def _delete(stack: Stack, kind: str, request: dict[str, str]) -> None:
+def _delete(stack: Stack, kind: str, name: str) -> None:
     try:
-        getattr(stack.client("sagemaker"), f"delete_{_snake(kind)}")(**request)
+        getattr(stack.client("sagemaker"), f"delete_{xform_name(kind)}")(**{f"{kind}Name": name})
     except ClientError as error:
         if not _is_missing(error):
             raise
 
 
 def _delete_endpoint(stack: Stack, name: str) -> None:
-    _delete(stack, "Endpoint", {"EndpointName": name})
-    client = stack.client("sagemaker")
-    while True:
-        try:
-            client.describe_endpoint(EndpointName=name)
-        except ClientError as error:
-            if _is_missing(error):
-                return
-            raise
+    _delete(stack, "Endpoint", name)
+    while _exists(stack.client("sagemaker"), "Endpoint", name):
         time.sleep(POLL_SECONDS)
+
+
+def settled(client: Any, kind: str, name: str) -> dict[str, Any]:
+    """What a resource is when no work on it is under way any more."""
+    describe = getattr(client, f"describe_{xform_name(kind)}")
+    while (found := describe(**{f"{kind}Name": name}))[f"{kind}Status"] in BUSY:
+        time.sleep(POLL_SECONDS)
+    return dict(found)
 
 
 def _until_in_service(stack: Stack, name: str, config_name: str) -> None:
-    """Wait for the end of a creation or an update; EndpointFailedError unless it did what was asked."""
-    client = stack.client("sagemaker")
-    while (endpoint := client.describe_endpoint(EndpointName=name))["EndpointStatus"] in _BUSY:
-        time.sleep(POLL_SECONDS)
+    """Wait for the end of a creation or an update; NotInServiceError unless it did what was asked."""
+    endpoint = settled(stack.client("sagemaker"), "Endpoint", name)
     if endpoint["EndpointStatus"] == "InService" and endpoint["EndpointConfigName"] == config_name:
         return
     reason = endpoint.get("FailureReason") or f"the endpoint is {endpoint['EndpointStatus']}"
-    raise EndpointFailedError(f"Endpoint {name} did not reach InService with {config_name}: {reason}")
-
-
-def _update_tags_only(stack: Stack, kind: str) -> Callable[..., Provisioned]:
-    def update(physical_id: str, old: Properties, new: Properties, stack_name: str) -> Provisioned:
-        _update_tags(stack.client("sagemaker"), physical_id, old, new)
-        return physical_id, {f"{kind}Name": _name(physical_id, new, f"{kind}Name")}
-
-    return update
+    raise NotInServiceError(f"Endpoint {name} did not reach InService with {config_name}: {reason}")
 
 
 def _update_tags(client: Any, arn: str, old: Properties, new: Properties) -> None:
-    before = {tag["Key"]: tag["Value"] for tag in _own_tags(old)}
-    after = {tag["Key"]: tag["Value"] for tag in _own_tags(new)}
+    before = {tag["Key"]: tag["Value"] for tag in own_tags(old)}
+    after = {tag["Key"]: tag["Value"] for tag in own_tags(new)}
     changed = [{"Key": key, "Value": str(value)} for key, value in after.items() if before.get(key) != value]
     gone = sorted(set(before) - set(after))
     if changed:
@@ -206,7 +166,7 @@ def _update_tags(client: Any, arn: str, old: Properties, new: Properties) -> Non
         client.delete_tags(ResourceArn=arn, TagKeys=gone)
 
 
-def _own_tags(properties: Properties) -> list[dict[str, str]]:
+def own_tags(properties: Properties) -> list[dict[str, str]]:
     """The tags of template and stack; those the engine adds begin with ``aws:``, which no API takes."""
     return [tag for tag in properties.get("Tags", []) if not tag["Key"].startswith("aws:")]
 
@@ -217,10 +177,6 @@ def _without_tags(properties: Properties) -> Properties:
 
 def _name(arn: str, properties: Properties, name_property: str) -> str:
     return str(properties.get(name_property) or arn.rpartition("/")[2])
-
-
-def _snake(kind: str) -> str:
-    return "".join("_" + letter.lower() if letter.isupper() else letter for letter in kind).lstrip("_")
 
 
 def _is_missing(error: ClientError) -> bool:

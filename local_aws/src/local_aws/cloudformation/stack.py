@@ -1,6 +1,4 @@
-"""What a resource handler knows of the stack it works for: its name, its role, and clients that act as
-the role.
-"""
+"""What a resource handler knows of its stack: its name, its role, and clients that act as the role."""
 
 from __future__ import annotations
 
@@ -65,6 +63,17 @@ def generated_name(stack_name: str, logical_id: str, longest: int = 63) -> str:
     """A new physical name, as CloudFormation makes them: stack, logical id, twelve random characters."""
     suffix = "".join(secrets.choice(_ALPHABET) for _ in range(12))
     return f"{stack_name}-{logical_id}"[: longest - len(suffix) - 1].rstrip("-") + "-" + suffix
+
+
+def is_true(value: object) -> bool:
+    """Whether a property is: CloudFormation lets booleans be strings."""
+    return str(value).lower() == "true"
+
+
+def request_for(client: Any, operation: str, properties: Properties) -> dict[str, Any]:
+    """A resource's properties as an operation of the client takes them."""
+    shape = client.meta.service_model.operation_model(operation).input_shape
+    return dict(request_of(shape, properties))
 
 
 def request_of(shape: Shape, properties: Any, path: str = "") -> Any:

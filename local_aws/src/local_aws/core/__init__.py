@@ -1,3 +1,1 @@
-"""What every service of the local AWS stands on: errors, the request/response layer, the store, the
-context.
-"""
+"""What every service stands on: errors, the request/response layer, the store, the context."""

@@ -1,14 +1,11 @@
 """An AWS JSON 1.1 service made of plain functions.
 
-    svc = JsonService("sagemaker")
-
     @svc.operation("CreateModel")
     def create_model(request: dict[str, Any]) -> dict[str, Any]: ...
 
-A request reaches its function parsed and validated against botocore's model of the service
-(`core.validation`), and the function's answer is shaped by the same model, so what boto3 sends and reads
-here is what it would on AWS. Functions run in a worker thread which carries the caller's identity, account
-and region (context variables), so they may block and may call other services of this server.
+Requests are parsed and answers shaped by botocore's model of the service (`core.validation`). Functions run
+in worker threads with the caller's context variables, so they may block and call other services of this
+server.
 """
 
 from __future__ import annotations
@@ -18,16 +15,16 @@ import contextvars
 import json
 import logging
 import uuid
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-import botocore.session
 from botocore.model import OperationModel
 
 from local_aws.core import validation
 from local_aws.core.errors import AwsError
 from local_aws.core.store import DiskFull
+from local_aws.core.wire import model_of
 
 Request = dict[str, Any]
 Response = dict[str, Any]
@@ -48,7 +45,7 @@ class JsonService:
 
     def __init__(self, name: str) -> None:
         self.name = name
-        self.model = botocore.session.get_session().get_service_model(name)
+        self.model = model_of(name)
         self.authorise: Authorise | None = None
         self._handlers: dict[str, Handler] = {}
         self._at_start: list[Callable[[], object]] = []
@@ -68,9 +65,7 @@ class JsonService:
         return register
 
     def at_start(self, work: Callable[[], object]) -> None:
-        """Run `work` when the server answers requests and before it calls itself ready (take up
-        stored resources).
-        """
+        """Run `work` when the server answers, before it calls itself ready: take up stored resources."""
         self._at_start.append(work)
 
     def at_stop(self, work: Callable[[], object]) -> None:
@@ -138,8 +133,7 @@ def error_reply(error: AwsError) -> HttpAnswer:
 async def in_worker(work: Callable[[], HttpAnswer]) -> HttpAnswer:
     """Run blocking work beside the event loop, with the request's context variables."""
     context = contextvars.copy_context()
-    future: Awaitable[HttpAnswer] = asyncio.get_running_loop().run_in_executor(_WORKERS, context.run, work)
-    return await future
+    return await asyncio.get_running_loop().run_in_executor(_WORKERS, context.run, work)
 
 
 def _reply(status: int, document: Response) -> HttpAnswer:

@@ -8,6 +8,7 @@ filters are not used: Python 3.11.0 to 3.11.3 has none, and those of later ones 
 from __future__ import annotations
 
 import bz2
+import contextlib
 import gzip
 import lzma
 import os
@@ -49,65 +50,46 @@ class UnsafeArchiveError(Exception):
 def unpack_tar(source: Path, folder: Path) -> None:
     """Fill the fresh folder `folder` from a tar file, packed by gzip, bzip2, xz or not at all.
 
-    Raises:
-        UnsafeArchiveError: damaged, too large, or with a member that is no file or folder inside; nothing is
-            left at `folder`.
+    Raises UnsafeArchiveError for one that is damaged, too large, or has a member that is no file or folder
+    inside; nothing is left at `folder` then.
     """
     limits = _Limits(MAX_BYTES)
-    folder.mkdir(parents=True)
-    try:
-        with _opened(source) as packed:
-            stream = _Forward(packed)
-            with tarfile.open(fileobj=stream, mode="r:") as archive:  # type: ignore[call-overload]
-                for member in archive:
-                    limits.check(member.name, member.size)
-                    if member.isdir():
-                        _make(folder, member.name)
-                        continue
-                    plain = member.type in (tarfile.REGTYPE, tarfile.AREGTYPE) and not member.issparse()
-                    file = archive.extractfile(member) if plain else None
-                    if file is None:
-                        raise UnsafeArchiveError(f"{member.name!r} is neither a file nor a folder")
-                    _write(folder, member.name, file, member.size, member.mode)
-            stream.finish()
-    except (*_DAMAGED, UnsafeArchiveError) as error:
-        shutil.rmtree(folder, ignore_errors=True)
-        raise _unsafe(error) from None
+    with _made_whole(folder), _opened(source) as packed:
+        stream = _Forward(packed)
+        with tarfile.open(fileobj=stream, mode="r:") as archive:  # type: ignore[call-overload]
+            for member in archive:
+                limits.check(member.name, member.size)
+                if member.isdir():
+                    _make(folder, member.name)
+                    continue
+                plain = member.type in (tarfile.REGTYPE, tarfile.AREGTYPE) and not member.issparse()
+                file = archive.extractfile(member) if plain else None
+                if file is None:
+                    raise UnsafeArchiveError(f"{member.name!r} is neither a file nor a folder")
+                _write(folder, member.name, file, member.size, member.mode)
+        stream.finish()
 
 
 def unpack_zip(source: IO[bytes], folder: Path) -> None:
-    """Fill the fresh folder `folder` from a ZIP file.
-
-    Raises:
-        UnsafeArchiveError: as `unpack_tar`.
-    """
-    folder.mkdir(parents=True)
-    try:
-        with zipfile.ZipFile(source) as archive:
-            for member in _members(archive, _Limits(MAX_BYTES)):
-                if member.is_dir():
-                    _make(folder, member.filename)
-                else:
-                    with archive.open(member) as file:
-                        _write(folder, member.filename, file, member.file_size, member.external_attr >> 16)
-    except (*_DAMAGED, UnsafeArchiveError) as error:
-        shutil.rmtree(folder, ignore_errors=True)
-        raise _unsafe(error) from None
+    """Fill the fresh folder `folder` from a ZIP file. Raises UnsafeArchiveError as `unpack_tar`."""
+    with _made_whole(folder), zipfile.ZipFile(source) as archive:
+        for member in _members(archive, _Limits(MAX_BYTES)):
+            if member.is_dir():
+                _make(folder, member.filename)
+            else:
+                with archive.open(member) as file:
+                    _write(folder, member.filename, file, member.file_size, member.external_attr >> 16)
 
 
 def read_zip(source: IO[bytes]) -> Iterator[tuple[str, bytes]]:
-    """Name and content of each file in a ZIP file.
-
-    Raises:
-        UnsafeArchiveError: as `unpack_tar`.
-    """
+    """Name and content of each file in a ZIP file. Raises UnsafeArchiveError as `unpack_tar`."""
     try:
         with zipfile.ZipFile(source) as archive:
             for member in _members(archive, _Limits(MAX_READ_BYTES)):
                 if not member.is_dir():
                     yield member.filename, archive.read(member)
     except _DAMAGED as error:
-        raise _unsafe(error) from None
+        raise UnsafeArchiveError(str(error) or repr(error)) from None
 
 
 def is_tar(source: Path) -> bool:
@@ -128,8 +110,17 @@ def _members(archive: zipfile.ZipFile, limits: _Limits) -> Iterator[zipfile.ZipI
         yield member
 
 
-def _unsafe(error: Exception) -> UnsafeArchiveError:
-    return error if isinstance(error, UnsafeArchiveError) else UnsafeArchiveError(str(error) or repr(error))
+@contextlib.contextmanager
+def _made_whole(folder: Path) -> Iterator[None]:
+    """Make a folder that is gone again if what fills it fails; UnsafeArchiveError for a damaged archive."""
+    folder.mkdir(parents=True)
+    try:
+        yield
+    except (*_DAMAGED, UnsafeArchiveError) as error:
+        shutil.rmtree(folder, ignore_errors=True)
+        if isinstance(error, UnsafeArchiveError):
+            raise
+        raise UnsafeArchiveError(str(error) or repr(error)) from None
 
 
 def _opened(source: Path) -> IO[bytes]:
@@ -216,9 +207,7 @@ class _Forward:
         return self._last
 
     def finish(self) -> None:
-        """Raises UnsafeArchiveError unless the last member is followed as a tar's is: tarfile itself takes
-        a damaged header for the end.
-        """
+        """UnsafeArchiveError unless it ends as a tar does: tarfile takes a damaged header for the end."""
         if self._last != bytes(tarfile.BLOCKSIZE):
             raise UnsafeArchiveError("it is cut off or damaged")
         while self.read(_CHUNK):  # a packed stream has its checksum at its end

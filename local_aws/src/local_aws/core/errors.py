@@ -26,22 +26,18 @@ class ValidationException(AwsError):
 
 
 class ResourceNotFound(AwsError):
-    """What the request names does not exist.
+    """What the request names does not exist, for operations whose model declares it (tuning jobs, ...)."""
 
-    `code` is ``ResourceNotFound`` for the operations whose model declares it (DescribeTrainingJob, ...) and
-    ``ValidationException`` with "Could not find ..." for the rest (models, endpoints, model packages):
+    def __init__(self, message: str) -> None:
+        super().__init__("ResourceNotFound", message)
+
+
+def could_not_find(what: str, arn_or_name: str) -> ValidationException:
+    """SageMaker's answer for a missing model, endpoint, configuration or component:
+
     https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_DescribeEndpoint.html#API_DescribeEndpoint_Errors
     """
-
-    def __init__(self, message: str, code: str = "ResourceNotFound") -> None:
-        super().__init__(code, message)
-
-
-def could_not_find(what: str, arn_or_name: str) -> ResourceNotFound:
-    """SageMaker's answer for a missing model, endpoint, endpoint configuration or package: a
-    ValidationException.
-    """
-    return ResourceNotFound(f'Could not find {what} "{arn_or_name}".', code="ValidationException")
+    return ValidationException(f'Could not find {what} "{arn_or_name}".')
 
 
 class ResourceInUse(AwsError):

@@ -8,7 +8,6 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from types import TracebackType
 from typing import Any
 
 log = logging.getLogger(__name__)
@@ -65,14 +64,6 @@ class LogWriter:
         """Send what is left and stop."""
         self._closed.set()
         self.flush()
-
-    def __enter__(self) -> LogWriter:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self.close()
 
     def _create(self, group: str) -> None:
         steps: list[tuple[Any, dict[str, str]]] = [

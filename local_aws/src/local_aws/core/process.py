@@ -1,15 +1,12 @@
 """Container images as real processes that never outlive the server.
 
-`start` runs an image's command as the leader of its own session, with a clean environment and a
-SageMaker-shaped base folder, and hands back a `ContainerProcess`: wait for it, terminate it, kill it.
-When the leader ends, whatever it left behind in its process group is killed, as a container's end does.
+`start` runs an image's command as the leader of its own session. When the leader ends, whatever it left in
+its process group is killed, as a container's end does.
 
-Three things keep strays away. A clean stop calls `end`, which kills every group. For the stop nobody
-gets to handle (kill -9, a crash) a tiny guardian process holds the other end of a pipe: when the server
-is gone the pipe closes and the guardian kills the groups it was told about. And should the guardian be
-killed as well, each process has a file naming its pid and start time, from which `begin` cleans up when
-the server starts again. (PR_SET_PDEATHSIG is not used: it fires when the *thread* that forked ends,
-misses grandchildren, and needs code between fork and exec in a process full of threads.)
+Three things keep strays away. A clean stop calls `end`, which kills every group. After a kill -9 a tiny
+guardian, whose pipe to the server closes then, kills the groups it knows. Should it be killed as well, each
+process has a file with its pid and start time, from which `begin` cleans up at the next start.
+(PR_SET_PDEATHSIG fires when the *thread* that forked ends, and misses grandchildren.)
 """
 
 from __future__ import annotations
@@ -22,14 +19,17 @@ import subprocess
 import sys
 import threading
 import uuid
-from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import IO, Protocol
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path, PurePosixPath
+from typing import IO, TYPE_CHECKING
 
 from local_aws.core import process_groups as groups
 from local_aws.core.proxies import spare_loopback
 
-_BASE = "/opt/ml"
+if TYPE_CHECKING:
+    from local_aws.images.store import Image
+
+BASE = PurePosixPath("/opt/ml")
 # CloudWatch Logs' limit for one event is 256 KiB of UTF-8; a longer line is cut into pieces.
 MAX_LINE_CHARACTERS = 60_000
 # How long output may still flow after a process has ended (something that left its group holds the pipe).
@@ -40,29 +40,12 @@ INHERITED = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "TZ", "LD_LIBRARY_PATH"
 NVIDIA_DRIVER = Path("/proc/driver/nvidia/version")
 
 
+LineWriter = Callable[[str], object]
+"""Where a container's output goes, line by line and without the line's end."""
+
+
 class ProcessesNotBegunError(RuntimeError):
     """`start` was called before `begin` said where pid files go."""
-
-
-class ImageLike(Protocol):
-    """The part of `local_aws.images.store.Image` this module needs."""
-
-    @property
-    def root(self) -> Path: ...
-    @property
-    def entrypoint(self) -> Sequence[str]: ...
-    @property
-    def cmd(self) -> Sequence[str]: ...
-    @property
-    def env(self) -> Mapping[str, str]: ...
-    @property
-    def workdir(self) -> Path: ...
-
-
-class LineWriter(Protocol):
-    """Where a container's output goes, line by line and without the line's end."""
-
-    def write(self, line: str) -> object: ...
 
 
 def begin(directory: Path) -> None:
@@ -88,7 +71,7 @@ def ending() -> bool:
 
 
 def start(
-    image: ImageLike,
+    image: Image,
     args: Sequence[str],
     env: Mapping[str, str],
     base_dir: Path,
@@ -105,8 +88,7 @@ def start(
         log: receives stdout and stderr, merged, line by line.
         entrypoint: instead of the image's ENTRYPOINT.
 
-    Raises:
-        OSError: the command does not exist or may not be run (as the kernel says it).
+    Raises OSError, as the kernel says it, for a command that does not exist or may not be run.
     """
     if _state is None:
         raise ProcessesNotBegunError("call process.begin(directory) before starting a process")
@@ -118,11 +100,11 @@ def start(
 class ContainerProcess:
     """A running (or ended) container. All methods may be called from any thread."""
 
-    def __init__(self, popen: subprocess.Popen[bytes], output: IO[bytes], log: LineWriter) -> None:
+    def __init__(self, popen: subprocess.Popen[bytes], log: LineWriter) -> None:
         self._popen = popen
         self._log = log
         self._exited = threading.Event()
-        self._reader = threading.Thread(target=self._read, args=(output,), daemon=True)
+        self._reader = threading.Thread(target=self._read, args=(popen.stdout,), daemon=True)
         self._reader.start()
 
     @property
@@ -167,7 +149,7 @@ class ContainerProcess:
     def _read(self, output: IO[bytes]) -> None:
         with output:
             for raw in iter(lambda: output.readline(MAX_LINE_CHARACTERS), b""):
-                self._log.write(raw.decode("utf-8", errors="replace").rstrip("\r\n"))
+                self._log(raw.decode("utf-8", errors="replace").rstrip("\r\n"))
 
 
 class _State:
@@ -194,29 +176,21 @@ class _State:
         with self._lock:
             if self.ending:
                 raise ProcessesNotBegunError("the server is stopping: nothing can be started any more")
-            read, write = os.pipe()  # neither end is inherited by any other process (PEP 446)
-            output = os.fdopen(read, "rb")
-            try:
-                popen = subprocess.Popen(
-                    command,
-                    env=dict(env),
-                    cwd=cwd,
-                    stdin=subprocess.DEVNULL,
-                    stdout=write,
-                    stderr=subprocess.STDOUT,
-                    start_new_session=True,
-                )
-            except OSError:
-                output.close()
-                raise
-            finally:
-                os.close(write)
+            popen = subprocess.Popen(
+                command,
+                env=dict(env),
+                cwd=cwd,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
             self._tell_guardian(f"+{popen.pid}")
             file = self.directory / f"{uuid.uuid4().hex}.json"
             # The last of three nets: on a full disk the guardian alone has to do.
             with contextlib.suppress(OSError):
                 file.write_text(json.dumps({"pid": popen.pid, "started": groups.start_time(popen.pid)}))
-            process = ContainerProcess(popen, output, log)
+            process = ContainerProcess(popen, log)
             self._running[file] = process
         threading.Thread(target=self._watch, args=(file, process), daemon=True).start()
         return process
@@ -255,7 +229,7 @@ _state: _State | None = None
 atexit.register(end)
 
 
-def _environment(image: ImageLike, env: Mapping[str, str], base_dir: Path) -> dict[str, str]:
+def _environment(image: Image, env: Mapping[str, str], base_dir: Path) -> dict[str, str]:
     inherited = {name: os.environ[name] for name in INHERITED if name in os.environ}
     # `python` in an image's scripts means the interpreter this server runs under.
     inherited["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), inherited.get("PATH", os.defpath)])
@@ -270,8 +244,8 @@ def _environment(image: ImageLike, env: Mapping[str, str], base_dir: Path) -> di
 
 
 def _mounted(word: str, base_dir: Path) -> str:
-    inside = word == _BASE or word.startswith(f"{_BASE}/")
-    return f"{base_dir}{word.removeprefix(_BASE)}" if inside else word
+    path = PurePosixPath(word)
+    return str(base_dir / path.relative_to(BASE)) if path.is_relative_to(BASE) else word
 
 
 def _devices() -> dict[str, str]:

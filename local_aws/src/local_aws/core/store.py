@@ -1,10 +1,8 @@
 """Durable state of our services: a key/value store of JSON documents in one SQLite file.
 
-Every write is on disk when the call returns (a `kill -9` a moment later loses nothing), every document is
-returned as a fresh copy, and `update` is atomic between threads. Datetimes survive the round trip.
-
-On a full disk a request's write fails at once (`DiskFull`), so that the caller hears of it. Background work,
-such as noting how a job ended, has nobody to tell: inside `waiting_for_room` its writes wait for room.
+Every write is on disk when the call returns, every document is a fresh copy, `update` is atomic between
+threads. On a full disk a request's write fails at once (`DiskFull`). Background work, such as noting how a
+job ended, has nobody to tell: inside `waiting_for_room` its writes wait for room.
 """
 
 from __future__ import annotations
@@ -140,11 +138,7 @@ class Store:
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """Several calls as one: all of them are written, or (on an exception) none.
-
-        Raises:
-            DiskFull: there is no room to write.
-        """
+        """Several calls as one: all are written, or (on an exception, such as DiskFull) none."""
         with self._lock:
             if self._db.in_transaction:  # inside an outer transaction of this thread, which will commit
                 yield

@@ -1,14 +1,13 @@
-"""Checks a request against botocore's own service model and parses it, as the front door of an AWS service
-does.
+"""Requests checked against botocore's service models and parsed, as at the front door of an AWS service.
 
-`parse` walks the input shape once: it collects every broken constraint in AWS's wording, turns timestamps
-into datetimes and blobs into bytes. `serialise` walks the output shape: it keeps only the members the model
-knows (so a handler may hand over its whole stored document) and turns datetimes into epoch seconds.
+`parse` collects every broken constraint in AWS's wording, and turns timestamps into datetimes and blobs into
+bytes. `serialise` keeps the members the model knows, so a handler may hand over its whole document.
 """
 
 from __future__ import annotations
 
 import base64
+import itertools
 import re
 import unicodedata
 from datetime import UTC, datetime
@@ -30,9 +29,15 @@ def parse(shape: Shape | None, value: Any) -> Any:
     errors: list[str] = []
     parsed = _parse(shape, value, "", errors)
     if errors:
-        plural = "error" if len(errors) == 1 else "errors"
-        raise ValidationException(f"{len(errors)} validation {plural} detected: {'; '.join(errors)}")
+        raise ValidationException(summary(errors))
     return parsed
+
+
+def summary(errors: list[str]) -> str:
+    """What is wrong with a request, in AWS's words."""
+    return (
+        f"{len(errors)} validation {'error' if len(errors) == 1 else 'errors'} detected: {'; '.join(errors)}"
+    )
 
 
 def violations(shape: Shape | None, value: Any, *, complete: bool = True) -> list[str]:
@@ -55,18 +60,18 @@ def _look(shape: Shape, value: Any, path: str, errors: list[str], complete: bool
             if value.get(name) is not None:
                 _look(member, value[name], _member(path, name), errors, complete)
     elif isinstance(shape, ListShape) and isinstance(value, list):
-        _check_size(shape, value, len(value), path, errors)
+        _check_bounds(shape, value, len(value), "length", path, errors)
         for number, item in enumerate(value, 1):
             _look(shape.member, item, f"{path}.{number}.member", errors, complete)
     elif isinstance(shape, MapShape) and isinstance(value, dict):
-        _check_size(shape, value, len(value), path, errors)
+        _check_bounds(shape, value, len(value), "length", path, errors)
         for key, item in value.items():
             _look(shape.key, key, f"{path}.{key}.key", errors, complete)
             _look(shape.value, item, f"{path}.{key}", errors, complete)
     elif shape.type_name == "string" and isinstance(value, str):
         _check_string(shape, value, path, errors)
     elif shape.type_name in ("integer", "long", "float", "double") and _is_number(value):
-        _check_range(shape, value, path, errors)
+        _check_bounds(shape, value, value, "value", path, errors)
 
 
 def _is_number(value: Any) -> bool:
@@ -78,8 +83,7 @@ def serialise(shape: Shape | None, value: Any) -> Any:
     if shape is None:
         return {}
     if isinstance(shape, StructureShape):
-        document_type = getattr(shape, "is_document_type", False)
-        if document_type:
+        if getattr(shape, "is_document_type", False):
             return value
         return {
             name: serialise(member, value[name])
@@ -101,10 +105,10 @@ def _parse(shape: Shape, value: Any, path: str, errors: list[str]) -> Any:
     if isinstance(shape, StructureShape):
         return _parse_structure(shape, _typed(value, dict, path), path, errors)
     if isinstance(shape, ListShape):
-        _check_size(shape, value, len(_typed(value, list, path)), path, errors)
+        _check_bounds(shape, value, len(_typed(value, list, path)), "length", path, errors)
         return [_parse(shape.member, item, f"{path}.{i}.member", errors) for i, item in enumerate(value, 1)]
     if isinstance(shape, MapShape):
-        _check_size(shape, value, len(_typed(value, dict, path)), path, errors)
+        _check_bounds(shape, value, len(_typed(value, dict, path)), "length", path, errors)
         for key in value:
             _parse(shape.key, key, f"{path}.{key}.key", errors)
         return {key: _parse(shape.value, item, f"{path}.{key}", errors) for key, item in value.items()}
@@ -121,13 +125,13 @@ def _integer(shape: Shape, value: Any, path: str, errors: list[str]) -> int:
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     number: int = _typed(value, int, path)
-    _check_range(shape, number, path, errors)
+    _check_bounds(shape, number, number, "value", path, errors)
     return number
 
 
 def _float(shape: Shape, value: Any, path: str, errors: list[str]) -> float:
     number: float = _typed(value, (int, float), path)
-    _check_range(shape, number, path, errors)
+    _check_bounds(shape, number, number, "value", path, errors)
     return number
 
 
@@ -153,8 +157,8 @@ def _parse_structure(
     parsed: dict[str, Any] = {}
     for name, item in value.items():
         if name not in shape.members:
-            known = ", ".join(shape.members)
-            errors.append(f"Unknown member '{name}' in '{path or 'the request'}'; known here: {known}")
+            names = ", ".join(shape.members)
+            errors.append(f"Unknown member '{name}' in '{path or 'the request'}'; known here: {names}")
         elif item is not None:
             parsed[name] = _parse(shape.members[name], item, _member(path, name), errors)
     return parsed
@@ -204,43 +208,27 @@ def _constraint(value: str, path: str, rule: str) -> str:
     return f"Value {value} at '{path}' failed to satisfy constraint: {rule}"
 
 
-def _quoted(value: Any) -> str:
-    return "'" + (value if isinstance(value, str) else str(value)) + "'"
-
-
-def _check_size(shape: Shape, value: Any, size: int, path: str, errors: list[str]) -> None:
+def _check_bounds(shape: Shape, value: Any, measured: float, what: str, path: str, errors: list[str]) -> None:
     low, high = shape.metadata.get("min"), shape.metadata.get("max")
-    if low is not None and size < low:
+    if low is not None and measured < low:
+        rule = f"Member must have {what} greater than or equal to {low}"
+        errors.append(_constraint(f"'{value}'", path, rule))
+    if high is not None and measured > high:
         errors.append(
-            _constraint(_quoted(value), path, f"Member must have length greater than or equal to {low}")
-        )
-    if high is not None and size > high:
-        errors.append(
-            _constraint(_quoted(value), path, f"Member must have length less than or equal to {high}")
-        )
-
-
-def _check_range(shape: Shape, value: float, path: str, errors: list[str]) -> None:
-    low, high = shape.metadata.get("min"), shape.metadata.get("max")
-    if low is not None and value < low:
-        rule = f"Member must have value greater than or equal to {low}"
-        errors.append(_constraint(_quoted(value), path, rule))
-    if high is not None and value > high:
-        errors.append(
-            _constraint(_quoted(value), path, f"Member must have value less than or equal to {high}")
+            _constraint(f"'{value}'", path, f"Member must have {what} less than or equal to {high}")
         )
 
 
 def _check_string(shape: Shape, value: str, path: str, errors: list[str]) -> None:
-    _check_size(shape, value, len(value), path, errors)
+    _check_bounds(shape, value, len(value), "length", path, errors)
     enum = shape.metadata.get("enum")
     if enum and value not in enum:
         rule = f"Member must satisfy enum value set: [{', '.join(enum)}]"
-        errors.append(_constraint(_quoted(value), path, rule))
+        errors.append(_constraint(f"'{value}'", path, rule))
     pattern = shape.metadata.get("pattern")
     if pattern and _breaks(pattern, value):
         rule = f"Member must satisfy regular expression pattern: {pattern}"
-        errors.append(_constraint(_quoted(value), path, rule))
+        errors.append(_constraint(f"'{value}'", path, rule))
 
 
 def _breaks(pattern: str, value: str) -> bool:
@@ -285,13 +273,8 @@ def _character_class(name: str) -> str:
     """
     if name in _JAVA_CLASSES:
         return _JAVA_CLASSES[name]
-    ranges: list[str] = []
-    start: int | None = None
-    for code in range(0x10001):
-        inside = code <= 0xFFFF and unicodedata.category(chr(code)).startswith(name)
-        if inside and start is None:
-            start = code
-        elif not inside and start is not None:
-            ranges.append(f"\\u{start:04x}-\\u{code - 1:04x}")
-            start = None
-    return "".join([*ranges, _ASTRAL])
+    inside = [code for code in range(0x10000) if unicodedata.category(chr(code)).startswith(name)]
+    # Neighbours are as far from each other as their places in the list.
+    runs = itertools.groupby(enumerate(inside), lambda placed: placed[1] - placed[0])
+    spans = [[code for _, code in run] for _, run in runs]
+    return "".join([*(f"\\u{span[0]:04x}-\\u{span[-1]:04x}" for span in spans), _ASTRAL])

@@ -1,9 +1,7 @@
 """Requests of any AWS protocol, read back into the members of their operation's input shape.
 
-What `botocore.serialize` writes, undone: forms (query), JSON bodies, and REST with JSON. Nothing is
-converted beyond what a constraint needs: blobs stay as they came, numbers of a form become numbers. CBOR,
-which botocore writes to nobody who also reads JSON, is not read.
-https://smithy.io/2.0/aws/protocols/
+Forms (query), JSON bodies, and REST with JSON. Blobs stay as they came, numbers of a form become numbers.
+CBOR, which botocore writes to nobody who also reads JSON, is not read. https://smithy.io/2.0/aws/protocols/
 """
 
 from __future__ import annotations
@@ -11,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import cache
 from typing import Any
 from urllib.parse import parse_qsl, unquote
@@ -18,8 +17,18 @@ from urllib.parse import parse_qsl, unquote
 import botocore.session
 from botocore.model import ListShape, MapShape, OperationModel, ServiceModel, Shape, StructureShape
 
-Call = tuple[OperationModel, dict[str, Any]]
 _NUMBERS = {"integer": int, "long": int, "float": float, "double": float}
+
+
+@dataclass(frozen=True, kw_only=True)
+class HttpRequest:
+    """A request as a service gets it, with the names of its headers in lower case."""
+
+    method: str
+    path: str
+    headers: Mapping[str, str]
+    body: bytes
+    query: Mapping[str, Any]
 
 
 @cache
@@ -29,50 +38,41 @@ def model_of(service: str) -> ServiceModel:
     return found
 
 
-def operation_of(
-    model: ServiceModel,
-    method: str,
-    path: str,
-    headers: Mapping[str, str],
-    body: bytes,
-    query: dict[str, Any],
-) -> str | None:
+def operation_of(model: ServiceModel, request: HttpRequest) -> str | None:
     """The name of the operation that a request is for; None if it cannot be told without more ado."""
-    if target := headers.get("x-amz-target"):
+    if target := request.headers.get("x-amz-target"):
         return target.rpartition(".")[2]
     if model.metadata["protocol"].startswith("rest"):
-        route = _route(model, method, path, query)
+        route = _route(model, request.method, request)
         return route[0] if route else None
-    action = re.search(rb"(?:^|&)Action=(\w+)", body)
-    return action[1].decode() if action else _first(query, "Action")
+    action = re.search(rb"(?:^|&)Action=(\w+)", request.body)
+    return action[1].decode() if action else _first(request.query, "Action")
 
 
-def decode(
-    model: ServiceModel, name: str, path: str, headers: Mapping[str, str], body: bytes, query: dict[str, Any]
-) -> Call | None:
-    """The operation and its members; None for a body that the service itself has to refuse."""
+def decode(model: ServiceModel, name: str, request: HttpRequest) -> dict[str, Any] | None:
+    """The members of the operation; None for a body that the service itself has to refuse."""
     if name not in model.operation_names:
         return None
     operation = model.operation_model(name)
     shape = operation.input_shape
     if shape is None:
-        return operation, {}
+        return {}
     try:
-        if "x-amz-target" in headers:
-            members = json.loads(body or b"{}")
+        if "x-amz-target" in request.headers:
+            members = json.loads(request.body or b"{}")
         elif model.metadata["protocol"].startswith("rest"):
-            members = _rest(operation, shape, path, headers, body, query)
+            members = _rest(operation, shape, request)
         else:
-            form = dict(parse_qsl(body.decode(), keep_blank_values=True)) or {
-                key: values[0] for key, values in query.items()
+            form = dict(parse_qsl(request.body.decode(), keep_blank_values=True)) or {
+                key: values[0] for key, values in request.query.items()
             }
             members = _structure(shape, "", form)
     except (ValueError, RecursionError):
         return None
-    return (operation, members) if isinstance(members, dict) else None
+    return members if isinstance(members, dict) else None
 
 
-def _first(query: dict[str, Any], name: str) -> str | None:
+def _first(query: Mapping[str, Any], name: str) -> str | None:
     values = query.get(name)
     return str(values[0]) if values else None
 
@@ -142,21 +142,17 @@ def _given(prefix: str, form: Mapping[str, str]) -> bool:
 # REST: labels in the path, the query, headers, and the rest in the body.
 
 
-def _route(
-    model: ServiceModel, method: str, path: str, query: dict[str, Any]
-) -> tuple[str, dict[str, str]] | None:
+def _route(model: ServiceModel, method: str, request: HttpRequest) -> tuple[str, dict[str, str]] | None:
     for name, wanted, pattern, marks in _routes(model.service_name):
-        marked = all(_first(query, key) == value for key, value in marks)
-        if wanted == method and marked and (found := pattern.fullmatch(path)):
+        marked = all(_first(request.query, key) == value for key, value in marks)
+        if wanted == method and marked and (found := pattern.fullmatch(request.path)):
             return name, {label: unquote(text) for label, text in found.groupdict().items()}
     return None
 
 
 @cache
 def _routes(service: str) -> list[tuple[str, str, re.Pattern[str], list[tuple[str, str]]]]:
-    """Every operation with its method, path and what its query has to say; of two that match, the one that
-    says more comes first.
-    """
+    """Every operation with its method, path and query; of two that match, the longer comes first."""
     model = model_of(service)
     made = []
     for name in model.operation_names:
@@ -176,17 +172,10 @@ def _label(part: str) -> str:
     return f"(?P<{name.rstrip('+')}>{'.+' if name.endswith('+') else '[^/]+'})"
 
 
-def _rest(
-    operation: OperationModel,
-    shape: StructureShape,
-    path: str,
-    headers: Mapping[str, str],
-    body: bytes,
-    query: dict[str, Any],
-) -> dict[str, Any]:
-    route = _route(operation.service_model, operation.http["method"], path, query)
+def _rest(operation: OperationModel, shape: StructureShape, request: HttpRequest) -> dict[str, Any]:
+    route = _route(operation.service_model, operation.http["method"], request)
     labels = route[1] if route else {}
-    payload = shape.serialization.get("payload")
+    body, payload = request.body, shape.serialization.get("payload")
     members: dict[str, Any] = {}
     if payload:
         blob = shape.members[payload].type_name == "blob"
@@ -200,15 +189,13 @@ def _rest(
             if value is not None and "location" not in member.serialization:
                 members[name] = value
     for name, member in shape.members.items():
-        text = _placed(member, name, labels, headers, query)
+        text = _placed(member, name, labels, request)
         if text is not None:
             members[name] = _scalar(member, text)
     return members
 
 
-def _placed(
-    member: Shape, name: str, labels: Mapping[str, str], headers: Mapping[str, str], query: dict[str, Any]
-) -> str | None:
+def _placed(member: Shape, name: str, labels: Mapping[str, str], request: HttpRequest) -> str | None:
     """The text of a scalar member that is not in the body."""
     written = member.serialization.get("name", name)
     if isinstance(member, (StructureShape, ListShape, MapShape)):
@@ -217,5 +204,5 @@ def _placed(
     if place == "uri":
         return labels.get(written)
     if place == "header":
-        return headers.get(written.lower())
-    return _first(query, written) if place == "querystring" else None
+        return request.headers.get(written.lower())
+    return _first(request.query, written) if place == "querystring" else None

@@ -113,18 +113,18 @@ async def _invited(behind: Behind, scope: Any, request: Request) -> bool:
         return False
     if request.method == "OPTIONS":
         return True  # the question itself; the browser obeys the answer
-    said: list[tuple[bytes, bytes]] = []
+    lines: list[tuple[bytes, bytes]] = []
 
     async def nothing() -> dict[str, Any]:
         return {"type": "http.request", "body": b"", "more_body": False}
 
     async def hear(message: dict[str, Any]) -> None:
-        said.extend(message.get("headers", []))
+        lines.extend(message.get("headers", []))
 
     asked = [line for line in scope["headers"] if line[0].lower() in (b"host", b"origin")]
     asked.append((b"access-control-request-method", request.method.encode()))
     await behind.application({**scope, "method": "OPTIONS", "headers": asked}, nothing, hear)
-    allowed = [value.decode("latin-1") for name, value in said if name.lower() == _CORS + b"allow-origin"]
+    allowed = [value.decode("latin-1") for name, value in lines if name.lower() == _CORS + b"allow-origin"]
     return allowed in (["*"], [request.headers["origin"]])
 
 
@@ -165,14 +165,14 @@ async def _verify(behind: Behind, signature: Signature, request: Request, incomi
     """
     signatures.check_time(signature, datetime.now(UTC))
     key = behind.key(signature.key_id)
-    said = bodies.declared(signature, request)
-    if said is not None:
-        signatures.check(signature, request, key, said)
+    cover = bodies.declared(signature, request)
+    if cover is not None:
+        signatures.check(signature, request, key, cover)
     body, digest = await incoming.read()
-    if said is None:
+    if cover is None:
         signatures.check(signature, request, key, digest)
     else:
-        bodies.check(signature, key, request, said, body, digest)
+        bodies.check(signature, key, request, cover, body, digest)
 
 
 def _without_cors(send: Any) -> Any:

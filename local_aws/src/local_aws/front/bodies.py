@@ -31,32 +31,30 @@ def declared(signature: Signature, request: Request) -> str | None:
     """
     if signature.lifetime is not None:
         return UNSIGNED if signature.service == "s3" else None
-    said = request.headers.get("x-amz-content-sha256")
-    if said is None or _HASH.fullmatch(said):
-        return said
-    if signature.service == "s3" and said in (UNSIGNED, _UNSIGNED_CHUNKS, *_SIGNED_CHUNKS):
-        return said
-    raise Refused("InvalidArgument", f"x-amz-content-sha256 cannot be {said!r} here", 400)
+    cover = request.headers.get("x-amz-content-sha256")
+    if cover is None or _HASH.fullmatch(cover):
+        return cover
+    if signature.service == "s3" and cover in (UNSIGNED, _UNSIGNED_CHUNKS, *_SIGNED_CHUNKS):
+        return cover
+    raise Refused("InvalidArgument", f"x-amz-content-sha256 cannot be {cover!r} here", 400)
 
 
-def check(signature: Signature, key: Key, request: Request, said: str, body: bytes, digest: str) -> None:
-    """Refused unless the body, whose SHA-256 is `digest`, is what `said` covers."""
-    if _HASH.fullmatch(said):
-        if not hmac.compare_digest(said.lower(), digest):
+def check(signature: Signature, key: Key, request: Request, cover: str, body: bytes, digest: str) -> None:
+    """Refused unless the body, whose SHA-256 is `digest`, is what `cover` names."""
+    if _HASH.fullmatch(cover):
+        if not hmac.compare_digest(cover.lower(), digest):
             raise Refused(
                 "XAmzContentSHA256Mismatch",
                 "The provided 'x-amz-content-sha256' header does not match what was computed.",
                 400,
             )
-    elif said in _SIGNED_CHUNKS:
-        trailer = request.headers.get("x-amz-trailer") if said == _CHUNKS_AND_TRAILER else None
+    elif cover in _SIGNED_CHUNKS:
+        trailer = request.headers.get("x-amz-trailer") if cover == _CHUNKS_AND_TRAILER else None
         _check_chunks(signature, key, body, trailer)
 
 
 def _check_chunks(signature: Signature, key: Key, body: bytes, trailer: str | None) -> None:
-    """Each chunk's signature covers the one before, from the header's on: none can be changed, moved or left
-    out.
-    """
+    """Each chunk's signature covers the one before: none can be changed, moved or left out."""
     head = f"{signature.time}\n{signature.scope}"
     previous, position = signature.value, 0
     while True:

@@ -47,9 +47,7 @@ def read_dockerignore(source: Path) -> list[str]:
 
 
 def is_ignored(path: Path, patterns: list[str]) -> bool:
-    """Whether .dockerignore leaves a file out; the last pattern that matches it or a folder above it
-    decides.
-    """
+    """Whether .dockerignore leaves a file out: the last pattern that matches it or a parent decides."""
     ignored = False
     names = [path.as_posix(), *(parent.as_posix() for parent in path.parents if parent != Path())]
     for pattern in patterns:

@@ -57,25 +57,19 @@ class Stage(Base):
         return {"PATH": _DEFAULT_PATH, **self.args, **self.env}
 
 
+@dataclass
 class Builder:
     """One run over the instructions of a Dockerfile."""
 
-    def __init__(
-        self, built: Callable[[str], Base | None], source: Path, work: Path, build_args: dict[str, str]
-    ) -> None:
-        """
-        Args:
-            built: an image that was built here, by its URI.
-            source: the build folder.
-            work: an empty folder for the stages.
-        """
-        self._built = built
-        self._source = source
-        self._work = work
-        self._build_args = build_args
-        self._global_args: dict[str, str] = {}
-        self._stages: list[Stage] = []
-        self._ignored = read_dockerignore(source)
+    built: Callable[[str], Base | None]
+    """An image that was built here, by its URI."""
+    source: Path
+    """The build folder."""
+    work: Path
+    """An empty folder for the stages."""
+    build_args: Mapping[str, str]
+    _global_args: dict[str, str] = field(default_factory=dict)
+    _stages: list[Stage] = field(default_factory=list)
 
     def run(self, instructions: Iterable[Instruction], target: str) -> Stage:
         for instruction in instructions:
@@ -106,8 +100,8 @@ class Builder:
     def _from(self, instruction: Instruction) -> Stage:
         base, *rest = dockerfile.expand(instruction.rest, self._global_args).split() or [""]
         name = rest[1] if len(rest) == 2 and rest[0].upper() == "AS" else ""
-        stage = Stage(self._work / str(len(self._stages)), name=name)
-        found = self._stage_named(base) or self._built(base)
+        stage = Stage(self.work / str(len(self._stages)), name=name)
+        found = self._stage_named(base) or self.built(base)
         if found is not None:
             shutil.copytree(found.root, stage.root, symlinks=True)
             stage.entrypoint, stage.cmd = list(found.entrypoint), list(found.cmd)
@@ -141,7 +135,7 @@ class Builder:
     def _arg(self, instruction: Instruction, into: dict[str, str], inherited: Mapping[str, str]) -> None:
         name = instruction.rest.partition("=")[0].strip()
         default = dockerfile.assignments(dockerfile.expand(instruction.rest, {**inherited, **into})).get(name)
-        value = self._build_args.get(name, inherited.get(name) if default is None else default)
+        value = self.build_args.get(name, inherited.get(name) if default is None else default)
         if value is not None:
             into[name] = value
 
@@ -149,7 +143,7 @@ class Builder:
         if len(words) < 2:
             raise DockerfileError("needs a source and a destination")
         *patterns, destination = words
-        origin, ignored = self._source, self._ignored
+        origin, ignored = self.source, read_dockerignore(self.source)
         if "from" in instruction.flags:
             origin, ignored = self._other_root(instruction.flags["from"]), []
         found = [path for pattern in patterns for path in sources(origin, pattern)]
@@ -168,7 +162,7 @@ class Builder:
                 shutil.copy2(source, place)
 
     def _add(self, archive: Path, target: Path) -> None:
-        fresh = self._work / "added"
+        fresh = self.work / "added"
         try:
             unpack_tar(archive, fresh)
         except UnsafeArchiveError as error:
@@ -177,7 +171,7 @@ class Builder:
         shutil.rmtree(fresh)
 
     def _other_root(self, name: str) -> Path:
-        found = self._stage_named(name) or self._built(name)
+        found = self._stage_named(name) or self.built(name)
         if found is not None:
             return found.root
         raise DockerfileError(f"--from={name}: no such stage, and no image of that name was built here")

@@ -79,12 +79,12 @@ def expand(text: str, variables: Mapping[str, str]) -> str:
         if found[0] == r"\$":
             return "$"
         name = found[1] or found[4]
-        known = variables.get(name, "")
+        current = variables.get(name, "")
         if found[2] == "-":
-            return known or expand(found[3], variables)
+            return current or expand(found[3], variables)
         if found[2] == "+":
-            return expand(found[3], variables) if known else ""
-        return known
+            return expand(found[3], variables) if current else ""
+        return current
 
     return _VARIABLE.sub(value, text)
 

@@ -7,6 +7,7 @@ deploy-time-build `container-image-build.ts`.
 
 from __future__ import annotations
 
+import argparse
 import io
 import json
 import shlex
@@ -26,6 +27,12 @@ class BuildCommandError(ValueError):
     """The docker command of an image build holds something the local AWS cannot do."""
 
 
+OCI_MANIFEST = "application/vnd.oci.image.manifest.v1+json"
+OCI_INDEX = "application/vnd.oci.image.index.v1+json"
+# Flags with a value which change how an image is made or stored, but not what is in it.
+_IGNORED = ("--platform", "--cache-from", "--cache-to", "--network", "--secret", "--ssh", "--progress")
+
+
 @dataclass
 class BuildCommand:
     """What a `docker buildx build` line asks for."""
@@ -37,14 +44,6 @@ class BuildCommand:
     output: str = ""
     provenance: bool = True
 
-    def take(self, flag: str, value: str) -> None:
-        """Note a flag that has a value; those that change nothing here are forgotten."""
-        if flag == "--build-arg":
-            name, _, content = value.partition("=")
-            self.build_args[name] = content
-        elif flag in _NOTED:
-            setattr(self, _NOTED[flag], value)
-
     @property
     def media_type(self) -> str:
         """Of the manifest that is pushed: buildx makes OCI's, and with provenance an index around it.
@@ -55,24 +54,6 @@ class BuildCommand:
         if "type=docker" in self.output.split(","):
             return DOCKER_MANIFEST
         return OCI_INDEX if self.provenance else OCI_MANIFEST
-
-
-OCI_MANIFEST = "application/vnd.oci.image.manifest.v1+json"
-OCI_INDEX = "application/vnd.oci.image.index.v1+json"
-# Flags with a value which change how an image is made or stored, but not what is in it.
-_IGNORED = {
-    "--platform",
-    "--cache-from",
-    "--cache-to",
-    "--network",
-    "--secret",
-    "--ssh",
-    "--progress",
-}
-
-
-_NOTED = {"--file": "dockerfile", "--output": "output", "--target": "target"}
-_TAKES_VALUE = {"--build-arg", *_NOTED, *_IGNORED}
 
 
 @dataclass(frozen=True)
@@ -87,11 +68,7 @@ class ImageBuild:
     tag: str
 
     def run(self, aws: LocalAws) -> None:
-        """Build the image and push it.
-
-        Raises:
-            BuildCommandError: the command asks for something the local AWS cannot do.
-        """
+        """Build the image and push it. Raises BuildCommandError for what the local AWS cannot do."""
         command = parse_build_command(self.command)
         with tempfile.TemporaryDirectory(dir=aws.root) as folder:
             asset = Path(folder) / "asset"
@@ -112,21 +89,26 @@ def parse_build_command(command: str) -> BuildCommand:
     words = shlex.split(command)
     if words[:3] != ["docker", "buildx", "build"]:
         raise BuildCommandError(f"not a docker build: {command}")
-    found = BuildCommand()
-    rest = iter(words[3:])
-    for word in rest:
-        flag, equals, value = word.partition("=")
-        if not flag.startswith("-"):
-            found.folder = word
-        elif flag == "--provenance":
-            found.provenance = value != "false"
-        elif flag in ("--no-cache", "--pull"):
-            continue
-        elif flag in _TAKES_VALUE:
-            found.take(flag, value if equals else next(rest, ""))
-        else:
-            raise BuildCommandError(f"the docker flag {flag} is not supported by the local AWS: {command}")
-    return found
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
+    for flag in ("--file", "--output", "--target", "--provenance", *_IGNORED):
+        parser.add_argument(flag, default="")
+    for flag in ("--no-cache", "--pull"):
+        parser.add_argument(flag, action="store_true")
+    parser.add_argument("--build-arg", action="append", default=[])
+    options, rest = parser.parse_known_args(words[3:])
+    unknown = next((word for word in rest if word.startswith("-")), None)
+    if unknown is not None:
+        flag = unknown.partition("=")[0]
+        raise BuildCommandError(f"the docker flag {flag} is not supported by the local AWS: {command}")
+    pairs = (pair.partition("=") for pair in options.build_arg)
+    return BuildCommand(
+        dockerfile=options.file or BuildCommand.dockerfile,
+        target=options.target,
+        build_args={name: value for name, _, value in pairs},
+        folder=rest[-1] if rest else BuildCommand.folder,
+        output=options.output,
+        provenance=options.provenance != "false",
+    )
 
 
 def _unpack(s3: Any, url: str, folder: Path) -> None:

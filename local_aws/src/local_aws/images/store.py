@@ -38,9 +38,7 @@ class Image:
     uri: str
     digest: str
     root: Path
-    """The folder that stands for ``/``; shared by all processes of the image, so nothing may be
-    written into it.
-    """
+    """The folder that stands for ``/``; all processes of the image share it and may not write into it."""
     entrypoint: tuple[str, ...]
     cmd: tuple[str, ...]
     env: Mapping[str, str]
@@ -108,7 +106,7 @@ class ImageStore:
             digest=record["digest"],
             root=root,
             entrypoint=_here(record["entrypoint"], root),
-            cmd=tuple(_below(word, root) for word in record["cmd"]),
+            cmd=tuple(below(word, root) for word in record["cmd"]),
             env={name: _path_list(name, value, root) for name, value in record["env"].items()},
             workdir=root / record["workdir"].lstrip("/"),
             not_executed=tuple(record["not_executed"]),
@@ -116,9 +114,7 @@ class ImageStore:
         )
 
     def remove_repository(self, repository_uri: str) -> None:
-        """Forget all images of a repository, as when it is deleted; folders no image needs any
-        more go too.
-        """
+        """Forget all images of a repository that is deleted, and the folders that no image needs now."""
         with self._lock:
             for record in self._store.list(_KIND):
                 if record["uri"].rpartition(":")[0] == repository_uri or record["uri"] == repository_uri:
@@ -131,13 +127,8 @@ class ImageStore:
         record = self._store.get(_KIND, uri)
         if record is None:
             return None
-        return Base(
-            self._folder / record["digest"] / "root",
-            record["entrypoint"],
-            record["cmd"],
-            record["env"],
-            record["workdir"],
-        )
+        described = {name: record[name] for name in ("entrypoint", "cmd", "env", "workdir")}
+        return Base(self._folder / record["digest"] / "root", **described)
 
     def _remove(self, home: Path) -> None:
         """Half a folder must never stand under its digest, so it loses that name before it is deleted."""
@@ -169,24 +160,23 @@ class ImageStore:
 
 
 def _here(entrypoint: list[str], root: Path) -> tuple[str, ...]:
-    """An entrypoint for this machine: its interpreter for any python, the image's files for absolute
-    paths.
-    """
+    """An entrypoint here: this interpreter for any python, the image's files for absolute paths."""
     if not entrypoint:
         return ()
     program, *arguments = entrypoint
-    inside = _below(program, root)
+    inside = below(program, root)
     is_python = inside == program and PurePosixPath(program).name in _PYTHONS
-    return (sys.executable if is_python else inside, *(_below(word, root) for word in arguments))
+    return (sys.executable if is_python else inside, *(below(word, root) for word in arguments))
 
 
-def _below(word: str, root: Path) -> str:
+def below(word: str, root: Path) -> str:
+    """A word of a command: a path of the image, where it lies on this machine."""
     place = root / word.lstrip("/")
     return str(place) if word.startswith("/") and place.exists() else word
 
 
 def _path_list(name: str, value: str, root: Path) -> str:
-    parts = [_below(part, root) for part in value.split(":")]
+    parts = [below(part, root) for part in value.split(":")]
     if name == "PATH":
         parts.insert(0, str(Path(sys.executable).parent))
     return ":".join(parts)

@@ -8,18 +8,17 @@ itself, and what is back when a file here no longer takes hold:
 alarms              An alarm takes all points of a metric's name, whatever their dimensions and periods.
 authentication      Keys lie in several tables, and refusals have one form for all services.
 builds              Every build is done at once, whatever the account's quota.
-conditions          No condition key of PutMetricData and of policies attached; no NoSuchBucket for strangers.
 deliveries          An asynchronous invocation is lost with the process.
 durable, snapshots  The state is written when the server stops.
 function_logs       A function logs whatever its role may.
-image_tags          BatchDeleteImage by a tag takes the image away.
 layers              The bytes of layers lie in the state that is written anew each time.
 managed_policies    Thirty of AWS's policies are known, and any other can be attached.
-object_limits       Keys and metadata of any length are taken.
-objects, uploads    An object that cannot be written is answered by 200; parts lie in memory.
-patches             Buckets forget their tags and rules; streams have no prefix; provisioners ask no IAM.
+objects, uploads    Writes that failed are answered by 200; keys have any length; parts lie in memory.
+patches             Buckets forget their tags and rules; streams have no prefix; provisioners ask no IAM;
+                    BatchDeleteImage by a tag takes the image away.
 payloads            Nothing bounds what goes through API Gateway and Lambda.
-permissions         Its evaluator is asked for our services too; trust of services is not judged there.
+permissions         Its evaluator is asked for our services too; trust of services is not judged there; no
+                    condition key of PutMetricData and of policies attached; no NoSuchBucket for strangers.
 request_checks      Nearly every name, length and value is taken (with `rules`).
 routes              Administration and other emulators' paths are open.
 services            Services are found in tables at the top of modules, and no other can be added.
@@ -55,9 +54,7 @@ class WrongMinistackError(RuntimeError):
 
 
 def configure(port: int, state: Path, account: str, region: str, root_key: RootKey) -> None:
-    """Set ministack's environment, and bring the state folder in order. Must run before anything of ministack
-    is imported: it reads both then.
-    """
+    """Set ministack's environment and mend the state folder, before it is imported and reads both."""
     found = importlib.metadata.version("ministack")
     if found != VERSION:
         raise WrongMinistackError(found)

@@ -1,10 +1,8 @@
 """Metric alarms as CloudWatch evaluates them: by dimensions, period by period, with data that is missing.
 
-ministack takes all points of a metric's name, whatever their dimensions, in one window, and leaves an alarm
-as it is when there are none: an alarm on one endpoint would ring for another's errors, "two minutes in a row"
-would ring at once, and nothing would ever go back to OK at night. Periods end at the moment of evaluation
-here, not at full minutes, so a period of 60 s can ring within seconds of its sixtieth. Evaluated is, as in
-ministack, whenever a metric or the alarm is put.
+ministack takes all points of a metric's name in one window, and leaves an alarm as it is when there are none:
+it would ring for another endpoint's errors, at once instead of "two minutes in a row", and never go back to
+OK. Periods end at the moment of evaluation, not at full minutes, whenever a metric or the alarm is put.
 https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/AlarmThatSendsEmail.html
 """
 
@@ -13,6 +11,7 @@ from __future__ import annotations
 import operator
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from ministack.services import cloudwatch
@@ -28,15 +27,14 @@ _COMPARE: dict[str, Callable[[float, float], bool]] = {
 
 def install() -> None:
     """Put our evaluation in the place of ministack's."""
-    evaluate = cloudwatch._evaluate_alarm
+    cloudwatch._evaluate_alarm = partial(_evaluate, cloudwatch._evaluate_alarm)
 
-    def evaluate_alarm(alarm: Alarm) -> None:
-        if alarm.get("ComparisonOperator") in _COMPARE and alarm.get("MetricName"):
-            _settle(alarm, state_of(alarm, _points(alarm), time.time()))
-        else:  # anomaly bands and expressions: as ministack has them
-            evaluate(alarm)
 
-    cloudwatch._evaluate_alarm = evaluate_alarm
+def _evaluate(evaluate: Callable[[Alarm], None], alarm: Alarm) -> None:
+    if alarm.get("ComparisonOperator") in _COMPARE and alarm.get("MetricName"):
+        _settle(alarm, state_of(alarm, _points(alarm), time.time()))
+    else:  # anomaly bands and expressions: as ministack has them
+        evaluate(alarm)
 
 
 def state_of(alarm: Alarm, points: list[dict[str, Any]], now: float) -> tuple[str, str]:
@@ -44,15 +42,15 @@ def state_of(alarm: Alarm, points: list[dict[str, Any]], now: float) -> tuple[st
     period, periods = float(alarm.get("Period") or 60), int(alarm.get("EvaluationPeriods") or 1)
     needed = int(alarm.get("DatapointsToAlarm") or periods)
     missing = alarm.get("TreatMissingData") or "missing"
-    breaching, known, measured = 0, 0, []
+    breaching, judged, measured = 0, 0, []
     for number in range(periods):
         end = now - number * period
         value = _statistic(alarm, [p for p in points if end - period < p["Timestamp"] <= end])
         if value is None:
-            known += missing in ("breaching", "notBreaching")
+            judged += missing in ("breaching", "notBreaching")
             breaching += missing == "breaching"
             continue
-        known += 1
+        judged += 1
         measured.append(value)
         breaching += _COMPARE[alarm["ComparisonOperator"]](value, float(alarm.get("Threshold") or 0))
     if breaching >= needed:
@@ -60,7 +58,7 @@ def state_of(alarm: Alarm, points: list[dict[str, Any]], now: float) -> tuple[st
             "ALARM",
             f"Threshold Crossed: {breaching} datapoints {measured} crossed {alarm.get('Threshold')}",
         )
-    if not known:
+    if not judged:
         return str(alarm["StateValue"]), "no data"
     return "OK", f"Threshold not crossed by {needed} of {periods} datapoints: {measured}"
 

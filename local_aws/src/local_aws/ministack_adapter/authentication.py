@@ -6,6 +6,8 @@ import hashlib
 import hmac
 import os
 import secrets
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -15,7 +17,8 @@ from ministack.services import lambda_svc, sts
 
 from local_aws.front import Key, Refused, Request
 from local_aws.front.application import Answer
-from local_aws.ministack_adapter import answers
+from local_aws.ministack_adapter import permissions
+from local_aws.ministack_adapter.requests import Request as ServiceRequest
 
 
 def install() -> None:
@@ -26,9 +29,14 @@ def install() -> None:
     * A role that trusts a service only is the service's: not root's.
     * The credentials of a function's role are random: not a hash of two names.
     """
-    _one_root_key()
-    _services_only()
-    _random_function_keys()
+    root_names = ("", os.environ["AWS_ACCESS_KEY_ID"])
+    iam_evaluator.is_root_access_key = sts.is_root_access_key = lambda access_key_id: (
+        access_key_id in root_names
+    )
+    iam_evaluator._principal_matches = partial(_matches_people, iam_evaluator._principal_matches)
+    seed = secrets.token_bytes(32)
+    credentials = partial(_execution_credentials, seed)
+    lambda_runtime.execution_credentials = lambda_svc.execution_credentials = credentials
 
 
 def key(access_key_id: str) -> Key:
@@ -49,53 +57,25 @@ def answer(refused: Refused, request: Request, service: str | None) -> Answer:
         service = "sts" if is_form else detect_service(request.method, request.path, headers, query)
     if service == "s3" and refused.code == "MissingAuthenticationToken":
         refused = Refused("AccessDenied", "Access Denied")
-    return answers.refused(service, refused.code, refused.message, headers, refused.status)
+    made = ServiceRequest.of(service, request.method, request.path, headers, b"", query)
+    return made.refused(refused.code, refused.message, refused.status)
 
 
-def _one_root_key() -> None:
-    root = os.environ["AWS_ACCESS_KEY_ID"]
-
-    def is_root(access_key_id: str) -> bool:
-        return access_key_id in ("", root)
-
-    iam_evaluator.is_root_access_key = is_root
-    sts.is_root_access_key = is_root
+def _matches_people(matches: Callable[[Any, str], bool], principal: Any, caller_arn: str) -> bool:
+    if isinstance(principal, dict):
+        principal = {kind: names for kind, names in principal.items() if kind != "Service"}
+    return bool(matches(principal, caller_arn))
 
 
-def _services_only() -> None:
-    matches = iam_evaluator._principal_matches
-
-    def matches_people(principal: Any, caller_arn: str) -> bool:
-        if isinstance(principal, dict):
-            principal = {kind: names for kind, names in principal.items() if kind != "Service"}
-        return bool(matches(principal, caller_arn))
-
-    iam_evaluator._principal_matches = matches_people
-
-
-def _random_function_keys() -> None:
-    seed = secrets.token_bytes(32)
-
-    def derived(*names: str) -> str:
-        return hmac.new(seed, "\n".join(names).encode(), hashlib.sha256).hexdigest()
-
-    def execution_credentials(config: dict[str, Any]) -> dict[str, str]:
-        """The same for every worker of a function, as ministack has it: they may be many."""
-        function, role = str(config["FunctionArn"]), str(config.get("Role", ""))
-        key_id = f"ASIA{derived('key', function, role)[:16].upper()}"
-        secret, token = derived("secret", function, role), derived("token", function, role)
-        account, role_name = function.split(":")[4], role.rpartition("/")[2]
-        session = str(config.get("FunctionName", "function"))[:64]
-        sts.register_session(
-            key_id,
-            {
-                "Arn": f"arn:aws:sts::{account}:assumed-role/{role_name}/{session}",
-                "UserId": f"{role_name}:{session}",
-                "SecretAccessKey": secret,
-                "SessionToken": token,
-            },
-        )
-        return {"AWS_ACCESS_KEY_ID": key_id, "AWS_SECRET_ACCESS_KEY": secret, "AWS_SESSION_TOKEN": token}
-
-    lambda_runtime.execution_credentials = execution_credentials
-    lambda_svc.execution_credentials = execution_credentials
+def _execution_credentials(seed: bytes, config: dict[str, Any]) -> dict[str, str]:
+    """The same for every worker of a function, as ministack has it: they may be many."""
+    function, role = str(config["FunctionArn"]), str(config.get("Role", ""))
+    key, secret, token = (
+        hmac.new(seed, "\n".join((part, function, role)).encode(), hashlib.sha256).hexdigest()
+        for part in ("key", "secret", "token")
+    )
+    key_id = f"ASIA{key[:16].upper()}"
+    account, role_name = function.split(":")[4], role.rpartition("/")[2]
+    session = str(config.get("FunctionName", "function"))[:64]
+    arn = f"arn:aws:sts::{account}:assumed-role/{role_name}/{session}"
+    return permissions.open_session(key_id, secret, token, {"Arn": arn, "UserId": f"{role_name}:{session}"})

@@ -21,6 +21,7 @@ from ministack.core.responses import error_response_json, json_response
 from ministack.services import codebuild as ministack_codebuild
 
 from local_aws.core.context import LocalAws
+from local_aws.core.proxies import DIRECT
 from local_aws.images.image_build import ImageBuild
 from local_aws.quotas import book, names
 
@@ -131,5 +132,4 @@ def _answer(variables: Mapping[str, str], status: str, reason: str) -> None:
         method="PUT",
         headers={"Content-Type": ""},
     )
-    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    direct.open(request, timeout=30).close()
+    DIRECT.open(request, timeout=30).close()

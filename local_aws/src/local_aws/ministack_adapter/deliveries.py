@@ -1,9 +1,8 @@
 """Events on their way to functions, kept until the function has had them.
 
-AWS keeps an asynchronous invocation until the function has answered, or the retries are used up and it lies
-in the dead-letter queue. ministack keeps it in a thread. Here it is in the store before anybody is told that
-it was taken, so that after a `kill -9` the chain of a run goes on: `resume` delivers again what was under
-way. A function may so get an event twice, as on AWS.
+AWS keeps an asynchronous invocation until the function has answered or it lies in the dead-letter queue;
+ministack keeps it in a thread. Here it is in the store before anybody is told that it was taken, and `resume`
+delivers again what was under way at a `kill -9`. A function may so get an event twice, as on AWS.
 https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html
 """
 
@@ -53,12 +52,12 @@ class Deliveries:
 
     def resume(self) -> None:
         """Deliver what a former server had taken."""
-        for kept in self._left:
-            function = _function(kept["function"])
+        for delivery in self._left:
+            function = _function(delivery["function"])
             if function is None:
-                self._store.delete(_KIND, kept["key"])
+                self._store.delete(_KIND, delivery["key"])
             else:
-                self._begin(kept["key"], function, kept["event"])
+                self._begin(delivery["key"], function, delivery["event"])
 
     def _dispatch(self, arn: str, payload: str) -> None:
         function, event = _function(arn), json.loads(payload)

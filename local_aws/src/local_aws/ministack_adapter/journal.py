@@ -1,9 +1,8 @@
 """What stack operations under way have made, in our own durable store.
 
-ministack's record of a stack is written once a second; a resource made since then would belong to nobody
-after a `kill -9`. So every resource of our types is noted here before it exists (by the name it will have)
-and again when it does (by its id), and the notes of an operation are dropped when its end is on disk. What is
-left at a start was made by an operation that was cut short.
+ministack's record of a stack is written once a second; a resource made since would belong to nobody after a
+`kill -9`. So each is noted before it exists (by its name) and when it does (by its id), until the end of its
+operation is on disk. What is left at a start was made by an operation that was cut short.
 """
 
 from __future__ import annotations

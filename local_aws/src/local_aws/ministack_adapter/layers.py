@@ -1,10 +1,8 @@
 """Lambda's state without its layers' bytes: they lie beside the state, as ministack keeps functions' code.
 
-A layer of the CDK holds the AWS CLI, 22 MB. Written into the state each time it changed, it made a snapshot
-of the whole server take half a second, and an acknowledged write wait many seconds for its own.
-
-Code that nobody needs any more is removed by `prune`, when the state that does not name it is on the disk:
-removed before, as ministack does, a `kill -9` would leave the old state naming code that is gone.
+A layer of the CDK holds the AWS CLI: in the state it made each snapshot 22 MB, and half a second long. Code
+that nobody needs is removed by `prune` when the state that does not name it is on the disk: removed before,
+as ministack does, a `kill -9` would leave the old state naming code that is gone.
 """
 
 from __future__ import annotations

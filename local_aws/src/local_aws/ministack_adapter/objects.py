@@ -1,29 +1,33 @@
 """S3's objects: what was acknowledged is on the disk, and what could not be written is an error.
 
-ministack keeps an object's bytes in one file and all else about its key (the versions, tags, ACLs) in a
-sidecar beside it, logs what it cannot write, answers 200, and keeps such an object in memory. Here a write
-that fails is `NotStored`: the key is read back from the disk, so that nothing of the failed request stays,
-and the client gets a 500. (`object_files` says how the two files change as one.)
-
-A versioned object lies on the disk only, not in memory besides: datasets are larger than memories.
+ministack keeps an object's bytes in one file and all else about its key in a sidecar, logs what it cannot
+write, answers 200, and keeps such an object in memory. Here a failed write is `NotStored`: the key is read
+back from the disk, and the client gets a 500. Versioned objects are not in memory: datasets are larger.
 """
 
 from __future__ import annotations
 
 import contextlib
-import functools
 import logging
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from ministack.services import s3
 
+from local_aws.core.api import HttpAnswer
 from local_aws.ministack_adapter import object_files
+from local_aws.ministack_adapter.requests import Request, check_first
 
 log = logging.getLogger(__name__)
 
 Record = dict[str, Any]
+# https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html
+MAX_KEY = 1024
+# https://docs.aws.amazon.com/AmazonS3/latest/userguide/UsingMetadata.html
+MAX_METADATA = 2048
+_METADATA = "x-amz-meta-"
 
 
 class NotStored(OSError):
@@ -43,10 +47,11 @@ def install() -> None:
     s3._delete_version_file = _delete_version_file
     s3._delete_persisted_object = _delete_persisted_object
     s3._read_body = _read_body
-    s3._dispatch = _answering_for_the_disk(s3._dispatch)
+    s3._dispatch = partial(_dispatch_or_fail, s3._dispatch)
     # What ministack forgets when it stops, although it was asked to keep it for years.
     s3._PERSISTED_BUCKET_DICTS["object_retention"] = s3._object_retention
     s3._PERSISTED_BUCKET_DICTS["object_legal_hold"] = s3._object_legal_hold
+    check_first(["s3"], refusal)
 
 
 def _persist_object(bucket: str, key: str, record: Record) -> None:
@@ -132,21 +137,16 @@ def _stored(bucket: str, key: str) -> Iterator[None]:
         raise NotStored(bucket, key, error) from error
 
 
-def _answering_for_the_disk(dispatch: Callable[..., Any]) -> Callable[..., Any]:
+def _dispatch_or_fail(dispatch: Callable[..., Any], method: str, bucket: str, key: str, *rest: Any) -> Any:
     """S3's operations, with a 500 for what could not be stored or read."""
-
-    @functools.wraps(dispatch)
-    def dispatch_or_fail(method: str, bucket: str, key: str, *rest: Any) -> Any:
-        try:
-            return dispatch(method, bucket, key, *rest)
-        except OSError as error:
-            if isinstance(error, NotStored):
-                _read_back(error.bucket, error.key)
-            what = f"{method} of s3://{bucket}/{key}"
-            log.error("%s failed: %s", what, error)
-            return s3._error("InternalError", f"{what} failed: {error.strerror or error}", 500)
-
-    return dispatch_or_fail
+    try:
+        return dispatch(method, bucket, key, *rest)
+    except OSError as error:
+        if isinstance(error, NotStored):
+            _read_back(error.bucket, error.key)
+        what = f"{method} of s3://{bucket}/{key}"
+        log.error("%s failed: %s", what, error)
+        return s3._error("InternalError", f"{what} failed: {error.strerror or error}", 500)
 
 
 def _read_back(bucket: str, key: str) -> None:
@@ -165,3 +165,19 @@ def _read_back(bucket: str, key: str) -> None:
         s3._load_persisted_bucket(s3.get_account_id(), bucket, _folder(bucket))
     finally:
         s3._persisted_key_files = every
+
+
+def refusal(request: Request) -> HttpAnswer | None:
+    """The answer to a request for an object that S3 would not take; None: it would."""
+    key = request.path.lstrip("/").partition("/")[2]
+    if len(key.encode("utf-8", "surrogatepass")) > MAX_KEY:
+        return request.refused("KeyTooLongError", "Your key is too long")
+    size = sum(
+        len(name) - len(_METADATA) + len(value.encode())
+        for name, value in request.headers.items()
+        if name.startswith(_METADATA)
+    )
+    if size > MAX_METADATA:
+        message = "Your metadata headers exceed the maximum allowed metadata size"
+        return request.refused("MetadataTooLarge", message)
+    return None

@@ -2,84 +2,77 @@
 
 * AWS::S3::Bucket: tags, encryption, lifecycle and ownership are kept, and a bucket with objects cannot be
   deleted.
-* S3's writes are on the disk when they are answered, or are errors (objects.py, uploads.py).
 * `aws:kms` without a key means the account's aws/s3 key, as it does for the CDK's own staging bucket.
-* Alarms are evaluated by dimensions and periods (alarms.py), and policies on one namespace of metrics are
-  understood (conditions.py).
 * FilterLogEvents knows logStreamNamePrefix.
-* AWS::ECR::Repository: its images leave the image store with it. Their tags are taken away one by one
-  (image_tags.py).
+* AWS::ECR::Repository: its images leave the image store with it.
+* BatchDeleteImage by tag: the tag goes, and the image with its last one; ministack's takes the image.
+  https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_BatchDeleteImage.html
 * Types a narrow service role may hold: their actions are checked against the role (ministack's provisioners
   act beyond IAM). Others are provisioned unchecked.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from botocore.exceptions import ClientError
-from ministack.services import cloudwatch_logs
+from ministack.services import cloudwatch_logs, ecr
 from ministack.services import s3 as ministack_s3
 
-from local_aws.cloudformation.stack import Properties, Provisioned
+from local_aws.cloudformation.stack import SERVICE, SESSION, Properties, Provisioned, is_true
 from local_aws.core.context import LocalAws
-from local_aws.ministack_adapter import alarms, conditions, image_tags, objects, permissions, stacks, uploads
+from local_aws.ministack_adapter import alarms, objects, permissions, stacks, uploads
 
-_ALARM = "alarm:{name}"
-# type -> (service of the ARN, resource with {name}, property with the name, actions to create or update, to
+# type -> (service of the ARN, resource with {name}, property with the name, action to create or update, to
 # delete)
 _CHECKED = {
     "AWS::CloudWatch::Alarm": (
-        "cloudwatch", _ALARM, "AlarmName", ("cloudwatch:PutMetricAlarm",), ("cloudwatch:DeleteAlarms",)
+        "cloudwatch", "alarm:{name}", "AlarmName", "cloudwatch:PutMetricAlarm", "cloudwatch:DeleteAlarms"
     ),
     "AWS::CloudWatch::Dashboard": (
         "cloudwatch", "dashboard/{name}", "DashboardName",
-        ("cloudwatch:PutDashboard",), ("cloudwatch:DeleteDashboards",)
+        "cloudwatch:PutDashboard", "cloudwatch:DeleteDashboards"
     ),
 }  # fmt: skip
 
 
 def install(aws: LocalAws) -> None:
     """Put the changed types in ministack's table."""
-    _default_kms_key(aws)
+    resolve = ministack_s3._resolve_sse_write_headers
+    ministack_s3._resolve_sse_write_headers = partial(_with_default_key, aws, resolve)
     objects.install()
     uploads.install(aws.root / "s3-uploads")
-    _filtered_streams()
-    image_tags.install()
+    cloudwatch_logs._filter_log_events = partial(_filter_by_prefix, cloudwatch_logs._filter_log_events)
+    ecr._batch_delete_image = partial(_untag_first, ecr._batch_delete_image)
     alarms.install()
-    conditions.install()
+    permissions.install()
     _buckets(aws)
     _repositories(aws)
     for resource_type in _CHECKED:
-        _checked(aws, resource_type)
+        stacks.check_first(resource_type, partial(_check_role, aws, resource_type))
+        stacks.register_resource(resource_type, stacks.existing_handler(resource_type))
 
 
-def _default_kms_key(aws: LocalAws) -> None:
-    resolve = ministack_s3._resolve_sse_write_headers
+def _with_default_key(
+    aws: LocalAws, resolve: Callable[..., Any], headers: dict[str, str], bucket_name: str
+) -> Any:
     algorithm, key = "x-amz-server-side-encryption", "x-amz-server-side-encryption-aws-kms-key-id"
-
-    def resolve_with_key(headers: dict[str, str], bucket_name: str) -> Any:
-        if headers.get(algorithm) == "aws:kms" and not headers.get(key):
-            headers = {**headers, key: aws.arn("alias/aws/s3", "kms")}
-        return resolve(headers, bucket_name)
-
-    ministack_s3._resolve_sse_write_headers = resolve_with_key
+    if headers.get(algorithm) == "aws:kms" and not headers.get(key):
+        headers = {**headers, key: aws.arn("alias/aws/s3", "kms")}
+    return resolve(headers, bucket_name)
 
 
-def _filtered_streams() -> None:
-    original = cloudwatch_logs._filter_log_events
-
-    def filter_log_events(data: dict[str, Any]) -> Any:
-        prefix = data.get("logStreamNamePrefix")
-        group = cloudwatch_logs._log_groups.get(cloudwatch_logs._resolve_log_group_name(data))
-        if prefix and group and not data.get("logStreamNames"):
-            names = [name for name in group["streams"] if name.startswith(prefix)]
-            # An empty list would mean all streams; no stream has this name.
-            data = {**data, "logStreamNames": names or [f"{prefix}:none"]}
-        return original(data)
-
-    cloudwatch_logs._filter_log_events = filter_log_events
+def _filter_by_prefix(filter_log_events: Callable[..., Any], data: dict[str, Any]) -> Any:
+    prefix = data.get("logStreamNamePrefix")
+    group = cloudwatch_logs._log_groups.get(cloudwatch_logs._resolve_log_group_name(data))
+    if prefix and group and not data.get("logStreamNames"):
+        names = [name for name in group["streams"] if name.startswith(prefix)]
+        # An empty list would mean all streams; no stream has this name.
+        data = {**data, "logStreamNames": names or [f"{prefix}:none"]}
+    return filter_log_events(data)
 
 
 def _buckets(aws: LocalAws) -> None:
@@ -118,7 +111,7 @@ def _configure_bucket(aws: LocalAws, name: str, old: Properties, new: Properties
         rules = [
             {
                 "ApplyServerSideEncryptionByDefault": rule["ServerSideEncryptionByDefault"],
-                "BucketKeyEnabled": _true(rule.get("BucketKeyEnabled", False)),
+                "BucketKeyEnabled": is_true(rule.get("BucketKeyEnabled", False)),
             }
             for rule in encryption
         ]
@@ -139,7 +132,7 @@ def _lifecycle_rule(rule: Properties) -> dict[str, Any]:
         made["ID"] = rule["Id"]
     if "ExpirationInDays" in rule:
         made["Expiration"] = {"Days": int(rule["ExpirationInDays"])}
-    elif _true(rule.get("ExpiredObjectDeleteMarker", False)):
+    elif is_true(rule.get("ExpiredObjectDeleteMarker", False)):
         made["Expiration"] = {"ExpiredObjectDeleteMarker": True}
     noncurrent = rule.get("NoncurrentVersionExpiration")
     if noncurrent:
@@ -177,37 +170,43 @@ def _repositories(aws: LocalAws) -> None:
     stacks.register_resource("AWS::ECR::Repository", {**original, "delete": delete})
 
 
-def _checked(aws: LocalAws, resource_type: str) -> None:
-    """The type's own handler, behind a question to IAM when the stack has a service role."""
+def _check_role(
+    aws: LocalAws, resource_type: str, verb: str, properties: Properties, physical_id: str | None
+) -> None:
+    """AccessDenied if the stack has a service role that may not do this to the resource."""
     service, resource, name_property, writing, deleting = _CHECKED[resource_type]
-    original = stacks.existing_handler(resource_type)
-
-    def check(actions: tuple[str, ...], properties: Properties, physical_id: str | None) -> None:
-        role = stacks.current().role_arn
-        if role is None:
-            return
-        key = aws.credentials(role, stacks.SESSION, stacks.SERVICE)["AWS_ACCESS_KEY_ID"]
-        name = properties.get(name_property) or physical_id or f"{stacks.current().name}-new"
-        for action in actions:
-            permissions.check(action, aws.arn(resource.format(name=name), service), access_key=key)
-
-    def create(logical_id: str, properties: Properties, stack_name: str) -> Any:
-        check(writing, properties, None)
-        return original["create"](logical_id, properties, stack_name)
-
-    def update(physical_id: str, old: Properties, new: Properties, *rest: Any) -> Any:
-        check(writing, new, physical_id)
-        return original["update"](physical_id, old, new, *rest)
-
-    def delete(physical_id: str, properties: Properties, *rest: Any) -> None:
-        check(deleting, properties, physical_id)
-        original["delete"](physical_id, properties, *rest)
-
-    wrapped: dict[str, Callable[..., Any]] = {"create": create, "delete": delete}
-    if "update" in original:
-        wrapped["update"] = update
-    stacks.register_resource(resource_type, {**original, **wrapped})
+    role = stacks.current().role_arn
+    if role is None:
+        return
+    key = aws.credentials(role, SESSION, SERVICE)["AWS_ACCESS_KEY_ID"]
+    name = properties.get(name_property) or physical_id or f"{stacks.current().name}-new"
+    action = deleting if verb == "delete" else writing
+    permissions.check(action, aws.arn(resource.format(name=name), service), access_key=key)
 
 
-def _true(value: object) -> bool:
-    return str(value).lower() == "true"
+def _untag_first(batch_delete_image: Callable[..., Any], data: dict[str, Any]) -> Any:
+    repository: str = data.get("repositoryName", "")
+    untagged, rest = [], []
+    for image_id in data.get("imageIds", []):
+        digest = _untag(repository, image_id)
+        if digest:
+            untagged.append({**image_id, "imageDigest": digest})
+        else:
+            rest.append(image_id)
+    status, headers, body = batch_delete_image({**data, "imageIds": rest})
+    if untagged:
+        document = json.loads(body)
+        document["imageIds"] += untagged
+        body = json.dumps(document).encode()
+    return status, headers, body
+
+
+def _untag(repository: str, image_id: dict[str, str]) -> str:
+    """Take a tag from an image that has others: the image's digest; empty where it has no other."""
+    tag = image_id.get("imageTag")
+    found = ecr._find_image(repository, image_id) if tag and "imageDigest" not in image_id else None
+    if not found or len(found["imageTags"]) < 2:
+        return ""
+    found["imageTags"].remove(tag)
+    found["imageId"]["imageTag"] = found["imageTags"][-1]
+    return str(found["imageDigest"])

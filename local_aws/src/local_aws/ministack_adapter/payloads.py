@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any
 
 from ministack.services import apigateway_v1, lambda_svc
@@ -23,74 +24,59 @@ MAX_API_BODY = 10 * 2**20
 MAX_RESPONSE = rules.MAX_PAYLOAD + 100
 _TOO_LONG = {"message": "Request Too Long"}
 _JSON = {"Content-Type": "application/json"}
+Async = Callable[..., Awaitable[Any]]
 
 
 def install() -> None:
     """Bound API Gateway's and Lambda's data planes."""
-    apigateway_v1.handle_execute = bounded_body(apigateway_v1.handle_execute)
-    apigateway_v1._call_lambda_raw = bounded_event(apigateway_v1._call_lambda_raw)
-    apigateway_v1._invoke_lambda_proxy_v1 = bounded_time(apigateway_v1._invoke_lambda_proxy_v1)
-    lambda_svc._execute_function_with_config_scope = bounded_response(
-        lambda_svc._execute_function_with_config_scope
+    apigateway_v1.handle_execute = partial(bounded_body, apigateway_v1.handle_execute)
+    apigateway_v1._call_lambda_raw = partial(bounded_event, apigateway_v1._call_lambda_raw)
+    apigateway_v1._invoke_lambda_proxy_v1 = partial(bounded_time, apigateway_v1._invoke_lambda_proxy_v1)
+    lambda_svc._execute_function_with_config_scope = partial(
+        bounded_response, lambda_svc._execute_function_with_config_scope
     )
 
 
-def bounded_body(execute: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
+async def bounded_body(
+    execute: Async, api_id: str, stage: str, method: str, path: str, headers: Any, body: bytes, query: Any
+) -> Any:
     """`handle_execute`, which answers 413 to a body that no API takes."""
-
-    async def execute_bounded(
-        api_id: str, stage: str, method: str, path: str, headers: Any, body: bytes, query: Any
-    ) -> Any:
-        if len(body or b"") > MAX_API_BODY:
-            answer: HttpAnswer = (413, _JSON, json.dumps(_TOO_LONG).encode())
-            return answer
-        return await execute(api_id, stage, method, path, headers, body, query)
-
-    return execute_bounded
+    if len(body or b"") > MAX_API_BODY:
+        answer: HttpAnswer = (413, _JSON, json.dumps(_TOO_LONG).encode())
+        return answer
+    return await execute(api_id, stage, method, path, headers, body, query)
 
 
-def bounded_event(call: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
+async def bounded_event(call: Async, function: Any, event: Any, **scope: Any) -> Any:
     """`_call_lambda_raw`, which answers 413 for an event that no function takes."""
-
-    async def call_bounded(function: Any, event: Any, **scope: Any) -> Any:
-        body = event.get("body") if isinstance(event, dict) else None
-        if isinstance(body, str) and len(body) > rules.MAX_PAYLOAD:
-            refusal = {"statusCode": 413, "headers": _JSON, "body": json.dumps(_TOO_LONG)}
-            return {"body": refusal}, None
-        return await call(function, event, **scope)
-
-    return call_bounded
+    body = event.get("body") if isinstance(event, dict) else None
+    if isinstance(body, str) and len(body) > rules.MAX_PAYLOAD:
+        refusal = {"statusCode": 413, "headers": _JSON, "body": json.dumps(_TOO_LONG)}
+        return {"body": refusal}, None
+    return await call(function, event, **scope)
 
 
-def bounded_time(invoke: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
+async def bounded_time(invoke: Async, integration: Any, *rest: Any, **named: Any) -> Any:
     """`_invoke_lambda_proxy_v1`, which waits as long as the integration says; the function goes on."""
-
-    async def invoke_bounded(integration: Any, *rest: Any, **named: Any) -> Any:
-        milliseconds = int(integration.get("timeoutInMillis") or rules.INTEGRATION_MILLISECONDS[1])
-        task = asyncio.ensure_future(invoke(integration, *rest, **named))
-        done, _ = await asyncio.wait({task}, timeout=milliseconds / 1000)
-        if done:
-            return task.result()
-        return apigateway_v1._gw_error("INTEGRATION_TIMEOUT", "Endpoint request timed out")
-
-    return invoke_bounded
+    milliseconds = int(integration.get("timeoutInMillis") or rules.INTEGRATION_MILLISECONDS[1])
+    task = asyncio.ensure_future(invoke(integration, *rest, **named))
+    done, _ = await asyncio.wait({task}, timeout=milliseconds / 1000)
+    if done:
+        return task.result()
+    return apigateway_v1._gw_error("INTEGRATION_TIMEOUT", "Endpoint request timed out")
 
 
-def bounded_response(execute: Callable[..., Any]) -> Callable[..., Any]:
+def bounded_response(execute: Callable[..., Any], function: Any, event: Any) -> Any:
     """`_execute_function_with_config_scope`, in which a function fails that returns too much."""
-
-    def execute_bounded(function: Any, event: Any) -> Any:
-        result = execute(function, event)
-        if not result.get("error") and _size(result.get("body")) > MAX_RESPONSE:
-            error = {
-                "errorMessage": "Response payload size exceeded maximum allowed payload size "
-                f"({MAX_RESPONSE} bytes).",
-                "errorType": "Function.ResponseSizeTooLarge",
-            }
-            return {**result, "error": True, "function_error": "Unhandled", "body": error}
-        return result
-
-    return execute_bounded
+    result = execute(function, event)
+    if not result.get("error") and _size(result.get("body")) > MAX_RESPONSE:
+        error = {
+            "errorMessage": "Response payload size exceeded maximum allowed payload size "
+            f"({MAX_RESPONSE} bytes).",
+            "errorType": "Function.ResponseSizeTooLarge",
+        }
+        return {**result, "error": True, "function_error": "Unhandled", "body": error}
+    return result
 
 
 def _size(payload: Any) -> int:

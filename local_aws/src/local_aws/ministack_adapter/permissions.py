@@ -1,31 +1,48 @@
 """IAM, asked the way ministack asks it: who calls, may they, and does a role trust a service.
 
-The caller of a request is its access key, kept in a context variable while our handlers run.
+The caller of a request is its access key, kept in a context variable while our handlers run. What ministack
+leaves out:
+
+* The condition key `cloudwatch:namespace` of PutMetricData: without it a policy that lets its owner write one
+  namespace lets it write none.
+  https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/iam-cw-condition-keys-namespace.html
+* `iam:PolicyARN` of attaching and detaching a managed policy, in the same way.
+  https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsidentityandaccessmanagement.html
+* A bucket that does not exist is NoSuchBucket for everybody, also for who could not have used it.
 """
 
 from __future__ import annotations
 
 import contextvars
 import json
+import re
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from ministack.core import iam_actions, iam_evaluator
 from ministack.core.responses import get_account_id, get_region
-from ministack.services import iam, sts
+from ministack.core.router import extract_access_key_id
+from ministack.services import iam, s3, sts
 
+from local_aws.core.api import HttpAnswer
 from local_aws.core.errors import AccessDenied, ValidationException
+from local_aws.ministack_adapter.requests import Handler
 
 # As long as the longest session AWS gives; a training job may need its credentials that long.
 SESSION_SECONDS = 12 * 3600
+_OF_A_POLICY = re.compile(r"iam:(Attach|Detach)(Role|User|Group)Policy")
 
 _caller: contextvars.ContextVar[str] = contextvars.ContextVar("local_aws_caller", default="")
 
 
-def set_caller(access_key: str) -> None:
-    """Remember whose request this context serves."""
-    _caller.set(access_key)
+async def handle_for_caller(
+    handle: Handler, method: str, path: str, headers: dict[str, str], body: bytes, query: dict[str, Any]
+) -> HttpAnswer:
+    """A service's handler, in a context that knows whose request it serves."""
+    _caller.set(extract_access_key_id(headers, query) or "")
+    return await handle(method, path, headers, body, query)
 
 
 def check(action: str, resource: str, context: Mapping[str, Any] | None = None, access_key: str = "") -> None:
@@ -42,9 +59,7 @@ def check(action: str, resource: str, context: Mapping[str, Any] | None = None, 
 
 
 def check_pass_role(role_arn: str, service: str) -> None:
-    """AccessDenied unless the caller may pass the role to `service`; ValidationException unless it
-    trusts it.
-    """
+    """AccessDenied unless the caller may pass the role; ValidationException unless it trusts `service`."""
     check("iam:PassRole", role_arn, {"iam:PassedToService": service})
     trusted_role(role_arn, service)
 
@@ -55,20 +70,21 @@ def role_credentials(role_arn: str, service: str, session: str) -> dict[str, str
     arn, problem = sts._assumed_role_arn(role_arn, session)
     if problem is not None:
         raise ValidationException(f"{role_arn} is no role ARN")
-    key, secret, token = iam._gen_session_access_key(), iam._gen_secret(), iam._gen_session_token()
-    sts.register_session(
-        key,
-        {
-            "Arn": arn,
-            "UserId": f"{role['RoleId']}:{session}",
-            "SecretAccessKey": secret,
-            "SessionToken": token,
-            "Expiration": time.time() + SESSION_SECONDS,
-            "AccountId": role_arn.split(":")[4],
-            "PrincipalType": "AssumedRole",
-            "SourcePrincipalArn": service,
-        },
-    )
+    record = {
+        "Arn": arn,
+        "UserId": f"{role['RoleId']}:{session}",
+        "Expiration": time.time() + SESSION_SECONDS,
+        "AccountId": role_arn.split(":")[4],
+        "PrincipalType": "AssumedRole",
+        "SourcePrincipalArn": service,
+    }
+    key = iam._gen_session_access_key()
+    return open_session(key, iam._gen_secret(), iam._gen_session_token(), record)
+
+
+def open_session(key: str, secret: str, token: str, record: Mapping[str, Any]) -> dict[str, str]:
+    """Let these temporary credentials stand for a session; as AWS_* variables."""
+    sts.register_session(key, {**record, "SecretAccessKey": secret, "SessionToken": token})
     return {"AWS_ACCESS_KEY_ID": key, "AWS_SECRET_ACCESS_KEY": secret, "AWS_SESSION_TOKEN": token}
 
 
@@ -98,9 +114,7 @@ def role_may(role_arn: str, action: str, resource: str) -> bool:
 
 
 def _trusts(role: Mapping[str, Any], service: str) -> bool:
-    """Whether the role's trust policy lets the service assume it (ministack's own check knows no
-    services).
-    """
+    """Whether the role's trust policy lets the service assume it: ministack itself knows no services."""
     document = role.get("AssumeRolePolicyDocument") or "{}"
     if isinstance(document, str):
         document = json.loads(document)
@@ -126,3 +140,42 @@ def _trusts(role: Mapping[str, Any], service: str) -> bool:
 
 def _list(value: Any) -> list[str]:
     return [value] if isinstance(value, str) else list(value or [])
+
+
+def install() -> None:
+    """Teach ministack's IAM."""
+    iam_actions.request_tag_context = partial(_context, iam_actions.request_tag_context)
+    iam_actions.access_denied_response = partial(_deny_if_there, iam_actions.access_denied_response)
+
+
+def _context(
+    tag_context: Callable[..., dict[str, Any]],
+    service: str,
+    iam_action: str,
+    body: bytes,
+    params: dict[str, Any],
+) -> dict[str, Any]:
+    context = tag_context(service, iam_action, body, params)
+    if iam_action == "cloudwatch:PutMetricData":
+        context["cloudwatch:namespace"] = _named(body, params, "Namespace")
+    if _OF_A_POLICY.fullmatch(iam_action):
+        context["iam:PolicyARN"] = _named(body, params, "PolicyArn")
+    return context
+
+
+def _deny_if_there(deny: Callable[..., Any], service: str, *args: Any, **kwargs: Any) -> Any:
+    bucket = str(kwargs.get("resource_arn", "")).rpartition(":::")[2].partition("/")[0]
+    if service == "s3" and not kwargs.get("error_code") and bucket and bucket not in s3._buckets:
+        return s3._no_such_bucket(bucket)
+    return deny(service, *args, **kwargs)
+
+
+def _named(body: bytes, params: dict[str, Any], member: str) -> str:
+    """A member of a request as JSON, which boto3 sends to some services, or as a form."""
+    form = params.get(member, "")
+    if form:
+        return str(form[0] if isinstance(form, list) else form)
+    try:
+        return str(json.loads(body)[member])
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return ""

@@ -9,14 +9,14 @@ members of the operation that makes it. What AWS would refuse is refused in the 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
-
-import ministack.app as ministack_app
 
 from local_aws.core import validation, wire
 from local_aws.core.api import HttpAnswer
 from local_aws.core.errors import AwsError
-from local_aws.ministack_adapter import answers, rules, stacks
+from local_aws.ministack_adapter import rules, stacks
+from local_aws.ministack_adapter.requests import Request, check_first
 
 # ministack's name of a service -> botocore's, and the code by which the service refuses a broken constraint.
 SERVICES = {
@@ -59,27 +59,24 @@ _TYPES: dict[str, tuple[str, str, dict[str, str]]] = {
 
 def install() -> None:
     """Put the checks before the services and before the resource types."""
-    for service in SERVICES:
-        ministack_app.SERVICE_HANDLERS[service] = _checked(service, ministack_app.SERVICE_HANDLERS[service])
+    check_first(SERVICES, refusal)
     for resource_type in _TYPES:
-        _check_type(resource_type)
+        stacks.check_first(resource_type, partial(_check_resource, resource_type))
 
 
-def refusal(
-    service: str, method: str, path: str, headers: dict[str, str], body: bytes, query: dict[str, Any]
-) -> HttpAnswer | None:
+def refusal(request: Request) -> HttpAnswer | None:
     """The answer to a request that AWS would refuse; None: ministack may have it."""
-    model = wire.model_of(SERVICES[service][0])
-    name = wire.operation_of(model, method, path, headers, body, query)
+    model = wire.model_of(SERVICES[request.service][0])
+    name = wire.operation_of(model, request)
     if name is None or name in _HOT:
         return None
-    call = wire.decode(model, name, path, headers, body, query)
-    if call is None:
+    members = wire.decode(model, name, request)
+    if members is None:
         return None
     try:
-        check(service, name, call[1])
+        check(request.service, name, members)
     except AwsError as error:
-        return answers.refused(service, error.code, error.message, headers, error.status)
+        return request.refused(error.code, error.message, error.status)
     return None
 
 
@@ -89,46 +86,25 @@ def check(service: str, operation: str, members: Mapping[str, Any], *, complete:
     shape = wire.model_of(botocore_name).operation_model(operation).input_shape
     errors = validation.violations(shape, members, complete=complete)
     if errors:
-        plural = "error" if len(errors) == 1 else "errors"
-        raise AwsError(code, f"{len(errors)} validation {plural} detected: {'; '.join(errors)}")
+        raise AwsError(code, validation.summary(errors))
     for rule in rules.of(service, operation):
         rule(members)
 
 
-def _checked(service: str, handle: Any) -> Any:
-    async def handle_checked(
-        method: str, path: str, headers: dict[str, str], body: bytes, query: dict[str, Any]
-    ) -> Any:
-        refused = refusal(service, method, path, headers, body, query)
-        return refused or await handle(method, path, headers, body, query)
-
-    return handle_checked
-
-
-def _check_type(resource_type: str) -> None:
-    original = stacks.existing_handler(resource_type)
-
-    def create(logical_id: str, properties: dict[str, Any], stack_name: str) -> Any:
+def _check_resource(resource_type: str, verb: str, properties: dict[str, Any], _id: str | None) -> None:
+    if verb != "delete":
         check_properties(resource_type, properties)
-        return original["create"](logical_id, properties, stack_name)
-
-    def update(physical_id: str, old: dict[str, Any], new: dict[str, Any], *rest: Any) -> Any:
-        check_properties(resource_type, new)
-        return original["update"](physical_id, old, new, *rest)
-
-    wrapped = {"create": create, **({"update": update} if original.get("update") else {})}
-    stacks.replace_handler(resource_type, {**original, **wrapped})
 
 
 def check_properties(resource_type: str, properties: Mapping[str, Any]) -> None:
     """Raise AwsError for a resource's properties that the operation which makes it would refuse."""
     service, operation, renamed = _TYPES[resource_type]
     shape = wire.model_of(SERVICES[service][0]).operation_model(operation).input_shape
-    known = {name.lower(): name for name in shape.members}
+    members_by_name = {name.lower(): name for name in shape.members}
     members = {
-        known[name.lower()]: _typed(shape.members[known[name.lower()]], value)
+        members_by_name[name.lower()]: _typed(shape.members[members_by_name[name.lower()]], value)
         for key, value in properties.items()
-        if (name := renamed.get(key, key)).lower() in known
+        if (name := renamed.get(key, key)).lower() in members_by_name
     }
     check(service, operation, members, complete=False)
     for rule in rules.of_type(resource_type):

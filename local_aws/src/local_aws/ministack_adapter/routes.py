@@ -1,9 +1,8 @@
 """Where ministack's paths lead, and which of them are open.
 
-ministack answers far more than AWS's operations, most of it without asking for a key: administration
-(/_ministack/reset deletes everything, /_ministack/lambda-code gives out every function's code), other
-emulators' names for the same, hosted login pages, load balancers, function URLs, a container registry.
-Nothing here uses any of it but the four below.
+ministack answers far more than AWS's operations, mostly without asking for a key: administration, which
+deletes everything or gives out every function's code, other emulators' names for it, login pages, load
+balancers, function URLs, a container registry. Nothing here uses any of it but the four below.
 """
 
 from __future__ import annotations

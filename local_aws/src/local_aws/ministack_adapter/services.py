@@ -7,35 +7,26 @@ added by filling in those tables.
 from __future__ import annotations
 
 import types
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import ministack.app as ministack_app
-from ministack.core.router import extract_access_key_id
 
-from local_aws.core.api import HttpAnswer
 from local_aws.core.context import USER_AGENT
 from local_aws.front.application import Asgi
 from local_aws.ministack_adapter import permissions
-
-Handle = Callable[[str, str, dict[str, str], bytes, dict[str, Any]], Awaitable[HttpAnswer]]
+from local_aws.ministack_adapter.requests import Handler
 
 _STARTING = b'{"__type": "ServiceUnavailable", "message": "the local AWS is starting or stopping"}'
 
 
-def register(name: str, handle: Handle) -> None:
+def register(name: str, handle: Handler) -> None:
     """Answer requests signed for service `name` with `handle` (our services keep their own state)."""
-
-    async def with_caller(
-        method: str, path: str, headers: dict[str, str], body: bytes, query: dict[str, Any]
-    ) -> HttpAnswer:
-        permissions.set_caller(extract_access_key_id(headers, query) or "")
-        return await handle(method, path, headers, body, query)
-
     module_name = f"local_aws_{name.replace('-', '_')}"
     module = types.ModuleType(f"ministack.services.{module_name}")
     vars(module).update(
-        handle_request=with_caller,
+        handle_request=partial(permissions.handle_for_caller, handle),
         get_state=lambda: None,
         load_persisted_state=lambda _state: None,
         reset=lambda: None,

@@ -101,11 +101,7 @@ class Snapshots:
         self._save_or_tell()
 
     def commit(self, services: Iterable[str] | None = None) -> None:
-        """Return when what these services (None: all of them) know now is on the disk.
-
-        Raises:
-            NotSaved: it is not.
-        """
+        """Return when what these services (None: all) know now is on the disk. Raises NotSaved if not."""
         wanted = set(_states() if services is None else services)
         with self._joining:
             saving = self._next
@@ -185,9 +181,7 @@ def _states() -> dict[str, Callable[[], Any]]:
 
 
 def _keep_blobs_in(folder: Path) -> None:
-    """Functions' code is written where the state is, and no state folder is made again for it: whoever took
-    that away wants it gone.
-    """
+    """Write functions' code beside the state, and make no folder that somebody took away again."""
     blobs, write = folder / "lambda-blobs", lambda_svc._write_code_blob
     blobs.mkdir(exist_ok=True)
 

@@ -12,6 +12,7 @@ import logging
 import queue
 import threading
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import ministack.services.cloudformation as cloudformation
@@ -33,19 +34,18 @@ EmitStatus = Callable[[str, str, str], None]
 
 def install(emit: EmitStatus) -> None:
     """Tell every new status of a stack: `emit` is called with stack id, status and reason, in their order."""
-    add_event = stacks._add_event
-
-    def add_and_tell(stack_id: str, stack_name: str, logical_id: str, resource_type: str, status: str,
-                     *args: Any, **kwargs: Any) -> None:  # fmt: skip
-        add_event(stack_id, stack_name, logical_id, resource_type, status, *args, **kwargs)
-        if resource_type == STACK and logical_id == stack_name:
-            (handlers._resolve_stack(stack_id) or {})[_UNTOLD] = True
-            if not status.endswith(_BUSY):
-                ended.set()
-            _put(stack_id, status, kwargs.get("reason") or (args[0] if args else ""))
-
-    everywhere("_add_event", add_and_tell)
+    everywhere("_add_event", partial(_add_and_tell, stacks._add_event))
     threading.Thread(target=_send, args=(emit,), name="stack events", daemon=True).start()
+
+
+def _add_and_tell(add_event: Callable[..., None], stack_id: str, stack_name: str, logical_id: str,
+                  resource_type: str, status: str, *args: Any, **kwargs: Any) -> None:  # fmt: skip
+    add_event(stack_id, stack_name, logical_id, resource_type, status, *args, **kwargs)
+    if resource_type == STACK and logical_id == stack_name:
+        (handlers._resolve_stack(stack_id) or {})[_UNTOLD] = True
+        if not status.endswith(_BUSY):
+            ended.set()
+        _put(stack_id, status, kwargs.get("reason") or (args[0] if args else ""))
 
 
 def tell_again() -> None:

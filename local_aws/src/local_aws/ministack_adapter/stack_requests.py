@@ -12,18 +12,19 @@ from __future__ import annotations
 import contextvars
 import re
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 from xml.sax.saxutils import escape
 
 import ministack.services.cloudformation as cloudformation
 from ministack.core.responses import get_account_id, get_region
-from ministack.core.router import extract_access_key_id
 from ministack.services import ssm
 from ministack.services.cloudformation import changesets, handlers, helpers, stacks
 
+from local_aws.cloudformation.stack import SERVICE, SESSION
 from local_aws.core.errors import AwsError
 from local_aws.ministack_adapter import permissions
-from local_aws.ministack_adapter.stacks import ROLE, SERVICE, SESSION, everywhere
+from local_aws.ministack_adapter.stacks import ROLE, everywhere
 
 _TAKES_ROLE = ("CreateStack", "UpdateStack", "DeleteStack", "CreateChangeSet", "ContinueUpdateRollback")
 _PSEUDO: dict[str, Callable[[], str]] = {
@@ -42,132 +43,108 @@ _operation_role: contextvars.ContextVar[str] = contextvars.ContextVar("local_aws
 
 def install() -> None:
     """Teach ministack's CloudFormation."""
+    actions = handlers._ACTION_HANDLERS
     for action in _TAKES_ROLE:
-        handlers._ACTION_HANDLERS[action] = _with_role(action, handlers._ACTION_HANDLERS[action])
-    handlers._ACTION_HANDLERS["DescribeStacks"] = _with_details(handlers._ACTION_HANDLERS["DescribeStacks"])
-    handlers._ACTION_HANDLERS["ExecuteChangeSet"] = _noting_the_change_set(
-        handlers._ACTION_HANDLERS["ExecuteChangeSet"]
-    )
-    everywhere("_evaluate_conditions", _with_joins(stacks._evaluate_conditions))
-    everywhere("_resolve_parameters", _with_parameter_check(handlers._resolve_parameters))
-    _know_the_caller()
+        actions[action] = partial(_handle_with_role, action, actions[action])
+    actions["DescribeStacks"] = partial(_describe_with_details, actions["DescribeStacks"])
+    actions["ExecuteChangeSet"] = partial(_execute_and_note, actions["ExecuteChangeSet"])
+    everywhere("_evaluate_conditions", partial(_evaluate_joined, stacks._evaluate_conditions))
+    everywhere("_resolve_parameters", partial(_resolve_if_allowed, handlers._resolve_parameters))
+    handle = cloudformation.handle_request
+    cloudformation.handle_request = partial(permissions.handle_for_caller, handle)
 
 
-def _with_role(action: str, handle: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    def handle_with_role(params: Any) -> Any:
-        role = helpers._p(params, ROLE)
-        if role:
-            try:
-                permissions.check_pass_role(role, SERVICE)
-            except AwsError as error:
-                code = "AccessDenied" if error.code == "AccessDeniedException" else "ValidationError"
-                return helpers._error(code, error.message, 403 if code == "AccessDenied" else 400)
-        before = handlers._resolve_stack(helpers._p(params, "StackName"))
-        if role and before is not None and action == "DeleteStack":
-            before[ROLE] = role  # the deletion starts at once and has to know it
-        _operation_role.set(role or (before or {}).get(ROLE) or "")
-        answer = handle(params)
-        _operation_role.set("")
-        stack = handlers._resolve_stack(helpers._p(params, "StackName"))
-        if stack is not None and answer[0] == 200:
-            stack[ROLE] = role or (before or {}).get(ROLE)
-        return answer
-
-    return handle_with_role
-
-
-def _noting_the_change_set(execute: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    """ExecuteChangeSet; the stack shows afterwards which one made it what it is."""
-
-    def execute_and_note(params: Any) -> Any:
-        name, stack_name = helpers._p(params, "ChangeSetName"), helpers._p(params, "StackName")
-        _, found = changesets._find_change_set(name, stack_name)
-        answer = execute(params)
-        if answer[0] == 200 and found is not None:
-            stack = handlers._resolve_stack(found["StackId"])
-            if stack is not None:
-                stack[_CHANGE_SET] = found["ChangeSetId"]
-        return answer
-
-    return execute_and_note
-
-
-def _with_parameter_check(resolve: Callable[..., Any]) -> Callable[..., Any]:
-    """SSM-typed parameters are read by the stack's role, or by the caller if the stack has none."""
-
-    def resolve_if_allowed(*args: Any, **kwargs: Any) -> Any:
-        resolved = resolve(*args, **kwargs)
-        names = [value["SsmName"] for value in resolved.values() if "SsmName" in value]
-        role = _operation_role.get()
-        key = (
-            permissions.role_credentials(role, SERVICE, SESSION)["AWS_ACCESS_KEY_ID"]
-            if role and names
-            else ""
-        )
+def _handle_with_role(action: str, handle: Callable[[Any], Any], params: Any) -> Any:
+    role = helpers._p(params, ROLE)
+    if role:
         try:
-            for name in names:
-                permissions.check("ssm:GetParameters", ssm._param_arn(name), access_key=key)
+            permissions.check_pass_role(role, SERVICE)
         except AwsError as error:
-            raise ValueError(error.message) from error  # which ministack answers as a ValidationError
-        return resolved
+            code = "AccessDenied" if error.code == "AccessDeniedException" else "ValidationError"
+            return helpers._error(code, error.message, 403 if code == "AccessDenied" else 400)
+    before = handlers._resolve_stack(helpers._p(params, "StackName"))
+    if role and before is not None and action == "DeleteStack":
+        before[ROLE] = role  # the deletion starts at once and has to know it
+    _operation_role.set(role or (before or {}).get(ROLE) or "")
+    answer = handle(params)
+    _operation_role.set("")
+    stack = handlers._resolve_stack(helpers._p(params, "StackName"))
+    if stack is not None and answer[0] == 200:
+        stack[ROLE] = role or (before or {}).get(ROLE)
+    return answer
 
-    return resolve_if_allowed
+
+def _execute_and_note(execute: Callable[[Any], Any], params: Any) -> Any:
+    """ExecuteChangeSet; the stack shows afterwards which one made it what it is."""
+    name, stack_name = helpers._p(params, "ChangeSetName"), helpers._p(params, "StackName")
+    _, found = changesets._find_change_set(name, stack_name)
+    answer = execute(params)
+    if answer[0] == 200 and found is not None:
+        stack = handlers._resolve_stack(found["StackId"])
+        if stack is not None:
+            stack[_CHANGE_SET] = found["ChangeSetId"]
+    return answer
 
 
-def _with_joins(evaluate: Callable[..., Any]) -> Callable[..., Any]:
+def _resolve_if_allowed(resolve: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    """SSM-typed parameters are read by the stack's role, or by the caller if the stack has none."""
+    resolved = resolve(*args, **kwargs)
+    names = [value["SsmName"] for value in resolved.values() if "SsmName" in value]
+    role, key = _operation_role.get(), ""
+    if role and names:
+        key = permissions.role_credentials(role, SERVICE, SESSION)["AWS_ACCESS_KEY_ID"]
+    try:
+        for name in names:
+            permissions.check("ssm:GetParameters", ssm._param_arn(name), access_key=key)
+    except AwsError as error:
+        raise ValueError(error.message) from error  # which ministack answers as a ValidationError
+    return resolved
+
+
+def _evaluate_joined(evaluate: Callable[..., Any], template: dict[str, Any], params: dict[str, Any]) -> Any:
     """Conditions, after every Fn::Join and pseudo parameter in them has become the string it stands for."""
 
-    def evaluate_joined(template: dict[str, Any], params: dict[str, Any]) -> Any:
-        def text(node: Any) -> str:
-            if isinstance(node, dict) and "Ref" in node:
-                found = params.get(node["Ref"])
-                return str(found["Value"]) if found else str(node["Ref"])
-            return str(node)
+    def text(node: Any) -> str:
+        if isinstance(node, dict) and "Ref" in node:
+            found = params.get(node["Ref"])
+            return str(found["Value"]) if found else str(node["Ref"])
+        return str(node)
 
-        def reduced(node: Any) -> Any:
-            if isinstance(node, list):
-                return [reduced(item) for item in node]
-            if not isinstance(node, dict):
-                return node
-            if "Fn::Join" in node:
-                separator, items = node["Fn::Join"]
-                # A parameter of a list type is one string with commas here.
-                parts = (
-                    text(items).split(",")
-                    if isinstance(items, dict)
-                    else [text(reduced(item)) for item in items]
-                )
-                return separator.join(parts)
-            if node.get("Ref") in _PSEUDO:
-                return _PSEUDO[node["Ref"]]()
-            return {key: reduced(value) for key, value in node.items()}
+    def reduced(node: Any) -> Any:
+        if isinstance(node, list):
+            return [reduced(item) for item in node]
+        if not isinstance(node, dict):
+            return node
+        if "Fn::Join" in node:
+            separator, items = node["Fn::Join"]
+            # A parameter of a list type is one string with commas here.
+            if isinstance(items, dict):
+                return separator.join(text(items).split(","))
+            return separator.join(text(reduced(item)) for item in items)
+        if node.get("Ref") in _PSEUDO:
+            return _PSEUDO[node["Ref"]]()
+        return {key: reduced(value) for key, value in node.items()}
 
-        return evaluate({**template, "Conditions": reduced(template.get("Conditions") or {})}, params)
-
-    return evaluate_joined
+    return evaluate({**template, "Conditions": reduced(template.get("Conditions") or {})}, params)
 
 
-def _with_details(describe: Callable[[Any], Any]) -> Callable[[Any], Any]:
+def _describe_with_details(describe: Callable[[Any], Any], params: Any) -> Any:
     """DescribeStacks with RoleARN; an SSM-typed parameter's value is its name, beside its ResolvedValue."""
-
-    def describe_with_details(params: Any) -> Any:
-        status, headers, body = describe(params)
-        if status != 200:
-            return status, headers, body
-        text = body.decode()
-        for stack in cloudformation._stacks.values():
-            start = text.find(f"<StackId>{stack['StackId']}</StackId>")
-            if start < 0:
-                continue
-            end = text.find("</Parameters>", start)
-            role = stack.get(ROLE)
-            more = f"<RoleARN>{escape(role)}</RoleARN>" if role else ""
-            if made_by := stack.get(_CHANGE_SET):
-                more += f"<ChangeSetId>{escape(made_by)}</ChangeSetId>"
-            text = text[:start] + more + _named(stack, text[start:end]) + text[end:]
-        return status, headers, text.encode()
-
-    return describe_with_details
+    status, headers, body = describe(params)
+    if status != 200:
+        return status, headers, body
+    text = body.decode()
+    for stack in cloudformation._stacks.values():
+        start = text.find(f"<StackId>{stack['StackId']}</StackId>")
+        if start < 0:
+            continue
+        end = text.find("</Parameters>", start)
+        role = stack.get(ROLE)
+        more = f"<RoleARN>{escape(role)}</RoleARN>" if role else ""
+        if made_by := stack.get(_CHANGE_SET):
+            more += f"<ChangeSetId>{escape(made_by)}</ChangeSetId>"
+        text = text[:start] + more + _named(stack, text[start:end]) + text[end:]
+    return status, headers, text.encode()
 
 
 def _named(stack: dict[str, Any], text: str) -> str:
@@ -183,14 +160,3 @@ def _named(stack: dict[str, Any], text: str) -> str:
                 text,
             )
     return text
-
-
-def _know_the_caller() -> None:
-    """Remember whose request a CloudFormation action serves, for `iam:PassRole`."""
-    handle = cloudformation.handle_request
-
-    async def handle_request(method: str, path: str, headers: dict[str, str], body: bytes, query: Any) -> Any:
-        permissions.set_caller(extract_access_key_id(headers, query) or "")
-        return await handle(method, path, headers, body, query)
-
-    cloudformation.handle_request = handle_request

@@ -10,8 +10,9 @@ from __future__ import annotations
 import contextvars
 import logging
 import threading
-from collections.abc import Callable, Coroutine, Mapping
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import ministack.services.cloudformation as cloudformation
@@ -22,8 +23,6 @@ from local_aws.ministack_adapter.journal import Journal, Made
 
 log = logging.getLogger(__name__)
 
-SERVICE = "cloudformation.amazonaws.com"
-SESSION = "AWSCloudFormation"
 STACK = "AWS::CloudFormation::Stack"
 # What a stack was before the update that runs, kept on its record so that a new server can roll it back.
 BEFORE = "_before_update"
@@ -43,26 +42,11 @@ class CurrentStack:
     role_arn: str | None
 
 
-@dataclass
-class Making:
-    """A resource that this context creates, and the physical id its handler announced for it."""
-
-    logical_id: str
-    resource_type: str
-    properties: dict[str, Any]
-    announced: str | None = None
-
-    def made(self, physical_id: str, attributes: dict[str, Any]) -> Made:
-        """The note of it."""
-        stack = current()
-        return Made(stack.name, stack.stack_id, self.logical_id, self.resource_type, physical_id,
-                    self.properties, attributes)  # fmt: skip
-
-
 _current: contextvars.ContextVar[CurrentStack | None] = contextvars.ContextVar(
     "local_aws_stack", default=None
 )
-_making: contextvars.ContextVar[Making | None] = contextvars.ContextVar("local_aws_making", default=None)
+# What this context creates, by the physical id that its handler announced for it.
+_making: contextvars.ContextVar[Made | None] = contextvars.ContextVar("local_aws_making", default=None)
 _own_types: set[str] = set()
 _journal: Journal | None = None
 _save: Callable[[], None] = lambda: None  # noqa: E731 (replaced by `install`)
@@ -89,8 +73,14 @@ def announce(physical_id: str) -> None:
     """
     making = _making.get()
     if making is not None and _journal is not None:
-        making.announced = physical_id
-        _journal.add(making.made(physical_id, {}))
+        announced = replace(making, physical_id=physical_id)
+        _making.set(announced)
+        _journal.add(announced)
+
+
+def _announced() -> str | None:
+    making = _making.get()
+    return making.physical_id or None if making else None
 
 
 def register_resource(
@@ -123,18 +113,21 @@ def _noted(resource_type: str, handler: Mapping[str, Any]) -> dict[str, Any]:
     """The handler, which notes in the journal what it makes and what it deletes."""
 
     def create(logical_id: str, properties: dict[str, Any], stack_name: str) -> tuple[str, dict[str, Any]]:
-        making = Making(logical_id, resource_type, dict(properties))
+        stack = current()
+        making = Made(stack.name, stack.stack_id, logical_id, resource_type, "", dict(properties), {})
         token = _making.set(making)
         try:
             made: tuple[str, dict[str, Any]] = handler["create"](logical_id, properties, stack_name)
         except Exception as error:
-            if _journal is not None and making.announced is not None:
-                _journal.remove(current().stack_id, making.announced)
+            if _journal is not None and (announced := _announced()):
+                _journal.remove(stack.stack_id, announced)
             raise _quoted(resource_type, error) from error
+        else:
+            if _journal is not None:
+                found = replace(making, physical_id=made[0], attributes=made[1])
+                _journal.add(found, instead_of=_announced())
         finally:
             _making.reset(token)
-        if _journal is not None:
-            _journal.add(making.made(*made), instead_of=making.announced)
         return made
 
     def update(*arguments: Any) -> tuple[str, dict[str, Any]]:
@@ -173,9 +166,25 @@ def existing_handler(resource_type: str) -> dict[str, Any]:
     return dict(provisioners._RESOURCE_HANDLERS[resource_type])
 
 
-def replace_handler(resource_type: str, handler: Mapping[str, Any]) -> None:
-    """Provision a type with a handler that adds to its present one, `existing_handler`."""
-    provisioners._RESOURCE_HANDLERS[resource_type] = dict(handler)
+def check_first(resource_type: str, check: Callable[[str, dict[str, Any], str | None], None]) -> None:
+    """Call `check` with the verb, the properties and the physical id, if any, before the type's handler."""
+    original = existing_handler(resource_type)
+
+    def create(logical_id: str, properties: dict[str, Any], *rest: Any) -> Any:
+        check("create", properties, None)
+        return original["create"](logical_id, properties, *rest)
+
+    def update(physical_id: str, old: dict[str, Any], new: dict[str, Any], *rest: Any) -> Any:
+        check("update", new, physical_id)
+        return original["update"](physical_id, old, new, *rest)
+
+    def delete(physical_id: str, properties: dict[str, Any], *rest: Any) -> None:
+        check("delete", properties, physical_id)
+        original["delete"](physical_id, properties, *rest)
+
+    updating = {"update": update} if original.get("update") else {}
+    handler = {**original, "create": create, **updating, "delete": delete}
+    provisioners._RESOURCE_HANDLERS[resource_type] = handler
 
 
 def install(journal: Journal, save: Callable[[], None]) -> None:
@@ -187,8 +196,11 @@ def install(journal: Journal, save: Callable[[], None]) -> None:
     """
     global _journal, _save
     _journal, _save = journal, save
-    _run_own_types_on_threads()
-    _follow_operations()
+    on_thread = stacks._runs_on_worker_thread
+    everywhere("_runs_on_worker_thread", lambda type_: type_ in _own_types or on_thread(type_))
+    for name in ("_deploy_stack_async", "_delete_stack_async", "_roll_back_operation",
+                 "_continue_update_rollback_async"):  # fmt: skip
+        everywhere(name, partial(_followed, getattr(stacks, name)))
 
 
 def everywhere(name: str, replacement: Any) -> None:
@@ -198,31 +210,17 @@ def everywhere(name: str, replacement: Any) -> None:
             setattr(module, name, replacement)
 
 
-def _run_own_types_on_threads() -> None:
-    on_thread = stacks._runs_on_worker_thread
-    everywhere("_runs_on_worker_thread", lambda type_: type_ in _own_types or on_thread(type_))
-
-
-def _follow_operations() -> None:
+async def _followed(
+    operation: Callable[..., Awaitable[None]], stack_name: str, stack_id: str, *args: Any, **kwargs: Any
+) -> None:
     """Let the resource handlers know the stack, and keep what a new server would need to roll it back."""
-
-    def followed(
-        operation: Callable[..., Coroutine[Any, Any, None]],
-    ) -> Callable[..., Coroutine[Any, Any, None]]:
-        async def run(stack_name: str, stack_id: str, *args: Any, **kwargs: Any) -> None:
-            stack = cloudformation._stacks.get(stack_name) or {}
-            enter(CurrentStack(stack_name, stack_id, stack.get(ROLE)))
-            if kwargs.get("previous_stack"):
-                stack[BEFORE] = kwargs["previous_stack"]
-            await operation(stack_name, stack_id, *args, **kwargs)
-            stack.pop(BEFORE, None)
-            threading.Thread(target=_close, args=(stack_id,), name="journal", daemon=True).start()
-
-        return run
-
-    for name in ("_deploy_stack_async", "_delete_stack_async", "_roll_back_operation",
-                 "_continue_update_rollback_async"):  # fmt: skip
-        everywhere(name, followed(getattr(stacks, name)))
+    stack = cloudformation._stacks.get(stack_name) or {}
+    enter(CurrentStack(stack_name, stack_id, stack.get(ROLE)))
+    if kwargs.get("previous_stack"):
+        stack[BEFORE] = kwargs["previous_stack"]
+    await operation(stack_name, stack_id, *args, **kwargs)
+    stack.pop(BEFORE, None)
+    threading.Thread(target=_close, args=(stack_id,), name="journal", daemon=True).start()
 
 
 def _close(stack_id: str) -> None:

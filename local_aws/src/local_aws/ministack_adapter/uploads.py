@@ -7,13 +7,13 @@ upload is completed, not kept in memory besides.
 
 from __future__ import annotations
 
-import functools
 import json
 import re
 import shutil
 import time
 import uuid
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -40,80 +40,66 @@ class _Part(dict[str, Any]):
 
 def install(folder: Path) -> None:
     """Keep uploads in `folder`, and take up those that a former server left there."""
-    s3._create_multipart_upload = _created(s3._create_multipart_upload, folder)
-    s3._upload_part = _part_kept(s3._upload_part, folder)
-    s3._upload_part_copy = _part_kept(s3._upload_part_copy, folder)
-    s3._complete_multipart_upload = _completed(s3._complete_multipart_upload, folder)
-    s3._abort_multipart_upload = _aborted(s3._abort_multipart_upload, folder)
+    s3._create_multipart_upload = partial(_create, s3._create_multipart_upload, folder)
+    s3._upload_part = partial(_keep_part, s3._upload_part, folder)
+    s3._upload_part_copy = partial(_keep_part, s3._upload_part_copy, folder)
+    s3._complete_multipart_upload = partial(_complete, s3._complete_multipart_upload, folder)
+    s3._abort_multipart_upload = partial(_abort, s3._abort_multipart_upload, folder)
     for home in folder.iterdir() if folder.is_dir() else ():
         _take_up(home)
 
 
-def _created(create: Operation, folder: Path) -> Operation:
-    @functools.wraps(create)
-    def created(bucket: str, key: str, headers: dict[str, str]) -> Any:
-        answer = create(bucket, key, headers)
-        found = re.search(rb"<UploadId>([^<]+)</UploadId>", answer[2])
-        if answer[0] == 200 and found is not None:
-            upload = found[1].decode()
-            record = {name: value for name, value in s3._multipart_uploads[upload].items() if name != "parts"}
-            try:
-                _put(folder / upload, _UPLOAD, {"account": s3.get_account_id(), "record": record})
-            except OSError:
-                del s3._multipart_uploads[upload]
-                raise
-        return answer
-
-    return created
-
-
-def _part_kept(upload_part: Operation, folder: Path) -> Operation:
-    @functools.wraps(upload_part)
-    def part_kept(bucket: str, key: str, *rest: Any) -> Any:
-        query = rest[-2]
-        upload, number = s3._qp(query, "uploadId"), s3._qp(query, "partNumber", "1")
-        parts = s3._multipart_uploads.get(upload, {}).get("parts", {})
-        before = parts.get(int(number)) if number.isdecimal() else None
-        answer = upload_part(bucket, key, *rest)
-        if answer[0] == 200:
-            try:
-                parts[int(number)] = _keep(folder / upload, number, parts[int(number)])
-            except OSError:
-                _restore(parts, int(number), before)
-                raise
-            if before is not None:
-                before["file"].unlink(missing_ok=True)
-        return answer
-
-    return part_kept
-
-
-def _completed(complete: Operation, folder: Path) -> Operation:
-    @functools.wraps(complete)
-    def completed(bucket: str, key: str, body: bytes, query: dict[str, Any], *rest: Any) -> Any:
-        upload = s3._qp(query, "uploadId")
-        record = s3._multipart_uploads.get(upload)
+def _create(create: Operation, folder: Path, bucket: str, key: str, headers: dict[str, str]) -> Any:
+    answer = create(bucket, key, headers)
+    found = re.search(rb"<UploadId>([^<]+)</UploadId>", answer[2])
+    if answer[0] == 200 and found is not None:
+        upload = found[1].decode()
+        record = {name: value for name, value in s3._multipart_uploads[upload].items() if name != "parts"}
         try:
-            answer = complete(bucket, key, body, query, *rest)
-        except OSError:  # the object could not be stored: its parts are still there for another try
-            _restore(s3._multipart_uploads, upload, record)
+            _put(folder / upload, _UPLOAD, {"account": s3.get_account_id(), "record": record})
+        except OSError:
+            del s3._multipart_uploads[upload]
             raise
-        if answer[0] == 200 and upload:
-            shutil.rmtree(folder / upload, ignore_errors=True)
-        return answer
-
-    return completed
+    return answer
 
 
-def _aborted(abort: Operation, folder: Path) -> Operation:
-    @functools.wraps(abort)
-    def aborted(bucket: str, key: str, query: dict[str, Any]) -> Any:
-        answer = abort(bucket, key, query)
-        if answer[0] == 204:
-            shutil.rmtree(folder / s3._qp(query, "uploadId"), ignore_errors=True)
-        return answer
+def _keep_part(upload_part: Operation, folder: Path, bucket: str, key: str, *rest: Any) -> Any:
+    query = rest[-2]
+    upload, number = s3._qp(query, "uploadId"), s3._qp(query, "partNumber", "1")
+    parts = s3._multipart_uploads.get(upload, {}).get("parts", {})
+    before = parts.get(int(number)) if number.isdecimal() else None
+    answer = upload_part(bucket, key, *rest)
+    if answer[0] == 200:
+        try:
+            parts[int(number)] = _keep(folder / upload, number, parts[int(number)])
+        except OSError:
+            _restore(parts, int(number), before)
+            raise
+        if before is not None:
+            before["file"].unlink(missing_ok=True)
+    return answer
 
-    return aborted
+
+def _complete(
+    complete: Operation, folder: Path, bucket: str, key: str, body: bytes, query: dict[str, Any], *rest: Any
+) -> Any:
+    upload = s3._qp(query, "uploadId")
+    record = s3._multipart_uploads.get(upload)
+    try:
+        answer = complete(bucket, key, body, query, *rest)
+    except OSError:  # the object could not be stored: its parts are still there for another try
+        _restore(s3._multipart_uploads, upload, record)
+        raise
+    if answer[0] == 200 and upload:
+        shutil.rmtree(folder / upload, ignore_errors=True)
+    return answer
+
+
+def _abort(abort: Operation, folder: Path, bucket: str, key: str, query: dict[str, Any]) -> Any:
+    answer = abort(bucket, key, query)
+    if answer[0] == 204:
+        shutil.rmtree(folder / s3._qp(query, "uploadId"), ignore_errors=True)
+    return answer
 
 
 def _keep(home: Path, number: str, part: dict[str, Any]) -> _Part:
@@ -147,10 +133,10 @@ def _take_up(home: Path) -> None:
     if not description.exists() or time.time() - description.stat().st_mtime > KEEP_SECONDS:
         shutil.rmtree(home, ignore_errors=True)
         return
-    kept = json.loads(description.read_bytes())
+    upload = json.loads(description.read_bytes())
     numbered = [path for path in home.glob("*.json") if path.stem.isdecimal()]
     records = {int(path.stem): json.loads(path.read_bytes()) for path in numbered}
     parts = {number: _Part(record, file=home / record["file"]) for number, record in records.items()}
     for path in set(home.iterdir()) - {description, *numbered, *(part["file"] for part in parts.values())}:
         path.unlink()
-    s3._multipart_uploads._data[(kept["account"], home.name)] = {**kept["record"], "parts": parts}
+    s3._multipart_uploads._data[(upload["account"], home.name)] = {**upload["record"], "parts": parts}

@@ -6,15 +6,13 @@ one up. A services room asks `book.value` before it starts something.
 
 from __future__ import annotations
 
-import base64
-import binascii
 import uuid
 from collections.abc import Iterable
-from typing import Any
 
 from local_aws.core.api import JsonService, Request, Response
 from local_aws.core.context import LocalAws
 from local_aws.core.errors import AwsError
+from local_aws.core.paging import page
 from local_aws.quotas import book, profiles
 from local_aws.quotas.profiles import Quota
 
@@ -28,8 +26,8 @@ def service(aws: LocalAws) -> JsonService:
 
     @svc.operation("ListServiceQuotas")
     def list_service_quotas(request: Request) -> Response:
-        known = _of_service(request)
-        return _page((_applied(aws, each) for each in known), request)
+        listed = _of_service(request)
+        return _page((_applied(aws, each) for each in listed), request)
 
     @svc.operation("ListAWSDefaultServiceQuotas")
     def list_aws_default_service_quotas(request: Request) -> Response:
@@ -114,16 +112,5 @@ def _granted(aws: LocalAws, quota: Quota, wanted: float) -> Response:
 
 def _page(quotas: Iterable[Response | None], request: Request) -> Response:
     found = [each for each in quotas if each is not None]
-    start = _offset(request.get("NextToken"))
-    end = start + request.get("MaxResults", _PAGE)
-    page: dict[str, Any] = {"Quotas": found[start:end]}
-    if end < len(found):
-        page["NextToken"] = base64.b64encode(str(end).encode()).decode()
-    return page
-
-
-def _offset(token: str | None) -> int:
-    try:
-        return int(base64.b64decode(token)) if token else 0
-    except (ValueError, binascii.Error):
-        raise AwsError("InvalidPaginationTokenException", "Invalid pagination token was provided.") from None
+    refusal = AwsError("InvalidPaginationTokenException", "Invalid pagination token was provided.")
+    return page("Quotas", found, request, _PAGE, refusal)

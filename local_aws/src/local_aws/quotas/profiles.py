@@ -13,8 +13,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
 
-import botocore.session
-
+from local_aws.core.wire import model_of
 from local_aws.quotas import names
 from local_aws.quotas.names import CODEBUILD, SAGEMAKER
 
@@ -83,11 +82,7 @@ class Quota:
 
 
 def chosen() -> Profile:
-    """The profile this server was started with.
-
-    Raises:
-        UnknownProfileError: there is none of that name.
-    """
+    """The profile this server was started with. Raises UnknownProfileError for any other name."""
     name = os.environ.get(VARIABLE) or Profile.PLENTY
     try:
         return Profile(name)
@@ -110,8 +105,7 @@ def applied(profile: Profile, quota: Quota) -> float | None:
 @cache
 def known() -> tuple[Quota, ...]:
     """Every quota, those listed in the order in which they are."""
-    session = botocore.session.get_session()
-    model = session.get_service_model("sagemaker")
+    model = model_of("sagemaker")
 
     def types(shape: str) -> list[str]:
         return [each for each in model.shape_for(shape).enum if each.startswith("ml.")]

@@ -11,9 +11,8 @@ from datetime import datetime
 from functools import cache
 from typing import Any
 
-import botocore.session
-
 from local_aws.core.context import LocalAws
+from local_aws.core.wire import model_of
 from local_aws.sagemaker import tags
 
 
@@ -31,9 +30,7 @@ def state_change(aws: LocalAws, what: str, describe: str, document: dict[str, An
 
 @cache
 def _members(operation: str) -> tuple[str, ...]:
-    model = botocore.session.get_session().get_service_model("sagemaker").operation_model(operation)
-    shape: Any = model.output_shape
-    return tuple(shape.members)
+    return tuple(model_of("sagemaker").operation_model(operation).output_shape.members)
 
 
 def _plain(value: Any) -> Any:

@@ -55,19 +55,16 @@ class FolderSync:
 
     folder: Path
     target: S3Uri
-    _seen: dict[Path, tuple[int, int]] = field(default_factory=dict)
+    _signatures: dict[Path, tuple[int, int]] = field(default_factory=dict)
 
     def download(self, s3: Any) -> None:
         """Bring what the prefix holds into the folder (a job that goes on where another stopped)."""
         prefix = f"{self.target.key.rstrip('/')}/" if self.target.key else ""
-        found = list_objects(s3, S3Uri(self.target.bucket, prefix))
-        for entry in found:
-            if entry["Key"].endswith("/"):
-                continue
+        for entry in list_objects(s3, S3Uri(self.target.bucket, prefix)):
             path = inside(self.folder, entry["Key"].removeprefix(prefix))
             path.parent.mkdir(parents=True, exist_ok=True)
             s3.download_file(self.target.bucket, entry["Key"], str(path))
-            self._seen[path] = _signature(path)
+            self._signatures[path] = _signature(path)
 
     def upload(self, client: Callable[[], Any]) -> int:
         """Upload files that are new or changed since they were last seen; how many."""
@@ -77,7 +74,7 @@ class FolderSync:
                 signature = _signature(path)
             except FileNotFoundError:
                 continue  # a temporary file of the job, gone again
-            if path.is_file() and self._seen.get(path) != signature:
+            if path.is_file() and self._signatures.get(path) != signature:
                 changed.append((path, signature))
         if not changed:
             return 0
@@ -88,14 +85,23 @@ class FolderSync:
                 s3.upload_file(str(path), target.bucket, target.key)
             except FileNotFoundError:
                 continue
-            self._seen[path] = signature
+            self._signatures[path] = signature
         return len(changed)
 
 
+def encryption(kms_key: str | None) -> dict[str, str]:
+    """What encrypts an object by this key, if any, as PutObject takes it."""
+    return {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": kms_key} if kms_key else {}
+
+
 def list_objects(s3: Any, uri: S3Uri) -> list[dict[str, Any]]:
-    """All objects whose key starts with the URI's, as ListObjectsV2 tells them."""
+    """All objects whose key starts with the URI's, as ListObjectsV2 tells them.
+
+    Without the empty ones whose key ends with a slash, by which consoles make "folders".
+    """
     pages = s3.get_paginator("list_objects_v2").paginate(Bucket=uri.bucket, Prefix=uri.key)
-    return [entry for page in pages for entry in page.get("Contents", [])]
+    found = [entry for page in pages for entry in page.get("Contents", [])]
+    return [entry for entry in found if not entry["Key"].endswith("/")]
 
 
 def inside(folder: Path, name: str) -> Path:

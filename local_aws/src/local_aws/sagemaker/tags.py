@@ -42,11 +42,11 @@ def register(svc: JsonService, aws: LocalAws) -> None:
     @svc.operation("DeleteTags")
     def delete_tags(request: Request) -> Response:
         gone = set(request["TagKeys"])
-        _update(
-            aws,
-            request["ResourceArn"],
-            lambda document: {"tags": [tag for tag in document["tags"] if tag["Key"] not in gone]},
-        )
+
+        def change(document: dict[str, Any]) -> dict[str, Any]:
+            return {"tags": [tag for tag in document["tags"] if tag["Key"] not in gone]}
+
+        _update(aws, request["ResourceArn"], change)
         return {}
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import json
 import os
 import signal
@@ -10,21 +9,18 @@ import socket
 import subprocess
 import sys
 import time
-import urllib.request
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import boto3
 import psutil
 from botocore.config import Config
 
-if TYPE_CHECKING:
-    import pytest
+from local_aws.core.proxies import DIRECT
 
 # Where the package lies that runs here, so that the server is of the same code.
 _SOURCE = Path(__file__).resolve().parents[2]
-_direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 ACCOUNT, REGION = "000000000000", "us-east-1"
 
 
@@ -32,18 +28,6 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
-
-
-def sagemaker_sdk(server: LocalServer, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """`sagemaker.core.resources` against this server: it takes everything from the environment, and keeps the
-    client it made first in the process.
-    """
-    for name, value in {**server.keys, "AWS_REGION": REGION, "AWS_ENDPOINT_URL": server.url}.items():
-        monkeypatch.setenv(name, value)
-    for stale in ("AWS_PROFILE", "AWS_SESSION_TOKEN"):
-        monkeypatch.delenv(stale, raising=False)
-    importlib.import_module("sagemaker.core.utils.utils").SageMakerClient.reset()
-    return importlib.import_module("sagemaker.core.resources")
 
 
 @dataclass
@@ -103,7 +87,7 @@ class LocalServer:
             if process.poll() is not None:
                 raise AssertionError(f"the server ended with {process.returncode}:\n{self.log()}")
             try:
-                _direct.open(f"{self.url}/_ministack/health", timeout=5).close()
+                DIRECT.open(f"{self.url}/_ministack/health", timeout=5).close()
                 return self
             except OSError:
                 time.sleep(0.1)

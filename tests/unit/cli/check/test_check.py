@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,9 @@ from click.testing import CliRunner
 from cli import check
 from cli.__main__ import cli
 from cli.check import OF_DEPLOYMENT, NotReady
+from cli.check.identity import Identity
 from cli.check.line import Code, Line, Status
-from cli.check.templates import Place, Templates, text
+from cli.check.templates import Templates, text
 from cli.check.wanted import read, read_launch
 from cli.commands import check as command
 from cli.errors import WouldFail
@@ -157,8 +159,8 @@ def test_the_command_ends_with_1_only_when_something_is_wrong(
     assert CliRunner().invoke(cli, ["check"]).exit_code == code
     result = CliRunner().invoke(cli, ["check", "--json"])
     assert result.exit_code == code
-    assert json.loads(result.stdout)[-1] == line.as_json()
-    assert {"code", "status", "looked_at", "wrong", "mend"} == line.as_json().keys()
+    assert json.loads(result.stdout)[-1] == asdict(line)
+    assert {"code", "status", "looked_at", "wrong", "mend"} == asdict(line).keys()
 
 
 def test_the_screen_says_why_and_what_to_do(found: list[Line]) -> None:
@@ -223,7 +225,7 @@ def test_a_recipe_that_there_is_not_is_said(checkout: Target) -> None:
     ],
 )
 def test_a_name_is_known_unless_it_hangs_on_something_not_made_yet(value: Any, known: str | None) -> None:
-    assert text(value, Place("aws", "eu-west-1", "1")) == known
+    assert text(value, Identity("1", "", "eu-west-1", "aws").pseudo_parameters) == known
 
 
 def test_an_empty_assembly_has_nothing() -> None:

@@ -10,8 +10,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from cli.check import bootstrap, builds, identity, log_role, names, permissions, price
-from cli.check import partition as partition_of_aws
+from cli.check import account, bootstrap, identity, names, permissions, price
 from cli.check.identity import Identity
 from cli.check.line import Status
 from cli.check.look import Look
@@ -99,7 +98,7 @@ def test_without_a_region_nothing_else_is_asked(target: Make, monkeypatch: pytes
 
 def place(target: Make, partition: str, region: str, *lacks: Lack) -> Any:
     who = Identity(WHO.account, WHO.arn, region, partition)
-    return only(partition_of_aws.check(look(target("aws"), wanted(lacks=lacks), who)))
+    return only(account.of_partition(look(target("aws"), wanted(lacks=lacks), who)))
 
 
 def test_the_supported_partition_is_named_where_it_is_another(target: Make) -> None:
@@ -180,7 +179,7 @@ def test_a_version_that_may_not_be_read_is_not_taken_for_missing(target: Make) -
 
 def built(target: Make, resources: dict[str, Any], value: float) -> Any:
     here = target("aws", service_quotas=quotas({SMALL: value}))
-    return only(builds.check(look(here, wanted(templates=templates(training=resources)))))
+    return only(account.of_builds(look(here, wanted(templates=templates(training=resources)))))
 
 
 TWO = {"Project": project(), "A": {"Type": BUILD}, "B": {"Type": BUILD}}
@@ -227,7 +226,7 @@ def test_the_accounts_role_for_api_logs_is_there_or_will_be(
         apigateway=saying(get_account={"cloudwatchRoleArn": role} if role else {}),
         iam=saying(get_role=get_role),
     )
-    assert only(log_role.check(look(here, wanted(account_log_role=setting)))).status is expected
+    assert only(account.of_log_role(look(here, wanted(account_log_role=setting)))).status is expected
 
 
 ROLE = {"Type": "AWS::IAM::Role", "Properties": {"RoleName": "classifier-endpoint"}}

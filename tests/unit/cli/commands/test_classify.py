@@ -87,7 +87,7 @@ def test_a_request_is_signed_where_the_api_asks_for_it(
 ) -> None:
     sent: list[dict[str, str]] = []
 
-    def opened(_: Any, request: Any, timeout: float) -> Any:
+    def opened(_: Any, request: Any, data: Any, timeout: float) -> Any:
         sent.append({name.lower(): value for name, value in request.header_items()})
         raise OSError("enough")
 

@@ -17,11 +17,10 @@ from tests.unit.cli.runs.pipeline_runs import SERVING, pipeline_run
 
 
 def s3_with(*keys: str) -> Any:
-    def head_object(Bucket: str, Key: str) -> None:
+    def head_object(Bucket: str, Key: str) -> dict[str, int]:
         if Key not in keys:
-            error = client_error("404", "Not Found", "HeadObject")
-            error.response["ResponseMetadata"] = {"HTTPStatusCode": 404}  # type: ignore[attr-defined]
-            raise error
+            raise client_error("404", "Not Found", "HeadObject")
+        return {"ContentLength": 1}
 
     return SimpleNamespace(head_object=head_object)
 

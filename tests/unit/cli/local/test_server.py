@@ -9,7 +9,6 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -28,6 +27,7 @@ from cli.local import code as local_code
 from cli.local import server as local_server
 from cli.local.listener import Listener
 from cli.target import Target
+from tests.ports import free_port
 
 REPOSITORY = Path(__file__).resolve().parents[4]
 STAND_IN = '''
@@ -61,12 +61,6 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def log_message(self, *_): pass
 http.server.HTTPServer(("127.0.0.1", port), Handler).serve_forever()
 '''
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @pytest.fixture

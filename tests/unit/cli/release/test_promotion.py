@@ -78,11 +78,13 @@ class Aws:
         return {"Stacks": [{"StackStatus": self.status, "Outputs": outputs}]}
 
     def get_paginator(self, name: str) -> Any:
-        if name == "list_endpoints":  # one to a page
-            pages = [{"Endpoints": [{"EndpointName": name}]} for name in self.endpoints]
-            return SimpleNamespace(paginate=lambda NameContains: pages)
         assert name == "get_parameter_history"
         return SimpleNamespace(paginate=lambda Name: [{"Parameters": self.history}])
+
+    def describe_endpoint(self, EndpointName: str) -> dict[str, Any]:
+        if EndpointName not in self.endpoints:
+            raise client_error("ValidationException", "Could not find endpoint")
+        return {"EndpointName": EndpointName}
 
     def invoke(self, FunctionName: str, Payload: bytes) -> dict[str, Any]:
         self.asked.append(json.loads(Payload))

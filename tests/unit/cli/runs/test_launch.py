@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cli.aws import read_answer
 from cli.errors import LaunchRefused
-from cli.functions import read_answer
 from cli.runs.launch import BadOverride, estimate, launch, payload
 
 

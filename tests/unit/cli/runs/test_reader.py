@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from cli.runs.reader import NoSuchRun, RunReader, latest_run, parse_epoch
+from cli.runs.reader import NoSuchRun, RunReader, latest_run
 from tests.unit.cli.conftest import client_error
 
 RUN = "classifier-digits-0a1b2c3d"
@@ -30,7 +27,7 @@ class SageMaker:
         self.asked[operation] += 1
         if name not in known:
             raise client_error("ValidationException", "Could not find it")
-        return known[name]
+        return {"TrainingJobName": name, **known[name]}
 
     def describe_hyper_parameter_tuning_job(self, HyperParameterTuningJobName: str) -> dict[str, Any]:
         job = {
@@ -182,39 +179,6 @@ def test_the_newest_run_is_neither_a_trial_nor_a_final_training(aws: Any) -> Non
     assert latest_run(aws) == "classifier-digits-99"
 
 
-def test_an_epoch_s_line_is_parsed_and_others_are_not() -> None:
-    assert parse_epoch("epoch=3 train_loss=0.5 valid_accuracy=9.7e-01") == {
-        "epoch": 3.0,
-        "train_loss": 0.5,
-        "valid_accuracy": 0.97,
-    }
-    assert parse_epoch("test_loss=0.1 test_accuracy=0.9") is None
-    assert parse_epoch("epoch=3") is None
-
-
-@pytest.mark.parametrize(
-    "line",
-    [
-        "champion_test_loss=0.02 champion_test_accuracy=0.99 (of the same pictures)",
-        "warning: epoch=3 train_loss=0.5 was not finite",
-        "best_epoch=3 train_loss=0.5",
-        "epoch=3 train_loss=0.5 and more words",
-        "the best is epoch=3 train_loss=0.5",
-        "epoch=3 train_loss=0.5, valid_loss=0.4",
-        "epoch=x train_loss=0.5",
-    ],
-)
-def test_no_other_line_is_taken_for_an_epoch_s(line: str) -> None:
-    assert parse_epoch(line) is None
-
-
-def test_the_line_that_a_training_prints_is_an_epoch_s() -> None:
-    line = "epoch=3 train_loss=0.500000 valid_loss=nan valid_accuracy=0.970000 (1.2 s, 834 images/s)\n"
-    found = parse_epoch(line)
-    assert found is not None
-    assert list(found) == ["epoch", "train_loss", "valid_loss", "valid_accuracy"]
-
-
 def test_the_test_accuracy_is_the_new_model_s_and_not_the_champion_s(aws: Any) -> None:
     # SageMaker took the last number that its pattern found in the log, which was the champion's.
     aws.client("sagemaker").accuracy = "0.871"
@@ -227,19 +191,6 @@ def test_the_test_accuracy_is_the_new_model_s_and_not_the_champion_s(aws: Any) -
 def test_a_package_without_a_usable_accuracy_leaves_the_job_s(aws: Any) -> None:
     for aws.client("sagemaker").accuracy in ("", "unknown"):
         assert RunReader(aws, RUN).read().test_accuracy == 0.96
-
-
-@given(st.integers(0, 10**6), st.floats(allow_nan=True))
-def test_any_number_python_prints_is_read_back(epoch: int, loss: float) -> None:
-    parsed = parse_epoch(f"epoch={epoch} train_loss={loss}")
-    assert parsed is not None
-    assert parsed["epoch"] == epoch
-    assert parsed["train_loss"] == loss or math.isnan(loss)
-
-
-@given(st.text(max_size=80))
-def test_no_line_breaks_the_parser(line: str) -> None:
-    parse_epoch(line)
 
 
 class WithoutAnInstance(SageMaker):

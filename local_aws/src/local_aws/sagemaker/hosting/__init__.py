@@ -26,10 +26,8 @@ def service(aws: LocalAws) -> JsonService:
     metrics = TrafficMetrics(aws, router)
     capture = DataCapture(aws)
     svc = InvocationService(aws, router, metrics, capture)
-    models.register(svc, aws)
-    model_package_groups.register(svc, aws)
-    model_packages.register(svc, aws)
-    endpoint_configs.register(svc, aws)
+    for room in (models, model_package_groups, model_packages, endpoint_configs):
+        room.register(svc, aws)
     endpoints.register(svc, aws, endpoint_fleets)
     inference_components.register(svc, aws, component_fleets)
     svc.at_start(endpoint_fleets.resume)

@@ -22,14 +22,6 @@ class RolledBackError(Exception):
     """The traffic has to go back to the old fleet; the message is SageMaker's FailureReason."""
 
 
-class AlarmRaisedError(RolledBackError):
-    """A rollback alarm went off; the message names it."""
-
-
-class TimedOutError(RolledBackError):
-    """The deployment took longer than its MaximumExecutionTimeoutInSeconds."""
-
-
 @dataclass(frozen=True)
 class Step:
     """The new fleet's share of the traffic (0 to 1), and for how long it is watched there."""
@@ -110,22 +102,20 @@ def shift(
     Args:
         set_share: gives the new fleet a share of the traffic.
         raised: the names of the rollback alarms that are in ALARM now.
-        wait: sleeps some seconds.
         overdue: whether the deployment has taken longer than it may.
 
-    Raises:
-        RolledBackError: an alarm went off at some step, or the time is up; the caller moves the traffic back.
+    Raises RolledBackError if an alarm went off or the time is up; the caller moves the traffic back.
     """
     for step in way:
         if overdue():
-            raise TimedOutError("The deployment exceeded its MaximumExecutionTimeoutInSeconds.")
+            raise RolledBackError("The deployment exceeded its MaximumExecutionTimeoutInSeconds.")
         set_share(step.share)
         left = step.seconds
         while left > 0:
             wait(min(ALARM_PAUSE, left))
             left -= ALARM_PAUSE
             if names := raised():
-                raise AlarmRaisedError(
+                raise RolledBackError(
                     "One or more configured alarm(s) went into ALARM state during the deployment: "
                     f"{', '.join(names)}"
                 )

@@ -10,18 +10,19 @@ from typing import Any
 
 from local_aws.core.api import JsonService, Request, Response
 from local_aws.core.context import LocalAws
-from local_aws.core.errors import ValidationException, could_not_find
-from local_aws.sagemaker import tags
-from local_aws.sagemaker.listing import Listing
+from local_aws.core.errors import ValidationException
 from local_aws.sagemaker.registry import models
+from local_aws.sagemaker.resources import Listing, Resources
 from local_aws.sagemaker.serving.data_capture import CaptureRule
 from local_aws.sagemaker.serving.plans import HEALTH_CHECK_SECONDS, VariantPlan
 from local_aws.sagemaker.serving.serverless import check as check_serverless
 from local_aws.sagemaker.serving.serverless import of_variant
 
-KIND = "endpoint-config"
-_LISTING = Listing(
-    result="EndpointConfigs", name="EndpointConfigName", sort_keys={"Name": "EndpointConfigName"}
+_CONFIGS = Resources(
+    kind="endpoint-config",
+    prefix="EndpointConfig",
+    noun="endpoint configuration",
+    listing=Listing.of("EndpointConfig"),
 )
 # Members that ask for machinery the local AWS does not have. Better a clear no than an endpoint that ignores
 # them.
@@ -30,49 +31,30 @@ _NOT_HERE = {
     "ExplainerConfig": "explainers",
     "ShadowProductionVariants": "shadow variants",
 }
-_NOT_HERE_VARIANT = {
-    "InstancePools": "instance pools",
-}
 
 
 def register(svc: JsonService, aws: LocalAws) -> None:
     """Answer the operations on endpoint configurations."""
+    _CONFIGS.register(svc, aws)
 
     @svc.operation("CreateEndpointConfig")
     def create(request: Request) -> Response:
-        name = request["EndpointConfigName"]
-        arn = aws.arn(f"endpoint-config/{name}")
+        arn = aws.arn(f"endpoint-config/{request['EndpointConfigName']}")
         _check(aws, request)
         record = {**request, "EndpointConfigArn": arn, "CreationTime": aws.now()}
         record.pop("Tags", None)
-        with aws.store.transaction():
-            if not aws.store.create(KIND, name, record):
-                raise ValidationException(f'Cannot create already existing endpoint configuration "{arn}".')
-            tags.put(aws, arn, request.get("Tags", []))
+        _CONFIGS.create(aws, record, request)
         return {"EndpointConfigArn": arn}
-
-    @svc.operation("DescribeEndpointConfig")
-    def describe(request: Request) -> Response:
-        return find(aws, request["EndpointConfigName"])
-
-    @svc.operation("ListEndpointConfigs")
-    def list_configs(request: Request) -> Response:
-        return _LISTING.answer(aws.store.list(KIND), request)
 
     @svc.operation("DeleteEndpointConfig")
     def delete(request: Request) -> Response:
-        record = find(aws, request["EndpointConfigName"])
-        aws.store.delete(KIND, request["EndpointConfigName"])
-        tags.forget(aws, record["EndpointConfigArn"])
+        _CONFIGS.delete(aws, find(aws, request["EndpointConfigName"]))
         return {}
 
 
 def find(aws: LocalAws, name: str) -> dict[str, Any]:
     """The stored configuration. Raises SageMaker's "Could not find endpoint configuration"."""
-    record = aws.store.get(KIND, name)
-    if record is None:
-        raise could_not_find("endpoint configuration", aws.arn(f"endpoint-config/{name}"))
-    return record
+    return _CONFIGS.find(aws, name)
 
 
 def plan(aws: LocalAws, name: str) -> tuple[VariantPlan, ...]:
@@ -143,9 +125,10 @@ def _check_variant(aws: LocalAws, variant: Mapping[str, Any], variants: int) -> 
         raise ValidationException(
             f"Variant {name} has a model of its own, so ManagedInstanceScaling has nothing to follow."
         )
-    for member, what in _NOT_HERE_VARIANT.items():
-        if member in variant:
-            raise ValidationException(f"The local AWS has no {what}; variant {name} must not have {member}.")
+    if "InstancePools" in variant:
+        raise ValidationException(
+            f"The local AWS has no instance pools; variant {name} must not have InstancePools."
+        )
     of_instances = () if "ServerlessConfig" in variant else ("InstanceType", "InitialInstanceCount")
     missing = [key for key in ("ModelName", *of_instances) if key not in variant]
     if missing:

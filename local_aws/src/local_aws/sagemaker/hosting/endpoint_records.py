@@ -1,6 +1,4 @@
-"""The stored form of an endpoint: what DescribeEndpoint shows, and what it takes to bring the endpoint up
-again.
-"""
+"""The stored form of an endpoint: what DescribeEndpoint shows, and what brings it up again."""
 
 from __future__ import annotations
 
@@ -10,14 +8,26 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from botocore import xform_name
+
 from local_aws.core.context import LocalAws
 from local_aws.core.errors import ResourceLimitExceeded
 from local_aws.sagemaker import events
+from local_aws.sagemaker.resources import Listing, Resources
 from local_aws.sagemaker.serving.plans import VariantPlan
 
 Record = dict[str, Any]
 
-KIND = "endpoint"
+ENDPOINTS = Resources(
+    kind="endpoint",
+    prefix="Endpoint",
+    noun="endpoint",
+    listing=Listing.of("Endpoint", status=True),
+    busy=lambda record: (
+        f"Cannot update {'failed' if record['EndpointStatus'] == 'Failed' else 'in-progress'} endpoint "
+        f'"{record["EndpointArn"]}".'
+    ),
+)
 # Members no output shape knows, so no client sees them: the running variants, and the folder they run in.
 PLAN = "Plan"
 DEPLOYMENT = "Deployment"
@@ -38,10 +48,8 @@ def new_record(aws: LocalAws, request: Mapping[str, Any], plans: Sequence[Varian
         "CreationTime": now,
         "LastModifiedTime": now,
         "LastDeploymentConfig": request.get("DeploymentConfig"),
-        "ProductionVariants": summaries(aws, plans, running=False),
         CAPTURE: captured(plans),
-        PLAN: [plan.dump() for plan in plans],
-        DEPLOYMENT: uuid.uuid4().hex[:12],
+        **_deployment(aws, plans),
     }
 
 
@@ -52,11 +60,15 @@ def pending(
     return {
         "EndpointConfigName": config,
         "StartTime": aws.now(),
-        "ProductionVariants": summaries(aws, plans, running=False),
-        PLAN: [plan.dump() for plan in plans],
-        DEPLOYMENT: uuid.uuid4().hex[:12],
+        **_deployment(aws, plans),
         "DeploymentConfig": deployment,
     }
+
+
+def _deployment(aws: LocalAws, plans: Sequence[VariantPlan]) -> Record:
+    variants = summaries(aws, plans, running=False)
+    folder = uuid.uuid4().hex[:12]
+    return {"ProductionVariants": variants, PLAN: [plan.dump() for plan in plans], DEPLOYMENT: folder}
 
 
 def summaries(aws: LocalAws, plans: Sequence[VariantPlan], *, running: bool) -> list[Record]:
@@ -118,7 +130,7 @@ def by_type(plans: Sequence[VariantPlan]) -> Counter[str]:
 
 def within_limit(aws: LocalAws, instance_type: str, more: int) -> None:
     """ResourceLimitExceeded if `more` server processes are more than this machine bears."""
-    used = sum(_processes(record) for record in aws.store.list(KIND))
+    used = sum(_processes(record) for record in ENDPOINTS.all(aws))
     if more > 0 and used + more > INSTANCE_LIMIT:
         raise ResourceLimitExceeded(
             f"The account-level service limit '{instance_type} for endpoint usage' is {INSTANCE_LIMIT} "
@@ -133,8 +145,7 @@ def announce(aws: LocalAws, record: Record) -> None:
     """The event of a new status. Unlike the API it spells statuses IN_SERVICE:
     https://docs.aws.amazon.com/sagemaker/latest/dg/automating-sagemaker-with-eventbridge.html#eventbridge-endpoint
     """
-    status = "".join(f"_{letter}" if letter.isupper() else letter for letter in record["EndpointStatus"])
-    detail = {**record, "EndpointStatus": status.lstrip("_").upper()}
+    detail = {**record, "EndpointStatus": xform_name(record["EndpointStatus"]).upper()}
     events.state_change(aws, "Endpoint", "DescribeEndpoint", detail, record["EndpointArn"])
 
 

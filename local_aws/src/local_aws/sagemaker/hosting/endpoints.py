@@ -8,22 +8,17 @@ that is killed finds in the record what was going on.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from local_aws.autoscaling import targets
 from local_aws.core.api import JsonService, Request, Response
 from local_aws.core.context import LocalAws
-from local_aws.core.errors import ValidationException, could_not_find
-from local_aws.sagemaker import tags
-from local_aws.sagemaker.hosting import (
-    component_records,
-    deployment,
-    endpoint_configs,
-    endpoint_limits,
-    update_rules,
-)
+from local_aws.core.errors import ValidationException
+from local_aws.sagemaker.hosting import deployment, endpoint_checks, endpoint_configs
+from local_aws.sagemaker.hosting.component_records import COMPONENTS
 from local_aws.sagemaker.hosting.endpoint_records import (
-    KIND,
+    ENDPOINTS,
     PENDING,
     by_type,
     instances,
@@ -33,36 +28,22 @@ from local_aws.sagemaker.hosting.endpoint_records import (
     within_limit,
 )
 from local_aws.sagemaker.hosting.hosted_fleets import EndpointFleets
-from local_aws.sagemaker.listing import Listing
 from local_aws.sagemaker.serving.plans import VariantPlan
-
-_LISTING = Listing(
-    result="Endpoints",
-    name="EndpointName",
-    sort_keys={"Name": "EndpointName", "Status": "EndpointStatus"},
-    status="EndpointStatus",
-)
 
 
 def register(svc: JsonService, aws: LocalAws, fleets: EndpointFleets) -> None:
     """Answer the operations on endpoints."""
+    ENDPOINTS.register(svc, aws)
 
     @svc.operation("CreateEndpoint")
     def create(request: Request) -> Response:
-        name = request["EndpointName"]
         plans = endpoint_configs.plan(aws, request["EndpointConfigName"])
         # An endpoint is made without shifting traffic, but its next updates may retain this configuration.
         deployment.steps(request.get("DeploymentConfig"), instances(plans))
         record = new_record(aws, request, plans)
         with aws.store.transaction():
-            endpoint_limits.check(aws, by_type(plans), by_type(plans).total())
-            endpoint_limits.check_serverless(aws, name, plans)
-            within_limit(aws, plans[0].instance_type, instances(plans))
-            if not aws.store.create(KIND, name, record):
-                raise ValidationException(
-                    f'Cannot create already existing endpoint "{record["EndpointArn"]}".'
-                )
-            tags.put(aws, record["EndpointArn"], request.get("Tags", []))
+            endpoint_checks.check_fleet(aws, request["EndpointName"], plans)
+            ENDPOINTS.create(aws, record, request)
         fleets.create(record)
         return {"EndpointArn": record["EndpointArn"]}
 
@@ -73,15 +54,13 @@ def register(svc: JsonService, aws: LocalAws, fleets: EndpointFleets) -> None:
 
         def change(record: dict[str, Any]) -> dict[str, Any]:
             way = _deployment_config(record, request)
-            update_rules.check(aws, record, plans, way)
-            kept = _retain(record, request, plans)
-            deployment.steps(way, instances(kept))
-            endpoint_limits.check(aws, by_type(kept), by_type(kept).total())
-            endpoint_limits.check_serverless(aws, record["EndpointName"], kept)
-            within_limit(aws, kept[0].instance_type, instances(kept))
-            return {**record, "EndpointStatus": "Updating", PENDING: pending(aws, config, kept, way)}
+            endpoint_checks.check_update(aws, record, plans, way)
+            retained = _retain(record, request, plans)
+            deployment.steps(way, instances(retained))
+            endpoint_checks.check_fleet(aws, record["EndpointName"], retained)
+            return {**record, "EndpointStatus": "Updating", PENDING: pending(aws, config, retained, way)}
 
-        record = _begin(aws, request["EndpointName"], change)
+        record = ENDPOINTS.begin(aws, request["EndpointName"], change)
         fleets.update(record)
         return {"EndpointArn": record["EndpointArn"]}
 
@@ -91,41 +70,24 @@ def register(svc: JsonService, aws: LocalAws, fleets: EndpointFleets) -> None:
 
         def change(record: dict[str, Any]) -> dict[str, Any]:
             plans, before = _resized(record, wanted), plans_of(record)
-            endpoint_limits.check(aws, by_type(plans) - by_type(before), by_type(plans).total())
+            endpoint_checks.check_instances(aws, by_type(plans) - by_type(before), by_type(plans).total())
             within_limit(aws, plans[0].instance_type, instances(plans) - instances(before))
             pairs = zip(record["ProductionVariants"], plans, strict=True)
             variants = [_desired(variant, plan) for variant, plan in pairs]
             return {**record, "EndpointStatus": "Updating", "ProductionVariants": variants}
 
-        record = _begin(aws, request["EndpointName"], change)
+        record = ENDPOINTS.begin(aws, request["EndpointName"], change)
         fleets.resize(record)
         return {"EndpointArn": record["EndpointArn"]}
-
-    @svc.operation("DescribeEndpoint")
-    def describe(request: Request) -> Response:
-        return find(aws, request["EndpointName"])
-
-    @svc.operation("ListEndpoints")
-    def list_endpoints(request: Request) -> Response:
-        return _LISTING.answer(aws.store.list(KIND), request)
 
     @svc.operation("DeleteEndpoint")
     def delete(request: Request) -> Response:
         _check_empty(aws, request["EndpointName"])
-        record = _begin(
-            aws, request["EndpointName"], lambda record: {**record, "EndpointStatus": "Deleting"}, "Failed"
-        )
+        deleting = {"EndpointStatus": "Deleting"}
+        record = ENDPOINTS.begin(aws, request["EndpointName"], lambda record: record | deleting, "Failed")
         _forget_targets(aws, record)
         fleets.delete(record)
         return {}
-
-
-def find(aws: LocalAws, name: str) -> dict[str, Any]:
-    """The stored endpoint. Raises SageMaker's "Could not find endpoint"."""
-    record = aws.store.get(KIND, name)
-    if record is None:
-        raise could_not_find("endpoint", aws.arn(f"endpoint/{name}"))
-    return record
 
 
 def _check_empty(aws: LocalAws, name: str) -> None:
@@ -133,25 +95,12 @@ def _check_empty(aws: LocalAws, name: str) -> None:
 
     https://docs.aws.amazon.com/sagemaker/latest/dg/realtime-endpoints-delete-resources.html
     """
-    left = [each for each in aws.store.list(component_records.KIND) if each["EndpointName"] == name]
+    left = [each for each in COMPONENTS.all(aws) if each["EndpointName"] == name]
     if left:
         raise ValidationException(
             f'Cannot delete endpoint "{aws.arn(f"endpoint/{name}")}" with inference components: delete '
             f"{left[0]['InferenceComponentName']} first."
         )
-
-
-def _begin(aws: LocalAws, name: str, change: Any, *also_from: str) -> dict[str, Any]:
-    """Take a settled endpoint into a busy status. Raises SageMaker's answers for a missing or busy one."""
-    with aws.store.transaction():
-        record = find(aws, name)
-        if record["EndpointStatus"] not in ("InService", *also_from):
-            busy = "failed" if record["EndpointStatus"] == "Failed" else "in-progress"
-            raise ValidationException(f'Cannot update {busy} endpoint "{record["EndpointArn"]}".')
-        changed = {**change(record), "LastModifiedTime": aws.now()}
-        changed.pop("FailureReason", None)
-        aws.store.put(KIND, name, changed)
-    return changed
 
 
 def _forget_targets(aws: LocalAws, record: Mapping[str, Any]) -> None:
@@ -162,22 +111,20 @@ def _forget_targets(aws: LocalAws, record: Mapping[str, Any]) -> None:
 def _retain(
     record: Mapping[str, Any], request: Request, plans: Sequence[VariantPlan]
 ) -> tuple[VariantPlan, ...]:
-    """The new variants with the counts and weights of the running ones of the same name, if that is asked
-    for.
-    """
+    """The new variants, with the counts and weights of running ones if that is asked for."""
     if not request.get("RetainAllVariantProperties", False):
         return tuple(plans)
     excluded = {item["VariantPropertyType"] for item in request.get("ExcludeRetainedVariantProperties", [])}
     running = {variant["VariantName"]: variant for variant in record["ProductionVariants"]}
-    kept = []
+    retained = []
     for plan in plans:
         now = running.get(plan.name)
         if now is not None and "DesiredInstanceCount" in now and "DesiredInstanceCount" not in excluded:
-            plan = plan.with_count(now["DesiredInstanceCount"])
+            plan = replace(plan, instance_count=now["DesiredInstanceCount"])
         if now is not None and "DesiredWeight" not in excluded:
-            plan = plan.with_weight(now["DesiredWeight"])
-        kept.append(plan)
-    return tuple(kept)
+            plan = replace(plan, weight=now["DesiredWeight"])
+        retained.append(plan)
+    return tuple(retained)
 
 
 def _deployment_config(record: Mapping[str, Any], request: Request) -> dict[str, Any] | None:
@@ -202,7 +149,7 @@ def _resized(record: Mapping[str, Any], wanted: Mapping[str, Mapping[str, Any]])
         count = item.get("DesiredInstanceCount", plan.instance_count)
         if count < 1:
             raise ValidationException(f"DesiredInstanceCount of variant {plan.name} must be at least 1.")
-        resized.append(plan.with_count(count).with_weight(item.get("DesiredWeight", plan.weight)))
+        resized.append(replace(plan, instance_count=count, weight=item.get("DesiredWeight", plan.weight)))
     return tuple(resized)
 
 

@@ -17,9 +17,9 @@ from typing import Any, ClassVar
 from local_aws.core import process
 from local_aws.core.context import LocalAws
 from local_aws.core.store import NoSuchDocument
-from local_aws.sagemaker import tags
 from local_aws.sagemaker.hosting import endpoint_records
 from local_aws.sagemaker.hosting.endpoint_records import Record
+from local_aws.sagemaker.resources import Resources
 from local_aws.sagemaker.serving.fleet import Fleet, FleetFailedError
 from local_aws.sagemaker.serving.plans import VariantPlan
 from local_aws.sagemaker.serving.router import Router
@@ -32,10 +32,7 @@ DEPLOYMENT = endpoint_records.DEPLOYMENT
 class FleetKeeper(ABC):
     """The fleets of all resources of one kind, each under its resource's name."""
 
-    kind: ClassVar[str]
-    """Of the records in the store."""
-    prefix: ClassVar[str]
-    """Of a record's members: "Endpoint" for EndpointName, EndpointArn and EndpointStatus."""
+    resources: ClassVar[Resources]
     pending: ClassVar[str]
     """The member that says what an update leads to."""
     folder: ClassVar[str]
@@ -45,6 +42,7 @@ class FleetKeeper(ABC):
         self._aws = aws
         self._router = router
         self._fleets: dict[str, Fleet] = {}
+        self._kind, self._prefix = self.resources.kind, self.resources.prefix
 
     def create(self, record: Record) -> None:
         """Bring up a new fleet: Creating → InService, or Failed with a FailureReason."""
@@ -60,8 +58,8 @@ class FleetKeeper(ABC):
 
     def resume(self) -> None:
         """Take up, before any request is answered, what the last run left."""
-        for record in self._aws.store.list(self.kind):
-            status = record[f"{self.prefix}Status"]
+        for record in self.resources.all(self._aws):
+            status = record[f"{self._prefix}Status"]
             if status == "Creating":
                 self.create(record)
             elif status == "Deleting":
@@ -69,7 +67,7 @@ class FleetKeeper(ABC):
             elif status != "Failed":
                 self._interrupted(record)
                 record.pop(self.pending, None)
-                self._aws.store.put(self.kind, self._name(record), record)
+                self._aws.store.put(self._kind, self._name(record), record)
                 self._work(record, self._revive)
 
     @abstractmethod
@@ -108,12 +106,12 @@ class FleetKeeper(ABC):
             except Exception as error:
                 if process.ending():
                     return
-                log.exception("%s %s: %s failed", self.kind, name, work.__name__)
+                log.exception("%s %s: %s failed", self._kind, name, work.__name__)
                 status = "InService" if name in self._fleets else "Failed"
                 self._settle(record, status, FailureReason=f"Internal error of the local AWS: {error}")
 
         self._announce(record)
-        self._aws.spawn(run, f"{self.kind} {name}")
+        self._aws.spawn(run, f"{self._kind} {name}")
 
     def _revive(self, record: Record) -> None:
         for leftover in self._folder(self._name(record)).glob("*"):
@@ -161,8 +159,7 @@ class FleetKeeper(ABC):
         if fleet is not None:
             fleet.stop()
         shutil.rmtree(self._folder(name), ignore_errors=True)
-        self._aws.store.delete(self.kind, name)
-        tags.forget(self._aws, record[f"{self.prefix}Arn"])
+        self.resources.delete(self._aws, record)
 
     def _fleet(self, record: Record, plans: Sequence[VariantPlan], deployment_id: str) -> Fleet:
         name = self._name(record)
@@ -173,7 +170,7 @@ class FleetKeeper(ABC):
         return self._aws.root / self.folder / name
 
     def _name(self, record: Record) -> str:
-        name: str = record[f"{self.prefix}Name"]
+        name: str = record[f"{self._prefix}Name"]
         return name
 
     def _settle(self, record: Record, status: str, **changes: Any) -> None:
@@ -184,13 +181,13 @@ class FleetKeeper(ABC):
 
     def _write(self, name: str, status: str, changes: Record) -> Record:
         def change(record: Record) -> Record:
-            now = {f"{self.prefix}Status": status, "LastModifiedTime": self._aws.now()}
+            now = {f"{self._prefix}Status": status, "LastModifiedTime": self._aws.now()}
             changed = {**record, **changes, **now}
             if status != "RollingBack":
                 changed.pop(self.pending, None)
             return changed
 
         try:
-            return self._aws.store.update(self.kind, name, change)
+            return self._aws.store.update(self._kind, name, change)
         except NoSuchDocument:
-            raise RuntimeError(f"the {self.kind} {name} vanished while it was worked on") from None
+            raise RuntimeError(f"the {self._kind} {name} vanished while it was worked on") from None

@@ -5,9 +5,9 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Sequence
+from dataclasses import replace
 
 from local_aws.sagemaker.hosting import component_records, deployment, endpoint_records
-from local_aws.sagemaker.hosting.component_capacity import check_room
 from local_aws.sagemaker.hosting.endpoint_records import DEPLOYMENT, PLAN, Record
 from local_aws.sagemaker.hosting.fleet_keeper import FleetKeeper
 from local_aws.sagemaker.serving.fleet import Fleet, FleetFailedError
@@ -19,8 +19,7 @@ INTERRUPTED = "the local AWS was stopped while this endpoint was updated; it ser
 class EndpointFleets(FleetKeeper):
     """The fleets of all endpoints: traffic moves to a new one by the endpoint's DeploymentConfig."""
 
-    kind = endpoint_records.KIND
-    prefix = "Endpoint"
+    resources = endpoint_records.ENDPOINTS
     pending = endpoint_records.PENDING
     folder = "endpoints"
     log_group = "/aws/sagemaker/Endpoints"
@@ -80,12 +79,9 @@ class EndpointFleets(FleetKeeper):
 
     def _resize(self, record: Record) -> None:
         fleet, before = self._fleets[self._name(record)], self._plans(record)
-        wanted = {variant["VariantName"]: variant for variant in record["ProductionVariants"]}
         after = [
-            plan.with_count(wanted[plan.name]["DesiredInstanceCount"]).with_weight(
-                wanted[plan.name]["DesiredWeight"]
-            )
-            for plan in before
+            replace(plan, instance_count=variant["DesiredInstanceCount"], weight=variant["DesiredWeight"])
+            for plan, variant in zip(before, record["ProductionVariants"], strict=True)
         ]
         try:
             _apply(fleet, after)
@@ -119,8 +115,7 @@ class ComponentFleets(FleetKeeper):
     are not modelled.
     """
 
-    kind = component_records.KIND
-    prefix = "InferenceComponent"
+    resources = component_records.COMPONENTS
     pending = component_records.PENDING
     folder = "components"
     log_group = "/aws/sagemaker/InferenceComponents"
@@ -148,7 +143,7 @@ class ComponentFleets(FleetKeeper):
 
     def _check_room(self, record: Record, plans: Sequence[VariantPlan]) -> None:
         specification, copies = record["Specification"], plans[0].instance_count
-        check_room(self._aws, record, specification, copies, self._aws.store.list(self.kind))
+        component_records.check_room(self._aws, record, specification, copies, self.resources.all(self._aws))
 
     def _plans(self, stored: Record) -> tuple[VariantPlan, ...]:
         return (VariantPlan.load(stored[PLAN]),)

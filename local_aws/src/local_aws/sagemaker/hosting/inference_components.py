@@ -1,41 +1,32 @@
-"""Inference components: the API's side. A model on the instances of an endpoint, in so many copies, also
-none.
+"""Inference components, the API's side: a model on an endpoint's instances, in so many copies, also none.
 
-The endpoint's configuration names no model then, but a role. What is asked is checked and written down here;
-`hosted_fleets` carries it out.
+What is asked is checked and written down here; `hosted_fleets` carries it out.
 https://docs.aws.amazon.com/sagemaker/latest/dg/realtime-endpoints-deploy-models.html
 """
 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from local_aws.core.api import JsonService, Request, Response
 from local_aws.core.context import LocalAws
-from local_aws.core.errors import AwsError, ValidationException, could_not_find
-from local_aws.sagemaker import tags
-from local_aws.sagemaker.hosting import endpoint_configs, endpoint_records, endpoints
-from local_aws.sagemaker.hosting.component_capacity import check_copy, variant_of
+from local_aws.core.errors import AwsError, ValidationException
+from local_aws.sagemaker.hosting import endpoint_configs
 from local_aws.sagemaker.hosting.component_records import (
-    DEPLOYMENT,
-    KIND,
+    COMPONENTS,
     PENDING,
-    PLAN,
+    check_copy,
     plan_of,
     route_name,
+    variant_of,
 )
+from local_aws.sagemaker.hosting.endpoint_records import DEPLOYMENT, ENDPOINTS, PLAN
 from local_aws.sagemaker.hosting.hosted_fleets import ComponentFleets
-from local_aws.sagemaker.listing import Listing
 from local_aws.sagemaker.serving.plans import VariantPlan
 
-_LISTING = Listing(
-    result="InferenceComponents",
-    name="InferenceComponentName",
-    sort_keys={"Name": "InferenceComponentName", "Status": "InferenceComponentStatus"},
-    status="InferenceComponentStatus",
-)
 _Some = Mapping[str, Any] | None
 _NOT_HERE = ("Container", "BaseInferenceComponentName", "DataCacheConfig", "SchedulingConfig")
 NO_CAPACITY = (
@@ -46,32 +37,19 @@ NO_CAPACITY = (
 
 def register(svc: JsonService, aws: LocalAws, fleets: ComponentFleets) -> None:
     """Answer the operations on inference components."""
+    COMPONENTS.register(svc, aws)
 
     def changed(name: str, specification: _Some, runtime: _Some) -> Response:
-        record = _begin(aws, name, lambda record: _pending(aws, record, specification, runtime))
+        record = COMPONENTS.begin(aws, name, lambda record: _pending(aws, record, specification, runtime))
         fleets.update(record)
         return {"InferenceComponentArn": record["InferenceComponentArn"]}
 
     @svc.operation("CreateInferenceComponent")
     def create(request: Request) -> Response:
         record = _record(aws, request)
-        with aws.store.transaction():
-            if not aws.store.create(KIND, request["InferenceComponentName"], record):
-                arn = record["InferenceComponentArn"]
-                raise ValidationException(f'Cannot create already existing inference component "{arn}".')
-            tags.put(aws, record["InferenceComponentArn"], request.get("Tags", []))
+        COMPONENTS.create(aws, record, request)
         fleets.create(record)
         return {"InferenceComponentArn": record["InferenceComponentArn"]}
-
-    @svc.operation("DescribeInferenceComponent")
-    def describe(request: Request) -> Response:
-        return find(aws, request["InferenceComponentName"])
-
-    @svc.operation("ListInferenceComponents")
-    def list_components(request: Request) -> Response:
-        wanted = request.get("EndpointNameEquals")
-        found = [record for record in aws.store.list(KIND) if wanted in (None, record["EndpointName"])]
-        return _LISTING.answer(found, request)
 
     @svc.operation("UpdateInferenceComponent")
     def update(request: Request) -> Response:
@@ -84,29 +62,18 @@ def register(svc: JsonService, aws: LocalAws, fleets: ComponentFleets) -> None:
 
     @svc.operation("DeleteInferenceComponent")
     def delete(request: Request) -> Response:
-        name = request["InferenceComponentName"]
-        fleets.delete(
-            _begin(aws, name, lambda record: {**record, "InferenceComponentStatus": "Deleting"}, "Failed")
-        )
+        name, deleting = request["InferenceComponentName"], {"InferenceComponentStatus": "Deleting"}
+        fleets.delete(COMPONENTS.begin(aws, name, lambda record: record | deleting, "Failed"))
         return {}
-
-
-def find(aws: LocalAws, name: str) -> dict[str, Any]:
-    """The stored component. Raises SageMaker's "Could not find inference component"."""
-    record = aws.store.get(KIND, name)
-    if record is None:
-        raise could_not_find("inference component", aws.arn(f"{KIND}/{name}"))
-    return record
 
 
 def route(aws: LocalAws, endpoint: str, component: str | None) -> str:
     """Where the router finds what a request addresses.
 
-    Raises:
-        AwsError: the endpoint has components and the request names none, or one that is not there.
+    Raises AwsError if the endpoint has components and the request names none, or one that is not there.
     """
     if component is None:
-        if any(record["EndpointName"] == endpoint for record in aws.store.list(KIND)):
+        if any(record["EndpointName"] == endpoint for record in COMPONENTS.all(aws)):
             raise AwsError(
                 "ValidationError",
                 "Inference Component Name header is required for endpoints to which you plan to deploy "
@@ -114,16 +81,16 @@ def route(aws: LocalAws, endpoint: str, component: str | None) -> str:
                 "SageMaker models.",
             )
         return endpoint
-    record = aws.store.get(KIND, component)
-    known = aws.store.get(endpoint_records.KIND, endpoint) is not None
-    if record is None or record["EndpointName"] != endpoint or not known:
+    record = aws.store.get(COMPONENTS.kind, component)
+    exists = aws.store.get(ENDPOINTS.kind, endpoint) is not None
+    if record is None or record["EndpointName"] != endpoint or not exists:
         message = f"Inference component {component} of endpoint {endpoint} not found."
         raise AwsError("ValidationError", message)
     return route_name(component)
 
 
 def _record(aws: LocalAws, request: Request) -> dict[str, Any]:
-    name, endpoint = request["InferenceComponentName"], endpoints.find(aws, request["EndpointName"])
+    name, endpoint = request["InferenceComponentName"], ENDPOINTS.find(aws, request["EndpointName"])
     specification = request.get("Specification")
     if specification is None:
         raise ValidationException("The local AWS takes components with one Specification.")
@@ -144,7 +111,7 @@ def _record(aws: LocalAws, request: Request) -> dict[str, Any]:
     now = aws.now()
     return {
         "InferenceComponentName": name,
-        "InferenceComponentArn": aws.arn(f"{KIND}/{name}"),
+        "InferenceComponentArn": aws.arn(f"{COMPONENTS.kind}/{name}"),
         "EndpointName": endpoint["EndpointName"],
         "EndpointArn": endpoint["EndpointArn"],
         "VariantName": variant,
@@ -170,7 +137,7 @@ def _pending(aws: LocalAws, record: dict[str, Any], specification: _Some, runtim
             check_copy(variant, specification)
         plan = plan_of(aws, wanted["ModelName"], plan.name, plan.role_arn, copies)
     runtime_config = {**record["RuntimeConfig"], "DesiredCopyCount": copies}
-    pending = {PLAN: plan.with_count(copies).dump(), "Specification": wanted}
+    pending = {PLAN: replace(plan, instance_count=copies).dump(), "Specification": wanted}
     busy = {"InferenceComponentStatus": "Updating", "RuntimeConfig": runtime_config, PENDING: pending}
     return {**record, **busy}
 
@@ -181,19 +148,3 @@ def _check_specification(specification: Mapping[str, Any]) -> None:
             raise ValidationException(f"The local AWS runs components by ModelName; leave {member} out.")
     if "ModelName" not in specification or "ComputeResourceRequirements" not in specification:
         raise ValidationException("A Specification needs ModelName and ComputeResourceRequirements.")
-
-
-def _begin(
-    aws: LocalAws, name: str, change: Callable[[dict[str, Any]], dict[str, Any]], *also_from: str
-) -> dict[str, Any]:
-    """Take a settled component into a busy status. Raises SageMaker's answers for a missing or busy one."""
-    with aws.store.transaction():
-        record = find(aws, name)
-        status = record["InferenceComponentStatus"]
-        if status not in ("InService", *also_from):
-            arn = record["InferenceComponentArn"]
-            raise ValidationException(f'Cannot update inference component "{arn}" while it is {status}.')
-        changed = {**change(record), "LastModifiedTime": aws.now()}
-        changed.pop("FailureReason", None)
-        aws.store.put(KIND, name, changed)
-    return changed

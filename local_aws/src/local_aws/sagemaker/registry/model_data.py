@@ -12,12 +12,12 @@ import uuid
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlsplit
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from local_aws.core.archives import UnsafeArchiveError, unpack_tar
 from local_aws.core.errors import AwsError
+from local_aws.sagemaker.s3_files import S3Uri, list_objects
 
 # What the name of a download in progress ends in.
 PARTIAL = ".partial"
@@ -27,36 +27,13 @@ class ModelDataError(Exception):
     """The artifact of a model cannot be had or cannot be unpacked; the message says which and why."""
 
 
-def locate(url: str) -> tuple[str, str]:
-    """Bucket and key (or key prefix) of an ``s3://`` URL, or of an ``https://`` one in either of S3's styles.
-
-    >>> locate("s3://bucket/a/model.tar.gz")
-    ('bucket', 'a/model.tar.gz')
-    >>> locate("https://bucket.s3.us-east-1.amazonaws.com/a%20b")
-    ('bucket', 'a b')
-    """
-    parts = urlsplit(url)
-    path = (
-        unquote(parts.path).lstrip("/")
-        if parts.scheme == "https"
-        else url.partition("://")[2].partition("/")[2]
-    )
-    if parts.scheme == "s3":
-        return parts.netloc, path
-    host = parts.netloc
-    if host.startswith(("s3.", "s3-")):
-        bucket, _, key = path.partition("/")
-        return bucket, key
-    return host.partition(".s3")[0], path
-
-
 def readable(s3: Any, url: str, *, archive: bool) -> None:
     """Raises ModelDataError unless the client can see the artifact."""
-    bucket, key = locate(url)
+    uri = S3Uri.parse(url)
     try:
         if archive:
-            s3.head_object(Bucket=bucket, Key=key)
-        elif not s3.list_objects_v2(Bucket=bucket, Prefix=key, MaxKeys=1).get("Contents"):
+            s3.head_object(Bucket=uri.bucket, Key=uri.key)
+        elif not s3.list_objects_v2(Bucket=uri.bucket, Prefix=uri.key, MaxKeys=1).get("Contents"):
             raise ModelDataError(f"there is nothing below {url}")
     except (ClientError, BotoCoreError) as error:
         raise ModelDataError(f"{url}: {error}") from error
@@ -69,16 +46,16 @@ def fetch(client: Callable[[], Any], url: str, target: Path, *, archive: bool) -
     `target`, and two at once do not meet: each has a name of its own until it is whole. Raises
     ModelDataError.
     """
-    bucket, key = locate(url)
+    uri = S3Uri.parse(url)
     partial = target.with_name(f"{target.name}.{uuid.uuid4().hex}{PARTIAL}")
     target.parent.mkdir(parents=True, exist_ok=True)
     try:
         s3 = client()
         if archive:
-            s3.download_file(bucket, key, str(partial))
+            s3.download_file(uri.bucket, uri.key, str(partial))
         else:
             partial.mkdir()
-            _fetch_prefix(s3, bucket, key, partial)
+            _fetch_prefix(s3, uri, partial)
         _take_place(partial, target)
     except (AwsError, ClientError, BotoCoreError, OSError) as error:
         raise ModelDataError(f"{url}: {error}") from error
@@ -103,17 +80,16 @@ def discard(leftover: Path) -> None:
         leftover.unlink(missing_ok=True)
 
 
-def _fetch_prefix(s3: Any, bucket: str, prefix: str, folder: Path) -> None:
-    for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
-        for found in page.get("Contents", []):
-            name = found["Key"][len(prefix) :].lstrip("/")
-            if not name or name.endswith("/"):
-                continue
-            path = (folder / name).resolve()
-            if not path.is_relative_to(folder.resolve()):
-                raise ModelDataError(f"the object {found['Key']!r} would be written outside the model folder")
-            path.parent.mkdir(parents=True, exist_ok=True)
-            s3.download_file(bucket, found["Key"], str(path))
+def _fetch_prefix(s3: Any, uri: S3Uri, folder: Path) -> None:
+    for found in list_objects(s3, uri):
+        name = found["Key"][len(uri.key) :].lstrip("/")
+        if not name:
+            continue
+        path = (folder / name).resolve()
+        if not path.is_relative_to(folder.resolve()):
+            raise ModelDataError(f"the object {found['Key']!r} would be written outside the model folder")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        s3.download_file(uri.bucket, found["Key"], str(path))
 
 
 def unpack(source: Path | None, folder: Path) -> None:

@@ -14,8 +14,8 @@ from local_aws.core.api import JsonService, Request, Response
 from local_aws.core.context import LocalAws
 from local_aws.core.errors import AwsError, ValidationException
 from local_aws.sagemaker import tags
-from local_aws.sagemaker.listing import Listing
 from local_aws.sagemaker.registry import model_package_groups
+from local_aws.sagemaker.resources import Listing
 
 KIND = "model-package"
 # What a list sorts and filters by; not part of any answer.
@@ -164,9 +164,7 @@ def _must_run(request: Request) -> None:
 
 
 def _of_token(aws: LocalAws, request: Request) -> dict[str, Any] | None:
-    """The package which the same call made before (ClientToken), or None. ConflictException if the calls
-    differ.
-    """
+    """The package that the same ClientToken made. ConflictException if it came with another request."""
     token = request.get("ClientToken")
     for record in aws.store.list(KIND) if token else ():
         if record[_REQUEST].get("ClientToken") != token:

@@ -13,15 +13,14 @@ from typing import Any
 
 from local_aws.core.api import JsonService, Request, Response
 from local_aws.core.context import LocalAws
-from local_aws.core.errors import ValidationException, could_not_find
-from local_aws.sagemaker import pulled_images, tags
-from local_aws.sagemaker.listing import Listing
+from local_aws.core.errors import ValidationException
+from local_aws.images.store import DOCKER_MANIFEST
 from local_aws.sagemaker.registry import model_data, model_packages
+from local_aws.sagemaker.resources import Listing, Resources
 
-KIND = "model"
 # Where a stored model keeps its `Container`; output shapes know no such member, so no client ever sees it.
 RESOLVED = "ResolvedContainer"
-_LISTING = Listing(result="Models", name="ModelName", sort_keys={"Name": "ModelName"})
+_MODELS = Resources(kind="model", prefix="Model", noun="model", listing=Listing.of("Model"))
 
 
 @dataclass(frozen=True)
@@ -37,11 +36,11 @@ class Container:
 
 def register(svc: JsonService, aws: LocalAws) -> None:
     """Answer the operations on models."""
+    _MODELS.register(svc, aws)
 
     @svc.operation("CreateModel")
     def create(request: Request) -> Response:
-        name = request["ModelName"]
-        arn = aws.arn(f"model/{name}")
+        arn = aws.arn(f"model/{request['ModelName']}")
         role = request.get("ExecutionRoleArn")
         definition = _only_container(request)
         if role is not None:
@@ -51,29 +50,18 @@ def register(svc: JsonService, aws: LocalAws) -> None:
         record = {**request, "ModelArn": arn, "CreationTime": aws.now(), RESOLVED: asdict(container)}
 
         def create_and_tell() -> None:
-            if not aws.store.create(KIND, name, record):
-                raise ValidationException(f'Cannot create already existing model "{arn}".')
-            tags.put(aws, arn, request.get("Tags", []))
+            _MODELS.create(aws, record, request)
             _announce(aws, record)
 
         aws.atomically(create_and_tell)
         return {"ModelArn": arn}
-
-    @svc.operation("DescribeModel")
-    def describe(request: Request) -> Response:
-        return find(aws, request["ModelName"])
-
-    @svc.operation("ListModels")
-    def list_models(request: Request) -> Response:
-        return _LISTING.answer(aws.store.list(KIND), request)
 
     @svc.operation("DeleteModel")
     def delete(request: Request) -> Response:
         record = find(aws, request["ModelName"])
 
         def delete_and_tell() -> None:
-            aws.store.delete(KIND, request["ModelName"])
-            tags.forget(aws, record["ModelArn"])
+            _MODELS.delete(aws, record)
             _announce(aws, record)
 
         aws.atomically(delete_and_tell)
@@ -82,10 +70,7 @@ def register(svc: JsonService, aws: LocalAws) -> None:
 
 def find(aws: LocalAws, name: str) -> dict[str, Any]:
     """The stored model. Raises SageMaker's "Could not find model"."""
-    record = aws.store.get(KIND, name)
-    if record is None:
-        raise could_not_find("model", aws.arn(f"model/{name}"))
-    return record
+    return _MODELS.find(aws, name)
 
 
 def container(record: Mapping[str, Any]) -> Container:
@@ -123,9 +108,7 @@ def _artifact(definition: Mapping[str, Any]) -> tuple[str | None, bool]:
 
 
 def _only_container(request: Request) -> dict[str, Any]:
-    """The one container of a model. Inference pipelines and multi-model servers are not part of the local
-    AWS.
-    """
+    """The one container of a model: pipelines and multi-model servers are not part of the local AWS."""
     containers = [*request.get("Containers", [])]
     if primary := request.get("PrimaryContainer"):
         containers.append(primary)
@@ -155,7 +138,7 @@ def _must_be_approved(package: Mapping[str, Any]) -> None:
 
 def _check(aws: LocalAws, container: Container, role: str | None) -> None:
     """What AWS looks at before it accepts a model: the image, and the artifact through the role's eyes."""
-    pulled_images.check(aws, container.image)
+    check_image(aws, container.image)
     if container.model_data_url is None:
         return
     if role is None:
@@ -169,6 +152,21 @@ def _check(aws: LocalAws, container: Container, role: str | None) -> None:
             "principal sagemaker.amazonaws.com. Also ensure that the role has s3:GetObject permissions and "
             f"that the object is located in {aws.region}. ({error})"
         ) from error
+
+
+def check_image(aws: LocalAws, uri: str) -> None:
+    """Raise ValidationException for an image that no registry has, or that SageMaker does not pull.
+
+    It takes neither OCI's index nor a single OCI manifest:
+    https://github.com/aws/amazon-sagemaker-feedback/issues/180
+    https://docs.aws.amazon.com/sagemaker/latest/dg/docker-containers-troubleshooting.html
+    """
+    image = aws.images.resolve(uri)
+    if image.media_type != DOCKER_MANIFEST:
+        raise ValidationException(
+            f"Unsupported manifest media type {image.media_type} for image {uri}. Ensure that valid manifest "
+            "media type is used for specified image."
+        )
 
 
 def _announce(aws: LocalAws, record: Mapping[str, Any]) -> None:

@@ -1,8 +1,7 @@
 """Data capture: what an endpoint was asked and answered, kept in S3 as SageMaker keeps it.
 
-One JSON line per request, in `<destination>/<endpoint>/<variant>/yyyy/mm/dd/hh/<name>.jsonl`, written with
-the credentials of the model's role. A request only puts its record into a list; a thread writes what has come
-together every few seconds. Requests that got no prediction are not kept.
+One JSON line per request that got a prediction, in `<destination>/<endpoint>/<variant>/yyyy/mm/dd/hh/`,
+written with the credentials of the model's role by a thread, every few seconds.
 https://docs.aws.amazon.com/sagemaker/latest/dg/model-monitor-data-capture-endpoint.html
 """
 
@@ -14,7 +13,8 @@ import random
 import threading
 import uuid
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -23,7 +23,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from local_aws.core.context import LocalAws
 from local_aws.core.errors import AwsError
-from local_aws.sagemaker.registry.model_data import locate
+from local_aws.sagemaker.s3_files import S3Uri, encryption
 
 PERIOD_SECONDS = 2.0
 # Of records that wait to be written; further ones are dropped, as SageMaker does when a disk fills up.
@@ -143,15 +143,13 @@ class DataCapture:
                 self._tell(endpoint, variant, f"{len(exchanges)} captured records are lost: {url}: {error}")
 
     def _put(self, rule: CaptureRule, url: str, body: bytes) -> None:
-        bucket, key = locate(url)
-        encrypted = {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": rule.kms_key} if rule.kms_key else {}
+        target, extra = S3Uri.parse(url), {"ContentType": "application/jsonlines", **encryption(rule.kms_key)}
         s3 = self._aws.client("s3", rule.role_arn, "SageMaker")
-        s3.put_object(Bucket=bucket, Key=key, Body=body, ContentType="application/jsonlines", **encrypted)
+        s3.put_object(Bucket=target.bucket, Key=target.key, Body=body, **extra)
 
     def _tell(self, endpoint: str, variant: str, message: str) -> None:
-        log = self._aws.log(f"/aws/sagemaker/Endpoints/{endpoint}", f"{variant}/data-capture")
-        log.write(message)
-        log.close()
+        with closing(self._aws.log(f"/aws/sagemaker/Endpoints/{endpoint}", f"{variant}/data-capture")) as log:
+            log.write(message)
 
     def _write_often(self) -> None:
         while not self._stopped.wait(PERIOD_SECONDS):
@@ -183,13 +181,9 @@ def _data(rule: CaptureRule, content_type: str, body: bytes) -> dict[str, str]:
     """As text where the content type is one the rule calls JSON or CSV, else in base64."""
     kind = content_type.partition(";")[0].strip().lower()
     for encoding, types in (("JSON", rule.json_types), ("CSV", rule.csv_types)):
-        if _listed(kind, types):
+        if kind in (each.partition(";")[0].strip().lower() for each in types):
             try:
                 return {"data": body.decode(), "encoding": encoding}
             except UnicodeDecodeError:
                 break
     return {"data": base64.b64encode(body).decode(), "encoding": "BASE64"}
-
-
-def _listed(kind: str, types: Sequence[str]) -> bool:
-    return any(kind == each.partition(";")[0].strip().lower() for each in types)

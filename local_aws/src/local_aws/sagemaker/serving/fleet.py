@@ -13,6 +13,7 @@ import shutil
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
@@ -50,35 +51,24 @@ class _Variant:
         self.artifact: Path | None = None
 
 
+@dataclass(eq=False)
 class Fleet:
     """The servers of one endpoint under one plan."""
 
-    def __init__(
-        self,
-        aws: LocalAws,
-        router: Router,
-        endpoint: str,
-        plans: Sequence[VariantPlan],
-        folder: Path,
-        *,
-        log_group: str,
-    ) -> None:
-        self._aws = aws
-        self._router = router
-        self._endpoint = endpoint
-        self._log_group = log_group
-        self._folder = folder
-        self._variants = {plan.name: _Variant(plan) for plan in plans}
-        self._resizing = threading.Lock()
+    aws: LocalAws
+    router: Router
+    endpoint: str
+    plans: Sequence[VariantPlan]
+    folder: Path
+    log_group: str
 
-    @property
-    def routes(self) -> tuple[VariantRoute, ...]:
-        """The fleet as the router sees it."""
-        return tuple(variant.route for variant in self._variants.values())
+    def __post_init__(self) -> None:
+        self._variants = {plan.name: _Variant(plan) for plan in self.plans}
+        self._resizing = threading.Lock()
 
     def share(self, share: float) -> FleetRoute:
         """The fleet's route with this share of the endpoint's traffic."""
-        return FleetRoute(self.routes, share)
+        return FleetRoute([variant.route for variant in self._variants.values()], share)
 
     def start(self) -> None:
         """Fetch the artifacts and bring up every server; returns when all are healthy.
@@ -87,7 +77,7 @@ class Fleet:
         """
         # Of a server that was killed; the artifacts beside them are good.
         for pattern in ("*/i-*", f"*/*{model_data.PARTIAL}"):
-            for leftover in self._folder.glob(pattern):
+            for leftover in self.folder.glob(pattern):
                 model_data.discard(leftover)
         try:
             for variant in self._variants.values():
@@ -118,7 +108,7 @@ class Fleet:
 
     def reweight(self, name: str, weight: float) -> None:
         """Change the variant's share of the traffic."""
-        self._router.reweight(self._variants[name].route, weight)
+        self.router.reweight(self._variants[name].route, weight)
 
     def stop(self) -> None:
         """Stop all servers, each after its last request, and remove the fleet's folder."""
@@ -130,14 +120,14 @@ class Fleet:
             for variant in self._variants.values():
                 variant.servers = []
             _all(servers, ServerProcess.stop)
-        shutil.rmtree(self._folder, ignore_errors=True)
+        shutil.rmtree(self.folder, ignore_errors=True)
 
     def _let_sleep(self, variant: _Variant) -> None:
         """Give the variant's server up while nobody asks, and bring it back for who does."""
         name = variant.plan.name
         worker = serverless.Worker(variant.route, lambda: self.scale(name, 1), lambda: self.scale(name, 0))
         variant.worker, variant.route.wake = worker, worker.wake
-        self._aws.spawn(worker.watch, f"idle {self._endpoint}/{name}")
+        self.aws.spawn(worker.watch, f"idle {self.endpoint}/{name}")
 
     def _grow(self, variant: _Variant, count: int) -> None:
         if variant.plan.container is None:
@@ -151,28 +141,26 @@ class Fleet:
 
     def _server(self, variant: _Variant) -> ServerProcess:
         return ServerProcess(
-            self._aws,
-            self._router,
+            self.aws,
+            self.router,
             variant.plan,
             variant.route,
-            folder=self._folder / variant.plan.name,
+            folder=self.folder / variant.plan.name,
             artifact=variant.artifact,
-            log_group=self._log_group,
+            log_group=self.log_group,
         )
 
     def _fetch(self, plan: VariantPlan) -> Path | None:
-        """The variant's artifact on this machine, downloaded with the model role's credentials unless it is
-        here.
-        """
+        """The variant's artifact, downloaded with the model role's credentials unless it is here."""
         if plan.container is None or plan.container.model_data_url is None:
             return None
         url = plan.container.model_data_url
-        target = self._folder / plan.name / ("model.tar.gz" if plan.container.archive else "artifact")
+        target = self.folder / plan.name / ("model.tar.gz" if plan.container.archive else "artifact")
         if target.exists():
             return target
         try:
             model_data.fetch(
-                lambda: self._aws.client("s3", plan.role_arn, "SageMaker"),
+                lambda: self.aws.client("s3", plan.role_arn, "SageMaker"),
                 url,
                 target,
                 archive=plan.container.archive,
@@ -189,10 +177,9 @@ class Fleet:
 def _attempt(server: ServerProcess) -> Exception | None:
     try:
         server.start()
-    except ServerFailedError as error:
-        return error
     except Exception as error:  # whatever it is, the other servers have to be stopped
-        log.exception("server %s could not be started", server.instance_id)
+        if not isinstance(error, ServerFailedError):
+            log.exception("server %s could not be started", server.instance_id)
         return error
     return None
 

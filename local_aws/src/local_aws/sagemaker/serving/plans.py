@@ -6,7 +6,7 @@ An endpoint keeps its plans, so it outlives the configuration and the models the
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from local_aws.sagemaker.registry import models
@@ -48,11 +48,3 @@ class VariantPlan:
     def dump(self) -> dict[str, Any]:
         """The plan as a document for the store."""
         return asdict(self)
-
-    def with_count(self, count: int) -> VariantPlan:
-        """The same variant on `count` servers."""
-        return replace(self, instance_count=count)
-
-    def with_weight(self, weight: float) -> VariantPlan:
-        """The same variant with another share of the traffic."""
-        return replace(self, weight=weight)

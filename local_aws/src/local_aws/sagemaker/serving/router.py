@@ -1,12 +1,8 @@
 """Which server process gets the next request.
 
-An endpoint's route is a list of fleets, each with its share of the traffic: one fleet in peace, two while a
-new one takes over. Inside a fleet the production variants share by weight, inside a variant the least loaded
-server wins. A request holds its server from the moment it is chosen (`Router.lease`), so that a server taken
-out of the route can be waited for until it is idle: no request in flight is lost when a fleet is replaced or
-shrinks.
-
-All of it is a few dictionary look-ups under one lock; it runs on the server's event loop.
+An endpoint's route is a list of fleets with their shares of the traffic: two while a new one takes over. In a
+fleet the variants share by weight, in a variant the least loaded server wins. A request holds its server
+(`Router.lease`), so that one taken out of the route can be waited for until it is idle.
 """
 
 from __future__ import annotations
@@ -16,7 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 from local_aws.sagemaker.serving.data_capture import CaptureRule
@@ -50,34 +46,25 @@ class Server:
         self.in_flight = 0
 
 
+@dataclass(eq=False)
 class VariantRoute:
     """The servers of one production variant that are healthy now."""
 
-    def __init__(
-        self,
-        name: str,
-        weight: float,
-        *,
-        config: str = "",
-        most_at_once: int | None = None,
-        max_body: int | None = None,
-        capture: CaptureRule | None = None,
-    ) -> None:
-        self.name = name
-        self.weight = weight
-        self.config = config
-        """The endpoint configuration it is of; empty for an inference component."""
-        self.servers: list[Server] = []
-        self.most_at_once = most_at_once
-        """How many requests it may answer at a time, if that is limited."""
-        self.max_body = max_body
-        """Bytes of a request's body, if its limit is below that of all endpoints."""
-        self.capture = capture
-        """What of its requests is kept in S3."""
-        self.wake: Callable[[], None] | None = None
-        """Brings up a server; only for a variant that may have none while it is well."""
-        self.used = time.monotonic()
-        """When it last answered a request."""
+    name: str
+    weight: float
+    config: str = ""
+    """The endpoint configuration it is of; empty for an inference component."""
+    most_at_once: int | None = None
+    """How many requests it may answer at a time, if that is limited."""
+    max_body: int | None = None
+    """Bytes of a request's body, if its limit is below that of all endpoints."""
+    capture: CaptureRule | None = None
+    """What of its requests is kept in S3."""
+    servers: list[Server] = field(default_factory=list)
+    wake: Callable[[], None] | None = None
+    """Brings up a server; only for a variant that may have none while it is well."""
+    used: float = field(default_factory=time.monotonic)
+    """When it last answered a request."""
 
     @property
     def in_flight(self) -> int:

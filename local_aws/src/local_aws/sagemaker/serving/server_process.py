@@ -13,6 +13,8 @@ import socket
 import threading
 import time
 import uuid
+from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 
 from local_aws.core import process
@@ -39,33 +41,28 @@ class ServerFailedError(Exception):
     """The server process did not become healthy; the message is SageMaker's FailureReason."""
 
 
+@dataclass(eq=False)
 class ServerProcess:
     """A server process, from its first start to its stop."""
 
-    def __init__(
-        self,
-        aws: LocalAws,
-        router: Router,
-        plan: VariantPlan,
-        route: VariantRoute,
-        *,
-        folder: Path,
-        artifact: Path | None,
-        log_group: str,
-    ) -> None:
+    aws: LocalAws
+    router: Router
+    plan: VariantPlan
+    route: VariantRoute
+    folder: Path
+    """Of the variant: the process gets one of its own in it."""
+    artifact: Path | None
+    log_group: str
+
+    def __post_init__(self) -> None:
         # The form of an EC2 instance id, as in SageMaker's log stream names.
         self.instance_id = f"i-{uuid.uuid4().hex[:17]}"
-        self._aws = aws
-        self._router = router
-        if plan.container is None:
-            raise ValueError(f"variant {plan.name} has no model to serve")
-        self._plan = plan
-        self._model = plan.container
-        self._route = route
-        self._folder = folder / self.instance_id
-        self._artifact = artifact
-        self._stream = f"{plan.name}/{self.instance_id}"
-        self._log = aws.log(log_group, self._stream)
+        if self.plan.container is None:
+            raise ValueError(f"variant {self.plan.name} has no model to serve")
+        self._model = self.plan.container
+        self._base = self.folder / self.instance_id
+        self._stream = f"{self.plan.name}/{self.instance_id}"
+        self._log = self.aws.log(self.log_group, self._stream)
         self._stopping = threading.Event()
         self._container: process.ContainerProcess | None = None
         self._server: Server | None = None
@@ -78,14 +75,14 @@ class ServerProcess:
         except ServerFailedError:
             self._clear()
             raise
-        self._watcher = self._aws.spawn(self._watch, f"watch {self._stream}")
+        self._watcher = self.aws.spawn(self._watch, f"watch {self._stream}")
 
     def stop(self) -> None:
         """Give it no more requests, wait for those in flight, end it and remove its folder."""
         self._stopping.set()
         if self._server is not None:
-            self._router.remove(self._route, self._server)
-            self._router.drain(self._server, DRAIN_SECONDS)
+            self.router.remove(self.route, self._server)
+            self.router.drain(self._server, DRAIN_SECONDS)
             self._server.connections.close()
         if self._container is not None:
             self._container.terminate(STOP_SECONDS)
@@ -97,22 +94,22 @@ class ServerProcess:
         """One life of the process, up to its first good ping. Raises ServerFailedError."""
         self._container = self._server = None
         try:
-            model_data.unpack(self._artifact, self._folder / "model")
+            model_data.unpack(self.artifact, self._base / "model")
             port = _free_port()
-            image = self._aws.images.resolve(self._model.image)
-            container = process.start(image, ["serve"], self._environment(port), self._folder, self._log)
+            image = self.aws.images.resolve(self._model.image)
+            container = process.start(image, ["serve"], self._environment(port), self._base, self._log.write)
         except (model_data.ModelDataError, process.ProcessesNotBegunError, AwsError, OSError) as error:
             raise ServerFailedError(
-                f"The container for production variant {self._plan.name} cannot be started: {error}"
+                f"The container for production variant {self.plan.name} cannot be started: {error}"
             ) from error
         self._container = container
         self._wait_until_healthy(container, port)
         self._server = Server(port, self.instance_id)
-        self._router.add(self._route, self._server)
+        self.router.add(self.route, self._server)
 
     def _environment(self, port: int) -> dict[str, str]:
         return {
-            **self._aws.credentials(self._plan.role_arn, self.instance_id),
+            **self.aws.credentials(self.plan.role_arn, self.instance_id),
             # For containers that can be told where to listen: nobody but this machine should reach them.
             "SERVE_HOST": "127.0.0.1",
             **self._model.environment,
@@ -122,7 +119,7 @@ class ServerProcess:
         }
 
     def _wait_until_healthy(self, container: process.ContainerProcess, port: int) -> None:
-        deadline = time.monotonic() + self._plan.health_check_seconds
+        deadline = time.monotonic() + self.plan.health_check_seconds
         while time.monotonic() < deadline and not self._stopping.is_set():
             if container.exit_code is not None:
                 raise self._unhealthy(f"the server process ended with exit code {container.exit_code}")
@@ -130,11 +127,11 @@ class ServerProcess:
                 return
             container.wait(PING_PAUSE)
         container.kill()
-        raise self._unhealthy(f"no 200 within {self._plan.health_check_seconds:.0f} s")
+        raise self._unhealthy(f"no 200 within {self.plan.health_check_seconds:.0f} s")
 
     def _unhealthy(self, what: str) -> ServerFailedError:
         return ServerFailedError(
-            f"The primary container for production variant {self._plan.name} did not pass the ping health "
+            f"The primary container for production variant {self.plan.name} did not pass the ping health "
             f"check. Please check CloudWatch logs for this endpoint. ({what}; log stream {self._stream})"
         )
 
@@ -162,23 +159,21 @@ class ServerProcess:
         if self._container is not None:
             self._container.wait()
         if self._server is not None:
-            self._router.remove(self._route, self._server)
+            self.router.remove(self.route, self._server)
             self._server.connections.close()
 
     def _clear(self) -> None:
         self._log.close()
-        shutil.rmtree(self._folder, ignore_errors=True)
+        shutil.rmtree(self._base, ignore_errors=True)
 
 
 def _ping(port: int) -> bool:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PING_SECONDS)
-    try:
-        connection.request("GET", "/ping")
-        return connection.getresponse().status == http.client.OK
-    except (OSError, http.client.HTTPException):
-        return False
-    finally:
-        connection.close()
+    with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=PING_SECONDS)) as connection:
+        try:
+            connection.request("GET", "/ping")
+            return connection.getresponse().status == http.client.OK
+        except (OSError, http.client.HTTPException):
+            return False
 
 
 def _free_port() -> int:

@@ -1,13 +1,11 @@
 """CloudWatch's view of the endpoints: what AWS publishes per EndpointName and VariantName in AWS/SageMaker.
 
-What requests count is there once more per EndpointConfigName: "CloudWatch publishes the metrics with the
-dimension EndpointConfigName after the new fleet starts receiving traffic", so that an alarm can watch a new
-fleet and not the old one beside it.
+What requests count is there once more per EndpointConfigName, so that an alarm can watch a new fleet and not
+the old one beside it.
 https://docs.aws.amazon.com/sagemaker/latest/dg/deployment-guardrails-configuration.html
 
-A request only adds to counters in memory; a thread publishes them every ten seconds, equal values together,
-so that a prediction waits for no metric. Idle variants publish zeros, which is what lets auto scaling shrink
-them: "if a variant's traffic becomes zero, SageMaker AI emits metrics with a value of zero".
+A request only adds to counters in memory; a thread publishes them every ten seconds, equal values together.
+Idle variants publish zeros, which is what lets auto scaling shrink them.
 https://docs.aws.amazon.com/sagemaker/latest/dg/monitoring-cloudwatch.html
 """
 
@@ -18,6 +16,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator
 from typing import Any
 
+from local_aws.autoscaling.variants import component_of
 from local_aws.core.context import LocalAws
 from local_aws.sagemaker.serving.router import Router
 
@@ -51,7 +50,6 @@ class TrafficMetrics:
         """Count one invocation.
 
         Args:
-            variant: endpoint, variant and configuration.
             servers: how many servers the variant has; each invocation counts for 1/servers per instance.
             status: the container's HTTP status, 0 if it gave no answer.
             model, overhead: seconds the model took, and seconds the way there and back added.
@@ -138,12 +136,6 @@ class TrafficMetrics:
             elapsed += 1
             if elapsed % PERIOD_SECONDS == 0:
                 self.publish()
-
-
-def component_of(route: str) -> str:
-    """The inference component whose route this is; empty for an endpoint's."""
-    kind, _, name = route.partition("/")
-    return name if kind == "inference-component" else ""
 
 
 def _rounded(microseconds: float) -> float:

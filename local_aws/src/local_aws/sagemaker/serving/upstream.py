@@ -1,9 +1,7 @@
 """HTTP/1.1 from the server's event loop to one server process, over connections that stay open.
 
-The way from InvokeEndpoint to the model is paid by every prediction, so it makes no new connection and hops
-to no thread: a request is written to an idle connection and its answer read back by `h11`. A connection the
-process had closed meanwhile (an idle time-out, say) is noticed when nothing at all comes back, and the
-request is sent once more on a fresh one.
+Every prediction pays this way, so it makes no new connection and hops to no thread; `h11` reads the answers.
+Where the process had closed the connection meanwhile, the request is sent once more.
 """
 
 from __future__ import annotations

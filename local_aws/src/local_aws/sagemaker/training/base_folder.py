@@ -20,9 +20,7 @@ _LOCAL = "local"
 
 
 def lay_out(base: Path, job: Mapping[str, Any], host: str, hosts: Sequence[str]) -> None:
-    """Make the folders of one of the job's hosts, and write the configuration files of the job (a
-    CreateTrainingJob request).
-    """
+    """Make the folders and configuration files of a host of a job (a CreateTrainingJob request)."""
     for name in FOLDERS:
         (base / name).mkdir(parents=True)
     instance = _here(job["ResourceConfig"]["InstanceType"])

@@ -112,8 +112,7 @@ class ChannelCache:
     def fill(self, s3: Any, channel: Channel, folder: Path, stopped: Callable[[], bool]) -> int:
         """Put a channel's files below ``folder``; how many. Stops early when ``stopped()`` becomes true.
 
-        Raises:
-            ChannelError: with the channel's name and what S3 (as the role) or the file system said.
+        Raises ChannelError with the channel's name and what S3 (as the role) or the file system said.
         """
         folder.mkdir(parents=True, exist_ok=True)
         try:
@@ -165,9 +164,7 @@ def _download(s3: Any, source: Source, part: Path) -> None:
 
 
 def _linked(cached: Path, target: Path) -> bool:
-    """Link a file of the cache; False where it vanished before it could be (link(2) says ENOENT, too, for a
-    name that is replaced at this very moment).
-    """
+    """Link a file of the cache; False where it is gone, or (says link(2)) replaced at this moment."""
     try:
         os.link(cached, target)
     except FileNotFoundError:
@@ -187,7 +184,7 @@ def _sources(s3: Any, data: dict[str, Any]) -> list[Source]:
     uri = S3Uri.parse(data["S3Uri"])
     if data["S3DataType"] == "ManifestFile":
         return _manifest(s3, uri)
-    return [_source(uri.bucket, entry, local_name(uri.key, entry["Key"])) for entry in _files(s3, uri)]
+    return [_source(uri.bucket, entry, local_name(uri.key, entry["Key"])) for entry in list_objects(s3, uri)]
 
 
 def _manifest(s3: Any, uri: S3Uri) -> list[Source]:
@@ -211,11 +208,6 @@ def _manifest(s3: Any, uri: S3Uri) -> list[Source]:
         entry = {**head, "Key": key, "Size": head["ContentLength"]}
         sources.append(_source(prefix.bucket, entry, name))
     return sources
-
-
-def _files(s3: Any, uri: S3Uri) -> list[dict[str, Any]]:
-    # Consoles make "folders" by empty objects whose key ends with a slash.
-    return [entry for entry in list_objects(s3, uri) if not entry["Key"].endswith("/")]
 
 
 def _source(bucket: str, entry: dict[str, Any], name: str) -> Source:

@@ -11,16 +11,15 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from local_aws.core.errors import ResourceLimitExceeded, ValidationException
+from local_aws.core.process import BASE
 from local_aws.sagemaker.training import channels, metrics
 from local_aws.sagemaker.training.hosts import MAX_HOSTS
 
 # https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_StoppingCondition.html
 DEFAULT_RUNTIME_SECONDS = 24 * 3600
-CHECKPOINTS = "/opt/ml/checkpoints"
 # "If you use InstanceConfigs, do not provide values for" these.
 # https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_HyperParameterTuningResourceConfig.html
 _OF_ONE = ("InstanceType", "InstanceCount", "VolumeSizeInGB")
-_ML = PurePosixPath("/opt/ml")
 # Members that ask for a service of AWS which does not exist here.
 _NOT_HERE = (
     ("DebugRuleConfigurations", "managed Debugger rules"),
@@ -50,12 +49,12 @@ def check(definition: Mapping[str, Any]) -> None:
 
 def checkpoint_folder(config: Mapping[str, Any]) -> PurePosixPath:
     """Where checkpoints lie below the base folder. Raises ValidationException for a path outside of it."""
-    path = PurePosixPath(config.get("LocalPath", CHECKPOINTS))
-    if not path.is_relative_to(_ML) or path == _ML or ".." in path.parts:
+    path = PurePosixPath(config.get("LocalPath", BASE / "checkpoints"))
+    if not path.is_relative_to(BASE) or path == BASE or ".." in path.parts:
         raise ValidationException(
-            f"CheckpointConfig: LocalPath {path} is not below {_ML}, where the local AWS can put it."
+            f"CheckpointConfig: LocalPath {path} is not below {BASE}, where the local AWS can put it."
         )
-    return path.relative_to(_ML)
+    return path.relative_to(BASE)
 
 
 def max_runtime(definition: Mapping[str, Any]) -> int:

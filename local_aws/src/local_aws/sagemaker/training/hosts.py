@@ -65,7 +65,7 @@ class Containers:
     def __init__(self) -> None:
         self._processes: list[ContainerProcess] = []
         self._first_failure: tuple[float, int] | None = None
-        self._told = False
+        self._others_ending = False
 
     def add(self, process: ContainerProcess) -> None:
         self._processes.append(process)
@@ -107,11 +107,11 @@ class Containers:
 
     def _end_the_bereaved(self) -> None:
         code = next((process.exit_code for process in self._processes if process.exit_code), 0)
-        if self._told or not code:
+        if self._others_ending or not code:
             return
         self._first_failure = self._first_failure or (time.monotonic(), code)
         if time.monotonic() - self._first_failure[0] >= ALONE_SECONDS:
-            self._told = True
+            self._others_ending = True
             threading.Thread(target=self.terminate, args=(ALONE_SECONDS,), daemon=True).start()
 
 

@@ -9,10 +9,23 @@ from __future__ import annotations
 from typing import Any
 
 from local_aws.core.context import LocalAws
+from local_aws.core.errors import ResourceInUse, ValidationException
 from local_aws.sagemaker import events
+from local_aws.sagemaker.resources import Listing, Resources
 
 Document = dict[str, Any]
-KIND = "training-job"
+JOBS = Resources(
+    kind="training-job",
+    prefix="TrainingJob",
+    listing=Listing.of("TrainingJob", "TrainingJobSummaries", status=True),
+    missing=lambda _name, _arn: ValidationException("Requested resource not found."),
+    taken=lambda _name, arn: ResourceInUse(
+        "Training job names must be unique within an AWS account and region, and a training job with this "
+        f"name already exists ({arn})"
+    ),
+)
+KIND = JOBS.kind
+TERMINAL = ("Completed", "Failed", "Stopped")
 STOPPED_WITH_SERVER = "InternalServerError: the local AWS was stopped while this job ran"
 # The member's maximum length (API_DescribeTrainingJob).
 MAX_REASON = 1024

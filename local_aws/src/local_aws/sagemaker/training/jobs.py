@@ -1,9 +1,7 @@
 """Training jobs: the API, and the documents behind it.
 
-CreateTrainingJob checks, stores a document and starts a `TrainingRun` in a thread of its own
-(`run`); Describe and List read documents; Stop tells the run. The document is the answer of
-DescribeTrainingJob, so what a client sees is what survives a restart. Jobs that ran when the server died are
-reported as failed when it starts again.
+CreateTrainingJob stores a document and starts a `TrainingRun` in a thread of its own. The document is the
+answer of DescribeTrainingJob. Jobs that ran when the server died are reported as failed when it starts again.
 """
 
 from __future__ import annotations
@@ -14,24 +12,14 @@ from typing import Any
 from local_aws.core.api import JsonService, Request, Response
 from local_aws.core.context import LocalAws
 from local_aws.core.errors import ResourceInUse, ValidationException
-from local_aws.core.store import NoSuchDocument
-from local_aws.sagemaker import pulled_images, tags
-from local_aws.sagemaker.listing import Listing
-from local_aws.sagemaker.training import channels, definition, limits
+from local_aws.sagemaker.registry.models import check_image
+from local_aws.sagemaker.training import channels, definition, instances
 from local_aws.sagemaker.training.channels import ChannelCache
-from local_aws.sagemaker.training.job_state import KIND, STOPPED_WITH_SERVER, JobState
+from local_aws.sagemaker.training.job_state import JOBS, STOPPED_WITH_SERVER, TERMINAL, JobState
 from local_aws.sagemaker.training.machine import Machine
 from local_aws.sagemaker.training.run import TrainingRun
 
 Document = dict[str, Any]
-TERMINAL = ("Completed", "Failed", "Stopped")
-
-_LIST = Listing(
-    result="TrainingJobSummaries",
-    name="TrainingJobName",
-    status="TrainingJobStatus",
-    sort_keys={"Name": "TrainingJobName", "Status": "TrainingJobStatus"},
-)
 
 
 class TrainingJobs:
@@ -50,9 +38,7 @@ class TrainingJobs:
             tuning: members a tuning job gives its children (TuningJobArn, TunedHyperParameters, ...).
             together: how many jobs are meant to run side by side with it, itself included.
 
-        Raises:
-            ResourceInUse: a job of this name exists.
-            ResourceLimitExceeded: the account's quotas do not allow it now.
+        Raises ResourceInUse for a name that is taken, and ResourceLimitExceeded beyond the account's quotas.
         """
         name, arn, now = request["TrainingJobName"], self.arn(request["TrainingJobName"]), self.aws.now()
         job: Document = {
@@ -71,13 +57,8 @@ class TrainingJobs:
             "MaxRuntimeInSeconds", definition.DEFAULT_RUNTIME_SECONDS
         )
         with self.aws.store.transaction():
-            limits.check(self.aws, job)
-            if not self.aws.store.create(KIND, name, job):
-                raise ResourceInUse(
-                    "Training job names must be unique within an AWS account and region, and a training job "
-                    f"with this name already exists ({arn})"
-                )
-        tags.put(self.aws, arn, request.get("Tags", []))
+            instances.check_quotas(self.aws, job)
+            JOBS.create(self.aws, job, request)
         state = JobState(self.aws, name)
         state.progress("Starting", "Starting the training job")
         run = self._runs[name] = TrainingRun(self.aws, self.machine, self.cache, job, state, together)
@@ -90,17 +71,14 @@ class TrainingJobs:
         definition.check(request)
         role = request["RoleArn"]
         self.aws.check_pass_role(role)
-        pulled_images.check(self.aws, request["AlgorithmSpecification"]["TrainingImage"])
+        check_image(self.aws, request["AlgorithmSpecification"]["TrainingImage"])
         inputs = request.get("InputDataConfig", [])
         if inputs:
             channels.check_objects(self.aws.client("s3", role), inputs, role, self.aws.region)
 
     def get(self, name: str) -> Document:
         """The job's document. Raises ValidationException, as AWS does, if there is none."""
-        job = self.aws.store.get(KIND, name)
-        if job is None:
-            raise ValidationException("Requested resource not found.")
-        return job
+        return JOBS.find(self.aws, name)
 
     def stop(self, name: str) -> None:
         """Stop a running job. Raises ValidationException for a job that has ended or never existed."""
@@ -122,14 +100,13 @@ class TrainingJobs:
                 f"The training job {name} is in status {job['TrainingJobStatus']}; stop it and wait for its "
                 "end before deleting it."
             )
-        self.aws.store.delete(KIND, name)
-        tags.forget(self.aws, job["TrainingJobArn"])
+        JOBS.delete(self.aws, job)
 
     def recover(self) -> None:
         """Clean up after a former server: report the jobs it left running as failed."""
         shutil.rmtree(self.aws.root / "training-jobs", ignore_errors=True)
         self.cache.prune()
-        for job in self.aws.store.list(KIND):
+        for job in JOBS.all(self.aws):
             if job["TrainingJobStatus"] not in TERMINAL:
                 JobState(self.aws, job["TrainingJobName"]).end("Failed", "Failed", STOPPED_WITH_SERVER)
 
@@ -140,16 +117,13 @@ class TrainingJobs:
 
 def register(svc: JsonService, jobs: TrainingJobs) -> None:
     """Answer the operations of training jobs."""
+    JOBS.register(svc, jobs.aws)
 
     @svc.operation("CreateTrainingJob")
     def create_training_job(request: Request) -> Response:
         jobs.check(request)
         jobs.create(request)
         return {"TrainingJobArn": jobs.arn(request["TrainingJobName"])}
-
-    @svc.operation("DescribeTrainingJob")
-    def describe_training_job(request: Request) -> Response:
-        return jobs.get(request["TrainingJobName"])
 
     @svc.operation("StopTrainingJob")
     def stop_training_job(request: Request) -> Response:
@@ -158,12 +132,5 @@ def register(svc: JsonService, jobs: TrainingJobs) -> None:
 
     @svc.operation("DeleteTrainingJob")
     def delete_training_job(request: Request) -> Response:
-        try:
-            jobs.delete(request["TrainingJobName"])
-        except NoSuchDocument:  # deleted by somebody else in between
-            raise ValidationException("Requested resource not found.") from None
+        jobs.delete(request["TrainingJobName"])
         return {}
-
-    @svc.operation("ListTrainingJobs")
-    def list_training_jobs(request: Request) -> Response:
-        return _LIST.answer(jobs.aws.store.list(KIND), request)

@@ -1,9 +1,7 @@
 """One training job from its place on the machine to its artifacts in S3: the story SageMaker tells.
 
-A run waits for a place, lays out a base folder shaped like ``/opt/ml``, brings the channels, starts the
-image with the word ``train``, reads its output for logs and metrics, syncs checkpoints, stops it when
-somebody asks or the time is up, and uploads what it left. Everything that touches S3 does so with the
-job's role.
+A run waits for a place, lays out a base folder, brings the channels, starts the image with ``train``, reads
+its output, syncs checkpoints, and uploads what it left. Whatever touches S3 does so with the job's role.
 """
 
 from __future__ import annotations
@@ -14,8 +12,9 @@ import shutil
 import threading
 import time
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,11 +23,12 @@ from botocore.exceptions import BotoCoreError, ClientError
 from local_aws.core import process
 from local_aws.core.context import LocalAws
 from local_aws.core.errors import AwsError
+from local_aws.core.logs import LogWriter
 from local_aws.core.process import ContainerProcess
-from local_aws.images.store import Image
+from local_aws.images.store import Image, below
 from local_aws.sagemaker import s3_files
 from local_aws.sagemaker.s3_files import FolderSync, S3Uri
-from local_aws.sagemaker.training import base_folder, capacity, definition, hosts
+from local_aws.sagemaker.training import base_folder, definition, hosts, instances
 from local_aws.sagemaker.training.channels import ChannelCache, ChannelError
 from local_aws.sagemaker.training.hosts import Containers, Host
 from local_aws.sagemaker.training.job_state import JobState
@@ -128,8 +128,8 @@ class TrainingRun:
         self._state.progress("Pending", "Waiting for a free place on this machine")
 
     def _run(self, members: Document) -> Outcome:
-        if not capacity.has(self._job["ResourceConfig"]["InstanceType"]):
-            raise JobError(capacity.REASON)
+        if not instances.has(self._job["ResourceConfig"]["InstanceType"]):
+            raise JobError(instances.REASON)
         self._state.progress("Starting", "Preparing the instances for training")
         image = self._image()
         shutil.rmtree(self._folder, ignore_errors=True)
@@ -168,15 +168,19 @@ class TrainingRun:
         shared, now = hosts.rendezvous(self._hosts), int(time.time())
         with ExitStack() as stack:
             streams = [f"{self._state.name}/{host.log_name}-{now}" for host in self._hosts]
-            writers = [stack.enter_context(self._aws.log(LOG_GROUP, stream)) for stream in streams]
+            writers = [stack.enter_context(closing(self._aws.log(LOG_GROUP, stream))) for stream in streams]
             containers = Containers()
             stack.callback(containers.kill)  # before the logs are closed
             for host, writer in zip(self._hosts, writers, strict=True):
-                output = _Output(writer.write, self.metrics.read)
-                containers.add(self._start(image, host, shared, output))
+                containers.add(self._start(image, host, shared, partial(self._read, writer)))
             outcome = self._watch(containers)
         code = containers.exit_code or 0
         return outcome or self._judge(code), code
+
+    def _read(self, writer: LogWriter, line: str) -> None:
+        """Every line of the container goes to the log and to the metrics."""
+        writer.write(line)
+        self.metrics.read(line)
 
     def _start(
         self, image: Image, host: Host, shared: dict[str, str], output: process.LineWriter
@@ -191,7 +195,7 @@ class TrainingRun:
                 {**shared, **self._environment()},
                 host.base,
                 output,
-                entrypoint=entrypoint and [_below(image.root, word) for word in entrypoint],
+                entrypoint=entrypoint and [below(word, image.root) for word in entrypoint],
             )
         except OSError as error:
             raise JobError(f"ClientError: the container of {image.uri} cannot be started: {error}") from error
@@ -246,8 +250,7 @@ class TrainingRun:
         """The model of a job that did not fail, and the output data of every job."""
         config = self._job["OutputDataConfig"]
         target = S3Uri.parse(config["S3OutputPath"]) / self._state.name / "output"
-        key = config.get("KmsKeyId")
-        extra = {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": key} if key else {}
+        extra = s3_files.encryption(config.get("KmsKeyId"))
         whole = config.get("CompressionType") != "NONE"
         send = s3_files.upload_archive if whole else s3_files.upload_folder
         ending = ".tar.gz" if whole else "/"
@@ -274,24 +277,6 @@ class TrainingRun:
     @property
     def _session(self) -> str:
         return self._state.name[:64]  # AssumeRole's longest RoleSessionName
-
-
-@dataclass(frozen=True)
-class _Output:
-    """Every line of the container goes to the log and to the metrics."""
-
-    log: Callable[[str], object]
-    metrics: Callable[[str], object]
-
-    def write(self, line: str) -> None:
-        self.log(line)
-        self.metrics(line)
-
-
-def _below(root: Path, word: str) -> str:
-    """A word of a container entrypoint: a path of the image, where it lies on this machine."""
-    path = root / word.lstrip("/")
-    return str(path) if word.startswith("/") and path.exists() else word
 
 
 def _checkpoints(job: Document, base: Path) -> FolderSync:

@@ -11,10 +11,10 @@ from typing import Any
 from local_aws.core.context import LocalAws
 from local_aws.core.errors import ResourceLimitExceeded, ValidationException
 from local_aws.quotas import book, names
+from local_aws.sagemaker.training.job_state import TERMINAL
 from local_aws.sagemaker.tuning.ranges import Categorical, Space
 
 Document = dict[str, Any]
-TERMINAL = ("Completed", "Failed", "Stopped")
 OBJECTIVE_HYPERPARAMETER = "_tuning_objective_metric"
 # https://docs.aws.amazon.com/sagemaker/latest/dg/automatic-model-tuning-limits.html
 MAX_PARALLEL = 100
@@ -181,14 +181,16 @@ def _check_limits(config: Mapping[str, Any], space: Space) -> None:
 
 
 def _check_identical(ours: Mapping[str, Any], theirs: Mapping[str, Any], where: str) -> None:
-    if ours["AlgorithmSpecification"]["TrainingImage"] != theirs["AlgorithmSpecification"]["TrainingImage"]:
-        raise ValidationException(
-            f"{where} has another TrainingImage; use WarmStartType TransferLearning for that."
-        )
-    if ours.get("InputDataConfig") != theirs.get("InputDataConfig"):
-        raise ValidationException(
-            f"{where} has another InputDataConfig; use WarmStartType TransferLearning for that."
-        )
+    image = "TrainingImage"
+    pairs = {
+        image: (ours["AlgorithmSpecification"][image], theirs["AlgorithmSpecification"][image]),
+        "InputDataConfig": (ours.get("InputDataConfig"), theirs.get("InputDataConfig")),
+    }
+    for member, (mine, other) in pairs.items():
+        if mine != other:
+            raise ValidationException(
+                f"{where} has another {member}; use WarmStartType TransferLearning for that."
+            )
 
 
 def _check_same_total(ours: Mapping[str, Any], theirs: Mapping[str, Any], where: str) -> None:

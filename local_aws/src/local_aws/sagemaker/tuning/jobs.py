@@ -12,35 +12,36 @@ from typing import Any
 from local_aws.core.api import JsonService, Request, Response
 from local_aws.core.context import LocalAws
 from local_aws.core.errors import ResourceInUse, ResourceNotFound, ValidationException
-from local_aws.sagemaker import events, tags
-from local_aws.sagemaker.listing import Listing
-from local_aws.sagemaker.training import job_state, limits
+from local_aws.sagemaker import events
+from local_aws.sagemaker.resources import Listing, Resources
+from local_aws.sagemaker.training import instances, job_state
 from local_aws.sagemaker.training.jobs import TrainingJobs
 from local_aws.sagemaker.tuning import checks, summaries
-from local_aws.sagemaker.tuning.checks import TERMINAL
 from local_aws.sagemaker.tuning.early_stopping import completion_details
 from local_aws.sagemaker.tuning.run import KIND, TuningRun
-from local_aws.sagemaker.tuning.search import OptunaSearch, make_search
+from local_aws.sagemaker.tuning.search import make_search
 
 Document = dict[str, Any]
 
-_LIST = Listing(
-    result="HyperParameterTuningJobSummaries",
-    name="HyperParameterTuningJobName",
-    status="HyperParameterTuningJobStatus",
-    sort_keys={"Name": "HyperParameterTuningJobName", "Status": "HyperParameterTuningJobStatus"},
-    descending=False,
+_JOBS = Resources(
+    kind=KIND,
+    prefix="HyperParameterTuningJob",
+    listing=Listing.of(
+        "HyperParameterTuningJob", "HyperParameterTuningJobSummaries", status=True, descending=False
+    ),
+    missing=lambda name, _arn: ResourceNotFound(
+        f"Amazon SageMaker can't find a tuning job called {name}. Type another name."
+    ),
+    taken=lambda name, _arn: ResourceInUse(
+        f"A hyperparameter tuning job with the name, {name}, already exists. Choose a different name."
+    ),
 )
-_CHILDREN = Listing(
-    result="TrainingJobSummaries",
-    name="TrainingJobName",
-    status="TrainingJobStatus",
-    sort_keys={
-        "Name": "TrainingJobName",
-        "Status": "TrainingJobStatus",
-        "FinalObjectiveMetricValue": "_objective",
-    },
+_CHILDREN = Listing.of(
+    "TrainingJob",
+    "TrainingJobSummaries",
+    status=True,
     descending=False,
+    FinalObjectiveMetricValue="_objective",
 )
 
 
@@ -61,7 +62,7 @@ class TuningJobs:
         checks.check_parents(request, parents)
         parallel = request["HyperParameterTuningJobConfig"]["ResourceLimits"]["MaxParallelTrainingJobs"]
         checks.check_trials(self.aws, parallel)
-        limits.check(self.aws, request["TrainingJobDefinition"], parallel)
+        instances.check_quotas(self.aws, request["TrainingJobDefinition"], parallel)
         arn, now = self.aws.arn(f"hyper-parameter-tuning-job/{name.lower()}"), self.aws.now()
         tuning: Document = {
             **{member: value for member, value in request.items() if member != "Tags"},
@@ -71,32 +72,21 @@ class TuningJobs:
             "LastModifiedTime": now,
             "_children": [],
         }
-        if not self.aws.store.create(KIND, name, tuning):
-            raise ResourceInUse(
-                f"A hyperparameter tuning job with the name, {name}, already exists. Choose a different name."
-            )
-        tags.put(self.aws, arn, request.get("Tags", []))
+        _JOBS.create(self.aws, tuning, request)
         self.tell(name)
         search = make_search(tuning)
-        if isinstance(search, OptunaSearch):
-            for parent in parents.values():
-                for child in self.children(parent or {}):
-                    summary = summaries.of(child, parent or {})
-                    value = summary.get("FinalHyperParameterTuningJobObjectiveMetric", {}).get("Value")
-                    if value is not None:
-                        search.learn(child["HyperParameters"], value)
+        for parent in filter(None, parents.values()):
+            for child in self.children(parent):
+                summary = summaries.of(child, parent)
+                if "_objective" in summary:
+                    search.learn(child["HyperParameters"], summary["_objective"])
         run = self._runs[name] = TuningRun(self.aws, self._training, tuning, search, self.end)
         self.aws.spawn(run.run, f"tuning {name}")
         return arn
 
     def get(self, name: str) -> Document:
         """The stored document. Raises ResourceNotFound in AWS's words."""
-        tuning = self.aws.store.get(KIND, name)
-        if tuning is None:
-            raise ResourceNotFound(
-                f"Amazon SageMaker can't find a tuning job called {name}. Type another name."
-            )
-        return tuning
+        return _JOBS.find(self.aws, name)
 
     def describe(self, tuning: Document) -> Document:
         """The answer of DescribeHyperParameterTuningJob, with what its children say by now."""
@@ -122,7 +112,7 @@ class TuningJobs:
         """Stop a running tuning job and its training jobs."""
         tuning = self.get(name)
         status = tuning["HyperParameterTuningJobStatus"]
-        if status in TERMINAL:
+        if status in job_state.TERMINAL:
             raise ValidationException(
                 f"The request was rejected because the hyperparameter tuning job is in status {status}"
             )
@@ -135,18 +125,17 @@ class TuningJobs:
     def delete(self, name: str) -> None:
         """Forget a tuning job that has ended; its training jobs stay."""
         tuning = self.get(name)
-        if tuning["HyperParameterTuningJobStatus"] not in TERMINAL:
+        if tuning["HyperParameterTuningJobStatus"] not in job_state.TERMINAL:
             raise ResourceInUse(
                 f"The tuning job {name} is in status {tuning['HyperParameterTuningJobStatus']}; stop it and "
                 "wait for its end before deleting it."
             )
-        self.aws.store.delete(KIND, name)
-        tags.forget(self.aws, tuning["HyperParameterTuningJobArn"])
+        _JOBS.delete(self.aws, tuning)
 
     def recover(self) -> None:
         """Report the tuning jobs a former server left running as failed."""
-        for tuning in self.aws.store.list(KIND):
-            if tuning["HyperParameterTuningJobStatus"] not in TERMINAL:
+        for tuning in _JOBS.all(self.aws):
+            if tuning["HyperParameterTuningJobStatus"] not in job_state.TERMINAL:
                 reason = job_state.STOPPED_WITH_SERVER
                 self.end(tuning["HyperParameterTuningJobName"], "Failed", reason)
 
@@ -238,9 +227,9 @@ def register(svc: JsonService, jobs: TuningJobs) -> None:
                 "Strategy": tuning["HyperParameterTuningJobConfig"]["Strategy"],
                 "ResourceLimits": tuning["HyperParameterTuningJobConfig"]["ResourceLimits"],
             }
-            for tuning in jobs.aws.store.list(KIND)
+            for tuning in _JOBS.all(jobs.aws)
         ]
-        return _LIST.answer(records, {"SortBy": "Name", **request})
+        return _JOBS.listing.answer(records, {"SortBy": "Name", **request})
 
     @svc.operation("ListTrainingJobsForHyperParameterTuningJob")
     def list_training_jobs_for_hyper_parameter_tuning_job(request: Request) -> Response:

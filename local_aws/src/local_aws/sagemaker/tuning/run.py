@@ -17,9 +17,10 @@ from typing import Any
 from local_aws.core import process
 from local_aws.core.context import LocalAws
 from local_aws.core.errors import ResourceLimitExceeded, ValidationException
+from local_aws.core.wire import model_of
 from local_aws.sagemaker import tags
 from local_aws.sagemaker.s3_files import S3Uri
-from local_aws.sagemaker.training import capacity
+from local_aws.sagemaker.training import instances
 from local_aws.sagemaker.training.jobs import TrainingJobs
 from local_aws.sagemaker.training.run import TrainingRun
 from local_aws.sagemaker.tuning import early_stopping
@@ -33,19 +34,6 @@ KIND = "tuning-job"
 TICK_SECONDS = 0.5
 # "No training job succeeded after 5 attempts" is what AWS says when it gives up.
 HOPELESS_AFTER = 5
-# What a tuning job's definition has in common with a training job.
-_SAME_MEMBERS = (
-    "RoleArn",
-    "InputDataConfig",
-    "VpcConfig",
-    "OutputDataConfig",
-    "StoppingCondition",
-    "EnableNetworkIsolation",
-    "EnableInterContainerTrafficEncryption",
-    "EnableManagedSpotTraining",
-    "RetryStrategy",
-    "Environment",
-)
 
 
 @dataclass(frozen=True)
@@ -152,15 +140,15 @@ class TuningRun:
 
     def _request(self, name: str, trial: Trial) -> Document:
         definition = self._tuning["TrainingJobDefinition"]
+        members = model_of("sagemaker").operation_model("CreateTrainingJob").input_shape.members
         request: Document = {
+            **{member: value for member, value in definition.items() if member in members},
             "TrainingJobName": name,
-            "AlgorithmSpecification": definition["AlgorithmSpecification"],
             "HyperParameters": {
                 **definition.get("StaticHyperParameters", {}),
                 **trial.hyperparameters,
                 OBJECTIVE_HYPERPARAMETER: self._metric,
             },
-            **{member: definition[member] for member in _SAME_MEMBERS if member in definition},
             "ResourceConfig": self._resources(definition),
             # "Tags that you specify for the tuning job are also added to all training jobs" it launches.
             "Tags": tags.of(self._aws, self._tuning["HyperParameterTuningJobArn"]),
@@ -175,7 +163,7 @@ class TuningRun:
         """What a trial is on. A key for its disk is given for all types together."""
         several = definition.get("HyperParameterTuningResourceConfig", {})
         key = {name: several[name] for name in ("VolumeKmsKeyId",) if name in several}
-        return {**capacity.choose(definition), **key}
+        return {**instances.choose(definition), **key}
 
     def _watch(self) -> None:
         """Look at every new value of the objective, and stop the trials that are not worth their time."""

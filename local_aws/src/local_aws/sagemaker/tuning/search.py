@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import itertools
 import warnings
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import optuna
 from optuna.pruners import HyperbandPruner, NopPruner
@@ -33,16 +34,22 @@ class Trial:
     hyperparameters: dict[str, str]
 
 
-class Search(Protocol):
-    """Where trials come from."""
+class Search(ABC):
+    """Where trials come from; this one looks at every point to its end, and learns nothing."""
 
+    @abstractmethod
     def ask(self) -> Trial | None:
         """The next trial, or None when the space is exhausted."""
 
+    def learn(self, hyperparameters: Mapping[str, str], value: float) -> bool:
+        """Take a former job's result into account (warm start); whether it lies within the ranges."""
+        return False
+
     def report(self, trial: Trial, resource: int, value: float) -> bool:
         """The objective after ``resource`` epochs; whether the trial should be stopped."""
+        return False
 
-    def tell(self, trial: Trial, value: float | None) -> None:
+    def tell(self, trial: Trial, value: float | None) -> None:  # noqa: B027 - as above
         """The trial's final objective (None: it has none)."""
 
 
@@ -55,7 +62,7 @@ def make_search(tuning: Mapping[str, Any]) -> Search:
     return OptunaSearch(tuning["HyperParameterTuningJobName"], config, space)
 
 
-class GridSearch:
+class GridSearch(Search):
     """Every combination of the categorical values, once."""
 
     def __init__(self, space: Space) -> None:
@@ -69,22 +76,15 @@ class GridSearch:
             return Trial(number, dict(zip(self._names, values, strict=True)))
         return None
 
-    def report(self, trial: Trial, resource: int, value: float) -> bool:
-        """A grid looks at every point to its end."""
-        return False
 
-    def tell(self, trial: Trial, value: float | None) -> None:
-        """A grid learns nothing."""
-
-
-class OptunaSearch:
+class OptunaSearch(Search):
     """Bayesian, Random and Hyperband, by Optuna."""
 
     def __init__(self, name: str, config: Mapping[str, Any], space: Space) -> None:
         self._space = space
         self._running: dict[int, optuna.Trial] = {}
         self._stopped: set[int] = set()
-        self._seen: set[tuple[tuple[str, str], ...]] = set()
+        self._tried: set[tuple[tuple[str, str], ...]] = set()
         self._study = optuna.create_study(
             study_name=name,  # Hyperband's brackets depend on it
             direction=config["HyperParameterTuningJobObjective"]["Type"].lower(),
@@ -93,7 +93,6 @@ class OptunaSearch:
         )
 
     def learn(self, hyperparameters: Mapping[str, str], value: float) -> bool:
-        """Take a former job's result into account (warm start); whether it lies within the ranges."""
         point = self._space.read(hyperparameters)
         if point is None:
             return False
@@ -109,13 +108,13 @@ class OptunaSearch:
         for _ in range(REDRAWS):
             trial = self._study.ask(fixed_distributions=self._space.distributions)
             hyperparameters = self._space.write(trial.params)
-            if tuple(hyperparameters.items()) not in self._seen:
+            if tuple(hyperparameters.items()) not in self._tried:
                 break
             self._study.tell(trial, state=TrialState.FAIL)
         else:
             trial = self._study.ask(fixed_distributions=self._space.distributions)
             hyperparameters = self._space.write(trial.params)
-        self._seen.add(tuple(hyperparameters.items()))
+        self._tried.add(tuple(hyperparameters.items()))
         self._running[trial.number] = trial
         return Trial(trial.number, hyperparameters)
 

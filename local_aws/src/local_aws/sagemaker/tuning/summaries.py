@@ -5,10 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from local_aws.sagemaker.tuning.checks import TERMINAL
+from local_aws.sagemaker.training.job_state import TERMINAL
 from local_aws.sagemaker.tuning.early_stopping import is_better
 
 Document = dict[str, Any]
+# What a summary has of its job.
+_SUMMARY = (
+    "TrainingJobName",
+    "TrainingJobArn",
+    "CreationTime",
+    "TrainingJobStatus",
+    "TunedHyperParameters",
+    "TrainingStartTime",
+    "TrainingEndTime",
+    "FailureReason",
+)
 # TrainingJobStatus to the counter it is counted in.
 _COUNTERS = {"Completed": "Completed", "Failed": "NonRetryableError", "Stopped": "Stopped"}
 
@@ -16,22 +27,10 @@ _COUNTERS = {"Completed": "Completed", "Failed": "NonRetryableError", "Stopped":
 def of(child: Document, tuning: Document) -> Document:
     """A child as a HyperParameterTrainingJobSummary."""
     objective = tuning["HyperParameterTuningJobConfig"]["HyperParameterTuningJobObjective"]
-    value = next(
-        (
-            metric["Value"]
-            for metric in child.get("FinalMetricDataList", [])
-            if metric["MetricName"] == objective["MetricName"]
-        ),
-        None,
-    )
+    final = {metric["MetricName"]: metric["Value"] for metric in child.get("FinalMetricDataList", [])}
+    value = final.get(objective["MetricName"])
     summary = {
-        **{name: child[name] for name in ("TrainingJobName", "TrainingJobArn", "CreationTime")},
-        **{name: child[name] for name in ("TrainingJobStatus", "TunedHyperParameters")},
-        **{
-            name: child[name]
-            for name in ("TrainingStartTime", "TrainingEndTime", "FailureReason")
-            if name in child
-        },
+        **{name: child[name] for name in _SUMMARY if name in child},
         "TuningJobName": tuning["HyperParameterTuningJobName"],
         "ObjectiveStatus": "Pending",
     }

@@ -1,0 +1,240 @@
+"""The one walk both launchers take: find the job, check everything, bound its cost, write the run's record,
+start.
+
+What differs is said by a `Kind` (which AWS operations) and by what a launcher makes of a checked request (a
+`Plan`). A job's name is made of the request's id, so the same request asked again finds its job and answers
+the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from botocore import xform_name
+
+from contract import prices
+from contract.environment import LaunchEnvironment
+from contract.names import TRAINING_JOB_LENGTH, TUNING_JOB_LENGTH
+from functions.common import logs, storage
+from functions.common.clients import client, describe
+from functions.common.errors import (
+    ClassifierError,
+    JobExists,
+    QuotaExceeded,
+    RefusedByAws,
+    RunRecordMissing,
+    error_code,
+    error_message,
+)
+from functions.common.launching import answers, costs, estimate, names, requests, runs, weights
+from functions.common.recipes.recipe import Recipe
+
+Metrics = list[dict[str, str]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Kind:
+    """A kind of job: its words here and its operations there."""
+
+    key: str
+    """`tuning_job` or `training_job`: its key in answers."""
+    member: str
+    """How AWS names it in requests and answers, `<member>Name` and `<member>Arn`, and in its operations."""
+    name_length: int
+    several_types: bool
+    """Whether AWS takes several instance types in one request, and itself the first that it has left."""
+
+    @property
+    def words(self) -> str:
+        return self.key.replace("_", " ")
+
+    def operation(self, verb: str) -> Callable[..., Any]:
+        """boto3's method for `Create<member>` and the like."""
+        operation: Callable[..., Any] = getattr(client("sagemaker"), xform_name(f"{verb}{self.member}"))
+        return operation
+
+
+TUNING = Kind(
+    key="tuning_job",
+    member="HyperParameterTuningJob",
+    name_length=TUNING_JOB_LENGTH,
+    several_types=True,
+)
+TRAINING = Kind(
+    key="training_job",
+    member="TrainingJob",
+    name_length=TRAINING_JOB_LENGTH,
+    several_types=False,
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """What a launcher would start: the run's record and the job's request to AWS."""
+
+    record: runs.RunRecord
+    job: dict[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Choice:
+    """One way to ask AWS for a job: on the first of these types, and what may come after it."""
+
+    types: tuple[str, ...]
+    alone: bool = False
+    """AWS is asked for the first type only."""
+
+
+Planner = Callable[[str, Recipe, Metrics, Choice], Plan]
+"""From the job's name, the recipe with the request's own values, the metric definitions, and the types."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Launcher:
+    """One walk's surroundings."""
+
+    kind: Kind
+    env: LaunchEnvironment
+
+    def launch(self, request: requests.LaunchRequest, request_id: str, plan: Planner) -> dict[str, Any]:
+        """Start the job a request asks for, or find it started.
+
+        Raises:
+            UserError: something about the request is wrong; nothing was started.
+        """
+        name = self._name_of(request, request_id)
+        logs.bind(run=name)
+        found = self.describe(name)
+        if found is not None:
+            return self._existing(name, found, request_id)
+        env = self.env
+        recipe = storage.read_recipe(client("s3"), env.artifacts_bucket, request.recipe)
+        recipe = recipe.with_overrides(request.overrides)
+        storage.check_dataset(client("s3"), env.data_bucket, request.dataset)
+        recipe = weights.settled(recipe, env.artifacts_bucket, env.data_bucket)
+        metrics = storage.read_metric_definitions(client("s3"), env.artifacts_bucket, env.code_prefix)
+        types = self._affordable(name, recipe, metrics, plan)
+        planned = self._planned(name, recipe, Choice(types=types), metrics, plan)
+        if request.dry_run:
+            machines = estimate.machines_of(planned.record, env) | {"instance_types": list(types)}
+            what, cost = estimate.in_words(planned.record, env), estimate.cost_of(planned.record, env)
+            return answers.planned(self.kind.key, name, what, cost, machines)
+        try:
+            for choice in (choices := self._choices(types)):
+                planned = self._planned(name, recipe, choice, metrics, plan)
+                runs.write(env.artifacts_bucket, planned.record)
+                try:
+                    arn = self.create(name, planned.job)
+                    break
+                except QuotaExceeded:
+                    if choice is choices[-1]:
+                        raise
+                    logs.info("no quota", instance_types=choice.types, alone=choice.alone)
+        except AlreadyStarted:
+            # A name made of the request's id can only be this request's twin. A name that callers chose can
+            # be anyone's, and the run's record no longer tells whose.
+            if request.name is not None:
+                raise JobExists(f'a job named "{name}" was started a moment ago by another request') from None
+            return self._existing(name, self.describe(name) or {}, request_id)
+        return self.answer(name, arn, planned.record)
+
+    def _affordable(self, name: str, recipe: Recipe, metrics: Metrics, plan: Planner) -> tuple[str, ...]:
+        """The first choice, and of the other types those on which it could not cost more than it may."""
+        first, *others = estimate.instance_types(recipe, self.env)
+        affordable = [first]
+        for each in others:
+            try:
+                self._planned(name, recipe, Choice(types=(each,)), metrics, plan)
+                affordable.append(each)
+            except (costs.CostTooHigh, prices.UnknownPrice) as error:
+                logs.info("too dear a type", instance_type=each, reason=str(error))
+        return tuple(affordable)
+
+    def _choices(self, types: tuple[str, ...]) -> list[Choice]:
+        """What AWS is asked for in turn, while it says no for a quota.
+
+        It may refuse a list for the quota of any type in it, so the first is asked for alone then.
+        """
+        choices = []
+        for position in range(len(types)):
+            here = types[position:]
+            choices.append(Choice(types=here))
+            if self.kind.several_types and len(here) > 1:
+                choices.append(Choice(types=here, alone=True))
+        return choices
+
+    def _planned(self, name: str, recipe: Recipe, choice: Choice, metrics: Metrics, plan: Planner) -> Plan:
+        """What would be started on a choice of types; the recipe of the run's record names the first then.
+
+        Raises:
+            CostTooHigh: it could cost more there than it may.
+        """
+        recipe = recipe.with_overrides({"resources": {"instance_type": choice.types[0]}})
+        planned = plan(name, recipe, metrics, choice)
+        cost = estimate.cost_of(planned.record, self.env)
+        costs.guard(cost, recipe.table("resources").get("max_cost_usd"))
+        return planned
+
+    def describe(self, name: str) -> dict[str, Any] | None:
+        """The job's description, or None when there is none of that name."""
+        return describe(self.kind.operation("Describe"), **{f"{self.kind.member}Name": name})
+
+    def create(self, name: str, job: dict[str, Any]) -> str:
+        """Start a job; its ARN.
+
+        Raises:
+            AlreadyStarted: a job of that name came into being since it was looked for.
+            QuotaExceeded, RefusedByAws: AWS will not have it; the message is AWS's, with what to do.
+        """
+        what = f"{self.kind.words} {name}"
+        try:
+            answer = self.kind.operation("Create")(**job)
+        except Exception as error:
+            code, message = error_code(error), error_message(error)
+            if code == "ResourceInUse":
+                raise AlreadyStarted(message) from error
+            if code == "ResourceLimitExceeded":
+                raise QuotaExceeded(
+                    f"AWS would not start {what}: {message} Ask for more under Service Quotas (SageMaker), "
+                    "or choose another [resources] instance_type or fewer parallel_jobs"
+                ) from error
+            if code == "ValidationException":
+                raise RefusedByAws(f"AWS would not start {what}: {message}") from error
+            raise
+        logs.info(f"{self.kind.words} started", job=name)
+        return str(answer[f"{self.kind.member}Arn"])
+
+    def answer(self, name: str, arn: str, record: runs.RunRecord) -> dict[str, Any]:
+        """What was started, where to watch it, and the most it can cost."""
+        what = estimate.in_words(record, self.env)
+        return answers.started(self.kind.key, name, arn, record.run, what, estimate.cost_of(record, self.env))
+
+    def _name_of(self, request: requests.LaunchRequest, request_id: str) -> str:
+        """The caller's name for the job, or the one that belongs to the request."""
+        project = self.env.project
+        if request.name is not None:
+            return names.checked(request.name, project, self.kind.name_length)
+        return names.from_request(project, request.recipe, request_id)
+
+    def _existing(self, name: str, found: dict[str, Any], request_id: str) -> dict[str, Any]:
+        """The answer for a job that exists: the same as at first, if this very request started it.
+
+        Raises:
+            JobExists: another request started it.
+        """
+        try:
+            record = runs.read(self.env.artifacts_bucket, name)
+        except RunRecordMissing:
+            record = None
+        if record is None or record.request_id != request_id:
+            raise JobExists(
+                f'a job named "{name}" exists; choose another "name", or leave it out to get a new one'
+            )
+        logs.info(f"{self.kind.words} was started by this request before")
+        return self.answer(name, found[f"{self.kind.member}Arn"], record)
+
+
+class AlreadyStarted(ClassifierError):
+    """Two requests of one name met; the caller decides whether they are the same."""

@@ -1,0 +1,100 @@
+"""What a person asks a launcher for: `{"recipe", "dataset", "name"?, "<recipe table>": {overrides}}`, and
+`"dry_run": true` to hear what would start and what it could cost. `"max_cost_usd"` stands for the override of
+that key in [resources].
+
+launch-training by hand also takes `"hyperparameters"`, the explicit values of that one training.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from contract import names
+from functions.common.errors import InvalidPayload, listed, suggest
+from functions.common.recipes.keys import TABLES, quoted
+
+
+@dataclass(frozen=True)
+class LaunchRequest:
+    """A launcher's payload, its shape checked; what the names stand for is checked against the buckets."""
+
+    recipe: str
+    dataset: str
+    name: str | None
+    overrides: Mapping[str, object]
+    hyperparameters: Mapping[str, object]
+    dry_run: bool = False
+    """Check everything and answer as if, but start nothing."""
+
+
+def parse(payload: object, *, with_hyperparameters: bool) -> LaunchRequest:
+    """The request in a payload.
+
+    Raises:
+        InvalidPayload: not an object, a key nobody knows, or a value of the wrong type.
+    """
+    if not isinstance(payload, Mapping):
+        raise InvalidPayload(
+            f"the payload has to be a JSON object, not {quoted(payload)}; "
+            'for example {"recipe": "digits", "dataset": "digits"}'
+        )
+    own = ("recipe", "dataset", "name", "max_cost_usd", "dry_run")
+    keys = (*own, *(("hyperparameters",) if with_hyperparameters else ()), *TABLES)
+    for key in payload:
+        if key not in keys:
+            near = suggest(str(key), keys) or ";"
+            raise InvalidPayload(
+                f"the payload has the unknown key {quoted(str(key))}{near} allowed are: {listed(keys)}"
+            )
+    hyperparameters = payload.get("hyperparameters", {})
+    if not isinstance(hyperparameters, Mapping):
+        raise InvalidPayload(
+            f"hyperparameters = {quoted(hyperparameters)} has to be an object of names and values"
+        )
+    return LaunchRequest(
+        recipe=_name(payload, "recipe", names.RECIPE),
+        dataset=_name(payload, "dataset", names.DATASET),
+        name=_optional_text(payload, "name"),
+        overrides=_overrides(payload),
+        hyperparameters=hyperparameters,
+        dry_run=_flag(payload, "dry_run"),
+    )
+
+
+def _overrides(payload: Mapping[str, object]) -> dict[str, object]:
+    overrides = {key: payload[key] for key in TABLES if key in payload}
+    if "max_cost_usd" in payload:
+        resources = overrides.get("resources", {})
+        if not isinstance(resources, Mapping):
+            raise InvalidPayload(f"resources = {quoted(resources)} has to be an object of keys and values")
+        overrides["resources"] = {**resources, "max_cost_usd": payload["max_cost_usd"]}
+    return overrides
+
+
+def _name(payload: Mapping[str, object], key: str, form: re.Pattern[str]) -> str:
+    value = payload.get(key)
+    if value is None:
+        raise InvalidPayload(
+            f'the payload lacks "{key}"; for example {{"recipe": "digits", "dataset": "digits"}}'
+        )
+    if not isinstance(value, str) or not form.fullmatch(value):
+        raise InvalidPayload(
+            f"{key} = {quoted(value)} is not a {key}'s name: letters, digits, - and _, 63 characters at most"
+        )
+    return value
+
+
+def _optional_text(payload: Mapping[str, object], key: str) -> str | None:
+    value = payload.get(key)
+    if value is not None and not isinstance(value, str):
+        raise InvalidPayload(f"{key} = {quoted(value)} has to be text")
+    return value
+
+
+def _flag(payload: Mapping[str, object], key: str) -> bool:
+    value = payload.get(key, False)
+    if not isinstance(value, bool):
+        raise InvalidPayload(f"{key} = {quoted(value)} has to be true or false")
+    return value
