@@ -10,20 +10,24 @@ from collections.abc import Mapping
 from hashlib import sha256
 from typing import Any
 
+from contract.decisions import Outcome
 from contract.environment import RegisterEnvironment
 from contract.evaluation import FILE, MAX_BYTES
-from contract.names import IMAGE_TARGET, NO_CHAMPION
+from contract.names import GATE_OUTCOME, IMAGE_TARGET, NO_CHAMPION
 from contract.storage import of_run
 from functions.common import champion as decisions
 from functions.common import launching
 from functions.common.errors import EvaluationInvalid
 from functions.common.evaluation import Evaluation, parse
 from functions.common.storage import read_object
+from functions.register_model import classes
 from functions.register_model.gate import Champion, Verdict
 
 CONTENT_TYPES = ("image/jpeg", "image/png", "image/webp", "application/x-image", "application/octet-stream")
 _METADATA_LENGTH = 256
 _DESCRIPTION_LENGTH = 1024
+_CLASSES = "classes_sha256"
+_LEAKED = "leaked_test_pictures"
 
 
 def find(sagemaker: Any, group: str, job: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -62,7 +66,18 @@ def champion(sagemaker: Any, ssm: Any, s3: Any, settings: RegisterEnvironment) -
         fingerprint=metadata.get("test_fingerprint", ""),
         labels=told.labels if told else (),
         predicted=told.predicted if told else (),
+        classes=told.classes if told else (),
+        classes_digest=metadata.get(_CLASSES, ""),
+        leaked=_leaked(metadata, told),
     )
+
+
+def _leaked(metadata: Mapping[str, str], evaluation: Evaluation | None) -> int:
+    """How many test pictures the champion was trained on, by its package or else its evaluation."""
+    recorded = metadata.get(_LEAKED, "")
+    if re.fullmatch(r"[0-9]{1,9}", recorded):
+        return int(recorded)
+    return evaluation.leaked.test_in_train if evaluation and evaluation.leaked else 0
 
 
 def _evaluation(s3: Any, bucket: str, training_job: str) -> Evaluation | None:
@@ -99,10 +114,13 @@ def request(
         **facts,
         "test_accuracy": repr(evaluation.accuracy),  # all digits: the next candidate is compared with it
         "test_fingerprint": evaluation.fingerprint,
+        _CLASSES: classes.digest(evaluation.classes),
         "verdict": verdict.reason,
+        GATE_OUTCOME: verdict.outcome.value,
         # `classifier up` reads it when the endpoint's flavour changes (cli/deploy/live/image.py).
         IMAGE_TARGET: settings.serving_image_target,
         **_numbers(verdict),
+        **({_LEAKED: str(evaluation.leaked.test_in_train)} if evaluation.leaked else {}),
     }
     return {
         "ModelPackageGroupName": settings.model_package_group,
@@ -135,9 +153,11 @@ def request(
 
 
 def approval(verdict: Verdict, settings: RegisterEnvironment) -> str:
-    """The approval status a verdict leads to under the setting `approval`."""
+    """The approval status a verdict leads to; the setting `approval` is asked where nothing else decides."""
     if not verdict.passed:
         return "Rejected"
+    if verdict.outcome is Outcome.OTHER_CLASSES:
+        return "PendingManualApproval"
     return "Approved" if settings.approval == "auto" else "PendingManualApproval"
 
 

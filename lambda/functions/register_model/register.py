@@ -22,7 +22,7 @@ from functions.common.storage import read_object
 from functions.common.tuned import typed
 from functions.register_model import evaluation, findings, gate, images, package
 
-MAX_VERDICT_BYTES = 64 * 1024
+MAX_VERDICT_BYTES = 1024 * 1024
 
 
 @dataclass(frozen=True)
@@ -71,8 +71,9 @@ def on_training_ended(event: Event, settings: RegisterEnvironment, clients: Clie
     images.agree(clients.sagemaker, clients.ecr, found["ModelPackageArn"], settings)
     approval = found["ModelApprovalStatus"]
     # What became of a version since, by a person or a release that failed, is not the gate's to tell.
-    if approval != "Approved" and approval == _decided(name, settings, clients):
-        _tell_not_approved(event, found, job, settings, clients)
+    decided = _decided(name, settings, clients)
+    if approval != "Approved" and approval == decided.approval:
+        _tell_not_approved(event, found, job, decided.outcome, settings, clients)
     return {"model_package": found["ModelPackageArn"], "approval": approval}
 
 
@@ -93,7 +94,13 @@ def _register(
     verdict = gate.judge(measured, _size_mb(job, clients), champion, settings)
     approval = package.approval(verdict, settings)
     logs.info("judged", passed=verdict.passed, reason=verdict.reason, **verdict.numbers)
-    told = {"passed": verdict.passed, "reason": verdict.reason, "approval": approval, **verdict.numbers}
+    told = {
+        "passed": verdict.passed,
+        "outcome": verdict.outcome.value,
+        "reason": verdict.reason,
+        "approval": approval,
+        **verdict.numbers,
+    }
     for key, body in (
         (storage.of_run(name, FILE), measured.raw),
         (storage.of_run(name, storage.VERDICT), json.dumps(told, indent=1).encode()),
@@ -112,11 +119,23 @@ def _register(
     }
 
 
-def _decided(job: str, settings: RegisterEnvironment, clients: Clients) -> str:
-    """The approval that the gate gave a training's version."""
+@dataclass(frozen=True)
+class _Decided:
+    """What the gate decided over a training's version."""
+
+    approval: str
+    outcome: Outcome
+
+
+def _decided(job: str, settings: RegisterEnvironment, clients: Clients) -> _Decided:
+    """What its verdict.json says; one of an older kind has no outcome."""
     key = storage.of_run(job, storage.VERDICT)
     raw = read_object(clients.s3, settings.artifacts_bucket, key, MAX_VERDICT_BYTES)
-    return str(json.loads(raw)["approval"]) if raw else ""
+    verdict = json.loads(raw) if raw else {}
+    approval = str(verdict.get("approval", ""))
+    return _Decided(
+        approval, Outcome(verdict.get("outcome", Outcome.GATE if approval == "Rejected" else Outcome.PASSED))
+    )
 
 
 def _size_mb(job: Mapping[str, Any], clients: Clients) -> float:
@@ -129,6 +148,7 @@ def _tell_not_approved(
     event: Event,
     found: Mapping[str, Any],
     job: Mapping[str, Any],
+    outcome: Outcome,
     settings: RegisterEnvironment,
     clients: Clients,
 ) -> None:
@@ -139,22 +159,36 @@ def _tell_not_approved(
     ):
         return
     reason = package.reason(found["ModelPackageDescription"], name)
-    if status == "Rejected":
+    if outcome is not Outcome.PASSED:
         # CreateModelPackage takes no approval description; the reason belongs where people look for it.
         clients.sagemaker.update_model_package(
             ModelPackageArn=arn,
             ModelApprovalStatus=status,
-            ApprovalDescription=Reason(Outcome.GATE, reason).text(),
+            ApprovalDescription=Reason(outcome, reason).text(),
         )
-        subject, what = "a model did not pass the quality gate", "To let it serve all the same:"
-    else:
-        subject, what = "a model waits for your approval", "It serves once you approve it:"
+    subject, what = _WORDS[outcome]
     notify.send(
         settings.notification_topic_arn,
         f"[{settings.project}] {subject}: {name}",
         f"The training job {name} became {arn}: {reason}.",
         f"{what}\n{notify.approve_command(arn)}",
     )
+
+
+_WORDS = {
+    Outcome.GATE: ("a model did not pass the quality gate", "To let it serve all the same:"),
+    Outcome.LEAKED: (
+        "a model was tested on its training pictures",
+        "Take them out of one of the two splits and train again: verdict.json and the training's report name "
+        "the first 20 of them. To let it serve all the same:",
+    ),
+    Outcome.OTHER_CLASSES: (
+        "a model of other classes waits for your approval",
+        "Callers would get other classes than now. It serves once you approve it:",
+    ),
+    Outcome.PASSED: ("a model waits for your approval", "It serves once you approve it:"),
+}
+"""Of the mail about each: its subject, and what a person can do."""
 
 
 def _tell_ended(
