@@ -20,7 +20,7 @@ from cli.runs.trials import LOG_GROUP, log_of
 from cli.stacks import describe
 from cli.target import Target
 from contract import capacity, names
-from contract.decisions import Reason
+from contract.decisions import Outcome, Reason
 from contract.hyperparameters import unquoted
 
 _FINISHED = {"Completed", "Failed", "Stopped"}
@@ -210,6 +210,7 @@ class RunReader:
             verdict=metadata.get("verdict", ""),
             created=package["CreationTime"],
             test_accuracy=_number(metadata.get("test_accuracy", "")),
+            gate=_outcome(metadata.get(names.GATE_OUTCOME, "")),
         )
 
     def _find_package(self, training: Training) -> str | None:
@@ -274,6 +275,10 @@ def _number(text: str) -> float | None:
         return float(text)
     except ValueError:
         return None
+
+
+def _outcome(code: str) -> Outcome | None:
+    return Outcome(code) if code in set(Outcome) else None
 
 
 def _trial(item: dict[str, Any]) -> Trial:
