@@ -48,6 +48,14 @@ class Outcome(StrEnum):
     """The endpoint of a champion that was to sleep could not be removed."""
     GATE = "below-the-gate"
     """On a package only: the quality gate refused it."""
+    LEAKED = "leaked-test-pictures"
+    """On a package only: the quality gate refused it, for its test pictures are training pictures."""
+    OTHER_CLASSES = "other-classes"
+    """On a package only: it passed the quality gate and waits for a person, for its classes are not the
+    champion's, or not known to be.
+    """
+    PASSED = "passed"
+    """On a package only: it passed the quality gate."""
     WAITS = "waits"
     """An approved model could not be brought up for something that is not its fault; `Waiting` says what."""
     RETRIED = "retried"

@@ -15,6 +15,8 @@ MAX_BYTES: Final = 16 * 1024 * 1024
 MAX_OUTPUT_FILES: Final = 50_000
 MAX_OUTPUT_BYTES: Final = 4 * 1024**3
 """So much of a job's output is searched for it."""
+MAX_LEAKED_PAIRS: Final = 20
+"""So many leaked test pictures are named."""
 CONFIDENCE_BINS: Final = 10
 """Of the confidence, from 0 to 1 in equal steps: of test pictures, and of what the endpoint answered."""
 FINDING_FIELDS: Final = ("rule", "step", "message", "change", "gain", "how")
@@ -75,6 +77,16 @@ class Trained(TypedDict):
     fingerprint: str
 
 
+class Leaked(TypedDict):
+    """How many pictures of a split are byte for byte in another split, whatever their names and classes."""
+
+    test_in_train: int
+    pairs: list[list[str]]
+    """The first of those: a test picture, and the training picture that it is, as `<class>/<picture>`."""
+    valid_in_train: int
+    test_in_valid: int
+
+
 class Evaluation(TypedDict):
     """The file."""
 
@@ -85,6 +97,8 @@ class Evaluation(TypedDict):
     test: Tested
     valid: Measured
     train: Trained
+    leaked: Leaked
+    """Evaluations of before there was this have no such key."""
     champion: ChampionScore | None
     serving: dict[str, Any]
     """As in model.json."""

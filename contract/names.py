@@ -29,6 +29,8 @@ NO_CHAMPION: Final = "none"
 """The champion parameter's value while nothing is served."""
 IMAGE_TARGET: Final = "image_target"
 """The key in a model package's metadata for what its image was built for: `cpu` or `gpu`."""
+GATE_OUTCOME: Final = "outcome"
+"""The key there for what the quality gate decided, an `Outcome` of contract/decisions.py."""
 
 
 def final_of(tuning_job: str) -> str:

@@ -81,7 +81,9 @@ class Training:
 
 @dataclass(frozen=True)
 class Package:
-    """The registered model; `verdict` is what the quality gate noted, `reason` why its approval is so."""
+    """The registered model; `verdict` is what the quality gate noted and `gate` what it decided, `reason` why
+    its approval is so.
+    """
 
     arn: str
     approval: str
@@ -89,6 +91,13 @@ class Package:
     verdict: str
     created: datetime
     test_accuracy: float | None = None
+    gate: Outcome | None = None
+    """None of a version that the gate of this project did not judge, or an older one."""
+
+    @property
+    def has_other_classes(self) -> bool:
+        """Whether it waits for a person because callers would get other classes."""
+        return self.approval == "PendingManualApproval" and self.gate is Outcome.OTHER_CLASSES
 
     @property
     def version(self) -> str:
@@ -183,8 +192,12 @@ class PipelineRun:
                 return "failed", f"the promotion of version {package.version} failed: {why}"
             return "refused", why or package.verdict
         if package.approval == "PendingManualApproval":
+            why = ""
+            if package.has_other_classes:
+                words = package.reason.in_words or package.verdict
+                why = f"callers would get other classes than now ({words}); "
             return "awaiting approval", (
-                f"approve it with: classifier approve {package.version}, or in the AWS console, or: "
+                f"{why}approve it with: classifier approve {package.version}, or in the AWS console, or: "
                 f"aws sagemaker update-model-package --model-package-arn {package.arn} "
                 "--model-approval-status Approved"
             )

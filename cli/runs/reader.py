@@ -21,7 +21,7 @@ from cli.runs.pipeline_run import Package, PipelineRun, Serving, Training, Trial
 from cli.stacks import describe
 from cli.target import Target
 from contract import capacity, epoch_line, names
-from contract.decisions import Reason
+from contract.decisions import Outcome, Reason
 from contract.hyperparameters import unquoted
 
 _FINISHED = {"Completed", "Failed", "Stopped"}
@@ -176,6 +176,7 @@ class RunReader:
             verdict=metadata.get("verdict", ""),
             created=package["CreationTime"],
             test_accuracy=number(metadata.get("test_accuracy", "")),
+            gate=_outcome(metadata.get(names.GATE_OUTCOME, "")),
         )
 
     def _find_package(self, training: Training) -> str | None:
@@ -234,6 +235,10 @@ def _complaint(line: str) -> str:
         return str(json.loads(line).get("errorMessage", ""))
     except (ValueError, AttributeError, RecursionError):
         return ""
+
+
+def _outcome(code: str) -> Outcome | None:
+    return Outcome(code) if code in set(Outcome) else None
 
 
 def _trial(item: dict[str, Any]) -> Trial:

@@ -8,7 +8,9 @@ from typing import Any, Final
 
 from markupsafe import Markup
 
+from contract.decisions import Outcome
 from reports import Record
+from reports.ended.gate import approval
 from reports.shared.charts import Line, curves
 from reports.shared.figures import cost, duration, interval, rule_name, speed, step_time, value_text
 from reports.shared.markup import NOTHING, draw
@@ -169,7 +171,9 @@ def _gated(record: Record) -> str:
     verdict = record.get("verdict") or {}
     if "passed" not in verdict:
         return "not judged"
-    return f"{'passed' if verdict['passed'] else 'not passed'}: {verdict.get('reason', '')}"
+    words = f"{'passed' if verdict['passed'] else 'not passed'}: {verdict.get('reason', '')}"
+    waits = verdict.get("outcome") == Outcome.OTHER_CLASSES
+    return f"{words} ({approval(verdict)})" if waits else words
 
 
 def _triggered(record: Record) -> str:

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from markupsafe import Markup
 
+from contract.decisions import Outcome
 from reports import Record
 from reports.shared.charts import stack
 from reports.shared.figures import sentence
@@ -20,6 +21,7 @@ _APPROVALS: Final = {
     "PendingManualApproval": "waiting for somebody to approve it",
     "Rejected": "rejected",
 }
+_OTHER_CLASSES: Final = "waiting for somebody to approve it, as callers would get other classes than now"
 _NAMED: Final = 8
 
 
@@ -32,11 +34,19 @@ def gate(record: Record) -> Markup:
         "ended/gate.gate",
         verdict["passed"],
         sentence(str(verdict.get("reason", ""))),
-        _APPROVALS.get(str(verdict.get("approval")), ""),
+        approval(verdict),
         _bounds(verdict),
         _below(record, (verdict.get("floors") or {}).get("class_recall") or 0.0),
         _champion(verdict),
     )
+
+
+def approval(verdict: dict[str, Any]) -> str:
+    """What follows for the model; nothing where the verdict does not say."""
+    status = str(verdict.get("approval"))
+    if status == "PendingManualApproval" and verdict.get("outcome") == Outcome.OTHER_CLASSES:
+        return _OTHER_CLASSES
+    return _APPROVALS.get(status, "")
 
 
 def _bounds(verdict: dict[str, Any]) -> list[tuple[str, str, str, bool]]:
@@ -48,8 +58,11 @@ def _bounds(verdict: dict[str, Any]) -> list[tuple[str, str, str, bool]]:
         floor = floors.get("accuracy") or 0.0
         bound = f"at least {floor:.1%}, " if floor else ""
         bound += f"above {guessing:.1%} (always one class)" if guessing else ""
+        test = verdict.get("guessing") or {}
+        bound += " beyond chance" if test else ""
+        above = accuracy > guessing and (not test or test["p"] < test["significance"])
         measured = f"{accuracy:.1%} of {verdict['test_pictures']}" if "test_pictures" in verdict else ""
-        rows.append(("Test pictures right", measured, bound, accuracy >= floor and accuracy > guessing))
+        rows.append(("Test pictures right", measured, bound, accuracy >= floor and above))
     recall = verdict.get("lowest_class_recall")
     if recall is not None:
         floor, name = floors.get("class_recall") or 0.0, verdict.get("lowest_class")

@@ -16,7 +16,7 @@ from reports.shared.charts import Line, curves
 from reports.shared.figures import cost, duration, interval, speed, value_text
 from reports.shared.markup import NOTHING, draw
 from reports.shared.page import document
-from reports.training import errors, insight
+from reports.training import errors, insight, leaks
 
 _ROWS: Final = 200
 
@@ -90,10 +90,7 @@ def verdict(record: Record) -> str:
         sentences.append(
             "It knows its training pictures much better than new ones: more or more varied data may help."
         )
-    if record["leaked"]:
-        sentences.append(
-            f"Mind: {record['leaked']} test pictures are also training pictures, which flatters it."
-        )
+    sentences.extend(leaks.sentences(record))
     if "findings" in record:
         sentences.append(_watched(record))
     gated = record.get("verdict") or {}
@@ -161,10 +158,10 @@ def learning(record: Record) -> Markup:
 
 
 def data(record: Record) -> Markup:
-    """Counts and fingerprints of the splits, and what was skipped."""
+    """Counts and fingerprints of the splits, what was skipped, and what is in two of them."""
     if not record.get("data"):
         return NOTHING
-    return draw("training/page.data", record["data"].items(), record["skipped"][:_ROWS])
+    return draw("training/page.data", record["data"].items(), record["skipped"][:_ROWS], leaks.named(record))
 
 
 def table(title: str, rows: Iterable[tuple[str, Any]]) -> Markup:

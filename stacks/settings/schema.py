@@ -148,7 +148,10 @@ class Settings:
     on_destroy: str = setting("keep", one_of("keep", "delete"))
     """What `cdk destroy` does with the buckets and what is in them; the local AWS always deletes them."""
     approval: str = setting("auto", one_of("auto", "manual"))
-    """Whether a model that passed the quality gate goes live at once or waits for a person's approval."""
+    """Whether a model that passed the quality gate goes live at once or waits for a person's approval.
+
+    One whose classes are not the champion's waits whatever it says.
+    """
     alert_email: str = setting("", text(r"|[^@\s]+@[^@\s]+\.[^@\s]+", "an e-mail address"))
     """Who is told about alarms and failed jobs; empty: nobody."""
     log_retention_days: int = setting(30, one_of(*LOG_RETENTION_DAYS))

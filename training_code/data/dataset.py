@@ -9,14 +9,16 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import torch
 
 from contract.datasets import SUFFIXES
+from contract.evaluation import Leaked
 from contract.pictures.transform import Transform
 from training_code.config import Config
-from training_code.data import picture_files
+from training_code.data import leaks, picture_files
 from training_code.data.decoded_images import DecodedImages, PictureDecoder
 from training_code.data.decoding import Content, SplitReader, fingerprint
 from training_code.data.picture_files import Files
@@ -57,10 +59,10 @@ class Dataset:
     def splits(self) -> tuple[Split, Split, Split]:
         return self.train, self.valid, self.test
 
-    @property
-    def leaked(self) -> int:
-        """How many test pictures are byte for byte among the training pictures."""
-        return len(self.test.digests & self.train.digests)
+    @cached_property
+    def leaked(self) -> Leaked:
+        """The pictures that are in two splits."""
+        return leaks.between(self.train, self.valid, self.test)
 
     def describe(self) -> dict[str, dict[str, object]]:
         """Counts and fingerprints for the model's papers."""
@@ -135,7 +137,7 @@ def _split(
         labels=torch.tensor([index[each.split("/", 1)[0]] for each in names]),
         files=names,
         fingerprint=fingerprint(contents),
-        digests=frozenset(content.digest for content in contents),
+        digests=b"".join(bytes.fromhex(contents[row].digest) for row in rows),
         skipped=tuple(Skipped(f"{name}/{each.name}", each.problem) for each in contents if each.problem),
     )
 
@@ -205,8 +207,7 @@ def announce(dataset: Dataset, most: int = 20) -> None:
         say(f"skipped {each.file}: {each.reason}")
     if len(skipped) > most:
         print(f"skipped {len(skipped) - most} more", flush=True)
-    if dataset.leaked:
-        print(f"warning: {dataset.leaked} test pictures are also training pictures", flush=True)
+    _announce_leaks(dataset.leaked)
     of_class = torch.bincount(dataset.train.labels, minlength=len(dataset.classes)).tolist()
     single = [label for label, count in zip(dataset.classes, of_class, strict=True) if count == 1]
     if single:
@@ -215,3 +216,18 @@ def announce(dataset: Dataset, most: int = 20) -> None:
             f"not the class",
             flush=True,
         )
+
+
+def _announce_leaks(leaked: Leaked, most: int = 3) -> None:
+    """Say which pictures are in two splits: before the training, which can still be stopped."""
+    if count := leaked["test_in_train"]:
+        names = [f"test/{test} is train/{train}" for test, train in leaked["pairs"][:most]]
+        more = [f"{count - len(names)} more"] if count > len(names) else []
+        say(
+            f"warning: {count} test pictures are also training pictures, so the quality gate will refuse the "
+            f"model ({', '.join([*names, *more])}): take them out of one of the two splits"
+        )
+    if count := leaked["valid_in_train"]:
+        say(f"warning: {count} validation pictures are also training pictures")
+    if count := leaked["test_in_valid"]:
+        say(f"warning: {count} test pictures are also validation pictures")

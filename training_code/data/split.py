@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 from torch import Tensor
 
 from training_code.data.decoded_images import DecodedImages
+
+DIGEST_BYTES: Final = 32
+"""Of one SHA-256."""
 
 
 @dataclass(frozen=True)
@@ -21,8 +25,8 @@ class Skipped:
 class Split:
     """The usable pictures of train, valid or test.
 
-    `labels` and `files` follow the order of `images`. `fingerprint` covers the name, size and content of
-    every picture file, skipped ones included, so that two jobs can tell whether they saw the same split.
+    `labels`, `files` and `digests` follow the order of `images`. `fingerprint` covers the name, size and
+    content of every picture file, skipped ones included: two jobs on the same split have the same one.
     """
 
     name: str
@@ -30,7 +34,8 @@ class Split:
     labels: Tensor
     files: tuple[str, ...]
     fingerprint: str
-    digests: frozenset[str]
+    digests: bytes
+    """SHA-256 of each picture file, one after the other: a set of them would take six times the memory."""
     skipped: tuple[Skipped, ...]
 
     def __len__(self) -> int:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from typing import Final
 
-from contract.evaluation import MAX_BYTES
+from contract.evaluation import MAX_BYTES, MAX_LEAKED_PAIRS
 from training_code.data.dataset import Found
 from training_code.errors import UnusableDataset
 from training_code.evaluation.scores import MAX_LISTED_PICTURES, MAX_MISTAKES
@@ -21,6 +21,7 @@ _NUMBERS_OF_A_CLASS: Final = 2 * 3
 _NUMBERS_OF_A_PICTURE: Final = 3
 """Its label, and what this model and the champion take it for."""
 _AROUND_A_MISTAKE: Final = 128
+_AROUND_A_PAIR: Final = 8
 
 
 def check(found: Found) -> None:
@@ -44,13 +45,17 @@ def bound(found: Found) -> int:
     pictures = {name: sum(map(len, each.values())) for name, each in of_class.items()}
     names = [_bytes(each) for each in found.classes]
     listed = min(pictures["test"], MAX_LISTED_PICTURES)
-    file = max(_bytes(name) for names_of in of_class["test"].values() for name in names_of)
+    file, trained = (
+        max(_bytes(name) for names_of in of_class[split].values() for name in names_of)
+        for split in ("test", "train")
+    )
     count = len(str(max(pictures["test"], pictures["valid"])))
     return (
         sum(names)
         + len(names) * (1 + _NUMBERS_OF_A_CLASS * (count + 1))
         + listed * _NUMBERS_OF_A_PICTURE * (len(str(len(names))) + 1)
         + MAX_MISTAKES * (file + 3 * max(names) + _AROUND_A_MISTAKE)
+        + MAX_LEAKED_PAIRS * (file + trained + 2 * max(names) + _AROUND_A_PAIR)
         + _REST
     )
 

@@ -116,6 +116,7 @@ def evaluation(facts: Facts, findings: Findings | None = None) -> measured.Evalu
         },
         "valid": facts.evaluations["valid"].describe(dataset.valid.fingerprint),
         "train": {"count": len(dataset.train), "fingerprint": dataset.train.fingerprint},
+        "leaked": dataset.leaked,
         "champion": facts.champion,
         "serving": facts.serving,
         "hyperparameters": dataclasses.asdict(facts.config),

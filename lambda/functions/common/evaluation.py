@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from contract.evaluation import FILE, MAX_BYTES
+from contract.evaluation import FILE, MAX_BYTES, MAX_LEAKED_PAIRS
 from contract.storage import of_run
 from functions.common.clients import client
 from functions.common.errors import EvaluationInvalid
@@ -30,6 +30,17 @@ class ChampionScore:
     predicted: tuple[int, ...] = ()
     """Class indices, in the order of the candidate's own; empty when the file has none."""
     why_not: str = ""
+
+
+@dataclass(frozen=True)
+class Leak:
+    """How many pictures are in two splits, and the first test pictures that are training pictures."""
+
+    test_in_train: int
+    pairs: tuple[tuple[str, str], ...]
+    """A test picture, and the training picture that it is."""
+    valid_in_train: int
+    test_in_valid: int
 
 
 @dataclass(frozen=True)
@@ -55,6 +66,8 @@ class Evaluation:
     predicted: tuple[int, ...] = ()
     """Class indices, one per test picture in the order of file names; empty when the file has none."""
     champion: ChampionScore | None = None
+    leaked: Leak | None = None
+    """None when the file is of before there was this."""
     latency_ms: float | None = None
     """Milliseconds a picture takes on average in the form that serves it, as the training job measured it."""
     latency_within_ms: tuple[float, float] | None = None
@@ -98,6 +111,7 @@ def parse(raw: bytes, where: str) -> Evaluation:
             labels=_whole(test.get("labels")),
             predicted=_whole(test.get("predicted")),
             champion=_champion_score(body.get("champion")),
+            leaked=_leak(body.get("leaked")),
             latency_ms=float(accepted["milliseconds"]) if accepted else None,
             latency_within_ms=_within(accepted),
         )
@@ -132,6 +146,7 @@ def _believable(evaluation: Evaluation) -> bool:
         and len(evaluation.classes) >= 2
         and evaluation.fingerprint
         and all(0 <= recall <= 1 for _, recall in evaluation.recalls)
+        and (evaluation.leaked is None or 0 <= evaluation.leaked.test_in_train <= evaluation.count)
     )
 
 
@@ -180,6 +195,17 @@ def _champion_score(champion: dict[str, Any] | None) -> ChampionScore | None:
     if "why" in champion:
         return ChampionScore(job, why_not=str(champion["why"])[:200])
     return ChampionScore(job, float(champion["accuracy"]), _whole(champion.get("predicted")))
+
+
+def _leak(leaked: dict[str, Any] | None) -> Leak | None:
+    if leaked is None:
+        return None
+    return Leak(
+        int(leaked["test_in_train"]),
+        tuple((str(test), str(train)) for test, train in leaked["pairs"][:MAX_LEAKED_PAIRS]),
+        int(leaked["valid_in_train"]),
+        int(leaked["test_in_valid"]),
+    )
 
 
 def _accepted(serving: dict[str, Any]) -> dict[str, Any]:

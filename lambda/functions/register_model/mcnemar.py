@@ -30,7 +30,7 @@ class Comparison:
         if 2 * rarer == count:
             return 1.0
         # In logarithms, for 2^-count is no number any more from a thousand pictures on.
-        logs = [_log_binomial(count, k) - count * math.log(2) for k in range(rarer + 1)]
+        logs = [log_binomial(count, k) - count * math.log(2) for k in range(rarer + 1)]
         largest = max(logs)
         return min(1.0, 2 * math.exp(largest) * math.fsum(math.exp(each - largest) for each in logs))
 
@@ -44,5 +44,6 @@ def compare(labels: Sequence[int], champion: Sequence[int], candidate: Sequence[
     )
 
 
-def _log_binomial(n: int, k: int) -> float:
+def log_binomial(n: int, k: int) -> float:
+    """The logarithm of how many ways there are to choose k of n."""
     return math.lgamma(n + 1) - math.lgamma(k + 1) - math.lgamma(n - k + 1)

@@ -12,19 +12,23 @@ from hashlib import sha256
 from typing import Any
 
 from contract.api import RAW_BYTES
+from contract.decisions import Outcome
 from contract.environment import RegisterEnvironment
 from contract.evaluation import FILE
-from contract.names import IMAGE_TARGET, NO_CHAMPION, version_of
+from contract.names import GATE_OUTCOME, IMAGE_TARGET, NO_CHAMPION, version_of
 from contract.storage import of_run
 from functions.common import champion as decisions
 from functions.common.clients import client, describe
 from functions.common.errors import EvaluationInvalid
 from functions.common.evaluation import Evaluation, registered
+from functions.register_model import classes
 from functions.register_model.gate import Champion, Verdict
 
 CONTENT_TYPES = ("image/jpeg", "image/png", "image/webp", *RAW_BYTES)
 _METADATA_LENGTH = 256
 _DESCRIPTION_LENGTH = 1024
+_CLASSES = "classes_sha256"
+_LEAKED = "leaked_test_pictures"
 
 
 def find(group: str, job: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -68,7 +72,18 @@ def champion(env: RegisterEnvironment) -> Champion | None:
         fingerprint=metadata.get("test_fingerprint", ""),
         labels=measured.labels if measured else (),
         predicted=measured.predicted if measured else (),
+        classes=measured.classes if measured else (),
+        classes_digest=metadata.get(_CLASSES, ""),
+        leaked=_leaked(metadata, measured),
     )
+
+
+def _leaked(metadata: Mapping[str, str], evaluation: Evaluation | None) -> int:
+    """How many test pictures the champion was trained on, by its package or else its evaluation."""
+    recorded = metadata.get(_LEAKED, "")
+    if re.fullmatch(r"[0-9]{1,9}", recorded):
+        return int(recorded)
+    return evaluation.leaked.test_in_train if evaluation and evaluation.leaked else 0
 
 
 def request(
@@ -93,10 +108,13 @@ def request(
         **facts,
         "test_accuracy": repr(evaluation.accuracy),  # all digits: the next candidate is compared with it
         "test_fingerprint": evaluation.fingerprint,
+        _CLASSES: classes.digest(evaluation.classes),
         "verdict": verdict.reason,
+        GATE_OUTCOME: verdict.outcome.value,
         # `classifier up` reads it when the endpoint's flavour changes (cli/deploy/live/image.py).
         IMAGE_TARGET: env.serving_image_target,
         **_numbers(verdict),
+        **({_LEAKED: str(evaluation.leaked.test_in_train)} if evaluation.leaked else {}),
     }
     return {
         "ModelPackageGroupName": env.model_package_group,
@@ -126,9 +144,11 @@ def request(
 
 
 def approval(verdict: Verdict, env: RegisterEnvironment) -> str:
-    """The approval status a verdict leads to under the setting `approval`."""
+    """The approval status a verdict leads to; the setting `approval` is asked where nothing else decides."""
     if not verdict.passed:
         return "Rejected"
+    if verdict.outcome is Outcome.OTHER_CLASSES:
+        return "PendingManualApproval"
     return "Approved" if env.approval == "auto" else "PendingManualApproval"
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from contract import capacity, names, storage
@@ -23,7 +24,7 @@ from functions.common.recipes.recipe import typed
 from functions.common.storage import read_object
 from functions.register_model import evaluation, findings, gate, images, package
 
-MAX_VERDICT_BYTES = 64 * 1024
+MAX_VERDICT_BYTES = 1024 * 1024
 
 
 def on_training_ended(event: Event, env: RegisterEnvironment) -> dict[str, Any]:
@@ -62,8 +63,9 @@ def on_training_ended(event: Event, env: RegisterEnvironment) -> dict[str, Any]:
     images.agree(found["ModelPackageArn"], env)
     approval = found["ModelApprovalStatus"]
     # What became of a version since, by a person or a release that failed, is not the gate's to tell.
-    if approval != "Approved" and approval == _decided(name, env):
-        _tell_not_approved(event, found, job, env)
+    decided = _decided(name, env)
+    if approval != "Approved" and approval == decided.approval:
+        _tell_not_approved(event, found, job, decided.outcome, env)
     return {"model_package": found["ModelPackageArn"], "approval": approval}
 
 
@@ -78,7 +80,13 @@ def _register(
     verdict = gate.judge(measured, _size_mb(job), champion, env)
     approval = package.approval(verdict, env)
     logs.info("judged", passed=verdict.passed, reason=verdict.reason, **verdict.numbers)
-    document = {"passed": verdict.passed, "reason": verdict.reason, "approval": approval, **verdict.numbers}
+    document = {
+        "passed": verdict.passed,
+        "outcome": verdict.outcome.value,
+        "reason": verdict.reason,
+        "approval": approval,
+        **verdict.numbers,
+    }
     for key, body in (
         (storage.of_run(name, FILE), measured.raw),
         (storage.of_run(name, storage.VERDICT), json.dumps(document, indent=1).encode()),
@@ -94,11 +102,23 @@ def _register(
     return {"ModelPackageArn": arn, **listed}
 
 
-def _decided(job: str, env: RegisterEnvironment) -> str:
-    """The approval that the gate gave a training's version."""
-    key = storage.of_run(job, storage.VERDICT)
-    raw = read_object(client("s3"), env.artifacts_bucket, key, MAX_VERDICT_BYTES)
-    return str(json.loads(raw)["approval"]) if raw else ""
+@dataclass(frozen=True)
+class _Decided:
+    """What the gate decided over a training's version."""
+
+    approval: str
+    outcome: Outcome
+
+
+def _decided(job: str, env: RegisterEnvironment) -> _Decided:
+    """What its verdict.json says; one of an older kind has no outcome."""
+    raw = read_object(
+        client("s3"), env.artifacts_bucket, storage.of_run(job, storage.VERDICT), MAX_VERDICT_BYTES
+    )
+    verdict = json.loads(raw) if raw else {}
+    approval = str(verdict.get("approval", ""))
+    older = Outcome.GATE if approval == "Rejected" else Outcome.PASSED
+    return _Decided(approval, Outcome(verdict.get("outcome", older)))
 
 
 def _size_mb(job: Mapping[str, Any]) -> float:
@@ -108,29 +128,47 @@ def _size_mb(job: Mapping[str, Any]) -> float:
 
 
 def _tell_not_approved(
-    event: Event, found: Mapping[str, Any], job: Mapping[str, Any], env: RegisterEnvironment
+    event: Event,
+    found: Mapping[str, Any],
+    job: Mapping[str, Any],
+    outcome: Outcome,
+    env: RegisterEnvironment,
 ) -> None:
     """Say once why a new version does not serve yet, and what a person can do about it."""
     arn, status, name = found["ModelPackageArn"], found["ModelApprovalStatus"], job["TrainingJobName"]
     if not notify.once(env.artifacts_bucket, storage.of_run(name, "told-registered.json"), event.id):
         return
     reason = package.reason(found["ModelPackageDescription"], name)
-    if status == "Rejected":
+    if outcome is not Outcome.PASSED:
         # CreateModelPackage takes no approval description; the reason belongs where people look for it.
         client("sagemaker").update_model_package(
             ModelPackageArn=arn,
             ModelApprovalStatus=status,
-            ApprovalDescription=Reason(Outcome.GATE, reason).text(),
+            ApprovalDescription=Reason(outcome, reason).text(),
         )
-        subject, what = "a model did not pass the quality gate", "To let it serve all the same:"
-    else:
-        subject, what = "a model waits for your approval", "It serves once you approve it:"
+    subject, what = _WORDS[outcome]
     notify.send(
         env,
         f"{subject}: {name}",
         f"The training job {name} became {arn}: {reason}.",
         f"{what}\n{notify.approve_command(arn)}",
     )
+
+
+_WORDS = {
+    Outcome.GATE: ("a model did not pass the quality gate", "To let it serve all the same:"),
+    Outcome.LEAKED: (
+        "a model was tested on its training pictures",
+        "Take them out of one of the two splits and train again: verdict.json and the training's report name "
+        "the first 20 of them. To let it serve all the same:",
+    ),
+    Outcome.OTHER_CLASSES: (
+        "a model of other classes waits for your approval",
+        "Callers would get other classes than now. It serves once you approve it:",
+    ),
+    Outcome.PASSED: ("a model waits for your approval", "It serves once you approve it:"),
+}
+"""Of the mail about each: its subject, and what a person can do."""
 
 
 def _tell_ended(

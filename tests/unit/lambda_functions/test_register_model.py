@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from contract.environment import RegisterEnvironment
 from functions.common.errors import EvaluationInvalid
 from functions.launch_training.handler import handler as launch_training
-from functions.register_model import evaluation, gate, package
+from functions.register_model import classes, evaluation, gate, guessing, package
 from functions.register_model.handler import handler
 from functions.register_model.mcnemar import Comparison
 from tests.unit.lambda_functions.conftest import ENVIRONMENT
@@ -79,15 +79,20 @@ def ended(job: str, id: str = "e-1", status: str = "Completed") -> dict[str, Any
     return sagemaker_event(KIND, {"TrainingJobName": job, "TrainingJobStatus": status}, id=id)
 
 
-def serve(world: World, accuracy: str = "0.95", fingerprint: str = "f" * 64) -> str:
-    """Make a package the champion."""
+def serve(world: World, accuracy: str = "0.95", fingerprint: str = "f" * 64, **metadata: str) -> str:
+    """Make a package the champion; of the classes that `numbers` has."""
     arn = package_arn(1)
     world.sagemaker.packages[arn] = {
         "ModelPackageArn": arn,
         "ModelPackageGroupName": "demo",
         "ModelApprovalStatus": "Approved",
         "CreationTime": NOW,
-        "CustomerMetadataProperties": {"test_accuracy": accuracy, "test_fingerprint": fingerprint},
+        "CustomerMetadataProperties": {
+            "test_accuracy": accuracy,
+            "test_fingerprint": fingerprint,
+            "classes_sha256": classes.digest(["0", "1"]),
+            **metadata,
+        },
     }
     world.ssm._put({"Name": "/demo/champion", "Value": arn, "Overwrite": True})
     return arn
@@ -111,7 +116,9 @@ def test_a_completed_training_becomes_one_approved_version_with_its_metrics(worl
         "dataset": "digits",
         "test_accuracy": "0.97",
         "test_fingerprint": "f" * 64,
+        "classes_sha256": classes.digest(["0", "1"]),
         "verdict": "test accuracy 0.9700 and no champion to compare with",
+        "outcome": "passed",
         "image_target": "cpu",
         "lowest_class_recall": "0.95",
         "size_mb": "2",
@@ -354,12 +361,18 @@ def test_a_champion_that_was_deleted_from_the_registry_is_not_compared(world: Wo
     del world.sagemaker.packages[serve(world)]
     answer = handler(ended(train(world)), Context())
     verdict = world.sagemaker.packages[answer["model_package"]]["CustomerMetadataProperties"]["verdict"]
-    assert "no recorded accuracy" in verdict
+    assert "not compared: champion version 1 has no recorded classes so a person decides" in verdict
+    assert answer["approval"] == "PendingManualApproval"
 
 
-def test_always_guessing_the_largest_class_is_not_good_enough(world: World) -> None:
-    answer = handler(ended(train(world, accuracy=0.6)), Context())
-    assert answer["approval"] == "Rejected"
+def test_a_champion_without_an_accuracy_is_not_compared(world: World) -> None:
+    answer = handler(ended(train(world, fingerprint="e" * 64)), Context())
+    del world.sagemaker.packages[answer["model_package"]]["CustomerMetadataProperties"]["test_accuracy"]
+    world.ssm._put({"Name": "/demo/champion", "Value": answer["model_package"], "Overwrite": True})
+    answer = handler(ended(train(world, request="r-2")), Context())
+    made = world.sagemaker.packages[answer["model_package"]]
+    assert "not compared: champion version 1 has no recorded accuracy" in made["ModelPackageDescription"]
+    assert answer["approval"] == "Approved"
 
 
 def test_a_trial_of_a_tuning_job_is_not_registered(world: World) -> None:
@@ -535,7 +548,8 @@ def test_without_single_predictions_a_model_passes_exactly_if_it_beats_chance_an
     settings = RegisterEnvironment.read(ENVIRONMENT)
     other = gate.Champion(version="1", training_job="demo-old", accuracy=champion, fingerprint="f" * 64)
     verdict = gate.judge(measured, 1.0, other, settings)
-    assert verdict.passed == (candidate > 0.6 and candidate > champion)
+    above_chance = candidate > 0.6 and guessing.binomial_p(round(100 * candidate), 100, 0.6) < 0.05
+    assert verdict.passed == (above_chance and candidate > champion)
 
 
 @given(st.text(max_size=400))

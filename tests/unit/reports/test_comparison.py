@@ -91,3 +91,12 @@ def test_what_a_crashed_job_has_not_told_is_no_difference() -> None:
     assert "Not known of crashed." in differs
     assert "Nothing: same hyperparameters" in differs
     assert "The same in every class." in page
+
+
+def test_a_model_that_waits_for_its_other_classes_is_named_so() -> None:
+    first, second = training("a", [0.5, 0.9]), training("b", [0.9, 0.9])
+    first["verdict"] = {"passed": True, "reason": "new bees", "approval": "PendingManualApproval"}
+    waiting = "waiting for somebody to approve it, as callers would get other classes than now"
+    assert waiting not in render([first, second])
+    first["verdict"]["outcome"] = "other-classes"
+    assert f"passed: new bees ({waiting})" in section(render([first, second]), "Figures")

@@ -115,6 +115,7 @@ def test_evaluation_json_has_what_the_quality_gate_compares(job: Job, facts: Fac
     assert len(test["predicted"]) == test["count"]
     assert len(test["misclassified"]) == test["count"] - sum(test["per_class"]["right"])
     assert content["train"] == {"count": 12, "fingerprint": facts.dataset.train.fingerprint}
+    assert content["leaked"] == {"test_in_train": 0, "pairs": [], "valid_in_train": 0, "test_in_valid": 0}
     assert content["seconds"] == 12.5
 
 

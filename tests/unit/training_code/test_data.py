@@ -227,12 +227,6 @@ def test_a_class_with_one_training_picture_is_trained_and_warned_of(
     assert "warning: one single training picture of 'dark'" in capsys.readouterr().out
 
 
-def test_test_pictures_that_are_also_training_pictures_are_counted(own: Path) -> None:
-    assert load(own, CONFIG).leaked == 0
-    shutil.copy(own / "train" / "dark" / "0.png", own / "test" / "dark" / "same.png")
-    assert load(own, CONFIG).leaked == 1
-
-
 def test_a_missing_channel_is_named_with_what_is_there(tmp_path: Path) -> None:
     dataset(tmp_path / "input" / "data")
     shutil.rmtree(tmp_path / "input" / "data" / "valid")

@@ -44,9 +44,12 @@ def size(facts: Facts) -> int:
     st.integers(1, 30),
     st.sampled_from(["{}", "é" * 120 + "{}", '"' * 100 + "{}", "\x01\n" * 60 + "{}"]),
     st.floats(0, 1),
+    st.booleans(),
 )
-def test_no_evaluation_is_larger_than_its_bound(classes: int, each: int, name: str, right: float) -> None:
-    facts = crowd(classes, classes * each, name, right)
+def test_no_evaluation_is_larger_than_its_bound(
+    classes: int, each: int, name: str, right: float, leaked: bool
+) -> None:
+    facts = crowd(classes, classes * each, name, right, leaked)
     assert size(facts) <= size_limit.bound(found(facts))
 
 

@@ -90,6 +90,25 @@ REJECTED = replace(PACKAGE, approval="Rejected")
         ),
         (
             pipeline_run(
+                package=replace(
+                    PACKAGE,
+                    approval="PendingManualApproval",
+                    verdict="tells other classes apart: new bee",
+                    gate=Outcome.OTHER_CLASSES,
+                )
+            ),
+            "awaiting approval",
+            "callers would get other classes than now (tells other classes apart: new bee); approve it with",
+        ),
+        (
+            pipeline_run(
+                package=replace(REJECTED, reason=Reason(Outcome.LEAKED, "test/a.png is train/b.png"))
+            ),
+            "refused",
+            "test/a.png is train/b.png",
+        ),
+        (
+            pipeline_run(
                 serving=replace(SERVING, champion=Decision(9, f"{GROUP}/10", ""), actual=f"{GROUP}/10")
             ),
             "superseded",
@@ -150,3 +169,9 @@ def test_an_approved_model_that_waits_is_told_with_its_cause_and_how_it_goes_on(
 def test_a_model_that_waits_is_not_the_run_of_another() -> None:
     run = pipeline_run(serving=waiting(f"{PACKAGE.arn}0"))
     assert run.outcome != "waiting"
+
+
+def test_a_version_of_other_classes_that_was_approved_waits_no_more() -> None:
+    package = replace(PACKAGE, gate=Outcome.OTHER_CLASSES)
+    assert not package.has_other_classes
+    assert pipeline_run(package=package).outcome == "serving"

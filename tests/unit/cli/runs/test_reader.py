@@ -66,16 +66,19 @@ class SageMaker:
 
     def describe_model_package(self, ModelPackageName: str) -> dict[str, Any]:
         return {
-            "ModelApprovalStatus": "Approved",
+            "ModelApprovalStatus": self.approval,
             "CreationTime": NOW,
             "CustomerMetadataProperties": {
                 "training_job": f"{RUN}-final",
                 "verdict": "first model",
                 **({"test_accuracy": self.accuracy} if self.accuracy else {}),
+                **({"outcome": self.gate} if self.gate else {}),
             },
         }
 
     accuracy = ""
+    approval = "Approved"
+    gate = ""
 
     def describe_endpoint(self, EndpointName: str) -> dict[str, Any]:
         return {"EndpointStatus": "InService"}
@@ -122,6 +125,19 @@ class Parameters:
 @pytest.fixture
 def aws(target: Any) -> Any:
     return target(sagemaker=SageMaker(), logs=Logs(), cloudformation=Stacks(), ssm=Parameters())
+
+
+@pytest.mark.parametrize(
+    ("gate", "waits"), [("other-classes", True), ("passed", False), ("of tomorrow", False), ("", False)]
+)
+def test_that_a_model_waits_for_its_other_classes_is_read_from_its_package(
+    aws: Any, monkeypatch: pytest.MonkeyPatch, gate: str, waits: bool
+) -> None:
+    monkeypatch.setattr(SageMaker, "approval", "PendingManualApproval")
+    monkeypatch.setattr(SageMaker, "gate", gate)
+    run = RunReader(aws, RUN).read()
+    assert run.outcome == "awaiting approval"
+    assert ("other classes than now (first model)" in run.reason) == waits
 
 
 def test_a_finished_run_is_read_whole(aws: Any) -> None:
