@@ -14,7 +14,7 @@ from doctor.duplicates import find, judge
 from doctor.features.handmade import Handmade
 from doctor.features.whitening import whitened
 from doctor.findings import Finding, Kind, Picture, Proposal
-from doctor.labels import Judgement
+from doctor.labels import FOLDS, Judgement
 from doctor.labels import judge as judge_labels
 from doctor.outliers import ODD, oddness
 from doctor.pictures.album import Album, Extractor, fill
@@ -30,6 +30,8 @@ _SURE: Final = 0.8
 """Suspicion from which a new label is proposed, and not only shown."""
 _MOST_ODD: Final = 0.01
 
+STAGES: Final = {"Comparing": 2, "Judging labels": 2 * FOLDS}
+"""How many pieces each has, beside looking at the pictures."""
 OnStep = Callable[[str, int], None]
 """Called with a stage's name and how many more of its pieces are done."""
 

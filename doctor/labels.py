@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-_FOLDS: Final = 5
+FOLDS: Final = 5
 _PENALTY: Final = 1e-3
 """Of the squared weights, for features of about unit spread."""
 _STEPS: Final = 40
@@ -72,7 +72,7 @@ def folds(labels: NDArray[np.int64], group: NDArray[np.int64], seed: int = 0) ->
     heads = np.flatnonzero(group == np.arange(len(group)))
     for label in np.unique(labels):
         rows = random.permutation(heads[labels[heads] == label])
-        fold[rows] = (np.arange(len(rows)) + random.integers(_FOLDS)) % _FOLDS
+        fold[rows] = (np.arange(len(rows)) + random.integers(FOLDS)) % FOLDS
     return fold[group]
 
 
@@ -81,7 +81,7 @@ def _out_of_fold(
 ) -> Tensor:
     classes = int(truth.max()) + 1
     probability = torch.full((len(truth), classes), 1 / classes)
-    for number in range(_FOLDS):
+    for number in range(FOLDS):
         out = fold == number
         inside = ~out & kept
         if out.any() and inside.any():

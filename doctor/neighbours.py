@@ -8,17 +8,20 @@ neighbours of its neighbours once (Dong et al. 2011), which finds most of what t
 from __future__ import annotations
 
 import math
-from typing import Final, NamedTuple
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
 
 import torch
 from torch import Tensor
 
 _LEAF: Final = 48
-_CHUNK: Final = 1 << 24
+_CHUNK: Final = 1 << 22
 """Numbers that are worked on at once."""
 
 
-class Neighbours(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Neighbours:
     """Of each point the nearest others, nearest first; where there are too few, -1 at infinity."""
 
     index: Tensor
@@ -42,13 +45,20 @@ def nearest(points: Tensor, k: int, trees: int = 8, seed: int = 0) -> Neighbours
     squares = points.square().sum(1)
     for _ in range(trees):
         leaves = _leaves(points, random)
-        for part in leaves.split(max(1, _CHUNK // (leaves.shape[1] * max(points.shape[1], leaves.shape[1])))):
+        for part in _parts(leaves, leaves.shape[1] * max(points.shape[1], leaves.shape[1])):
             _compare(points, squares, part, best)
         if len(leaves) == 1:
             break
     _refine(points, squares, best)
     best.distance.sqrt_()
     return best
+
+
+def _parts(rows: Tensor, numbers: int) -> Iterator[Tensor]:
+    """The rows in parts that can be worked on at once, when each takes so many numbers."""
+    step = max(1, _CHUNK // numbers)
+    for start in range(0, len(rows), step):
+        yield rows[start : start + step]
 
 
 def _leaves(points: Tensor, random: torch.Generator) -> Tensor:
@@ -102,7 +112,7 @@ def _refine(points: Tensor, squares: Tensor, best: Neighbours) -> None:
     near = best.index[:, : min(8, best.index.shape[1])]
     before = near.clamp(min=0)
     width = near.shape[1] ** 2
-    for rows in torch.arange(len(points)).split(max(1, _CHUNK // (width * points.shape[1]))):
+    for rows in _parts(torch.arange(len(points)), width * points.shape[1]):
         ids = before[before[rows]].flatten(1)
         apart = squares[rows, None] + squares[ids]
         apart -= 2 * torch.bmm(points[ids], points[rows, :, None])[:, :, 0]

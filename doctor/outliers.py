@@ -36,7 +36,8 @@ def oddness(features: Tensor, labels: NDArray[np.int64]) -> tuple[NDArray[np.flo
 def _distances(points: Tensor) -> NDArray[np.float32]:
     near = nearest(points, min(_NEAREST, max(1, len(points) - 1)), trees=4)
     far = near.distance.masked_fill(near.distance.isinf(), -1.0).amax(1)
-    return np.log(far.clamp(min=1e-6).numpy())
+    found: NDArray[np.float32] = far.clamp(min=1e-6).log().numpy()
+    return found
 
 
 def _classes(labels: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:

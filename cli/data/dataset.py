@@ -97,7 +97,7 @@ def examine(folder: Path, on_checked: Callable[[int, int], None] = lambda done, 
         BadDataset: there are no pictures in it where they should be; says why and what to do.
     """
     findings: list[Finding] = []
-    files = _find(folder, findings)
+    files = find_files(folder, findings)
     checked: list[tuple[_File, Checked]] = []
     with ThreadPoolExecutor(8) as pool:
         for number, (file, result) in enumerate(
@@ -150,7 +150,7 @@ def dataset_name(folder: Path) -> str:
     return slug or "dataset"
 
 
-def _find(folder: Path, findings: list[Finding]) -> list[_File]:
+def find_files(folder: Path, findings: list[Finding]) -> list[_File]:
     must_be_folder(folder)
     files = []
     for root, split in _split_folders(folder, findings).items():

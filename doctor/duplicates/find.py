@@ -181,11 +181,11 @@ def _limit(pairs: Tensor, far: Tensor, count: int) -> float:
     for side in (0, 1):
         closest.scatter_reduce_(0, pairs[:, side], far, "amin")
     share = 0.15
-    low, middle = closest.quantile(share).item(), closest.quantile(0.5).item()
+    low, middle = float(closest.quantile(share)), float(closest.quantile(0.5))
     if low >= 1.0:
         return _POSSIBLE
     power = min(20.0, max(1.0, math.log(0.5 / share) / max(1e-6, math.log(middle / max(low, 1e-6)))))
-    limit = low * (_BY_ACCIDENT / (share * count)) ** (1 / power)
+    limit = float(low * (_BY_ACCIDENT / (share * count)) ** (1 / power))
     return min(_POSSIBLE, max(_SURE, limit))
 
 

@@ -118,8 +118,10 @@ def _resnet(path: Path, state: State) -> Network:
     def conv(x: Tensor, name: str, norm: str, stride: int = 1) -> Tensor:
         weight = folded[f"{name}.weight"]
         x = functional.conv2d(x, weight, None, stride, weight.shape[-1] // 2)
-        parts = (folded[f"{norm}.{each}"] for each in ("running_mean", "running_var", "weight", "bias"))
-        return functional.batch_norm(x, *parts, False, 0.0, 1e-5)
+        mean, variance, gain, offset = (
+            folded[f"{norm}.{each}"] for each in ("running_mean", "running_var", "weight", "bias")
+        )
+        return functional.batch_norm(x, mean, variance, gain, offset, False, 0.0, 1e-5)
 
     def block(x: Tensor, name: str, stride: int) -> Tensor:
         last = 3 if f"{name}.conv3.weight" in folded else 2

@@ -160,4 +160,5 @@ def _chroma(squares: NDArray[np.uint8]) -> NDArray[np.uint8]:
     count, side = len(squares), squares.shape[1] // CHROMA
     cells = squares.reshape(count, CHROMA, side, CHROMA, side, 3).mean((2, 4))
     red_blue = cells[..., (0, 2)] - cells[..., 1:2]
-    return (128 + red_blue / 2).clip(0, 255).astype(np.uint8)
+    around: NDArray[np.uint8] = (128 + red_blue / 2).clip(0, 255).astype(np.uint8)
+    return around

@@ -101,7 +101,7 @@ def _measured(picture: Image.Image) -> Measures:
     grey = picture.convert("L")
     if max(grey.size) > _MEASURED:
         grey.thumbnail((_MEASURED, _MEASURED), Image.Resampling.BILINEAR, reducing_gap=2.0)
-    shares = np.asarray(grey.histogram(), np.float64) / (grey.width * grey.height)
+    shares: NDArray[np.float64] = np.asarray(grey.histogram(), np.float64) / (grey.width * grey.height)
     levels = np.arange(256)
     mean = float(shares @ levels)
     reached = np.cumsum(shares)
@@ -109,7 +109,7 @@ def _measured(picture: Image.Image) -> Measures:
     return Measures(
         dark=float(np.searchsorted(reached, 0.05)),
         bright=float(np.searchsorted(reached, 0.95)),
-        spread=float(max(0.0, shares @ (levels - mean) ** 2)) ** 0.5,
+        spread=max(0.0, float(shares @ (levels - mean) ** 2)) ** 0.5,
         entropy=float(-(there * np.log2(there)).sum()),
         fineness=_fineness(grey),
     )
