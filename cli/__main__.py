@@ -32,6 +32,7 @@ COMMANDS: Mapping[str, str] = {
     "demo": "The main job whole: deploy, upload, tune, train, promote, classify.",
     "demo-data": "Write handwritten digits to a folder, as a dataset.",
     "destroy": "Remove every stack with its endpoint.",
+    "doctor": "Say what is wrong with the pictures of a folder.",
     "down": "Stop the local AWS and everything it runs.",
     "outputs": "Show the URLs, the API key, the buckets and the functions.",
     "reject": "Reject a model of the registry that does not serve.",

@@ -90,11 +90,13 @@ class EncodedPicture:
     Attributes:
         width, height: pixels, as the header says and before any turn.
         kind: Pillow's name of its format.
+        mode: Pillow's name of how its colours are stored.
     """
 
     def __init__(self, picture: Image.Image, way: int | None) -> None:
         self.width, self.height = picture.size
         self.kind = str(picture.format)
+        self.mode = picture.mode
         self._picture: Image.Image | None = picture
         self._way = way
 

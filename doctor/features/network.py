@@ -1,0 +1,182 @@
+"""A network's features, from a file of its weights alone: our ResNets, and timm's EfficientNet-Lite0.
+
+Nothing in a file is run: safetensors holds numbers only, and torch reads its own files with `weights_only`.
+"""
+
+from __future__ import annotations
+
+import pickle
+import struct
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional
+
+from contract.networks import WEIGHTS_SUFFIXES
+from contract.pictures.transform import Transform
+from doctor.pictures.album import Floats
+
+_BATCH: Final = 32
+_UNREADABLE: Final = (
+    *(pickle.PickleError, RuntimeError, EOFError, OSError, struct.error, AssertionError, ValueError),
+    *(TypeError, LookupError, ArithmeticError, AttributeError, MemoryError),
+)
+_WRAPPERS: Final = ("state_dict", "model_state_dict", "model", "net")
+_LITE0: Final = "tf_efficientnet_lite0"
+_LITE0_TENSORS: Final = 296
+
+State = Mapping[str, Tensor]
+Network = Callable[[Tensor], Tensor]
+
+
+class UnusableWeights(Exception):
+    """A file of weights that no features can be had from; the message says why and what to do."""
+
+
+class NetworkFeatures:
+    """What a network says of pictures before its last layer."""
+
+    def __init__(self, name: str, network: Network, transform: Transform) -> None:
+        self.name = name
+        self.transform: Transform | None = transform
+        self._network = network
+        scale = torch.tensor(transform.std) * 255
+        self._mean = (torch.tensor(transform.mean) * 255).view(1, 3, 1, 1)
+        self._scale = scale.view(1, 3, 1, 1)
+
+    @torch.inference_mode()
+    def __call__(self, squares: NDArray[np.uint8], pixels: NDArray[np.uint8] | None) -> Floats:
+        if pixels is None:
+            raise ValueError("a network's features are made of pixels")
+        parts = []
+        for start in range(0, len(pixels), _BATCH):
+            batch = torch.from_numpy(pixels[start : start + _BATCH]).permute(0, 3, 1, 2).float()
+            batch = ((batch - self._mean) / self._scale).contiguous(memory_format=torch.channels_last)
+            parts.append(self._network(batch).float())
+        return torch.cat(parts).numpy()
+
+
+def from_file(path: Path, image_size: int = 224) -> NetworkFeatures:
+    """The features of the network whose weights these are.
+
+    Raises:
+        UnusableWeights: damaged, of no network that is known, or timm is needed and not there.
+    """
+    state = _read(path)
+    if "layer4.0.conv1.weight" in state:
+        return NetworkFeatures("ResNet", _resnet(path, state), Transform.of_size(image_size))
+    if len(state) == _LITE0_TENSORS:
+        half = (0.5, 0.5, 0.5)
+        transform = Transform(round(image_size / 0.875), "shorter", image_size, half, half)
+        return NetworkFeatures("EfficientNet-Lite0", _lite0(path, state), transform)
+    raise UnusableWeights(
+        f"{path.name} holds the weights of no network the doctor knows: give those of a ResNet-18, -34 or "
+        f"-50 (a model.safetensors of this project, or torchvision's), or of EfficientNet-Lite0"
+    )
+
+
+def _read(path: Path) -> State:
+    if path.suffix not in WEIGHTS_SUFFIXES:
+        raise UnusableWeights(
+            f"{path.name} does not end in {', '.join(WEIGHTS_SUFFIXES)}; name it after what it is"
+        )
+    try:
+        if path.suffix == ".safetensors":
+            from safetensors import SafetensorError
+            from safetensors.torch import load_file
+
+            try:
+                content: Any = load_file(path)
+            except SafetensorError as error:
+                raise ValueError(str(error)) from None
+        else:
+            content = torch.load(path, map_location="cpu", weights_only=True)
+    except _UNREADABLE as error:
+        reason = next(iter(str(error).strip().splitlines()), type(error).__name__).split(". ")[0]
+        raise UnusableWeights(f"{path.name} cannot be read as weights, give another file: {reason}") from None
+    for wrapper in _WRAPPERS:
+        if isinstance(content, Mapping) and isinstance(content.get(wrapper), Mapping):
+            content = content[wrapper]
+    if not isinstance(content, Mapping):
+        raise UnusableWeights(f"{path.name} holds no named tensors (no state_dict)")
+    return {
+        str(name).removeprefix("module."): value
+        for name, value in content.items()
+        if isinstance(value, Tensor)
+    }
+
+
+def _resnet(path: Path, state: State) -> Network:
+    """ResNet-18, -34 or -50 (torchvision's names), as far as its pooled features."""
+    folded = {name: value.float() for name, value in state.items() if value.is_floating_point()}
+
+    def conv(x: Tensor, name: str, norm: str, stride: int = 1) -> Tensor:
+        weight = folded[f"{name}.weight"]
+        x = functional.conv2d(x, weight, None, stride, weight.shape[-1] // 2)
+        mean, variance, gain, offset = (
+            folded[f"{norm}.{each}"] for each in ("running_mean", "running_var", "weight", "bias")
+        )
+        return functional.batch_norm(x, mean, variance, gain, offset, False, 0.0, 1e-5)
+
+    def block(x: Tensor, name: str, stride: int) -> Tensor:
+        last = 3 if f"{name}.conv3.weight" in folded else 2
+        out = x
+        for number in range(1, last + 1):
+            # The stride sits in the first 3x3 convolution.
+            here = stride if number == last - 1 else 1
+            out = conv(out, f"{name}.conv{number}", f"{name}.bn{number}", here)
+            out = out.relu_() if number < last else out
+        if f"{name}.downsample.0.weight" in folded:
+            x = conv(x, f"{name}.downsample.0", f"{name}.downsample.1", stride)
+        return out.add_(x).relu_()
+
+    def network(x: Tensor) -> Tensor:
+        x = functional.max_pool2d(conv(x, "conv1", "bn1", 2).relu_(), 3, 2, 1)
+        for layer in range(1, 5):
+            number = 0
+            while f"layer{layer}.{number}.conv1.weight" in folded:
+                x = block(x, f"layer{layer}.{number}", 2 if layer > 1 and number == 0 else 1)
+                number += 1
+        return x.mean((2, 3))
+
+    return _tried(path, network)
+
+
+def _lite0(path: Path, state: State) -> Network:
+    try:
+        import timm
+    except ImportError:
+        raise UnusableWeights(
+            f"{path.name} looks like the weights of EfficientNet-Lite0, which need the package timm: "
+            "pip install timm"
+        ) from None
+    model = timm.create_model(_LITE0, pretrained=False)
+    own = model.state_dict()
+    if [value.shape for value in own.values()] != [value.shape for value in state.values()]:
+        raise UnusableWeights(f"{path.name} holds the weights of no network the doctor knows")
+    # The order is the same, the names are of another publisher.
+    model.load_state_dict(dict(zip(own, state.values(), strict=True)))
+    model.eval().to(memory_format=torch.channels_last)
+
+    def network(x: Tensor) -> Tensor:
+        found: Tensor = model.forward_head(model.forward_features(x), pre_logits=True)
+        return found
+
+    return _tried(path, network)
+
+
+def _tried(path: Path, network: Network) -> Network:
+    """The network, after it has looked at one picture."""
+    try:
+        with torch.inference_mode():
+            found = network(torch.zeros(1, 3, 64, 64))
+    except _UNREADABLE as error:
+        raise UnusableWeights(f"{path.name} does not fit its network: {error}") from None
+    if not torch.isfinite(found).all():
+        raise UnusableWeights(f"{path.name} holds numbers that are not finite (NaN or infinite)")
+    return network

@@ -1,0 +1,120 @@
+"""Wrong labels, by out-of-fold prediction: what a classifier says of pictures that it was not fitted to.
+
+Logistic regression on features is fitted to all folds but one and asked the left one. Which predictions are
+sure enough to contradict a label follows confident learning (Northcutt et al. 2021): a class is believed from
+the mean probability on that its own pictures have.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional
+
+FOLDS: Final = 5
+_PENALTY: Final = 1e-3
+"""Of the squared weights, for features of about unit spread."""
+_STEPS: Final = 40
+_DOUBTED: Final = 0.05
+"""Share of pictures, those with the least probable labels, that a second fit leaves out."""
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What is thought of each label.
+
+    Attributes:
+        probability: (n, classes), out of fold.
+        suspicion: (n,), 0 to 1, higher where the label is likelier wrong: ranks all pictures.
+        proposed: (n,), the class that is likeliest.
+        wrong: (n,), whether the prediction is sure enough to be believed more than the label.
+    """
+
+    probability: Tensor
+    suspicion: NDArray[np.float32]
+    proposed: NDArray[np.int64]
+    wrong: NDArray[np.bool_]
+
+
+def judge(
+    features: Tensor,
+    labels: NDArray[np.int64],
+    group: NDArray[np.int64],
+    on_fold: Callable[[], None] = lambda: None,
+    seed: int = 0,
+) -> Judgement:
+    """Ask for each picture what those of other folds would call it.
+
+    Args:
+        features: (n, d) of about unit spread.
+        labels: (n,) indices of classes.
+        group: (n,) pictures of one group are in one fold: a copy would give its label away.
+    """
+    truth = torch.from_numpy(labels)
+    fold = torch.from_numpy(folds(labels, group, seed))
+    first = _out_of_fold(features, truth, fold, torch.ones(len(truth), dtype=torch.bool), on_fold)
+    own = first.gather(1, truth[:, None])[:, 0]
+    kept = own > own.quantile(_DOUBTED) if len(own) < 1 << 24 else torch.ones_like(own, dtype=torch.bool)
+    probability = _out_of_fold(features, truth, fold, kept, on_fold)
+    return _judged(probability, truth)
+
+
+def folds(labels: NDArray[np.int64], group: NDArray[np.int64], seed: int = 0) -> NDArray[np.int64]:
+    """A fold for each picture: every class dealt out evenly, groups kept together."""
+    random = np.random.default_rng(seed)
+    fold = np.zeros(len(labels), np.int64)
+    heads = np.flatnonzero(group == np.arange(len(group)))
+    for label in np.unique(labels):
+        rows = random.permutation(heads[labels[heads] == label])
+        fold[rows] = (np.arange(len(rows)) + random.integers(FOLDS)) % FOLDS
+    return fold[group]
+
+
+def _out_of_fold(
+    features: Tensor, truth: Tensor, fold: Tensor, kept: Tensor, on_fold: Callable[[], None]
+) -> Tensor:
+    classes = int(truth.max()) + 1
+    probability = torch.full((len(truth), classes), 1 / classes)
+    for number in range(FOLDS):
+        out = fold == number
+        inside = ~out & kept
+        if out.any() and inside.any():
+            weight = _fitted(features[inside], truth[inside], classes)
+            probability[out] = (features[out] @ weight[:-1] + weight[-1]).softmax(1)
+        on_fold()
+    return probability
+
+
+def _fitted(features: Tensor, truth: Tensor, classes: int) -> Tensor:
+    """Weights (d + 1, classes) of logistic regression, the last row added."""
+    weight = torch.zeros(features.shape[1] + 1, classes, requires_grad=True)
+    descent = torch.optim.LBFGS([weight], max_iter=_STEPS, history_size=10, line_search_fn="strong_wolfe")
+
+    def closure() -> Tensor:
+        descent.zero_grad()
+        scores = features @ weight[:-1] + weight[-1]
+        loss = functional.cross_entropy(scores, truth) + _PENALTY * weight[:-1].square().sum()
+        loss.backward()  # type: ignore[no-untyped-call]
+        return loss
+
+    descent.step(closure)  # type: ignore[no-untyped-call]
+    return weight.detach()
+
+
+def _judged(probability: Tensor, truth: Tensor) -> Judgement:
+    own = probability.gather(1, truth[:, None])[:, 0]
+    others = probability.scatter(1, truth[:, None], -1.0)
+    best = others.max(1)
+    suspicion = (1 + best.values - own) / 2
+    believed = torch.zeros(probability.shape[1])
+    count = torch.bincount(truth, minlength=probability.shape[1]).clamp(min=1)
+    believed.index_add_(0, truth, own)
+    believed /= count
+    wrong = (best.values >= believed[best.indices]) & (best.values > own)
+    return Judgement(probability, suspicion.numpy(), best.indices.numpy(), wrong.numpy())

@@ -1,0 +1,1 @@
+"""Reading pictures: each is decoded once, and what is kept of it is small."""

@@ -1,0 +1,1 @@
+"""The page of the doctor: what is wrong with labelled pictures, with a mark for each."""
