@@ -13,6 +13,7 @@ from cli.commands.options import confirm_cost, with_target, yes_option
 from cli.console import console, counting, say
 from cli.data import folder as folders
 from cli.data import groups, layouts, sync
+from cli.data.decisions import Decisions
 from cli.data.findings import BadDataset, Finding
 from cli.data.folder import Dataset, Examined
 from cli.data.screen import change_lines, counts_table, finding_lines
@@ -52,6 +53,12 @@ class Agreement:
     help="Pictures of one group never get into two splits: those of one folder inside a class, those whose "
     "path has the same match, or those of the same value in a table.",
 )
+@click.option(
+    "--decisions",
+    type=click.Path(path_type=Path),
+    metavar="FILE.csv",
+    help="Apply what was decided about single pictures (classifier doctor writes such a file).",
+)
 @yes_option
 def upload(
     target: Target,
@@ -60,6 +67,7 @@ def upload(
     keep: bool,
     replace: bool,
     group_by: str | None,
+    decisions: Path | None,
     yes: bool,
 ) -> None:
     """Check every picture of FOLDER and make it the data set's newest version.
@@ -76,6 +84,7 @@ def upload(
         agreement=Agreement(yes, keep, replace),
         agree=lambda cost: confirm_cost(target, cost, yes),
         group_by=group_by,
+        decisions=decisions,
     )
 
 
@@ -87,6 +96,7 @@ def bring_data(
     agreement: Agreement = Agreement(),
     agree: Callable[[str], None] = lambda cost: None,
     group_by: str | None = None,
+    decisions: Path | None = None,
 ) -> tuple[str, Dataset]:
     """Makes `folder` a data set's newest version; returns its name and what is in it.
 
@@ -96,6 +106,7 @@ def bring_data(
         agree: is told what the upload costs before anything is sent, and raises if that is too much; not
             asked where nothing is to be sent.
         group_by: see `cli.data.groups`.
+        decisions: a file of decisions about single pictures, which are applied.
 
     Raises:
         BadDataset: it cannot become a data set; nothing was uploaded.
@@ -107,7 +118,7 @@ def bring_data(
     bucket = outputs(target, "storage")["DataBucket"]
     s3 = target.client("s3")
     found = look(s3, bucket, name)
-    examined = examined or _examined(target, folder, group_by)
+    examined = examined or _examined(target, folder, group_by, decisions)
     _show_findings(examined.findings)
     listed = store.pictures(s3, bucket, found.version) if found.version else ()
     before = sync.before(found.version, listed, examined.paths)
@@ -133,7 +144,15 @@ def bring_data(
             f"goes on from there. Until then {name} is what it was."
         ) from None
     deletion.finish(s3, bucket, name)  # of what an earlier command was interrupted in
-    version = write(s3, bucket, name, plan, found.lying, origin=Origin.UPLOAD, source=folder.resolve().name)
+    version = write(
+        s3,
+        bucket,
+        name,
+        plan,
+        found.lying,
+        origin=Origin.DECISIONS if decisions else Origin.UPLOAD,
+        source=folder.resolve().name,
+    )
     where = f"s3://{bucket}/{storage.pictures_of(name)}"
     sent = f"{len(todo.pictures)} pictures uploaded, {todo.present} were there already"
     say(f"{version.name}: {sent} ({where}).")
@@ -146,7 +165,7 @@ def look_through(target: Target, folder: Path) -> Examined:
     Raises:
         BadDataset: it cannot become a data set, whatever that is; what was found is shown.
     """
-    examined = _examined(target, folder, None)
+    examined = _examined(target, folder, None, None)
     try:
         folders.assign(examined)
     except BadDataset as error:
@@ -155,11 +174,12 @@ def look_through(target: Target, folder: Path) -> Examined:
     return examined
 
 
-def _examined(target: Target, folder: Path, group_by: str | None) -> Examined:
+def _examined(target: Target, folder: Path, group_by: str | None, decisions: Path | None) -> Examined:
     with counting("Checking pictures") as count:
         try:
             group_of = groups.rule(group_by, folder)
-            return folders.examine(folder, count.to, target.home / "pictures.sqlite", group_of)
+            cache = target.home / "pictures.sqlite"
+            return folders.examine(folder, count.to, cache, group_of, Decisions(decisions))
         except BadDataset as error:
             _show_findings(error.findings)
             raise

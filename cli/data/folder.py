@@ -11,13 +11,14 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Final
 
 from cli.data import layouts, splits
 from cli.data.cache import Cache
+from cli.data.decisions import Decisions
 from cli.data.findings import BadDataset, Finding
 from cli.data.layouts import File
 from cli.data.pictures import Checked, check
@@ -37,6 +38,8 @@ class Examined:
     paths: Mapping[str, Path]
     """The file of each content."""
     findings: tuple[Finding, ...]
+    moved: Mapping[str, str] = field(default_factory=dict)
+    """The split that a person decided for contents."""
 
 
 @dataclass(frozen=True)
@@ -69,6 +72,7 @@ def examine(
     on_checked: Callable[[int, int], None] = lambda done, total: None,
     cache: Path | None = None,
     group_of: Callable[[File], str] = lambda file: "",
+    decisions: Decisions | None = None,
 ) -> Examined:
     """Looks at every picture of `folder`.
 
@@ -76,11 +80,13 @@ def examine(
         on_checked: called with (pictures checked, pictures in all).
         cache: what was found in files before, which are then not decoded again.
         group_of: the group that a picture belongs to; empty for none.
+        decisions: what a person decided about single pictures.
 
     Raises:
         BadDataset: there are no pictures in it where they should be; says why and what to do.
     """
     findings: list[Finding] = []
+    decisions = decisions or Decisions()
     files = layouts.find(folder, findings)
     pictures: list[Picture] = []
     path_of: dict[Picture, Path] = {}
@@ -99,14 +105,20 @@ def examine(
             key=result.content + result.suffix,
             group=group_of(file),
         )
-        pictures.append(picture)
-        path_of[picture] = file.path
+        decided = decisions.apply(picture, file.path.relative_to(folder).as_posix())
+        if decided is None:
+            findings.append(Finding("decision", _below(file.path, folder), "goes, as was decided"))
+            continue
+        pictures.append(decided)
+        path_of[decided] = file.path
+    findings += decisions.unused()
     cleaned = rules.once(pictures)
     findings += _duplicates(cleaned, path_of, folder)
     for label in sorted({file.label for file in files} - {each.label for each in cleaned.pictures}):
         findings.append(Finding("class", label, "has no usable picture left and is left out"))
     paths = {each.content: path_of[each] for each in cleaned.pictures}
-    return Examined(folder, tuple(rules.named_once(cleaned.pictures)), paths, tuple(findings))
+    pictures_once = tuple(rules.named_once(cleaned.pictures))
+    return Examined(folder, pictures_once, paths, tuple(findings), decisions.moved)
 
 
 def assign(examined: Examined, before: Iterable[Picture] = ()) -> Dataset:
@@ -115,8 +127,7 @@ def assign(examined: Examined, before: Iterable[Picture] = ()) -> Dataset:
     Args:
         examined: what `examine` found.
         before: the pictures of the version before; those in chosen splits keep theirs, so that adding
-        pictures
-            never moves one from test to train.
+            pictures never moves one from test to train.
 
     Raises:
         BadDataset: it cannot become a data set; says why and what to do.
@@ -128,8 +139,9 @@ def assign(examined: Examined, before: Iterable[Picture] = ()) -> Dataset:
     chosen = splits.fill(
         [splits.Candidate(each.content, each.label, each.group) for each in dealt],
         missing,
-        {picture.content: picture.split for picture in before},
+        {picture.content: picture.split for picture in before} | dict(examined.moved),
     )
+    chosen |= examined.moved
     pictures = [
         replace(picture, split=chosen.get(picture.content) or picture.split or "train")
         for picture in examined.pictures

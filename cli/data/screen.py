@@ -29,6 +29,7 @@ _TITLES = {
     "class": "classes without pictures",
     "place": "in the wrong place (skipped)",
     "name": "oddly named",
+    "decision": "decided about by hand",
     "layout": "not laid out as one folder per class",
 }
 _CHANGES = {

@@ -17,7 +17,7 @@ from contract.datasets import SPLITS
 from contract.picture_decisions import COLUMNS, FILE, Action
 from reports import Record
 from reports.shared.markup import ROOT, draw
-from reports.shared.page import document, header, tiles
+from reports.shared.page import document
 
 _PICTURE: Final = re.compile(r"data:image/jpeg;base64,[A-Za-z0-9+/=]+")
 _TITLES: Final = {
@@ -58,8 +58,8 @@ def render(
     return document(
         f"Doctor: {record['dataset']}",
         [
-            header("Doctor", str(record["dataset"]), _verdict(record)),
-            tiles(_figures(record)),
+            draw("shared/page.header", "Doctor", str(record["dataset"]), _verdict(record)),
+            draw("shared/page.tiles", _figures(record)),
             draw(
                 "doctor/page.bar",
                 [(each["kind"], _TITLES[each["kind"]][0], each["total"]) for each in sections],

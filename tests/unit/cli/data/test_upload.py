@@ -283,6 +283,57 @@ def test_a_group_rule_that_cannot_be_used_is_refused(
     assert words in str(refused.exception)
 
 
+def test_decisions_about_single_pictures_are_applied_as_a_version(account: Account, tmp_path: Path) -> None:
+    folder = drawn(tmp_path / "pets")
+    ok(account.upload(folder, "--yes"))
+    before = {picture.content: picture for picture in account.pictures()}
+    cats = [picture for picture in account.pictures() if picture.label == "cat" and picture.split == "train"]
+    by_hash, by_name, moved, kept, open_ = cats[:5]
+    decided = [
+        "picture,sha256,action,label,split",
+        f"anything.png,{by_hash.content},drop,,",
+        f"cat/{by_name.name},,relabel,dog,",
+        f"cat/{moved.name},{moved.content},move,,test",
+        f"cat/{kept.name},,keep,,",
+        f"cat/{open_.name},,,dog,",
+        "cat/gone.png,,drop,,",
+    ]
+    (tmp_path / "decisions.csv").write_text("\n".join(decided))
+    output = ok(account.upload(folder, "--yes", "--decisions", str(tmp_path / "decisions.csv")))
+    assert "cat/gone.png is decided about, but is not in the folder" in output
+    after = account.places()
+    assert account.newest().origin == "decisions"
+    assert len(after) == 79
+    assert by_hash.content not in after
+    changed = {each: after[each] for each in after if after[each] != (before[each].label, before[each].split)}
+    assert changed == {by_name.content: ("dog", "train"), moved.content: ("cat", "test")}
+
+
+def test_a_picture_in_two_classes_is_decided_for_one(account: Account, tmp_path: Path) -> None:
+    folder = drawn(tmp_path / "pets")
+    shutil.copy(folder / "cat" / "000.png", folder / "dog" / "copy.png")
+    ok(account.upload(folder, "--yes"))
+    assert len(account.places()) == 79
+    (tmp_path / "d.csv").write_text("picture,action,label\ndog/copy.png,relabel,cat\n")
+    ok(account.upload(folder, "--yes", "--decisions", str(tmp_path / "d.csv")))
+    assert len(account.places()) == 80
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [("picture,action\na.png,eat", "line 2: has the action 'eat'"), (None, "cannot be read")],
+)
+def test_decisions_that_cannot_be_applied_are_refused(
+    account: Account, tmp_path: Path, text: str | None, words: str
+) -> None:
+    file = tmp_path / "d.csv"
+    if text:
+        file.write_text(text)
+    refused = account.upload(drawn(tmp_path / "pets", count=5), "--decisions", str(file))
+    assert isinstance(refused.exception, BadDataset)
+    assert words in str(refused.exception)
+
+
 @pytest.mark.parametrize("name", ["", "a/b", "-a", "a b", "ä", "a" * 64, "datasets"])
 def test_a_name_no_key_or_payload_carries_is_refused(name: str) -> None:
     with pytest.raises(BadDataset, match="cannot be a data set's name"):
