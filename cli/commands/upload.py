@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +13,7 @@ import click
 from cli.commands.options import confirm_cost, with_target, yes_option
 from cli.console import console, counting, say
 from cli.data import folder as folders
-from cli.data import groups, layouts, sync
+from cli.data import groups, layouts, near_duplicates, sync
 from cli.data.decisions import Decisions
 from cli.data.findings import BadDataset, Finding
 from cli.data.folder import Dataset, Examined
@@ -122,11 +123,14 @@ def bring_data(
     _show_findings(examined.findings)
     listed = store.pictures(s3, bucket, found.version) if found.version else ()
     before = sync.before(found.version, listed, examined.paths)
+    with counting("Looking for near duplicates"):
+        examined = examined.grouped(before.pictures)
     dataset = folders.assign(examined, before.pictures)
     plan = sync.plan(dataset.pictures, before)
     console().print(counts_table(dataset.counts, dataset.made_splits))
     if dataset.made_splits:
         say(f"* made here: {', '.join(dataset.made_splits)} (stratified, by content, 70/15/15).")
+    _show_near_duplicates(dataset)
     plan = _settled(name, plan, agreement)
     _show_passed_over(bucket, name, found)
     if found.version and not plan.changes:
@@ -226,6 +230,20 @@ def _ask(name: str, plan: Plan) -> None:
 def _show_findings(findings: tuple[Finding, ...]) -> None:
     for line in finding_lines(findings):
         say(line, style="yellow")
+
+
+def _show_near_duplicates(dataset: Dataset) -> None:
+    groups = Counter(picture.group for picture in dataset.pictures if picture.group)
+    if groups:
+        say(f"{groups.total()} pictures belong together in {len(groups)} groups, each in one split.")
+    apart = near_duplicates.across_splits(dataset.pictures)
+    if apart:
+        one, other = ("/".join((each.split, each.label, each.name)) for each in apart[0])
+        say(
+            f"{len(apart)} of the groups are in several splits all the same, as the folder or a decision says,"
+            f" such as {one} and {other}: what is tested so was trained on.",
+            style="yellow",
+        )
 
 
 def _show_passed_over(bucket: str, name: str, found: Found) -> None:

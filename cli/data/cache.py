@@ -15,14 +15,14 @@ from typing import Final
 
 from cli.data.pictures import Checked
 
-FORMAT: Final = 1
+FORMAT: Final = 2
 """Grows when `pictures.check` judges otherwise than before."""
 _TABLE: Final = (
     "CREATE TABLE IF NOT EXISTS files (path TEXT PRIMARY KEY, stamp TEXT, size INT, content TEXT, "
-    "suffix TEXT, problem TEXT, problem_kind TEXT, remark TEXT) WITHOUT ROWID"
+    "suffix TEXT, problem TEXT, problem_kind TEXT, remark TEXT, thumbnail BLOB)"
 )
 
-_Row = tuple[str, str, int, str, str, str, str, str]
+_Row = tuple[str, str, int, str, str, str, str, str, bytes]
 
 
 class Cache:
@@ -59,7 +59,7 @@ class Cache:
         with suppress(sqlite3.Error, OSError):
             self._file.parent.mkdir(parents=True, exist_ok=True)
             with closing(self._open(self._file)) as database, database:
-                database.executemany("INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?, ?, ?, ?)", rows)
+                database.executemany("INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
 
     def _load(self, prefix: str) -> dict[str, tuple[str, Checked]]:
         if self._file is None or not self._file.exists():

@@ -16,7 +16,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Final
 
-from cli.data import layouts, splits
+from cli.data import layouts, near_duplicates, splits
 from cli.data.cache import Cache
 from cli.data.decisions import Decisions
 from cli.data.findings import BadDataset, Finding
@@ -40,6 +40,24 @@ class Examined:
     findings: tuple[Finding, ...]
     moved: Mapping[str, str] = field(default_factory=dict)
     """The split that a person decided for contents."""
+    thumbnails: Mapping[str, bytes] = field(default_factory=dict, repr=False)
+    """Of each content, to find near duplicates by."""
+
+    def grouped(self, before: Iterable[Picture]) -> Examined:
+        """The same with near duplicates in one group, and every picture in the group that it had before.
+
+        Without a picture that is new there are no new near duplicates to look for.
+        """
+        group_of = {picture.content: picture.group for picture in before}
+        pictures = tuple(
+            replace(picture, group=group_of[picture.content])
+            if not picture.group and group_of.get(picture.content)
+            else picture
+            for picture in self.pictures
+        )
+        if any(picture.content not in group_of for picture in pictures):
+            pictures = near_duplicates.grouped(pictures, self.thumbnails)
+        return replace(self, pictures=pictures)
 
 
 @dataclass(frozen=True)
@@ -90,6 +108,7 @@ def examine(
     files = layouts.find(folder, findings)
     pictures: list[Picture] = []
     path_of: dict[Picture, Path] = {}
+    thumbnails: dict[str, bytes] = {}
     for file, result in zip(files, _checked(files, folder, cache, on_checked), strict=True):
         if result.problem:
             findings.append(Finding(result.problem_kind, _below(file.path, folder), result.problem))
@@ -110,6 +129,7 @@ def examine(
             findings.append(Finding("decision", _below(file.path, folder), "goes, as was decided"))
             continue
         pictures.append(decided)
+        thumbnails[decided.content] = result.thumbnail
         path_of[decided] = file.path
     findings += decisions.unused()
     cleaned = rules.once(pictures)
@@ -118,7 +138,7 @@ def examine(
         findings.append(Finding("class", label, "has no usable picture left and is left out"))
     paths = {each.content: path_of[each] for each in cleaned.pictures}
     pictures_once = tuple(rules.named_once(cleaned.pictures))
-    return Examined(folder, pictures_once, paths, tuple(findings), decisions.moved)
+    return Examined(folder, pictures_once, paths, tuple(findings), decisions.moved, thumbnails)
 
 
 def assign(examined: Examined, before: Iterable[Picture] = ()) -> Dataset:

@@ -11,6 +11,8 @@ from typing import NamedTuple
 from contract.datasets import FORMATS, SUFFIXES
 
 MAX_BYTES = 100_000_000
+_ENOUGH = 256
+"""Pixels of the longer side that a thumbnail is made of, as in the doctor."""
 _OTHER_PICTURES = {".heic": "HEIC", ".heif": "HEIC", ".avif": "AVIF", ".jxl": "JPEG XL", ".svg": "SVG"}
 
 
@@ -25,6 +27,8 @@ class Checked(NamedTuple):
     problem: str = ""
     problem_kind: str = ""
     remark: str = ""
+    thumbnail: bytes = b""
+    """What near duplicates are found by."""
 
 
 def check(path: Path) -> Checked:
@@ -65,13 +69,14 @@ def _decode(path: Path, content: bytes) -> Checked:
     # Brings Pillow. Training and serving read pictures by the same module.
     from contract.pictures import file as image_file
     from contract.pictures.parts import Problem, UndecodablePicture
+    from doctor.pictures.album import thumbnail
 
     # Set here once and for all: catch_warnings is not safe in threads, and Pillow's warnings say nothing new.
     warnings.filterwarnings("ignore", module="PIL")
     try:
         picture = image_file.read(content)
-        # A JPEG at an eighth of its size is quicker, and read to its end all the same.
-        picture.decoded(enough=1)
+        # A JPEG at a part of its size is quicker, and read to its end all the same.
+        small = thumbnail(picture.decoded(enough=_ENOUGH))
     except UndecodablePicture as error:
         kind = "too large" if error.problem is Problem.TOO_LARGE else "corrupt"
         return Checked(problem=str(error), problem_kind=kind)
@@ -82,6 +87,7 @@ def _decode(path: Path, content: bytes) -> Checked:
         content=hashlib.sha256(content).hexdigest(),
         suffix=FORMATS[picture.kind][0],
         remark=remark,
+        thumbnail=small,
     )
 
 

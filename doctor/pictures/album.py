@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from contract.pictures.transform import Transform
-from doctor.pictures.look import Failure, Look, Measures, look
+from doctor.pictures.look import SQUARE, Failure, Look, Measures, look
 from doctor.records import Record
 
 THUMB: Final = 32
@@ -63,6 +63,26 @@ class Album:
         """The class of each picture, as an index of `classes`."""
         index = {label: number for number, label in enumerate(self.classes)}
         return np.array([index[record.label] for record in self.records], np.int64)
+
+
+def thumbnail(picture: Image.Image) -> bytes:
+    """What near duplicates are found by, of an RGB picture: grey levels, then colours."""
+    square = picture.resize((SQUARE, SQUARE), Image.Resampling.BILINEAR, reducing_gap=3.0)
+    levels = np.asarray(square)
+    return _grey(levels).tobytes() + _chroma(levels[None]).tobytes()
+
+
+def of_thumbnails(sha256: Sequence[str], thumbnails: Sequence[bytes]) -> Album:
+    """An album in which near duplicates can be looked for, and nothing else."""
+    levels = np.frombuffer(b"".join(thumbnails), np.uint8).reshape(len(thumbnails), -1)
+    grey, chroma = np.split(levels, [THUMB * THUMB], axis=1)
+    records = [Record(name, "", None, bytes) for name in sha256]
+    return Album(
+        records,
+        list(sha256),
+        grey=grey.reshape(-1, THUMB, THUMB),
+        chroma=chroma.reshape(-1, CHROMA, CHROMA, 2),
+    )
 
 
 def fill(

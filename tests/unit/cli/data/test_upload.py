@@ -13,6 +13,7 @@ from click.testing import CliRunner, Result
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from PIL import Image
 
 from cli.commands.dataset import dataset as dataset_command
 from cli.commands.datasets import datasets as datasets_command
@@ -281,6 +282,52 @@ def test_a_group_rule_that_cannot_be_used_is_refused(
     refused = account.upload(drawn(tmp_path / "pets"), "--group-by", group_by)
     assert isinstance(refused.exception, BadDataset)
     assert words in str(refused.exception)
+
+
+def photo(seed: int) -> Image.Image:
+    """Something with shapes, unlike any other."""
+    chance = random.Random(seed)
+    small = Image.frombytes("RGB", (9, 7), chance.randbytes(9 * 7 * 3))
+    return small.resize((180, 140), Image.Resampling.BICUBIC)
+
+
+def test_near_duplicates_are_in_one_split(account: Account, tmp_path: Path) -> None:
+    folder = tmp_path / "pets"
+    for number, label in enumerate(("cat", "dog")):
+        (folder / label).mkdir(parents=True)
+        for picture in range(20):
+            photo(100 * number + picture).save(folder / label / f"{picture}.jpg", quality=92)
+    for picture in range(8):  # as people have them
+        original = photo(picture)
+        original.save(folder / "cat" / f"{picture}_whatsapp.jpg", quality=45)
+        original.resize((126, 98)).save(folder / "cat" / f"{picture}_small.jpg", quality=88)
+    output = ok(account.upload(folder, "--yes"))
+    assert "24 pictures belong together in 8 groups, each in one split." in output
+    split_of: dict[str, set[str]] = {}
+    for picture_ in account.pictures():
+        if picture_.label == "cat":
+            split_of.setdefault(picture_.name.split(".")[0].split("_")[0], set()).add(picture_.split)
+    assert {len(splits) for splits in split_of.values()} == {1}
+    # One that comes later goes to where its original is.
+    tested = next(each for each in account.pictures() if each.split == "test" and each.label == "dog")
+    Image.open(folder / "dog" / tested.name).transpose(Image.Transpose.FLIP_LEFT_RIGHT).save(
+        folder / "dog" / "mirrored.jpg", quality=80
+    )
+    ok(account.upload(folder, "--yes"))
+    assert next(each for each in account.pictures() if each.name == "mirrored.jpg").split == "test"
+
+
+def test_near_duplicates_that_a_folder_has_in_two_splits_are_named(account: Account, tmp_path: Path) -> None:
+    folder = tmp_path / "pets"
+    for seed, (split, label) in enumerate((s, c) for s in ("train", "valid", "test") for c in ("cat", "dog")):
+        (folder / split / label).mkdir(parents=True)
+        for number in range(6):
+            photo(10 * seed + number).save(folder / split / label / f"{number}.jpg", quality=92)
+    photo(0).save(folder / "test" / "cat" / "copy.jpg", quality=40)
+    output = " ".join(ok(account.upload(folder, "--yes")).split())
+    assert "1 of the groups are in several splits all the same" in output
+    assert "test/cat/copy.jpg" in output
+    assert account.newest().classes["cat"]["test"] == 7
 
 
 def test_decisions_about_single_pictures_are_applied_as_a_version(account: Account, tmp_path: Path) -> None:
