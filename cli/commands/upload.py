@@ -240,7 +240,7 @@ def _show_near_duplicates(dataset: Dataset) -> None:
     if apart:
         one, other = ("/".join((each.split, each.label, each.name)) for each in apart[0])
         say(
-            f"{len(apart)} of the groups are in several splits all the same, as the folder or a decision says,"
+            f"{len(apart)} of the groups are in several splits, as the folder or a decision says,"
             f" such as {one} and {other}: what is tested so was trained on.",
             style="yellow",
         )

@@ -325,7 +325,7 @@ def test_near_duplicates_that_a_folder_has_in_two_splits_are_named(account: Acco
             photo(10 * seed + number).save(folder / split / label / f"{number}.jpg", quality=92)
     photo(0).save(folder / "test" / "cat" / "copy.jpg", quality=40)
     output = " ".join(ok(account.upload(folder, "--yes")).split())
-    assert "1 of the groups are in several splits all the same" in output
+    assert "1 of the groups are in several splits, as the folder" in output
     assert "test/cat/copy.jpg" in output
     assert account.newest().classes["cat"]["test"] == 7
 
