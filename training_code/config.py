@@ -35,7 +35,7 @@ OF_WATCHING: Final = frozenset(
 """Hyperparameters that change what is seen of a training, and nothing of what it comes to."""
 
 OF_NO_NUMBER: Final = OF_WATCHING | frozenset(
-    {"run", "feature_cache", "processes", "max_skipped", "checkpoint_minutes", "allow_cpu"}
+    {"run", "dataset_version", "feature_cache", "processes", "max_skipped", "checkpoint_minutes", "allow_cpu"}
 )
 """Hyperparameters that change no number: a checkpoint may be resumed with another value."""
 

@@ -21,8 +21,9 @@ class Skipped:
 class Split:
     """The usable pictures of train, valid or test.
 
-    `labels` and `files` follow the order of `images`. `fingerprint` covers the name, size and content of
-    every picture file, skipped ones included, so that two jobs can tell whether they saw the same split.
+    `labels` and `files` follow the order of `images`. `fingerprint` covers the size and content of every
+    picture file, skipped ones included, with its name, or with its class where a list gave the name. Two
+    splits of one fingerprint have the same pictures in the same order.
     """
 
     name: str
