@@ -7,9 +7,12 @@ from collections.abc import Sequence
 from aws_cdk import aws_iam as iam
 
 from contract.environment import LaunchEnvironment
-from contract.storage import CODE_ROOT, RECIPES, RUNS
+from contract.storage import CODE_ROOT, DATASETS, RECIPES, RUNS, WEIGHTS
 from stacks.names import role_arn
 from stacks.training.pipeline import Pipeline, may_list
+
+MEMORY_MB = 512
+"""For the keys of a data set that came past `classifier upload`, and the processor that comes with memory."""
 
 
 def environment(pipeline: Pipeline) -> LaunchEnvironment:
@@ -32,7 +35,9 @@ def environment(pipeline: Pipeline) -> LaunchEnvironment:
 
 
 def permissions(pipeline: Pipeline) -> Sequence[iam.PolicyStatement]:
-    """The rights to read recipe and code, to see that the dataset is there, and to give a job its role."""
+    """The rights to read recipe, code and the head of weights, to find the version of the dataset or make one
+    of what lies there, and to give a job its role.
+    """
     data, artifacts = pipeline.resources.data, pipeline.resources.artifacts
     return (
         iam.PolicyStatement(
@@ -42,7 +47,22 @@ def permissions(pipeline: Pipeline) -> Sequence[iam.PolicyStatement]:
         ),
         iam.PolicyStatement(
             actions=["s3:GetObject"],
-            resources=[artifacts.arn_for_objects(f"{prefix}/*") for prefix in (RECIPES, CODE_ROOT, RUNS)],
+            resources=[
+                artifacts.arn_for_objects(f"{prefix}/*") for prefix in (RECIPES, CODE_ROOT, RUNS, WEIGHTS)
+            ],
+        ),
+        iam.PolicyStatement(
+            actions=["s3:GetObject"],
+            resources=[
+                data.arn_for_objects(f"{DATASETS}/{each}") for each in ("*/newest.json", "*/versions/*")
+            ],
+        ),
+        iam.PolicyStatement(
+            actions=["s3:PutObject"],
+            resources=[
+                data.arn_for_objects(f"{DATASETS}/{each}")
+                for each in ("*/newest.json", "*/versions/*", "*/shards/*")
+            ],
         ),
         iam.PolicyStatement(actions=["s3:PutObject"], resources=[artifacts.arn_for_objects(f"{RUNS}/*")]),
         may_list(artifacts),

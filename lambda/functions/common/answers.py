@@ -7,6 +7,7 @@ from __future__ import annotations
 from typing import Any
 
 from functions.common.costs import CostBound
+from functions.common.datasets import Usable
 from functions.common.errors import UserError
 
 LOG_GROUP = "/aws/sagemaker/TrainingJobs"
@@ -16,10 +17,13 @@ _CONSOLES = {"aws-cn": "console.amazonaws.cn", "aws-us-gov": "console.amazonaws-
 _PAGES = {"hyper-parameter-tuning-job": "hyper-tuning-jobs", "training-job": "jobs"}
 
 
-def started(kind: str, name: str, arn: str, run: str, what: str, cost: CostBound) -> dict[str, Any]:
+def started(
+    kind: str, name: str, arn: str, run: str, dataset: str, what: str, cost: CostBound
+) -> dict[str, Any]:
     """202: `kind` is `tuning_job` or `training_job`. The same request asked again answers the same.
 
     Args:
+        dataset: with its version, as requests have it.
         what: what was started, in words.
     """
     return {
@@ -27,6 +31,7 @@ def started(kind: str, name: str, arn: str, run: str, what: str, cost: CostBound
         kind: name,
         "arn": arn,
         "run": run,
+        "dataset": dataset,
         "started": what,
         "watch": watch(name, arn, run),
         "cost": cost.answer,
@@ -34,7 +39,7 @@ def started(kind: str, name: str, arn: str, run: str, what: str, cost: CostBound
 
 
 def planned(
-    kind: str, name: str, run: str, what: str, cost: CostBound, machines: dict[str, Any]
+    kind: str, name: str, run: str, what: str, cost: CostBound, machines: dict[str, Any], data: Usable
 ) -> dict[str, Any]:
     """200: everything was checked, and nothing was started."""
     return {
@@ -42,6 +47,8 @@ def planned(
         "dry_run": True,
         kind: name,
         "run": run,
+        "dataset": data.version.name,
+        "notes": list(data.notes),
         "would_start": what,
         "machines": machines,
         "cost": cost.answer,

@@ -9,16 +9,20 @@ the same.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from contract import prices
+from contract.datasets.manifest import Version
 from contract.environment import LaunchEnvironment
 from contract.names import TRAINING_JOB_LENGTH, TUNING_JOB_LENGTH
 from functions.common import (
     answers,
     costs,
+    datasets,
     estimate,
+    fit,
+    jobs,
     logs,
     names,
     requests,
@@ -85,8 +89,20 @@ class Choice:
     """AWS is asked for the first type only."""
 
 
-Planner = Callable[[str, Recipe, Metrics, Choice], Plan]
-"""From the job's name, the recipe with the request's own values, the metric definitions, and the types."""
+@dataclass(frozen=True, kw_only=True)
+class Checked:
+    """A request whose names stand for something, and whose values suit it."""
+
+    name: str
+    """The job's."""
+    recipe: Recipe
+    """With the request's own values."""
+    version: Version
+    """Of the data set."""
+    metrics: Metrics
+
+
+Planner = Callable[[Checked, Choice], Plan]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,8 +114,17 @@ class Launcher:
     sagemaker: Any
     s3: Any
 
-    def launch(self, request: requests.LaunchRequest, request_id: str, plan: Planner) -> dict[str, Any]:
+    def launch(
+        self,
+        request: requests.LaunchRequest,
+        request_id: str,
+        plan: Planner,
+        alone: fit.Alone | None = None,
+    ) -> dict[str, Any]:
         """Start the job a request asks for, or find it started.
+
+        Args:
+            alone: the hyperparameters of the one training that is asked for; None for a search.
 
         Raises:
             UserError: something about the request is wrong; nothing was started.
@@ -112,11 +137,15 @@ class Launcher:
         settings = self.settings
         recipe = storage.read_recipe(self.s3, settings.artifacts_bucket, request.recipe)
         recipe = recipe.with_overrides(request.overrides)
-        storage.check_dataset(self.s3, settings.data_bucket, request.dataset)
-        recipe = weights.settled(recipe, self.s3, settings.artifacts_bucket, settings.data_bucket)
+        data = datasets.find(self.s3, settings.data_bucket, request.dataset, request.dataset_version)
+        recipe = weights.settled(recipe, alone, self.s3, settings.artifacts_bucket)
+        told = fit.possible(recipe, alone)
+        weights.check(told, self.s3, settings.artifacts_bucket, settings.data_bucket)
+        fit.check(told, data.version, jobs.machine(recipe, settings).instance_count)
         metrics = storage.read_metric_definitions(self.s3, settings.artifacts_bucket, settings.code_prefix)
-        types = self._affordable(name, recipe, metrics, plan)
-        planned = self._planned(name, recipe, Choice(types=types), metrics, plan)
+        checked = Checked(name=name, recipe=recipe, version=data.version, metrics=metrics)
+        types = self._affordable(checked, plan)
+        planned = self._planned(checked, Choice(types=types), plan)
         if request.dry_run:
             cost = estimate.cost_of(planned.record, settings)
             return answers.planned(
@@ -126,10 +155,12 @@ class Launcher:
                 estimate.in_words(planned.record, settings),
                 cost,
                 {**estimate.machines_of(planned.record, settings), "instance_types": list(types)},
+                data,
             )
+        checked = replace(checked, version=datasets.settled(self.s3, settings.data_bucket, data))
         try:
             for choice in (choices := self._choices(types)):
-                planned = self._planned(name, recipe, choice, metrics, plan)
+                planned = self._planned(checked, choice, plan)
                 runs.write(self.s3, settings.artifacts_bucket, planned.record)
                 try:
                     arn = self.create(name, planned.job)
@@ -146,13 +177,13 @@ class Launcher:
             return self._again(name, self.describe(name) or {}, request_id)
         return self.answer(name, arn, planned.record)
 
-    def _affordable(self, name: str, recipe: Recipe, metrics: Metrics, plan: Planner) -> tuple[str, ...]:
+    def _affordable(self, checked: Checked, plan: Planner) -> tuple[str, ...]:
         """The first choice, and of the other types those on which it could not cost more than it may."""
-        first, *others = estimate.instance_types(recipe, self.settings)
+        first, *others = estimate.instance_types(checked.recipe, self.settings)
         kept = [first]
         for each in others:
             try:
-                self._planned(name, recipe, Choice(types=(each,)), metrics, plan)
+                self._planned(checked, Choice(types=(each,)), plan)
                 kept.append(each)
             except (costs.CostTooHigh, prices.UnknownPrice) as error:
                 logs.info("too dear a type", instance_type=each, reason=str(error))
@@ -171,14 +202,14 @@ class Launcher:
                 choices.append(Choice(types=here, alone=True))
         return choices
 
-    def _planned(self, name: str, recipe: Recipe, choice: Choice, metrics: Metrics, plan: Planner) -> Plan:
+    def _planned(self, checked: Checked, choice: Choice, plan: Planner) -> Plan:
         """What would be started on a choice of types; the recipe of the run's record names the first then.
 
         Raises:
             CostTooHigh: it could cost more there than it may.
         """
-        recipe = recipe.with_overrides({"resources": {"instance_type": choice.types[0]}})
-        planned = plan(name, recipe, metrics, choice)
+        recipe = checked.recipe.with_overrides({"resources": {"instance_type": choice.types[0]}})
+        planned = plan(replace(checked, recipe=recipe), choice)
         cost = estimate.cost_of(planned.record, self.settings)
         costs.guard(cost, recipe.table("resources").get("max_cost_usd"))
         return planned
@@ -216,9 +247,8 @@ class Launcher:
     def answer(self, name: str, arn: str, record: runs.RunRecord) -> dict[str, Any]:
         """What was started, where to watch it, and the most it can cost."""
         what = estimate.in_words(record, self.settings)
-        return answers.started(
-            self.kind.key, name, arn, record.run, what, estimate.cost_of(record, self.settings)
-        )
+        cost = estimate.cost_of(record, self.settings)
+        return answers.started(self.kind.key, name, arn, record.run, record.data, what, cost)
 
     def _name_of(self, request: requests.LaunchRequest, request_id: str) -> str:
         """The caller's name for the job, or the one that belongs to the request."""

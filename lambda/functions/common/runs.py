@@ -9,8 +9,9 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, TypedDict
 
+from contract.datasets.manifest import Version
 from contract.storage import RUN_RECORD, STOPPED, of_run
 from functions.common import recipe
 from functions.common.errors import RunRecordMissing
@@ -18,6 +19,14 @@ from functions.common.storage import read_object
 
 _FORMAT = 1
 _LIMIT = 256 * 1024
+
+
+class DataOfRun(TypedDict):
+    """Members of a `RunRecord`."""
+
+    dataset: str
+    dataset_version: int
+    pictures: str
 
 
 @dataclass(frozen=True)
@@ -36,11 +45,31 @@ class RunRecord:
     hyperparameters: Mapping[str, Any] = field(default_factory=dict)
     instance_types: tuple[str, ...] = ()
     """What its jobs may be on, the one that was taken first; empty in the records of older versions."""
+    dataset_version: int | None = None
+    """Which version of the data set its jobs read; None in the records of older versions."""
+    pictures: str = ""
+    """The key prefix that the keys of the version's pictures are below; empty where each split is a prefix of
+    its own: of packed versions, and in older records.
+    """
+
+    @property
+    def data(self) -> str:
+        """The data set with its version, as requests have it: `digits@3`."""
+        return f"{self.dataset}@{self.dataset_version}" if self.dataset_version else self.dataset
 
     def on(self, instance_types: Sequence[str]) -> RunRecord:
         """This run with its next job on the first of these types, and what is left of them after it."""
         taken = self.recipe.with_overrides({"resources": {"instance_type": instance_types[0]}})
         return replace(self, recipe=taken, instance_types=tuple(instance_types))
+
+
+def of_version(version: Version) -> DataOfRun:
+    """What a record keeps of a data set's version."""
+    return {
+        "dataset": version.dataset,
+        "dataset_version": version.number,
+        "pictures": "" if version.packed else version.root,
+    }
 
 
 def key_of(run: str) -> str:
@@ -61,6 +90,8 @@ def write(s3: Any, bucket: str, record: RunRecord) -> None:
         "kind": record.kind,
         "request_id": record.request_id,
         "dataset": record.dataset,
+        "dataset_version": record.dataset_version,
+        "pictures": record.pictures,
         "code_prefix": record.code_prefix,
         "recipe": {"name": record.recipe.name, "tables": record.recipe.tables},
         "hyperparameters": record.hyperparameters,
@@ -93,6 +124,8 @@ def read(s3: Any, bucket: str, run: str) -> RunRecord:
             recipe=recipe.from_tables(body["recipe"]["name"], body["recipe"]["tables"], key_of(run)),
             hyperparameters=body["hyperparameters"],
             instance_types=tuple(body.get("instance_types", ())),
+            dataset_version=body.get("dataset_version"),
+            pictures=body.get("pictures", ""),
         )
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
         raise RunRecordMissing(

@@ -15,7 +15,7 @@ from contract import names
 from contract.environment import LaunchEnvironment
 from functions.common import jobs, logs, requests, runs, storage
 from functions.common.errors import QuotaExceeded
-from functions.common.launching import TRAINING, AlreadyStarted, Choice, Launcher, Metrics, Plan
+from functions.common.launching import TRAINING, AlreadyStarted, Checked, Choice, Launcher, Metrics, Plan
 from functions.common.recipe import Recipe, checked_hyperparameters
 from functions.common.tuned import typed
 from functions.launch_training import incumbent
@@ -90,28 +90,31 @@ def by_hand(
     request = requests.parse(payload, with_hyperparameters=True)
     explicit = checked_hyperparameters(request.hyperparameters)
 
-    def plan(name: str, recipe: Recipe, metrics: Metrics, choice: Choice) -> Plan:
+    asked = {key for table in ("model", "data", "training") for key in _keys(request.overrides.get(table))}
+
+    def alone(recipe: Recipe) -> dict[str, Any]:
+        final = {key: value for key, value in recipe.final.items() if key not in asked}
+        return {**recipe.hyperparameters, **final, **explicit}
+
+    def plan(checked: Checked, choice: Choice) -> Plan:
         record = runs.RunRecord(
-            run=name,
+            run=checked.name,
             kind="training",
             request_id=request_id,
-            dataset=request.dataset,
             code_prefix=settings.code_prefix,
-            recipe=recipe,
+            recipe=checked.recipe,
             hyperparameters=explicit,
             instance_types=choice.types,
+            **runs.of_version(checked.version),
         )
-        asked = {
-            key for table in ("model", "data", "training") for key in _keys(request.overrides.get(table))
-        }
-        final = {key: value for key, value in recipe.final.items() if key not in asked}
-        hyperparameters = {**recipe.hyperparameters, **final, **explicit}
         champion = incumbent.model_url(settings, sagemaker, s3, ssm)
-        job = jobs.training_job(name, record, hyperparameters, metrics, settings, champion)
+        job = jobs.training_job(
+            checked.name, record, alone(checked.recipe), checked.metrics, settings, champion
+        )
         return Plan(record=record, job=job)
 
     return Launcher(kind=TRAINING, settings=settings, sagemaker=sagemaker, s3=s3).launch(
-        request, request_id, plan
+        request, request_id, plan, alone
     )
 
 

@@ -7,8 +7,7 @@ from typing import Any
 from contract.environment import LaunchEnvironment
 from functions.common import jobs, requests, runs
 from functions.common.errors import InvalidRecipe
-from functions.common.launching import TUNING, Choice, Launcher, Metrics, Plan, describe
-from functions.common.recipe import Recipe
+from functions.common.launching import TUNING, Checked, Choice, Launcher, Plan, describe
 from functions.common.recipe_tuning import Tuning
 
 _ENDED = ("Completed", "Failed", "Stopped")
@@ -24,7 +23,8 @@ def launch(
     """
     request = requests.parse(payload, with_hyperparameters=False)
 
-    def plan(name: str, recipe: Recipe, metrics: Metrics, choice: Choice) -> Plan:
+    def plan(checked: Checked, choice: Choice) -> Plan:
+        recipe = checked.recipe
         tuning = recipe.tuning
         if tuning is None or not tuning.ranges:
             raise InvalidRecipe(
@@ -33,15 +33,15 @@ def launch(
             )
         _check_parents(tuning, sagemaker)
         record = runs.RunRecord(
-            run=name,
+            run=checked.name,
             kind="tuning",
             request_id=request_id,
-            dataset=request.dataset,
             code_prefix=settings.code_prefix,
             recipe=recipe,
             instance_types=choice.types,
+            **runs.of_version(checked.version),
         )
-        job = jobs.tuning_job(name, record, tuning, metrics, settings, alone=choice.alone)
+        job = jobs.tuning_job(checked.name, record, tuning, checked.metrics, settings, alone=choice.alone)
         return Plan(record=record, job=job)
 
     return Launcher(kind=TUNING, settings=settings, sagemaker=sagemaker, s3=s3).launch(
