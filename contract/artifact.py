@@ -47,6 +47,8 @@ class Card(TypedDict):
     training_job: str
     run: str
     dataset: str
+    dataset_version: int
+    """0 where there are no versions."""
     metrics: dict[str, dict[str, float]]
     best_epoch: int
     stopped_early: bool

@@ -48,7 +48,10 @@ class Measured(TypedDict):
 
 
 class Answers(TypedDict):
-    """Class indices, picture by picture, in the order of file names; none of very many pictures."""
+    """Class indices, picture by picture; none of very many pictures.
+
+    Splits of one fingerprint are in one order.
+    """
 
     labels: list[int] | None
     predicted: list[int] | None

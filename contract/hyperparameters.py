@@ -122,6 +122,8 @@ class Hyperparameters:
     """The run this job belongs to; recorded in the model, nothing else."""
     dataset: str = ""
     """The data set's name; recorded in the model, nothing else."""
+    dataset_version: int = _number(0, 0, 999_999_999)
+    """The data set's version; recorded in the model, nothing else. 0 where there are no versions."""
 
 
 BOUNDS: Final[Mapping[str, Number | Choice]] = MappingProxyType(

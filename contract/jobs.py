@@ -11,6 +11,11 @@ PRETRAINED: Final = "pretrained"
 CHAMPION: Final = "champion"
 """The channel with the artifact of the model that serves."""
 
+DATASET: Final = "dataset"
+"""The channel with the lists of pictures of a data set's version (`contract.datasets.manifest`): the channels
+of the splits hold the files that they name.
+"""
+
 DEBUG: Final = "debug"
 """Below the output: what debugging and profiling leave."""
 TENSORS: Final = "tensors"

@@ -42,7 +42,7 @@ def run(job: Job, config: Config, group: ProcessGroup, stop: StopSignal) -> None
     start = time.perf_counter()
     watch = CoreWatch()
     settings = DebugSettings.of(config)
-    found = find(job.splits(), config)
+    found = find(job.splits(), config, job.lists)
     size_limit.check(found)
     # Sums split among other numbers of threads round otherwise: all take as many.
     threads = min(group.all_gather(watch.free_cores()))

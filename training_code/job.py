@@ -77,6 +77,12 @@ class Job:
         return self.base / "input" / "data" / jobs.PRETRAINED
 
     @property
+    def lists(self) -> Path | None:
+        """The channel with the lists of pictures of a data set's version; None without one."""
+        folder = self.base / "input" / "data" / jobs.DATASET
+        return folder if folder.is_dir() else None
+
+    @property
     def champion(self) -> Path:
         """The artifact of the model that serves, in the channel of that name; there need be none."""
         return self.base / "input" / "data" / jobs.CHAMPION / "model.tar.gz"

@@ -24,7 +24,7 @@ JOB_COST = (
 
 _OPTIONS: tuple[Callable[..., Any], ...] = (
     click.option("--recipe", required=True, help="A recipe's name, as in recipes/<name>.toml."),
-    click.option("--dataset", required=True, help="A dataset's name, as uploaded."),
+    click.option("--dataset", required=True, help="NAME, or NAME@3: its third version."),
     click.option("--set", "overrides", multiple=True, metavar="TABLE.KEY=VALUE", help="Override the recipe."),
     click.option("--name", help="The job's name (default: one is made)."),
     click.option(
@@ -73,6 +73,8 @@ def _launch(
     request = payload(recipe, dataset, overrides, name, max_cost)
     planned = estimate(target, function, request)
     say(f"{planned.what[:1].upper()}{planned.what[1:]}.\n{cost_line(target, planned)}")
+    for note in planned.notes:
+        say(f"Note: {note}.")
     before_launching(target, planned, anyway)
     if dry_run:
         return

@@ -34,6 +34,8 @@ class Launched:
     """For what and at which price."""
     machines: dict[str, Any] = field(default_factory=dict)
     """Of a dry run, what the run would have at a time; empty from functions deployed before they said so."""
+    notes: tuple[str, ...] = ()
+    """Of a dry run, what the data set's owner should know."""
     watch: dict[str, str] = field(default_factory=dict)
     """Where to watch it: `command`, `console`, `log_group`, `log`."""
 
@@ -94,6 +96,7 @@ def launch(target: Target, function: str, request: dict[str, Any]) -> Launched:
         most_usd=cost.get("most_usd"),
         explained=cost.get("explained", ""),
         machines=answer.get("machines", {}),
+        notes=tuple(answer.get("notes", ())),
         watch=answer.get("watch", {}),
     )
 

@@ -7,6 +7,7 @@ How it is read from AWS is in `reader`, how it looks in `screen`.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -48,6 +49,8 @@ class Tuning:
     created: datetime
     ended: datetime | None
     trials: tuple[Trial, ...]
+    data: str = ""
+    """The data set's version: `digits@3`."""
 
     @property
     def counted(self) -> str:
@@ -77,6 +80,14 @@ class Training:
     metrics: dict[str, float]
     goes_on: bool = False
     """AWS had no instance for it, and a job on the next instance type follows."""
+    data: str = ""
+    """The data set's version: `digits@3`."""
+
+
+def data_of(hyperparameters: Mapping[str, str]) -> str:
+    """The data set that a job is told, with its version where it has one."""
+    version = hyperparameters.get("dataset_version")
+    return hyperparameters.get("dataset", "") + (f"@{version}" if version else "")
 
 
 @dataclass(frozen=True)
@@ -148,6 +159,12 @@ class PipelineRun:
     def reason(self) -> str:
         """Why, in a sentence; empty while running or serving."""
         return self._judge()[1]
+
+    @property
+    def data(self) -> str:
+        """The data set and its version; empty for a job of another origin."""
+        job = self.tuning or self.training
+        return job.data if job else ""
 
     @property
     def test_accuracy(self) -> float | None:

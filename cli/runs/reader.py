@@ -17,7 +17,7 @@ from cli import aws
 from cli.errors import CliError
 from cli.release import champion
 from cli.runs.jobs import LOG_GROUP, log_of, newest_attempt, number, search_of
-from cli.runs.pipeline_run import Package, PipelineRun, Serving, Training, Trial, Tuning
+from cli.runs.pipeline_run import Package, PipelineRun, Serving, Training, Trial, Tuning, data_of
 from cli.stacks import describe
 from cli.target import Target
 from contract import capacity, epoch_line, names
@@ -119,6 +119,7 @@ class RunReader:
             created=job["CreationTime"],
             ended=job.get("HyperParameterTuningEndTime"),
             trials=tuple(_trial(item) for item in items),
+            data=data_of(job.get("TrainingJobDefinition", {}).get("StaticHyperParameters", {})),
         )
         return self._tuning
 
@@ -141,6 +142,7 @@ class RunReader:
             epochs=self._read_epochs(name),
             metrics={m["MetricName"]: m["Value"] for m in job.get("FinalMetricDataList", [])},
             goes_on=bool(capacity.left(job)),
+            data=data_of(job.get("HyperParameters", {})),
         )
         return self._training
 

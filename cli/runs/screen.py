@@ -77,7 +77,7 @@ def seconds(start: datetime | None, end: datetime | None) -> float | None:
 
 
 def _facts(run: PipelineRun) -> list[str]:
-    facts = []
+    facts = [f"data set {run.data}"] if run.data else []
     if tuning := run.tuning:
         ended = "" if tuning.status == "InProgress" else f", {tuning.counted}"
         facts.append(f"tuning {tuning.name}: {tuning.status}{ended}")
@@ -124,6 +124,8 @@ def _headline(run: PipelineRun) -> RenderableType:
 
     marks = {"done": DONE, "now": NOW, "next": NEXT, "failed": FAILED}
     text = Text(f"{run.name}  ", style="bold")
+    if run.data:
+        text.append(f"{run.data}  ", style="not bold")
     for name, state in steps(run):
         mark, style = marks[state]
         text.append(f"  {mark} {name}", style=style)

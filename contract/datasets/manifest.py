@@ -31,6 +31,7 @@ MAX_VERSION_BYTES: Final = 16 * 2**20
 SHARD_PICTURES: Final = 20_000
 """A shard has half to all of it: 2 MB, so that one changed picture sends 2 MB and not the whole list."""
 MAX_SHARDS: Final = 2**14
+SHARD_SUFFIX: Final = ".jsonl.gz"
 
 
 class InvalidVersion(ValueError):
@@ -179,7 +180,7 @@ def pictures_in(shard: bytes, key: str) -> Iterator[Picture]:
 
 def shard_key(dataset: str, shard: bytes) -> str:
     """Where a shard lies: its name follows from its content."""
-    return f"{storage.shards_of(dataset)}{hashlib.sha256(shard).hexdigest()}.jsonl.gz"
+    return f"{storage.shards_of(dataset)}{hashlib.sha256(shard).hexdigest()}{SHARD_SUFFIX}"
 
 
 def digest(keys: Iterable[str]) -> str:

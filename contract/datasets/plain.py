@@ -17,7 +17,6 @@ from contract.datasets.manifest import Origin, Picture, Version
 
 MOST_IN_A_FUNCTION: Final = 50_000
 """Keys that a launcher lists before it asks for `classifier dataset NAME --adopt`: some ten seconds."""
-_IGNORED: Final = ("__MACOSX",)
 _NAMED: Final = 3
 
 
@@ -64,6 +63,15 @@ class Adoption:
     contradictions: int
 
 
+@dataclass(frozen=True)
+class Drafted:
+    """What a version would be made of, and what would be left out."""
+
+    draft: store.Draft
+    copies: int
+    contradictions: int
+
+
 def look(s3: Any, bucket: str, dataset: str, most: int | None = None) -> Plain:
     """List what lies at `<dataset>/`.
 
@@ -92,9 +100,20 @@ def adopt(s3: Any, bucket: str, plain: Plain, parent: Version | None) -> Adoptio
         Unusable: it cannot be trained on.
         ChangedMeanwhile: somebody else made a version.
     """
+    drafted = draft(bucket, plain, parent)
+    version = store.write(s3, bucket, drafted.draft)
+    return Adoption(version, drafted.copies, drafted.contradictions)
+
+
+def draft(bucket: str, plain: Plain, parent: Version | None) -> Drafted:
+    """What `adopt` would make of what lies there.
+
+    Raises:
+        Unusable: it cannot be trained on.
+    """
     packed = _packed(plain)
     cleaned = rules.once(() if packed else _pictures(bucket, plain))
-    draft = store.Draft(
+    made = store.Draft(
         dataset=plain.dataset,
         origin=Origin.ADOPTED,
         root=f"{plain.dataset}/",
@@ -103,8 +122,7 @@ def adopt(s3: Any, bucket: str, plain: Plain, parent: Version | None) -> Adoptio
         plain=plain.digest,
         packed=packed,
     )
-    version = store.write(s3, bucket, draft)
-    return Adoption(version, len(cleaned.copies), len(cleaned.contradictions))
+    return Drafted(made, len(cleaned.copies), len(cleaned.contradictions))
 
 
 def _pictures(bucket: str, plain: Plain) -> list[Picture]:
@@ -114,8 +132,7 @@ def _pictures(bucket: str, plain: Plain) -> list[Picture]:
     for each in plain.objects:
         split, _, rest = each.key.partition("/")
         label, _, name = rest.partition("/")
-        hidden = label.startswith(".") or label in _IGNORED
-        if split in SPLITS and name and not hidden and rules.is_picture(name):
+        if split in SPLITS and name and rules.is_picture(rest):
             pictures.append(
                 Picture(
                     label=rules.same_text(label),

@@ -12,6 +12,8 @@ from typing import Final
 from contract.datasets import SPLITS, SUFFIXES
 from contract.datasets.manifest import Counts, Picture
 
+_OF_ARCHIVES: Final = "__MACOSX"
+"""What macOS adds to its archives: a file of attributes beside each, named as the file is."""
 _ORDER: Final = {"test": 0, "valid": 1, "train": 2}
 _LISTED: Final = 5
 
@@ -64,9 +66,14 @@ def same_text(name: str) -> str:
 
 
 def is_picture(name: str) -> bool:
-    """Whether a file is one to train on, by its name."""
+    """Whether a file is one to train on, by its path below its split, or below its class."""
     path = PurePosixPath(name)
-    return not path.name.startswith(".") and path.suffix.lower() in SUFFIXES
+    return path.suffix.lower() in SUFFIXES and not any(is_hidden(part) for part in path.parts)
+
+
+def is_hidden(name: str) -> bool:
+    """Whether a file or a folder is left alone for its name, with all that is in it."""
+    return name.startswith(".") or name == _OF_ARCHIVES
 
 
 @dataclass(frozen=True)

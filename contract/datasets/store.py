@@ -111,34 +111,14 @@ def write(s3: Any, bucket: str, draft: Draft, on_written: Callable[[], None] = l
     dataset, parent = draft.dataset, draft.parent
     _must_be_newest(s3, bucket, dataset, parent)
     blobs = {manifest.shard_key(dataset, blob): blob for blob in manifest.shards(draft.pictures)}
-    digest = manifest.digest(blobs)
-    there = numbers(s3, bucket, dataset)
-    number = (there[-1] if there else 0) + 1
-    if there and (parent is None or there[-1] > parent.number):
-        left_over = read(s3, bucket, dataset, there[-1])
-        if left_over.digest == digest and left_over.root == draft.root:
-            point(s3, bucket, left_over)
-            return left_over
-    version = Version(
-        dataset=dataset,
-        number=number,
-        created=datetime.now(UTC).isoformat(timespec="seconds"),
-        origin=draft.origin,
-        root=draft.root,
-        classes=manifest.count(draft.pictures),
-        bytes=sum(picture.size for picture in draft.pictures),
-        shards=tuple(blobs),
-        digest=digest,
-        source=draft.source,
-        parent=parent.number if parent else None,
-        plain=draft.plain,
-        packed=draft.packed or {},
-        changes=draft.changes or {},
-    )
+    version, left_over = _next(s3, bucket, draft, blobs)
+    if left_over:
+        point(s3, bucket, version)
+        return version
     known = set(parent.shards) if parent else set()
     bodies = {key: blob for key, blob in blobs.items() if key not in known}
     for name, keys in _channels(version, draft.pictures):
-        bodies[storage.version_list(dataset, number, name)] = manifest.channel_list(bucket, keys)
+        bodies[storage.version_list(dataset, version.number, name)] = manifest.channel_list(bucket, keys)
     _put_all(s3, bucket, bodies)
     try:
         s3.put_object(Bucket=bucket, Key=version.key, Body=manifest.to_json(version), IfNoneMatch="*")
@@ -149,6 +129,12 @@ def write(s3: Any, bucket: str, draft: Draft, on_written: Callable[[], None] = l
     on_written()
     point(s3, bucket, version)
     return version
+
+
+def preview(s3: Any, bucket: str, draft: Draft) -> Version:
+    """The version that `write` would make of a draft; nothing is written."""
+    blobs = {manifest.shard_key(draft.dataset, blob): blob for blob in manifest.shards(draft.pictures)}
+    return _next(s3, bucket, draft, blobs)[0]
 
 
 def restore(s3: Any, bucket: str, version: Version, parent: Version) -> Version:
@@ -175,6 +161,33 @@ def existing(s3: Any, bucket: str, dataset: str) -> set[str]:
     root = storage.pictures_of(dataset)
     pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=root)
     return {each["Key"].removeprefix(root) for page in pages for each in page.get("Contents", [])}
+
+
+def _next(s3: Any, bucket: str, draft: Draft, shards: Iterable[str]) -> tuple[Version, bool]:
+    """The version of a draft, and whether it was written before and is not the newest yet."""
+    dataset, parent, keys = draft.dataset, draft.parent, tuple(shards)
+    digest, there = manifest.digest(keys), numbers(s3, bucket, dataset)
+    if there and (parent is None or there[-1] > parent.number):
+        left_over = read(s3, bucket, dataset, there[-1])
+        if left_over.digest == digest and left_over.root == draft.root:
+            return left_over, True
+    version = Version(
+        dataset=dataset,
+        number=(there[-1] if there else 0) + 1,
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        origin=draft.origin,
+        root=draft.root,
+        classes=manifest.count(draft.pictures),
+        bytes=sum(picture.size for picture in draft.pictures),
+        shards=keys,
+        digest=digest,
+        source=draft.source,
+        parent=parent.number if parent else None,
+        plain=draft.plain,
+        packed=draft.packed or {},
+        changes=draft.changes or {},
+    )
+    return version, False
 
 
 def _channels(version: Version, listed: Sequence[Picture]) -> Iterator[tuple[str, Iterable[str]]]:

@@ -45,6 +45,7 @@ def render(record: Record, gate: Markup = NOTHING, *rooms: str) -> str:
             "Made with",
             [
                 ("training job", record.get("job", "")),
+                *_data_set(record),
                 ("machine", record.get("machine", "")),
                 ("code", record.get("code_version", "")[:16]),
                 ("serving form", _serving(record)),
@@ -168,6 +169,12 @@ def table(title: str, rows: Iterable[tuple[str, Any]]) -> Markup:
     """Names and values; those without a value are left out."""
     filled = [(name, value_text(value)) for name, value in rows if value != ""]
     return draw("training/page.table", title, filled) if filled else NOTHING
+
+
+def _data_set(record: Record) -> list[tuple[str, str]]:
+    """None for a job of one's own: only launchers know the version."""
+    version = record.get("dataset_version")
+    return [("data set version", f"{record.get('dataset', '')}@{version}")] if version else []
 
 
 def _serving(record: Record) -> str:

@@ -23,6 +23,7 @@ def add(pipeline: Pipeline) -> lambda_.Function:
         "Starts the final training with the best hyperparameters of a tuning job, or with given ones.",
         launching.environment(pipeline),
         _permissions(pipeline),
+        memory_mb=launching.MEMORY_MB,
     )
     pipeline.on_event(
         "TuningEnded",

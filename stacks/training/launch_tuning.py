@@ -19,6 +19,7 @@ def add(pipeline: Pipeline) -> lambda_.Function:
         "Checks a recipe and a dataset, and starts the tuning job.",
         launching.environment(pipeline),
         _permissions(pipeline),
+        memory_mb=launching.MEMORY_MB,
     )
 
 

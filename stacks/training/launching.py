@@ -7,9 +7,15 @@ from collections.abc import Sequence
 from aws_cdk import aws_iam as iam
 
 from contract.environment import LaunchEnvironment
-from contract.storage import CODE_ROOT, RECIPES, RUNS
+from contract.storage import CODE_ROOT, DATASETS, RECIPES, RUNS, WEIGHTS
 from stacks.roles import allow, below, may_list, may_pass
 from stacks.training.pipeline import Pipeline
+
+MEMORY_MB = 512
+"""For the keys of a data set that came past `classifier upload`, and the processor that comes with memory."""
+_READ = ("*/newest.json", "*/versions/*")
+_WRITTEN = (*_READ, "*/shards/*")
+"""Of a data set that is adopted."""
 
 
 def environment(pipeline: Pipeline) -> LaunchEnvironment:
@@ -32,14 +38,18 @@ def environment(pipeline: Pipeline) -> LaunchEnvironment:
 
 
 def permissions(pipeline: Pipeline) -> Sequence[iam.PolicyStatement]:
-    """The rights to read recipe and code, to see that the dataset is there, and to give a job its role."""
+    """The rights to read recipe, code and the head of weights, to find the version of the dataset or make one
+    of what lies there, and to give a job its role.
+    """
     data, artifacts = pipeline.resources.data, pipeline.resources.artifacts
     return (
         may_pass(pipeline, pipeline.context.names.training_role, "sagemaker"),
         allow(
             "s3:GetObject",
-            below(artifacts, RECIPES, CODE_ROOT, RUNS),
+            below(artifacts, RECIPES, CODE_ROOT, RUNS, WEIGHTS),
         ),
+        allow("s3:GetObject", [data.arn_for_objects(f"{DATASETS}/{each}") for each in _READ]),
+        allow("s3:PutObject", [data.arn_for_objects(f"{DATASETS}/{each}") for each in _WRITTEN]),
         allow("s3:PutObject", below(artifacts, RUNS)),
         may_list(artifacts),
         may_list(data),

@@ -6,6 +6,8 @@ import os
 from collections.abc import Iterator
 from typing import Any
 
+import pytest
+
 from tests.infrastructure.conftest import ROOT, Synthesised, node_environment
 
 # Actions that AWS evaluates against `*` only (service authorization reference).
@@ -199,6 +201,28 @@ def test_the_promoting_function_may_update_the_serving_stack_and_no_other(sample
     assert stack.endswith(f":stack/{sample.project}-serving/*")
     assert "iam:PassRole" not in allowed
     assert not any(action.startswith("sagemaker:Create") for action in allowed)
+
+
+@pytest.mark.parametrize("function", ["LaunchTuning", "LaunchTraining"])
+def test_a_launcher_makes_versions_of_data_sets_and_touches_no_picture(
+    sample: Synthesised, function: str
+) -> None:
+    allowed = _allowed(sample, f"{function}Role")
+    places = {
+        action: sorted(
+            resource.rpartition("/datasets/")[2] for resource in allowed[action] if "/datasets/" in resource
+        )
+        for action in ("s3:GetObject", "s3:PutObject")
+    }
+    assert places == {
+        "s3:GetObject": ["*/newest.json", "*/versions/*"],
+        "s3:PutObject": ["*/newest.json", "*/shards/*", "*/versions/*"],
+    }
+    artifacts = {resource.rpartition(">/")[2] for resource in allowed["s3:PutObject"]} - {
+        f"datasets/{each}" for each in places["s3:PutObject"]
+    }
+    assert artifacts == {"runs/*"}
+    assert not [action for action in allowed if "Delete" in action]
 
 
 def test_a_training_job_writes_only_its_own_outputs(sample: Synthesised) -> None:

@@ -7,8 +7,8 @@ cannot be decoded is skipped, counted and listed, and only too much of it ends t
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -18,7 +18,7 @@ from contract.datasets import SUFFIXES
 from contract.evaluation import Leaked
 from contract.pictures.transform import Transform
 from training_code.config import Config
-from training_code.data import leaks, picture_files
+from training_code.data import leaks, listed_files, picture_files
 from training_code.data.decoded_images import DecodedImages, PictureDecoder
 from training_code.data.decoding import Content, SplitReader, fingerprint
 from training_code.data.picture_files import Files
@@ -43,6 +43,10 @@ class Found:
         of_class = self.files[split].by_class
         names = [f"{label}/{file}" for label in self.classes for file in of_class[label]]
         return SplitReader(self.files[split], names, stop, group)
+
+    def fingerprint(self, split: str, contents: Iterable[Content]) -> str:
+        """What tells whether two jobs had the same split: of a list, names count for nothing."""
+        return fingerprint(contents, by_name=self.files[split].listed is None)
 
 
 @dataclass(frozen=True)
@@ -76,16 +80,23 @@ class Dataset:
         }
 
 
-def find(folders: Mapping[str, Path], config: Config) -> Found:
+def find(folders: Mapping[str, Path], config: Config, lists: Path | None = None) -> Found:
     """List the files of train, valid and test, and take the share of the training pictures asked for.
 
+    Args:
+        lists: the channel with the lists of a data set's version; None: all files of the folders are meant.
+
     Raises:
-        UnusableDataset: classes missing, empty or too few; a packed split that cannot be read.
+        UnusableDataset: classes missing, empty or too few; a packed split or a list that cannot be read; a
+            listed picture that is not there.
     """
-    found = {name: picture_files.find(folder) for name, folder in folders.items()}
+    if lists is None:
+        found = {name: picture_files.find(folder) for name, folder in folders.items()}
+    else:
+        found = listed_files.find(folders, lists)
     classes = _common_classes({name: each.by_class for name, each in found.items()})
     train = found["train"]
-    found["train"] = Files(train.folder, _share(train.by_class, config), train.packed)
+    found["train"] = replace(train, by_class=_share(train.by_class, config))
     return Found(classes, found)
 
 
@@ -129,14 +140,16 @@ def _split(
     name: str, found: Found, decoder: PictureDecoder, contents: Sequence[Content], table: Table | None
 ) -> Split:
     rows = [row for row, content in enumerate(contents) if not content.problem]
+    if found.files[name].listed is not None:  # the same contents and labels are the same split, in one order
+        rows.sort(key=lambda row: (contents[row].label, contents[row].digest))
     names = tuple(contents[row].name for row in rows)
     index = {label: position for position, label in enumerate(found.classes)}
     return Split(
         name=name,
         images=DecodedImages(decoder, found.files[name], names, table, torch.tensor(rows)),
-        labels=torch.tensor([index[each.split("/", 1)[0]] for each in names]),
+        labels=torch.tensor([index[contents[row].label] for row in rows]),
         files=names,
-        fingerprint=fingerprint(contents),
+        fingerprint=found.fingerprint(name, contents),
         digests=b"".join(bytes.fromhex(contents[row].digest) for row in rows),
         skipped=tuple(Skipped(f"{name}/{each.name}", each.problem) for each in contents if each.problem),
     )
@@ -170,7 +183,7 @@ def _share(by_class: Mapping[str, list[str]], config: Config) -> dict[str, list[
     for position, (label, names) in enumerate(sorted(by_class.items())):
         count = max(1, round(len(names) * config.train_fraction))
         order = torch.randperm(len(names), generator=generator(config.seed, "share", position))
-        taken[label] = sorted(names[index] for index in order[:count].tolist())
+        taken[label] = [names[index] for index in sorted(order[:count].tolist())]
     return taken
 
 

@@ -28,7 +28,7 @@ from training_code.config import Config
 from training_code.data.augmentation import Augmentation
 from training_code.data.dataset import Found
 from training_code.data.decoded_images import normalised
-from training_code.data.decoding import Content, fingerprint
+from training_code.data.decoding import Content
 from training_code.data.split import Split
 from training_code.data.stores import Stores
 from training_code.data.table import Table
@@ -120,7 +120,7 @@ class FeatureCache:
             if augmentation.count > MAX_VARIANTS:
                 continue
             contents = found.reader(split, stop, self._group).hash()
-            key = self.key(fingerprint(contents), augmentation)
+            key = self.key(found.fingerprint(split, contents), augmentation)
             problems = self._group.broadcast(partial(self._skipped, key))
             if problems is not None:
                 complete[split] = tuple(

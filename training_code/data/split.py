@@ -25,8 +25,9 @@ class Skipped:
 class Split:
     """The usable pictures of train, valid or test.
 
-    `labels`, `files` and `digests` follow the order of `images`. `fingerprint` covers the name, size and
-    content of every picture file, skipped ones included: two jobs on the same split have the same one.
+    `labels`, `files` and `digests` follow the order of `images`. `fingerprint` covers the size and content of
+    every picture file, skipped ones included, with its name, or with its class where a list gave the name.
+    Two splits of one fingerprint have the same pictures in the same order.
     """
 
     name: str

@@ -18,7 +18,7 @@ import torch
 from safetensors import SafetensorError
 from torch import Tensor
 
-from contract.networks import ARCHITECTURES, WEIGHTS_SUFFIXES
+from contract.networks import ARCHITECTURES, WEIGHTS_SUFFIXES, arch_of
 from training_code.errors import UnusableWeights
 from training_code.network.resnet import resnet
 
@@ -35,13 +35,6 @@ _UNREADABLE: Final = (
 )
 _HEAD: Final = ("fc.weight", "fc.bias")
 _WRAPPERS: Final = ("state_dict", "model_state_dict", "model", "net")
-_BLOCKS: Final = {
-    (False, 2): "resnet18",
-    (False, 6): "resnet34",
-    (True, 6): "resnet50",
-    (True, 23): "resnet101",
-    (True, 36): "resnet152",
-}
 
 
 def imagenet(arch: str) -> dict[str, Tensor]:
@@ -82,7 +75,7 @@ def from_file(path: Path, arch: str | None = None) -> tuple[str, dict[str, Tenso
         UnusableWeights: it is damaged, or of no network this project trains.
     """
     state = read(path)
-    found = _arch_of(state)
+    found = arch_of(state)
     if found is None or found not in ARCHITECTURES:
         what = f"a {found}" if found else "no ResNet"
         names = ", ".join(ARCHITECTURES)
@@ -170,7 +163,7 @@ def _fitting(state: Mapping[str, Tensor], arch: str, source: str) -> dict[str, T
     """What of `state` the network takes, all of it but the last layer, which is always learned anew."""
     with torch.device("meta"):
         wanted = resnet(arch, 2).state_dict()
-    found = _arch_of(state)
+    found = arch_of(state)
     if found and found != arch:
         raise UnusableWeights(
             f"{source}: these are the weights of a {found}, and the job trains a {arch}; "
@@ -189,9 +182,3 @@ def _fitting(state: Mapping[str, Tensor], arch: str, source: str) -> dict[str, T
         if not torch.isfinite(fitting[name]).all():
             raise UnusableWeights(f"{source}: {name} holds numbers that are not finite (NaN or infinite)")
     return fitting
-
-
-def _arch_of(state: Mapping[str, Tensor]) -> str | None:
-    """Which ResNet has these names: told by the kind of block and the length of the third layer."""
-    blocks = {match[1] for name in state if (match := re.match(r"layer3\.(\d+)\.", name))}
-    return _BLOCKS.get(("layer1.0.conv3.weight" in state, len(blocks)))

@@ -87,6 +87,7 @@ def model_card(facts: Facts) -> files.Card:
         "training_job": facts.job,
         "run": config.run,
         "dataset": config.dataset,
+        "dataset_version": config.dataset_version,
         "metrics": _metrics(facts),
         "best_epoch": facts.trained.best.epoch,
         "stopped_early": facts.stopped,

@@ -48,6 +48,7 @@ def gather(facts: Facts, findings: Findings, debug: Path) -> Record:
         "job": facts.job,
         "arch": config.arch,
         "dataset": config.dataset,
+        "dataset_version": config.dataset_version,
         "run": config.run,
         "classes": list(facts.dataset.classes),
         "epochs": config.epochs,

@@ -1,4 +1,4 @@
-"""What the launchers read from the two buckets: recipes, the data set's outline, the metric definitions."""
+"""What the launchers read from the two buckets: recipes, names of folders, the metric definitions."""
 
 from __future__ import annotations
 
@@ -7,12 +7,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from contract import storage
-from contract.datasets import SPLITS
 from functions.common.errors import (
     ClassifierError,
-    InvalidDataset,
     InvalidRecipe,
-    UnknownDataset,
     UnknownRecipe,
     error_code,
     listed,
@@ -64,48 +61,6 @@ def read_recipe(s3: Any, bucket: str, name: str) -> recipe.Recipe:
     return recipe.parse(name, text, f"recipe {key}")
 
 
-def check_dataset(s3: Any, bucket: str, dataset: str) -> tuple[str, ...]:
-    """The data set's classes, once it is sure that a training can begin.
-
-    Raises:
-        UnknownDataset: nothing lies there; the message has the nearest and all there are.
-        InvalidDataset: a split is missing, train has fewer than two classes, or valid or test has a class
-            that train lacks.
-    """
-    where = f"s3://{bucket}/{dataset}/"
-    try:
-        splits = set(_folders(s3, bucket, f"{dataset}/"))
-    except s3.exceptions.NoSuchBucket:
-        raise UnknownDataset(
-            f"the data bucket {bucket} does not exist any more: somebody deleted it past its stack; "
-            "classifier up says what to do"
-        ) from None
-    if not splits:
-        datasets = list(_folders(s3, bucket, ""))
-        raise UnknownDataset(
-            f'there is no data set "{dataset}" in s3://{bucket}{suggest(dataset, datasets) or ";"} '
-            f"there are: {listed(datasets, _SHOWN)} (upload one: classifier upload DIR)"
-        )
-    missing = [split for split in SPLITS if split not in splits]
-    if missing:
-        raise InvalidDataset(
-            f"{where} lacks {listed(missing)}; it needs {', '.join(SPLITS)}, each with one folder per class "
-            f"(classifier upload makes the splits)"
-        )
-    classes = {split: set(_folders(s3, bucket, storage.split(dataset, split))) for split in SPLITS}
-    if len(classes["train"]) < 2:
-        raise InvalidDataset(
-            f"{where}train/ has {len(classes['train'])} class folder(s) ({listed(classes['train'])}); "
-            "a classifier needs two or more, one folder each"
-        )
-    for split in ("valid", "test"):
-        unknown = classes[split] - classes["train"]
-        if unknown or not classes[split]:
-            what = f"classes that train lacks: {listed(unknown, _SHOWN)}" if unknown else "no class folders"
-            raise InvalidDataset(f"{where}{split}/ has {what}; each split needs the same class folders")
-    return tuple(sorted(classes["train"]))
-
-
 def read_metric_definitions(s3: Any, bucket: str, code_prefix: str) -> list[dict[str, str]]:
     """The regular expressions that find metrics in the log, from beside the code that prints them.
 
@@ -133,7 +88,7 @@ def _recipe_names(s3: Any, bucket: str) -> list[str]:
     return [key[len(storage.RECIPES) + 1 : -len(".toml")] for key in keys if key.endswith(".toml")]
 
 
-def _folders(s3: Any, bucket: str, prefix: str) -> Iterator[str]:
+def folders(s3: Any, bucket: str, prefix: str) -> Iterator[str]:
     """The names of the folders directly under a prefix."""
     pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix, Delimiter="/")
     for page in pages:

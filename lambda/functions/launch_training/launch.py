@@ -19,7 +19,15 @@ from functions.common import champion, logs, storage
 from functions.common.clients import client, describe
 from functions.common.errors import QuotaExceeded
 from functions.common.launching import jobs, requests, runs
-from functions.common.launching.launcher import TRAINING, AlreadyStarted, Choice, Launcher, Metrics, Plan
+from functions.common.launching.launcher import (
+    TRAINING,
+    AlreadyStarted,
+    Checked,
+    Choice,
+    Launcher,
+    Metrics,
+    Plan,
+)
 from functions.common.recipes.recipe import Recipe, checked_hyperparameters, typed
 
 
@@ -88,27 +96,30 @@ def by_hand(payload: object, request_id: str, env: LaunchEnvironment) -> dict[st
     request = requests.parse(payload, with_hyperparameters=True)
     explicit = checked_hyperparameters(request.hyperparameters)
 
-    def plan(name: str, recipe: Recipe, metrics: Metrics, choice: Choice) -> Plan:
+    asked = {key for table in ("model", "data", "training") for key in _keys(request.overrides.get(table))}
+
+    def alone(recipe: Recipe) -> dict[str, Any]:
+        final = {key: value for key, value in recipe.final.items() if key not in asked}
+        return {**recipe.hyperparameters, **final, **explicit}
+
+    def plan(checked: Checked, choice: Choice) -> Plan:
         record = runs.RunRecord(
-            run=name,
+            run=checked.name,
             kind="training",
             request_id=request_id,
-            dataset=request.dataset,
             code_prefix=env.code_prefix,
-            recipe=recipe,
+            recipe=checked.recipe,
             hyperparameters=explicit,
             instance_types=choice.types,
+            **runs.of_version(checked.version),
         )
-        asked = {
-            key for table in ("model", "data", "training") for key in _keys(request.overrides.get(table))
-        }
-        final = {key: value for key, value in recipe.final.items() if key not in asked}
-        hyperparameters = {**recipe.hyperparameters, **final, **explicit}
         champion_url = _champion_url(env)
-        job = jobs.training_job(name, record, hyperparameters, metrics, env, champion_url)
+        job = jobs.training_job(
+            checked.name, record, alone(checked.recipe), checked.metrics, env, champion_url
+        )
         return Plan(record=record, job=job)
 
-    return Launcher(kind=TRAINING, env=env).launch(request, request_id, plan)
+    return Launcher(kind=TRAINING, env=env).launch(request, request_id, plan, alone)
 
 
 def _keys(table: object) -> list[str]:

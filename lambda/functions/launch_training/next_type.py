@@ -92,7 +92,7 @@ def _tell(
         env,
         f"training job {name}: Failed",
         f"AWS had no instance for the training job {name} (recipe {record.recipe.name}, data set "
-        f"{record.dataset}), and of the other types this account may have none: "
+        f"{record.data}), and of the other types this account may have none: "
         f"{', '.join(record.instance_types)}. So there is no model of it.",
         f"Why: {error}",
         "Ask for a quota of one of them (classifier check says how), or wait, and train again.",

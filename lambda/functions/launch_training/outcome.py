@@ -55,7 +55,7 @@ def _tell(
     if not notify.once(env.artifacts_bucket, of_run(name, f"told-{status}.json"), event.id):
         return ignored(f"{name} {status} was told of before")
     best = description.get("BestTrainingJob", {})
-    request: dict[str, Any] = {"recipe": record.recipe.name, "dataset": record.dataset}
+    request: dict[str, Any] = {"recipe": record.recipe.name, "dataset": record.data}
     if "TunedHyperParameters" in best:
         found = {**typed(best["TunedHyperParameters"]), **record.recipe.final}
         go_on = f"To train with the best hyperparameters found so far ({best['TrainingJobName']}):"
@@ -68,7 +68,7 @@ def _tell(
     notify.send(
         env,
         f"tuning job {name}: {status}",
-        f"The tuning job {name} (recipe {record.recipe.name}, data set {record.dataset}) ended as {status}, "
+        f"The tuning job {name} (recipe {record.recipe.name}, data set {record.data}) ended as {status}, "
         "so no model was trained from it.",
         f"Why: {_reason(description)}{failed}",
         f"{go_on}\n{command}",

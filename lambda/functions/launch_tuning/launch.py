@@ -8,8 +8,7 @@ from contract.environment import LaunchEnvironment
 from functions.common.clients import client, describe
 from functions.common.errors import InvalidRecipe
 from functions.common.launching import jobs, requests, runs
-from functions.common.launching.launcher import TUNING, Choice, Launcher, Metrics, Plan
-from functions.common.recipes.recipe import Recipe
+from functions.common.launching.launcher import TUNING, Checked, Choice, Launcher, Plan
 from functions.common.recipes.tuning import Tuning
 
 _ENDED = ("Completed", "Failed", "Stopped")
@@ -23,7 +22,8 @@ def launch(payload: object, request_id: str, env: LaunchEnvironment) -> dict[str
     """
     request = requests.parse(payload, with_hyperparameters=False)
 
-    def plan(name: str, recipe: Recipe, metrics: Metrics, choice: Choice) -> Plan:
+    def plan(checked: Checked, choice: Choice) -> Plan:
+        recipe = checked.recipe
         tuning = recipe.tuning
         if tuning is None or not tuning.ranges:
             raise InvalidRecipe(
@@ -32,15 +32,15 @@ def launch(payload: object, request_id: str, env: LaunchEnvironment) -> dict[str
             )
         _check_parents(tuning)
         record = runs.RunRecord(
-            run=name,
+            run=checked.name,
             kind="tuning",
             request_id=request_id,
-            dataset=request.dataset,
             code_prefix=env.code_prefix,
             recipe=recipe,
             instance_types=choice.types,
+            **runs.of_version(checked.version),
         )
-        job = jobs.tuning_job(name, record, tuning, metrics, env, alone=choice.alone)
+        job = jobs.tuning_job(checked.name, record, tuning, checked.metrics, env, alone=choice.alone)
         return Plan(record=record, job=job)
 
     return Launcher(kind=TUNING, env=env).launch(request, request_id, plan)

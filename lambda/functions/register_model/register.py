@@ -181,12 +181,12 @@ def _tell_ended(
     reason = job.get("FailureReason") or "somebody stopped it."
     command = notify.invoke_command(
         names.function(env.project, "launch-training"),
-        {"recipe": record.recipe.name, "dataset": record.dataset, "hyperparameters": _own(job, record)},
+        {"recipe": record.recipe.name, "dataset": record.data, "hyperparameters": _own(job, record)},
     )
     notify.send(
         env,
         f"training job {name}: {status}",
-        f"The training job {name} (recipe {record.recipe.name}, data set {record.dataset}) ended as "
+        f"The training job {name} (recipe {record.recipe.name}, data set {record.data}) ended as "
         f"{status}, so there is no model of it.",
         f"Why: {reason}\nIts log: aws logs tail /aws/sagemaker/TrainingJobs --log-stream-name-prefix {name}/",
         f"When the cause is put right, train again:\n{command}",

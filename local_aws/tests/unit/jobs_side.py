@@ -38,6 +38,8 @@ class MemoryS3:
     objects: dict[tuple[str, str], bytes] = field(default_factory=dict)
     denied: set[str] = field(default_factory=set)
     reads: list[str] = field(default_factory=list)
+    heads: list[str] = field(default_factory=list)
+    may_list: bool = True
 
     def put(self, uri: str, body: bytes) -> None:
         bucket, _, key = uri.removeprefix("s3://").partition("/")
@@ -58,6 +60,8 @@ class MemoryS3:
         return {"Key": key, "Size": len(body), "ETag": etag, "LastModified": modified}
 
     def list_objects_v2(self, Bucket: str, Prefix: str = "", MaxKeys: int = 1000) -> dict[str, Any]:
+        if not self.may_list:
+            raise ClientError({"Error": {"Code": "AccessDenied", "Message": "Denied"}}, "ListObjectsV2")
         if not any(bucket == Bucket for bucket, _ in self.objects):
             error = {"Code": "NoSuchBucket", "Message": "The specified bucket does not exist"}
             raise ClientError({"Error": error}, "ListObjectsV2")
@@ -69,13 +73,19 @@ class MemoryS3:
         return type("Paginator", (), {"paginate": staticmethod(paginate)})
 
     def head_object(self, Bucket: str, Key: str) -> dict[str, Any]:
+        self.heads.append(Key)
+        return self._head(Bucket, Key)
+
+    def _head(self, Bucket: str, Key: str) -> dict[str, Any]:
         if Key in self.denied:
             raise ClientError({"Error": {"Code": "403", "Message": "Forbidden"}}, "HeadObject")
+        if (Bucket, Key) not in self.objects:
+            raise ClientError({"Error": {"Code": "404", "Message": "Not Found"}}, "HeadObject")
         entry = self._entry(Bucket, Key)
         return {**entry, "ContentLength": entry["Size"]}
 
     def get_object(self, Bucket: str, Key: str) -> dict[str, Any]:
-        self.head_object(Bucket, Key)
+        self._head(Bucket, Key)
         self.reads.append(Key)
         body = self.objects[Bucket, Key]
         return {"Body": StreamingBody(io.BytesIO(body), len(body))}

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from local_aws.core.errors import ValidationException
 from local_aws.sagemaker.s3_files import FolderSync, S3Uri, UnsafeKeyError, inside
 from local_aws.sagemaker.training import metrics
-from local_aws.sagemaker.training.channels import ChannelCache, ChannelError, local_name
+from local_aws.sagemaker.training.channels import ChannelCache, ChannelError, check, local_name
 from local_aws.sagemaker.training.metrics import JobMetrics
 from unit.jobs_side import MemoryS3, s3_channel
 
@@ -183,6 +183,51 @@ def test_a_manifest_chooses_the_files(tmp_path: Path) -> None:
         s3.put(f"s3://b/set/{name}", name.encode())
     s3.put("s3://b/manifest", json.dumps([{"prefix": "s3://b/set/"}, "1.jpg", "cat/2.jpg"]).encode())
     assert fill(cache, s3, tmp_path / "one", "s3://b/manifest", "ManifestFile") == ["1.jpg", "cat/2.jpg"]
+
+
+def test_a_long_manifest_is_looked_up_in_lists_and_not_key_by_key(tmp_path: Path) -> None:
+    s3, cache, names = MemoryS3(), ChannelCache(tmp_path / "cache"), [f"{n:03}.jpg" for n in range(100)]
+    for name in [*names, "other.jpg"]:
+        s3.put(f"s3://b/set/{name}", name.encode())
+    s3.put(
+        "s3://b/manifest", json.dumps([{"prefix": "s3://b/"}, *(f"set/{name}" for name in names)]).encode()
+    )
+    for job in ("one", "two"):
+        assert fill(cache, s3, tmp_path / job, "s3://b/manifest", "ManifestFile") == [
+            f"set/{name}" for name in names
+        ]
+    assert len(s3.heads) == 2  # of `fill`, which tries one with the role's rights
+    assert sorted(s3.reads) == sorted(["manifest"] * 2 + [f"set/{name}" for name in names])
+
+
+def test_a_long_manifest_of_a_missing_object_ends_the_job(tmp_path: Path) -> None:
+    s3, cache = MemoryS3(), ChannelCache(tmp_path / "cache")
+    for number in range(100):
+        s3.put(f"s3://b/set/{number}", b"1")
+    names = [*map(str, range(100)), "gone"]
+    s3.put("s3://b/manifest", json.dumps([{"prefix": "s3://b/set/"}, *names]).encode())
+    with pytest.raises(ChannelError, match=r"channel train: .*404"):
+        fill(cache, s3, tmp_path / "one", "s3://b/manifest", "ManifestFile")
+
+
+def test_a_role_that_may_list_nothing_gets_what_a_manifest_names(tmp_path: Path) -> None:
+    s3, cache = MemoryS3(), ChannelCache(tmp_path / "cache")
+    for number in range(100):
+        s3.put(f"s3://b/set/{number}", b"1")
+    s3.put("s3://b/manifest", json.dumps([{"prefix": "s3://b/set/"}, *map(str, range(100))]).encode())
+    s3.may_list = False
+    assert len(fill(cache, s3, tmp_path / "one", "s3://b/manifest", "ManifestFile")) == 100
+
+
+@pytest.mark.parametrize(("own", "of_job"), [("FastFile", "File"), (None, "FastFile")])
+def test_a_manifest_is_for_file_mode(own: str | None, of_job: str) -> None:
+    channel = {
+        **s3_channel("train", "s3://b/manifest", "ManifestFile"),
+        **({"InputMode": own} if own else {}),
+    }
+    with pytest.raises(ValidationException, match="channel train has a ManifestFile in FastFile mode"):
+        check([channel], of_job)
+    check([{**channel, "InputMode": "File"}], of_job)
 
 
 def test_a_manifest_that_is_none_is_named(tmp_path: Path) -> None:

@@ -102,7 +102,8 @@ def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     world.s3.put("artifacts", "code/abc/training_code/metric_definitions.json", json.dumps(METRICS))
     for split in ("train", "valid", "test"):
         for label in ("0", "1"):
-            world.s3.put("data", f"digits/{split}/{label}/a.png")
+            for name in "abcdefgh" if split == "train" else "a":
+                world.s3.put("data", f"digits/{split}/{label}/{name}.png", f"{split}/{label}/{name}")
     world.ssm._put({"Name": "/demo/champion", "Value": "none"})
     clients.client.cache_clear()
     monkeypatch.setattr("boto3.client", lambda service, config=None: world.client(service))

@@ -6,8 +6,10 @@ validator, and then the constraints of the service model (patterns, lengths, enu
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -46,16 +48,16 @@ class Fake:
         _answering[self.service] = self
         self.calls: list[tuple[str, dict[str, Any]]] = []
         self.on: dict[str, Handler] = {}
-        self._params: dict[str, Any] = {}
+        self._asked = threading.local()  # boto3 clients are asked by several threads
 
     def called(self, operation: str) -> list[dict[str, Any]]:
         return [params for name, params in self.calls if name == operation]
 
     def remember(self, params: dict[str, Any]) -> None:
-        self._params = dict(params)
+        self._asked.params = dict(params)
 
     def answer(self, model: Any) -> tuple[AWSResponse, dict[str, Any]]:
-        params = self._params
+        params = self._asked.params
         if self.service == "sagemaker":
             try:
                 parse(model.input_shape, params)
@@ -87,13 +89,18 @@ def _client(service: str) -> Any:
 
 class FakeS3(Fake):
     service = "s3"
+    page = 1000
+    """Entries of one answer of ListObjectsV2."""
 
     def __init__(self) -> None:
         super().__init__()
         self.objects: dict[tuple[str, str], bytes] = {}
-        self.on = {"GetObject": self._get, "PutObject": self._put, "ListObjectsV2": self._list}
-        self.on["HeadObject"] = lambda params: {
-            "ContentLength": len(self.objects[params["Bucket"], params["Key"]])
+        self.on = {
+            "GetObject": self._get,
+            "HeadObject": self._head,
+            "PutObject": self._put,
+            "DeleteObject": self._delete,
+            "ListObjectsV2": self._list,
         }
 
     def put(self, bucket: str, key: str, body: bytes | str = b"x") -> None:
@@ -102,11 +109,27 @@ class FakeS3(Fake):
     def json(self, bucket: str, key: str) -> Any:
         return json.loads(self.objects[bucket, key])
 
+    def keys(self, bucket: str, prefix: str = "") -> list[str]:
+        return sorted(key for where, key in self.objects if where == bucket and key.startswith(prefix))
+
     def _get(self, params: dict[str, Any]) -> dict[str, Any]:
+        body = self._found(params)
+        if "Range" in params:
+            first, last = params["Range"].removeprefix("bytes=").split("-")
+            body = body[int(first) : int(last) + 1]
+            if not body:
+                raise AwsFailure("InvalidRange", "The requested range is not satisfiable", 416)
+        return {"Body": StreamingBody(io.BytesIO(body), len(body)), "ContentLength": len(body)}
+
+    def _head(self, params: dict[str, Any]) -> dict[str, Any]:
+        body = self._found(params)
+        return {"ContentLength": len(body), "ETag": _etag(body), "LastModified": NOW}
+
+    def _found(self, params: dict[str, Any]) -> bytes:
         body = self.objects.get((params["Bucket"], params["Key"]))
         if body is None:
             raise AwsFailure("NoSuchKey", "The specified key does not exist.", 404)
-        return {"Body": StreamingBody(io.BytesIO(body), len(body)), "ContentLength": len(body)}
+        return body
 
     def _put(self, params: dict[str, Any]) -> dict[str, Any]:
         where = params["Bucket"], params["Key"]
@@ -115,16 +138,36 @@ class FakeS3(Fake):
         self.objects[where] = params["Body"]
         return {}
 
+    def _delete(self, params: dict[str, Any]) -> dict[str, Any]:
+        self.objects.pop((params["Bucket"], params["Key"]), None)
+        return {}
+
     def _list(self, params: dict[str, Any]) -> dict[str, Any]:
-        prefix, delimiter = params.get("Prefix", ""), params.get("Delimiter")
-        keys = [key for bucket, key in self.objects if bucket == params["Bucket"] and key.startswith(prefix)]
-        if not delimiter:
-            sizes = {key: len(self.objects[params["Bucket"], key]) for key in sorted(keys)}
-            contents = [{"Key": key, "Size": size} for key, size in sizes.items()]
-            return {"Contents": contents, "IsTruncated": False}
-        rests = [key[len(prefix) :] for key in keys]
-        folders = sorted({rest.split("/")[0] for rest in rests if "/" in rest})
-        return {"CommonPrefixes": [{"Prefix": f"{prefix}{each}/"} for each in folders], "IsTruncated": False}
+        """As S3 does: objects and, with a delimiter, folders, so many at a time."""
+        bucket, prefix, delimiter = params["Bucket"], params.get("Prefix", ""), params.get("Delimiter")
+        entries: dict[str, dict[str, Any]] = {}
+        for key in self.keys(bucket, prefix):
+            head, cut, _ = key[len(prefix) :].partition(delimiter) if delimiter else (key, "", "")
+            entry = {"Prefix": f"{prefix}{head}/"} if cut else self._entry(bucket, key)
+            entries[f"{prefix}{head}/" if cut else key] = entry
+        first = int(params.get("ContinuationToken", "0"))
+        last = first + min(params.get("MaxKeys", self.page), self.page)
+        shown = list(entries.values())[first:last]
+        more = {"NextContinuationToken": str(last)} if last < len(entries) else {}
+        return {
+            "Contents": [entry for entry in shown if "Key" in entry],
+            "CommonPrefixes": [entry for entry in shown if "Prefix" in entry],
+            "IsTruncated": bool(more),
+            **more,
+        }
+
+    def _entry(self, bucket: str, key: str) -> dict[str, Any]:
+        body = self.objects[bucket, key]
+        return {"Key": key, "Size": len(body), "ETag": _etag(body), "LastModified": NOW}
+
+
+def _etag(body: bytes) -> str:
+    return f'"{hashlib.md5(body, usedforsecurity=False).hexdigest()}"'
 
 
 class FakeSsm(Fake):

@@ -299,7 +299,7 @@ def test_by_hand_a_mistake_is_named_and_starts_nothing(
 
 def test_by_hand_the_answer_says_what_where_and_at_most_how_much(world: World) -> None:
     answer = by_hand({"max_cost_usd": 1})
-    assert answer["started"] == "one training of recipe digits on digits, 1 × ml.c7i.2xlarge"
+    assert answer["started"] == "one training of recipe digits on digits@1, 1 × ml.c7i.2xlarge"
     assert answer["watch"]["console"].endswith(f"#/jobs/{answer['training_job']}")
     assert 0.4 < answer["cost"]["most_usd"] < 0.5
 

@@ -10,6 +10,7 @@ from functions.common.recipes.recipe import parse
 from functions.launch_tuning.handler import handler
 from tests.unit.lambda_functions.conftest import RECIPE
 from tests.unit.lambda_functions.fakes import AwsFailure, Context, World
+from tests.unit.lambda_functions.weight_files import weights_of
 
 PAYLOAD = {"recipe": "digits", "dataset": "digits"}
 
@@ -37,8 +38,9 @@ def test_a_good_request_starts_one_tuning_job_and_says_how_to_watch_it(world: Wo
         "tuning_job": name,
         "arn": f"arn:aws:sagemaker:us-east-1:000000000000:hyper-parameter-tuning-job/{name}",
         "run": name,
+        "dataset": "digits@1",
         "started": "a Bayesian search of 4 trials, 2 at a time, each on 1 × ml.c7i.2xlarge: recipe digits on "
-        "digits, over learning_rate, batch_size; the last training with the best follows by itself",
+        "digits@1, over learning_rate, batch_size; the last training with the best follows by itself",
         "watch": {
             "command": f"classifier status {name} --watch",
             "console": "https://us-east-1.console.aws.amazon.com/sagemaker/home?region=us-east-1"
@@ -72,20 +74,6 @@ def test_the_job_searches_the_ranges_and_fixes_the_rest(world: World) -> None:
     assert "batch_size" not in fixed
 
 
-def test_a_channel_ends_in_a_slash_so_that_digits_does_not_match_digits2(world: World) -> None:
-    launch(PAYLOAD)
-    uris = {
-        each["ChannelName"]: each["DataSource"]["S3DataSource"]["S3Uri"]
-        for each in the_job(world)["TrainingJobDefinition"]["InputDataConfig"]
-    }
-    assert uris == {
-        "train": "s3://data/digits/train/",
-        "valid": "s3://data/digits/valid/",
-        "test": "s3://data/digits/test/",
-        "code": "s3://artifacts/code/abc/",
-    }
-
-
 def test_trials_leave_their_output_where_it_may_expire(world: World) -> None:
     launch(PAYLOAD)
     definition = the_job(world)["TrainingJobDefinition"]
@@ -100,6 +88,7 @@ def test_every_job_carries_the_run_the_recipe_and_the_dataset_as_tags(world: Wor
         {"Key": "run", "Value": name},
         {"Key": "recipe", "Value": "digits"},
         {"Key": "dataset", "Value": "digits"},
+        {"Key": "dataset-version", "Value": "1"},
     ]
 
 
@@ -254,7 +243,7 @@ def test_a_dataset_without_a_split_is_refused(world: World) -> None:
     world.s3.objects = {key: body for key, body in world.s3.objects.items() if "/valid/" not in key[1]}
     answer = launch(PAYLOAD)
     assert answer["error"]["code"] == "InvalidDataset"
-    assert "lacks valid" in answer["error"]["message"]
+    assert "digits@1 has no picture in valid; it needs train, valid, test" in answer["error"]["message"]
     assert nothing_started(world)
 
 
@@ -262,7 +251,7 @@ def test_a_dataset_of_one_class_is_refused(world: World) -> None:
     world.s3.objects = {key: body for key, body in world.s3.objects.items() if "/1/" not in key[1]}
     answer = launch(PAYLOAD)
     assert answer["error"]["code"] == "InvalidDataset"
-    assert "1 class folder(s) (0)" in answer["error"]["message"]
+    assert "has one class only (0)" in answer["error"]["message"]
     assert nothing_started(world)
 
 
@@ -270,7 +259,7 @@ def test_a_class_that_only_the_test_split_has_is_refused(world: World) -> None:
     world.s3.put("data", "digits/test/9/a.png")
     answer = launch(PAYLOAD)
     assert answer["error"]["code"] == "InvalidDataset"
-    assert "classes that train lacks: 9" in answer["error"]["message"]
+    assert "has no picture of 9 in train" in answer["error"]["message"]
 
 
 def test_a_recipe_that_searches_nothing_is_sent_to_launch_training(world: World) -> None:
@@ -357,7 +346,11 @@ def test_a_data_bucket_that_somebody_deleted_is_said_and_nothing_is_started(worl
     def gone(_: dict[str, Any]) -> dict[str, Any]:
         raise AwsFailure("NoSuchBucket", "The specified bucket does not exist", 404)
 
-    world.s3.on["ListObjectsV2"] = gone
+    def gone_of_data(params: dict[str, Any]) -> dict[str, Any]:
+        return gone(params) if params["Bucket"] == "data" else get(params)
+
+    get = world.s3.on["GetObject"]
+    world.s3.on |= {"GetObject": gone_of_data, "ListObjectsV2": gone}
     answer = launch(PAYLOAD)
     assert (answer["statusCode"], answer["error"]["code"]) == (404, "UnknownDataset")
     assert "the data bucket data does not exist any more" in answer["error"]["message"]
@@ -415,6 +408,7 @@ def test_pictures_are_streamed_when_asked_for_and_code_is_downloaded_anyway(worl
         "train": "FastFile",
         "valid": "FastFile",
         "test": "FastFile",
+        "dataset": "File",
         "code": "File",
     }
 
@@ -519,7 +513,7 @@ def channel(world: World, name: str) -> str | None:
 
 
 def test_staged_imagenet_weights_are_used_and_the_jobs_stay_cut_off_from_the_network(world: World) -> None:
-    world.s3.put("artifacts", "weights/imagenet/resnet18.safetensors", b"x" * 200_000)
+    world.s3.put("artifacts", "weights/imagenet/resnet18.safetensors", weights_of("resnet18"))
     launch(PAYLOAD)
     definition = the_job(world)["TrainingJobDefinition"]
     assert channel(world, "pretrained") == STAGED
@@ -528,7 +522,7 @@ def test_staged_imagenet_weights_are_used_and_the_jobs_stay_cut_off_from_the_net
 
 
 def test_imagenet_weights_that_nobody_staged_are_downloaded_by_the_jobs(world: World) -> None:
-    world.s3.put("artifacts", "weights/imagenet/resnet50.safetensors", b"x" * 200_000)
+    world.s3.put("artifacts", "weights/imagenet/resnet50.safetensors", weights_of("resnet50"))
     launch(PAYLOAD)
     definition = the_job(world)["TrainingJobDefinition"]
     assert channel(world, "pretrained") is None

@@ -11,6 +11,7 @@ from functions.launch_training.handler import handler
 from functions.launch_tuning.handler import handler as launch_tuning
 from functions.register_model.handler import handler as register_model
 from tests.unit.lambda_functions.fakes import AwsFailure, Context, World, sagemaker_event
+from tests.unit.lambda_functions.weight_files import weights_of
 
 KIND = "SageMaker Training Job State Change"
 EMPTY = (
@@ -76,7 +77,7 @@ def test_it_is_the_same_training_in_the_image_of_the_other_type(world: World, by
 
 
 def test_weights_and_champion_come_to_it_from_where_they_came_before(world: World) -> None:
-    world.s3.put("artifacts", "weights/mine.safetensors", b"w" * 4_000_000)
+    world.s3.put("artifacts", "weights/mine.safetensors", weights_of("resnet18"))
     weights = {"model": {"weights": "s3://artifacts/weights/mine.safetensors"}}
     name = handler({"recipe": "digits", "dataset": "digits", **weights}, Context())["training_job"]
     job = world.sagemaker.training_jobs[name]

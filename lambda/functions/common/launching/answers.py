@@ -7,6 +7,7 @@ from __future__ import annotations
 from typing import Any
 
 from functions.common.launching.costs import CostBound
+from functions.common.launching.datasets import Usable
 
 LOG_GROUP = "/aws/sagemaker/TrainingJobs"
 """Where SageMaker writes the log of every training job and trial, its stream named after the job."""
@@ -15,10 +16,13 @@ _CONSOLES = {"aws-cn": "console.amazonaws.cn", "aws-us-gov": "console.amazonaws-
 _PAGES = {"hyper-parameter-tuning-job": "hyper-tuning-jobs", "training-job": "jobs"}
 
 
-def started(kind: str, name: str, arn: str, run: str, what: str, cost: CostBound) -> dict[str, Any]:
+def started(
+    kind: str, name: str, arn: str, run: str, dataset: str, what: str, cost: CostBound
+) -> dict[str, Any]:
     """202: `kind` is `tuning_job` or `training_job`. The same request asked again answers the same.
 
     Args:
+        dataset: with its version, as requests have it.
         what: what was started, in words.
     """
     return {
@@ -26,19 +30,24 @@ def started(kind: str, name: str, arn: str, run: str, what: str, cost: CostBound
         kind: name,
         "arn": arn,
         "run": run,
+        "dataset": dataset,
         "started": what,
         "watch": watch(name, arn, run),
         "cost": cost.answer,
     }
 
 
-def planned(kind: str, name: str, what: str, cost: CostBound, machines: dict[str, Any]) -> dict[str, Any]:
+def planned(
+    kind: str, name: str, what: str, cost: CostBound, machines: dict[str, Any], data: Usable
+) -> dict[str, Any]:
     """200: everything was checked, and nothing was started."""
     return {
         "statusCode": 200,
         "dry_run": True,
         kind: name,
         "run": name,
+        "dataset": data.version.name,
+        "notes": list(data.notes),
         "would_start": what,
         "machines": machines,
         "cost": cost.answer,

@@ -53,10 +53,10 @@ def in_words(record: runs.RunRecord, env: LaunchEnvironment) -> str:
     others = f" (or {', '.join(record.instance_types[1:])})" if record.instance_types[1:] else ""
     machines = f"{on.instance_count} × {on.instance_type}{others}{spot}"
     if record.kind != "tuning" or tuning is None:
-        return f"one training of recipe {recipe.name} on {record.dataset}, {machines}"
+        return f"one training of recipe {recipe.name} on {record.data}, {machines}"
     searched = ", ".join(each.name for each in tuning.ranges)
     return (
         f"a {tuning.strategy} search of {tuning.max_jobs} trials, {tuning.parallel_jobs} at a time, each on "
-        f"{machines}: recipe {recipe.name} on {record.dataset}, over {searched}; the last training with "
+        f"{machines}: recipe {recipe.name} on {record.data}, over {searched}; the last training with "
         "the best follows by itself"
     )

@@ -13,10 +13,10 @@ from dataclasses import replace
 from typing import Any
 
 from contract import capacity, storage
-from contract.datasets import SPLITS
+from contract.datasets import SPLITS, store
 from contract.environment import LaunchEnvironment
 from contract.instances import has_gpu
-from contract.jobs import CHAMPION, CODE, PRETRAINED
+from contract.jobs import CHAMPION, CODE, DATASET, PRETRAINED
 from functions.common.launching import insight, search
 from functions.common.launching.costs import Machine
 from functions.common.launching.runs import RunRecord
@@ -26,6 +26,9 @@ from functions.common.recipes.tuning import Tuning
 Request = dict[str, Any]
 MAX_INSTANCE_CONFIGS = 6
 """Of a tuning job. Source: .../API_HyperParameterTuningResourceConfig.html"""
+
+_LIST = "ManifestFile"
+"""The kind of channel that names its files. Source: .../API_S3DataSource.html"""
 
 
 def tuning_job(
@@ -143,7 +146,8 @@ def _texts(
     ):
         # What frozen stages compute, for all jobs on this data set; the job's own key tells what of it fits.
         texts["feature_cache"] = f"s3://{env.artifacts_bucket}/{storage.features(record.dataset)}"
-    return {**texts, "run": record.run, "dataset": record.dataset}
+    version = {"dataset_version": str(record.dataset_version)} if record.dataset_version else {}
+    return {**texts, "run": record.run, "dataset": record.dataset, **version}
 
 
 def _algorithm(metrics: list[dict[str, str]], recipe: Recipe, env: LaunchEnvironment) -> Request:
@@ -157,28 +161,38 @@ def _algorithm(metrics: list[dict[str, str]], recipe: Recipe, env: LaunchEnviron
 def _channels(
     record: RunRecord, weights: object, env: LaunchEnvironment, champion: str = ""
 ) -> list[Request]:
-    uris = {split: f"s3://{env.data_bucket}/{storage.split(record.dataset, split)}" for split in SPLITS}
-    uris[CODE] = f"s3://{env.artifacts_bucket}/{record.code_prefix}"
+    uris = {CODE: f"s3://{env.artifacts_bucket}/{record.code_prefix}"}
     if isinstance(weights, str) and weights.startswith("s3://"):
         uris[PRETRAINED] = weights
     if champion:
         uris[CHAMPION] = champion
+    # Code and weights are opened at any place; FastFile mode is for what is read front to back.
+    return [*_pictures(record, env), *(_channel(name, uri) for name, uri in uris.items())]
+
+
+def _pictures(record: RunRecord, env: LaunchEnvironment) -> list[Request]:
+    """The channels of the splits, and the lists that say which of their files are whose.
+
+    AWS documents lists of files for File mode only; in FastFile mode a job is shown all that is below a
+    prefix, and reads what the lists name.
+    """
     mode = record.recipe.table("resources").get("input_mode", "File")
-    return [
-        {
-            "ChannelName": name,
-            "DataSource": {
-                "S3DataSource": {
-                    "S3DataType": "S3Prefix",
-                    "S3Uri": uri,
-                    "S3DataDistributionType": "FullyReplicated",
-                }
-            },
-            # Code and weights are opened at any place; FastFile mode is for what is read front to back.
-            "InputMode": mode if name in SPLITS else "File",
-        }
-        for name, uri in uris.items()
-    ]
+    at = f"s3://{env.data_bucket}/"
+
+    def listed(name: str) -> str:
+        return at + storage.version_list(record.dataset, record.dataset_version or 0, name)
+
+    if not record.pictures:
+        return [_channel(split, at + storage.split(record.dataset, split), mode) for split in SPLITS]
+    lists = _channel(DATASET, listed(store.SHARDS), kind=_LIST)
+    if mode == "FastFile":
+        return [*(_channel(split, at + record.pictures, mode) for split in SPLITS), lists]
+    return [*(_channel(split, listed(split), kind=_LIST) for split in SPLITS), lists]
+
+
+def _channel(name: str, uri: str, mode: str = "File", kind: str = "S3Prefix") -> Request:
+    source = {"S3DataType": kind, "S3Uri": uri, "S3DataDistributionType": "FullyReplicated"}
+    return {"ChannelName": name, "DataSource": {"S3DataSource": source}, "InputMode": mode}
 
 
 def _machine(recipe: Recipe, weights: set[object], env: LaunchEnvironment) -> Request:
@@ -234,5 +248,6 @@ def _tags(record: RunRecord, env: LaunchEnvironment) -> list[dict[str, str]]:
         "run": record.run,
         "recipe": record.recipe.name,
         "dataset": record.dataset,
+        **({"dataset-version": str(record.dataset_version)} if record.dataset_version else {}),
     }
     return [{"Key": key, "Value": value} for key, value in values.items()]

@@ -9,12 +9,13 @@ the same.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from botocore import xform_name
 
 from contract import prices
+from contract.datasets.manifest import Version
 from contract.environment import LaunchEnvironment
 from contract.names import TRAINING_JOB_LENGTH, TUNING_JOB_LENGTH
 from functions.common import logs, storage
@@ -28,7 +29,18 @@ from functions.common.errors import (
     error_code,
     error_message,
 )
-from functions.common.launching import answers, costs, estimate, names, requests, runs, weights
+from functions.common.launching import (
+    answers,
+    costs,
+    datasets,
+    estimate,
+    fit,
+    jobs,
+    names,
+    requests,
+    runs,
+    weights,
+)
 from functions.common.recipes.recipe import Recipe
 
 Metrics = list[dict[str, str]]
@@ -87,8 +99,20 @@ class Choice:
     """AWS is asked for the first type only."""
 
 
-Planner = Callable[[str, Recipe, Metrics, Choice], Plan]
-"""From the job's name, the recipe with the request's own values, the metric definitions, and the types."""
+@dataclass(frozen=True, kw_only=True)
+class Checked:
+    """A request whose names stand for something, and whose values suit it."""
+
+    name: str
+    """The job's."""
+    recipe: Recipe
+    """With the request's own values."""
+    version: Version
+    """Of the data set."""
+    metrics: Metrics
+
+
+Planner = Callable[[Checked, Choice], Plan]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,8 +122,17 @@ class Launcher:
     kind: Kind
     env: LaunchEnvironment
 
-    def launch(self, request: requests.LaunchRequest, request_id: str, plan: Planner) -> dict[str, Any]:
+    def launch(
+        self,
+        request: requests.LaunchRequest,
+        request_id: str,
+        plan: Planner,
+        alone: fit.Alone | None = None,
+    ) -> dict[str, Any]:
         """Start the job a request asks for, or find it started.
+
+        Args:
+            alone: the hyperparameters of the one training that is asked for; None for a search.
 
         Raises:
             UserError: something about the request is wrong; nothing was started.
@@ -112,18 +145,24 @@ class Launcher:
         env = self.env
         recipe = storage.read_recipe(client("s3"), env.artifacts_bucket, request.recipe)
         recipe = recipe.with_overrides(request.overrides)
-        storage.check_dataset(client("s3"), env.data_bucket, request.dataset)
-        recipe = weights.settled(recipe, env.artifacts_bucket, env.data_bucket)
-        metrics = storage.read_metric_definitions(client("s3"), env.artifacts_bucket, env.code_prefix)
-        types = self._affordable(name, recipe, metrics, plan)
-        planned = self._planned(name, recipe, Choice(types=types), metrics, plan)
+        s3 = client("s3")
+        data = datasets.find(s3, env.data_bucket, request.dataset, request.dataset_version)
+        recipe = weights.settled(recipe, alone, env.artifacts_bucket)
+        values = fit.possible(recipe, alone)
+        weights.check(values, env.artifacts_bucket, env.data_bucket)
+        fit.check(values, data.version, jobs.machine(recipe, env).instance_count)
+        metrics = storage.read_metric_definitions(s3, env.artifacts_bucket, env.code_prefix)
+        checked = Checked(name=name, recipe=recipe, version=data.version, metrics=metrics)
+        types = self._affordable(checked, plan)
+        planned = self._planned(checked, Choice(types=types), plan)
         if request.dry_run:
             machines = estimate.machines_of(planned.record, env) | {"instance_types": list(types)}
             what, cost = estimate.in_words(planned.record, env), estimate.cost_of(planned.record, env)
-            return answers.planned(self.kind.key, name, what, cost, machines)
+            return answers.planned(self.kind.key, name, what, cost, machines, data)
+        checked = replace(checked, version=datasets.settled(s3, env.data_bucket, data))
         try:
             for choice in (choices := self._choices(types)):
-                planned = self._planned(name, recipe, choice, metrics, plan)
+                planned = self._planned(checked, choice, plan)
                 runs.write(env.artifacts_bucket, planned.record)
                 try:
                     arn = self.create(name, planned.job)
@@ -140,13 +179,13 @@ class Launcher:
             return self._existing(name, self.describe(name) or {}, request_id)
         return self.answer(name, arn, planned.record)
 
-    def _affordable(self, name: str, recipe: Recipe, metrics: Metrics, plan: Planner) -> tuple[str, ...]:
+    def _affordable(self, checked: Checked, plan: Planner) -> tuple[str, ...]:
         """The first choice, and of the other types those on which it could not cost more than it may."""
-        first, *others = estimate.instance_types(recipe, self.env)
+        first, *others = estimate.instance_types(checked.recipe, self.env)
         affordable = [first]
         for each in others:
             try:
-                self._planned(name, recipe, Choice(types=(each,)), metrics, plan)
+                self._planned(checked, Choice(types=(each,)), plan)
                 affordable.append(each)
             except (costs.CostTooHigh, prices.UnknownPrice) as error:
                 logs.info("too dear a type", instance_type=each, reason=str(error))
@@ -165,14 +204,14 @@ class Launcher:
                 choices.append(Choice(types=here, alone=True))
         return choices
 
-    def _planned(self, name: str, recipe: Recipe, choice: Choice, metrics: Metrics, plan: Planner) -> Plan:
+    def _planned(self, checked: Checked, choice: Choice, plan: Planner) -> Plan:
         """What would be started on a choice of types; the recipe of the run's record names the first then.
 
         Raises:
             CostTooHigh: it could cost more there than it may.
         """
-        recipe = recipe.with_overrides({"resources": {"instance_type": choice.types[0]}})
-        planned = plan(name, recipe, metrics, choice)
+        recipe = checked.recipe.with_overrides({"resources": {"instance_type": choice.types[0]}})
+        planned = plan(replace(checked, recipe=recipe), choice)
         cost = estimate.cost_of(planned.record, self.env)
         costs.guard(cost, recipe.table("resources").get("max_cost_usd"))
         return planned
@@ -208,8 +247,8 @@ class Launcher:
 
     def answer(self, name: str, arn: str, record: runs.RunRecord) -> dict[str, Any]:
         """What was started, where to watch it, and the most it can cost."""
-        what = estimate.in_words(record, self.env)
-        return answers.started(self.kind.key, name, arn, record.run, what, estimate.cost_of(record, self.env))
+        what, cost = estimate.in_words(record, self.env), estimate.cost_of(record, self.env)
+        return answers.started(self.kind.key, name, arn, record.run, record.data, what, cost)
 
     def _name_of(self, request: requests.LaunchRequest, request_id: str) -> str:
         """The caller's name for the job, or the one that belongs to the request."""

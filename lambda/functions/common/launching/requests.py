@@ -22,6 +22,8 @@ class LaunchRequest:
 
     recipe: str
     dataset: str
+    dataset_version: int | None
+    """None: the newest."""
     name: str | None
     overrides: Mapping[str, object]
     hyperparameters: Mapping[str, object]
@@ -53,9 +55,12 @@ def parse(payload: object, *, with_hyperparameters: bool) -> LaunchRequest:
         raise InvalidPayload(
             f"hyperparameters = {quoted(hyperparameters)} has to be an object of names and values"
         )
+    recipe = _recipe(payload)
+    dataset, version = _dataset(payload)
     return LaunchRequest(
-        recipe=_name(payload, "recipe", names.RECIPE),
-        dataset=_name(payload, "dataset", names.DATASET),
+        recipe=recipe,
+        dataset=dataset,
+        dataset_version=version,
         name=_optional_text(payload, "name"),
         overrides=_overrides(payload),
         hyperparameters=hyperparameters,
@@ -73,17 +78,31 @@ def _overrides(payload: Mapping[str, object]) -> dict[str, object]:
     return overrides
 
 
-def _name(payload: Mapping[str, object], key: str, form: re.Pattern[str]) -> str:
+def _recipe(payload: Mapping[str, object]) -> str:
+    form = "a recipe's name: letters, digits, - and _, 63 characters at most"
+    return _name(payload, "recipe", names.RECIPE, form)[0]
+
+
+def _dataset(payload: Mapping[str, object]) -> tuple[str, int | None]:
+    """The data set's name, and the number of its version where there is one."""
+    form = (
+        "a data set's name (letters, digits, -, _ and ., 63 characters at most) or NAME@NUMBER, one of its "
+        "versions"
+    )
+    found = _name(payload, "dataset", names.DATASET_VERSION, form)
+    return found["dataset"], int(found["number"]) if found["number"] else None
+
+
+def _name(payload: Mapping[str, object], key: str, form: re.Pattern[str], what: str) -> re.Match[str]:
     value = payload.get(key)
     if value is None:
         raise InvalidPayload(
             f'the payload lacks "{key}"; for example {{"recipe": "digits", "dataset": "digits"}}'
         )
-    if not isinstance(value, str) or not form.fullmatch(value):
-        raise InvalidPayload(
-            f"{key} = {quoted(value)} is not a {key}'s name: letters, digits, - and _, 63 characters at most"
-        )
-    return value
+    found = form.fullmatch(value) if isinstance(value, str) else None
+    if found is None:
+        raise InvalidPayload(f"{key} = {quoted(value)} is not {what}")
+    return found
 
 
 def _optional_text(payload: Mapping[str, object], key: str) -> str | None:

@@ -9,8 +9,9 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
-from typing import Any
+from typing import Any, TypedDict
 
+from contract.datasets.manifest import Version
 from contract.storage import RUN_RECORD, STOPPED, of_run
 from functions.common.clients import client
 from functions.common.errors import RunRecordMissing
@@ -19,6 +20,14 @@ from functions.common.storage import read_object
 
 _FORMAT = 1
 _LIMIT = 256 * 1024
+
+
+class DataOfRun(TypedDict):
+    """Members of a `RunRecord`."""
+
+    dataset: str
+    dataset_version: int
+    pictures: str
 
 
 @dataclass(frozen=True)
@@ -37,11 +46,31 @@ class RunRecord:
     hyperparameters: Mapping[str, Any] = field(default_factory=dict)
     instance_types: tuple[str, ...] = ()
     """What its jobs may be on, the one that was taken first; empty in the records of older versions."""
+    dataset_version: int | None = None
+    """Which version of the data set its jobs read; None in the records of older versions."""
+    pictures: str = ""
+    """The key prefix that the keys of the version's pictures are below; empty where each split is a prefix of
+    its own: of packed versions, and in older records.
+    """
+
+    @property
+    def data(self) -> str:
+        """The data set with its version, as requests have it: `digits@3`."""
+        return f"{self.dataset}@{self.dataset_version}" if self.dataset_version else self.dataset
 
     def on(self, instance_types: Sequence[str]) -> RunRecord:
         """This run with its next job on the first of these types, and what is left of them after it."""
         first_choice = self.recipe.with_overrides({"resources": {"instance_type": instance_types[0]}})
         return replace(self, recipe=first_choice, instance_types=tuple(instance_types))
+
+
+def of_version(version: Version) -> DataOfRun:
+    """What a record keeps of a data set's version."""
+    return {
+        "dataset": version.dataset,
+        "dataset_version": version.number,
+        "pictures": "" if version.packed else version.root,
+    }
 
 
 def key_of(run: str) -> str:

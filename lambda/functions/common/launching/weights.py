@@ -2,56 +2,91 @@
 
 `imagenet` is taken from the artifacts bucket when `classifier weights` has staged it there, so that the jobs
 stay cut off from the network; else the jobs download it. Weights named by an S3 address of this project's
-buckets have to be there; of other buckets only AWS can tell, and does when the job is created.
+buckets have to be there, and be of the network; of other buckets only AWS can tell, and does when the job is
+created.
 """
 
 from __future__ import annotations
 
-from contract import storage
-from contract.networks import WEIGHTS_SUFFIXES
+from contract import networks, storage
 from functions.common.clients import client
 from functions.common.errors import InvalidRecipe
+from functions.common.launching import weights_file
+from functions.common.launching.fit import Alone, Values, pairs
 from functions.common.recipes.recipe import Recipe
 
 _FOLDER = f"{storage.WEIGHTS}/"
 _LEAST_BYTES = 100_000
 """The smallest network here has 40 MB. Git LFS pointers and error pages are below this."""
+_STAGE = "classifier weights --file FILE puts a file there and checks it"
 
 
-def settled(recipe: Recipe, artifacts_bucket: str, data_bucket: str) -> Recipe:
-    """The recipe with `imagenet` replaced by its staged file, if there is one, and an address checked.
+def settled(recipe: Recipe, alone: Alone | None, bucket: str) -> Recipe:
+    """The recipe with `imagenet` replaced by its staged file in the artifacts bucket, if there is one.
+
+    A search's last training may be of another network than its trials, and has that one's file then.
+    """
+
+    def staged(arch: str) -> str:
+        key = storage.imagenet_weights(arch)
+        return f"s3://{bucket}/{key}" if _objects(bucket, key) else "imagenet"
+
+    final = recipe.final
+    if alone is not None:
+        values = alone(recipe)
+        if values["weights"] != "imagenet":
+            return recipe
+        found = {"weights": staged(values["arch"])}
+        tables = ("model", "final") if "weights" in final else ("model",)
+        return (
+            recipe.with_overrides(dict.fromkeys(tables, found)) if found["weights"] != "imagenet" else recipe
+        )
+    ranges = recipe.tuning.ranges if recipe.tuning else ()
+    searched = {each.name for each in ranges} & {"weights", "arch"}
+    overrides: dict[str, dict[str, str]] = {}
+    weights, arch = recipe.hyperparameters["weights"], recipe.hyperparameters["arch"]
+    if weights == "imagenet" and not searched:
+        weights = staged(arch)
+        if weights != "imagenet":
+            overrides["model"] = {"weights": weights}
+    if final.get("weights", recipe.hyperparameters["weights"]) == "imagenet" and searched <= set(final):
+        last = staged(str(final.get("arch", arch)))
+        if last != final.get("weights", weights):
+            overrides["final"] = {"weights": last}
+    return recipe.with_overrides(overrides)
+
+
+def check(jobs: tuple[Values, ...], artifacts_bucket: str, data_bucket: str) -> None:
+    """See that files of weights lie where these jobs are told, and are of their networks.
 
     Raises:
-        InvalidRecipe: the address is in this project's buckets, and no file of weights lies there.
+        InvalidRecipe: an address in this project's buckets without a file of weights, or with another
+            network's.
     """
-    searched = {each.name for each in recipe.tuning.ranges} if recipe.tuning else set()
-    weights, arch = recipe.hyperparameters["weights"], recipe.hyperparameters["arch"]
-    if weights == "imagenet" and not searched & {"weights", "arch"}:
-        key = storage.imagenet_weights(arch)
-        if _objects(artifacts_bucket, key):
-            return recipe.with_overrides({"model": {"weights": f"s3://{artifacts_bucket}/{key}"}})
-    if weights.startswith("s3://"):
-        bucket, _, key = weights.removeprefix("s3://").partition("/")
-        if bucket in (artifacts_bucket, data_bucket):
-            elsewhere = bucket == artifacts_bucket and not key.startswith(_FOLDER)
-            _check(weights, _objects(bucket, key), elsewhere)
-    return recipe
+    for arch, uri in dict.fromkeys(pairs(jobs)):
+        bucket, _, key = uri.removeprefix("s3://").partition("/")
+        if not uri.startswith("s3://") or bucket not in (artifacts_bucket, data_bucket):
+            continue
+        if bucket == artifacts_bucket and not key.startswith(_FOLDER):
+            raise InvalidRecipe(f"[model] weights = {uri}: jobs read weights below {_FOLDER} only; {_STAGE}")
+        file = networks.file_for(arch, _files(uri, _objects(bucket, key)))
+        # Of the data bucket a launcher may read the versions only.
+        if file is not None and bucket == artifacts_bucket:
+            weights_file.check(bucket, file, arch)
 
 
-def _check(uri: str, objects: list[tuple[str, int]], elsewhere: bool) -> None:
-    stage = "classifier weights --file FILE puts a file there and checks it"
-    if elsewhere:
-        raise InvalidRecipe(f"[model] weights = {uri}: jobs read weights below {_FOLDER} only; {stage}")
-    files = [(key, size) for key, size in objects if key.endswith(WEIGHTS_SUFFIXES)]
+def _files(uri: str, objects: list[tuple[str, int]]) -> list[str]:
+    files = [(key, size) for key, size in objects if key.endswith(networks.WEIGHTS_SUFFIXES)]
     if not files:
-        kinds = " or ".join(WEIGHTS_SUFFIXES)
-        raise InvalidRecipe(f"[model] weights = {uri}: no {kinds} file lies there; {stage}")
+        kinds = " or ".join(networks.WEIGHTS_SUFFIXES)
+        raise InvalidRecipe(f"[model] weights = {uri}: no {kinds} file lies there; {_STAGE}")
     if all(size < _LEAST_BYTES for _, size in files):
         key, size = files[0]
         raise InvalidRecipe(
             f"[model] weights = {uri}: {key} has {size} bytes and is no file of weights "
-            f"(a Git LFS pointer or an error page?); {stage}"
+            f"(a Git LFS pointer or an error page?); {_STAGE}"
         )
+    return [key for key, _ in files]
 
 
 def _objects(bucket: str, prefix: str) -> list[tuple[str, int]]:

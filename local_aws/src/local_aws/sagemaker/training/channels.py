@@ -14,7 +14,6 @@ import uuid
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +21,8 @@ from botocore.exceptions import ClientError
 
 from local_aws.core.errors import ValidationException
 from local_aws.sagemaker.s3_files import PARALLEL, S3Uri, inside, list_objects
+from local_aws.sagemaker.training import manifests
+from local_aws.sagemaker.training.manifests import Source, source_of
 
 Channel = dict[str, Any]
 # What the cache may hold when the server starts; the longest unused files go first.
@@ -33,21 +34,13 @@ class ChannelError(Exception):
     """A channel cannot be downloaded; the message says which one and why."""
 
 
-@dataclass(frozen=True)
-class Source:
-    """An object and the name it gets in the channel's folder."""
+def check(channels: Iterable[Channel], mode: str = "File") -> None:
+    """Raise ValidationException for channels that cannot be served, naming the channel and the member.
 
-    bucket: str
-    key: str
-    name: str
-    etag: str
-    size: int
-    modified: float
-    """Seconds since the epoch."""
-
-
-def check(channels: Iterable[Channel]) -> None:
-    """Raise ValidationException for channels that cannot be served, naming the channel and the member."""
+    Args:
+        channels: as in the request.
+        mode: TrainingInputMode, which a channel without an InputMode has.
+    """
     known_names: set[str] = set()
     for channel in channels:
         name = channel["ChannelName"]
@@ -63,6 +56,11 @@ def check(channels: Iterable[Channel]) -> None:
             raise ValidationException(
                 f"InputDataConfig: channel {name} has S3DataType {s3['S3DataType']}; the local AWS knows "
                 "S3Prefix and ManifestFile."
+            )
+        if s3["S3DataType"] == "ManifestFile" and channel.get("InputMode", mode) == "FastFile":
+            raise ValidationException(
+                f"InputDataConfig: channel {name} has a ManifestFile in FastFile mode, which AWS does not "
+                "document; the local AWS takes it in File mode."
             )
 
 
@@ -183,36 +181,10 @@ def _intact(path: Path, source: Source) -> bool:
 def _sources(s3: Any, data: dict[str, Any]) -> list[Source]:
     uri = S3Uri.parse(data["S3Uri"])
     if data["S3DataType"] == "ManifestFile":
-        return _manifest(s3, uri)
-    return [_source(uri.bucket, entry, local_name(uri.key, entry["Key"])) for entry in list_objects(s3, uri)]
-
-
-def _manifest(s3: Any, uri: S3Uri) -> list[Source]:
-    """The files of a manifest: ``[{"prefix": "s3://..."}, "relative key", ...]``.
-
-    https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_S3DataSource.html
-    """
-    try:
-        manifest = json.loads(s3.get_object(Bucket=uri.bucket, Key=uri.key)["Body"].read())
-    except RecursionError:
-        raise ValueError(f"the manifest {uri} is nested too deeply") from None
-    whole = isinstance(manifest, list) and manifest and all(isinstance(name, str) for name in manifest[1:])
-    if not (whole and isinstance(manifest[0], dict) and isinstance(manifest[0].get("prefix"), str)):
-        raise ValueError(
-            f"the manifest {uri} must be a list that starts with {{'prefix': 's3://...'}}, and then names"
-        )
-    prefix, sources = S3Uri.parse(manifest[0]["prefix"]), []
-    for name in manifest[1:]:
-        key = prefix.key + name
-        head = s3.head_object(Bucket=prefix.bucket, Key=key)
-        entry = {**head, "Key": key, "Size": head["ContentLength"]}
-        sources.append(_source(prefix.bucket, entry, name))
-    return sources
-
-
-def _source(bucket: str, entry: dict[str, Any], name: str) -> Source:
-    modified = entry["LastModified"].timestamp()
-    return Source(bucket, entry["Key"], name, entry["ETag"], entry["Size"], modified)
+        return manifests.sources(s3, uri)
+    return [
+        source_of(uri.bucket, entry, local_name(uri.key, entry["Key"])) for entry in list_objects(s3, uri)
+    ]
 
 
 def local_name(prefix: str, key: str) -> str:

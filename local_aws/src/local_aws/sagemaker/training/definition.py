@@ -38,7 +38,7 @@ def check(definition: Mapping[str, Any]) -> None:
         _check_resources(resources)
     _check_times(definition)
     inputs = definition.get("InputDataConfig", [])
-    channels.check(inputs)
+    channels.check(inputs, definition["AlgorithmSpecification"]["TrainingInputMode"])
     modes = {channel.get("InputMode") for channel in inputs}
     if "Pipe" in {definition["AlgorithmSpecification"]["TrainingInputMode"], *modes}:
         raise ValidationException("TrainingInputMode Pipe: the local AWS knows File and FastFile.")
