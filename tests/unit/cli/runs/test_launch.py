@@ -73,10 +73,12 @@ def test_a_dry_run_is_asked_for_what_it_would_cost(target: Any) -> None:
     answer = {"statusCode": 200, "tuning_job": "c-d-1", "run": "c-d-1", "would_start": "a search"}
     machines = {"instance_type": "ml.m5.large", "instance_count": 1, "spot": False, "parallel_jobs": 2}
     cost = {"most_usd": 2.5, "explained": "5 jobs"}
-    function = Function({**answer, "cost": cost, "machines": machines})
+    notes = ["2 copies of other pictures are left out"]
+    function = Function({**answer, "cost": cost, "machines": machines, "notes": notes})
     planned = estimate(target(**{"lambda": function}), "launch-tuning", {"recipe": "d"})
     assert (planned.what, planned.most_usd, planned.explained) == ("a search", 2.5, "5 jobs")
     assert planned.machines == machines
+    assert planned.notes == tuple(notes)
     assert function.requests == [("classifier-launch-tuning", {"recipe": "d", "dry_run": True})]
 
 

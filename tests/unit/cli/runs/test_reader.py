@@ -38,6 +38,7 @@ class SageMaker:
                 "HyperParameterTuningJobObjective": {"Type": "Maximize", "MetricName": "valid_accuracy"},
                 "ResourceLimits": {"MaxNumberOfTrainingJobs": 1},
             },
+            "TrainingJobDefinition": {"StaticHyperParameters": {"dataset": "digits", "dataset_version": "3"}},
         }
         return self._found("tuning", HyperParameterTuningJobName, {RUN: job})
 
@@ -58,6 +59,7 @@ class SageMaker:
             "CreationTime": NOW,
             "TrainingEndTime": NOW + timedelta(seconds=30),
             "FinalMetricDataList": [{"MetricName": "test_accuracy", "Value": 0.96}],
+            "HyperParameters": {"dataset": "digits", "dataset_version": "4"},
         }
         return self._found("training", TrainingJobName, {f"{RUN}-final": job, "classifier-hand": job})
 
@@ -150,6 +152,7 @@ def test_a_finished_run_is_read_whole(aws: Any) -> None:
     assert run.training.metrics == {"test_accuracy": 0.96}
     assert run.package is not None
     assert run.package.version == "1"
+    assert run.data == "digits@3"
 
 
 def test_a_resumed_job_s_repeated_epoch_counts_once(aws: Any) -> None:
@@ -174,6 +177,7 @@ def test_a_training_by_hand_is_a_run(aws: Any) -> None:
     run = RunReader(aws, "classifier-hand").read()
     assert run.tuning is None
     assert run.training is not None
+    assert run.data == "digits@4"
 
 
 def test_an_unknown_run_is_named(aws: Any) -> None:

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from rich.console import Console
 
-from cli.runs.pipeline_run import PipelineRun
+from cli.runs.pipeline_run import PipelineRun, data_of
 from cli.runs.screen import MAX_TRIALS, lines, screen, steps
 from contract.decisions import Outcome, Reason
 from tests.unit.cli.runs.pipeline_runs import (
@@ -48,6 +48,21 @@ def test_the_screen_shows_every_step_of_a_finished_run() -> None:
         "0.9704",
     ]:
         assert words in text
+
+
+def test_a_run_is_shown_with_its_data_set_s_version() -> None:
+    of_search = pipeline_run(tuning=replace(TUNING, data="digits@3"))
+    by_hand = pipeline_run(tuning=None, training=replace(TRAINING, data="digits@4"))
+    assert "classifier-d-1  digits@3 " in drawn(of_search)
+    assert "data set digits@3" in lines(None, of_search)
+    assert "digits@4" in drawn(by_hand)
+    assert not any(line.startswith("data set") for line in lines(None, pipeline_run()))
+
+
+def test_what_a_job_is_told_names_its_data_set() -> None:
+    assert data_of({"dataset": "digits", "dataset_version": "3"}) == "digits@3"
+    assert data_of({"dataset": "digits"}) == "digits"  # jobs of older deployments
+    assert data_of({}) == ""
 
 
 def test_the_step_under_way_is_marked() -> None:
