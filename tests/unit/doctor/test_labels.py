@@ -1,0 +1,66 @@
+"""Wrong labels are found by what other pictures say, copies of a picture aside."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from contract.picture_decisions import Action
+from doctor.examine import examine
+from doctor.findings import Kind
+from doctor.labels import FOLDS, folds, judge
+from tests.unit.doctor.drawn import relabelled, striped
+
+
+def test_flipped_labels_are_found_with_their_right_class_and_little_else() -> None:
+    flipped = {3, 40, 77, 98}
+    diagnosis = examine(relabelled(striped(120), flipped))
+    found = [each for each in diagnosis.findings if each.kind is Kind.WRONG_LABEL]
+    assert {int(each.pictures[0].name.removesuffix(".png")) for each in found} == flipped
+    for each in found:
+        (proposal,) = each.proposals
+        assert proposal.action is Action.RELABEL
+        assert proposal.label == ("lying", "upright")[int(each.pictures[0].name.removesuffix(".png")) % 2]
+    assert diagnosis.judgement is not None
+    assert set(np.argsort(-diagnosis.judgement.suspicion)[:4].tolist()) == flipped
+
+
+def test_a_doubtful_label_is_shown_and_not_proposed_to_be_changed() -> None:
+    generator = torch.Generator().manual_seed(0)
+    labels = np.arange(200) % 2
+    features = torch.randn(200, 4, generator=generator)
+    features[:, 0] += torch.from_numpy(labels) * 2.0
+    judgement = judge(features, labels, np.arange(200))
+    doubtful = judgement.wrong & (judgement.suspicion < 0.8)
+    assert doubtful.any()
+
+
+def test_copies_are_in_one_fold_and_classes_are_dealt_out_evenly() -> None:
+    labels = np.arange(100) % 4
+    group = np.arange(100)
+    group[[10, 50, 90]] = 2
+    dealt = folds(labels, group)
+    assert len({dealt[row] for row in (2, 10, 50, 90)}) == 1
+    alone = group == np.arange(100)
+    for label in range(4):
+        counts = np.bincount(dealt[(labels == label) & alone], minlength=FOLDS)
+        assert counts.max() - counts.min() <= 1
+
+
+def test_a_wrongly_labelled_copy_does_not_vouch_for_itself() -> None:
+    # Ten copies of one picture, all under the wrong label: only those of other pictures know better.
+    generator = torch.Generator().manual_seed(0)
+    labels = np.arange(100) % 2
+    features = 0.3 * torch.randn(100, 30, generator=generator)
+    features[:, 0] += torch.from_numpy(labels * 2.0 - 1)
+    features[90:] = features[0] + torch.eye(30)[5] * 4  # what only these ten have
+    labels[90:] = 1
+    group = np.arange(100)
+    group[90:] = 90
+    assert judge(features, labels, group).probability[90:, 0].min() > 0.5
+
+
+def test_one_class_alone_is_not_judged() -> None:
+    diagnosis = examine([each for each in striped(40) if each.label == "lying"])
+    assert diagnosis.judgement is None
+    assert diagnosis.accuracy is None
