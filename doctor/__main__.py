@@ -1,10 +1,9 @@
 """The doctor as a SageMaker training job, where the data lies. Run as `python -m doctor`.
 
-It reads SageMaker's folders below /opt/ml (or SAGEMAKER_BASE_DIR): pictures either in the channels `train`,
-`valid` and `test`, with a folder per class, or as a version of a data set: its manifest (JSON Lines, in any
-number of files) in the channel `manifest`, and what its keys name in the channel `pictures`. A network's
-weights may be in the channel `pretrained`. Hyperparameters: `dataset`, its name; `pictures_prefix`, which a
-key has before its place in the channel; `jobs`, cores to use. What it finds becomes the job's model.tar.gz.
+It reads SageMaker's folders below /opt/ml (or SAGEMAKER_BASE_DIR), as a training does: pictures in the
+channels `train`, `valid` and `test`, with a folder per class, or those that the lists in the channel
+`dataset` name. A network's weights may be in the channel `pretrained`. Hyperparameters: `dataset`, its name;
+`jobs`, cores to use. What it finds becomes the job's model.tar.gz.
 """
 
 from __future__ import annotations
@@ -14,18 +13,18 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType
-from typing import Any, Final
+from typing import Final
 
-from contract.datasets import SPLITS, SUFFIXES
-from contract.jobs import PRETRAINED
+from contract.datasets import SPLITS, SUFFIXES, channels
+from contract.datasets.manifest import ETAG, InvalidVersion, Picture
+from contract.jobs import DATASET, PRETRAINED
 from contract.networks import WEIGHTS_SUFFIXES
-from doctor.records import BadManifest, Record, of_manifest
+from doctor.records import Record
 
-MANIFEST: Final = "manifest"
-PICTURES: Final = "pictures"
 _REPORTED_EVERY: Final = 15.0
 """Seconds between two lines of the log."""
 _FAILURE_CHARACTERS: Final = 1024
@@ -66,9 +65,9 @@ def _run(base: Path) -> None:
     from doctor.output import leave
 
     torch.set_num_threads(jobs)
-    channels = base / "input" / "data"
-    records = _records(channels, settings.get("pictures_prefix", ""))
-    weights = sorted(path for path in (channels / PRETRAINED).rglob("*") if path.suffix in WEIGHTS_SUFFIXES)
+    inputs = base / "input" / "data"
+    records = _records(inputs)
+    weights = sorted(path for path in (inputs / PRETRAINED).rglob("*") if path.suffix in WEIGHTS_SUFFIXES)
     extractor = from_file(weights[0]) if weights else None
     print(f"{len(records)} pictures, on {jobs} cores", flush=True)
     diagnosis = examine(records, extractor, jobs, _Log(len(records)))
@@ -79,54 +78,37 @@ def _run(base: Path) -> None:
     print(f"{len(diagnosis.findings)} findings in {len(records)} pictures", flush=True)
 
 
-def _records(channels: Path, prefix: str) -> list[Record]:
-    if (channels / MANIFEST).is_dir():
-        pictures = channels / PICTURES
-        found = of_manifest(
-            _lines(channels / MANIFEST), lambda key: _inside(pictures, key, prefix).read_bytes()
-        )
-    else:
-        found = list(_of_folders(channels))
+def _records(channels_folder: Path) -> list[Record]:
+    lists = channels_folder / DATASET
+    found = list(_listed(channels_folder, lists) if lists.is_dir() else _of_folders(channels_folder))
     if not found:
         raise NothingToExamine(
-            f"there are no pictures: neither a manifest in the channel {MANIFEST!r} nor class folders in the "
-            f"channels {', '.join(SPLITS)} (looked in {channels})"
+            f"there are no pictures: neither lists in the channel {DATASET!r} nor class folders in the "
+            f"channels {', '.join(SPLITS)} (looked in {channels_folder})"
         )
     return found
 
 
-def _lines(folder: Path) -> Iterator[Mapping[str, Any]]:
-    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
-        with path.open(encoding="utf-8") as file:
-            for number, line in enumerate(file, 1):
-                if not line.strip():
-                    continue
-                try:
-                    yield _object(line)
-                except ValueError as error:
-                    raise BadManifest(f"{path.name}, line {number}: {error}") from None
+def _listed(folder: Path, lists: Path) -> Iterator[Record]:
+    by_split: dict[str, list[Picture]] = defaultdict(list)
+    try:
+        for picture in channels.pictures(lists):
+            by_split[picture.split].append(picture)
+    except InvalidVersion as error:
+        raise NothingToExamine(f"the channel {DATASET!r}: {error}") from None
+    for split, pictures in by_split.items():
+        root = channels.root(folder / split, [picture.key for picture in pictures])
+        for each in pictures:
+            sha256 = "" if each.content.startswith(ETAG) else each.content
+            name = f"{split}/{each.label}/{each.name}"
+            yield Record(name, each.label, split, (root / each.key).read_bytes, each.size, sha256)
 
 
-def _object(line: str) -> Mapping[str, Any]:
-    value = json.loads(line)
-    if not isinstance(value, dict):
-        raise ValueError("is no JSON object")
-    return value
-
-
-def _inside(folder: Path, key: str, prefix: str) -> Path:
-    """The file of a key, which a manifest from elsewhere cannot put outside the channel."""
-    path = folder / key.removeprefix(prefix).lstrip("/")
-    if ".." in Path(key).parts:
-        raise FileNotFoundError(2, "its key leads out of the channel", key)
-    return path
-
-
-def _of_folders(channels: Path) -> Iterator[Record]:
+def _of_folders(folder: Path) -> Iterator[Record]:
     for split in SPLITS:
-        for path in sorted((channels / split).glob("*/*")):
+        for path in sorted((folder / split).glob("*/*")):
             if path.suffix.lower() in SUFFIXES and path.is_file():
-                name = path.relative_to(channels).as_posix()
+                name = path.relative_to(folder).as_posix()
                 yield Record(name, path.parent.name, split, path.read_bytes, path.stat().st_size)
 
 
@@ -154,7 +136,7 @@ class _Log:
 def _is_foreseen(error: Exception) -> bool:
     from doctor.features.network import UnusableWeights
 
-    return isinstance(error, (NothingToExamine, BadManifest, UnusableWeights))
+    return isinstance(error, (NothingToExamine, UnusableWeights))
 
 
 def _stop(number: int, frame: FrameType | None) -> None:

@@ -10,9 +10,7 @@ from pathlib import Path, PurePosixPath
 from contract import storage
 from contract.datasets import changes, rules
 from contract.datasets.changes import QUIET, Change, Kind
-from contract.datasets.manifest import Picture, Version
-
-_ETAG = "etag-"
+from contract.datasets.manifest import ETAG, Picture, Version
 
 
 @dataclass(frozen=True)
@@ -61,7 +59,7 @@ def before(version: Version | None, pictures: Iterable[Picture], paths: Mapping[
     """
     if version is None or version.root == storage.pictures_of(version.dataset):
         return Before(version, tuple(pictures))
-    by_etag = {f"{_ETAG}{_md5(path)}": content for content, path in paths.items()}
+    by_etag = {f"{ETAG}{_md5(path)}": content for content, path in paths.items()}
     sources = {}
     recognised = []
     for picture in pictures:

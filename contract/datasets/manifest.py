@@ -32,6 +32,8 @@ SHARD_PICTURES: Final = 20_000
 """A shard has half to all of it: 2 MB, so that one changed picture sends 2 MB and not the whole list."""
 MAX_SHARDS: Final = 2**14
 SHARD_SUFFIX: Final = ".jsonl.gz"
+ETAG: Final = "etag-"
+"""Before the content of a picture of which only S3's ETag is known."""
 
 
 class InvalidVersion(ValueError):
@@ -47,7 +49,7 @@ class Picture:
     name: str
     """Its path below its class, as its sender had it: unique within class and split."""
     content: str
-    """SHA-256 in hex digits; of pictures that came past `classifier upload`, `etag-` and S3's ETag."""
+    """SHA-256 in hex digits; of pictures that came past `classifier upload`, `ETAG` and S3's."""
     size: int
     """Bytes."""
     key: str

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from contract.datasets import SPLITS, rules, store
-from contract.datasets.manifest import Origin, Picture, Version
+from contract.datasets.manifest import ETAG, Origin, Picture, Version
 
 MOST_IN_A_FUNCTION: Final = 50_000
 """Keys that a launcher lists before it asks for `classifier dataset NAME --adopt`: some ten seconds."""
@@ -138,7 +138,7 @@ def _pictures(bucket: str, plain: Plain) -> list[Picture]:
                     label=rules.same_text(label),
                     split=split,
                     name=rules.same_text(name),
-                    content=f"etag-{each.etag}",
+                    content=ETAG + each.etag,
                     size=each.size,
                     key=each.key,
                 )

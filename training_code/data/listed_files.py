@@ -12,17 +12,12 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
-from contract.datasets import manifest
-from contract.datasets.manifest import Picture
+from contract.datasets import channels
+from contract.datasets.manifest import InvalidVersion, Picture
 from training_code.data.picture_files import Files
 from training_code.errors import UnusableDataset
-
-_TRIED: Final = 16
-"""Pictures that are looked for to see where the others are."""
-_MOST_DEEP: Final = 3
-"""Folders before a picture's key in its whole key: `datasets/<name>/pictures/`."""
 
 
 class _Listed(NamedTuple):
@@ -53,21 +48,17 @@ def find(folders: Mapping[str, Path], lists: Path) -> dict[str, Files]:
 
 
 def _pictures(lists: Path) -> Iterator[Picture]:
-    shards = sorted(path for path in lists.rglob(f"*{manifest.SHARD_SUFFIX}") if path.is_file())
-    if not shards:
+    try:
+        yield from channels.pictures(lists)
+    except InvalidVersion as error:
         raise UnusableDataset(
-            f"the channel {lists.name!r} holds no list of pictures (*{manifest.SHARD_SUFFIX}); leave that "
-            "channel out to train on all pictures in the class folders of train, valid and test"
-        )
-    for path in shards:
-        try:
-            yield from manifest.pictures_in(path.read_bytes(), path.name)
-        except manifest.InvalidVersion as error:
-            raise UnusableDataset(f"the channel {lists.name!r}: {error}") from None
+            f"the channel {lists.name!r}: {error}. Leave that channel out to train on all pictures in the "
+            "class folders of train, valid and test"
+        ) from None
 
 
 def _files(split: str, folder: Path, listed: list[_Listed]) -> Files:
-    root = _root(folder, [each.key for each in listed])
+    root = channels.root(folder, [each.key for each in listed])
     by_class: dict[str, list[str]] = defaultdict(list)
     paths: dict[str, str] = {}
     for each in listed:
@@ -76,18 +67,6 @@ def _files(split: str, folder: Path, listed: list[_Listed]) -> Files:
         paths[each.name] = each.key
     _must_be_there(split, root, paths)
     return Files(root, by_class, listed=paths)
-
-
-def _root(folder: Path, keys: list[str]) -> Path:
-    """The folder that the keys are paths below: the channel's own, or the one in which its whole keys end."""
-    tried = keys[:: len(keys) // _TRIED + 1]
-    level = [folder]
-    for _ in range(_MOST_DEEP + 1):
-        for each in level:
-            if any((each / key).is_file() for key in tried):
-                return each
-        level = [Path(entry.path) for each in level for entry in os.scandir(each) if entry.is_dir()]
-    return folder
 
 
 def _must_be_there(split: str, root: Path, paths: Mapping[str, str]) -> None:

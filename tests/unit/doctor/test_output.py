@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from pathlib import Path
@@ -10,11 +11,14 @@ import pytest
 from click.testing import CliRunner
 
 from cli.commands.doctor import doctor
+from contract.datasets import manifest
+from contract.datasets.manifest import Picture as Listed
 from contract.picture_decisions import Action, read
 from doctor import __main__ as job
 from doctor.examine import examine
 from doctor.findings import Finding, Kind, Picture, Proposal
 from doctor.output import decisions, leave
+from doctor.records import Record
 from tests.unit.doctor.drawn import encoded, record, relabelled, scene, striped
 from tests.unit.markup import Skeleton
 
@@ -120,23 +124,28 @@ def test_what_cannot_be_examined_is_one_message(
     assert message in result.output
 
 
-def lay_out(base: Path, records: list) -> None:  # type: ignore[type-arg]
-    lines = []
+def lay_out(base: Path, records: list[Record]) -> None:
+    """A job's folders, as SageMaker makes them of a version's lists."""
+    pictures = []
     for each in records:
-        place = base / "input" / "data" / "pictures" / "objects" / each.name
+        split = each.split or "train"
+        key = f"{each.name.replace('/', '-')}"
+        place = base / "input" / "data" / split / "datasets" / "stripes" / "pictures" / key
         place.parent.mkdir(parents=True, exist_ok=True)
         place.write_bytes(each.read())
-        lines.append({
-            "key": f"stripes/objects/{each.name}", "sha256": "", "label": each.label, "split": each.split,
-            "size": each.size, "name": f"{each.label}/{each.name}",
-        })  # fmt: skip
-    manifest = base / "input" / "data" / "manifest"
-    manifest.mkdir(parents=True)
-    (manifest / "0.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+        content = hashlib.sha256(each.read()).hexdigest()
+        pictures.append(Listed(each.label, split, Path(each.name).name, content, each.size, key))
+    write_lists(base, pictures)
     config = base / "input" / "config"
     config.mkdir()
-    settings = {"task": "doctor", "dataset": "stripes", "pictures_prefix": "stripes/", "jobs": "1"}
-    (config / "hyperparameters.json").write_text(json.dumps(settings))
+    (config / "hyperparameters.json").write_text(json.dumps({"dataset": "stripes", "jobs": "1"}))
+
+
+def write_lists(base: Path, pictures: list[Listed]) -> None:
+    lists = base / "input" / "data" / "dataset" / "datasets" / "stripes" / "shards"
+    lists.mkdir(parents=True, exist_ok=True)
+    for number, shard in enumerate(manifest.shards(pictures)):
+        (lists / f"{number}.jsonl.gz").write_bytes(shard)
 
 
 def test_a_job_examines_a_version_where_it_lies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -145,7 +154,7 @@ def test_a_job_examines_a_version_where_it_lies(tmp_path: Path, monkeypatch: pyt
     assert job.main() == 0
     found = json.loads((tmp_path / "model" / "findings.json").read_text())
     assert found["dataset"] == "stripes"
-    assert [each["pictures"][0]["picture"] for each in found["findings"]] == ["lying/7.png"]
+    assert [each["pictures"][0]["picture"] for each in found["findings"]] == ["train/lying/7.png"]
 
 
 def test_a_job_that_cannot_work_says_why_where_sagemaker_looks(
@@ -155,12 +164,8 @@ def test_a_job_that_cannot_work_says_why_where_sagemaker_looks(
     assert job.main() == 1
     assert "there are no pictures" in (tmp_path / "output" / "failure").read_text()
     lay_out(tmp_path, striped(4))
-    (tmp_path / "input" / "data" / "manifest" / "1.jsonl").write_text('{"key": "a"}\n')
+    write_lists(tmp_path, [Listed("lying", "train", "a.png", "0" * 64, 1, "../../secret")])
     assert job.main() == 1
-    assert "line 5 of the manifest has no sha256, label" in (tmp_path / "output" / "failure").read_text()
-
-
-def test_a_key_of_a_manifest_leads_nowhere_but_into_its_channel(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError):
-        job._inside(tmp_path, "stripes/../../secret", "stripes/")
-    assert job._inside(tmp_path, "/etc/passwd", "") == tmp_path / "etc" / "passwd"
+    assert (
+        "names '../../secret', which is no file of a channel" in (tmp_path / "output" / "failure").read_text()
+    )
