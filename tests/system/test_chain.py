@@ -27,6 +27,7 @@ from cli.check import identity, permissions
 from cli.check.line import Code, Status
 from cli.check.look import Look
 from cli.target import Target, resolve
+from contract.storage import pictures_of
 from tests.system.conftest import DATASET, LOCAL_SETTINGS, PROJECT, Deployment
 from tests.system.eavesdropper import heard, listen
 from tests.system.inventory import inventory
@@ -64,7 +65,7 @@ def champion(deployment: Deployment) -> str:
 def uploaded(deployment: Deployment) -> dict[str, Any]:
     """Every picture of the data bucket with the time it was written."""
     lister = deployment.client("s3").get_paginator("list_objects_v2")
-    pages = lister.paginate(Bucket=deployment.outputs["data_bucket"], Prefix=f"{DATASET}/")
+    pages = lister.paginate(Bucket=deployment.outputs["data_bucket"], Prefix=pictures_of(DATASET))
     return {item["Key"]: item["LastModified"] for page in pages for item in page["Contents"]}
 
 
