@@ -12,7 +12,7 @@ from contract.picture_decisions import Action
 from doctor import classes, quality
 from doctor.duplicates import find, judge
 from doctor.features.handmade import Handmade
-from doctor.features.whitening import whitened
+from doctor.features.whitening import turned, whitened
 from doctor.findings import Finding, Kind, Picture, Proposal
 from doctor.labels import FOLDS, Judgement
 from doctor.labels import judge as judge_labels
@@ -148,7 +148,7 @@ def _odd(album: Album) -> list[Finding]:
     if len(album) < 20:
         return []
     labels = album.labels()
-    overall, within = oddness(whitened(album.features, _COMPARED), labels)
+    overall, within = oddness(turned(album.features, _COMPARED), labels)
     most = np.maximum(overall, within)
     rows = np.argsort(-most)[: max(1, round(_MOST_ODD * len(album)))]
     return [
