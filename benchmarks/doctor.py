@@ -121,7 +121,9 @@ def _with_faults(source: Path, seed: int, python: Path, handmade: bool) -> Row:
     with tempfile.TemporaryDirectory() as scratch:
         folder, kept = Path(scratch) / "pictures", Path(scratch) / "kept.npz"
         planted = plant(source, folder, seed)
-        network = [] if handmade else ["--weights"]
+        cache = SHEETS / f"{source.name}.features"
+        SHEETS.mkdir(parents=True, exist_ok=True)
+        network = [] if handmade else ["--weights", "--cache", str(cache)]
         found = _run(python, "-m", "benchmarks.doctor_run", str(folder), "--keep", str(kept), *network)
         peers = str(ROOT / "benchmarks" / "peers" / "doctor_peers.py")
         theirs = _run(python, peers, "cleanlab", str(kept))

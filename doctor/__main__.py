@@ -61,14 +61,14 @@ def _run(base: Path) -> None:
     import torch
 
     from doctor.examine import examine
-    from doctor.features.network import from_file
+    from doctor.features.network import from_file, suited_size
     from doctor.output import leave
 
     torch.set_num_threads(jobs)
     inputs = base / "input" / "data"
     records = _records(inputs)
     weights = sorted(path for path in (inputs / PRETRAINED).rglob("*") if path.suffix in WEIGHTS_SUFFIXES)
-    extractor = from_file(weights[0]) if weights else None
+    extractor = from_file(weights[0], suited_size(records)) if weights else None
     print(f"{len(records)} pictures, on {jobs} cores", flush=True)
     diagnosis = examine(records, extractor, jobs, _Log(len(records)))
     if not len(diagnosis.album):

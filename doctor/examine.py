@@ -12,7 +12,7 @@ from contract.picture_decisions import Action
 from doctor import classes, quality
 from doctor.duplicates import find, judge
 from doctor.features.handmade import Handmade
-from doctor.features.whitening import whitened
+from doctor.features.whitening import turned, whitened
 from doctor.findings import Finding, Kind, Picture, Proposal
 from doctor.labels import FOLDS, Judgement
 from doctor.labels import judge as judge_labels
@@ -28,6 +28,8 @@ _COMPARED: Final = 64
 """Of features, for distances."""
 _SURE: Final = 0.8
 """Suspicion from which a new label is proposed, and not only shown."""
+_MOST_WRONG: Final = 0.1
+"""Share of pictures: who has more wrong labels than that wants another network, or other labels."""
 _MOST_ODD: Final = 0.01
 
 STAGES: Final = {"Comparing": 2, "Judging labels": 2 * FOLDS}
@@ -121,7 +123,9 @@ def _unreadable(record: Record, reason: str) -> Finding:
 def _wrong_labels(album: Album, judgement: Judgement) -> list[Finding]:
     names = album.classes
     findings = []
-    for row in np.flatnonzero(judgement.wrong).tolist():
+    suspects = np.flatnonzero(judgement.wrong)
+    suspects = suspects[np.argsort(-judgement.suspicion[suspects], kind="stable")]
+    for row in suspects[: max(20, round(_MOST_WRONG * len(album)))].tolist():
         record, proposed = album.records[row], names[judgement.proposed[row]]
         suspicion = float(judgement.suspicion[row])
         own = float(judgement.probability[row, names.index(record.label)])
@@ -144,7 +148,7 @@ def _odd(album: Album) -> list[Finding]:
     if len(album) < 20:
         return []
     labels = album.labels()
-    overall, within = oddness(whitened(album.features, _COMPARED), labels)
+    overall, within = oddness(turned(album.features, _COMPARED), labels)
     most = np.maximum(overall, within)
     rows = np.argsort(-most)[: max(1, round(_MOST_ODD * len(album)))]
     return [

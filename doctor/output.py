@@ -53,7 +53,7 @@ def leave(diagnosis: Diagnosis, name: str, folder: Path) -> dict[str, Path]:
     paths = {}
     for each, text in texts.items():
         paths[each] = folder / each
-        paths[each].write_text(text, encoding="utf-8", errors="surrogatepass" if each == FILE else "replace")
+        paths[each].write_text(text, encoding="utf-8", errors="replace")
     return paths
 
 

@@ -91,7 +91,7 @@ def look(records: list[Record], weights: Path | None, jobs: int) -> Diagnosis:
     except ImportError as error:
         raise NoDoctor(f"The doctor needs the package {error.name}. Run `make install`.") from None
     torch.set_num_threads(jobs)
-    extractor = _network(weights) if weights else None
+    extractor = _network(weights, records) if weights else None
     with _stages(len(records)) as on_step:
         diagnosis = examine(records, extractor, jobs, on_step)
     if not len(diagnosis.album):
@@ -115,13 +115,13 @@ def summary(diagnosis: Diagnosis) -> Iterator[str]:
     yield from diagnosis.notes
 
 
-def _network(weights: Path) -> Extractor:
-    from doctor.features.network import UnusableWeights, from_file
+def _network(weights: Path, records: list[Record]) -> Extractor:
+    from doctor.features.network import UnusableWeights, from_file, suited_size
 
     if not weights.is_file():
         raise NoDoctor(f"There is no file {weights}.")
     try:
-        return from_file(weights)
+        return from_file(weights, suited_size(records))
     except UnusableWeights as error:
         raise NoDoctor(f"{error}.") from None
 

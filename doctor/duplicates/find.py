@@ -21,6 +21,8 @@ from doctor.pictures.album import Album
 _NEIGHBOURS: Final = 10
 _FARTHEST: Final = 0.6
 """Between descriptors; of 400 planted duplicates the farthest was 0.58."""
+_NEAREST_FARTHEST: Final = 0.8
+"""The same for a picture's nearest, which may be busier than photographs are."""
 _LOOKED_AT: Final = 4
 """Neighbours of a picture that are laid on it."""
 _LIKELY: Final = 0.85
@@ -131,7 +133,8 @@ def _candidates(album: Album, rows: Sequence[int]) -> Iterator[Tensor]:
         places, distances = near.index[first].tolist(), near.distance[first].tolist()
         for place, distance in zip(places, distances, strict=True):
             second, kind = place % count, place // count
-            if place < 0 or distance > _FARTHEST or looked == _LOOKED_AT:
+            farthest = _FARTHEST if looked else _NEAREST_FARTHEST
+            if place < 0 or distance > farthest or looked == _LOOKED_AT:
                 break
             pair = (min(first, second), max(first, second))
             if first == second:

@@ -13,8 +13,21 @@ _SAMPLE: Final = 20_000
 _ROWS: Final = 16_384
 
 
-def whitened(features: Halves, most: int, seed: int = 0) -> Tensor:
-    """The features in their `most` main directions, (n, m) float32 of about unit spread.
+def whitened(features: Halves, most: int) -> Tensor:
+    """The features in their `most` main directions, (n, m) float32 of about unit spread."""
+    return _turned(features, most, evenly=True)
+
+
+def turned(features: Halves, most: int) -> Tensor:
+    """The features in their `most` main directions, (n, m) float32, with the distances that they have.
+
+    Of unit spread, an odd one would hide: among few pictures it makes a direction of its own.
+    """
+    return _turned(features, most, evenly=False)
+
+
+def _turned(features: Halves, most: int, *, evenly: bool) -> Tensor:
+    """The features in their main directions.
 
     The directions are those of a sample, so that millions of pictures cost no more than a pass over them.
     What has next to no spread is not blown up.
@@ -22,7 +35,7 @@ def whitened(features: Halves, most: int, seed: int = 0) -> Tensor:
     count, width = features.shape
     if count == 0 or width == 0:
         return torch.zeros(count, 1)
-    random = torch.Generator().manual_seed(seed)
+    random = torch.Generator().manual_seed(0)
     rows = torch.randperm(count, generator=random)[:_SAMPLE].sort().values
     sample = torch.from_numpy(features[rows.numpy()]).float()
     mean = sample.mean(0)
@@ -31,7 +44,8 @@ def whitened(features: Halves, most: int, seed: int = 0) -> Tensor:
     most = min(most, width, max(1, count - 1))
     values, vectors = values[-most:].flip(0), vectors[:, -most:].flip(1)
     floor = 0.02 * values[0].clamp(min=1e-12)
-    projection = vectors / (values.clamp(min=0) + floor).sqrt()
+    spread = (values.clamp(min=0) + floor).sqrt()
+    projection = vectors / (spread if evenly else spread[0])
     result = torch.empty(count, most)
     for start in range(0, count, _ROWS):
         part = torch.from_numpy(features[start : start + _ROWS]).float()

@@ -21,6 +21,9 @@ SQUARE: Final = 64
 _MEASURED: Final = 256
 """Pixels of the longer side of what sharpness is measured on: a blur counts that can be seen at this size."""
 
+_ROUNDING: Final = 2.0
+"""Energy of the finest edges that rounding to 256 levels leaves in any picture: 20/12, and a little."""
+
 warnings.filterwarnings("ignore", module="PIL")  # once: catch_warnings is not safe in threads
 
 
@@ -119,7 +122,7 @@ def _fineness(grey: Image.Image) -> float:
     if min(grey.size) < 16:
         return 1.0  # too small for coarse edges
     coarse = _edges(grey.reduce(4))
-    return _edges(grey) / coarse if coarse > 1e-3 else 1.0
+    return max(0.0, _edges(grey) - _ROUNDING) / coarse if coarse > 1e-3 else 1.0
 
 
 def _edges(grey: Image.Image) -> float:

@@ -17,9 +17,15 @@ SIDE = 48
 def scene(seed: int, side: int = SIDE) -> Image.Image:
     """A picture with shapes, colours and some texture, different for each seed."""
     random = np.random.default_rng(seed)
-    coarse = Image.fromarray(random.integers(0, 256, (6, 6, 3), np.uint8)).resize((side, side), 3)
-    small = random.integers(0, 256, (side // 2, side // 2, 3), np.uint8)
-    return Image.blend(coarse, Image.fromarray(small).resize((side, side), 2), 0.3)
+    coarse = Image.fromarray(random.integers(0, 256, (5, 5, 3), np.uint8)).resize((side, side), 3)
+    small = random.integers(0, 256, (side // 4, side // 4, 3), np.uint8)
+    return Image.blend(coarse, Image.fromarray(small).resize((side, side), 2), 0.2)
+
+
+def photograph(seed: int, side: int = 200) -> Image.Image:
+    """A larger scene with fine edges, as a sharp photograph has."""
+    grain = np.random.default_rng(seed).normal(0, 14, (side, side, 1))
+    return Image.fromarray((np.asarray(scene(seed, side)) + grain).clip(0, 255).astype(np.uint8))
 
 
 def stripes(seed: int, upright: bool, side: int = SIDE) -> Image.Image:

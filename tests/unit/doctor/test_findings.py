@@ -13,7 +13,17 @@ from contract.picture_decisions import Action
 from doctor.examine import examine
 from doctor.findings import Finding, Kind
 from doctor.records import Record
-from tests.unit.doctor.drawn import SIDE, blurred, encoded, failing, record, scene, scenes, striped
+from tests.unit.doctor.drawn import (
+    SIDE,
+    blurred,
+    encoded,
+    failing,
+    photograph,
+    record,
+    scene,
+    scenes,
+    striped,
+)
 
 
 def of_kind(records: list[Record], kind: Kind) -> list[Finding]:
@@ -43,17 +53,17 @@ def test_nothing_readable_is_no_crash() -> None:
 
 
 SHOWS_LITTLE = {
-    Kind.BLURRED: blurred(scene(900, 200)),
-    Kind.DARK: Image.eval(scene(901, 200), lambda level: level // 8),
-    Kind.BRIGHT: Image.eval(scene(902, 200), lambda level: 235 + level // 13),
+    Kind.BLURRED: blurred(photograph(900)),
+    Kind.DARK: Image.eval(photograph(901), lambda level: level // 8),
+    Kind.BRIGHT: Image.eval(photograph(902), lambda level: 220 + level // 8),
     Kind.BLANK: Image.new("RGB", (200, 200), (90, 120, 200)),
-    Kind.SIZE: scene(903, 30),
+    Kind.SIZE: photograph(903, 30),
 }
 
 
 @pytest.mark.parametrize("kind", SHOWS_LITTLE)
 def test_a_picture_that_shows_little_is_found_and_no_other(kind: Kind) -> None:
-    usual = [record(f"{number}", scene(number, 200)) for number in range(40)]
+    usual = [record(f"{number}", photograph(number)) for number in range(40)]
     records = [*usual, record("it", SHOWS_LITTLE[kind])]
     assert names(of_kind(records, kind)) == {"it"}
     assert of_kind(usual, kind) == []

@@ -28,11 +28,12 @@ def test_flipped_labels_are_found_with_their_right_class_and_little_else() -> No
 def test_a_doubtful_label_is_shown_and_not_proposed_to_be_changed() -> None:
     generator = torch.Generator().manual_seed(0)
     labels = np.arange(200) % 2
-    features = torch.randn(200, 4, generator=generator)
-    features[:, 0] += torch.from_numpy(labels) * 2.0
+    features = 0.1 * torch.randn(200, 4, generator=generator)
+    features[:, 0] += torch.from_numpy(labels * 2.0 - 1)
+    features[7, 0] = -0.2  # nearer to the other class, and near the middle
     judgement = judge(features, labels, np.arange(200))
-    doubtful = judgement.wrong & (judgement.suspicion < 0.8)
-    assert doubtful.any()
+    assert judgement.suspicion.argmax() == 7
+    assert judgement.suspicion[7] < 0.8
 
 
 def test_copies_are_in_one_fold_and_classes_are_dealt_out_evenly() -> None:
