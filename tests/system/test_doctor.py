@@ -5,15 +5,16 @@ from __future__ import annotations
 import csv
 import json
 import random
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from PIL import Image, ImageDraw
 
 from contract.datasets import store
-from tests.system.conftest import PROJECT, Deployment
+from tests.system.conftest import LOCAL_SETTINGS, PROJECT, Deployment, deploying
 
-pytestmark = pytest.mark.timeout(1800)
+pytestmark = [pytest.mark.timeout(1800), pytest.mark.long]
 
 NAME = "planted"
 
@@ -32,6 +33,12 @@ def picture(label: str, seed: int) -> Image.Image:
     for _ in range(60):
         draw.point((rng.randrange(64), rng.randrange(64)), fill=shades[1])
     return image
+
+
+@pytest.fixture(scope="module")
+def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
+    with deploying("local", tmp_path_factory.mktemp("doctor"), LOCAL_SETTINGS) as deployed:
+        yield deployed
 
 
 @pytest.fixture(scope="module")
