@@ -15,6 +15,7 @@ from cli.target import Target
 _FUNCTION_OUTPUTS = {
     "launch-tuning": ("training", "LaunchTuningFunction"),
     "launch-training": ("training", "LaunchTrainingFunction"),
+    "launch-doctor": ("training", "LaunchDoctorFunction"),
     "register-model": ("training", "RegisterModelFunction"),
     "promote-model": ("training", "PromoteModelFunction"),
     "classify": ("api", "ClassifyFunction"),
@@ -37,7 +38,12 @@ def read(target: Target) -> dict[str, Any]:
         "api_signed": "signature" in api.get("ApiAuth", ""),
         "data_bucket": storage["DataBucket"],
         "artifacts_bucket": storage["ArtifactsBucket"],
-        "functions": {name: found[stack][output] for name, (stack, output) in _FUNCTION_OUTPUTS.items()},
+        # One that is deployed from an older checkout has no function of a newer kind.
+        "functions": {
+            name: found[stack][output]
+            for name, (stack, output) in _FUNCTION_OUTPUTS.items()
+            if output in found[stack]
+        },
     }
 
 

@@ -92,7 +92,7 @@ class Notified(Environment):
 
 @dataclass(frozen=True, kw_only=True)
 class LaunchEnvironment(Notified):
-    """For launch-tuning and launch-training: where data and code lie, and on what a job runs."""
+    """For the launchers: where data and code lie, and on what a job runs."""
 
     data_bucket: str = _variable("DATA_BUCKET")
     artifacts_bucket: str = _variable("ARTIFACTS_BUCKET")

@@ -1,8 +1,18 @@
-"""What a training job is given and leaves: its channels beside the splits, and its folder of tensors."""
+"""What a job is given and leaves: its package, its channels beside the splits, and its folder of tensors."""
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Mapping
+from typing import Any, Final
+
+PACKAGE: Final = "JOB_PACKAGE"
+"""The job's environment variable with the package of the channel `code` that it runs.
+
+The image does not hold this file, so training_code/entrypoint.py has this and both packages a second time.
+"""
+TRAINING_PACKAGE: Final = "training_code"
+"""What a job runs that does not have the variable."""
+DOCTOR_PACKAGE: Final = "doctor"
 
 CODE: Final = "code"
 """The channel with the training code."""
@@ -20,3 +30,12 @@ DEBUG: Final = "debug"
 """Below the output: what debugging and profiling leave."""
 TENSORS: Final = "tensors"
 """Below `DEBUG`: the saved tensors, which AWS's own rules read as well."""
+
+
+def is_doctor(job: Mapping[str, Any]) -> bool:
+    """Whether a job looks at pictures and trains nothing.
+
+    Args:
+        job: DescribeTrainingJob's answer.
+    """
+    return bool(job.get("Environment", {}).get(PACKAGE) == DOCTOR_PACKAGE)

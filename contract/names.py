@@ -56,6 +56,11 @@ def run_of(job: str) -> str:
     return first_of(job).removesuffix(_FINAL)
 
 
+def doctor_jobs(project: str) -> str:
+    """What the name of each of the doctor's jobs begins with; a run's may too."""
+    return f"{project}-doctor-"
+
+
 def stack(project: str, room: str) -> str:
     """A stack: `storage`, `training`, `serving`, `api` or `monitoring`."""
     return f"{project}-{room}"

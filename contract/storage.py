@@ -18,6 +18,8 @@ FEATURES: Final = "features"
 """What frozen stages computed, for other jobs on the same data."""
 WEIGHTS: Final = "weights"
 """Starting weights: ImageNet's, and those that users put there."""
+DOCTOR: Final = "doctor"
+"""Outputs of the doctor's jobs."""
 CAPTURED: Final = "captured"
 """What the endpoint answered."""
 

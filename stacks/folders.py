@@ -24,6 +24,12 @@ _LEFTOVERS = shutil.ignore_patterns(
 )
 # Of the reports only what a job draws: another page's change must not be one of every job's code.
 _JOB_CODE = ("training_code", "contract", "reports/__init__.py", "reports/shared", "reports/training")
+_DOCTOR_CODE = ("doctor", "contract", "reports/__init__.py", "reports/shared", "reports/doctor")
+
+
+_FOLDERS = (
+    *("contract", "lambda/functions", "training_code", "inference_code", "doctor", "reports", "recipes"),
+)
 
 
 class MissingFolderError(Exception):
@@ -37,7 +43,7 @@ class Folders:
 
     def check(self) -> None:
         """Raise MissingFolderError, naming the folder, unless all folders are there."""
-        for name in ("contract", "lambda/functions", "training_code", "inference_code", "reports", "recipes"):
+        for name in _FOLDERS:
             if not (self.root / name).is_dir():
                 raise MissingFolderError(
                     f"the folder {name}/ is missing in {self.root}; the stacks package it."
@@ -48,13 +54,12 @@ class Folders:
         """What all functions share: `functions` and `contract`."""
         return lambda_.Code.from_asset(str(_staged(self.root, ("lambda/./functions", "contract"))))
 
-    def training_code(self) -> deployment.ISource:
-        """What a job finds in its channel `code`."""
-        return deployment.Source.asset(str(self.job_code()))
-
-    def training_code_hash(self) -> str:
-        """What the training code is called in the artifacts bucket; changes with every byte of it."""
-        return FileSystem.fingerprint(str(self.job_code()))[:16]
+    def code_of_jobs(self) -> deployment.ISource:
+        """What jobs find in their channel `code`, each kind of job's in a folder named by its hash."""
+        stage = _temporary()
+        for code in (self.job_code(), self.doctor_code()):
+            shutil.copytree(code, stage / hash_of(code))
+        return deployment.Source.asset(str(stage))
 
     def recipes(self) -> deployment.ISource:
         return deployment.Source.asset(str(_staged(self.root, ("recipes/./",))))
@@ -66,6 +71,15 @@ class Folders:
     def job_code(self) -> Path:
         """A folder with what a job runs, and of the reports what its own page takes."""
         return _staged(self.root, _JOB_CODE)
+
+    def doctor_code(self) -> Path:
+        """A folder with what a job of the doctor runs."""
+        return _staged(self.root, _DOCTOR_CODE)
+
+
+def hash_of(code: Path) -> str:
+    """What a job's code is called in the artifacts bucket; changes with every byte of it."""
+    return FileSystem.fingerprint(str(code))[:16]
 
 
 @functools.cache

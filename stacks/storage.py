@@ -16,7 +16,7 @@ from aws_cdk import CfnOutput, Duration, RemovalPolicy, Stack
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
-from contract.storage import CAPTURED, CHECKPOINTS, FEATURES, TRIALS
+from contract.storage import CAPTURED, CHECKPOINTS, DOCTOR, FEATURES, TRIALS
 from stacks.context import Context
 from stacks.functions import PythonFunction
 from stacks.names import served_parameter_arns
@@ -40,10 +40,10 @@ class StorageStack(Stack):
         self.artifacts = self._bucket(
             "Artifacts",
             [
-                # Only what tuning leaves behind. Outputs of final trainings stay: an endpoint loads its
-                # model from there whenever it starts another instance.
+                # Only what tuning and the doctor leave behind. Outputs of final trainings stay: an endpoint
+                # loads its model from there whenever it starts another instance.
                 self._expire(f"expire-{prefix}", f"{prefix}/", context.settings.storage.trial_outputs_days)
-                for prefix in (TRIALS, CHECKPOINTS, FEATURES)
+                for prefix in (TRIALS, CHECKPOINTS, FEATURES, DOCTOR)
             ]
             + [self._expire("expire-captured", f"{CAPTURED}/", context.settings.drift.keep_days)],
         )

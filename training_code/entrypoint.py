@@ -1,7 +1,8 @@
-"""The training image's first process: `train` runs the package in the channel `code`.
+"""The training image's first process: `train` runs a package of the channel `code`.
 
-The image holds Python, its libraries and this file; the training code comes with the job, so changing it
-builds no image. SageMaker starts an image of one's own with the argument `train` and nothing else.
+The image holds Python, its libraries and this file; the code comes with the job, so changing it builds no
+image. SageMaker starts an image of one's own with the argument `train` and nothing else: which package is run
+says an environment variable of the job.
 """
 
 from __future__ import annotations
@@ -11,13 +12,17 @@ import runpy
 import signal
 import sys
 from pathlib import Path
+from typing import NoReturn
 
+PACKAGE = "JOB_PACKAGE"
+PACKAGES = ("training_code", "doctor")
+"""What may be run, the first without the variable; as in contract/jobs.py, which comes with the code only."""
 COMPATIBLE = Path("/usr/local/cuda/compat")
 """NVIDIA's libraries for drivers older than the image's CUDA wants, where the image could have them."""
 
 
 def main(arguments: list[str]) -> None:
-    """Run `training_code` from the channel `code`, in this process."""
+    """Run the job's package from the channel `code`, in this process."""
     if arguments != ["train"]:
         sys.exit(
             f"this image trains: start it with the argument 'train', not {' '.join(arguments) or 'none'!r}"
@@ -26,18 +31,26 @@ def main(arguments: list[str]) -> None:
     signal.signal(signal.SIGTERM, lambda _number, _frame: sys.exit(0))
     base = Path(os.environ.get("SAGEMAKER_BASE_DIR", "/opt/ml"))
     code = base / "input" / "data" / "code"
-    if not (code / "training_code" / "__main__.py").is_file():
-        reason = (
-            f"the channel 'code' holds no training_code/__main__.py (looked in {code}); give the job "
-            f"a channel named 'code' whose S3 prefix contains the folder training_code"
+    package = os.environ.get(PACKAGE) or PACKAGES[0]
+    if package not in PACKAGES:
+        _fail(base, f"the environment variable {PACKAGE}={package!r} has to be {' or '.join(PACKAGES)}")
+    if not (code / package / "__main__.py").is_file():
+        _fail(
+            base,
+            f"the channel 'code' holds no {package}/__main__.py (looked in {code}); give the job "
+            f"a channel named 'code' whose S3 prefix contains the folder {package}",
         )
-        output = base / "output"
-        output.mkdir(parents=True, exist_ok=True)
-        (output / "failure").write_text(reason, encoding="utf-8")
-        sys.exit(f"error: {reason}")
     suit_the_driver()
-    sys.argv = ["training_code"]
-    runpy.run_module("training_code", run_name="__main__", alter_sys=True)
+    sys.argv = [package]
+    runpy.run_module(package, run_name="__main__", alter_sys=True)
+
+
+def _fail(base: Path, reason: str) -> NoReturn:
+    """End the job with a reason that SageMaker shows."""
+    output = base / "output"
+    output.mkdir(parents=True, exist_ok=True)
+    (output / "failure").write_text(reason, encoding="utf-8")
+    sys.exit(f"error: {reason}")
 
 
 def suit_the_driver() -> None:

@@ -1,20 +1,26 @@
-"""`classifier doctor`: what is wrong with a folder of labelled pictures, before anything is uploaded."""
+"""`classifier doctor`: what is wrong with labelled pictures, in a folder or, by a job, in a data set."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+import shlex
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from cli.commands.launch import cost_line
+from cli.commands.options import confirm_cost, with_target, yes_option
 from cli.console import Count, counting, say
 from cli.data.folder import dataset_name
 from cli.data.folder_records import records_of
 from cli.data.layouts import must_be_folder
 from cli.errors import CliError
+from cli.runs import doctor_job
+from cli.runs.launch import estimate, launch
+from cli.target import Target
 
 if TYPE_CHECKING:
     from doctor.examine import Diagnosis, OnStep
@@ -39,41 +45,134 @@ _TITLES = {
 }
 
 
+_BILLED = "This starts a SageMaker instance, billed by the second until the job ends."
+
+
 class NoDoctor(CliError):
     """The doctor cannot look at this."""
 
 
 @click.command()
-@click.argument("folder", type=click.Path(path_type=Path))
+@with_target
+@click.argument("folder", type=click.Path(path_type=Path), required=False)
+@click.option("--dataset", metavar="NAME[@N]", help="Look at an uploaded data set, by a job where it lies.")
+@click.option("--job", metavar="NAME", help="Follow a job that --dataset started, and fetch what it found.")
 @click.option(
     "--weights",
-    type=click.Path(path_type=Path),
     metavar="FILE",
-    help="Weights of a network, for better judgement: a ResNet's or EfficientNet-Lite0's.",
+    help="Weights of a network, for better judgement: a ResNet's or EfficientNet-Lite0's. With --dataset "
+    "their s3:// address, below weights/ in the artifacts bucket.",
 )
-@click.option("--out", type=click.Path(path_type=Path), help="Where to write (default: doctor-<folder>).")
-@click.option("--jobs", type=click.IntRange(1, 256), help="Cores to use (default: all).")
-def doctor(folder: Path, weights: Path | None, out: Path | None, jobs: int | None) -> None:
-    """Say what is wrong with the labelled pictures of FOLDER: copies, wrong labels, unreadable files and
-    more.
+@click.option(
+    "--out", type=click.Path(path_type=Path), help="Where to write (default: doctor-<folder or data set>)."
+)
+@click.option("--jobs", type=click.IntRange(1, 256), help="With FOLDER: cores to use (default: all).")
+@click.option("--instance-type", metavar="TYPE", help="With --dataset (default: as trainings).")
+@click.option("--max-minutes", type=int, help="With --dataset: the job's longest run time.")
+@click.option(
+    "--max-cost",
+    type=click.FloatRange(min=0),
+    metavar="USD",
+    help="With --dataset: start nothing that could cost more.",
+)
+@yes_option
+def doctor(
+    target: Target,
+    folder: Path | None,
+    dataset: str | None,
+    job: str | None,
+    weights: str | None,
+    out: Path | None,
+    jobs: int | None,
+    yes: bool,
+    **limits: Any,
+) -> None:
+    """Say what is wrong with the labelled pictures of FOLDER, or of an uploaded data set: copies, wrong
+    labels, unreadable files and more.
 
     Writes a page to look at, findings.json, and decisions.csv with what it proposes. Changes nothing in
-    FOLDER.
+    FOLDER or the data set. On AWS it says before what looking at a data set costs, and asks.
     """
+    if [folder, dataset, job].count(None) != 2:
+        raise click.UsageError("Give one of FOLDER, --dataset NAME and --job NAME.")
+    _refuse({"--jobs": jobs}, "FOLDER", folder is None)
+    of_dataset = {f"--{name.replace('_', '-')}": value for name, value in limits.items()}
+    _refuse(of_dataset, "--dataset", dataset is None)
+    _refuse({"--weights": weights}, "FOLDER or --dataset", job is not None)
+    if out is not None and out.exists() and not out.is_dir():
+        raise NoDoctor(f"{out} is a file; give a folder with --out.")
+    if folder is not None:
+        _look_at_folder(folder, Path(weights) if weights else None, out, jobs)
+        return
+    if dataset is not None:
+        job = _start(target, {"dataset": dataset, "weights": weights, **_limits(limits)}, yes)
+    _follow(target, str(job), out)
+
+
+def _follow(target: Target, job: str, out: Path | None) -> None:
+    place_option = f" --out {shlex.quote(str(out))}" if out else ""
+    again = f"classifier doctor --job {job}{place_option}{target.option}"
+    ended = doctor_job.follow(target, job, again)
+    place = _place(out, doctor_job.dataset_of(ended))
+    _tell(doctor_job.fetch(target, ended, place), place)
+
+
+def _refuse(options: Mapping[str, object], what: str, wrong: bool) -> None:
+    """Refuse options that say nothing here."""
+    for name, value in options.items():
+        if wrong and value is not None:
+            raise click.UsageError(f"{name} goes with {what}.")
+
+
+def _limits(options: Mapping[str, Any]) -> dict[str, Any]:
+    """As launch-doctor has them."""
+    return {
+        "instance_type": options["instance_type"],
+        "max_minutes": options["max_minutes"],
+        "max_cost_usd": options["max_cost"],
+    }
+
+
+def _start(target: Target, asked: Mapping[str, Any], yes: bool) -> str:
+    """Say what a job costs, ask, and start it; its name."""
+    request = {key: value for key, value in asked.items() if value is not None}
+    planned = estimate(target, "launch-doctor", request)
+    say(f"{planned.what[:1].upper()}{planned.what[1:]}.\n{cost_line(target, planned)}")
+    for note in planned.notes:
+        say(f"Note: {note}.")
+    confirm_cost(target, _BILLED, yes)
+    name = launch(target, "launch-doctor", request).job
+    say(f"Started {name}.")
+    return name
+
+
+def _look_at_folder(folder: Path, weights: Path | None, out: Path | None, jobs: int | None) -> None:
     must_be_folder(folder)
-    place = out or Path(f"doctor-{dataset_name(folder)}")
+    place = _place(out, dataset_name(folder))
     if place.resolve().is_relative_to(folder.resolve()):
         raise NoDoctor(f"{place} lies in the folder of pictures; give another place with --out.")
-    if place.exists() and not place.is_dir():
-        raise NoDoctor(f"{place} is a file; give a folder with --out.")
     records = records_of(folder)
     diagnosis = look(records, weights, jobs or len(os.sched_getaffinity(0)))
-    from doctor.output import PAGE, leave
+    from doctor.output import describe, leave
 
-    paths = leave(diagnosis, folder.resolve().name, place)
-    for line in summary(diagnosis):
+    name = folder.resolve().name
+    leave(diagnosis, name, place)
+    _tell(describe(diagnosis, name), place)
+
+
+def _place(out: Path | None, name: str) -> Path:
+    """Where to write. Raises NoDoctor where a file is."""
+    place = out or Path(f"doctor-{name}")
+    if place.exists() and not place.is_dir():
+        raise NoDoctor(f"{place} is a file; give a folder with --out.")
+    return place
+
+
+def _tell(findings: Mapping[str, Any], place: Path) -> None:
+    for line in summary(findings):
         say(line)
-    say(f"Look at {paths[PAGE]}, mark what you think, and save decisions.csv from there.")
+    page = place / doctor_job.PAGE
+    say(f"Look at {page}, mark what you think, and save decisions.csv from there.")
 
 
 def look(records: list[Record], weights: Path | None, jobs: int) -> Diagnosis:
@@ -100,19 +199,21 @@ def look(records: list[Record], weights: Path | None, jobs: int) -> Diagnosis:
     return diagnosis
 
 
-def summary(diagnosis: Diagnosis) -> Iterator[str]:
-    """A line for each kind, the worst first."""
-    from doctor.findings import Kind
+def summary(findings: Mapping[str, Any]) -> Iterator[str]:
+    """A line for each kind, the worst first.
 
-    for kind in Kind:
-        found = [each for each in diagnosis.findings if each.kind is kind]
+    Args:
+        findings: what findings.json holds (docs/doctor.md).
+    """
+    for kind, title in _TITLES.items():
+        found = [each for each in findings["findings"] if each["kind"] == kind]
         if found:
             first = found[0]
-            name = first.pictures[0].name if first.pictures else ", ".join(first.classes)
-            yield f"{len(found)} {_TITLES[kind]}, such as {name}: {first.reason}"
-    if not diagnosis.findings:
-        yield f"Nothing is wrong that the doctor can see in {len(diagnosis.album)} pictures."
-    yield from diagnosis.notes
+            name = first["pictures"][0]["picture"] if first["pictures"] else ", ".join(first["classes"])
+            yield f"{len(found)} {title}, such as {name}: {first['reason']}"
+    if not findings["findings"]:
+        yield f"Nothing is wrong that the doctor can see in {findings['statistics']['readable']} pictures."
+    yield from findings["notes"]
 
 
 def _network(weights: Path, records: list[Record]) -> Extractor:

@@ -1,4 +1,4 @@
-"""What launch-tuning and launch-training share: the environment, and the way up to the job's creation."""
+"""What the launchers share: the environment, and the way up to the job's creation."""
 
 from __future__ import annotations
 
@@ -38,20 +38,28 @@ def environment(pipeline: Pipeline) -> LaunchEnvironment:
 
 
 def permissions(pipeline: Pipeline) -> Sequence[iam.PolicyStatement]:
-    """The rights to read recipe, code and the head of weights, to find the version of the dataset or make one
-    of what lies there, and to give a job its role.
-    """
-    data, artifacts = pipeline.resources.data, pipeline.resources.artifacts
+    """The rights to read recipe, code and the head of weights, to write a run's record, and those below."""
+    artifacts = pipeline.resources.artifacts
     return (
-        may_pass(pipeline, pipeline.context.names.training_role, "sagemaker"),
         allow(
             "s3:GetObject",
             below(artifacts, RECIPES, CODE_ROOT, RUNS, WEIGHTS),
         ),
+        allow("s3:PutObject", below(artifacts, RUNS)),
+        *permissions_for_data(pipeline),
+        pipeline.may_publish(),
+    )
+
+
+def permissions_for_data(pipeline: Pipeline) -> Sequence[iam.PolicyStatement]:
+    """The rights to find the version of the dataset or make one of what lies there, to see which weights
+    there are, and to give a job its role.
+    """
+    data, artifacts = pipeline.resources.data, pipeline.resources.artifacts
+    return (
+        may_pass(pipeline, pipeline.context.names.training_role, "sagemaker"),
         allow("s3:GetObject", [data.arn_for_objects(f"{DATASETS}/{each}") for each in _READ]),
         allow("s3:PutObject", [data.arn_for_objects(f"{DATASETS}/{each}") for each in _WRITTEN]),
-        allow("s3:PutObject", below(artifacts, RUNS)),
         may_list(artifacts),
         may_list(data),
-        pipeline.may_publish(),
     )

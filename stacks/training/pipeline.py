@@ -36,6 +36,8 @@ class PipelineResources:
     artifacts: s3.IBucket
     code_prefix: str
     """`code/<hash>/` in the artifacts bucket."""
+    doctor_prefix: str
+    """The same of the doctor's code."""
     training_image: ContainerImage
     training_image_gpu: ContainerImage
     serving_image: ContainerImage

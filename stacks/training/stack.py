@@ -18,6 +18,7 @@ from constructs import Construct
 
 from contract.storage import CODE_ROOT, RECIPES
 from stacks.context import Context
+from stacks.folders import hash_of
 from stacks.functions import PythonFunction
 from stacks.names import MODEL_TAG, model_packages_arn
 from stacks.provided import adopt_provided_functions
@@ -28,6 +29,7 @@ from stacks.settings.serving import CPU, GPU
 from stacks.training import (
     check_drift,
     idle_guard,
+    launch_doctor,
     launch_training,
     launch_tuning,
     promote_model,
@@ -72,7 +74,7 @@ class TrainingStack(Stack):
             target=settings.serving.image_target,
             kept_tag=MODEL_TAG,
         )
-        code_prefix = self._deploy_files(artifacts)
+        code_prefix, doctor_prefix = self._deploy_files(artifacts)
         registry = self._registry()
 
         repositories = [image.repository_arn for image in (training_image, training_image_gpu)]
@@ -91,6 +93,7 @@ class TrainingStack(Stack):
                 data=data,
                 artifacts=artifacts,
                 code_prefix=code_prefix,
+                doctor_prefix=doctor_prefix,
                 training_image=training_image,
                 training_image_gpu=training_image_gpu,
                 serving_image=serving_image,
@@ -104,6 +107,7 @@ class TrainingStack(Stack):
             "LaunchTraining": launch_training.add(pipeline),
             "RegisterModel": register_model.add(pipeline),
             "PromoteModel": promote_model.add(pipeline),
+            "LaunchDoctor": launch_doctor.add(pipeline),
         }
         idle_guard.add(pipeline)
         check_drift.add(pipeline)
@@ -118,12 +122,17 @@ class TrainingStack(Stack):
         CfnOutput(self, "ServingImage", value=serving_image.uri)
         CfnOutput(self, "DeadLetterQueueUrl", value=dead_letters.queue.queue_url)
 
-    def _deploy_files(self, artifacts: s3.IBucket) -> str:
-        """Put the training code and the recipes into the artifacts bucket; answers the code's prefix."""
+    def _deploy_files(self, artifacts: s3.IBucket) -> tuple[str, str]:
+        """Put the code of jobs and the recipes into the artifacts bucket.
+
+        All code goes in one deployment, as each takes its time in every `up`.
+
+        Returns:
+            The prefixes of the training code and of the doctor's.
+        """
         folders = self._context.folders
-        code_prefix = f"{CODE_ROOT}/{folders.training_code_hash()}/"
         for construct_id, source, prefix in (
-            ("TrainingCode", folders.training_code(), code_prefix),
+            ("TrainingCode", folders.code_of_jobs(), CODE_ROOT),
             ("Recipes", folders.recipes(), RECIPES),
         ):
             deployment.BucketDeployment(
@@ -136,7 +145,8 @@ class TrainingStack(Stack):
                 prune=False,
                 retain_on_delete=True,
             )
-        return code_prefix
+        training, doctor = (hash_of(code) for code in (folders.job_code(), folders.doctor_code()))
+        return f"{CODE_ROOT}/{training}/", f"{CODE_ROOT}/{doctor}/"
 
     def _registry(self) -> sagemaker.CfnModelPackageGroup:
         """The model registry, and the Lambda that empties it when the stack goes: AWS removes only empty

@@ -104,8 +104,8 @@ def test_a_role_is_passed_to_one_service_only(sample: Synthesised) -> None:
     passing = [
         statement for _, statement in _statements(sample) if "iam:PassRole" in _as_list(statement["Action"])
     ]
-    # Both launchers, the Serving stack, CDK's deployer for it, and who gives API Gateway a role to log with.
-    assert len(passing) == 4 + len(sample.resources("Custom::ApiLogRole"))
+    # The launchers, the Serving stack, CDK's deployer for it, and who gives API Gateway a role to log with.
+    assert len(passing) == 5 + len(sample.resources("Custom::ApiLogRole"))
     for statement in passing:
         assert list(statement["Condition"]) == ["StringEquals"]
         assert statement["Condition"]["StringEquals"]["iam:PassedToService"] in (
@@ -193,6 +193,25 @@ def test_who_sets_the_accounts_log_role_may_give_it_nothing_but_writing_logs(min
         assert all(resource.endswith(ours) for resource in resources)
     bound = allowed["iam:AttachRolePolicy"][1]["ArnEquals"]["iam:PolicyARN"]
     assert _text(bound).endswith(":aws:policy/service-role/AmazonAPIGatewayPushToCloudWatchLogs")
+
+
+def test_who_starts_the_doctor_starts_nothing_else_and_reads_no_picture(sample: Synthesised) -> None:
+    allowed = _allowed(sample, "LaunchDoctor")
+    (jobs,) = allowed["sagemaker:CreateTrainingJob"]
+    assert jobs.endswith(f":training-job/{sample.project}-doctor-*")
+    assert {action for action in allowed if not action.startswith("logs:")} == {
+        *("sagemaker:CreateTrainingJob", "sagemaker:DescribeTrainingJob", "sagemaker:AddTags"),
+        *("iam:PassRole", "s3:GetObject", "s3:PutObject", "s3:ListBucket", "sqs:SendMessage"),
+    }
+    for action in ("s3:GetObject", "s3:PutObject"):
+        assert all("/datasets/*/" in each for each in allowed[action]), action
+        assert not any("/pictures" in each for each in allowed[action]), action
+
+
+def test_jobs_write_what_the_doctor_finds_and_do_not_read_it(sample: Synthesised) -> None:
+    allowed = _allowed(sample, "TrainingJobRole")
+    assert any(each.endswith("/doctor/*") for each in allowed["s3:PutObject"])
+    assert not any("/doctor/" in each for each in allowed["s3:GetObject"])
 
 
 def test_the_promoting_function_may_update_the_serving_stack_and_no_other(sample: Synthesised) -> None:

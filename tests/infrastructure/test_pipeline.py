@@ -19,6 +19,7 @@ FUNCTIONS = {
     "idle-guard",
     "launch-tuning",
     "launch-training",
+    "launch-doctor",
     "register-model",
     "promote-model",
     "classify",
@@ -86,7 +87,7 @@ def test_each_function_is_given_what_its_handler_reads_and_no_more(sample: Synth
 def test_what_fails_after_all_retries_waits_in_the_dead_letter_queue(sample: Synthesised) -> None:
     (queue,) = sample.resources("AWS::SQS::Queue")
     arn = {"Fn::GetAtt": [queue.split("/")[1], "Arn"]}
-    for name in ("launch-tuning", "launch-training", "register-model", "promote-model"):
+    for name in ("launch-tuning", "launch-training", "launch-doctor", "register-model", "promote-model"):
         assert _functions(sample)[name]["DeadLetterConfig"] == {"TargetArn": arn}
     targets = [target for rule in _rules(sample).values() for target in rule["Targets"]]
     for target in (*targets, *_schedules(sample).values()):
@@ -175,12 +176,37 @@ def test_code_and_recipes_are_put_where_the_launchers_look(sample: Synthesised) 
         deployment["Properties"]["DestinationBucketKeyPrefix"]: deployment["Properties"]
         for deployment in sample.resources("Custom::CDKBucketDeployment").values()
     }
-    code_prefix = _functions(sample)["launch-tuning"]["Environment"]["Variables"]["CODE_PREFIX"]
-    assert re.fullmatch(r"code/[0-9a-f]{16}/", code_prefix)
-    assert set(prefixes) == {code_prefix, "recipes"}
+    assert set(prefixes) == {"code", "recipes"}
     # A running job keeps the code it began with, and recipes of a user's own stay.
     assert all(properties["Prune"] is False for properties in prefixes.values())
     assert all(properties.get("RetainOnDelete", True) is True for properties in prefixes.values())
+    looked = {
+        name: function["Environment"]["Variables"]["CODE_PREFIX"]
+        for name, function in _functions(sample).items()
+        if name.startswith("launch-")
+    }
+    assert set(looked) == {"launch-tuning", "launch-training", "launch-doctor"}
+    assert looked["launch-tuning"] == looked["launch-training"] != looked["launch-doctor"]
+    assert all(re.fullmatch(r"code/[0-9a-f]{16}/", prefix) for prefix in looked.values())
+
+
+def test_the_code_of_each_kind_of_job_is_deployed_in_one_piece_under_its_own_hash(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from aws_cdk import aws_s3_deployment as deployment
+
+    from stacks.folders import Folders, hash_of
+
+    sources: list[str] = []
+    monkeypatch.setattr(deployment.Source, "asset", sources.append)
+    folders = Folders(ROOT)
+    folders.code_of_jobs()
+    (place,) = sources
+    for code in (folders.job_code(), folders.doctor_code()):
+        there = Path(place) / hash_of(code)
+        files = [path.relative_to(code) for path in code.rglob("*") if path.is_file()]
+        assert all((there / each).read_bytes() == (code / each).read_bytes() for each in files)
+    assert len(list(Path(place).iterdir())) == 2
 
 
 def test_images_are_built_on_deployment_or_taken_from_the_settings(
@@ -273,6 +299,17 @@ def test_a_change_of_training_code_builds_no_image() -> None:
     assert "training_code/Dockerfile" in files
 
 
+def test_the_doctors_job_is_sent_what_it_runs_and_no_training_is() -> None:
+    from stacks.folders import Folders
+
+    code = Folders(ROOT).doctor_code()
+    assert {path.name for path in code.iterdir()} == {"contract", "reports", "doctor"}
+    assert {path.name for path in (code / "reports").iterdir()} == {"__init__.py", "shared", "doctor"}
+    drawing = "import doctor.__main__, doctor.examine, doctor.output, doctor.features.network; print('whole')"
+    done = subprocess.run([sys.executable, "-c", drawing], cwd=code, env={}, capture_output=True, text=True)
+    assert done.stdout == "whole\n", done.stderr
+
+
 def test_a_job_is_sent_the_page_it_draws_and_no_other() -> None:
     from stacks.folders import Folders
 
@@ -318,6 +355,7 @@ def test_outputs_are_what_the_command_line_reads(sample: Synthesised) -> None:
         "training": {
             "LaunchTuningFunction",
             "LaunchTrainingFunction",
+            "LaunchDoctorFunction",
             "RegisterModelFunction",
             "PromoteModelFunction",
             "ModelPackageGroup",

@@ -49,7 +49,8 @@ def test_trials_expire_by_the_setting_and_models_never(
         expiring = {
             rule.get("Prefix"): rule["ExpirationInDays"] for rule in rules if "ExpirationInDays" in rule
         }
-        assert expiring == {"trials/": days, "checkpoints/": days, "features/": days, "captured/": kept}
+        of_jobs = dict.fromkeys(("trials/", "checkpoints/", "features/", "doctor/"), days)
+        assert expiring == {**of_jobs, "captured/": kept}
         replaced = {
             rule["Prefix"]: rule["NoncurrentVersionExpiration"]["NoncurrentDays"]
             for rule in rules

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from contract import jobs
 from tests.unit.training_code.samples import TINY, job_folder
 from training_code import entrypoint
 
@@ -142,6 +143,27 @@ def test_a_job_without_its_code_says_which_channel_it_misses(tmp_path: Path) -> 
     assert code == 1
     assert "the channel 'code' holds no training_code" in log
     assert "channel 'code'" in (tmp_path / "output" / "failure").read_text()
+
+
+def test_which_package_is_run_says_the_job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert (entrypoint.PACKAGE, *entrypoint.PACKAGES) == (
+        *(jobs.PACKAGE, jobs.TRAINING_PACKAGE, jobs.DOCTOR_PACKAGE),
+    )
+    code = tmp_path / "input" / "data" / "code"
+    for package in (jobs.TRAINING_PACKAGE, jobs.DOCTOR_PACKAGE, "elsewhere"):
+        (code / package).mkdir(parents=True)
+        (code / package / "__main__.py").write_text(f"print('this is {package}')")
+    (code / "contract").symlink_to(Path(jobs.__file__).parent)
+    assert run(tmp_path) == (0, "this is training_code\n")
+    monkeypatch.setenv(jobs.PACKAGE, jobs.DOCTOR_PACKAGE)
+    assert run(tmp_path) == (0, "this is doctor\n")
+    (code / jobs.DOCTOR_PACKAGE / "__main__.py").unlink()
+    assert "the channel 'code' holds no doctor/__main__.py" in run(tmp_path)[1]
+    monkeypatch.setenv(jobs.PACKAGE, "elsewhere")
+    status, log = run(tmp_path)
+    assert status == 1
+    assert "JOB_PACKAGE='elsewhere' has to be training_code or doctor" in log
+    assert "JOB_PACKAGE" in (tmp_path / "output" / "failure").read_text()
 
 
 @pytest.mark.parametrize("arguments", [("serve",), ("train", "now")])

@@ -56,7 +56,12 @@ class CostBound:
 
 def of_training(machine: Machine) -> CostBound:
     """The bound of one training job."""
-    return _bound(machine, machine.max_runtime_minutes + SHUTDOWN_MINUTES, "1 training job")
+    return of_job(machine, "1 training job")
+
+
+def of_job(machine: Machine, what: str) -> CostBound:
+    """The bound of one job that is called `what`."""
+    return _bound(machine, machine.max_runtime_minutes + SHUTDOWN_MINUTES, what)
 
 
 def of_tuning(machine: Machine, tuning: Tuning) -> CostBound:
@@ -73,8 +78,15 @@ def of_tuning(machine: Machine, tuning: Tuning) -> CostBound:
     return _bound(machine, minutes + each, f"{trials} and the last training")
 
 
-def guard(bound: CostBound, max_cost_usd: float | None) -> None:
+def guard(
+    bound: CostBound,
+    max_cost_usd: float | None,
+    lower: str = "max_runtime_minutes, max_jobs or the instance type",
+) -> None:
     """Pass when the run cannot cost more than it may.
+
+    Args:
+        lower: what its owner may lower.
 
     Raises:
         CostTooHigh: it could.
@@ -87,8 +99,7 @@ def guard(bound: CostBound, max_cost_usd: float | None) -> None:
     if bound.usd > max_cost_usd:
         raise CostTooHigh(
             f"this run could cost up to {bound.usd:.2f} USD, more than max_cost_usd = {max_cost_usd:g}: "
-            f"{bound.explained}. Lower max_runtime_minutes, max_jobs or the instance type, or raise "
-            "max_cost_usd; nothing was started"
+            f"{bound.explained}. Lower {lower}, or raise max_cost_usd; nothing was started"
         )
 
 

@@ -92,7 +92,7 @@ def training_job(
         "OutputDataConfig": {"S3OutputPath": f"s3://{env.artifacts_bucket}/{storage.JOBS}"},
         "CheckpointConfig": _checkpoints(name, env),
         **_machine(record.recipe, {weights}, env),
-        "ResourceConfig": _resources(machine(record.recipe, env)),
+        "ResourceConfig": resources(machine(record.recipe, env)),
         **capacity.environment(record.instance_types[1:]),
         **insight.managed(record.recipe, name, env.artifacts_bucket),
         "Tags": _tags(record, env),
@@ -167,30 +167,37 @@ def _channels(
     if champion:
         uris[CHAMPION] = champion
     # Code and weights are opened at any place; FastFile mode is for what is read front to back.
-    return [*_pictures(record, env), *(_channel(name, uri) for name, uri in uris.items())]
+    mode = record.recipe.table("resources").get("input_mode", "File")
+    pictures = channels_of(record.dataset, record.dataset_version or 0, record.pictures, env, mode)
+    return [*pictures, *(channel(name, uri) for name, uri in uris.items())]
 
 
-def _pictures(record: RunRecord, env: LaunchEnvironment) -> list[Request]:
-    """The channels of the splits, and the lists that say which of their files are whose.
+def channels_of(
+    dataset: str, number: int, pictures: str, env: LaunchEnvironment, mode: str = "File"
+) -> list[Request]:
+    """The channels of a version's splits, and the lists that say which of their files are whose.
 
     AWS documents lists of files for File mode only; in FastFile mode a job is shown all that is below a
     prefix, and reads what the lists name.
+
+    Args:
+        pictures: what a run's record keeps under that name.
     """
-    mode = record.recipe.table("resources").get("input_mode", "File")
     at = f"s3://{env.data_bucket}/"
 
     def listed(name: str) -> str:
-        return at + storage.version_list(record.dataset, record.dataset_version or 0, name)
+        return at + storage.version_list(dataset, number, name)
 
-    if not record.pictures:
-        return [_channel(split, at + storage.split(record.dataset, split), mode) for split in SPLITS]
-    lists = _channel(DATASET, listed(store.SHARDS), kind=_LIST)
+    if not pictures:
+        return [channel(split, at + storage.split(dataset, split), mode) for split in SPLITS]
+    lists = channel(DATASET, listed(store.SHARDS), kind=_LIST)
     if mode == "FastFile":
-        return [*(_channel(split, at + record.pictures, mode) for split in SPLITS), lists]
-    return [*(_channel(split, listed(split), kind=_LIST) for split in SPLITS), lists]
+        return [*(channel(split, at + pictures, mode) for split in SPLITS), lists]
+    return [*(channel(split, listed(split), kind=_LIST) for split in SPLITS), lists]
 
 
-def _channel(name: str, uri: str, mode: str = "File", kind: str = "S3Prefix") -> Request:
+def channel(name: str, uri: str, mode: str = "File", kind: str = "S3Prefix") -> Request:
+    """A channel of the objects below an address, or of those that the list there names."""
     source = {"S3DataType": kind, "S3Uri": uri, "S3DataDistributionType": "FullyReplicated"}
     return {"ChannelName": name, "DataSource": {"S3DataSource": source}, "InputMode": mode}
 
@@ -224,8 +231,8 @@ def _search_resources(record: RunRecord, alone: bool, env: LaunchEnvironment) ->
     on = machine(record.recipe, env)
     types = [each for each in record.instance_types if has_gpu(each) == has_gpu(on.instance_type)]
     if alone or len(types) < 2:
-        return {"ResourceConfig": _resources(on)}
-    configs = [_resources(replace(on, instance_type=each)) for each in types[:MAX_INSTANCE_CONFIGS]]
+        return {"ResourceConfig": resources(on)}
+    configs = [resources(replace(on, instance_type=each)) for each in types[:MAX_INSTANCE_CONFIGS]]
     return {
         "HyperParameterTuningResourceConfig": {
             "AllocationStrategy": "Prioritized",
@@ -234,7 +241,8 @@ def _search_resources(record: RunRecord, alone: bool, env: LaunchEnvironment) ->
     }
 
 
-def _resources(on: Machine) -> Request:
+def resources(on: Machine) -> Request:
+    """The member ResourceConfig of a request."""
     return {
         "InstanceType": on.instance_type,
         "InstanceCount": on.instance_count,

@@ -8,12 +8,14 @@ launch-training by hand also takes `"hyperparameters"`, the explicit values of t
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from contract import names
 from functions.common.errors import InvalidPayload, listed, suggest
 from functions.common.recipes.keys import TABLES, quoted
+
+_EXAMPLE = '{"recipe": "digits", "dataset": "digits"}'
 
 
 @dataclass(frozen=True)
@@ -37,35 +39,44 @@ def parse(payload: object, *, with_hyperparameters: bool) -> LaunchRequest:
     Raises:
         InvalidPayload: not an object, a key nobody knows, or a value of the wrong type.
     """
-    if not isinstance(payload, Mapping):
-        raise InvalidPayload(
-            f"the payload has to be a JSON object, not {quoted(payload)}; "
-            'for example {"recipe": "digits", "dataset": "digits"}'
-        )
+    payload = checked_object(payload, _EXAMPLE)
     own = ("recipe", "dataset", "name", "max_cost_usd", "dry_run")
-    keys = (*own, *(("hyperparameters",) if with_hyperparameters else ()), *TABLES)
-    for key in payload:
-        if key not in keys:
-            near = suggest(str(key), keys) or ";"
-            raise InvalidPayload(
-                f"the payload has the unknown key {quoted(str(key))}{near} allowed are: {listed(keys)}"
-            )
+    check_keys(payload, (*own, *(("hyperparameters",) if with_hyperparameters else ()), *TABLES))
     hyperparameters = payload.get("hyperparameters", {})
     if not isinstance(hyperparameters, Mapping):
         raise InvalidPayload(
             f"hyperparameters = {quoted(hyperparameters)} has to be an object of names and values"
         )
     recipe = _recipe(payload)
-    dataset, version = _dataset(payload)
+    dataset, version = dataset_of(payload, _EXAMPLE)
     return LaunchRequest(
         recipe=recipe,
         dataset=dataset,
         dataset_version=version,
-        name=_optional_text(payload, "name"),
+        name=optional_text(payload, "name"),
         overrides=_overrides(payload),
         hyperparameters=hyperparameters,
-        dry_run=_flag(payload, "dry_run"),
+        dry_run=flag(payload, "dry_run"),
     )
+
+
+def checked_object(payload: object, example: str) -> Mapping[str, object]:
+    """The payload itself. Raises InvalidPayload where it is no object."""
+    if not isinstance(payload, Mapping):
+        raise InvalidPayload(
+            f"the payload has to be a JSON object, not {quoted(payload)}; for example {example}"
+        )
+    return payload
+
+
+def check_keys(payload: Mapping[str, object], keys: Collection[str]) -> None:
+    """See that the payload has these keys only. Raises InvalidPayload, with the nearest and all there are."""
+    for key in payload:
+        if key not in keys:
+            near = suggest(str(key), keys) or ";"
+            raise InvalidPayload(
+                f"the payload has the unknown key {quoted(str(key))}{near} allowed are: {listed(keys)}"
+            )
 
 
 def _overrides(payload: Mapping[str, object]) -> dict[str, object]:
@@ -80,39 +91,41 @@ def _overrides(payload: Mapping[str, object]) -> dict[str, object]:
 
 def _recipe(payload: Mapping[str, object]) -> str:
     form = "a recipe's name: letters, digits, - and _, 63 characters at most"
-    return _name(payload, "recipe", names.RECIPE, form)[0]
+    return _name(payload, "recipe", names.RECIPE, form, _EXAMPLE)[0]
 
 
-def _dataset(payload: Mapping[str, object]) -> tuple[str, int | None]:
+def dataset_of(payload: Mapping[str, object], example: str) -> tuple[str, int | None]:
     """The data set's name, and the number of its version where there is one."""
     form = (
         "a data set's name (letters, digits, -, _ and ., 63 characters at most) or NAME@NUMBER, one of its "
         "versions"
     )
-    found = _name(payload, "dataset", names.DATASET_VERSION, form)
+    found = _name(payload, "dataset", names.DATASET_VERSION, form, example)
     return found["dataset"], int(found["number"]) if found["number"] else None
 
 
-def _name(payload: Mapping[str, object], key: str, form: re.Pattern[str], what: str) -> re.Match[str]:
+def _name(
+    payload: Mapping[str, object], key: str, form: re.Pattern[str], what: str, example: str
+) -> re.Match[str]:
     value = payload.get(key)
     if value is None:
-        raise InvalidPayload(
-            f'the payload lacks "{key}"; for example {{"recipe": "digits", "dataset": "digits"}}'
-        )
+        raise InvalidPayload(f'the payload lacks "{key}"; for example {example}')
     found = form.fullmatch(value) if isinstance(value, str) else None
     if found is None:
         raise InvalidPayload(f"{key} = {quoted(value)} is not {what}")
     return found
 
 
-def _optional_text(payload: Mapping[str, object], key: str) -> str | None:
+def optional_text(payload: Mapping[str, object], key: str) -> str | None:
+    """A key's text; None without the key. Raises InvalidPayload."""
     value = payload.get(key)
     if value is not None and not isinstance(value, str):
         raise InvalidPayload(f"{key} = {quoted(value)} has to be text")
     return value
 
 
-def _flag(payload: Mapping[str, object], key: str) -> bool:
+def flag(payload: Mapping[str, object], key: str) -> bool:
+    """A key's flag, false without the key. Raises InvalidPayload."""
     value = payload.get(key, False)
     if not isinstance(value, bool):
         raise InvalidPayload(f"{key} = {quoted(value)} has to be true or false")

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from contract import networks, storage
 from functions.common.clients import client
-from functions.common.errors import InvalidRecipe
+from functions.common.errors import InvalidRecipe, UserError, listed
 from functions.common.launching import weights_file
 from functions.common.launching.fit import Alone, Values, pairs
 from functions.common.recipes.recipe import Recipe
@@ -18,7 +18,12 @@ from functions.common.recipes.recipe import Recipe
 _FOLDER = f"{storage.WEIGHTS}/"
 _LEAST_BYTES = 100_000
 """The smallest network here has 40 MB. Git LFS pointers and error pages are below this."""
+_SHOWN = 5
 _STAGE = "classifier weights --file FILE puts a file there and checks it"
+
+
+class InvalidWeights(UserError):
+    """There is no file of weights where a request names one."""
 
 
 def settled(recipe: Recipe, alone: Alone | None, bucket: str) -> Recipe:
@@ -69,21 +74,38 @@ def check(jobs: tuple[Values, ...], artifacts_bucket: str, data_bucket: str) -> 
             continue
         if bucket == artifacts_bucket and not key.startswith(_FOLDER):
             raise InvalidRecipe(f"[model] weights = {uri}: jobs read weights below {_FOLDER} only; {_STAGE}")
-        file = networks.file_for(arch, _files(uri, _objects(bucket, key)))
+        file = networks.file_for(arch, _files(f"[model] weights = {uri}", _objects(bucket, key)))
         # Of the data bucket a launcher may read the versions only.
         if file is not None and bucket == artifacts_bucket:
             weights_file.check(bucket, file, arch)
 
 
-def _files(uri: str, objects: list[tuple[str, int]]) -> list[str]:
+def check_file(uri: str, bucket: str) -> None:
+    """See that one file of weights, of whichever network, lies where a job is to read it.
+
+    Raises:
+        InvalidWeights: it does not, or not below the prefix of weights.
+    """
+    where, at = f"weights = {uri}", f"s3://{bucket}/{_FOLDER}"
+    if not uri.startswith(at):
+        raise InvalidWeights(f"{where}: jobs read weights below {at} only; {_STAGE}")
+    try:
+        files = _files(where, _objects(bucket, uri.removeprefix(f"s3://{bucket}/")))
+    except InvalidRecipe as error:
+        raise InvalidWeights(str(error)) from None
+    if len(files) > 1:
+        raise InvalidWeights(f"{where}: several files lie there; name one of {listed(files, _SHOWN)}")
+
+
+def _files(where: str, objects: list[tuple[str, int]]) -> list[str]:
     files = [(key, size) for key, size in objects if key.endswith(networks.WEIGHTS_SUFFIXES)]
     if not files:
         kinds = " or ".join(networks.WEIGHTS_SUFFIXES)
-        raise InvalidRecipe(f"[model] weights = {uri}: no {kinds} file lies there; {_STAGE}")
+        raise InvalidRecipe(f"{where}: no {kinds} file lies there; {_STAGE}")
     if all(size < _LEAST_BYTES for _, size in files):
         key, size = files[0]
         raise InvalidRecipe(
-            f"[model] weights = {uri}: {key} has {size} bytes and is no file of weights "
+            f"{where}: {key} has {size} bytes and is no file of weights "
             f"(a Git LFS pointer or an error page?); {_STAGE}"
         )
     return [key for key, _ in files]

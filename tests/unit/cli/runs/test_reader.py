@@ -199,6 +199,17 @@ def test_the_newest_run_is_neither_a_trial_nor_a_final_training(aws: Any) -> Non
     assert latest_run(aws) == "classifier-digits-99"
 
 
+def test_a_job_of_the_doctor_is_no_run_but_one_of_a_recipe_of_that_name_is(aws: Any) -> None:
+    ours, recipes = "classifier-doctor-11", "classifier-doctor-22"
+    sagemaker = aws.client("sagemaker")
+    sagemaker.describe_training_job = lambda TrainingJobName: {
+        "Environment": {"JOB_PACKAGE": "doctor"} if TrainingJobName == ours else {}
+    }
+    sagemaker.trainings = [{"TrainingJobName": recipes, "CreationTime": NOW}]
+    sagemaker.trainings += [{"TrainingJobName": ours, "CreationTime": NOW + timedelta(seconds=9)}]
+    assert latest_run(aws) == recipes
+
+
 def test_the_test_accuracy_is_the_new_model_s_and_not_the_champion_s(aws: Any) -> None:
     # SageMaker took the last number that its pattern found in the log, which was the champion's.
     aws.client("sagemaker").accuracy = "0.871"

@@ -1,0 +1,1 @@
+"""Start a job that looks at a data set's pictures."""
