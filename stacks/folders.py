@@ -22,8 +22,9 @@ from aws_cdk import aws_s3_deployment as deployment
 _LEFTOVERS = shutil.ignore_patterns(
     "__pycache__", "*.pyc", ".pytest_cache", ".mypy_cache", ".ruff_cache", ".DS_Store"
 )
+_WHOLE = ("training_code", "contract", "judging")
 # Of the reports only what a job draws: another page's change must not be one of every job's code.
-_JOB_CODE = ("training_code", "contract", "reports/__init__.py", "reports/shared", "reports/training")
+_JOB_CODE = (*_WHOLE, "reports/__init__.py", "reports/shared", "reports/training")
 
 
 class MissingFolderError(Exception):
@@ -37,7 +38,7 @@ class Folders:
 
     def check(self) -> None:
         """Raise MissingFolderError, naming the folder, unless all folders are there."""
-        for name in ("contract", "lambda/functions", "training_code", "inference_code", "reports", "recipes"):
+        for name in (*_WHOLE, "lambda/functions", "inference_code", "reports", "recipes"):
             if not (self.root / name).is_dir():
                 raise MissingFolderError(
                     f"the folder {name}/ is missing in {self.root}; the stacks package it."

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import Final
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
-
-from doctor.pictures.album import Halves
 
 _SAMPLE: Final = 20_000
 _ROWS: Final = 16_384
 
 
-def whitened(features: Halves, most: int, seed: int = 0) -> Tensor:
+def whitened(features: NDArray[np.float16], most: int, seed: int = 0) -> Tensor:
     """The features in their `most` main directions, (n, m) float32 of about unit spread.
 
     The directions are those of a sample, so that millions of pictures cost no more than a pass over them.
