@@ -137,17 +137,18 @@ def _chosen(pictures: int, classes: int, seed: int) -> Tensor:
 def _features(network: ResNet, parts: Sequence[Batches], chosen: Tensor, stop: StopSignal) -> Tensor:
     """What the chosen pictures are to the network, as they are: (n, channels), float16."""
     network.eval()
-    found, first = [], 0
+    found: list[Tensor] = []
+    first = 0
     for part in parts:
         rows = chosen[(chosen >= first) & (chosen < first + len(part.split))] - first
         first += len(part.split)
-        size = at_once(part.config.image_size, part.machine.device, from_freeze_point=part.from_freeze_point)
-        for some in rows.split(size):
+        cached = part.from_freeze_point
+        most = at_once(part.config.image_size, part.machine.device, from_freeze_point=cached)
+        for start in range(0, len(rows), most):
             stop.check()
+            pictures = part.unvaried(rows[start : start + most])
             with part.machine.autocast():
-                pooled = network.pooled_before(
-                    _STAGE, part.unvaried(some), from_freeze_point=part.from_freeze_point
-                )
+                pooled = network.pooled_before(_STAGE, pictures, from_freeze_point=cached)
             found.append(pooled.float().clamp(-_LARGEST_HALF, _LARGEST_HALF).half().cpu())
     return torch.cat(found)
 
