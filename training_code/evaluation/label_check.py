@@ -1,7 +1,7 @@
 """Which labels look wrong, by what the trained network makes of all pictures: the last training's check.
 
-A network learns some wrong labels by heart, so its own answers excuse them. Pictures are compared before its
-last stage instead, and each is judged by those that its judge was not fitted to (`judging.labels`).
+A network may learn wrong labels by heart, and its own answers then excuse them. So pictures are compared
+by what goes into its last two stages, and each is judged by a classifier fitted to others (`judging.labels`).
 """
 
 from __future__ import annotations
@@ -34,6 +34,7 @@ COSTS, STOPPED = "costs", "stopped"
 """Why a check was left out."""
 
 _STAGE: Final = "layer4"
+"""Pictures are compared by what goes into it. Chosen, not measured, as `_SURE` is."""
 _MAX_ANSWERS: Final = 20_000_000
 """Pictures times classes: what judging holds in memory, and is slow by."""
 _DIRECTIONS: Final = 128
