@@ -9,9 +9,9 @@ from typing import Final
 import numpy as np
 
 from doctor.findings import Finding, Kind
-from doctor.labels import Judgement
 from doctor.pictures.album import Album
 from doctor.shown import shown
+from judging.labels import Judgement
 
 _LEAST: Final = 10
 _LEAST_SHARE: Final = 0.1

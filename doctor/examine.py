@@ -12,15 +12,15 @@ from contract.picture_decisions import Action
 from doctor import classes, quality
 from doctor.duplicates import find, judge
 from doctor.features.handmade import Handmade
-from doctor.features.whitening import turned, whitened
 from doctor.findings import Finding, Kind, Picture, Proposal
-from doctor.labels import FOLDS, Judgement
-from doctor.labels import judge as judge_labels
 from doctor.outliers import ODD, oddness
 from doctor.pictures.album import Album, Extractor, fill
 from doctor.records import Record
 from doctor.shown import shown
 from doctor.usual import quantiles
+from judging.labels import FOLDS, Judgement
+from judging.labels import judge as judge_labels
+from judging.whitening import turned, whitened
 
 _DIRECTIONS: Final = 256
 """Of features, for telling classes apart."""

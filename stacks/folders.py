@@ -22,14 +22,11 @@ from aws_cdk import aws_s3_deployment as deployment
 _LEFTOVERS = shutil.ignore_patterns(
     "__pycache__", "*.pyc", ".pytest_cache", ".mypy_cache", ".ruff_cache", ".DS_Store"
 )
+_WHOLE = ("training_code", "contract", "judging")
 # Of the reports only what a job draws: another page's change must not be one of every job's code.
-_JOB_CODE = ("training_code", "contract", "reports/__init__.py", "reports/shared", "reports/training")
-_DOCTOR_CODE = ("doctor", "contract", "reports/__init__.py", "reports/shared", "reports/doctor")
-
-
-_FOLDERS = (
-    *("contract", "lambda/functions", "training_code", "inference_code", "doctor", "reports", "recipes"),
-)
+_JOB_CODE = (*_WHOLE, "reports/__init__.py", "reports/shared", "reports/training")
+_DOCTOR_CODE = ("doctor", "contract", "judging", "reports/__init__.py", "reports/shared", "reports/doctor")
+_FOLDERS = (*_WHOLE, "doctor", "lambda/functions", "inference_code", "reports", "recipes")
 
 
 class MissingFolderError(Exception):

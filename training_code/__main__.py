@@ -15,7 +15,7 @@ from training_code.debugging.settings import DebugSettings
 from training_code.distributed import launcher
 from training_code.distributed.process_group import ProcessGroup
 from training_code.errors import TrainingError
-from training_code.evaluation import champion, serving_form, size_limit
+from training_code.evaluation import champion, label_check, serving_form, size_limit
 from training_code.evaluation.scores import Evaluation, evaluate
 from training_code.hardware import driver
 from training_code.hardware.cores import CoreWatch
@@ -64,10 +64,12 @@ def run(job: Job, config: Config, group: ProcessGroup, stop: StopSignal) -> None
     evaluations = {} if told_to_stop else _evaluate_best(valid, test, trained, stop)
     if not group.is_main:
         return
-    champion_score = None
+    champion_score, labels = None, None
     if evaluations:
         champion_score = champion.score(job.champion, found, dataset, config, machine, stop)
     if evaluations and not job.is_trial:
+        parts, epochs = (train, valid, test), len(trained.history)
+        labels = label_check.check(trained.network, parts, epochs, config.seed, stop)
         serving = serving_form.write(job.model, trained.network, train, valid, evaluations["valid"], stop)
     else:
         serving = serving_form.none_written(
@@ -82,6 +84,7 @@ def run(job: Job, config: Config, group: ProcessGroup, stop: StopSignal) -> None
         evaluations=evaluations,
         serving=serving,
         champion=champion_score,
+        labels=labels,
         seconds=time.perf_counter() - start,
     )
     artifact.write(job, facts, watched.findings)

@@ -11,9 +11,9 @@ import numpy as np
 from contract.picture_decisions import Action
 from doctor.duplicates.find import Duplicates, Pair
 from doctor.findings import Finding, Kind, Proposal
-from doctor.labels import Judgement
 from doctor.pictures.album import Album
 from doctor.shown import shown
+from judging.labels import Judgement
 
 _KEPT_FIRST: Final = {"test": 0, "valid": 1, "train": 2, None: 3}
 """Of copies the one in test is kept, so that nothing that is tested was learned."""

@@ -16,7 +16,7 @@ from reports.shared.charts import Line, curves
 from reports.shared.figures import cost, duration, interval, speed, value_text
 from reports.shared.markup import NOTHING, draw
 from reports.shared.page import document
-from reports.training import errors, insight, leaks
+from reports.training import errors, insight, labels, leaks
 
 _ROWS: Final = 200
 
@@ -39,6 +39,7 @@ def render(record: Record, gate: Markup = NOTHING, *rooms: str) -> str:
         insight.flow(record),
         errors.confusions(record),
         errors.per_class(record),
+        labels.section(record),
         data(record),
         table("Hyperparameters", record.get("hyperparameters", {}).items()),
         table(
@@ -92,6 +93,7 @@ def verdict(record: Record) -> str:
             "It knows its training pictures much better than new ones: more or more varied data may help."
         )
     sentences.extend(leaks.sentences(record))
+    sentences.extend(labels.sentences(record))
     if "findings" in record:
         sentences.append(_watched(record))
     gated = record.get("verdict") or {}

@@ -314,7 +314,7 @@ def test_a_job_is_sent_the_page_it_draws_and_no_other() -> None:
     from stacks.folders import Folders
 
     code = Folders(ROOT).job_code()
-    assert {path.name for path in code.iterdir()} == {"contract", "reports", "training_code"}
+    assert {path.name for path in code.iterdir()} == {"contract", "judging", "reports", "training_code"}
     assert {path.name for path in (code / "reports").iterdir()} == {"__init__.py", "shared", "training"}
     drawing = (
         "import training_code.output.record; from reports.training.page import render;"

@@ -97,6 +97,17 @@ class Batches:
                 examples = self.split.images.pick(rows)
             yield self.input(examples), self.machine.put(self.split.labels[rows])
 
+    def unvaried(self, rows: Tensor) -> Tensor:
+        """These pictures as evaluation sees them, be it training pictures, ready for the network.
+
+        Where there are features, it is the first variant's.
+        """
+        if self.features is not None:
+            return self.input(self.features.pick(rows, torch.zeros_like(rows)))
+        margin, side = self.split.images.margin, self.transform.crop
+        squares = self.split.images.pick(rows)
+        return self.input(squares[:, margin : margin + side, margin : margin + side])
+
     def input(self, examples: Tensor) -> Tensor:
         """What the network takes: normalised pictures (n, 3, side, side), or features as they are."""
         if self.features is not None:

@@ -144,6 +144,16 @@ class ResNet(nn.Module):
             x = self._stage(stage, x)
         return x
 
+    def pooled_before(self, stage: str, x: Tensor, *, from_freeze_point: bool = False) -> Tensor:
+        """What pictures are to the network before `stage`, or at a later freeze point: (n, channels).
+
+        With `from_freeze_point`, `x` is what `frozen_part` made of them.
+        """
+        first = self.freeze_point if from_freeze_point else 0
+        for each in STAGES[first : max(STAGES.index(stage), self.freeze_point)]:
+            x = self._stage(each, x)
+        return x if x.dim() == 2 else self._pooled(x)
+
     def _stage(self, stage: str, x: Tensor) -> Tensor:
         if stage == "stem":
             return self.maxpool(self.relu(self.bn1(self.conv1(x))))  # type: ignore[no-any-return]

@@ -26,6 +26,7 @@ from contract.jobs import DEBUG
 from reports.training.page import render
 from training_code.config import Config
 from training_code.data.dataset import Dataset
+from training_code.evaluation.label_check import LabelCheck
 from training_code.evaluation.scores import Evaluation
 from training_code.findings import Findings
 from training_code.hardware.machine import Machine
@@ -47,6 +48,8 @@ class Facts:
     serving: dict[str, Any]
     champion: measured.ChampionScore | None = None
     """How the model that serves did on these test pictures, when it was asked."""
+    labels: LabelCheck | None = None
+    """Of a trial, and of a job that was stopped, None."""
     seconds: float
     code_version: str = field(default_factory=lambda: code_version())
     versions: Mapping[str, str] = field(default_factory=lambda: _versions())

@@ -25,7 +25,9 @@ from training_code.profiling.spread import of_values
 from training_code.training.callback import PHASES
 
 if TYPE_CHECKING:
+    from training_code.data.dataset import Dataset
     from training_code.data.split import Split
+    from training_code.evaluation.label_check import LabelCheck
     from training_code.evaluation.scores import Evaluation
     from training_code.output.artifact import Facts
 
@@ -68,6 +70,7 @@ def gather(facts: Facts, findings: Findings, debug: Path) -> Record:
         "machine": str(facts.machine),
         "versions": dict(facts.versions),
         "code_version": facts.code_version,
+        **({"labels": _labels(facts.labels, facts.dataset)} if facts.labels else {}),
         "serving": facts.serving,
         "seconds": round(facts.seconds, 3),
         "hourly_usd": config.hourly_usd,
@@ -129,6 +132,33 @@ def _confused(test: Evaluation, split: Split) -> list[Record]:
             {"is": truth, "said": answer, "count": count, "pictures": [_thumbnail(each) for each in squares]}
         )
     return pairs
+
+
+def _labels(check: LabelCheck, dataset: Dataset) -> Record:
+    """The labels that look wrong, each with its picture."""
+    import torch  # not for the record of a crashed job, which is made without it
+
+    splits = {split.name: split for split in dataset.splits}
+    rows = []
+    for each in check.suspects:
+        square = splits[each.split].images.pick(torch.tensor([each.picture])).numpy()[0]
+        rows.append(
+            {
+                "split": each.split,
+                "file": each.file,
+                "given": each.given,
+                "proposed": each.proposed,
+                "score": each.score,
+                "picture": _thumbnail(square),
+            }
+        )
+    return {
+        "count": check.count,
+        "judged": check.judged,
+        "pictures": check.pictures,
+        "left_out": check.left_out,
+        "rows": rows,
+    }
 
 
 def _thumbnail(pixels: Any) -> str:

@@ -14,9 +14,9 @@ from doctor.duplicates import find
 from doctor.duplicates.judge import judged
 from doctor.features.handmade import Handmade
 from doctor.findings import Kind
-from doctor.labels import Judgement
 from doctor.pictures.album import Album, fill
 from doctor.records import Record
+from judging.labels import Judgement
 from tests.unit.doctor.drawn import encoded, record, scene, scenes
 
 

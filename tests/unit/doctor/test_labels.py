@@ -8,7 +8,7 @@ import torch
 from contract.picture_decisions import Action
 from doctor.examine import examine
 from doctor.findings import Kind
-from doctor.labels import FOLDS, folds, judge
+from judging.labels import FOLDS, folds, judge
 from tests.unit.doctor.drawn import relabelled, striped
 
 

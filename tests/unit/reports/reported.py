@@ -58,6 +58,22 @@ def full() -> dict[str, Any]:
             "test_in_valid": 3,
         },
         "skipped": [["train/ant/broken.png", "cannot identify image file"]],
+        "labels": {
+            "count": 60,
+            "judged": 24,
+            "pictures": 30,
+            "left_out": "",
+            "rows": [
+                {
+                    "split": "valid",
+                    "file": "ant/7.png",
+                    "given": 0,
+                    "proposed": 1,
+                    "score": 0.97,
+                    "picture": _PICTURE,
+                }
+            ],
+        },
         "machine": "1 CPU thread",
         "versions": {"torch": "2.12.1"},
         "code_version": "c" * 64,

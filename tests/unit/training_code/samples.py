@@ -11,6 +11,7 @@ import torch
 from PIL import Image
 
 import contract
+import judging
 import reports
 import training_code
 from training_code.config import Config, parse
@@ -60,7 +61,7 @@ def job_folder(base: Path, pictures: Path, hyperparameters: Mapping[str, str]) -
     for split in pictures.iterdir():
         (channels / split.name).symlink_to(split)
     (channels / "code").mkdir()
-    for package in (contract, reports, training_code):
+    for package in (contract, judging, reports, training_code):
         home = Path(package.__file__).parent
         (channels / "code" / home.name).symlink_to(home)
     return base

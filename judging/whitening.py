@@ -4,29 +4,29 @@ from __future__ import annotations
 
 from typing import Final
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
-
-from doctor.pictures.album import Halves
 
 _SAMPLE: Final = 20_000
 _ROWS: Final = 16_384
 
 
-def whitened(features: Halves, most: int) -> Tensor:
+def whitened(features: NDArray[np.float16], most: int, seed: int = 0) -> Tensor:
     """The features in their `most` main directions, (n, m) float32 of about unit spread."""
-    return _turned(features, most, evenly=True)
+    return _projected(features, most, seed, evenly=True)
 
 
-def turned(features: Halves, most: int) -> Tensor:
+def turned(features: NDArray[np.float16], most: int, seed: int = 0) -> Tensor:
     """The features in their `most` main directions, (n, m) float32, with the distances that they have.
 
     Of unit spread, an odd one would hide: among few pictures it makes a direction of its own.
     """
-    return _turned(features, most, evenly=False)
+    return _projected(features, most, seed, evenly=False)
 
 
-def _turned(features: Halves, most: int, *, evenly: bool) -> Tensor:
+def _projected(features: NDArray[np.float16], most: int, seed: int, *, evenly: bool) -> Tensor:
     """The features in their main directions.
 
     The directions are those of a sample, so that millions of pictures cost no more than a pass over them.
@@ -35,7 +35,7 @@ def _turned(features: Halves, most: int, *, evenly: bool) -> Tensor:
     count, width = features.shape
     if count == 0 or width == 0:
         return torch.zeros(count, 1)
-    random = torch.Generator().manual_seed(0)
+    random = torch.Generator().manual_seed(seed)
     rows = torch.randperm(count, generator=random)[:_SAMPLE].sort().values
     sample = torch.from_numpy(features[rows.numpy()]).float()
     mean = sample.mean(0)
