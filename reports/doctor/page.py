@@ -165,6 +165,5 @@ def _script(record: Record, others: Sequence[Sequence[str]]) -> Markup:
     }
     data = json.dumps(known).replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
     code = (ROOT / "doctor" / "marks.js").read_text(encoding="utf-8")
-    return Markup(  # noqa: S704  (our own script, and JSON without a less-than sign)
-        f'<script type="application/json" id="known">{data}</script><script>{code}</script>'
-    )
+    # Our own script, and JSON without a less-than sign.
+    return draw("doctor/page.script", Markup(data), Markup(code))  # noqa: S704

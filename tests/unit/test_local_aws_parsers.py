@@ -20,7 +20,7 @@ from local_aws.images.dockerfile import DockerfileError
 from local_aws.sagemaker.hosting import runtime
 from local_aws.sagemaker.s3_files import S3Uri
 from local_aws.sagemaker.training import metrics
-from local_aws.sagemaker.training.channels import _manifest
+from local_aws.sagemaker.training.manifests import sources
 from tests.unit.anything import DEEP, LONG, edited, json_values, refusal, texts
 
 
@@ -95,4 +95,4 @@ MANIFESTS = json_values(["prefix"], ["s3://bucket/key/", "a.png"])
 
 @given(MANIFESTS.map(json.dumps) | st.sampled_from([DEEP, LONG, '[{"prefix": "s3://b/k/"}, 5]', "{"]))
 def test_any_manifest_is_read_or_refused_as_no_manifest(text: str) -> None:
-    refusal(ValueError, _manifest, _S3(text.encode()), S3Uri("bucket", "manifest"))
+    refusal(ValueError, sources, _S3(text.encode()), S3Uri("bucket", "manifest"))
