@@ -247,7 +247,7 @@ def test_a_launcher_makes_versions_of_data_sets_and_touches_no_picture(
 def test_a_training_job_writes_only_its_own_outputs(sample: Synthesised) -> None:
     allowed = _allowed(sample, "TrainingJobRole")
     written = {resource.split(">")[1] for resource in allowed["s3:PutObject"]}
-    assert written == {"/jobs/*", "/trials/*", "/checkpoints/*", "/features/*"}
+    assert written == {"/jobs/*", "/trials/*", "/doctor/*", "/checkpoints/*", "/features/*"}
     assert not any(action.startswith(("sagemaker:", "iam:", "s3:Delete")) for action in allowed)
 
 

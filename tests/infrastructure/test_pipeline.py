@@ -303,7 +303,7 @@ def test_the_doctors_job_is_sent_what_it_runs_and_no_training_is() -> None:
     from stacks.folders import Folders
 
     code = Folders(ROOT).doctor_code()
-    assert {path.name for path in code.iterdir()} == {"contract", "reports", "doctor"}
+    assert {path.name for path in code.iterdir()} == {"contract", "judging", "reports", "doctor"}
     assert {path.name for path in (code / "reports").iterdir()} == {"__init__.py", "shared", "doctor"}
     drawing = "import doctor.__main__, doctor.examine, doctor.output, doctor.features.network; print('whole')"
     done = subprocess.run([sys.executable, "-c", drawing], cwd=code, env={}, capture_output=True, text=True)
