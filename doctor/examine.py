@@ -97,7 +97,8 @@ def examine(
     findings = [_unreadable(record, failure.reason) for record, failure in album.failures]
     findings += judge.judged(album, duplicates, judgement)
     findings += _wrong_labels(album, judgement) if judgement else []
-    findings += _odd(album)
+    doubted = {each.pictures[0].name for each in findings if each.kind is Kind.WRONG_LABEL}
+    findings += [each for each in _odd(album) if each.pictures[0].name not in doubted]
     on_step("Comparing", 1)
     shows_little, notes = quality.quality(album)
     findings += shows_little + classes.classes(album, judgement)

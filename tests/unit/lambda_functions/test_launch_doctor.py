@@ -150,7 +150,7 @@ def test_several_files_of_weights_are_none(world: World) -> None:
     assert "weights/a.safetensors, weights/b.safetensors" in message
 
 
-def test_a_payload_that_is_no_object_is_named() -> None:
+def test_a_payload_that_is_no_object_is_named(world: World) -> None:
     assert ask([1])["statusCode"] == 400
 
 

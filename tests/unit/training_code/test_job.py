@@ -152,6 +152,7 @@ def test_which_package_is_run_says_the_job(tmp_path: Path, monkeypatch: pytest.M
     code = tmp_path / "input" / "data" / "code"
     for package in (jobs.TRAINING_PACKAGE, jobs.DOCTOR_PACKAGE, "elsewhere"):
         (code / package).mkdir(parents=True)
+        (code / package / "__init__.py").touch()
         (code / package / "__main__.py").write_text(f"print('this is {package}')")
     (code / "contract").symlink_to(Path(jobs.__file__).parent)
     assert run(tmp_path) == (0, "this is training_code\n")
