@@ -12,6 +12,7 @@ from cli.stacks import outputs
 from cli.target import Target
 from contract import storage
 from contract.datasets import manifest, store
+from contract.objects import folders
 
 
 @click.command()
@@ -22,8 +23,8 @@ def datasets(target: Target) -> None:
 
     bucket = outputs(target, "storage")["DataBucket"]
     s3 = target.client("s3")
-    versioned = _folders(s3, bucket, f"{storage.DATASETS}/")
-    plain = [name for name in _folders(s3, bucket, "") if name not in (*versioned, storage.DATASETS)]
+    versioned = list(folders(s3, bucket, f"{storage.DATASETS}/"))
+    plain = [name for name in folders(s3, bucket, "") if name not in (*versioned, storage.DATASETS)]
     if not versioned and not plain:
         say("There is no data set yet. Make one: classifier upload FOLDER")
         return
@@ -47,12 +48,3 @@ def _cells(s3: Any, bucket: str, name: str) -> tuple[str, ...]:
     made = f"{version.created[:16].replace('T', ' ')} {version.origin} {version.source}".rstrip()
     megabytes = f"{version.bytes / 1e6:.1f}"
     return str(version.number), str(version.pictures), str(len(version.classes)), megabytes, made
-
-
-def _folders(s3: Any, bucket: str, prefix: str) -> list[str]:
-    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix, Delimiter="/")
-    return [
-        each["Prefix"].removeprefix(prefix).rstrip("/")
-        for page in pages
-        for each in page.get("CommonPrefixes", [])
-    ]

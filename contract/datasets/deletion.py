@@ -5,11 +5,11 @@ A version that is being deleted lies under `deleting/`, so that whoever comes ne
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from itertools import islice
 from typing import Any, Final
 
-from contract import storage
+from contract import objects, storage
 from contract.datasets import SPLITS, manifest, store
 from contract.datasets.manifest import Version
 
@@ -42,7 +42,8 @@ def delete(s3: Any, bucket: str, version: Version) -> int:
 def finish(s3: Any, bucket: str, dataset: str) -> int:
     """Finish the deletions that were begun; returns how many pictures are gone."""
     freed = 0
-    for key in _keys(s3, bucket, storage.deletions_of(dataset)):
+    for each in objects.below(s3, bucket, storage.deletions_of(dataset)):
+        key = each["Key"]
         content = s3.get_object(Bucket=bucket, Key=key)["Body"].read()
         version = manifest.from_json(content, key)
         freed += _free(s3, bucket, version)
@@ -74,14 +75,9 @@ def _existing(s3: Any, bucket: str, shards: Iterable[str]) -> list[str]:
     wanted = list(shards)
     if not wanted:
         return []
-    there = set(_keys(s3, bucket, wanted[0].rpartition("/")[0] + "/"))
+    place = wanted[0].rpartition("/")[0] + "/"
+    there = {each["Key"] for each in objects.below(s3, bucket, place)}
     return [key for key in wanted if key in there]
-
-
-def _keys(s3: Any, bucket: str, prefix: str) -> Iterator[str]:
-    for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
-        for each in page.get("Contents", []):
-            yield each["Key"]
 
 
 def _delete_all(s3: Any, bucket: str, keys: Iterable[str]) -> None:

@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from contract.datasets import SPLITS, rules, store
 from contract.datasets.manifest import ETAG, Origin, Picture, Version
+from contract.objects import below
 
 MOST_IN_A_FUNCTION: Final = 50_000
 """Keys that a launcher lists before it asks for `classifier dataset NAME --adopt`: some ten seconds."""
@@ -80,11 +81,10 @@ def look(s3: Any, bucket: str, dataset: str, most: int | None = None) -> Plain:
     """
     prefix = f"{dataset}/"
     objects: list[Object] = []
-    for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
-        for each in page.get("Contents", []):
-            key = each["Key"].removeprefix(prefix)
-            if key and not (key.endswith("/") and not each["Size"]):  # consoles make "folders" so
-                objects.append(Object(key, each["ETag"].strip('"'), int(each["Size"])))
+    for each in below(s3, bucket, prefix):
+        key = each["Key"].removeprefix(prefix)
+        if key and not (key.endswith("/") and not each["Size"]):  # consoles make "folders" so
+            objects.append(Object(key, each["ETag"].strip('"'), int(each["Size"])))
         if most is not None and len(objects) > most:
             raise TooMany(
                 f"s3://{bucket}/{prefix} holds more than {most} objects, more than a function lists. Run "

@@ -12,16 +12,16 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cached_property
 from typing import Any, Final
 
-from contract import storage
+from contract import objects, storage
 from contract.datasets import SPLITS, manifest
 from contract.datasets.manifest import MAX_VERSION_BYTES, InvalidVersion, Picture, Version
 
 WORKERS: Final = 16
 SHARDS: Final = "shards"
 """Beside the lists of the splits: the list of a version's shards."""
-_MISSING: Final = ("NoSuchKey", "404")
 _TAKEN: Final = ("PreconditionFailed", "ConditionalRequestConflict", "412", "409")
 
 
@@ -48,6 +48,11 @@ class Draft:
     packed: dict[str, str] | None = None
     changes: dict[str, int] | None = None
 
+    @cached_property
+    def shards(self) -> dict[str, bytes]:
+        """The lists of its pictures by their keys, which a preview and the writing both need."""
+        return {manifest.shard_key(self.dataset, blob): blob for blob in manifest.shards(self.pictures)}
+
 
 def newest(s3: Any, bucket: str, dataset: str) -> Version | None:
     """The newest version, or None when the data set has none.
@@ -55,7 +60,7 @@ def newest(s3: Any, bucket: str, dataset: str) -> Version | None:
     Raises:
         InvalidVersion: its files are not what this project writes.
     """
-    content = _read(s3, bucket, storage.newest_of(dataset), 1024)
+    content = objects.read(s3, bucket, storage.newest_of(dataset), 1024)
     if content is None:
         return None
     try:
@@ -73,7 +78,7 @@ def read(s3: Any, bucket: str, dataset: str, number: int) -> Version:
         InvalidVersion: its file is not what this project writes.
     """
     key = storage.version_of(dataset, number)
-    content = _read(s3, bucket, key, MAX_VERSION_BYTES)
+    content = objects.read(s3, bucket, key, MAX_VERSION_BYTES)
     if content is None:
         there = ", ".join(map(str, numbers(s3, bucket, dataset))) or "none"
         raise NoSuchVersion(f'the data set "{dataset}" has no version {number}; there are: {there}')
@@ -83,8 +88,7 @@ def read(s3: Any, bucket: str, dataset: str, number: int) -> Version:
 def numbers(s3: Any, bucket: str, dataset: str) -> list[int]:
     """The numbers of all versions, in order."""
     prefix = storage.versions_of(dataset)
-    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix, Delimiter="/")
-    names = [each["Key"].removeprefix(prefix) for page in pages for each in page.get("Contents", [])]
+    names = [each["Key"].removeprefix(prefix) for each in objects.below(s3, bucket, prefix, "/")]
     return sorted(int(name.removesuffix(".json")) for name in names if name.removesuffix(".json").isdigit())
 
 
@@ -110,13 +114,12 @@ def write(s3: Any, bucket: str, draft: Draft, on_written: Callable[[], None] = l
     """
     dataset, parent = draft.dataset, draft.parent
     _must_be_newest(s3, bucket, dataset, parent)
-    blobs = {manifest.shard_key(dataset, blob): blob for blob in manifest.shards(draft.pictures)}
-    version, left_over = _next(s3, bucket, draft, blobs)
+    version, left_over = _next(s3, bucket, draft)
     if left_over:
         point(s3, bucket, version)
         return version
     known = set(parent.shards) if parent else set()
-    bodies = {key: blob for key, blob in blobs.items() if key not in known}
+    bodies = {key: blob for key, blob in draft.shards.items() if key not in known}
     for name, keys in _channels(version, draft.pictures):
         bodies[storage.version_list(dataset, version.number, name)] = manifest.channel_list(bucket, keys)
     _put_all(s3, bucket, bodies)
@@ -133,8 +136,7 @@ def write(s3: Any, bucket: str, draft: Draft, on_written: Callable[[], None] = l
 
 def preview(s3: Any, bucket: str, draft: Draft) -> Version:
     """The version that `write` would make of a draft; nothing is written."""
-    blobs = {manifest.shard_key(draft.dataset, blob): blob for blob in manifest.shards(draft.pictures)}
-    return _next(s3, bucket, draft, blobs)[0]
+    return _next(s3, bucket, draft)[0]
 
 
 def restore(s3: Any, bucket: str, version: Version, parent: Version) -> Version:
@@ -159,13 +161,12 @@ def restore(s3: Any, bucket: str, version: Version, parent: Version) -> Version:
 def existing(s3: Any, bucket: str, dataset: str) -> set[str]:
     """The keys of the uploaded pictures, below their root."""
     root = storage.pictures_of(dataset)
-    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=root)
-    return {each["Key"].removeprefix(root) for page in pages for each in page.get("Contents", [])}
+    return {each["Key"].removeprefix(root) for each in objects.below(s3, bucket, root)}
 
 
-def _next(s3: Any, bucket: str, draft: Draft, shards: Iterable[str]) -> tuple[Version, bool]:
+def _next(s3: Any, bucket: str, draft: Draft) -> tuple[Version, bool]:
     """The version of a draft, and whether it was written before and is not the newest yet."""
-    dataset, parent, keys = draft.dataset, draft.parent, tuple(shards)
+    dataset, parent, keys = draft.dataset, draft.parent, tuple(draft.shards)
     digest, there = manifest.digest(keys), numbers(s3, bucket, dataset)
     if there and (parent is None or there[-1] > parent.number):
         left_over = read(s3, bucket, dataset, there[-1])
@@ -223,7 +224,7 @@ def listed(s3: Any, bucket: str, keys: Iterable[str]) -> Iterator[Picture]:
     """
 
     def fetched(key: str) -> bytes:
-        content = _read(s3, bucket, key, None)
+        content = objects.read(s3, bucket, key)
         if content is None:
             raise InvalidVersion(f"s3://{bucket}/{key} is missing: somebody deleted it past this project")
         return content
@@ -243,18 +244,6 @@ def _put_all(s3: Any, bucket: str, bodies: dict[str, bytes]) -> None:
             lambda item: s3.put_object(Bucket=bucket, Key=item[0], Body=item[1]), bodies.items()
         ):
             pass
-
-
-def _read(s3: Any, bucket: str, key: str, limit: int | None) -> bytes | None:
-    try:
-        answer = s3.get_object(Bucket=bucket, Key=key)
-    except s3.exceptions.ClientError as error:
-        if _code(error) in _MISSING:
-            return None
-        raise
-    with answer["Body"] as body:
-        content: bytes = body.read(limit)
-    return content
 
 
 def _code(error: Any) -> str:

@@ -14,10 +14,10 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
+from contract import objects
 from contract.evaluation import CONFIDENCE_BINS
 from functions.check_drift.psi import bin_of
 from functions.common.clients import client
-from functions.common.storage import read_object
 
 MAX_FILE_BYTES = 64 * 1024 * 1024
 
@@ -55,7 +55,7 @@ def read(bucket: str, folder: str, version: str, now: datetime, hours: int) -> P
 def _answers(bucket: str, prefix: str) -> Iterator[Any]:
     for page in client("s3").get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
         for each in page.get("Contents", []):
-            body = read_object(client("s3"), bucket, each["Key"], MAX_FILE_BYTES) or b""
+            body = objects.read(client("s3"), bucket, each["Key"], MAX_FILE_BYTES) or b""
             for line in body.splitlines():
                 try:
                     output = json.loads(line)["captureData"]["endpointOutput"]

@@ -14,11 +14,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from contract import objects
 from contract.evaluation import FILE, MAX_BYTES, MAX_LEAKED_PAIRS
 from contract.storage import of_run
 from functions.common.clients import client
 from functions.common.errors import EvaluationInvalid
-from functions.common.storage import read_object
 
 
 @dataclass(frozen=True)
@@ -132,7 +132,7 @@ def registered(bucket: str, training_job: str) -> Evaluation:
         EvaluationInvalid: it is missing, or as `parse`.
     """
     key = of_run(training_job, FILE)
-    raw = read_object(client("s3"), bucket, key, MAX_BYTES)
+    raw = objects.read(client("s3"), bucket, key, MAX_BYTES)
     if raw is None:
         raise EvaluationInvalid(f"s3://{bucket}/{key} is missing")
     return parse(raw, f"s3://{bucket}/{key}")

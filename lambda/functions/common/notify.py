@@ -11,11 +11,11 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from contract import objects
 from contract.environment import Notified
 from functions.common import logs
 from functions.common.clients import client
 from functions.common.errors import error_code
-from functions.common.storage import read_object
 
 _SUBJECT_LENGTH = 100
 
@@ -46,7 +46,7 @@ def once(bucket: str, key: str, event_id: str) -> bool:
     except ClientError as error:
         if error_code(error) not in ("PreconditionFailed", "ConditionalRequestConflict"):
             raise
-        return read_object(client("s3"), bucket, key, 1024) == body
+        return objects.read(client("s3"), bucket, key, 1024) == body
     return True
 
 

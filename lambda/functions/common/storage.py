@@ -3,36 +3,21 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 from contract import storage
+from contract.objects import below, read
 from functions.common.errors import (
     ClassifierError,
     InvalidRecipe,
     UnknownRecipe,
-    error_code,
     listed,
     suggest,
 )
 from functions.common.recipes import recipe
 
-_MISSING = ("NoSuchKey", "404")
 _SHOWN = 20
 """Of names that somebody else made, in a message: there can be thousands."""
-
-
-def read_object(s3: Any, bucket: str, key: str, limit: int) -> bytes | None:
-    """An object's first `limit` + 1 bytes, or None when there is no such object."""
-    try:
-        answer = s3.get_object(Bucket=bucket, Key=key)
-    except s3.exceptions.ClientError as error:
-        if error_code(error) in _MISSING:
-            return None
-        raise
-    with answer["Body"] as body:
-        data: bytes = body.read(limit + 1)
-    return data
 
 
 def read_recipe(s3: Any, bucket: str, name: str) -> recipe.Recipe:
@@ -43,7 +28,7 @@ def read_recipe(s3: Any, bucket: str, name: str) -> recipe.Recipe:
         InvalidRecipe: it is too large, not UTF-8, or not a recipe.
     """
     key = storage.recipe(name)
-    data = read_object(s3, bucket, key, recipe.MAX_RECIPE_BYTES)
+    data = read(s3, bucket, key, recipe.MAX_RECIPE_BYTES)
     if data is None:
         names = _recipe_names(s3, bucket)
         raise UnknownRecipe(
@@ -68,7 +53,7 @@ def read_metric_definitions(s3: Any, bucket: str, code_prefix: str) -> list[dict
         ClassifierError: the training code that this function was deployed with is not in the bucket.
     """
     key = f"{code_prefix}training_code/metric_definitions.json"
-    data = read_object(s3, bucket, key, 64 * 1024)
+    data = read(s3, bucket, key, 64 * 1024)
     if data is None:
         raise ClassifierError(
             f"s3://{bucket}/{key} is missing; deploy the training stack again to upload the code"
@@ -83,14 +68,5 @@ def read_metric_definitions(s3: Any, bucket: str, code_prefix: str) -> list[dict
 
 
 def _recipe_names(s3: Any, bucket: str) -> list[str]:
-    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=f"{storage.RECIPES}/")
-    keys = [each["Key"] for page in pages for each in page.get("Contents", [])]
+    keys = [each["Key"] for each in below(s3, bucket, f"{storage.RECIPES}/")]
     return [key[len(storage.RECIPES) + 1 : -len(".toml")] for key in keys if key.endswith(".toml")]
-
-
-def folders(s3: Any, bucket: str, prefix: str) -> Iterator[str]:
-    """The names of the folders directly under a prefix."""
-    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix, Delimiter="/")
-    for page in pages:
-        for each in page.get("CommonPrefixes", []):
-            yield each["Prefix"][len(prefix) : -1]

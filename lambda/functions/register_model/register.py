@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from contract import capacity, names, storage
+from contract import capacity, names, objects, storage
 from contract.decisions import Outcome, Reason
 from contract.environment import RegisterEnvironment
 from contract.evaluation import FILE
@@ -22,7 +22,6 @@ from functions.common.errors import RunRecordMissing
 from functions.common.events import Event, ignored
 from functions.common.launching import runs
 from functions.common.recipes.recipe import typed
-from functions.common.storage import read_object
 from functions.register_model import evaluation, findings, gate, images, package
 
 MAX_VERDICT_BYTES = 1024 * 1024
@@ -113,7 +112,7 @@ class _Decided:
 
 def _decided(job: str, env: RegisterEnvironment) -> _Decided:
     """What its verdict.json says; one of an older kind has no outcome."""
-    raw = read_object(
+    raw = objects.read(
         client("s3"), env.artifacts_bucket, storage.of_run(job, storage.VERDICT), MAX_VERDICT_BYTES
     )
     verdict = json.loads(raw) if raw else {}

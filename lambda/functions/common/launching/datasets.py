@@ -12,8 +12,8 @@ from typing import Any, Final
 from contract import storage
 from contract.datasets import SPLITS, plain, rules, store
 from contract.datasets.manifest import InvalidVersion, Version
+from contract.objects import folders
 from functions.common.errors import InvalidDataset, UnknownDataset, listed, suggest
-from functions.common.storage import folders
 
 _SHOWN: Final = 20
 """Of names that somebody else made, in a message: there can be thousands."""

@@ -11,12 +11,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, TypedDict
 
+from contract import objects
 from contract.datasets.manifest import Version
 from contract.storage import RUN_RECORD, STOPPED, of_run
 from functions.common.clients import client
 from functions.common.errors import RunRecordMissing
 from functions.common.recipes import recipe
-from functions.common.storage import read_object
 
 _FORMAT = 1
 _LIMIT = 256 * 1024
@@ -80,7 +80,7 @@ def key_of(run: str) -> str:
 
 def stopped(bucket: str, run: str) -> bool:
     """Whether somebody ended the run with `classifier stop`, after which nothing more is started for it."""
-    return read_object(client("s3"), bucket, of_run(run, STOPPED), _LIMIT) is not None
+    return objects.read(client("s3"), bucket, of_run(run, STOPPED), _LIMIT) is not None
 
 
 def write(bucket: str, record: RunRecord) -> None:
@@ -99,7 +99,7 @@ def read(bucket: str, run: str) -> RunRecord:
     Raises:
         RunRecordMissing: there is none, so the job was not started by this project's launchers.
     """
-    data = read_object(client("s3"), bucket, key_of(run), _LIMIT)
+    data = objects.read(client("s3"), bucket, key_of(run), _LIMIT)
     if data is None:
         raise RunRecordMissing(
             f"s3://{bucket}/{key_of(run)} is missing: {run} was not started by launch-tuning or "
