@@ -25,29 +25,26 @@ def grouped(pictures: Sequence[Picture], thumbnails: Mapping[str, bytes]) -> tup
     """
     if not 1 < len(pictures) <= MOST:
         return tuple(pictures)
-    from doctor.duplicates.find import find
+    from doctor.duplicates import find
     from doctor.pictures.album import of_thumbnails
 
     contents = [picture.content for picture in pictures]
-    found = find(of_thumbnails(contents, [thumbnails[content] for content in contents])).near
-    links = _Links()
-    for pair in found:
-        links.join(contents[pair.first], contents[pair.second])
-    if not found:
+    near = find.find(of_thumbnails(contents, [thumbnails[content] for content in contents])).near
+    if not near:
         return tuple(pictures)
-    for picture in pictures:
+    links = [(pair.first, pair.second) for pair in near]
+    first_of: dict[str, int] = {}
+    for row, picture in enumerate(pictures):
         if picture.group:
-            links.join(picture.content, f"group {picture.group}")
-    members = {end for pair in found for end in (contents[pair.first], contents[pair.second])}
-    alike = {links.root(content) for content in members}
-    name_of: dict[str, str] = {}
-    for picture in sorted(pictures):
-        root = links.root(picture.content)
-        if root in alike:
-            name_of.setdefault(root, picture.group or f"{_PREFIX}{picture.content[:16]}")
+            links.append((first_of.setdefault(picture.group, row), row))
+    root = find.grouped(len(pictures), links).tolist()
+    alike = {root[row] for pair in near for row in (pair.first, pair.second)}
+    name_of: dict[int, str] = {}
+    for picture, row in sorted((picture, row) for row, picture in enumerate(pictures)):
+        if root[row] in alike:
+            name_of.setdefault(root[row], picture.group or f"{_PREFIX}{picture.content[:16]}")
     return tuple(
-        replace(picture, group=name_of.get(links.root(picture.content), picture.group))
-        for picture in pictures
+        replace(picture, group=name_of.get(root[row], picture.group)) for row, picture in enumerate(pictures)
     )
 
 
@@ -61,19 +58,3 @@ def across_splits(pictures: Sequence[Picture]) -> list[tuple[Picture, Picture]]:
             if other.split != picture.split:
                 pairs.setdefault(picture.group, (other, picture))
     return list(pairs.values())
-
-
-class _Links:
-    """Which names belong together, by union and find."""
-
-    def __init__(self) -> None:
-        self._parent: dict[str, str] = {}
-
-    def root(self, name: str) -> str:
-        while (parent := self._parent.get(name, name)) != name:
-            self._parent[name] = self._parent.get(parent, parent)
-            name = parent
-        return name
-
-    def join(self, one: str, other: str) -> None:
-        self._parent[self.root(one)] = self.root(other)

@@ -88,7 +88,7 @@ def find(album: Album, on_step: Callable[[], None] = lambda: None) -> Duplicates
     on_step()
     links = [(rows[0], row) for rows in exact for row in rows[1:]]
     links += [(pair.first, pair.second) for pair in near]
-    return Duplicates(exact, near, _grouped(len(album), links))
+    return Duplicates(exact, near, grouped(len(album), links))
 
 
 def _near(album: Album, rows: Sequence[int]) -> list[Pair]:
@@ -192,8 +192,8 @@ def _limit(pairs: Tensor, far: Tensor, count: int) -> float:
     return min(_POSSIBLE, max(_SURE, limit))
 
 
-def _grouped(count: int, links: Sequence[tuple[int, int]]) -> NDArray[np.int64]:
-    """The first of each picture's group."""
+def grouped(count: int, links: Sequence[tuple[int, int]]) -> NDArray[np.int64]:
+    """Of each of `count` rows the first that it is linked to, directly or by others."""
     parent = list(range(count))
 
     def root(row: int) -> int:
