@@ -23,6 +23,7 @@ from PIL import Image
 
 from benchmarks import harness
 from benchmarks.faults_installation import Installation
+from cli.stacks import outputs
 
 CLASSES = 10
 SIDE = 48
@@ -62,8 +63,7 @@ def measured(
 ) -> Mapping[tuple[str, str], Sequence[float]]:
     """The seconds of each command at each kind of work, in turns."""
     seconds: dict[tuple[str, str], list[float]] = {}
-    bucket = installation.target.client("s3").list_buckets()["Buckets"]
-    data = next(each["Name"] for each in bucket if "-data-" in each["Name"])
+    data = outputs(installation.target, "storage")["DataBucket"]
     for run in range(runs):
         ours = [sys.executable, "-m", "cli", "upload", str(folder), "--yes", "--dataset", f"ours-{run}"]
         aws = str(Path(sys.executable).with_name("aws"))

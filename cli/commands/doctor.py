@@ -99,8 +99,8 @@ def doctor(
     of_dataset = {f"--{name.replace('_', '-')}": value for name, value in limits.items()}
     _refuse(of_dataset, "--dataset", dataset is None)
     _refuse({"--weights": weights}, "FOLDER or --dataset", job is not None)
-    if out is not None and out.exists() and not out.is_dir():
-        raise NoDoctor(f"{out} is a file; give a folder with --out.")
+    if out is not None:
+        _place(out, "")  # before a job is started and paid for
     if folder is not None:
         _look_at_folder(folder, Path(weights) if weights else None, out, jobs)
         return
