@@ -9,6 +9,7 @@ from typing import Any
 from cli.errors import LaunchRefused, NotDeployed
 from cli.target import Target
 from contract import names
+from contract.aws_errors import code_of
 
 ABSENT = frozenset(
     {
@@ -18,11 +19,6 @@ ABSENT = frozenset(
     }
 )
 """That there is no such thing: AWS has as many words for it as services."""
-
-
-def code_of(error: BaseException) -> str:
-    """The code of a botocore ClientError; of a HEAD it is HTTP's status."""
-    return str(getattr(error, "response", {}).get("Error", {}).get("Code", ""))
 
 
 def found(call: Callable[..., Any], **request: Any) -> Any:

@@ -18,6 +18,9 @@ from contract.datasets import SPLITS
 
 COLUMNS: Final = ("picture", "sha256", "action", "label", "split", "reason", "score")
 FILE: Final = "decisions.csv"
+FINDINGS: Final = "findings.json"
+PAGE: Final = "doctor.html"
+"""What the doctor leaves beside it."""
 _REQUIRED: Final = ("picture", "action")
 _SHA256: Final = re.compile(r"[0-9a-f]{64}")
 _MOST_PROBLEMS: Final = 5

@@ -11,15 +11,13 @@ from typing import Any, Final
 
 from PIL import Image
 
-from contract.picture_decisions import FILE, Action, Decision, write
+from contract.picture_decisions import FILE, FINDINGS, PAGE, Action, Decision, write
 from contract.pictures import file
 from contract.pictures.parts import UndecodablePicture
 from doctor.examine import Diagnosis
 from doctor.findings import VERSION, Finding, Kind, Picture
 from reports.doctor.page import render
 
-FINDINGS: Final = "findings.json"
-PAGE: Final = "doctor.html"
 _ROWS: Final = 150
 """Findings of a kind that the page shows."""
 _COPIES: Final = 6

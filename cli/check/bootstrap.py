@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from cli.aws import code_of, found
+from cli.aws import found
 from cli.check.identity import Identity
 from cli.check.line import Code, Line, Status
 from cli.check.look import Look
 from cli.deploy.cdk import BOOTSTRAP_STACK
 from cli.stacks import changes, status_of
+from contract.aws_errors import code_of
 
 
 def check(look: Look) -> Iterator[Line]:

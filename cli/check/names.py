@@ -10,10 +10,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from cli.aws import ABSENT, code_of
+from cli.aws import ABSENT
 from cli.check.line import Code, Line, Status
 from cli.check.look import Look
 from cli.check.templates import text
+from contract.aws_errors import code_of
 
 _RENAME = 'choose another "project" in cdk.json'
 

@@ -21,6 +21,7 @@ from cli.errors import CliError
 from cli.runs import doctor_job
 from cli.runs.launch import estimate, launch
 from cli.target import Target
+from contract.picture_decisions import PAGE
 
 if TYPE_CHECKING:
     from doctor.examine import Diagnosis, OnStep
@@ -171,7 +172,7 @@ def _place(out: Path | None, name: str) -> Path:
 def _tell(findings: Mapping[str, Any], place: Path) -> None:
     for line in summary(findings):
         say(line)
-    page = place / doctor_job.PAGE
+    page = place / PAGE
     say(f"Look at {page}, mark what you think, and save decisions.csv from there.")
 
 

@@ -10,6 +10,7 @@ from cli.data.findings import Finding
 from contract.datasets import SPLITS
 from contract.datasets.changes import QUIET, Change, Kind
 from contract.datasets.manifest import Counts
+from contract.words import listed
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -48,9 +49,8 @@ def change_lines(changes: Iterable[Change]) -> Iterator[tuple[str, bool]]:
         by_kind[change.kind].append(change)
     for kind in Kind:
         if found := by_kind[kind]:
-            examples = ", ".join(map(_change, found[:MAX_CHANGES]))
-            more = f" and {len(found) - MAX_CHANGES} more" if len(found) > MAX_CHANGES else ""
-            yield f"  {len(found)} {_CHANGES[kind]}: {examples}{more}", kind not in QUIET
+            examples = listed([*map(_change, found)], MAX_CHANGES)
+            yield f"  {len(found)} {_CHANGES[kind]}: {examples}", kind not in QUIET
 
 
 def _change(change: Change) -> str:

@@ -18,11 +18,10 @@ from cli.interrupt import Interrupted
 from cli.runs.archives import unpack
 from cli.runs.jobs import LOG_GROUP, RUNNING, log_of
 from cli.target import Target
+from contract.aws_errors import code_of
 from contract.jobs import DATASET, is_doctor
-from contract.picture_decisions import FILE
+from contract.picture_decisions import FILE, FINDINGS, PAGE
 
-FINDINGS: Final = "findings.json"
-PAGE: Final = "doctor.html"
 _FILES: Final = (FINDINGS, PAGE, FILE)
 _STAGES: Final = {
     "Starting": "Starting an instance.",
@@ -153,7 +152,7 @@ def _download(target: Target, name: str, bucket: str, key: str, archive: Path) -
     try:
         target.client("s3").download_file(bucket, key, str(archive))
     except ClientError as error:
-        if aws.code_of(error) not in aws.ABSENT:
+        if code_of(error) not in aws.ABSENT:
             raise
         raise JobFailed(
             f"What the job {name} found is gone (s3://{bucket}/{key}): it is kept for "

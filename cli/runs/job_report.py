@@ -18,7 +18,6 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlparse
 
-from cli.aws import code_of
 from cli.cost import spending as cost
 from cli.errors import CliError
 from cli.files import replacing
@@ -26,6 +25,7 @@ from cli.runs.archives import UnsafeArchive, unpack
 from cli.runs.jobs import newest_attempt
 from cli.target import ROOT, Target
 from contract import names
+from contract.aws_errors import code_of
 from contract.storage import of_run, output_of
 from reports import REPORT, Record
 from reports.ended import jobs as ended

@@ -15,10 +15,10 @@ from typing import Any, Final
 from contract.datasets import SPLITS, rules, store
 from contract.datasets.manifest import ETAG, Origin, Picture, Version
 from contract.objects import below
+from contract.words import listed
 
 MOST_IN_A_FUNCTION: Final = 50_000
 """Keys that a launcher lists before it asks for `classifier dataset NAME --adopt`: some ten seconds."""
-_NAMED: Final = 3
 
 
 class Unusable(ValueError):
@@ -158,13 +158,13 @@ def _must_be_files(where: str, plain: Plain) -> None:
     if wrong:
         raise Unusable(
             f"{where} has keys that cannot be files, with an empty part or dots for a name: "
-            f"{rules.listed(wrong, _NAMED)}. Delete or rename them"
+            f"{listed(wrong)}. Delete or rename them"
         )
     both = sorted(key for key in keys if keys & _parents(key))
     if both:
         raise Unusable(
             f"{where} has objects below another object, which is a file and cannot be a folder too: "
-            f"{rules.listed(both, _NAMED)}. Delete or rename one of each"
+            f"{listed(both)}. Delete or rename one of each"
         )
 
 

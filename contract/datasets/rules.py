@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import unicodedata
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 from typing import Final
 
 from contract.datasets import SPLITS, SUFFIXES
 from contract.datasets.manifest import Counts, Picture
+from contract.words import listed
 
 _OF_ARCHIVES: Final = "__MACOSX"
 """What macOS adds to its archives: a file of attributes beside each, named as the file is."""
@@ -98,13 +99,7 @@ def problem(classes: Mapping[str, Counts]) -> Problem | None:
         lacking = [label for label, counts in classes.items() if not counts[split]]
         if lacking:
             return Problem(
-                f"has no picture of {listed(lacking)} in {split}",
+                f"has no picture of {listed(lacking, _LISTED)} in {split}",
                 "every class needs pictures in train, valid and test: add some, or take that class away",
             )
     return None
-
-
-def listed(names: Sequence[str], most: int = _LISTED) -> str:
-    """Names in a sentence; of many, the first."""
-    first = ", ".join(names[:most])
-    return first if len(names) <= most else f"{first} and {len(names) - most} more"

@@ -16,6 +16,7 @@ from functools import cached_property
 from typing import Any, Final
 
 from contract import objects, storage
+from contract.aws_errors import code_of
 from contract.datasets import SPLITS, manifest
 from contract.datasets.manifest import MAX_VERSION_BYTES, InvalidVersion, Picture, Version
 
@@ -126,7 +127,7 @@ def write(s3: Any, bucket: str, draft: Draft, on_written: Callable[[], None] = l
     try:
         s3.put_object(Bucket=bucket, Key=version.key, Body=manifest.to_json(version), IfNoneMatch="*")
     except s3.exceptions.ClientError as error:
-        if _code(error) in _TAKEN:
+        if code_of(error) in _TAKEN:
             raise _changed(dataset) from None
         raise
     on_written()
@@ -244,7 +245,3 @@ def _put_all(s3: Any, bucket: str, bodies: dict[str, bytes]) -> None:
             lambda item: s3.put_object(Bucket=bucket, Key=item[0], Body=item[1]), bodies.items()
         ):
             pass
-
-
-def _code(error: Any) -> str:
-    return str(error.response.get("Error", {}).get("Code", ""))

@@ -11,6 +11,7 @@ from typing import Any, Final
 from markupsafe import Markup
 
 from contract.decisions import Outcome
+from contract.words import listed
 from reports import Record
 from reports.shared.charts import stack
 from reports.shared.figures import sentence
@@ -97,9 +98,8 @@ def _below(record: Record, floor: float) -> str:
     )
     if not ranked:
         return "Every class reaches its floor."
-    named = ", ".join(f"{name} ({recall:.1%})" for recall, name in ranked[:_NAMED])
-    more = f" and {len(ranked) - _NAMED} more" if len(ranked) > _NAMED else ""
-    return f"Below the floor of {floor:.1%}: {named}{more}."
+    named = listed([f"{name} ({recall:.1%})" for recall, name in ranked], _NAMED)
+    return f"Below the floor of {floor:.1%}: {named}."
 
 
 def _champion(verdict: dict[str, Any]) -> Markup:

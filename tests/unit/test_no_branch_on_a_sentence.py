@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-SENTENCES = {"why", "reason", "verdict", "message", "said", "ApprovalDescription", "error_message"}
+SENTENCES = {"why", "reason", "verdict", "message", "said", "ApprovalDescription", "message_of"}
 ALLOWED = {
     "lambda/functions/common/sentences.py",  # AWS has one code for many things
     "contract/decisions.py",  # what was written before there was a code
@@ -59,7 +59,7 @@ def test_the_search_finds_what_it_is_for() -> None:
         'if "rollback" in package.why.lower(): pass',
         'package.why.startswith("taken back to ")',
         "decision.why.startswith(WOKEN)",
-        'if "does not exist" in error_message(error): pass',
+        'if "does not exist" in message_of(error): pass',
         'if "not found" in message.lower(): pass',
         "_OLD.match(reason)",
     ):

@@ -17,6 +17,7 @@ import torch
 from contract.datasets import SUFFIXES
 from contract.evaluation import Leaked
 from contract.pictures.transform import Transform
+from contract.words import listed
 from training_code.config import Config
 from training_code.data import leaks, listed_files, picture_files
 from training_code.data.decoded_images import DecodedImages, PictureDecoder
@@ -29,6 +30,9 @@ from training_code.errors import UnusableDataset
 from training_code.log import say
 from training_code.seeds import generator
 from training_code.stopping import StopSignal
+
+_NAMED = 5
+"""Classes that a sentence names; of more, how many."""
 
 
 @dataclass(frozen=True)
@@ -206,9 +210,8 @@ def _check_skipped(split: Split, classes: tuple[str, ...], most: float) -> None:
         )
 
 
-def _listed(labels: list[str], most: int = 5) -> str:
-    first = ", ".join(repr(label) for label in labels[:most])
-    return first if len(labels) <= most else f"{first} and {len(labels) - most} more"
+def _listed(labels: list[str]) -> str:
+    return listed([repr(label) for label in labels], _NAMED)
 
 
 def announce(dataset: Dataset, most: int = 20) -> None:

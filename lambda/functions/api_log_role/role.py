@@ -7,9 +7,9 @@ import time
 
 from botocore.exceptions import ClientError
 
+from contract.aws_errors import code_of
 from functions.common import logs
 from functions.common.clients import client
-from functions.common.errors import error_code
 
 TRUST = {
     "Version": "2012-10-17",
@@ -39,7 +39,7 @@ def ensure(name: str, policy: str) -> None:
                 _set(role)
             return
         except ClientError as error:
-            if error_code(error) not in _NOT_YET or not left:
+            if code_of(error) not in _NOT_YET or not left:
                 raise
             logs.info("API Gateway does not take the role yet", role=role, tries_left=left)
             time.sleep(PAUSE_SECONDS)
@@ -68,7 +68,7 @@ def _role(name: str, policy: str) -> str:
             Description="API Gateway writes the logs of every API of this account and region with it.",
         )
     except ClientError as error:
-        if error_code(error) != "EntityAlreadyExists":
+        if code_of(error) != "EntityAlreadyExists":
             raise
         made = iam.get_role(RoleName=name)
     iam.attach_role_policy(RoleName=name, PolicyArn=policy)  # a second time it changes nothing

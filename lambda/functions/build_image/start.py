@@ -15,8 +15,9 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
 
+from contract.aws_errors import code_of, message_of
 from functions.common import logs
-from functions.common.errors import ClassifierError, error_code, error_message
+from functions.common.errors import ClassifierError
 
 NO_PLACE = "AccountLimitExceededException"
 THROTTLED = ("ThrottlingException", "Throttling", "TooManyRequestsException", "RequestLimitExceeded")
@@ -57,11 +58,11 @@ def start(event: Mapping[str, Any], codebuild: Any, waiting: Waiting) -> None:
             build = codebuild.start_build(**request)["build"]
         except Exception as error:
             waited = began - waiting.left()
-            if not _may_be_mended(error_code(error), waited):
+            if not _may_be_mended(code_of(error), waited):
                 raise
             if waiting.left() - pause < _TO_ANSWER_SECONDS:
                 raise NoBuildStarted(_in_vain(error, waited)) from error
-            logs.info("the build waits", code=error_code(error), seconds=pause)
+            logs.info("the build waits", code=code_of(error), seconds=pause)
             waiting.pause(pause)
             pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
         else:
@@ -77,7 +78,7 @@ def _may_be_mended(code: str, waited: float) -> bool:
 
 def _in_vain(error: Exception, waited: float) -> str:
     return (
-        f"CodeBuild refused the image's build for {waited / 60:.0f} minutes: {error_message(error)} "
+        f"CodeBuild refused the image's build for {waited / 60:.0f} minutes: {message_of(error)} "
         "Wait until other builds of this account and region have ended (aws codebuild list-builds), or ask "
         "for more under Service Quotas, AWS CodeBuild, 'Concurrently running builds for Linux/Small "
         "environment'; then deploy again."

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from botocore.exceptions import ClientError
 
+from contract.aws_errors import code_of
 from contract.names import NO_CHAMPION
 from functions.common import logs
 from functions.common.clients import client
-from functions.common.errors import error_code
 
 _DESCRIPTION = "The model package, or the instance type, that serves. promote-model writes it."
 
@@ -17,7 +17,7 @@ def create(name: str, allowed: list[str]) -> None:
     try:
         _put(name, allowed[0], overwrite=False)
     except ClientError as error:
-        if error_code(error) != "ParameterAlreadyExists":
+        if code_of(error) != "ParameterAlreadyExists":
             raise
         _keep(name, allowed)
 
@@ -41,5 +41,5 @@ def delete(name: str) -> None:
     try:
         client("ssm").delete_parameter(Name=name)
     except ClientError as error:
-        if error_code(error) != "ParameterNotFound":
+        if code_of(error) != "ParameterNotFound":
             raise

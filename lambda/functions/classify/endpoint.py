@@ -19,13 +19,13 @@ from botocore.exceptions import (
     ReadTimeoutError,
 )
 
+from contract.aws_errors import code_of, message_of
 from contract.environment import ClassifyEnvironment
 from functions.classify.absence import why_absent
 from functions.classify.api_error import ApiError, broken, busy, slow_down, starting, timeout, waking
 from functions.classify.proxy import Picture
 from functions.common import logs, sentences
 from functions.common.clients import client
-from functions.common.errors import error_code, error_message
 
 _PASSED_ON = (400, 408, 413, 415, 429, 503, 504)
 """What the API answers for the container; anything else of the container is a fault of the model server."""
@@ -82,7 +82,7 @@ def _invoke(request: dict[str, Any]) -> dict[str, Any]:
 
 def _meaning(error: ClientError, env: ClassifyEnvironment) -> Exception:
     """The API's error that a failed call means, or the error itself when the deployment is at fault."""
-    code = error_code(error)
+    code = code_of(error)
     if code == "ModelError":
         return _of_container(error.response)
     if code in _CODES:
@@ -116,7 +116,7 @@ def _not_serving(env: ClassifyEnvironment) -> ApiError:
     try:
         status = client("sagemaker").describe_endpoint(EndpointName=env.endpoint_name)["EndpointStatus"]
     except ClientError as error:
-        logs.info("no endpoint", reason=error_message(error))
+        logs.info("no endpoint", reason=message_of(error))
         return why_absent(env, wake=True)
     logs.info("endpoint does not serve", status=status)
     if status == "Failed":

@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 from typing import Any, ClassVar
 
+from contract import words
 from contract.api import error_of
 from functions.common import logs
 
@@ -85,18 +86,6 @@ class EventRefused(ClassifierError):
     """EventBridge did not take an event of ours."""
 
 
-def error_code(error: Exception) -> str:
-    """AWS's code of a botocore ClientError (`ValidationException`), or empty for any other exception."""
-    response = getattr(error, "response", None)
-    return str(response.get("Error", {}).get("Code", "")) if isinstance(response, dict) else ""
-
-
-def error_message(error: Exception) -> str:
-    """AWS's words of a botocore ClientError, or the exception's own."""
-    response = getattr(error, "response", None)
-    return str(response.get("Error", {}).get("Message", "")) if isinstance(response, dict) else str(error)
-
-
 def suggest(word: str, choices: Iterable[str]) -> str:
     """`; did you mean "…"?` when a known word is near, else nothing: ready to append to a sentence."""
     nearest = get_close_matches(word, list(choices), n=1, cutoff=0.6)
@@ -106,9 +95,7 @@ def suggest(word: str, choices: Iterable[str]) -> str:
 def listed(names: Iterable[str], most: int | None = None) -> str:
     """The names as a reader wants them in a sentence: sorted, comma-separated, or `none`; at most `most`."""
     ranked = sorted(names)
-    if most is None or len(ranked) <= most:
-        return ", ".join(ranked) or "none"
-    return f"{', '.join(ranked[:most])} and {len(ranked) - most} more"
+    return words.listed(ranked, len(ranked) if most is None else most) or "none"
 
 
 def refused(error: UserError) -> dict[str, Any]:

@@ -12,10 +12,10 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from contract import objects
+from contract.aws_errors import code_of
 from contract.environment import Notified
 from functions.common import logs
 from functions.common.clients import client
-from functions.common.errors import error_code
 
 _SUBJECT_LENGTH = 100
 
@@ -44,7 +44,7 @@ def once(bucket: str, key: str, event_id: str) -> bool:
             Bucket=bucket, Key=key, Body=body, ContentType="application/json", IfNoneMatch="*"
         )
     except ClientError as error:
-        if error_code(error) not in ("PreconditionFailed", "ConditionalRequestConflict"):
+        if code_of(error) not in ("PreconditionFailed", "ConditionalRequestConflict"):
             raise
         return objects.read(client("s3"), bucket, key, 1024) == body
     return True

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-from functions.common.errors import error_code, error_message
+from contract.aws_errors import code_of, message_of
 
 
 def no_such_stack(error: Exception) -> bool:
@@ -15,7 +15,7 @@ def no_such_stack(error: Exception) -> bool:
 
     Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_DescribeStacks.html
     """
-    return error_code(error) == "ValidationError" and "does not exist" in error_message(error)
+    return code_of(error) == "ValidationError" and "does not exist" in message_of(error)
 
 
 def no_updates(error: Exception) -> bool:
@@ -23,12 +23,12 @@ def no_updates(error: Exception) -> bool:
 
     Source: https://repost.aws/knowledge-center/cloudformation-no-updates-errors
     """
-    return "No updates are to be performed" in error_message(error)
+    return "No updates are to be performed" in message_of(error)
 
 
 def stack_is_busy(error: Exception) -> bool:
     """UpdateStack: "Stack:… is in UPDATE_IN_PROGRESS state and can not be updated", a ValidationError too."""
-    return "_IN_PROGRESS" in error_message(error)
+    return "_IN_PROGRESS" in message_of(error)
 
 
 def was_cancelled(status_reason: str) -> bool:
@@ -45,11 +45,11 @@ def missing(error: Exception) -> bool:
 
     Source: https://docs.aws.amazon.com/sagemaker/latest/APIReference/CommonErrors.html
     """
-    if error_code(error) in ("ResourceNotFound", "ResourceNotFoundException"):
+    if code_of(error) in ("ResourceNotFound", "ResourceNotFoundException"):
         return True
-    message = error_message(error).lower()
+    message = message_of(error).lower()
     words = ("not found", "could not find", "does not exist")
-    return error_code(error) == "ValidationException" and any(each in message for each in words)
+    return code_of(error) == "ValidationException" and any(each in message for each in words)
 
 
 def words_of(reason: str) -> set[str]:
@@ -82,7 +82,7 @@ def was_throttled(reason: str) -> bool:
 
 def endpoint_not_found(error: Exception) -> bool:
     """InvokeEndpoint: a ValidationError "Endpoint … of account … not found.", also of one not yet up."""
-    return _invalid(error) and "not found" in error_message(error).lower()
+    return _invalid(error) and "not found" in message_of(error).lower()
 
 
 def no_capacity(error: Exception) -> bool:
@@ -90,8 +90,8 @@ def no_capacity(error: Exception) -> bool:
 
     Source: https://docs.aws.amazon.com/sagemaker/latest/dg/endpoint-auto-scaling-zero-instances.html
     """
-    return _invalid(error) and "no capacity" in error_message(error).lower()
+    return _invalid(error) and "no capacity" in message_of(error).lower()
 
 
 def _invalid(error: Exception) -> bool:
-    return error_code(error) in ("ValidationError", "ValidationException")
+    return code_of(error) in ("ValidationError", "ValidationException")

@@ -13,10 +13,10 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from contract.aws_errors import code_of
 from contract.decisions import Decision
 from functions.common import sentences
 from functions.common.clients import client
-from functions.common.errors import error_code
 
 OUTPUT = "Champion"
 """The stack's output with the package it was last deployed with, or `none`."""
@@ -97,7 +97,7 @@ def update(stack: Stack, token: str) -> str:
     except ClientError as error:
         if sentences.no_updates(error):
             return "unchanged"
-        if sentences.stack_is_busy(error) or error_code(error) == "TokenAlreadyExistsException":
+        if sentences.stack_is_busy(error) or code_of(error) == "TokenAlreadyExistsException":
             return "busy"
         raise
     return "started"

@@ -14,9 +14,10 @@ from typing import IO
 from botocore.exceptions import ClientError
 
 from contract import archives
+from contract.aws_errors import code_of
 from contract.evaluation import FILE, MAX_BYTES, MAX_OUTPUT_BYTES, MAX_OUTPUT_FILES
 from functions.common.clients import client
-from functions.common.errors import EvaluationInvalid, error_code
+from functions.common.errors import EvaluationInvalid
 from functions.common.evaluation import Evaluation, parse
 
 _CHUNK = 1024 * 1024
@@ -32,7 +33,7 @@ def fetch(bucket: str, key: str) -> Evaluation:
     try:
         answer = client("s3").get_object(Bucket=bucket, Key=key)
     except ClientError as error:
-        if error_code(error) not in ("NoSuchKey", "404"):
+        if code_of(error) not in ("NoSuchKey", "404"):
             raise
         raise EvaluationInvalid(f"{where} is missing: the training left nothing in output/data") from None
     with answer["Body"] as body:

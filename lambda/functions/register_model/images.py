@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from contract.aws_errors import code_of
 from contract.environment import RegisterEnvironment
 from contract.names import version_of
 from functions.common import logs
 from functions.common.clients import client
-from functions.common.errors import error_code
 
 _AT_ONCE = 100
 """Image ids in one request: https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_BatchDeleteImage.html"""
@@ -49,7 +49,7 @@ def _keep(package: Mapping[str, Any], env: RegisterEnvironment) -> None:
         )
     except Exception as error:
         # It has the tag already; or a thousand of them, each of which keeps it.
-        if error_code(error) not in ("ImageAlreadyExistsException", "LimitExceededException"):
+        if code_of(error) not in ("ImageAlreadyExistsException", "LimitExceededException"):
             raise
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from training_code.debugging.rules.rule import TrainingRule, listed
+from contract.words import listed
+from training_code.debugging.rules.rule import TrainingRule
 from training_code.findings import Problem
 
 Numbers = NDArray[np.float64]

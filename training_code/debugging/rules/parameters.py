@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from training_code.debugging.rules.rule import TrainingRule, listed
+from contract.words import listed
+from training_code.debugging.rules.rule import TrainingRule
 from training_code.findings import Problem
 
 

@@ -57,9 +57,3 @@ class TrainingRule(Rule):  # type: ignore[misc]
     def parameter_names(self, chosen: NDArray[np.bool_], key: str = "parameters") -> list[str]:
         """The names of the chosen entries of a vector over the parameters."""
         return [name for name, each in zip(self.names[key], chosen, strict=True) if each]
-
-
-def listed(names: list[str], most: int = 3) -> str:
-    """A few names as text."""
-    first = ", ".join(names[:most])
-    return first if len(names) <= most else f"{first} and {len(names) - most} more"

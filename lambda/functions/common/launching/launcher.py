@@ -15,20 +15,13 @@ from typing import Any
 from botocore import xform_name
 
 from contract import prices
+from contract.aws_errors import code_of, message_of
 from contract.datasets.manifest import Version
 from contract.environment import LaunchEnvironment
 from contract.names import TRAINING_JOB_LENGTH, TUNING_JOB_LENGTH
 from functions.common import logs, storage
 from functions.common.clients import client, describe
-from functions.common.errors import (
-    ClassifierError,
-    JobExists,
-    QuotaExceeded,
-    RefusedByAws,
-    RunRecordMissing,
-    error_code,
-    error_message,
-)
+from functions.common.errors import ClassifierError, JobExists, QuotaExceeded, RefusedByAws, RunRecordMissing
 from functions.common.launching import (
     answers,
     costs,
@@ -231,7 +224,7 @@ class Launcher:
         try:
             answer = self.kind.operation("Create")(**job)
         except Exception as error:
-            code, message = error_code(error), error_message(error)
+            code, message = code_of(error), message_of(error)
             if code == "ResourceInUse":
                 raise AlreadyStarted(message) from error
             if code == "ResourceLimitExceeded":
