@@ -273,7 +273,7 @@ def _settings_file(root: Path) -> Path:
     config = os.environ.get("CLASSIFIER_CONFIG")
     if not config:
         return root / "cdk.json"
-    # A sample has a name, anything else a path: as stacks/choice.py has it, which runs in the checkout.
+    # As stacks/settings/choice.py has it, which runs in the checkout.
     return root / (config if config.endswith(".json") else f"stacks/samples/{config}.json")
 
 

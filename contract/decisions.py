@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -181,6 +181,11 @@ class Decision:
             tuple(document.get("tried", "").split()),
             written,
         )
+
+
+def in_order(decisions: Iterable[Decision]) -> list[Decision]:
+    """The one that counts last: by their causes' times, and of one time the later written."""
+    return sorted(decisions, key=lambda each: (each.time, each.version))
 
 
 def time_of(moment: datetime) -> str:

@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Final
 
+from contract.aws_errors import code_of
+
 _MISSING: Final = ("NoSuchKey", "404")
 
 
@@ -16,7 +18,7 @@ def read(s3: Any, bucket: str, key: str, limit: int | None = None) -> bytes | No
     try:
         answer = s3.get_object(Bucket=bucket, Key=key)
     except s3.exceptions.ClientError as error:
-        if error.response.get("Error", {}).get("Code") in _MISSING:
+        if code_of(error) in _MISSING:
             return None
         raise
     with answer["Body"] as body:

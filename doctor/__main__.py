@@ -19,7 +19,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Final
 
-from contract.datasets import SPLITS, SUFFIXES, channels
+from contract.datasets import SPLITS, channels, rules
 from contract.datasets.manifest import ETAG, InvalidVersion, Picture
 from contract.jobs import DATASET, PRETRAINED
 from contract.networks import WEIGHTS_SUFFIXES
@@ -106,10 +106,10 @@ def _listed(folder: Path, lists: Path) -> Iterator[Record]:
 
 def _of_folders(folder: Path) -> Iterator[Record]:
     for split in SPLITS:
-        for path in sorted((folder / split).glob("*/*")):
-            if path.suffix.lower() in SUFFIXES and path.is_file():
-                name = path.relative_to(folder).as_posix()
-                yield Record(name, path.parent.name, split, path.read_bytes, path.stat().st_size)
+        for path in sorted((folder / split).glob("*/**/*")):
+            inner = path.relative_to(folder / split)
+            if rules.is_picture(inner.as_posix()) and path.is_file():
+                yield Record(f"{split}/{inner}", inner.parts[0], split, path.read_bytes, path.stat().st_size)
 
 
 def _hyperparameters(base: Path) -> dict[str, str]:

@@ -26,8 +26,6 @@ _DIRECTIONS: Final = 256
 """Of features, for telling classes apart."""
 _COMPARED: Final = 64
 """Of features, for distances."""
-_SURE: Final = 0.8
-"""Suspicion from which a new label is proposed, and not only shown."""
 _MOST_WRONG: Final = 0.1
 """Share of pictures: who has more wrong labels than that wants another network, or other labels."""
 _MOST_ODD: Final = 0.01
@@ -137,7 +135,7 @@ def _wrong_labels(album: Album, judgement: Judgement) -> list[Finding]:
                 suspicion,
                 f"is labelled {record.label} and looks like {proposed}",
                 (shown(album, row),),
-                (Proposal(0, Action.RELABEL if suspicion >= _SURE else None, label=proposed),),
+                (Proposal(0, Action.RELABEL if judgement.sure[row] else None, label=proposed),),
                 (record.label, proposed),
                 (("given", round(own, 4)), ("proposed", round(other, 4))),
             )

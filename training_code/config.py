@@ -1,4 +1,4 @@
-"""The hyperparameters: what they are called, what they may be, and what they are when nobody says.
+"""The job's hyperparameters, read and checked by what `contract/hyperparameters.py` allows.
 
 SageMaker hands every hyperparameter over as a string, a tuning job's categorical values sometimes quoted
 once more as JSON (`"16"` for `16`).

@@ -1,1 +1,1 @@
-"""One file per command: its options, its work where that is small, and how its result looks."""
+"""The commands: options, the work where that is small, and how results look."""

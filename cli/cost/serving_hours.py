@@ -70,7 +70,7 @@ def look(target: Target, began: datetime | None, month: datetime, now: datetime)
     Args:
         began: when the endpoint that is there now was made; None when there is none.
     """
-    decisions = champion.history(target)
+    decisions = sorted(champion.history(target), key=lambda each: each.version)
     fleet = deployed_fleet(target)
     first = datetime.fromisoformat(decisions[0].written) if decisions else None
     if fleet is None or first is None:

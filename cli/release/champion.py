@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from cli.aws import listed
 from cli.target import Target
-from contract.decisions import Decision
+from contract.decisions import Decision, in_order
 from contract.names import NO_CHAMPION, champion_parameter, version_of
 from contract.waiting import MENDED_BY, MOST_TRIES
 
@@ -16,15 +16,15 @@ def read(target: Target) -> Decision:
 
 
 def history(target: Target) -> list[Decision]:
-    """Every champion that is still known (SSM keeps a hundred versions), in the order they were written; none
-    when the parameter is not there.
+    """Every champion that is still known (SSM keeps a hundred versions), the one that counts last; none when
+    the parameter is not there.
     """
     ssm, name = target.client("ssm"), champion_parameter(target.project)
     try:
         versions = list(listed(ssm, "get_parameter_history", "Parameters", Name=name))
     except ssm.exceptions.ParameterNotFound:
         return []
-    return sorted(map(Decision.of_version, versions), key=lambda each: each.version)
+    return in_order(map(Decision.of_version, versions))
 
 
 def waiting_in_words(now: Decision) -> str:

@@ -10,6 +10,7 @@ from markupsafe import Markup
 from reports.search import charts
 from reports.search.importance import FEW_TRIALS, LEAST_TRIALS, importance
 from reports.search.record import Search, Trial
+from reports.shared.figures import duration
 from reports.shared.markup import NOTHING, draw
 from reports.shared.page import document
 
@@ -60,10 +61,10 @@ def _figures(search: Search) -> list[tuple[str, str, str]]:
     figures = [
         ("Best " + search.metric, charts.number_text(ranked[0].objective or 0.0) if ranked else "none", ""),
         ("Trials", str(len(search.trials)), search.counted),
-        ("Training time", _duration(sum(seconds)), "all trials together"),
+        ("Training time", duration(sum(seconds)), "all trials together"),
     ]
     if search.seconds is not None:
-        figures.append(("From start to end", _duration(search.seconds), ""))
+        figures.append(("From start to end", duration(search.seconds), ""))
     return figures
 
 
@@ -82,7 +83,7 @@ def _row(search: Search, trial: Trial, rank: str) -> dict[str, Any]:
         "name": trial.name.removeprefix(f"{search.name}-"),
         "result": charts.number_text(trial.objective) if trial.objective is not None else "",
         "cells": [charts.value_text(trial.values.get(axis.name, "")) for axis in search.axes],
-        "time": _duration(trial.seconds) if trial.seconds is not None else "",
+        "time": duration(trial.seconds) if trial.seconds is not None else "",
         "status": f"{trial.status}: {trial.reason}" if trial.reason else trial.status,
     }
 
@@ -99,11 +100,3 @@ def _depended(search: Search, shares: dict[str, float] | None) -> str:
         f"The share of the differences in {search.metric} that each hyperparameter explains (functional "
         f"analysis of variance).{few}"
     )
-
-
-def _duration(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    if hours:
-        return f"{hours} h {minutes:02d} min"
-    return f"{minutes} min {rest:02d} s" if minutes else f"{rest} s"

@@ -1,6 +1,6 @@
 """Which settings the user chose: those of cdk.json, or of a file named with `-c config=`.
 
-`minimal` and `comprehensive` are in stacks/samples/, anything else is a path to a JSON file of the same form.
+A name is that of a sample in stacks/samples/; what ends in .json is a path to a file of the same form.
 """
 
 from __future__ import annotations

@@ -1,5 +1,7 @@
-"""champion-parameter: a custom resource that makes a parameter only if it is missing: the champion, value
-`none`, and the instance type of the endpoint, the first of those allowed.
+"""champion-parameter: a custom resource that makes a parameter only if it is missing.
+
+There are two: the champion, which begins as `none`, and the endpoint's instance type, which begins as the
+first that the settings allow.
 
 A plain CloudFormation parameter resource would write its template's value back on any change of its
 properties, and the endpoint would be gone. This one overwrites only an instance type that the settings do not

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from contract.decisions import Decision, Reason, time_of
+from contract.decisions import Decision, Reason, in_order, time_of
 from contract.waiting import Waiting
 from functions.common.clients import client
 
@@ -27,13 +27,9 @@ def now() -> str:
 
 
 def history(parameter: str) -> list[Decision]:
-    """All decisions that are still known (SSM keeps a hundred), the one that counts last.
-
-    Of two decisions of one time the later written counts.
-    """
+    """All decisions that are still known (SSM keeps a hundred), the one that counts last."""
     pages = client("ssm").get_paginator("get_parameter_history").paginate(Name=parameter)
-    decisions = [Decision.of_version(entry) for page in pages for entry in page["Parameters"]]
-    return sorted(decisions, key=lambda each: (each.time, each.version))
+    return in_order(Decision.of_version(entry) for page in pages for entry in page["Parameters"])
 
 
 def current(parameter: str) -> Decision:

@@ -1,5 +1,7 @@
-"""launch-training: a tuning job's end → its last training; a training that AWS had no instance for → the same
-on the next type; or a person's payload → a training of its own.
+"""launch-training: starts trainings.
+
+A tuning job's end starts its last training. A training that AWS had no instance for is started again on the
+next type. A person's payload starts a training of its own.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
-"""What the rules found while a model was trained, told when its recipe asked for that ([debug] on_trigger =
-"notify" or "stop"): to programs as an event on the account's default bus, to people as a mail.
+"""Tells what the rules found while a model was trained, if its recipe asked for that.
 
-The job itself runs without a network and cannot tell anybody; it leaves its findings in evaluation.json.
+It asks by `on_trigger = "notify"` or `"stop"` in [debug]. Programs are told by an event on the account's
+default bus, people by mail. The job itself runs without a network and cannot tell anybody; it leaves its
+findings in evaluation.json.
 """
 
 from __future__ import annotations

@@ -120,7 +120,9 @@ def test_a_contradiction_is_solved_only_where_the_labels_judgement_is_clear() ->
         probability = torch.full((22, 2), 0.5)
         probability[20:] = torch.tensor([first, 1 - first])
         none = np.zeros(22)
-        return Judgement(probability, none.astype(np.float32), none.astype(np.int64), none.astype(bool))
+        return Judgement(
+            probability, none.astype(np.float32), none.astype(np.int64), *[none.astype(bool)] * 2
+        )
 
     assert findings([one, two], judgement(0.6)) == [(Kind.CONTRADICTION, [(0, None), (1, None)])]
     assert findings([one, two], judgement(0.9)) == [(Kind.CONTRADICTION, [(1, Action.DROP)])]

@@ -30,10 +30,11 @@ def test_a_doubtful_label_is_shown_and_not_proposed_to_be_changed() -> None:
     labels = np.arange(200) % 2
     features = 0.1 * torch.randn(200, 4, generator=generator)
     features[:, 0] += torch.from_numpy(labels * 2.0 - 1)
-    features[7, 0] = -0.2  # nearer to the other class, and near the middle
+    features[7, 0] = -0.5  # nearer to the other class, and half way to the middle
     judgement = judge(features, labels, np.arange(200))
     assert judgement.suspicion.argmax() == 7
-    assert judgement.suspicion[7] < 0.8
+    assert judgement.wrong[7]
+    assert not judgement.sure.any()
 
 
 def test_copies_are_in_one_fold_and_classes_are_dealt_out_evenly() -> None:
@@ -65,3 +66,21 @@ def test_one_class_alone_is_not_judged() -> None:
     diagnosis = examine([each for each in striped(40) if each.label == "lying"])
     assert diagnosis.judgement is None
     assert diagnosis.accuracy is None
+
+
+def test_features_that_tell_nothing_apart_contradict_no_label() -> None:
+    # As many directions as pictures: a fit learns them by heart and is sure of nonsense.
+    generator = torch.Generator().manual_seed(0)
+    labels = np.arange(120) % 2
+    judgement = judge(torch.randn(120, 128, generator=generator), labels, np.arange(120))
+    assert not judgement.wrong.any()
+
+
+def test_probabilities_are_as_modest_as_the_predictions_are_right() -> None:
+    generator = torch.Generator().manual_seed(0)
+    labels = np.arange(1000) % 4
+    features = torch.randn(1000, 128, generator=generator)
+    features[torch.arange(1000), torch.from_numpy(labels)] += 1.5
+    probability = judge(features, labels, np.arange(1000)).probability
+    right = (probability.argmax(1).numpy() == labels).mean()
+    assert abs(float(probability.max(1).values.mean()) - right) < 0.05

@@ -1,7 +1,7 @@
 """Reads a Dockerfile into instructions: comments, continuations, here-documents, variables, exec and shell
 forms.
 
-Only the language is known here; what the instructions do to an image is `images.py`'s business.
+Only the language is known here; what the instructions do to an image is `builder.py`'s business.
 https://docs.docker.com/reference/dockerfile/
 """
 

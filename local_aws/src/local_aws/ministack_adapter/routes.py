@@ -2,7 +2,7 @@
 
 ministack answers far more than AWS's operations, mostly without asking for a key: administration, which
 deletes everything or gives out every function's code, other emulators' names for it, login pages, load
-balancers, function URLs, a container registry. Nothing here uses any of it but the four below.
+balancers, function URLs, a container registry. Nothing here uses any of it but the three below.
 """
 
 from __future__ import annotations
