@@ -24,13 +24,15 @@ from judging.whitening import turned, whitened
 
 _DIRECTIONS: Final = 256
 """Of features, for telling classes apart."""
+_DEALS: Final = 2
+"""Of folds, when labels are judged."""
 _COMPARED: Final = 64
 """Of features, for distances."""
 _MOST_WRONG: Final = 0.1
 """Share of pictures: who has more wrong labels than that wants another network, or other labels."""
 _MOST_ODD: Final = 0.01
 
-STAGES: Final = {"Comparing": 2, "Judging labels": 2 * FOLDS}
+STAGES: Final = {"Comparing": 2, "Judging labels": 2 * FOLDS * _DEALS}
 """How many pieces each has, beside looking at the pictures."""
 OnStep = Callable[[str, int], None]
 """Called with a stage's name and how many more of its pieces are done."""
@@ -111,7 +113,7 @@ def _judged(album: Album, group: np.ndarray[Any, np.dtype[np.int64]], on_step: O
     if len(album.classes) < 2:
         return None
     features = whitened(album.features, _DIRECTIONS)
-    return judge_labels(features, album.labels(), group, lambda: on_step("Judging labels", 1))
+    return judge_labels(features, album.labels(), group, lambda: on_step("Judging labels", 1), deals=_DEALS)
 
 
 def _unreadable(record: Record, reason: str) -> Finding:

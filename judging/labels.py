@@ -56,6 +56,7 @@ def judge(
     group: NDArray[np.int64],
     on_fold: Callable[[], None] = lambda: None,
     seed: int = 0,
+    deals: int = 1,
 ) -> Judgement:
     """Ask for each picture what those of other folds would call it.
 
@@ -63,13 +64,23 @@ def judge(
         features: (n, d) of about unit spread.
         labels: (n,) indices of classes.
         group: (n,) pictures of one group are in one fold: a copy would give its label away.
+        deals: how often the folds are dealt anew; two find more than one, for twice the time.
     """
     truth = torch.from_numpy(labels)
-    fold = torch.from_numpy(folds(labels, group, seed))
+    answers = [
+        _answers(features, truth, torch.from_numpy(folds(labels, group, seed + deal)), on_fold)
+        for deal in range(deals)
+    ]
+    return _judged(_modest(torch.stack(answers).mean(0), truth), truth)
+
+
+def _answers(features: Tensor, truth: Tensor, fold: Tensor, on_fold: Callable[[], None]) -> Tensor:
+    """Logarithms of out-of-fold probabilities, after a first fit has told which labels to leave out."""
     first = _out_of_fold(features, truth, fold, torch.ones(len(truth), dtype=torch.bool), on_fold)
     own = first.gather(1, truth[:, None])[:, 0]
     kept = own > own.quantile(_DOUBTED) if len(own) < 1 << 24 else torch.ones_like(own, dtype=torch.bool)
-    return _judged(_modest(_out_of_fold(features, truth, fold, kept, on_fold), truth), truth)
+    probability = _out_of_fold(features, truth, fold, kept, on_fold)
+    return probability.clamp(min=torch.finfo(torch.float32).tiny).log()
 
 
 def folds(labels: NDArray[np.int64], group: NDArray[np.int64], seed: int = 0) -> NDArray[np.int64]:
@@ -114,9 +125,8 @@ def _fitted(features: Tensor, truth: Tensor, classes: int) -> Tensor:
     return weight.detach()
 
 
-def _modest(probability: Tensor, truth: Tensor) -> Tensor:
+def _modest(answers: Tensor, truth: Tensor) -> Tensor:
     """The probabilities at the temperature by which the labels are likeliest."""
-    answers = probability.clamp(min=torch.finfo(torch.float32).tiny).log()
     losses = [functional.nll_loss((answers / each).log_softmax(1), truth) for each in _TEMPERATURES]
     return (answers / _TEMPERATURES[int(torch.stack(losses).argmin())]).softmax(1)
 

@@ -28,6 +28,7 @@ from doctor.records import Record
 _BATCH: Final = 32
 _SAMPLE: Final = 64
 _SMALL: Final = 64
+_USUAL: Final = 224
 _UNREADABLE: Final = (
     *(pickle.PickleError, RuntimeError, EOFError, OSError, struct.error, AssertionError, ValueError),
     *(TypeError, LookupError, ArithmeticError, AttributeError, MemoryError),
@@ -67,7 +68,7 @@ class NetworkFeatures:
         return torch.cat(parts).numpy()
 
 
-def from_file(path: Path, image_size: int = 224) -> NetworkFeatures:
+def from_file(path: Path, image_size: int = _USUAL) -> NetworkFeatures:
     """The features of the network whose weights these are.
 
     Args:
@@ -81,7 +82,9 @@ def from_file(path: Path, image_size: int = 224) -> NetworkFeatures:
         return NetworkFeatures("ResNet", _resnet(path, state), Transform.of_size(image_size))
     if len(state) == _LITE0_TENSORS:
         half = (0.5, 0.5, 0.5)
-        transform = Transform(round(image_size / 0.875), "shorter", image_size, half, half)
+        # Small pictures are shown whole: their margin is a part of what little there is.
+        side = image_size if image_size < _USUAL else round(image_size / 0.875)
+        transform = Transform(side, "shorter", image_size, half, half)
         return NetworkFeatures("EfficientNet-Lite0", _lite0(path, state, image_size), transform)
     raise UnusableWeights(
         f"{path.name} holds the weights of no network the doctor knows: give those of a ResNet-18, -34 or "
@@ -102,7 +105,7 @@ def suited_size(records: Sequence[Record]) -> int:
         except (OSError, UndecodablePicture):
             continue
         sides.append(min(picture.width, picture.height))
-    return 192 if sides and float(np.median(sides)) <= _SMALL else 224
+    return 192 if sides and float(np.median(sides)) <= _SMALL else _USUAL
 
 
 def _read(path: Path) -> State:
