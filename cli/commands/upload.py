@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections import Counter
 from collections.abc import Callable
@@ -124,7 +125,7 @@ def bring_data(
     listed = store.pictures(s3, bucket, found.version) if found.version else ()
     before = sync.before(found.version, listed, examined.paths)
     with counting("Looking for near duplicates"):
-        examined = examined.grouped(before.pictures)
+        examined = examined.grouped(before.pictures, compared=before.uploaded)
     dataset = folders.assign(examined, before.pictures)
     plan = sync.plan(dataset.pictures, before)
     console().print(counts_table(dataset.counts, dataset.made_splits))
@@ -179,6 +180,8 @@ def look_through(target: Target, folder: Path) -> Examined:
 
 
 def _examined(target: Target, folder: Path, group_by: str | None, decisions: Path | None) -> Examined:
+    # The comparison's own threads share the cores; BLAS's would spin beside them.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     with counting("Checking pictures") as count:
         try:
             group_of = groups.rule(group_by, folder)

@@ -43,10 +43,14 @@ class Examined:
     thumbnails: Mapping[str, bytes] = field(default_factory=dict, repr=False)
     """Of each content, to find near duplicates by."""
 
-    def grouped(self, before: Iterable[Picture]) -> Examined:
+    def grouped(self, before: Iterable[Picture], compared: bool = False) -> Examined:
         """The same with near duplicates in one group, and every picture in the group that it had before.
 
         Without a picture that is new there are no new near duplicates to look for.
+
+        Args:
+            before: the pictures of the version before.
+            compared: whether those were looked for near duplicates when they came.
         """
         group_of = {picture.content: picture.group for picture in before}
         pictures = tuple(
@@ -56,7 +60,7 @@ class Examined:
             for picture in self.pictures
         )
         if any(picture.content not in group_of for picture in pictures):
-            pictures = near_duplicates.grouped(pictures, self.thumbnails)
+            pictures = near_duplicates.grouped(pictures, self.thumbnails, group_of if compared else ())
         return replace(self, pictures=pictures)
 
 

@@ -22,6 +22,11 @@ class Before:
     sources: Mapping[str, str] = field(default_factory=dict)
     """The object of each content that lies somewhere else than uploaded pictures do."""
 
+    @property
+    def uploaded(self) -> bool:
+        """Whether all its pictures came by `classifier upload`."""
+        return self.version is not None and self.version.root == storage.pictures_of(self.version.dataset)
+
 
 @dataclass(frozen=True)
 class Plan:
