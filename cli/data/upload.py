@@ -6,6 +6,7 @@ version is written when all its pictures are there; until then the version befor
 
 from __future__ import annotations
 
+import hashlib
 import mimetypes
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
@@ -15,6 +16,7 @@ from typing import Any
 
 from cli.cost.prices import of_storing
 from cli.data.findings import BadDataset
+from cli.data.sending import Sender
 from cli.data.sync import Plan
 from cli.errors import RequestFailed
 from cli.target import Target
@@ -86,20 +88,25 @@ def send(
         on_sent: called with the number of pictures just done.
     """
     on_sent(todo.present)
-    s3: Any = target.client("s3", max_pool_connections=WORKERS)
-    root = storage.pictures_of(dataset)
+    with Sender(target, bucket, storage.pictures_of(dataset), WORKERS) as sender:
 
-    def bring(picture: Picture) -> None:
-        kind = mimetypes.guess_type(picture.key)[0] or "application/octet-stream"
-        key = root + picture.key
-        source = sources.get(picture.content)
-        if source is None:
-            body = paths[picture.content].read_bytes()
-            s3.put_object(Bucket=bucket, Key=key, Body=body, ContentType=kind)
-        else:
-            s3.copy_object(Bucket=bucket, Key=key, CopySource={"Bucket": bucket, "Key": source})
+        def bring(picture: Picture) -> None:
+            source = sources.get(picture.content)
+            if source is None:
+                kind = mimetypes.guess_type(picture.key)[0] or "application/octet-stream"
+                sender.put(picture.key, _content(paths[picture.content], picture), kind)
+            else:
+                sender.copy(picture.key, source)
 
-    _in_parallel(todo.pictures, bring, on_sent)
+        _in_parallel(todo.pictures, bring, on_sent)
+
+
+def _content(path: Path, picture: Picture) -> bytes:
+    """What a picture's file holds still."""
+    body = path.read_bytes()
+    if hashlib.sha256(body).hexdigest() != picture.content:
+        raise BadDataset(f"{path} changed while it was uploaded. Run the same command again.")
+    return body
 
 
 def write(
