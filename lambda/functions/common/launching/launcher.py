@@ -121,6 +121,8 @@ class Launcher:
 
     kind: Kind
     env: LaunchEnvironment
+    smaller: str = "choose another [resources] instance_type or fewer parallel_jobs"
+    """What there is to do about a quota, beside asking for more."""
 
     def launch(
         self,
@@ -237,7 +239,7 @@ class Launcher:
             if code == "ResourceLimitExceeded":
                 raise QuotaExceeded(
                     f"AWS would not start {what}: {message} Ask for more under Service Quotas (SageMaker), "
-                    "or choose another [resources] instance_type or fewer parallel_jobs"
+                    f"or {self.smaller}"
                 ) from error
             if code == "ValidationException":
                 raise RefusedByAws(f"AWS would not start {what}: {message}") from error
