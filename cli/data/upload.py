@@ -110,13 +110,22 @@ def _content(path: Path, picture: Picture) -> bytes:
 
 
 def write(
-    s3: Any, bucket: str, dataset: str, plan: Plan, lying: plain.Plain, *, origin: str, source: str
+    s3: Any,
+    bucket: str,
+    dataset: str,
+    plan: Plan,
+    lying: plain.Plain,
+    *,
+    origin: str,
+    source: str,
+    group_by: str = "",
 ) -> Version:
     """Make the plan the newest version.
 
     Args:
         lying: what something else put there, which this version is made without.
         origin, source: how it came to be, and of which folder.
+        group_by: the rule of its groups.
 
     Raises:
         RequestFailed: somebody else made a version meanwhile.
@@ -131,6 +140,7 @@ def write(
         source=source,
         plain=lying.digest,
         changes=changes.count(plan.changes),
+        group_by=group_by,
     )
     try:
         return store.write(s3, bucket, draft)

@@ -303,6 +303,34 @@ def test_pictures_of_a_group_are_in_one_split(account: Account, tmp_path: Path) 
         assert account.newest(name).count("test") == 16
 
 
+def test_the_rule_of_groups_is_remembered_until_it_is_ended(account: Account, tmp_path: Path) -> None:
+    folder = drawn(tmp_path / "pets")
+    ok(account.upload(folder, "--yes", "--group-by", r"\w+/\d\d"))
+    assert account.newest().group_by == r"\w+/\d\d"
+    groups = {picture.group for picture in account.pictures()}
+    again = ok(account.upload(folder, "--yes"))
+    assert "Grouped by \\w+/\\d\\d, as before (--group-by none ends it)." in again
+    assert "nothing to do" in again
+    (folder / "cat" / "99new.png").write_bytes(png(9999))
+    ok(account.upload(folder, "--yes"))
+    new = [picture for picture in account.pictures() if picture.name == "99new.png"]
+    assert [picture.group for picture in new] == ["cat/99"]
+    assert {picture.group for picture in account.pictures()} == groups | {"cat/99"}
+    ended = ok(account.upload(folder, "--yes", "--group-by", "none"))
+    assert "Grouped by" not in ended
+    assert account.newest().group_by == ""
+    assert {picture.group for picture in account.pictures()} == {""}
+    assert "nothing to do" in ok(account.upload(folder, "--yes"))
+
+
+def test_a_restored_version_has_its_rule_of_groups(account: Account, tmp_path: Path) -> None:
+    folder = drawn(tmp_path / "pets")
+    ok(account.upload(folder, "--yes", "--group-by", r"\w+/\d\d"))
+    ok(account.upload(folder, "--yes", "--group-by", "none"))
+    ok(account.dataset("pets", "--restore", "1", "--yes"))
+    assert account.newest().group_by == r"\w+/\d\d"
+
+
 @pytest.mark.parametrize(
     ("group_by", "words"),
     [
