@@ -29,7 +29,7 @@ _LEVELS: Final = 4
 """Of outer folders that hold nothing but one folder."""
 
 
-@dataclass(frozen=True, order=True)
+@dataclass(frozen=True, order=True, slots=True)
 class File:
     """A file that may be a picture."""
 

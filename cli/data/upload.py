@@ -76,7 +76,7 @@ def send(
     bucket: str,
     dataset: str,
     todo: Todo,
-    paths: Mapping[str, Path],
+    paths: Mapping[str, str],
     sources: Mapping[str, str],
     on_sent: Callable[[int], None] = lambda count: None,
 ) -> None:
@@ -94,7 +94,7 @@ def send(
             source = sources.get(picture.content)
             if source is None:
                 kind = mimetypes.guess_type(picture.key)[0] or "application/octet-stream"
-                sender.put(picture.key, _content(paths[picture.content], picture), kind)
+                sender.put(picture.key, _content(Path(paths[picture.content]), picture), kind)
             else:
                 sender.copy(picture.key, source)
 
