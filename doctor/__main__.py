@@ -58,6 +58,7 @@ def _run(base: Path) -> None:
     settings = _hyperparameters(base)
     jobs = int(settings.get("jobs", len(os.sched_getaffinity(0))))
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     import torch
 
     from doctor.examine import examine

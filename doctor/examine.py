@@ -87,12 +87,12 @@ def examine(
     Args:
         records: of all pictures.
         extractor: makes features of them; None: made by hand, without a network.
-        jobs: how many are read and decoded at a time.
+        jobs: how many cores to use.
         on_step: is told how far it is.
     """
     extractor = extractor or Handmade()
     album = fill(records, extractor, jobs, lambda done: on_step("Looking at pictures", done))
-    duplicates = find.find(album, lambda: on_step("Comparing", 1))
+    duplicates = find.find(album, jobs, lambda: on_step("Comparing", 1))
     judgement = _judged(album, duplicates.group, on_step)
     findings = [_unreadable(record, failure.reason) for record, failure in album.failures]
     findings += judge.judged(album, duplicates, judgement)

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
+from typing import Final
 
 from cli.check.bootstrap import assets_bucket
 from cli.check.identity import Identity
@@ -17,6 +18,13 @@ from cli.check.line import Code, Line, Status
 from cli.check.look import Look
 from cli.deploy.cdk import BOOTSTRAP_STACK
 from cli.stacks import status_of
+
+_LAUNCHERS: Final = {
+    "launch-tuning": "tuning",
+    "launch-training": "training without a search",
+    "launch-doctor": "looking at a data set",
+}
+"""The functions that the commands invoke, and what for."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +53,10 @@ def needs(look: Look) -> list[Need]:
         deploying(f"ssm:{here}:parameter/{project}/champion", "GetParameterHistory"),
         deploying(f"apigateway:{who.region}::/apikeys/0", "GET"),
         *_changing(arn, here, project),
-        _need("tuning", arn, f"lambda:{here}:function:{project}-launch-tuning", "InvokeFunction", now=False),
+        *(
+            _need(what, arn, f"lambda:{here}:function:{project}-{name}", "InvokeFunction", now=False)
+            for name, what in _LAUNCHERS.items()
+        ),
         _need("following a run", arn, f"sagemaker:{here}:{training_job}", "DescribeTrainingJob", now=False),
     ]
     if status_of(look.target, BOOTSTRAP_STACK) is None:

@@ -11,6 +11,7 @@ from cli.commands.options import confirm, with_target, yes_option
 from cli.console import console, say
 from cli.data.screen import change_lines, counts_table
 from cli.errors import CliError
+from cli.runs.data_use import users
 from cli.stacks import outputs
 from cli.target import Target
 from contract.datasets import changes, deletion, manifest, plain, store
@@ -48,7 +49,7 @@ def dataset(
     if parts is None:
         raise click.UsageError(f"{name!r} names no data set: it is NAME or NAME@VERSION, such as digits@3.")
     bucket = outputs(target, "storage")["DataBucket"]
-    room = Room(target.client("s3"), bucket, parts["dataset"])
+    room = Room(target, bucket, parts["dataset"])
     with_errors(lambda: room.act(int(parts["number"] or 0), compare, restore, delete, adopt, yes))
 
 
@@ -63,8 +64,9 @@ def with_errors(work: Callable[[], None]) -> None:
 class Room:
     """One data set in the bucket."""
 
-    def __init__(self, s3: Any, bucket: str, name: str) -> None:
-        self._where = s3, bucket
+    def __init__(self, target: Target, bucket: str, name: str) -> None:
+        self._target = target
+        self._where: tuple[Any, str] = target.client("s3"), bucket
         self._name = name
 
     def act(
@@ -151,6 +153,13 @@ class Room:
             doomed = [self._read(int(which))]
         else:
             raise click.UsageError(f"--delete {which}: a version's number, or all.")
+        needed = users(self._target, self._name)
+        for version in doomed:
+            if run := needed.get(version.name):
+                raise CliError(
+                    f"{version.name} is what {run} works on, which has not ended. Wait for it, or end it: "
+                    f"`classifier stop {run}{self._target.option}`. Nothing was deleted."
+                )
         names = ", ".join(version.name for version in doomed)
         confirm(
             f"Delete {names}, with the pictures that no other version needs? Runs on them cannot be "

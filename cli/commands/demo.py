@@ -195,7 +195,7 @@ def _demo_folder(target: Target) -> Path:
 def _test_picture(dataset: Dataset) -> tuple[Path, str]:
     """A test picture's file and class."""
     found = next(picture for picture in dataset.pictures if picture.split == "test")
-    return dataset.paths[found.content], found.label
+    return Path(dataset.paths[found.content]), found.label
 
 
 def _install_seconds(target: Target) -> float | None:

@@ -184,6 +184,7 @@ def look(records: list[Record], weights: Path | None, jobs: int) -> Diagnosis:
     """
     # Threads of other programs on the same cores are not waited for by spinning.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     try:
         import torch
 

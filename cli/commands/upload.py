@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections import Counter
 from collections.abc import Callable
@@ -50,9 +51,9 @@ class Agreement:
 @click.option("--replace", is_flag=True, help="FOLDER is right: what it does not have goes. Asks nothing.")
 @click.option(
     "--group-by",
-    metavar="folder|REGEX|FILE.csv",
+    metavar="folder|REGEX|FILE.csv|none",
     help="Pictures of one group never get into two splits: those of one folder inside a class, those whose "
-    "path has the same match, or those of the same value in a table.",
+    "path has the same match, or those of the same value in a table. Later uploads do the same, up to none.",
 )
 @click.option(
     "--decisions",
@@ -119,12 +120,19 @@ def bring_data(
     bucket = outputs(target, "storage")["DataBucket"]
     s3 = target.client("s3")
     found = look(s3, bucket, name)
-    examined = examined or _examined(target, folder, group_by, decisions)
+    remembered = found.version.group_by if found.version else ""
+    rule = groups.settled(group_by, remembered)
+    if group_by is None and rule:
+        say(f"Grouped by {rule}, as before (--group-by none ends it).")
+    if examined is None or rule:
+        examined = _examined(target, folder, rule, decisions)
     _show_findings(examined.findings)
     listed = store.pictures(s3, bucket, found.version) if found.version else ()
     before = sync.before(found.version, listed, examined.paths)
     with counting("Looking for near duplicates"):
-        examined = examined.grouped(before.pictures)
+        # Groups of another rule are no reason any more to keep pictures together.
+        same = rule == remembered
+        examined = examined.grouped(before.pictures if same else (), compared=same and before.uploaded)
     dataset = folders.assign(examined, before.pictures)
     plan = sync.plan(dataset.pictures, before)
     console().print(counts_table(dataset.counts, dataset.made_splits))
@@ -133,7 +141,7 @@ def bring_data(
     _show_near_duplicates(dataset)
     plan = _settled(name, plan, agreement)
     _show_passed_over(bucket, name, found)
-    if found.version and not plan.changes:
+    if found.version and not plan.changes and same:
         say(f"{found.version.name} has these pictures already: nothing to do.")
         return name, dataset
     todo = missing(s3, bucket, name, plan)
@@ -156,6 +164,7 @@ def bring_data(
         found.lying,
         origin=Origin.DECISIONS if decisions else Origin.UPLOAD,
         source=folder.resolve().name,
+        group_by=rule,
     )
     where = f"s3://{bucket}/{storage.pictures_of(name)}"
     sent = f"{len(todo.pictures)} pictures uploaded, {todo.present} were there already"
@@ -169,7 +178,7 @@ def look_through(target: Target, folder: Path) -> Examined:
     Raises:
         BadDataset: it cannot become a data set, whatever that is; what was found is shown.
     """
-    examined = _examined(target, folder, None, None)
+    examined = _examined(target, folder, "", None)
     try:
         folders.assign(examined)
     except BadDataset as error:
@@ -178,7 +187,9 @@ def look_through(target: Target, folder: Path) -> Examined:
     return examined
 
 
-def _examined(target: Target, folder: Path, group_by: str | None, decisions: Path | None) -> Examined:
+def _examined(target: Target, folder: Path, group_by: str, decisions: Path | None) -> Examined:
+    # The comparison's own threads share the cores; BLAS's would spin beside them.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     with counting("Checking pictures") as count:
         try:
             group_of = groups.rule(group_by, folder)

@@ -15,7 +15,7 @@ from typing import Final
 
 from cli.data.pictures import Checked
 
-FORMAT: Final = 2
+FORMAT: Final = 3
 """Grows when `pictures.check` judges otherwise than before."""
 _TABLE: Final = (
     "CREATE TABLE IF NOT EXISTS files (path TEXT PRIMARY KEY, stamp TEXT, size INT, content TEXT, "

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from cli.errors import CliError
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Finding:
     """Something about one file or folder worth knowing. What is `skipped` is not uploaded."""
 

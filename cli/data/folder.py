@@ -8,6 +8,7 @@ changed by then.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -35,18 +36,22 @@ class Examined:
 
     folder: Path
     pictures: tuple[Picture, ...]
-    paths: Mapping[str, Path]
-    """The file of each content."""
+    paths: Mapping[str, str]
+    """The file of each content, as text: a million paths are 300 MB more."""
     findings: tuple[Finding, ...]
     moved: Mapping[str, str] = field(default_factory=dict)
     """The split that a person decided for contents."""
     thumbnails: Mapping[str, bytes] = field(default_factory=dict, repr=False)
     """Of each content, to find near duplicates by."""
 
-    def grouped(self, before: Iterable[Picture]) -> Examined:
+    def grouped(self, before: Iterable[Picture], compared: bool = False) -> Examined:
         """The same with near duplicates in one group, and every picture in the group that it had before.
 
         Without a picture that is new there are no new near duplicates to look for.
+
+        Args:
+            before: the pictures of the version before.
+            compared: whether those were looked for near duplicates when they came.
         """
         group_of = {picture.content: picture.group for picture in before}
         pictures = tuple(
@@ -56,7 +61,7 @@ class Examined:
             for picture in self.pictures
         )
         if any(picture.content not in group_of for picture in pictures):
-            pictures = near_duplicates.grouped(pictures, self.thumbnails)
+            pictures = near_duplicates.grouped(pictures, self.thumbnails, group_of if compared else ())
         return replace(self, pictures=pictures)
 
 
@@ -66,7 +71,7 @@ class Dataset:
 
     folder: Path
     pictures: tuple[Picture, ...]
-    paths: Mapping[str, Path]
+    paths: Mapping[str, str]
     findings: tuple[Finding, ...]
     made_splits: tuple[str, ...]
 
@@ -136,7 +141,7 @@ def examine(
     findings += _duplicates(cleaned, path_of, folder)
     for label in sorted({file.label for file in files} - {each.label for each in cleaned.pictures}):
         findings.append(Finding("class", label, "has no usable picture left and is left out"))
-    paths = {each.content: path_of[each] for each in cleaned.pictures}
+    paths = {each.content: os.fspath(path_of[each]) for each in cleaned.pictures}
     pictures_once = tuple(rules.named_once(cleaned.pictures))
     return Examined(folder, pictures_once, paths, tuple(findings), decisions.moved, thumbnails)
 
@@ -184,6 +189,9 @@ def _checked(
 ) -> list[Checked]:
     cache = Cache(cache_file, folder)
 
+    # Of more pictures near duplicates are not looked for, and nothing else needs these.
+    small = len(files) <= near_duplicates.MOST
+
     def look(some: list[File]) -> list[Checked]:
         results = []
         for file in some:
@@ -191,7 +199,7 @@ def _checked(
             if result is None:
                 result = check(file.path)
                 cache.put(file.path, result)
-            results.append(result)
+            results.append(result if small else result._replace(thumbnail=b""))
         return results
 
     results: list[Checked] = []

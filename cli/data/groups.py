@@ -11,21 +11,29 @@ from cli.data.findings import BadDataset
 from cli.data.layouts import File
 
 FOLDER = "folder"
+NONE = "none"
+"""Instead of a rule: from now on there is none."""
 
 
-def rule(group_by: str | None, folder: Path) -> Callable[[File], str]:
+def settled(asked: str | None, remembered: str) -> str:
+    """The rule to apply: the one asked for, or that of the version before; empty for none."""
+    if asked is None:
+        return remembered
+    return "" if asked == NONE else asked
+
+
+def rule(group_by: str, folder: Path) -> Callable[[File], str]:
     """What gives a file its group; an empty one where it has none.
 
     Args:
         group_by: `folder` for the folder that a picture is in inside its class; a table, `<file>.csv`, with
-        the
-            columns file_name and group; else a regular expression, whose first group, or whole match, in the
-            picture's path inside `folder` is its group.
+            the columns file_name and group; else a regular expression, whose first group, or whole match, in
+            the picture's path inside `folder` is its group. Empty: there are no groups.
 
     Raises:
         BadDataset: the table or the expression cannot be used.
     """
-    if group_by is None:
+    if not group_by:
         return lambda file: ""
     if group_by == FOLDER:
         return lambda file: _inner_folder(file)
@@ -62,7 +70,10 @@ def _table(path: Path) -> dict[str, str]:
                 )
             return {line["file_name"]: line["group"] for line in lines if line["file_name"]}
     except OSError as error:
-        raise BadDataset(f"--group-by: {path} cannot be read: {error.strerror}.") from None
+        raise BadDataset(
+            f"--group-by: {path} cannot be read: {error.strerror}. Say where it is, or "
+            "--group-by none to have no groups any more."
+        ) from None
     except (UnicodeDecodeError, csv.Error) as error:
         raise BadDataset(f"--group-by: {path} is no CSV table in UTF-8: {error}.") from None
 

@@ -8,6 +8,7 @@ class, as it does for a training job. Everything that is left out is a finding.
 from __future__ import annotations
 
 import os
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,8 +19,6 @@ from cli.data.findings import BadDataset, Finding
 from cli.data.splits import SPLIT_NAMES
 from contract.datasets import SPLITS, SUFFIXES, rules
 
-_SYSTEM_FILES: Final = frozenset({"thumbs.db", "desktop.ini", ".ds_store"})
-_SYSTEM_FOLDERS: Final = frozenset({"__MACOSX", "@eaDir", "$RECYCLE.BIN", "System Volume Information"})
 _UNPACK: Final = {
     ".zip": "unzip {file} -d {folder}",
     ".tar": "mkdir {folder} && tar -xf {file} -C {folder}",
@@ -30,7 +29,7 @@ _LEVELS: Final = 4
 """Of outer folders that hold nothing but one folder."""
 
 
-@dataclass(frozen=True, order=True)
+@dataclass(frozen=True, order=True, slots=True)
 class File:
     """A file that may be a picture."""
 
@@ -52,9 +51,11 @@ def find(folder: Path, findings: list[Finding]) -> list[File]:
     top = _inside_outer_folders(folder)
     if top != folder:
         findings.append(Finding("layout", _below(top, folder), "is where the classes are", skipped=False))
-    found = list(_in_class_folders(folder, top, findings))
+    hidden: list[Path] = []
+    found = list(_in_class_folders(folder, top, findings, hidden))
     if not _tells_classes(found):
         found = _in_a_table(folder, top, findings) or found
+    findings += _hidden(hidden, folder)
     if not found:
         raise BadDataset(_why_empty(folder, findings), findings)
     return sorted(found)
@@ -98,16 +99,17 @@ def _inside_outer_folders(folder: Path) -> Path:
     return top if len(list(_subfolders(top))) > 1 else folder
 
 
-def _in_class_folders(folder: Path, top: Path, findings: list[Finding]) -> Iterator[File]:
+def _in_class_folders(folder: Path, top: Path, findings: list[Finding], hidden: list[Path]) -> Iterator[File]:
     splits = _split_folders(top, findings)
-    _note_hidden(folder, {folder, top, *splits}, findings)
+    for place in {folder, top, *splits}:
+        hidden += (path for path in place.iterdir() if rules.is_hidden(path.name))
     for root, split in splits.items():
         for stray in _files(root):
             findings.append(Finding("place", _below(stray, folder), "lies outside the class folders"))
         for place in _subfolders(root):
             label = rules.same_text(place.name)
             count = 0
-            for path, name in _files_below(place, folder, findings):
+            for path, name in _files_below(place, hidden):
                 count += 1
                 yield File(path, label, split, rules.same_text(name))
             if not count:
@@ -166,46 +168,40 @@ def _why_empty(folder: Path, findings: Iterable[Finding]) -> str:
 
 
 def _subfolders(folder: Path) -> list[Path]:
-    return sorted(
-        each
-        for each in folder.iterdir()
-        if each.is_dir() and not each.name.startswith(".") and each.name not in _SYSTEM_FOLDERS
-    )
+    return sorted(each for each in folder.iterdir() if each.is_dir() and not rules.is_hidden(each.name))
 
 
 def _files(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.iterdir() if not path.is_dir() and not _is_of_the_system(path.name))
+    return sorted(path for path in folder.iterdir() if not path.is_dir() and not rules.is_hidden(path.name))
 
 
-def _files_below(place: Path, folder: Path, findings: list[Finding]) -> Iterator[tuple[Path, str]]:
+def _files_below(place: Path, hidden: list[Path]) -> Iterator[tuple[Path, str]]:
     """The files of a class, each with its path below the class."""
     for root, folders, names in os.walk(place):
-        for name in sorted(folders):
-            if name.startswith(".") or name in _SYSTEM_FOLDERS:
-                folders.remove(name)
-                findings.append(_hidden(Path(root, name), folder))
-        folders.sort()
         here, inner = Path(root), Path(root).relative_to(place).as_posix()
+        hidden += (here / name for name in (*folders, *names) if rules.is_hidden(name))
+        folders[:] = sorted(name for name in folders if not rules.is_hidden(name))
         prefix = "" if inner == "." else f"{inner}/"
         for name in sorted(names):
-            if not _is_of_the_system(name):
+            if not rules.is_hidden(name):
                 yield here / name, prefix + name
 
 
-def _note_hidden(folder: Path, places: Iterable[Path], findings: list[Finding]) -> None:
-    for place in sorted(places):
-        for each in sorted(place.iterdir()):
-            if each.is_dir() and (each.name.startswith(".") or each.name in _SYSTEM_FOLDERS):
-                findings.append(_hidden(each, folder))
+def _hidden(paths: Iterable[Path], folder: Path) -> Iterator[Finding]:
+    """What was passed over for its name: a name that is in many places once."""
+    alike: dict[str, list[Path]] = defaultdict(list)
+    for path in sorted(paths):
+        alike["._" if path.name.startswith("._") else path.name].append(path)
+    for same in alike.values():
+        first, more = same[0], f", as {len(same) - 1} more of its kind" if len(same) > 1 else ""
+        slash = "/" if first.is_dir() else ""
+        why = "is hidden; rename it if it holds pictures" if _is_ones_own(first) else "is the system's own"
+        yield Finding("place", f"{_below(first, folder)}{slash}", why + more)
 
 
-def _hidden(path: Path, folder: Path) -> Finding:
-    why = "is hidden" if path.name.startswith(".") else "is the system's own"
-    return Finding("place", f"{_below(path, folder)}/", f"{why}; rename it if it holds pictures")
-
-
-def _is_of_the_system(name: str) -> bool:
-    return name.startswith(".") or name.lower() in _SYSTEM_FILES
+def _is_ones_own(path: Path) -> bool:
+    """Whether a person may have named it so."""
+    return path.name.startswith(".") and not path.name.startswith("._") and path.name != ".DS_Store"
 
 
 def _is_wanted(path: Path) -> bool:

@@ -6,7 +6,8 @@ one in training has seen the other.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import os
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -17,11 +18,14 @@ MOST: Final = 300_000
 _PREFIX: Final = "alike-"
 
 
-def grouped(pictures: Sequence[Picture], thumbnails: Mapping[str, bytes]) -> tuple[Picture, ...]:
+def grouped(
+    pictures: Sequence[Picture], thumbnails: Mapping[str, bytes], known: Collection[str] = ()
+) -> tuple[Picture, ...]:
     """The pictures, of which near duplicates are in one group, with all of the groups that they were in.
 
     Args:
         thumbnails: of each content.
+        known: contents that were looked for among each other before, and have the groups they came to.
     """
     if not 1 < len(pictures) <= MOST:
         return tuple(pictures)
@@ -29,7 +33,8 @@ def grouped(pictures: Sequence[Picture], thumbnails: Mapping[str, bytes]) -> tup
     from doctor.pictures.album import of_thumbnails
 
     contents = [picture.content for picture in pictures]
-    near = find.find(of_thumbnails(contents, [thumbnails[content] for content in contents])).near
+    album = of_thumbnails(contents, [thumbnails[content] for content in contents])
+    near = find.find(album, len(os.sched_getaffinity(0)), known=known).near
     if not near:
         return tuple(pictures)
     links = [(pair.first, pair.second) for pair in near]

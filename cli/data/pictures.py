@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import shlex
 import unicodedata
 import warnings
 from pathlib import Path
@@ -14,6 +15,12 @@ MAX_BYTES = 100_000_000
 _ENOUGH = 256
 """Pixels of the longer side that a thumbnail is made of, as in the doctor."""
 _OTHER_PICTURES = {".heic": "HEIC", ".heif": "HEIC", ".avif": "AVIF", ".jxl": "JPEG XL", ".svg": "SVG"}
+
+_BRANDS = {
+    **dict.fromkeys((b"heic", b"heix", b"hevc", b"mif1", b"msf1"), "HEIC"),
+    **dict.fromkeys((b"avif", b"avis"), "AVIF"),
+}
+"""Of such files, after the bytes `ftyp`."""
 
 
 class Checked(NamedTuple):
@@ -51,10 +58,7 @@ def check(path: Path) -> Checked:
 def _name_problem(path: Path) -> Checked | None:
     suffix = path.suffix.lower()
     if suffix in _OTHER_PICTURES:
-        what = (
-            f"is {_OTHER_PICTURES[suffix]}, which the endpoint does not take either: convert it to JPEG first"
-        )
-        return Checked(problem=what, problem_kind="other picture")
+        return _other_picture(_OTHER_PICTURES[suffix], path)
     if suffix not in SUFFIXES:
         return Checked(problem="is not a picture by its name", problem_kind="not a picture")
     if not (_is_text(path.name) and _is_text(path.parent.name)):
@@ -63,6 +67,12 @@ def _name_problem(path: Path) -> Checked | None:
             problem_kind="name",
         )
     return None
+
+
+def _other_picture(kind: str, path: Path) -> Checked:
+    convert = f"magick mogrify -format jpg {shlex.quote(str(path))}"
+    what = f"is {kind}, which training and the endpoint do not take: convert it to JPEG with `{convert}`"
+    return Checked(problem=what, problem_kind="other picture")
 
 
 def _decode(path: Path, content: bytes) -> Checked:
@@ -78,6 +88,9 @@ def _decode(path: Path, content: bytes) -> Checked:
         # A JPEG at a part of its size is quicker, and read to its end all the same.
         small = thumbnail(picture.decoded(enough=_ENOUGH))
     except UndecodablePicture as error:
+        brand = content[8:12] if content[4:8] == b"ftyp" else b""
+        if brand in _BRANDS:  # a telephone's picture, whatever its name
+            return _other_picture(_BRANDS[brand], path)
         kind = "too large" if error.problem is Problem.TOO_LARGE else "corrupt"
         return Checked(problem=str(error), problem_kind=kind)
     named = path.suffix.lower() in FORMATS[picture.kind]

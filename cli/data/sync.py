@@ -22,6 +22,11 @@ class Before:
     sources: Mapping[str, str] = field(default_factory=dict)
     """The object of each content that lies somewhere else than uploaded pictures do."""
 
+    @property
+    def uploaded(self) -> bool:
+        """Whether all its pictures came by `classifier upload`."""
+        return self.version is not None and self.version.root == storage.pictures_of(self.version.dataset)
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -48,7 +53,7 @@ class Plan:
         return Plan(self.before, pictures, rest)
 
 
-def before(version: Version | None, pictures: Iterable[Picture], paths: Mapping[str, Path]) -> Before:
+def before(version: Version | None, pictures: Iterable[Picture], paths: Mapping[str, str]) -> Before:
     """The newest version, its pictures by the content that they turn out to have.
 
     Of those that came past `classifier upload` only S3's ETag is known, which is the MD5 of what was put in
@@ -76,6 +81,6 @@ def plan(pictures: Iterable[Picture], before: Before) -> Plan:
     return Plan(before, now, tuple(changes.compare(before.pictures, now)))
 
 
-def _md5(path: Path) -> str:
-    with path.open("rb") as file:
+def _md5(path: str) -> str:
+    with Path(path).open("rb") as file:
         return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()

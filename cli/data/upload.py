@@ -6,6 +6,7 @@ version is written when all its pictures are there; until then the version befor
 
 from __future__ import annotations
 
+import hashlib
 import mimetypes
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
@@ -15,6 +16,7 @@ from typing import Any
 
 from cli.cost.prices import of_storing
 from cli.data.findings import BadDataset
+from cli.data.sending import Sender
 from cli.data.sync import Plan
 from cli.errors import RequestFailed
 from cli.target import Target
@@ -74,7 +76,7 @@ def send(
     bucket: str,
     dataset: str,
     todo: Todo,
-    paths: Mapping[str, Path],
+    paths: Mapping[str, str],
     sources: Mapping[str, str],
     on_sent: Callable[[int], None] = lambda count: None,
 ) -> None:
@@ -86,30 +88,44 @@ def send(
         on_sent: called with the number of pictures just done.
     """
     on_sent(todo.present)
-    s3: Any = target.client("s3", max_pool_connections=WORKERS)
-    root = storage.pictures_of(dataset)
+    with Sender(target, bucket, storage.pictures_of(dataset), WORKERS) as sender:
 
-    def bring(picture: Picture) -> None:
-        kind = mimetypes.guess_type(picture.key)[0] or "application/octet-stream"
-        key = root + picture.key
-        source = sources.get(picture.content)
-        if source is None:
-            body = paths[picture.content].read_bytes()
-            s3.put_object(Bucket=bucket, Key=key, Body=body, ContentType=kind)
-        else:
-            s3.copy_object(Bucket=bucket, Key=key, CopySource={"Bucket": bucket, "Key": source})
+        def bring(picture: Picture) -> None:
+            source = sources.get(picture.content)
+            if source is None:
+                kind = mimetypes.guess_type(picture.key)[0] or "application/octet-stream"
+                sender.put(picture.key, _content(Path(paths[picture.content]), picture), kind)
+            else:
+                sender.copy(picture.key, source)
 
-    _in_parallel(todo.pictures, bring, on_sent)
+        _in_parallel(todo.pictures, bring, on_sent)
+
+
+def _content(path: Path, picture: Picture) -> bytes:
+    """What a picture's file holds still."""
+    body = path.read_bytes()
+    if hashlib.sha256(body).hexdigest() != picture.content:
+        raise BadDataset(f"{path} changed while it was uploaded. Run the same command again.")
+    return body
 
 
 def write(
-    s3: Any, bucket: str, dataset: str, plan: Plan, lying: plain.Plain, *, origin: str, source: str
+    s3: Any,
+    bucket: str,
+    dataset: str,
+    plan: Plan,
+    lying: plain.Plain,
+    *,
+    origin: str,
+    source: str,
+    group_by: str = "",
 ) -> Version:
     """Make the plan the newest version.
 
     Args:
         lying: what something else put there, which this version is made without.
         origin, source: how it came to be, and of which folder.
+        group_by: the rule of its groups.
 
     Raises:
         RequestFailed: somebody else made a version meanwhile.
@@ -124,6 +140,7 @@ def write(
         source=source,
         plain=lying.digest,
         changes=changes.count(plan.changes),
+        group_by=group_by,
     )
     try:
         return store.write(s3, bucket, draft)

@@ -102,6 +102,8 @@ class Version:
     """The tar file of each split, where it is packed; its classes are not known then."""
     changes: Mapping[str, int] = field(default_factory=dict)
     """How many pictures the upload added, moved and so on, by `contract.datasets.changes.Kind`."""
+    group_by: str = ""
+    """The rule that pictures were put into groups by, as `classifier upload --group-by` has it."""
 
     def count(self, split: str) -> int:
         """How many pictures a split has."""

@@ -13,8 +13,12 @@ from contract.datasets import SPLITS, SUFFIXES
 from contract.datasets.manifest import Counts, Picture
 from contract.words import listed
 
-_OF_ARCHIVES: Final = "__MACOSX"
-"""What macOS adds to its archives: a file of attributes beside each, named as the file is."""
+_OF_SYSTEMS: Final = frozenset(
+    {"__macosx", "@eadir", "$recycle.bin", "system volume information", "thumbs.db", "desktop.ini"}
+)
+"""What systems put beside people's files, in lower case: macOS into archives a file of attributes for each,
+named as that is; NAS boxes thumbnails; Windows its bins, thumbnails and settings.
+"""
 _ORDER: Final = {"test": 0, "valid": 1, "train": 2}
 _LISTED: Final = 5
 
@@ -74,7 +78,7 @@ def is_picture(name: str) -> bool:
 
 def is_hidden(name: str) -> bool:
     """Whether a file or a folder is left alone for its name, with all that is in it."""
-    return name.startswith(".") or name == _OF_ARCHIVES
+    return name.startswith(".") or name.lower() in _OF_SYSTEMS
 
 
 @dataclass(frozen=True)

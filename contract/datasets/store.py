@@ -48,6 +48,7 @@ class Draft:
     plain: str = ""
     packed: dict[str, str] | None = None
     changes: dict[str, int] | None = None
+    group_by: str = ""
 
     @cached_property
     def shards(self) -> dict[str, bytes]:
@@ -155,6 +156,7 @@ def restore(s3: Any, bucket: str, version: Version, parent: Version) -> Version:
         source=version.name,
         plain=parent.plain,
         packed=dict(version.packed),
+        group_by=version.group_by,
     )
     return write(s3, bucket, draft)
 
@@ -171,7 +173,8 @@ def _next(s3: Any, bucket: str, draft: Draft) -> tuple[Version, bool]:
     digest, there = manifest.digest(keys), numbers(s3, bucket, dataset)
     if there and (parent is None or there[-1] > parent.number):
         left_over = read(s3, bucket, dataset, there[-1])
-        if left_over.digest == digest and left_over.root == draft.root:
+        same = left_over.digest == digest and left_over.root == draft.root
+        if same and left_over.group_by == draft.group_by:
             return left_over, True
     version = Version(
         dataset=dataset,
@@ -188,6 +191,7 @@ def _next(s3: Any, bucket: str, draft: Draft) -> tuple[Version, bool]:
         plain=draft.plain,
         packed=draft.packed or {},
         changes=draft.changes or {},
+        group_by=draft.group_by,
     )
     return version, False
 

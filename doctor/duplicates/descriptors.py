@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
-import torch
-from torch import Tensor
+import numpy as np
+from numpy.typing import NDArray
 
-from doctor.pictures.album import CHROMA, THUMB, Album
+from doctor.pictures.album import CHROMA, THUMB, Album, Floats
 
 _GREY: Final = 8
 _COLOUR: Final = 3
@@ -21,44 +21,58 @@ _COLOUR_WEIGHT: Final = 2.0
 _SOFT: Final = 8.0
 """Grey levels that are added to a picture's contrast: the noise of one without any is not made much of."""
 _MARGIN: Final = 0.05
-_ROWS: Final = 4096
+_ROWS: Final = 512
 
 
-def descriptors(album: Album, rows: Sequence[int]) -> tuple[Tensor, Tensor, Tensor]:
-    """Of these pictures: as they are, mirrored, and without a margin; (n, d) each."""
-    signs = torch.cat([_mirror(_GREY), _mirror(_COLOUR), _mirror(_COLOUR)])
-    whole, inner = (_described(album, rows, margin) for margin in (0.0, _MARGIN))
-    return whole, whole * signs, inner
+class Descriptors(NamedTuple):
+    """Of pictures, (n, d) each."""
+
+    whole: Floats
+    mirrored: Floats
+    inner: Floats
+    """Without a margin."""
 
 
-def _described(album: Album, rows: Sequence[int], margin: float) -> Tensor:
-    grey, colour = _cosines(THUMB, _GREY, margin), _cosines(CHROMA, _COLOUR, margin)
-    parts = [torch.empty(0, _GREY**2 + 2 * _COLOUR**2)]
+def descriptors(album: Album, rows: Sequence[int]) -> Descriptors:
+    """What these pictures are looked up by."""
+    signs = np.concatenate([_mirror(_GREY), _mirror(_COLOUR), _mirror(_COLOUR)])
+    width = len(signs)
+    whole, inner = (np.empty((len(rows), width), np.float32) for _ in range(2))
+    transforms = [(each, *_transforms(margin)) for each, margin in ((whole, 0.0), (inner, _MARGIN))]
     for start in range(0, len(rows), _ROWS):
-        some = rows[start : start + _ROWS]
-        levels = torch.from_numpy(album.grey[some]).float()
-        low = torch.einsum("ui,nij,vj->nuv", grey, levels, grey)
-        low[:, 0, 0] = 0.0
-        tint = torch.from_numpy(album.chroma[some]).float() - 128
-        tint = _COLOUR_WEIGHT * torch.einsum("ui,nijc,vj->ncuv", colour, tint, colour)
-        contrast = levels.flatten(1).std(1) + _SOFT
-        parts.append(torch.cat([low.flatten(1), tint.flatten(1)], 1) / contrast[:, None])
-    return torch.cat(parts)
+        some = slice(start, start + _ROWS)
+        levels = album.grey[rows[some]].astype(np.float32).reshape(-1, THUMB * THUMB)
+        tints = album.chroma[rows[some]].astype(np.float32).reshape(-1, CHROMA * CHROMA * 2) - 128
+        contrast = levels.std(1, ddof=1, keepdims=True) + np.float32(_SOFT)
+        for found, grey, colour in transforms:
+            found[some] = np.concatenate([levels @ grey, tints @ colour], 1) / contrast
+    return Descriptors(whole, whole * signs, inner)
 
 
-def _cosines(size: int, count: int, margin: float) -> Tensor:
+def _transforms(margin: float) -> tuple[Floats, Floats]:
+    """What grey levels and colours, (pixels) and (pixels, 2), are multiplied by."""
+    grey, colour = _cosines(THUMB, _GREY, margin), _cosines(CHROMA, _COLOUR, margin)
+    levels = np.einsum("ui,vj->ijuv", grey, grey).reshape(THUMB * THUMB, -1)
+    levels[:, 0] = 0.0  # how light it is says nothing
+    tint = np.einsum("ui,vj,cd->ijcduv", colour, colour, np.eye(2)).reshape(CHROMA * CHROMA * 2, -1)
+    return levels.astype(np.float32), (_COLOUR_WEIGHT * tint).astype(np.float32)
+
+
+def _cosines(size: int, count: int, margin: float) -> NDArray[np.float64]:
     """The first rows of the cosine transform of what is left without a margin on both sides.
 
     They are scaled so that a flat picture of level 1 has a first value of 1.
     """
     left = size * (1 - 2 * margin)
-    place = torch.arange(size) + 0.5 - size * margin
-    inside = (torch.minimum(place, left - place) + 0.5).clamp(0, 1)  # a pixel may be half inside
-    waves = torch.cos(torch.arange(count)[:, None] * place * math.pi / left) * inside * math.sqrt(2) / left
+    place = np.arange(size) + 0.5 - size * margin
+    inside = (np.minimum(place, left - place) + 0.5).clip(0, 1)  # a pixel may be half inside
+    waves: NDArray[np.float64] = (
+        np.cos(np.arange(count)[:, None] * place * math.pi / left) * inside * math.sqrt(2) / left
+    )
     waves[0] /= math.sqrt(2)
     return waves
 
 
-def _mirror(count: int) -> Tensor:
+def _mirror(count: int) -> Floats:
     """What mirroring multiplies each of count x count values by."""
-    return (1.0 - 2.0 * (torch.arange(count) % 2)).repeat(count)
+    return np.tile(1.0 - 2.0 * (np.arange(count) % 2), count).astype(np.float32)

@@ -4,30 +4,24 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from doctor.duplicates.alignment import Agreement, agreement, cropping
+from doctor.duplicates.candidates import Rows, pairs
 from doctor.duplicates.descriptors import descriptors
-from doctor.neighbours import nearest
-from doctor.pictures.album import Album
+from doctor.pictures.album import Album, Floats
 
-_NEIGHBOURS: Final = 10
-_FARTHEST: Final = 0.6
-"""Between descriptors; of 400 planted duplicates the farthest was 0.58."""
-_NEAREST_FARTHEST: Final = 0.8
-"""The same for a picture's nearest, which may be busier than photographs are."""
-_LOOKED_AT: Final = 4
-"""Neighbours of a picture that are laid on it."""
 _LIKELY: Final = 0.85
 """Correlation of quarter-size thumbnails from which it is worth to refine how they lie."""
-_PAIRS: Final = 512
+_PAIRS: Final = 128
+_SAMPLE: Final = 1000
+"""Known pictures that are looked at beside new ones, to see how much alike the data set's pictures are."""
 
 _LEAST_WHOLE: Final = 0.94
 _LEAST_CONTRAST: Final = 4.0
@@ -78,31 +72,42 @@ class Duplicates:
     group: NDArray[np.int64]
 
 
-def find(album: Album, on_step: Callable[[], None] = lambda: None) -> Duplicates:
-    """Find the duplicates in an album."""
+def find(
+    album: Album, jobs: int = 1, on_step: Callable[[], None] = lambda: None, known: Iterable[str] = ()
+) -> Duplicates:
+    """Find the duplicates in an album.
+
+    Args:
+        jobs: how many cores to use.
+        known: contents among which near duplicates were looked for before; only those that have something
+            to do with others are wanted.
+    """
     by_content: dict[str, list[int]] = defaultdict(list)
     for row, content in enumerate(album.sha256):
         by_content[content].append(row)
     exact = [rows for rows in by_content.values() if len(rows) > 1]
-    near = _near(album, [rows[0] for rows in by_content.values()])
+    near = _near(album, [rows[0] for rows in by_content.values()], set(known), jobs)
     on_step()
     links = [(rows[0], row) for rows in exact for row in rows[1:]]
     links += [(pair.first, pair.second) for pair in near]
     return Duplicates(exact, near, grouped(len(album), links))
 
 
-def _near(album: Album, rows: Sequence[int]) -> list[Pair]:
+def _near(album: Album, rows: Sequence[int], known: set[str], jobs: int) -> list[Pair]:
     """The near duplicates among these pictures."""
-    if len(rows) < 2:
+    count = len(rows)
+    asked, new = _asked([album.sha256[row] not in known for row in rows])
+    if count < 2 or not new.any():
         return []
-    there = torch.tensor(rows)
-    candidates = [
-        (pair, found) for pairs in _candidates(album, rows) for pair, found in _aligned(album, there, pairs)
-    ]
-    if not candidates:
+    there = np.array(rows, np.int64)
+    candidates = pairs(descriptors(album, rows), asked, jobs)
+    parts = [candidates[start : start + _PAIRS] for start in range(0, len(candidates), _PAIRS)]
+    with ThreadPoolExecutor(jobs) as pool:
+        aligned = [each for each in pool.map(lambda part: _aligned(album, there, part), parts) if each]
+    if not aligned:
         return []
-    found = Agreement(*torch.stack([each for _, each in candidates]).T)
-    pairs = torch.stack([pair for pair, _ in candidates])
+    laid = np.concatenate([each for each, _ in aligned])
+    found = Agreement(*np.concatenate([np.stack(each) for _, each in aligned], axis=1))
     far = 1 - found.detail
     alike = (
         (found.whole >= _LEAST_WHOLE)
@@ -112,82 +117,80 @@ def _near(album: Album, rows: Sequence[int]) -> list[Pair]:
         & (found.overlap >= _LEAST_OVERLAP)
         & (found.scale >= _LEAST_SCALE)
     )
-    kept = alike & (far <= _limit(pairs, torch.where(alike, far, 1.0), len(rows)))
+    limit = _limit(_closest(laid, np.where(alike, far, np.float32(1)), count)[asked], count)
+    kept = alike & (far <= limit) & (new[laid[:, 0]] | new[laid[:, 1]])
     return [
         Pair(rows[first], rows[second], score, bool(mirrored), scale)
         for (first, second, mirrored), score, scale in zip(
-            pairs[kept].tolist(), found.detail[kept].tolist(), found.scale[kept].tolist(), strict=True
+            laid[kept].tolist(), found.detail[kept].tolist(), found.scale[kept].tolist(), strict=True
         )
     ]
 
 
-def _candidates(album: Album, rows: Sequence[int]) -> Iterator[Tensor]:
-    """Pairs worth a look, (n, 3): two places in `rows`, and whether the second is to be mirrored."""
-    count = len(rows)
-    whole, mirrored, inner = descriptors(album, rows)
-    near = nearest(torch.cat([whole, mirrored, inner]), _NEIGHBOURS)
-    seen: set[tuple[int, int]] = set()
-    batch: list[tuple[int, int, int]] = []
-    for first in range(count):
-        looked = 0
-        places, distances = near.index[first].tolist(), near.distance[first].tolist()
-        for place, distance in zip(places, distances, strict=True):
-            second, kind = place % count, place // count
-            farthest = _FARTHEST if looked else _NEAREST_FARTHEST
-            if place < 0 or distance > farthest or looked == _LOOKED_AT:
-                break
-            pair = (min(first, second), max(first, second))
-            if first == second:
-                continue
-            looked += 1
-            if pair not in seen:
-                seen.add(pair)
-                batch.append((*pair, int(kind == 1)))
-        if len(batch) >= _PAIRS:
-            yield torch.tensor(batch)
-            batch = []
-    if batch:
-        yield torch.tensor(batch)
+def _asked(new: Sequence[bool]) -> tuple[Rows, NDArray[np.bool_]]:
+    """The rows whose neighbours are looked for, and which rows are new.
+
+    Beside the new ones some of the others are, from which it is seen how near neighbours are in this data
+    set; where most are new, all are.
+    """
+    news = np.array(new, bool)
+    others = np.flatnonzero(~news)
+    some = others[:: len(others) // _SAMPLE + 1]
+    asked = np.sort(np.concatenate([np.flatnonzero(news), some]))
+    return (asked if 2 * len(asked) < len(new) else np.arange(len(new))), news
 
 
-def _aligned(album: Album, rows: Tensor, pairs: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
-    """The pairs that agree roughly, each with its Agreement as one tensor."""
-    grey_one, grey_two = (_levels(album.grey, rows[pairs[:, side]]) for side in (0, 1))
-    grey_two = _turned(grey_two, pairs[:, 2])
+def _aligned(album: Album, rows: Rows, candidates: Rows) -> tuple[Rows, Agreement] | None:
+    """The pairs that agree roughly, and how well they do."""
+    grey_one, grey_two = (_levels(album.grey, rows[candidates[:, side]]) for side in (0, 1))
+    grey_two = _turned(grey_two, candidates[:, 2])
     place, likely = cropping(grey_one, grey_two)
     kept = likely >= _LIKELY
     if not kept.any():
-        return
-    pairs = pairs[kept]
-    tint_one, tint_two = (_levels(album.chroma, rows[pairs[:, side]]).permute(0, 3, 1, 2) for side in (0, 1))
-    found = agreement(grey_one[kept], grey_two[kept], (tint_one, _turned(tint_two, pairs[:, 2])), place[kept])
-    yield from zip(pairs, torch.stack(found, 1), strict=True)
+        return None
+    laid = candidates[kept]
+    tint_one, tint_two = (
+        np.ascontiguousarray(_levels(album.chroma, rows[laid[:, side]]).transpose(0, 3, 1, 2))
+        for side in (0, 1)
+    )
+    tints = tint_one, _turned(tint_two, laid[:, 2])
+    return laid, agreement(grey_one[kept], grey_two[kept], tints, place[kept])
 
 
-def _levels(values: NDArray[np.uint8], rows: Tensor) -> Tensor:
-    return torch.from_numpy(values[rows.numpy()]).float()
+def _levels(values: NDArray[np.uint8], rows: Rows) -> Floats:
+    return values[rows].astype(np.float32)
 
 
-def _turned(pictures: Tensor, mirrored: Tensor) -> Tensor:
-    which = mirrored.bool().view(-1, *[1] * (pictures.dim() - 1))
-    return torch.where(which, pictures.flip(-1), pictures)
+def _turned(pictures: Floats, mirrored: Rows) -> Floats:
+    which = mirrored.astype(bool)
+    pictures[which] = pictures[which][..., ::-1]
+    return pictures
 
 
-def _limit(pairs: Tensor, far: Tensor, count: int) -> float:
+def _closest(laid: Rows, far: Floats, count: int) -> Floats:
+    """How far each picture is from what is nearest to it; 1 where nothing is near."""
+    closest = np.ones(count, np.float32)
+    for side in (0, 1):
+        np.minimum.at(closest, laid[:, side], far)
+    return closest
+
+
+def _limit(closest: Floats, count: int) -> float:
     """How much a copy may differ in this data set.
 
     Where different pictures are much alike, as digits are, less is a sign of a copy than among photographs.
     How many pairs there are below a small difference grows with a power of it, which is read off the
     differences between each picture and its nearest; extrapolated to where half a pair is to be expected.
+
+    Args:
+        closest: of some pictures the difference from their nearest.
+        count: of all pictures.
     """
-    closest = torch.ones(count)
-    for side in (0, 1):
-        closest.scatter_reduce_(0, pairs[:, side], far, "amin")
     share = 0.15
-    low, middle = float(closest.quantile(share)), float(closest.quantile(0.5))
+    low, middle = (max(1e-6, float(np.quantile(closest, each))) for each in (share, 0.5))
     if low >= 1.0:
         return _POSSIBLE
-    power = min(20.0, max(1.0, math.log(0.5 / share) / max(1e-6, math.log(middle / max(low, 1e-6)))))
+    power = min(20.0, max(1.0, math.log(0.5 / share) / max(1e-6, math.log(middle / low))))
     limit = float(low * (_BY_ACCIDENT / (share * count)) ** (1 / power))
     return min(_POSSIBLE, max(_SURE, limit))
 

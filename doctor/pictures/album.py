@@ -68,8 +68,7 @@ class Album:
 def thumbnail(picture: Image.Image) -> bytes:
     """What near duplicates are found by, of an RGB picture: grey levels, then colours."""
     square = picture.resize((SQUARE, SQUARE), Image.Resampling.BILINEAR, reducing_gap=3.0)
-    levels = np.asarray(square)
-    return _grey(levels).tobytes() + _chroma(levels[None]).tobytes()
+    return _reduced(square).tobytes() + _chroma(np.asarray(square)[None]).tobytes()
 
 
 def of_thumbnails(sha256: Sequence[str], thumbnails: Sequence[bytes]) -> Album:
@@ -172,13 +171,18 @@ def _take(
 
 
 def _grey(square: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    return np.asarray(Image.fromarray(square).convert("L").reduce(square.shape[0] // THUMB))
+    return np.asarray(_reduced(Image.fromarray(square)))
+
+
+def _reduced(square: Image.Image) -> Image.Image:
+    return square.convert("L").reduce(SQUARE // THUMB)
 
 
 def _chroma(squares: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Red minus green and blue minus green, halved, around 128."""
     count, side = len(squares), squares.shape[1] // CHROMA
-    cells = squares.reshape(count, CHROMA, side, CHROMA, side, 3).mean((2, 4))
+    rows = squares.reshape(count, CHROMA, side, -1).sum(2, dtype=np.uint16)
+    cells = rows.reshape(count, CHROMA, CHROMA, side, 3).sum(3, dtype=np.uint16) / side**2
     red_blue = cells[..., (0, 2)] - cells[..., 1:2]
     around: NDArray[np.uint8] = (128 + red_blue / 2).clip(0, 255).astype(np.uint8)
     return around

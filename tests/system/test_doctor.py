@@ -20,11 +20,15 @@ NAME = "planted"
 
 
 def picture(label: str, seed: int) -> Image.Image:
-    """Discs or bars, each of another place, size and colours."""
+    """Discs or bars, each of another place, size and colours, among blots that no other picture has."""
     rng = random.Random(f"{label}{seed}")
     shades = [tuple(rng.randrange(low, low + 90) for _ in range(3)) for low in (0, 160)]
     image = Image.new("RGB", (64, 64), shades[0])
     draw = ImageDraw.Draw(image)
+    for _ in range(12):
+        left, top = rng.randrange(60), rng.randrange(60)
+        blot = tuple(rng.randrange(40, 200) for _ in range(3))
+        draw.rectangle((left, top, left + rng.randrange(3, 9), top + rng.randrange(3, 9)), fill=blot)
     x, y, size = rng.randrange(8, 30), rng.randrange(8, 30), rng.randrange(14, 26)
     if label == "disc":
         draw.ellipse((x, y, x + size, y + size), fill=shades[1])

@@ -22,6 +22,7 @@ class MemoryS3:
     """A client with the methods of boto3's."""
 
     exceptions = SimpleNamespace(ClientError=ClientError)
+    meta = SimpleNamespace(events=SimpleNamespace(register=lambda event, handler: None))
 
     def __init__(self) -> None:
         self.objects: dict[str, bytes] = {}

@@ -4,22 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Final
+from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
 from contract.evaluation import CONFIDENCE_BINS, Answers, Counts, Measured
+from contract.evaluation_size import MAX_LISTED_PICTURES, MAX_MISTAKES
 from training_code.data.batches import Batches
 from training_code.network.resnet import ResNet
 from training_code.stopping import StopSignal
-
-MAX_LISTED_PICTURES: Final = 200_000
-"""Beyond, the single predictions are left out of the JSON."""
-
-MAX_MISTAKES: Final = 100
-"""Misclassified pictures that are listed."""
 
 
 @dataclass(frozen=True)

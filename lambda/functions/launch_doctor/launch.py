@@ -24,6 +24,7 @@ from functions.launch_doctor.request import DoctorRequest, parse
 
 _REQUEST: Final = "request"
 """The hyperparameter with the id of the request that a job was started by."""
+_SMALLER: Final = "name another instance_type (classifier doctor --instance-type)"
 _LOWER: Final = "max_minutes or the instance type"
 
 
@@ -36,7 +37,7 @@ def launch(payload: object, request_id: str, env: LaunchEnvironment) -> dict[str
     request = parse(payload)
     name = _name(request, request_id, env)
     logs.bind(job=name)
-    launcher = Launcher(kind=TRAINING, env=env)
+    launcher = Launcher(kind=TRAINING, env=env, smaller=_SMALLER)
     found = launcher.describe(name)
     if found is not None:
         return _existing(name, found, request_id)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -10,7 +12,8 @@ import torch
 from PIL import Image, ImageOps
 
 from contract.picture_decisions import Action
-from doctor.duplicates import find
+from doctor.duplicates import candidates, find
+from doctor.duplicates.descriptors import Descriptors
 from doctor.duplicates.judge import judged
 from doctor.features.handmade import Handmade
 from doctor.findings import Kind
@@ -44,6 +47,11 @@ def test_a_changed_copy_is_found_among_other_pictures(change: str) -> None:
     assert (found.first, found.second) == (17, 60)
     assert found.mirrored == (change == "mirrored")
     assert (found.scale < 0.97) == (change == "cropped")
+
+
+def test_a_folder_that_has_every_picture_in_two_formats_is_no_error() -> None:
+    records = [*scenes(40), *(record(f"again{n}", encoded(scene(n), "BMP")) for n in range(40))]
+    assert [(pair.first, pair.second) for pair in pairs(records)] == [(n, n + 40) for n in range(40)]
 
 
 def test_different_pictures_are_no_copies() -> None:
@@ -83,6 +91,74 @@ def test_exact_copies_are_one_group_with_their_near_copies() -> None:
     assert found.exact == [[20, 21]]
     assert found.group[20:].tolist() == [20, 20, 20]
     assert found.group[:20].tolist() == list(range(20))
+
+
+@pytest.mark.parametrize("change", COPIES)
+@pytest.mark.parametrize("copy_is_new", [True, False])
+def test_a_new_picture_is_compared_with_known_ones_either_way_round(change: str, copy_is_new: bool) -> None:
+    pictures = album([*scenes(120), record("copy", COPIES[change](scene(17)))])
+    known = set(pictures.sha256) - {pictures.sha256[120 if copy_is_new else 17]}
+    found = find.find(pictures, known=known)
+    assert [(pair.first, pair.second) for pair in found.near] == [(17, 120)]
+
+
+def test_known_pictures_are_not_compared_with_each_other_again() -> None:
+    pictures = album([*scenes(120), record("copy", COPIES["resized"](scene(17)))])
+    assert find.find(pictures, known=set(pictures.sha256) - {pictures.sha256[3]}).near == []
+
+
+def test_what_counts_as_a_copy_is_the_same_for_new_pictures_as_for_all() -> None:
+    # Pictures much alike, of which those that the others are compared with are known.
+    random = np.random.default_rng(1)
+    base = np.asarray(scene(0).convert("L"), float)
+    pictures = album(
+        [
+            record(f"{n}", Image.fromarray((base + np.kron(random.normal(0, 18, (12, 12)), np.ones((4, 4))))
+                   .clip(0, 255).astype(np.uint8)))
+            for n in range(200)
+        ]
+    )  # fmt: skip
+    assert find.find(pictures, known=pictures.sha256[2:]).near == []
+
+
+def test_the_index_finds_what_the_comparison_of_all_finds(monkeypatch: pytest.MonkeyPatch) -> None:
+    records = [*scenes(300), *(record(f"{n}", COPIES["cropped"](scene(n))) for n in range(0, 300, 10))]
+    compared = pairs(records)
+    monkeypatch.setattr(candidates, "_COMPARED", 0)
+    assert len(compared) == 30
+    assert pairs(records) == compared
+
+
+def test_candidates_are_each_picture_s_nearest_however_they_lie() -> None:
+    random = np.random.default_rng(2)
+    whole, inner = (random.normal(0, 0.25, (150, 7)).astype(np.float32) for _ in range(2))
+    signs = np.array([1, -1, 1, -1, 1, -1, 1], np.float32)
+    described = Descriptors(whole, whole * signs, inner)
+    kinds = np.stack([np.linalg.norm(whole[:, None] - each[None], axis=2) for each in described])
+    apart = kinds.min(0)
+    np.fill_diagonal(apart, np.inf)
+    expected = set()
+    for first in range(150):
+        for rank, second in enumerate(apart[first].argsort()[:4]):
+            if apart[first, second] <= (0.6 if rank else 0.8):
+                expected.add((min(first, second), max(first, second)))
+    found = candidates.pairs(described, np.arange(150), 2)
+    assert {(first, second) for first, second, _ in found.tolist()} == expected
+    nearer = kinds.argmin(0) == 1
+    assert all(nearer[a, b] == mirrored or nearer[b, a] == mirrored for a, b, mirrored in found.tolist())
+
+
+def test_an_upload_s_comparison_loads_no_torch() -> None:
+    code = (
+        "import sys; from cli.data import near_duplicates; from contract.datasets.manifest import Picture;"
+        "contents = ['a' * 64, 'b' * 64];"
+        "thumbnails = {each: bytes(range(256)) * 4 + bytes(128) for each in contents};"
+        "pictures = [Picture('c', '', each, each, 1, each) for each in contents];"
+        "found = near_duplicates.grouped(pictures, thumbnails);"
+        "assert 'doctor.duplicates.find' in sys.modules;"
+        "sys.exit('torch' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
 def findings(

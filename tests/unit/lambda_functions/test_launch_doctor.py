@@ -176,6 +176,7 @@ def test_of_several_types_the_next_is_taken_where_there_is_no_quota(
     assert "ml.m5.xlarge" in ask()["started"]
     answer = ask(request_id="request-2", instance_type="ml.c7i.2xlarge")
     assert answer["error"]["code"] == "QuotaExceeded"
+    assert "name another instance_type (classifier doctor --instance-type)" in answer["error"]["message"]
 
 
 def ended(world: World, status: str, **more: Any) -> dict[str, Any]:

@@ -274,6 +274,21 @@ class _Closed:
         return None
 
 
+@pytest.mark.parametrize("project", ["demo", "classifier", "abcdefghijkl"])
+def test_recipes_that_begin_alike_give_runs_of_different_readable_names(project: str) -> None:
+    recipes = ("dogs-resnet18-adamw", "dogs-resnet18-cpu", "dogs-resnet50", "dogs-resnet34", "digits", "---")
+    made = [names.from_request(project, recipe, "one request").rsplit("-", 1)[0] for recipe in recipes]
+    assert len(set(made)) == len(recipes)
+    assert made[4:] == [f"{project}-digits", f"{project}-run"]
+    assert all(each.startswith(f"{project}-do") for each in made[:4])
+
+
+@pytest.mark.parametrize("recipe", ["a" * 63, "9" * 63, "-".join("abcdefghijklmnopqrstuvwxyz")])
+def test_a_run_of_any_recipe_has_a_name_that_sagemaker_takes(recipe: str) -> None:
+    name = names.from_request("abcdefghijkl", recipe, "one request")
+    assert name == names.checked(name, "abcdefghijkl", 32)
+
+
 @pytest.mark.parametrize(
     "kind",
     [

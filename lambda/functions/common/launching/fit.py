@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
+from contract import evaluation_size, memory
 from contract.datasets.manifest import Version
+from contract.evaluation import MAX_BYTES
 from contract.hyperparameters import Hyperparameters
 from functions.common.errors import InvalidDataset, InvalidRecipe, listed
 from functions.common.recipes.recipe import Recipe
@@ -21,6 +23,12 @@ _COMMON_BATCH: Final = 256
 has all pictures is meant.
 """
 _SHOWN: Final = 5
+_BYTES_OF_A_PIXEL: Final = 6
+"""Three colours of two bytes at least: so much of a step's pictures is in memory, whatever the network."""
+_BYTES_OF_A_STEM: Final = 32
+"""A pixel's share of what a ResNet's first convolution keeps for the way back: 64 channels of half the sides,
+in two bytes each at least. All its other layers are left out of the bound.
+"""
 
 
 def possible(recipe: Recipe, alone: Alone | None) -> tuple[Values, ...]:
@@ -33,21 +41,30 @@ def possible(recipe: Recipe, alone: Alone | None) -> tuple[Values, ...]:
     return trial, {**trial, **{key: (value,) for key, value in recipe.final.items()}}
 
 
-def check(jobs: tuple[Values, ...], version: Version, instance_count: int = 1) -> None:
+def check(
+    jobs: tuple[Values, ...], version: Version, instance_count: int = 1, types: Sequence[str] = ()
+) -> None:
     """See that these jobs can be trained on this data set. Of a packed one nobody knows the pictures.
 
+    Args:
+        types: what the jobs may be on.
+
     Raises:
-        InvalidRecipe: a value that leaves a class no picture, or every epoch a single step.
-        InvalidDataset: there are fewer pictures than the instances need.
+        InvalidRecipe: a value that leaves a class no picture, or every epoch a single step, or a step that no
+            memory of these types can hold.
+        InvalidDataset: there are fewer pictures than the instances need, or more classes than an evaluation
+            can name.
     """
     if version.packed:
         return
+    _check_evaluation(version)
     of_class = {label: counts["train"] for label, counts in version.classes.items()}
     for values in jobs:
         _check_share(min(_of(values, "train_fraction")), of_class, version)
         share = max(_of(values, "train_fraction"))
         pictures = sum(max(1, round(count * share)) for count in of_class.values())
         _check_batch(max(_of(values, "batch_size")), pictures, version)
+        _check_memory(values, pictures, types, instance_count)
         if pictures < 2 * instance_count:  # batch statistics need two
             raise InvalidDataset(
                 f"{pictures} training pictures of {version.name} are too few for instance_count = "
@@ -79,6 +96,31 @@ def _check_batch(batch_size: int, pictures: int, version: Version) -> None:
             f"every epoch would be one step, with all pictures in memory at once; it has to be "
             f"{max(pictures, _COMMON_BATCH)} at most"
         )
+
+
+def _check_memory(values: Values, pictures: int, types: Sequence[str], instance_count: int) -> None:
+    """What is counted is a part of what a step takes, so that nothing is refused that could fit."""
+    most = [memory.most_gib(each) for each in types]
+    if not most or None in most or {"stem"} != set(_of(values, "trainable_from")):
+        return  # frozen stages may be computed once, and their features take less
+    batch, side = min(pictures, max(_of(values, "batch_size"))), min(_of(values, "image_size"))
+    known = all(arch.startswith("resnet") for arch in _of(values, "arch"))
+    each = side**2 * (_BYTES_OF_A_PIXEL + (_BYTES_OF_A_STEM if known else 0))
+    room = max(filter(None, most)) * instance_count * 2**30
+    if batch * each > room:
+        raise InvalidRecipe(
+            f"batch_size = {max(_of(values, 'batch_size'))} with image_size = {side} takes more than "
+            f"{batch * each / 2**30:.0f} GiB a step, and {listed(tuple(types), _SHOWN)} has "
+            f"{room / 2**30:.0f} GiB at most; it has to be below {room // each + 1}"
+        )
+
+
+def _check_evaluation(version: Version) -> None:
+    """A job knows the pictures' names too, which make the bound larger by a hundredth at most."""
+    most = evaluation_size.most_bytes(version.classes, version.count("test"), version.count("valid"), 0, 0)
+    if most > MAX_BYTES:
+        too_large = evaluation_size.too_large(version.classes, most, MAX_BYTES)
+        raise InvalidDataset(f"{version.name}: {too_large}")
 
 
 def _upwards(share: float) -> float:

@@ -114,6 +114,8 @@ class Launcher:
 
     kind: Kind
     env: LaunchEnvironment
+    smaller: str = "choose another [resources] instance_type or fewer parallel_jobs"
+    """What there is to do about a quota, beside asking for more."""
 
     def launch(
         self,
@@ -143,7 +145,8 @@ class Launcher:
         recipe = weights.settled(recipe, alone, env.artifacts_bucket)
         values = fit.possible(recipe, alone)
         weights.check(values, env.artifacts_bucket, env.data_bucket)
-        fit.check(values, data.version, jobs.machine(recipe, env).instance_count)
+        types = estimate.instance_types(recipe, env)
+        fit.check(values, data.version, jobs.machine(recipe, env).instance_count, types)
         metrics = storage.read_metric_definitions(s3, env.artifacts_bucket, env.code_prefix)
         checked = Checked(name=name, recipe=recipe, version=data.version, metrics=metrics)
         types = self._affordable(checked, plan)
@@ -230,7 +233,7 @@ class Launcher:
             if code == "ResourceLimitExceeded":
                 raise QuotaExceeded(
                     f"AWS would not start {what}: {message} Ask for more under Service Quotas (SageMaker), "
-                    "or choose another [resources] instance_type or fewer parallel_jobs"
+                    f"or {self.smaller}"
                 ) from error
             if code == "ValidationException":
                 raise RefusedByAws(f"AWS would not start {what}: {message}") from error

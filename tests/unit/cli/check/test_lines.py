@@ -461,7 +461,12 @@ def test_all_that_changing_a_live_endpoint_calls_is_asked_for(target: Make) -> N
 
 def test_what_only_running_needs_stops_no_deployment(target: Make) -> None:
     found, _ = allowed(target, {"lambda:InvokeFunction"}, {"CDKToolkit": "CREATE_COMPLETE"})
-    assert "tuning" in only(found[Status.LATER]).looked_at
+    told = {(line.looked_at.partition(":")[0], line.wrong.rpartition(":")[2]) for line in found[Status.LATER]}
+    assert told == {
+        ("tuning", "classifier-launch-tuning"),
+        ("training without a search", "classifier-launch-training"),
+        ("looking at a data set", "classifier-launch-doctor"),
+    }
 
 
 def test_a_session_is_asked_for_by_its_roles_whole_arn_and_root_not_at_all(target: Make) -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from cli.data.findings import BadDataset
 from cli.data.folder import Dataset, dataset_name
+from contract.datasets import rules
 from tests.unit.cli.conftest import dataset_of
 
 Make = Callable[[dict[str, int]], Path]
@@ -99,10 +100,28 @@ def test_loose_and_hidden_things_are_named(folder: Make) -> None:
     root = folder({"ant": 5, "bee": 5, ".cache": 2, "bee/.old": 1, "__MACOSX": 1})
     (root / "loose.png").write_bytes((root / "ant" / "0.png").read_bytes())
     (root / "Thumbs.db").write_bytes(b"x")
-    (root / "ant" / "._0.png").write_bytes(b"x")
+    (root / "bee" / "thumbs.db").write_bytes(b"x")
+    for number in range(3):
+        (root / "ant" / f"._{number}.png").write_bytes(b"x")
     dataset = dataset_of(root)
     assert len(dataset.pictures) == 10
-    assert sorted(found(dataset, "place")) == [".cache/", "__MACOSX/", "bee/.old/", "loose.png"]
+    places = {each.path: each.why for each in dataset.findings if each.kind == "place"}
+    assert places == {
+        "loose.png": "lies outside the class folders",
+        ".cache/": "is hidden; rename it if it holds pictures",
+        "__MACOSX/": "is the system's own",
+        "Thumbs.db": "is the system's own",
+        "bee/.old/": "is hidden; rename it if it holds pictures",
+        "bee/thumbs.db": "is the system's own",
+        "ant/._0.png": "is the system's own, as 2 more of its kind",
+    }
+
+
+@pytest.mark.parametrize("name", ["@eaDir", "__MACOSX", "$RECYCLE.BIN", "System Volume Information", ".x"])
+def test_what_upload_passes_over_no_data_set_has(folder: Make, name: str) -> None:
+    root = folder({"ant": 5, "bee": 5, name: 3, f"bee/{name}": 2})
+    assert dataset_of(root).classes == ("ant", "bee")
+    assert not rules.is_picture(f"train/bee/{name}/0.png")
 
 
 def test_a_class_may_have_the_name_of_a_background(folder: Make) -> None:

@@ -17,7 +17,9 @@ Make = Callable[[dict[str, int]], Path]
 
 def labels_of(dataset: Dataset) -> dict[str, str]:
     return {
-        path.name: label for content, path in dataset.paths.items() for label in [_label(dataset, content)]
+        Path(path).name: label
+        for content, path in dataset.paths.items()
+        for label in [_label(dataset, content)]
     }
 
 

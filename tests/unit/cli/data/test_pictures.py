@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from cli.data.pictures import check
+from contract.pictures import file
 from contract.pictures import parts as image_parts
+from contract.pictures.parts import UndecodablePicture
 from tests.unit.cli.conftest import png
 
 
@@ -68,10 +70,27 @@ def test_names_that_people_s_machines_make_are_taken(tmp_path: Path, name: str) 
     assert check(tmp_path / f"{name}.png").problem == ""
 
 
-@pytest.mark.parametrize(("name", "kind"), [("a.heic", "HEIC"), ("a.AVIF", "AVIF")])
-def test_a_picture_of_another_kind_is_called_what_it_is(tmp_path: Path, name: str, kind: str) -> None:
-    (tmp_path / name).write_bytes(b"\0\0\0\x18ftypheic")
+@pytest.mark.parametrize(
+    ("name", "kind", "brand"),
+    [
+        ("a.heic", "HEIC", b"heic"), ("a.AVIF", "AVIF", b"avif"),
+        ("b.jpg", "HEIC", b"heic"), ("b.png", "AVIF", b"avif"),
+    ],
+)  # fmt: skip
+def test_a_picture_of_another_kind_is_called_what_it_is(
+    tmp_path: Path, name: str, kind: str, brand: bytes
+) -> None:
+    (tmp_path / name).write_bytes(b"\0\0\0\x18ftyp" + brand + bytes(40))
     checked = check(tmp_path / name)
     assert checked.problem_kind == "other picture"
     assert checked.problem.startswith(f"is {kind}")
-    assert "convert it to JPEG" in checked.problem
+    assert f"`magick mogrify -format jpg {tmp_path / name}`" in checked.problem
+
+
+def test_avif_is_taken_by_nobody_though_pillow_reads_it(tmp_path: Path) -> None:
+    buffer = io.BytesIO()
+    Image.new("RGB", (32, 32)).save(buffer, "AVIF")
+    (tmp_path / "a.jpg").write_bytes(buffer.getvalue())
+    assert check(tmp_path / "a.jpg").problem.startswith("is AVIF")
+    with pytest.raises(UndecodablePicture):
+        file.read(buffer.getvalue())

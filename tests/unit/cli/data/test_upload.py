@@ -7,6 +7,8 @@ import random
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
@@ -25,11 +27,44 @@ from cli.target import Target
 from contract import storage
 from contract.datasets import store
 from contract.datasets.manifest import Picture, Version
-from tests.unit.cli.conftest import FakeTarget, png
+from tests.unit.cli.conftest import FakeTarget, client_error, png
 from tests.unit.memory_s3 import Killed, MemoryS3
 
 Make = Callable[[dict[str, int]], Path]
 BUCKET = "b"
+
+
+class Jobs:
+    """SageMaker with some jobs, each of which is told a data set's version."""
+
+    def __init__(self) -> None:
+        self.trainings: dict[str, tuple[str, dict[str, str]]] = {}
+        self.searches: dict[str, tuple[str, dict[str, str]]] = {}
+
+    def get_paginator(self, name: str) -> Any:
+        kind, jobs = (
+            ("HyperParameterTuningJob", self.searches)
+            if "tuning" in name
+            else ("TrainingJob", self.trainings)
+        )
+        return SimpleNamespace(
+            paginate=lambda NameContains, StatusEquals, **_: [
+                {
+                    f"{kind}Summaries": [
+                        {f"{kind}Name": name} for name, (status, _) in jobs.items() if status == StatusEquals
+                    ]
+                }
+            ]
+        )
+
+    def describe_training_job(self, TrainingJobName: str) -> dict[str, Any]:
+        if TrainingJobName not in self.trainings:
+            raise client_error("ValidationException", "Could not find it")
+        return {"HyperParameters": self.trainings[TrainingJobName][1]}
+
+    def describe_hyper_parameter_tuning_job(self, HyperParameterTuningJobName: str) -> dict[str, Any]:
+        told = self.searches[HyperParameterTuningJobName][1]
+        return {"TrainingJobDefinition": {"StaticHyperParameters": told}}
 
 
 class Account:
@@ -70,7 +105,7 @@ class Account:
 @pytest.fixture
 def account(target: Callable[..., Target], monkeypatch: pytest.MonkeyPatch) -> Account:
     s3 = MemoryS3()
-    where = target("aws", s3=s3)
+    where = target("aws", s3=s3, sagemaker=Jobs())
     use(where, monkeypatch)
     return Account(where, s3)
 
@@ -268,6 +303,34 @@ def test_pictures_of_a_group_are_in_one_split(account: Account, tmp_path: Path) 
         assert account.newest(name).count("test") == 16
 
 
+def test_the_rule_of_groups_is_remembered_until_it_is_ended(account: Account, tmp_path: Path) -> None:
+    folder = drawn(tmp_path / "pets")
+    ok(account.upload(folder, "--yes", "--group-by", r"\w+/\d\d"))
+    assert account.newest().group_by == r"\w+/\d\d"
+    groups = {picture.group for picture in account.pictures()}
+    again = ok(account.upload(folder, "--yes"))
+    assert "Grouped by \\w+/\\d\\d, as before (--group-by none ends it)." in again
+    assert "nothing to do" in again
+    (folder / "cat" / "99new.png").write_bytes(png(9999))
+    ok(account.upload(folder, "--yes"))
+    new = [picture for picture in account.pictures() if picture.name == "99new.png"]
+    assert [picture.group for picture in new] == ["cat/99"]
+    assert {picture.group for picture in account.pictures()} == groups | {"cat/99"}
+    ended = ok(account.upload(folder, "--yes", "--group-by", "none"))
+    assert "Grouped by" not in ended
+    assert account.newest().group_by == ""
+    assert {picture.group for picture in account.pictures()} == {""}
+    assert "nothing to do" in ok(account.upload(folder, "--yes"))
+
+
+def test_a_restored_version_has_its_rule_of_groups(account: Account, tmp_path: Path) -> None:
+    folder = drawn(tmp_path / "pets")
+    ok(account.upload(folder, "--yes", "--group-by", r"\w+/\d\d"))
+    ok(account.upload(folder, "--yes", "--group-by", "none"))
+    ok(account.dataset("pets", "--restore", "1", "--yes"))
+    assert account.newest().group_by == r"\w+/\d\d"
+
+
 @pytest.mark.parametrize(
     ("group_by", "words"),
     [
@@ -438,6 +501,50 @@ def test_versions_are_shown_compared_restored_and_deleted(account: Account, tmp_
     assert "pets" in ok(CliRunner().invoke(datasets_command, [], standalone_mode=False))
     ok(account.dataset("pets", "--delete", "all", "--yes"))
     assert account.s3.keys("datasets/") == []
+
+
+TOLD = {"dataset": "pets", "dataset_version": "1", "run": "classifier-search"}
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "status", "told", "run"),
+    [
+        ("searches", "classifier-search", "InProgress", TOLD, "classifier-search"),
+        ("searches", "classifier-search", "Stopping", TOLD, "classifier-search"),
+        ("searches", "classifier-search", "Completed", TOLD, "classifier-search"),
+        ("trainings", "classifier-search-final", "InProgress", TOLD, "classifier-search"),
+        ("trainings", "classifier-doctor-1", "InProgress", {"dataset": "pets@1"}, "classifier-doctor-1"),
+        ("trainings", "classifier-search-final", "Completed", TOLD, ""),
+        ("trainings", "classifier-a", "InProgress", {**TOLD, "dataset_version": "2"}, ""),
+        ("trainings", "classifier-a", "InProgress", {**TOLD, "dataset": "petshop"}, ""),
+        ("trainings", "other-a", "InProgress", TOLD, ""),
+    ],
+)
+def test_a_version_that_a_run_works_on_is_not_deleted(
+    account: Account, tmp_path: Path, kind: str, name: str, status: str, told: dict[str, str], run: str
+) -> None:
+    folder = drawn(tmp_path / "pets", count=5)
+    ok(account.upload(folder, "--yes"))
+    jobs = account.target.client("sagemaker")
+    getattr(jobs, kind)[name] = status, told
+    for which in ("1", "all"):
+        before = dict(account.s3.objects)
+        asked = account.dataset("pets", "--delete", which, "--yes")
+        if run:
+            assert isinstance(asked.exception, CliError)
+            assert f"pets@1 is what {run} works on" in str(asked.exception)
+            assert account.s3.objects == before
+        else:
+            assert "Deleted pets@1" in ok(asked)
+            break
+
+
+def test_a_search_whose_last_training_was_there_is_over(account: Account, tmp_path: Path) -> None:
+    ok(account.upload(drawn(tmp_path / "pets", count=5), "--yes"))
+    jobs = account.target.client("sagemaker")
+    jobs.searches["classifier-search"] = "Completed", TOLD
+    jobs.trainings["classifier-search-final"] = "Failed", TOLD
+    assert "Deleted pets@1" in ok(account.dataset("pets", "--delete", "1", "--yes"))
 
 
 @pytest.mark.parametrize(
