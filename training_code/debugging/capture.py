@@ -28,7 +28,7 @@ from training_code.debugging import reductions
 from training_code.debugging.settings import DebugSettings
 from training_code.debugging.smdebug_adapter import StepWriter, array
 from training_code.evaluation.scores import Evaluation
-from training_code.network.resnet import ResNet
+from training_code.network.network import Network
 from training_code.training.callback import Callback
 from training_code.training.progress import Epoch
 
@@ -71,7 +71,7 @@ class Capture(Callback):
         self._pending: dict[str, NDArray[Any]] = {}
         self._bytes = self._saves = 0
 
-    def training_begins(self, network: ResNet, config: Config, batches: Batches) -> None:
+    def training_begins(self, network: Network, config: Config, batches: Batches) -> None:
         self._network: nn.Module = network
         self._steps = batches.steps
         self._every = self._settings.saves_every(config.epochs * batches.steps)
@@ -80,7 +80,7 @@ class Capture(Callback):
         self._loss_sum = torch.zeros((), device=next(iter(self._parameters.values())).device)
         self._guarded(lambda: self._open(network, config, batches))
 
-    def _open(self, network: ResNet, config: Config, batches: Batches) -> None:
+    def _open(self, network: Network, config: Config, batches: Batches) -> None:
         self._folder.mkdir(parents=True, exist_ok=True)
         size = sum(each.numel() * each.element_size() for each in network.state_dict().values())
         self._least_free = _LEFT_FREE + _LEFT_FREE_FACTOR * size
@@ -101,7 +101,7 @@ class Capture(Callback):
             "steps_per_epoch": self._steps,
             "epochs": config.epochs,
             "every": self._every,
-            "classes": int(network.fc.out_features),
+            "classes": network.classes,
             "class_names": list(self._classes),
             "label_smoothing": config.label_smoothing,
         }

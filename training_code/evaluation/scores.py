@@ -12,7 +12,7 @@ from torch.nn import functional
 
 from contract.evaluation import CONFIDENCE_BINS, Answers, Counts, Measured
 from training_code.data.batches import Batches
-from training_code.network.resnet import ResNet
+from training_code.network.network import Network
 from training_code.stopping import StopSignal
 
 MAX_LISTED_PICTURES: Final = 200_000
@@ -110,7 +110,7 @@ class Evaluation:
 
 
 @torch.inference_mode()
-def evaluate(network: ResNet, batches: Batches, classes: int, stop: StopSignal) -> Evaluation:
+def evaluate(network: Network, batches: Batches, classes: int, stop: StopSignal) -> Evaluation:
     """Run the network over a split, pictures as they are; the loss is cross entropy without label smoothing.
 
     Every process of a `ProcessGroup` runs over its part, and all get the whole result.

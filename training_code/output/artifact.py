@@ -95,6 +95,7 @@ def model_card(facts: Facts) -> files.Card:
         "best_epoch": facts.trained.best.epoch,
         "stopped_early": facts.stopped,
         "serving": facts.serving,
+        "weights": dict(facts.trained.network.origin),
         "hyperparameters": dataclasses.asdict(config),
         "data": facts.dataset.describe(),
         "machine": str(facts.machine),
