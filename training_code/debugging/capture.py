@@ -87,16 +87,19 @@ class Capture(Callback):
         self._look_for_room()
         self._hook = StepWriter(self._folder / TENSORS, _COLLECTIONS)
         weights = reductions.weights_of(network)
+        groups = reductions.groups_of(network)
         labels = batches.split.labels
         self._pending = {
             "weight/spread": _numpy(reductions.spread(weights)),
-            "weight/he": array([reductions.he_deviation(value) for _, value in weights]),
+            "weight/he": array(
+                [reductions.he_deviation(value, groups.get(name, 1)) for name, value in weights]
+            ),
             "labels/count": np.bincount(labels.numpy()).astype(np.int64),
         }
         self._names: dict[str, Any] = {
             "parameters": list(self._parameters),
             "weights": [name for name, _ in weights],
-            "is_weight": [value.ndim >= 2 for value in self._parameters.values()],
+            "is_weight": [name in dict(weights) for name in self._parameters],
             "relus": [],
             "steps_per_epoch": self._steps,
             "epochs": config.epochs,
