@@ -41,12 +41,14 @@ class Transform(TypedDict):
 class Card(TypedDict):
     """model.json.
 
-    The tensors of `WEIGHTS` have timm's names: `timm.create_model(card["arch"], num_classes=...)` takes them.
+    The tensors of `WEIGHTS` have timm's names: docs/networks.md opens them in three lines.
     """
 
     format: int
     arch: str
     num_classes: int
+    timm: dict[str, int]
+    """What `timm.create_model` is to be told beside `arch`."""
     image_size: int
     transform: Transform
     training_job: str

@@ -28,7 +28,7 @@ _ALIKE: Final = 1e-4
 class Backbone(Network):
     """One of timm's networks. It has the network's own parts as its parts: their names are timm's."""
 
-    def __init__(self, model: nn.Module, classes: int, image_size: int) -> None:
+    def __init__(self, model: nn.Module, classes: int, image_size: int, *, of_one_size: bool) -> None:
         super().__init__()
         # Not a part of this one, whose parts are the same: a part that is replaced is so in both.
         self._timm: tuple[Any, ...] = (model,)
@@ -36,6 +36,7 @@ class Backbone(Network):
         self._non_persistent_buffers_set = model._non_persistent_buffers_set
         self.classes = classes
         self._side = image_size
+        self._is_of_one_size = of_one_size
         self._groups = _groups(model)
         self.stage_names = (
             networks.STEM,
@@ -70,6 +71,11 @@ class Backbone(Network):
         self._halves = None
         self._at_head = self.freeze_point == len(self.stage_names) - 1
         self._is_cut = self.freeze_point > 0 and self._cuts()
+
+    @property
+    def settings(self) -> dict[str, int]:
+        """See `Network.settings`."""
+        return super().settings | ({"img_size": self._side} if self._is_of_one_size else {})
 
     @property
     def is_cut(self) -> bool:
@@ -109,7 +115,7 @@ class Backbone(Network):
             if self.freeze_point >= len(self.stage_names) - 2:
                 return pooled(x, self._channels_last)
             run: Any = self._cut()[1]
-        elif self.is_cut and self._at_head:
+        elif (self.is_cut and self._at_head) or len(self.stage_names) == 2:
             return self._before_head(self.model, x)
         else:
             run = self.model
@@ -119,7 +125,8 @@ class Backbone(Network):
             run(x)
         finally:
             handle.remove()
-        return pooled(seen[0], self._channels_last)
+        # A part that is not called as a module is not seen; then it is what the head gets.
+        return pooled(seen[0], self._channels_last) if seen else self._before_head(run, x)
 
     @property
     def head_names(self) -> frozenset[str]:
@@ -233,24 +240,23 @@ def _evaluating(network: Network) -> Iterator[None]:
         network.train(training)
 
 
-def backbone(arch: str, classes: int, image_size: int, **settings: Any) -> Backbone:
+def backbone(arch: str, classes: int, image_size: int) -> Backbone:
     """A freshly initialised network of timm's that tells `classes` classes apart.
 
     Args:
         arch: timm's name, with or without the tag of its weights.
         classes: how many outputs it has.
         image_size: pixels of the side of its pictures.
-        settings: further ones of timm's.
 
     Raises:
         InvalidHyperparameter: it cannot be had, or not for pictures of this size.
     """
     timm = timm_models.timm()
     cfg = timm.get_pretrained_cfg(arch)
-    if cfg is not None and cfg.fixed_input_size:
-        settings["img_size"] = image_size
+    one_size = cfg is not None and cfg.fixed_input_size
+    settings = {"num_classes": classes} | ({"img_size": image_size} if one_size else {})
     try:
-        network = Backbone(timm.create_model(arch, num_classes=classes, **settings), classes, image_size)
+        network = Backbone(timm.create_model(arch, **settings), classes, image_size, of_one_size=one_size)
         network.try_out()
     except (AssertionError, AttributeError, RuntimeError, ValueError, TypeError, KeyError) as error:
         reason = next(iter(str(error).splitlines()), type(error).__name__)
@@ -264,8 +270,11 @@ def _groups(model: Any) -> list[list[str]]:
     """The parameters' names of each stage; the last are those of the layer that tells classes apart."""
     from timm.models import group_parameters
 
-    groups: Collection[list[str]] = group_parameters(model, model.group_matcher(coarse=True)).values()
     head = _head_names(model)
+    try:
+        groups: Collection[list[str]] = group_parameters(model, model.group_matcher(coarse=True)).values()
+    except (AttributeError, AssertionError):  # a few families have no groups: all before the head is one
+        groups = [[name for name, _ in model.named_parameters()]]
     stages = [[name for name in group if name not in head] for group in groups]
     stages = [stage for stage in stages if stage]
     if len(stages) > 1 and not _makes_a_stage(stages[-1], groups):

@@ -41,6 +41,11 @@ class Network(nn.Module):
                 parameter.requires_grad_(False)
 
     @property
+    def settings(self) -> dict[str, int]:
+        """What timm's `create_model` is to be told, beside its name, to make the same network."""
+        return {"num_classes": self.classes}
+
+    @property
     def is_cut(self) -> bool:
         """Whether the frozen part can run on its own, so that its answers can be kept."""
         return self.freeze_point > 0

@@ -85,6 +85,7 @@ def model_card(facts: Facts) -> files.Card:
         "format": files.FORMAT,
         "arch": config.arch,
         "num_classes": len(facts.dataset.classes),
+        "timm": facts.trained.network.settings,
         "image_size": config.image_size,
         "transform": facts.dataset.transform.describe(),
         "training_job": facts.job,

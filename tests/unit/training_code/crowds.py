@@ -66,7 +66,7 @@ def crowd(
     }
     before = answers(dataset.test.labels)
     stand_in: Any = nn.Linear(1, 1)
-    stand_in.origin = {}
+    stand_in.origin, stand_in.settings = {}, {"num_classes": 2}
     epoch = Epoch(1, 1 / 3, 1 / 3, 1 / 3, 1 / 3, 1 / 3, 1 / 3)
     return Facts(
         job="p-job",

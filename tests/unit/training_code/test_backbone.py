@@ -18,7 +18,7 @@ SIDE = 64
 
 
 def size(arch: str) -> int:
-    return 224 if arch.startswith("swin") else SIDE
+    return 224 if arch.startswith(("swin", "pit")) else SIDE
 
 
 def network(arch: str, classes: int = 3) -> Backbone:
@@ -93,6 +93,14 @@ def test_frozen_stages_get_no_gradients_and_keep_their_statistics(arch: str, pla
     norms = [each for each in built.modules() if isinstance(each, nn.BatchNorm2d)]
     assert stage == "head" or not norms or changed, "trained norms follow the pictures"
     assert set(built.frozen_state()) | trained == set(before)
+
+
+def test_a_family_without_groups_has_a_stem_and_a_head() -> None:
+    built = network("pit_ti_224")
+    assert built.stage_names == ("stem", "head")
+    built.freeze_before("head")
+    assert built.is_cut
+    assert built.pooled(pictures("pit_ti_224")).shape == (2, 256)
 
 
 def test_all_is_trained_where_nothing_is_frozen() -> None:
