@@ -40,7 +40,7 @@ import torch
 from benchmarks.debug_blocks import Median, Way, Ways
 from benchmarks.debug_training import BATCH, Run, pictures, train
 from benchmarks.harness import Number, Row, publish
-from training_code.network.resnet import ResNet
+from training_code.network.network import Network
 from training_code.training.callback import Callback
 
 PAIRS = int(os.environ.get("PAIRS", "84"))
@@ -60,7 +60,7 @@ EVERYTHING = {"debug_rules": "all", "debug_every": "1", "profile": "on"}
 NAIVE = "smdebug, everything saved, float32"
 
 
-def naive(network: ResNet, folder: Path) -> Callback:
+def naive(network: Network, folder: Path) -> Callback:
     """smdebug as its introduction shows it: a hook that saves everything at every step."""
     from smdebug.pytorch import Hook, SaveConfig
 

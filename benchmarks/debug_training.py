@@ -22,7 +22,7 @@ from training_code.data.dataset import find, load
 from training_code.debugging.settings import DebugSettings
 from training_code.hardware.machine import Machine
 from training_code.network import model
-from training_code.network.resnet import ResNet
+from training_code.network.network import Network
 from training_code.profiling.profile import Profile
 from training_code.stopping import StopSignal
 from training_code.training import loop
@@ -41,7 +41,7 @@ HYPERPARAMETERS = {
     "seed": "7",
 }
 
-Prepare = Callable[[ResNet], Callback]
+Prepare = Callable[[Network], Callback]
 
 
 @dataclass
@@ -93,7 +93,7 @@ def train(
     return run
 
 
-def parts(root: Path, config: Config, *, float32: bool = False) -> tuple[ResNet, Batches, Batches]:
+def parts(root: Path, config: Config, *, float32: bool = False) -> tuple[Network, Batches, Batches]:
     """A network, and the batches to train and to validate it on."""
     found = find({split: root / split for split in ("train", "valid", "test")}, config)
     dataset = load(found, config, StopSignal())
@@ -127,7 +127,7 @@ class _Bracket(Callback):
         self.steps: list[float] = []
         self.wall = 0.0
 
-    def training_begins(self, network: ResNet, config: Config, batches: Batches) -> None:
+    def training_begins(self, network: Network, config: Config, batches: Batches) -> None:
         self._start = time.perf_counter()
 
     def step_begins(self, epoch: int, step: int) -> None:
@@ -141,7 +141,7 @@ class _Bracket(Callback):
 
 @contextlib.contextmanager
 def _observed(
-    config: Config, network: ResNet, prepare: Prepare | None, run: Run
+    config: Config, network: Network, prepare: Prepare | None, run: Run
 ) -> Iterator[Callback | None]:
     """What looks on, begun and ended; None when nobody does."""
     if prepare is not None:

@@ -49,7 +49,7 @@ class Foreign(nn.Module):
         from torchvision.models import get_model
 
         self.network = get_model("convnext_tiny", weights=None, num_classes=classes)
-        self.fc = self.network.classifier[-1]
+        self.classes = classes
         self.freeze_point = 0
 
     def forward(self, x: Tensor, *, from_freeze_point: bool = False) -> Tensor:

@@ -17,6 +17,8 @@ REPORT: Final = "report.html"
 
 FORMAT: Final = 1
 """Of model.json."""
+TOGETHER: Final = 4
+"""Squares that a server gives the serving form at once, where requests wait for one another."""
 PRECISIONS: Final = ("int8", "bf16", "f32")
 """Of the serving form, the fastest first."""
 LARGEST_SIDE: Final = 2048
@@ -37,11 +39,16 @@ class Transform(TypedDict):
 
 
 class Card(TypedDict):
-    """model.json."""
+    """model.json.
+
+    The tensors of `WEIGHTS` have timm's names: docs/networks.md opens them in three lines.
+    """
 
     format: int
     arch: str
     num_classes: int
+    timm: dict[str, int]
+    """What `timm.create_model` is to be told beside `arch`."""
     image_size: int
     transform: Transform
     training_job: str
@@ -54,6 +61,8 @@ class Card(TypedDict):
     stopped_early: bool
     serving: dict[str, Any]
     """`form` is `openvino` (with `precision`, and in `files` the SHA-256 of each of `GRAPH`) or `pytorch`."""
+    weights: dict[str, str]
+    """What training started from: `source`, `licence` and `sha256` of the file; empty for fresh weights."""
     hyperparameters: dict[str, Any]
     data: dict[str, dict[str, object]]
     machine: str

@@ -7,6 +7,7 @@ merely unwise.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 
@@ -37,17 +38,27 @@ class Number:
 
 @dataclass(frozen=True, kw_only=True)
 class Choice:
-    """One of a few words, or a text of a form."""
+    """One of a few words, or of many more, or a text of a form."""
 
     words: tuple[str, ...] = ()
+    more: Callable[[], Collection[str]] = tuple
+    """Further words, too many to be listed; asked for when they are needed."""
+    more_in_words: str = ""
     form: str = ""
     """A regular expression; a text that matches it is allowed too."""
     form_in_words: str = ""
 
     @property
     def allowed(self) -> str:
-        return " | ".join([*self.words, *([self.form_in_words] if self.form else [])])
+        return " | ".join(each for each in (*self.words, self.more_in_words, self.form_in_words) if each)
+
+    @property
+    def all_words(self) -> Collection[str]:
+        """Every word, listed or not."""
+        return {*self.words, *self.more()}
 
     def holds(self, word: str) -> bool:
         """Whether the word is allowed."""
-        return word in self.words or bool(self.form and re.fullmatch(self.form, word))
+        if word in self.words or (self.form and re.fullmatch(self.form, word)):
+            return True
+        return word in self.more()

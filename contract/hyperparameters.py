@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from contract.bounds import Choice, Number
 from contract.jobs import PRETRAINED
-from contract.networks import ARCHITECTURES, STAGES
+from contract.networks import ARCHITECTURES, HEAD, STAGE_FORM, STAGES, names
 
 OBJECTIVES: Final[Mapping[str, str]] = MappingProxyType(
     {"valid_accuracy": "maximize", "valid_loss": "minimize"}
@@ -22,9 +22,9 @@ OBJECTIVES: Final[Mapping[str, str]] = MappingProxyType(
 """The metrics that the best epoch and the best trial can be chosen by, each with its better direction."""
 
 
-def _one_of(*words: str, default: str = "") -> Any:
-    """One of `words`; the first unless `default` says otherwise."""
-    return field(default=default or words[0], metadata={"bounds": Choice(words=words)})
+def _one_of(*words: str, default: str = "", **more: Any) -> Any:
+    """One of `words`, the first unless `default` says otherwise; `more` is of `Choice`."""
+    return field(default=default or words[0], metadata={"bounds": Choice(words=words, **more)})
 
 
 def _number(default: float, least: float, most: float, *, above: bool = False, below: bool = False) -> Any:
@@ -37,15 +37,21 @@ def _number(default: float, least: float, most: float, *, above: bool = False, b
 class Hyperparameters:
     """Everything a training job can be told. Each field is a hyperparameter of the same name."""
 
-    arch: str = _one_of(*ARCHITECTURES)
-    """The network."""
+    arch: str = _one_of(*ARCHITECTURES, more=names, more_in_words="any other network of timm's")
+    """The network, by timm's name (docs/networks.md)."""
     weights: str = _one_of("none", "imagenet", PRETRAINED)
     """What training starts from: fresh weights, ImageNet's (downloaded), or the channel `pretrained`."""
-    trainable_from: str = _one_of(*STAGES)
-    """The first stage that is trained; those before it are frozen. `stem` trains everything."""
+    trainable_from: str = _one_of(
+        *STAGES,
+        HEAD,
+        form=STAGE_FORM,
+        form_in_words="stage1, stage2 and so on, of other networks than ResNets",
+    )
+    """The first stage that is trained; those before it are frozen. `stem` trains everything, `head` the last
+    layer alone."""
 
     image_size: int = _number(224, 8, 1024)
-    """Side of the square the network sees, in pixels."""
+    """Side of the square the network sees, in pixels; where nobody says it, the network's own."""
     train_fraction: float = _number(1.0, 0.0, 1.0, above=True)
     """The share of each class's training pictures that is used."""
     augment: str = _one_of("none", "flip", "crop", "crop-flip", default="flip")

@@ -95,7 +95,7 @@ def _evaluate_best(
     valid: Batches, test: Batches, trained: Trained, stop: StopSignal
 ) -> dict[str, Evaluation]:
     """The best epoch's network on valid and test; nothing if the job is stopped on the way."""
-    classes = trained.network.fc.out_features
+    classes = trained.network.classes
     try:
         validated = trained.validated or evaluate(trained.network, valid, classes, stop)
         tested = evaluate(trained.network, test, classes, stop)

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from contract import networks
 from contract.bounds import Number
 from contract.hyperparameters import BOUNDS, OBJECTIVES, Hyperparameters, unquoted, warms_up_in_time
 from training_code.errors import InvalidHyperparameter
@@ -37,6 +38,9 @@ class Config(Hyperparameters):
                 f"warmup_epochs={self.warmup_epochs:g}: the warm-up must be shorter than "
                 f"the training (epochs={self.epochs})"
             )
+
+        if why := networks.why_no_stage(self.arch, self.trainable_from):
+            raise InvalidHyperparameter(f"trainable_from={self.trainable_from}: {why}")
 
     @property
     def crops(self) -> bool:
@@ -66,6 +70,8 @@ def parse(hyperparameters: Mapping[str, str]) -> Config:
                 f"there are: {', '.join(sorted(fields))}"
             )
         values[key] = _value(key, unquoted(str(text).strip()).strip())
+    arch = str(values.get("arch", Config.arch))
+    values.setdefault("image_size", networks.backbone(arch).size)
     return Config(**values)
 
 
@@ -83,7 +89,9 @@ def _value(key: str, text: str) -> str | float:
             raise InvalidHyperparameter(f"{key}={text}: allowed is {bounds.allowed}")
         return int(number) if bounds.whole else number
     if bounds is not None and not bounds.holds(text):
-        raise InvalidHyperparameter(f"{key}={text}: allowed are {', '.join(bounds.words)}")
+        raise InvalidHyperparameter(
+            f"{key}={text}: allowed are {bounds.allowed.replace(' | ', ', ')}{hint(text, bounds.all_words)}"
+        )
     return text
 
 

@@ -10,6 +10,7 @@ import re
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,8 +22,8 @@ from cli.cost.prices import of_storing
 from cli.errors import CliError
 from cli.stacks import outputs
 from cli.target import Target
-from contract import storage
-from contract.networks import ARCHITECTURES, WEIGHTS_SUFFIXES
+from contract import networks, storage
+from contract.networks import WEIGHTS_SUFFIXES
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -32,18 +33,27 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 @click.command()
 @with_target
-@click.option("--arch", type=click.Choice(ARCHITECTURES), help="The network (of a file it is recognised).")
+@click.option("--arch", help="The network, by timm's name (of a file of a ResNet's it is recognised).")
 @click.option("--file", "source", metavar="PATH|S3-URI", help="A .safetensors, .pth or .pt file of yours.")
+@click.option("--licence", help="Of your file, as in apache-2.0; launchers say what it forbids.")
 @click.option("--name", help="Its name in the bucket (default: the file's).")
 @yes_option
-def weights(target: Target, arch: str | None, source: str | None, name: str | None, yes: bool) -> None:
+def weights(
+    target: Target, arch: str | None, source: str | None, licence: str | None, name: str | None, yes: bool
+) -> None:
     """Put starting weights into the artifacts bucket as safetensors, for jobs without internet access.
 
-    Without --file: ImageNet's, downloaded here; recipes with weights = "imagenet" then use the staged file.
+    Without --file: those that are published for the network, downloaded here; recipes with
+    weights = "imagenet" then use the staged file. docs/networks.md names some networks and their licences.
     On AWS it says before what storing them costs, and asks.
     """
-    staged = stage(target, source, arch, name, agree=lambda cost: confirm_cost(target, cost, yes))
-    say(f"{staged.uri}: weights of a {staged.arch}, {staged.bytes:,} bytes, sha256 {staged.sha256[:16]}.")
+    staged = stage(target, source, arch, name, licence, lambda cost: confirm_cost(target, cost, yes))
+    say(
+        f"{staged.uri}: weights of a {staged.arch}, {staged.bytes:,} bytes, licence {staged.licence}, "
+        f"sha256 {staged.sha256[:16]}."
+    )
+    if restriction := networks.restriction("these weights", staged.licence):
+        say(f"Mind: {restriction}.")
     if source is None:
         say(f'Recipes with arch = "{staged.arch}" and weights = "imagenet" use it from now on.')
     else:
@@ -62,6 +72,7 @@ class Staged:
     arch: str
     bytes: int
     sha256: str
+    licence: str
 
 
 def stage(
@@ -69,15 +80,17 @@ def stage(
     source: str | None,
     arch: str | None,
     name: str | None = None,
+    licence: str | None = None,
     agree: Callable[[str], None] = lambda cost: None,
 ) -> Staged:
     """Stage a file, or ImageNet's weights.
 
     Args:
-        source: a path, or an `s3://` address that your own credentials can read; None: torchvision's ImageNet
-            weights, downloaded here.
-        arch: the network; of a file it is recognised and only compared.
+        source: a path, or an `s3://` address that your own credentials can read; None: what is published for
+            the network, downloaded here.
+        arch: the network; of a file of a ResNet's it is recognised and only compared.
         name: what it is called in the bucket; default: the file's own name.
+        licence: of the file; None: not known, or what the publisher says.
         agree: is told what storing them costs before they are sent, and raises if that is too much.
 
     Raises:
@@ -89,20 +102,27 @@ def stage(
     _check(source, arch)
     bucket = outputs(target, "storage")["ArtifactsBucket"]
     with tempfile.TemporaryDirectory() as folder:
-        found, state = _state(target, source, arch, Path(folder))
+        found, origin, state = _state(target, source, arch, Path(folder))
         staged = Path(folder) / "staged.safetensors"
-        _write(state, staged, {"arch": found, "source": source or "torchvision ImageNet", "format": "pt"})
+        origin |= {"licence": licence} if licence else {}
+        said = {"arch": found, "source": origin["source"], "licence": origin["licence"], "format": "pt"}
+        _write(state, staged, said)
         stem = name or (Path(source).stem if source else "")
         key = storage.weights(stem) if stem else storage.imagenet_weights(found)
         with staged.open("rb") as file:
             sha256 = hashlib.file_digest(file, "sha256").hexdigest()
         agree(f"This uploads weights{of_storing(1, staged.stat().st_size / 1e9)}")
         target.client("s3").upload_file(str(staged), bucket, key)
-        return Staged(f"s3://{bucket}/{key}", found, staged.stat().st_size, sha256)
+        size = staged.stat().st_size
+        return Staged(f"s3://{bucket}/{key}", found, size, sha256, origin["licence"])
 
 
 def _check(source: str | None, arch: str | None) -> None:
     """Raises BadWeights for what needs no bucket and no download to be seen."""
+    if arch is not None and arch not in networks.names():
+        near = get_close_matches(arch, networks.names(), n=1)
+        hint = f' Did you mean "{near[0]}"?' if near else ""
+        raise BadWeights(f"There is no network {arch!r}.{hint}")
     if source is None:
         _named(arch)
     elif Path(source).suffix not in WEIGHTS_SUFFIXES:
@@ -113,20 +133,25 @@ def _check(source: str | None, arch: str | None) -> None:
 
 def _named(arch: str | None) -> str:
     if arch is None:
-        raise BadWeights(f"Say which network's ImageNet weights: --arch {' | '.join(ARCHITECTURES)}.")
+        known = " | ".join(networks.ARCHITECTURES)
+        raise BadWeights(f"Say which network's weights: --arch {known} | any other of timm's.")
     return arch
 
 
 def _state(
     target: Target, source: str | None, arch: str | None, folder: Path
-) -> tuple[str, dict[str, Tensor]]:
+) -> tuple[str, dict[str, str], dict[str, Tensor]]:
+    """The network, what is known of its weights, and these."""
     from training_code.errors import UnusableWeights
     from training_code.network import weights  # brings torch, which takes seconds
 
     try:
         if source is None:
-            return _named(arch), weights.imagenet(_named(arch))
-        return weights.from_file(_here(target, source, folder), arch)
+            found, start = _named(arch), weights.imagenet(_named(arch))
+        else:
+            found, start = weights.from_file(_here(target, source, folder), arch)
+        origin = start.describe() | ({"source": source} if source else {})
+        return found, origin, weights.checked(found, start)
     except UnusableWeights as error:
         raise BadWeights(f"{error}. Nothing was uploaded.") from None
 

@@ -1,9 +1,11 @@
 """The evaluation transform: from a decoded picture to the square that the network sees.
 
-Training evaluates by it, serving answers by it, and model.json keeps it (`Transform.describe`). A large JPEG
-is decoded at 1/2, 1/4 or 1/8 of its size, twice what is needed being kept. The picture is resized with
-Pillow's antialiased bilinear filter, the shorter side to 256/224 of the image size, and its centre is cut
-out. Pictures for networks of less than 64 pixels are resized to the square: a crop would lose too much.
+Training evaluates by it, serving answers by it, and model.json keeps it (`Transform.describe`). Size, filter,
+crop, mean and deviation are the network's own, as its publisher evaluates it (contract/networks.csv). A large
+JPEG is decoded at 1/2, 1/4 or 1/8 of its size, twice what is needed being kept. The picture is resized with
+Pillow's antialiased filter, of a ResNet bilinear and the shorter side to 256/224 of the image size, and its
+centre is cut out. Pictures for networks of less than 64 pixels are resized to the square: a crop would lose
+too much.
 """
 
 from __future__ import annotations
@@ -16,14 +18,15 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from contract import artifact
+from contract import artifact, networks
 
 MAX_ELONGATION: Final = 32
 """A longer strip is cut to its middle: its shorter side decides the scale, so it would grow to terabytes."""
 
-_IMAGENET_MEAN: Final = (0.485, 0.456, 0.406)
-_IMAGENET_STD: Final = (0.229, 0.224, 0.225)
+_IMAGENET_MEAN, _IMAGENET_STD = networks.COLOURS["imagenet"]
 _SMALL: Final = 64
+_FILTERS: Final = {"bilinear": Image.Resampling.BILINEAR, "bicubic": Image.Resampling.BICUBIC}
+INTERPOLATIONS: Final = tuple(_FILTERS)
 _JPEG_DRAFT: Final = 2
 """How many times the wanted side a JPEG decoded at a fraction of its size still has: Pillow's own choice for
 `Image.thumbnail`, which finds the result hard to tell from that of the whole picture."""
@@ -41,6 +44,7 @@ class Transform:
         crop: pixels of the side of the centre square that the network sees.
         mean: per channel, subtracted after scaling to 0..1.
         std: per channel, divided by.
+        interpolation: the filter that resizes, one of `INTERPOLATIONS`.
         jpeg_draft: a JPEG may be decoded smaller as long as both its sides keep this many times `resize`.
             None: models from before there was this.
     """
@@ -51,13 +55,27 @@ class Transform:
     mean: tuple[float, float, float] = _IMAGENET_MEAN
     std: tuple[float, float, float] = _IMAGENET_STD
     jpeg_draft: int | None = _JPEG_DRAFT
+    interpolation: str = "bilinear"
+
+    @staticmethod
+    def of(arch: str, image_size: int) -> Transform:
+        """A network's own transform, whose result is a square of `image_size` pixels.
+
+        Raises:
+            KeyError: there is no such network.
+        """
+        own = networks.backbone(arch)
+        mean, std = networks.COLOURS[own.colours]
+        mode: Literal["shorter", "exact"] = "exact" if image_size < _SMALL or not own.crop else "shorter"
+        share = own.crop if mode == "shorter" else 1.0
+        # timm rounds down; a ResNet's has always been rounded to the nearest.
+        resize = round(image_size / share) if own.name in networks.BLOCKS else int(image_size / share)
+        return Transform(resize, mode, image_size, mean, std, interpolation=own.interpolation)
 
     @staticmethod
     def of_size(image_size: int) -> Transform:
-        """The transform whose result is a square of `image_size` pixels."""
-        if image_size < _SMALL:
-            return Transform(image_size, "exact", image_size)
-        return Transform(round(image_size * 256 / 224), "shorter", image_size)
+        """A ResNet's transform."""
+        return Transform.of("resnet18", image_size)
 
     def describe(self) -> artifact.Transform:
         """The form that model.json keeps for whoever serves the model."""
@@ -66,7 +84,7 @@ class Transform:
             "resize_mode": self.resize_mode,
             "crop": self.crop,
             "jpeg_draft": self.jpeg_draft,
-            "interpolation": "bilinear",
+            "interpolation": self.interpolation,
             "mean": list(self.mean),
             "std": list(self.std),
         }
@@ -91,7 +109,7 @@ class Transform:
         right = min(picture.width, (left + side) * across)  # never beyond it by a rounding
         bottom = min(picture.height, (top + side) * down)
         box = (left * across, top * down, right, bottom)
-        return picture.resize((side, side), Image.Resampling.BILINEAR, box)
+        return picture.resize((side, side), _FILTERS[self.interpolation], box)
 
     def normalised(self, pixels: Pixels) -> NDArray[np.float32]:
         """The square as a batch of one, float32 of shape (1, 3, crop, crop); a fourth channel is left out."""

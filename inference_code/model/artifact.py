@@ -12,8 +12,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from contract.artifact import CARD, CLASSES, FORMAT, GRAPH, LARGEST_SIDE, WEIGHTS
-from contract.networks import ARCHITECTURES
-from contract.pictures.transform import Transform
+from contract.pictures.transform import INTERPOLATIONS, Transform
 
 _LARGEST_CHANNEL = 1e6
 
@@ -37,6 +36,7 @@ class Artifact:
     """A checked model artifact."""
 
     arch: str
+    """Whichever: a serving form needs no name of it."""
     classes: tuple[str, ...]
     """Names in the order of the network's outputs."""
     transform: Transform
@@ -64,10 +64,8 @@ def read(folder: Path) -> Artifact:
             f"{FORMAT}. Serve it with the image that was built beside its training code."
         )
     arch = description.get("arch")
-    if not isinstance(arch, str) or arch not in ARCHITECTURES:
-        raise BadArtifact(
-            f"model.json names the architecture {_excerpt(arch)}; known are {', '.join(ARCHITECTURES)}."
-        )
+    if not isinstance(arch, str) or not arch:
+        raise BadArtifact(f"model.json names no architecture: arch is {_excerpt(arch)}.")
     classes = _classes(_json(folder / CLASSES))
     if description.get("num_classes") != len(classes):
         raise BadArtifact(
@@ -121,9 +119,11 @@ def _classes(names: Any) -> tuple[str, ...]:
 def _transform(value: Any) -> Transform:
     if not isinstance(value, dict):
         raise BadArtifact("model.json has no object `transform`.")
-    if value.get("interpolation") != "bilinear":
+    interpolation = value.get("interpolation")
+    if interpolation not in INTERPOLATIONS:
         raise BadArtifact(
-            f"model.json: transform.interpolation is {_excerpt(value.get('interpolation'))}, not 'bilinear'."
+            f"model.json: transform.interpolation is {_excerpt(interpolation)}, not one of "
+            f"{', '.join(INTERPOLATIONS)}."
         )
     mode: Literal["shorter", "exact"]
     match value.get("resize_mode"):
@@ -144,7 +144,7 @@ def _transform(value: Any) -> Transform:
         raise BadArtifact(
             f"model.json: transform.jpeg_draft is {_excerpt(draft)}, not a whole number above zero."
         )
-    return Transform(resize=resize, resize_mode=mode, crop=crop, mean=mean, std=std, jpeg_draft=draft)
+    return Transform(resize, mode, crop, mean, std, draft, interpolation)
 
 
 def _graph(folder: Path, serving: Any) -> Graph | None:

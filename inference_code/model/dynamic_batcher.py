@@ -15,13 +15,15 @@ from concurrent.futures import Future
 import numpy as np
 from numpy.typing import NDArray
 
+from contract.artifact import TOGETHER
+
 Infer = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
 """From squares, uint8 RGBA (n, side, side, 4), to class scores, float32 (n, classes)."""
 
 Scores = Future[NDArray[np.float32]]
 """The class scores of one square, float32 (classes,), once they are computed."""
 
-BATCH = 4
+BATCH = TOGETHER
 """Squares of a full batch; eight are no quicker."""
 
 

@@ -1,8 +1,8 @@
 """The PyTorch form of a network: ResNet-18/34/50 straight from the weights, without what only training needs.
 
-The parameter names are torchvision's (He et al. 2015, arXiv 1512.03385, with the stride in the 3×3
-convolution), so any state dict of `torchvision.models.resnet18/34/50` serves. torchvision is not imported,
-which more than halves the start-up.
+Any other network is timm's (`timm_form.py`). A ResNet's parameter names are torchvision's (He et al. 2015,
+arXiv 1512.03385, with the stride in the 3×3 convolution), so any state dict of
+`torchvision.models.resnet18/34/50` serves. torchvision is not imported, which more than halves the start-up.
 
 It is what the serving form (`openvino_form.py`) is held against, what serves a model that has none, and what
 runs on a GPU: there in bfloat16 where the hardware has it, all its kernels launched as one CUDA graph.
@@ -23,7 +23,7 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 from torch.nn import functional
 
-from contract.networks import BLOCKS
+from contract.networks import BLOCKS, is_resnet
 from inference_code.model import gpu
 from inference_code.model.artifact import Artifact, BadArtifact
 from inference_code.model.dynamic_batcher import BATCH, DynamicBatcher, Scores
@@ -75,7 +75,7 @@ def load(source: Artifact) -> Callable[[NDArray[np.uint8], bool], Scores]:
     Raises:
         BadArtifact: see `build`.
     """
-    scores = build(source.weights, source.arch, len(source.classes))
+    scores = build(source.weights, source.arch, len(source.classes), source.transform.crop)
 
     def of_squares(squares: NDArray[np.uint8]) -> NDArray[np.float32]:
         return scores(np.concatenate([source.transform.normalised(square) for square in squares]))
@@ -86,11 +86,16 @@ def load(source: Artifact) -> Callable[[NDArray[np.uint8], bool], Scores]:
     return lambda pixels, _: batcher.scores(pixels)
 
 
-def build(path: Path, arch: str, classes: int, precision: torch.dtype | None = None) -> Network:
+def build(
+    path: Path, arch: str, classes: int, side: int = 224, precision: torch.dtype | None = None
+) -> Network:
     """Build the network from a safetensors file.
 
     Args:
-        path: state dict of torchvision's `arch` with `classes` outputs, in any float precision.
+        path: state dict of timm's `arch` with `classes` outputs, in any float precision.
+        arch: its name; torchvision's names of ResNets are timm's.
+        classes: outputs it has.
+        side: pixels of the side of its pictures.
         precision: to compute in; by default bfloat16 on a GPU that has it, else float32.
 
     Returns:
@@ -101,7 +106,6 @@ def build(path: Path, arch: str, classes: int, precision: torch.dtype | None = N
         BadArtifact: the file is damaged or holds another architecture or another number of classes.
         NoGpu: the image is for a GPU and finds none.
     """
-    stem, blocks = _plan(arch)
     device = gpu.device()
     on_gpu = device.type == "cuda"
     if precision is None:
@@ -110,6 +114,26 @@ def build(path: Path, arch: str, classes: int, precision: torch.dtype | None = N
     fields = {"device": device.type, "precision": str(precision).removeprefix("torch.")}
     log.info("device", extra={"fields": fields})
     place: dict[str, Any] = {"device": device, "dtype": precision}
+    if is_resnet(arch):
+        forward = _resnet(path, arch.partition(".")[0], classes, place)
+    else:
+        from inference_code.model import timm_form
+
+        forward = timm_form.network(path, arch, classes, side, place)
+    run = _Captured(forward) if on_gpu else forward
+
+    @torch.inference_mode()
+    def scores(pictures: NDArray[np.float32]) -> NDArray[np.float32]:
+        x = torch.from_numpy(pictures).to(device, precision, memory_format=torch.channels_last)
+        answer: NDArray[np.float32] = run(x).float().cpu().numpy()
+        return answer
+
+    return scores
+
+
+def _resnet(path: Path, arch: str, classes: int, place: dict[str, Any]) -> Layer:
+    """A ResNet as functions, each convolution with its batch norm folded in."""
+    stem, blocks = _plan(arch)
     tensors = _read(path, arch, _shapes(stem, blocks, classes))
     first = _Folded(stem, tensors, place)
     rest = [_ResidualBlock(block, tensors, place) for block in blocks]
@@ -121,15 +145,7 @@ def build(path: Path, arch: str, classes: int, precision: torch.dtype | None = N
             x = block(x)
         return functional.linear(x.mean((2, 3)), weight, bias)
 
-    run = _Captured(forward) if on_gpu else forward
-
-    @torch.inference_mode()
-    def scores(pictures: NDArray[np.float32]) -> NDArray[np.float32]:
-        x = torch.from_numpy(pictures).to(device, precision, memory_format=torch.channels_last)
-        answer: NDArray[np.float32] = run(x).float().cpu().numpy()
-        return answer
-
-    return scores
+    return forward
 
 
 class _Captured:

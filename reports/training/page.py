@@ -41,6 +41,7 @@ def render(record: Record, gate: Markup = NOTHING, *rooms: str) -> str:
         errors.per_class(record),
         labels.section(record),
         data(record),
+        table("Starting weights", record.get("weights", {}).items()),
         table("Hyperparameters", record.get("hyperparameters", {}).items()),
         table(
             "Made with",

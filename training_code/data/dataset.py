@@ -136,7 +136,7 @@ def load(
         _check_skipped(decoded, found.classes, config.max_skipped)
         return decoded
 
-    transform = Transform.of_size(config.image_size)
+    transform = Transform.of(config.arch, config.image_size)
     return Dataset(found.classes, transform, split("train"), split("valid"), split("test"))
 
 

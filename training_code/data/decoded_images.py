@@ -28,7 +28,7 @@ class PictureDecoder:
     @staticmethod
     def of(config: Config, split: str) -> PictureDecoder:
         """The decoder of train, valid or test."""
-        return PictureDecoder(Transform.of_size(config.image_size), split == "train" and config.crops)
+        return PictureDecoder(Transform.of(config.arch, config.image_size), split == "train" and config.crops)
 
     @property
     def side(self) -> int:

@@ -22,7 +22,6 @@ import torch
 from safetensors import SafetensorError
 from torch import Tensor
 
-from contract.networks import STAGES
 from contract.pictures.transform import Transform
 from training_code.config import Config
 from training_code.data.augmentation import Augmentation
@@ -36,7 +35,7 @@ from training_code.distributed.process_group import ProcessGroup
 from training_code.errors import OutOfMemory
 from training_code.hardware.machine import Machine, at_once
 from training_code.job import Job
-from training_code.network.resnet import ResNet
+from training_code.network.network import Network
 from training_code.seeds import generator
 from training_code.stopping import StopSignal
 
@@ -64,14 +63,16 @@ class Features:
     pictures: int
 
     def pick(self, rows: Tensor, variants: Tensor) -> Tensor:
-        """Of these pictures (n,) in these variants (n,): (n, height, width, channels), or (n, channels)."""
+        """Of these pictures (n,) in these variants (n,): (n, height, width, channels), or (n, channels), or
+        what else the network has at its freeze point.
+        """
         return self.table.read(variants * self.pictures + rows)
 
     @staticmethod
     def ready(picked: Tensor, machine: Machine) -> Tensor:
         """As the trained part takes them: (n, channels, height, width) on the device."""
         on_device = machine.put(picked)
-        if on_device.dim() == 2:
+        if on_device.dim() != 4:
             return on_device
         return on_device.permute(0, 3, 1, 2).contiguous(memory_format=machine.memory_format)
 
@@ -80,10 +81,16 @@ class FeatureCache:
     """The frozen part of a network on a machine, and where its answers are kept."""
 
     def __init__(
-        self, network: ResNet, config: Config, machine: Machine, stores: Stores, group: ProcessGroup, job: str
+        self,
+        network: Network,
+        config: Config,
+        machine: Machine,
+        stores: Stores,
+        group: ProcessGroup,
+        job: str,
     ) -> None:
         self._network, self._config, self._machine = network, config, machine
-        self._transform = transform = Transform.of_size(config.image_size)
+        self._transform = transform = Transform.of(config.arch, config.image_size)
         self._stores, self._group = stores, group
         self._shared = bool(stores)
         self._worker, self._at_once = f"{job}-{group.rank}", at_once(transform.crop, machine.device)
@@ -96,10 +103,10 @@ class FeatureCache:
 
     @staticmethod
     def of(
-        network: ResNet, config: Config, machine: Machine, group: ProcessGroup, job: Job
+        network: Network, config: Config, machine: Machine, group: ProcessGroup, job: Job
     ) -> FeatureCache | None:
-        """The cache of a job; None when nothing is frozen."""
-        if not network.freeze_point:
+        """The cache of a job; None when nothing is frozen, or the frozen part cannot run on its own."""
+        if not network.is_cut:
             return None
         stores = Stores(job.features, config.feature_cache)
         return FeatureCache(network, config, machine, stores, group, job.name)
@@ -184,7 +191,7 @@ class FeatureCache:
             "transform": self._transform.describe(),
             "views": asdict(augmentation),
             "weights": self._weights,
-            "cut": STAGES[self._network.freeze_point],
+            "cut": self._network.stage_names[self._network.freeze_point],
             "shape": self._shape,
             "type": str(self._dtype),
             "device": self._machine.device.type,
@@ -267,7 +274,7 @@ class FeatureCache:
         pictures = normalised(squares, self._transform, self._machine)
         with self._machine.autocast():
             activations = self._network.frozen_part(pictures)
-        return (activations if activations.dim() == 2 else activations.permute(0, 2, 3, 1)).contiguous().cpu()
+        return (activations.permute(0, 2, 3, 1) if activations.dim() == 4 else activations).contiguous().cpu()
 
 
 def _name(key: str, shard: _Shard) -> str:

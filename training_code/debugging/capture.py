@@ -28,7 +28,7 @@ from training_code.debugging import reductions
 from training_code.debugging.settings import DebugSettings
 from training_code.debugging.smdebug_adapter import StepWriter, array
 from training_code.evaluation.scores import Evaluation
-from training_code.network.resnet import ResNet
+from training_code.network.network import Network
 from training_code.training.callback import Callback
 from training_code.training.progress import Epoch
 
@@ -71,7 +71,7 @@ class Capture(Callback):
         self._pending: dict[str, NDArray[Any]] = {}
         self._bytes = self._saves = 0
 
-    def training_begins(self, network: ResNet, config: Config, batches: Batches) -> None:
+    def training_begins(self, network: Network, config: Config, batches: Batches) -> None:
         self._network: nn.Module = network
         self._steps = batches.steps
         self._every = self._settings.saves_every(config.epochs * batches.steps)
@@ -80,28 +80,31 @@ class Capture(Callback):
         self._loss_sum = torch.zeros((), device=next(iter(self._parameters.values())).device)
         self._guarded(lambda: self._open(network, config, batches))
 
-    def _open(self, network: ResNet, config: Config, batches: Batches) -> None:
+    def _open(self, network: Network, config: Config, batches: Batches) -> None:
         self._folder.mkdir(parents=True, exist_ok=True)
         size = sum(each.numel() * each.element_size() for each in network.state_dict().values())
         self._least_free = _LEFT_FREE + _LEFT_FREE_FACTOR * size
         self._look_for_room()
         self._hook = StepWriter(self._folder / TENSORS, _COLLECTIONS)
         weights = reductions.weights_of(network)
+        groups = reductions.groups_of(network)
         labels = batches.split.labels
         self._pending = {
             "weight/spread": _numpy(reductions.spread(weights)),
-            "weight/he": array([reductions.he_deviation(value) for _, value in weights]),
+            "weight/he": array(
+                [reductions.he_deviation(value, groups.get(name, 1)) for name, value in weights]
+            ),
             "labels/count": np.bincount(labels.numpy()).astype(np.int64),
         }
         self._names: dict[str, Any] = {
             "parameters": list(self._parameters),
             "weights": [name for name, _ in weights],
-            "is_weight": [value.ndim >= 2 for value in self._parameters.values()],
+            "is_weight": [name in dict(weights) for name in self._parameters],
             "relus": [],
             "steps_per_epoch": self._steps,
             "epochs": config.epochs,
             "every": self._every,
-            "classes": int(network.fc.out_features),
+            "classes": network.classes,
             "class_names": list(self._classes),
             "label_smoothing": config.label_smoothing,
         }

@@ -89,15 +89,26 @@ def spread(named: Sequence[tuple[str, Tensor]]) -> Tensor:
     return torch.stack([each.detach().float().std(correction=0) for _, each in named])
 
 
-def he_deviation(tensor: Tensor) -> float:
-    """The standard deviation He initialisation gives a weight (arXiv 1502.01852, outgoing connections)."""
+def he_deviation(tensor: Tensor, groups: int = 1) -> float:
+    """The standard deviation He initialisation gives a weight (arXiv 1502.01852, outgoing connections), of
+    which an input has one group's in a convolution of several.
+    """
     receptive = tensor[0, 0].numel() if tensor.ndim > 2 else 1
-    return math.sqrt(2 / (tensor.shape[0] * receptive))
+    return math.sqrt(2 * groups / (tensor.shape[0] * receptive))
+
+
+def groups_of(network: nn.Module) -> dict[str, int]:
+    """The groups of each convolution, by its weight's name."""
+    convolutions = ((n, each) for n, each in network.named_modules() if isinstance(each, nn.Conv2d))
+    return {f"{name}.weight": each.groups for name, each in convolutions}
 
 
 def weights_of(network: nn.Module) -> list[tuple[str, Tensor]]:
-    """The weights proper: parameters with two or more dimensions, by name; norms and biases are left out."""
-    return [(name, value) for name, value in network.named_parameters() if value.ndim >= 2]
+    """The weights proper: of layers, with two or more dimensions, by name. Norms and biases are left out, and
+    what stands for positions and classes in a transformer.
+    """
+    named = network.named_parameters()
+    return [(name, value) for name, value in named if value.ndim >= 2 and name.endswith("weight")]
 
 
 def _flat(tensor: Tensor) -> Tensor:

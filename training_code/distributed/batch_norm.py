@@ -38,6 +38,25 @@ class SyncedBatchNorm2d(nn.BatchNorm2d):
         self.running_var.lerp_(variance, self.momentum)
 
 
+class _WithActivation(nn.Module):
+    """What timm's batch normalisations do behind the normalisation; in front of one that is synchronised."""
+
+    drop: nn.Module
+    act: nn.Module
+
+    def forward(self, x: Tensor) -> Tensor:
+        activated: Tensor = self.act(self.drop(super().forward(x)))
+        return activated
+
+
+class _SyncedAct2d(_WithActivation, SyncedBatchNorm2d):
+    pass
+
+
+class _SyncAct(_WithActivation, nn.SyncBatchNorm):
+    pass
+
+
 class _Sum(torch.autograd.Function):
     """The sum over all processes; what one's gradient is, is the sum of everybody's."""
 
@@ -61,13 +80,20 @@ def _summed(values: Tensor) -> Tensor:
     return total
 
 
+def _kind(norm: nn.BatchNorm2d) -> type[SyncedBatchNorm2d] | type[nn.SyncBatchNorm]:
+    if hasattr(norm, "act"):
+        return _SyncAct if norm.weight.is_cuda else _SyncedAct2d
+    return nn.SyncBatchNorm if norm.weight.is_cuda else SyncedBatchNorm2d
+
+
 def synchronise(module: nn.Module) -> None:
     """Replace each trained batch normalisation below `module` by one over all processes, state kept."""
     for name, child in module.named_children():
         if not isinstance(child, nn.BatchNorm2d):
             synchronise(child)
         elif child.weight.requires_grad:
-            kind = nn.SyncBatchNorm if child.weight.is_cuda else SyncedBatchNorm2d
-            synced = kind(child.num_features, eps=child.eps, momentum=child.momentum)
+            synced = _kind(child)(child.num_features, eps=child.eps, momentum=child.momentum)
             synced.to(child.weight.device, child.weight.dtype).load_state_dict(child.state_dict())
+            if isinstance(synced, _WithActivation):
+                synced.drop, synced.act = child.get_submodule("drop"), child.get_submodule("act")
             setattr(module, name, synced)

@@ -28,7 +28,7 @@ from training_code.data.decoded_images import DecodedImages, PictureDecoder
 from training_code.errors import InvalidHyperparameter
 from training_code.evaluation.scores import evaluate
 from training_code.hardware.machine import Machine
-from training_code.network.resnet import resnet
+from training_code.network.fresh import fresh
 from training_code.stopping import Stopped, StopSignal
 
 _MAX_UNPACKED_BYTES: Final = 8 * 1024**3
@@ -81,9 +81,9 @@ def _asked(
         raise _Incomparable("tells other classes apart")
     transform, card = _transform(champion.card), champion.card
     try:
-        network = resnet(card["arch"], len(champion.classes))
+        network = fresh(card["arch"], len(champion.classes), transform.crop)
         network.load_state_dict(champion.weights)
-    except (KeyError, ValueError, TypeError, RuntimeError):
+    except (KeyError, ValueError, TypeError, RuntimeError, InvalidHyperparameter):
         raise _Incomparable("has weights that fit no network of this training code") from None
     machine.place(network)
     # The same pictures, decoded as they are asked for to squares of the champion's size.
@@ -109,7 +109,11 @@ def _tested_on(card: dict[str, Any]) -> str:
 
 def _transform(card: dict[str, Any]) -> Transform:
     try:
-        transform = Transform.of_size(parse({"image_size": card["image_size"]}).image_size)
+        arch = parse({"arch": card["arch"]}).arch
+    except (KeyError, InvalidHyperparameter):
+        raise _Incomparable("has weights that fit no network of this training code") from None
+    try:
+        transform = Transform.of(arch, parse({"image_size": card["image_size"]}).image_size)
     except (KeyError, InvalidHyperparameter):
         raise _Incomparable("does not say how its pictures are prepared") from None
     if transform.describe() != card.get("transform"):

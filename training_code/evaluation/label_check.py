@@ -1,7 +1,9 @@
 """Which labels look wrong, by what the trained network makes of all pictures: the last training's check.
 
 A network may learn wrong labels by heart, and its own answers then excuse them. So pictures are compared
-by what goes into its last two stages, and each is judged by a classifier fitted to others (`judging.labels`).
+by what goes into its last stage but one, and each is judged by a classifier fitted to others
+(`judging.labels`). Of what that names in CIFAR-10 with flipped labels 0.90 are flipped, of what the pooled
+features name 0.53 (docs/insight.md).
 """
 
 from __future__ import annotations
@@ -15,12 +17,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from contract.networks import STAGES
 from judging.labels import judge
 from judging.whitening import whitened
 from training_code.data.batches import Batches
 from training_code.hardware.machine import at_once
-from training_code.network.resnet import ResNet
+from training_code.network.network import Network
 from training_code.seeds import generator
 from training_code.stopping import Stopped, StopSignal
 
@@ -33,9 +34,6 @@ MAX_LISTED: Final = 50
 COSTS, STOPPED = "costs", "stopped"
 """Why a check was left out."""
 
-_STAGE: Final = "layer4"
-"""Pictures are compared by what goes into it. Of what that names in CIFAR-10 with flipped labels 0.90 are
-flipped, of what the pooled features name 0.53 (docs/insight.md)."""
 _MAX_ANSWERS: Final = 20_000_000
 """Pictures times classes: what judging holds in memory, and is slow by."""
 _DIRECTIONS: Final = 128
@@ -77,7 +75,7 @@ class LabelCheck:
     left_out: str = ""
 
 
-def check(network: ResNet, parts: Sequence[Batches], epochs: int, seed: int, stop: StopSignal) -> LabelCheck:
+def check(network: Network, parts: Sequence[Batches], epochs: int, seed: int, stop: StopSignal) -> LabelCheck:
     """Judge the labels of all pictures; print one line.
 
     Args:
@@ -89,7 +87,7 @@ def check(network: ResNet, parts: Sequence[Batches], epochs: int, seed: int, sto
     """
     start = time.perf_counter()
     pictures = sum(len(part.split) for part in parts)
-    chosen = _chosen(pictures, network.fc.out_features, seed)
+    chosen = _chosen(pictures, network.classes, seed)
     share = cost(network, parts, len(chosen), epochs)
     if share > _MAX_SHARE:
         print(
@@ -111,15 +109,15 @@ def check(network: ResNet, parts: Sequence[Batches], epochs: int, seed: int, sto
     return result
 
 
-def cost(network: ResNet, parts: Sequence[Batches], judged: int, epochs: int) -> float:
+def cost(network: Network, parts: Sequence[Batches], judged: int, epochs: int) -> float:
     """What running the network over so many pictures costs, as a share of the training's work.
 
-    Counted, not measured, so that the same job does the same twice: a ResNet's stages cost about the same
+    Counted, not measured, so that the same job does the same twice: a network's stages cost about the same
     each, and what the cache of frozen features has costs nothing.
     """
-    train, frozen, behind = parts[0], network.freeze_point, STAGES.index("fc")
+    train, frozen, behind = parts[0], network.freeze_point, len(network.stage_names) - 1
     cached = frozen if train.from_freeze_point else 0
-    once = max(STAGES.index(_STAGE), frozen) - cached
+    once = max(behind - 1, frozen) - cached
     step = frozen - cached + (1 + _BACKWARD) * (behind - frozen)
     # Several processes trained, and one looks.
     return once * judged * train.group.size / (step * len(train.split) * epochs) if once else 0.0
@@ -134,7 +132,7 @@ def _chosen(pictures: int, classes: int, seed: int) -> Tensor:
 
 
 @torch.inference_mode()
-def _features(network: ResNet, parts: Sequence[Batches], chosen: Tensor, stop: StopSignal) -> Tensor:
+def _features(network: Network, parts: Sequence[Batches], chosen: Tensor, stop: StopSignal) -> Tensor:
     """What the chosen pictures are to the network, as they are: (n, channels), float16."""
     network.eval()
     found: list[Tensor] = []
@@ -148,7 +146,7 @@ def _features(network: ResNet, parts: Sequence[Batches], chosen: Tensor, stop: S
             stop.check()
             pictures = part.unvaried(rows[start : start + most])
             with part.machine.autocast():
-                pooled = network.pooled_before(_STAGE, pictures, from_freeze_point=cached)
+                pooled = network.pooled(pictures, from_freeze_point=cached)
             found.append(pooled.float().clamp(-_LARGEST_HALF, _LARGEST_HALF).half().cpu())
     return torch.cat(found)
 

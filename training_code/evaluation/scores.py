@@ -13,7 +13,7 @@ from torch.nn import functional
 from contract.evaluation import CONFIDENCE_BINS, Answers, Counts, Measured
 from contract.evaluation_size import MAX_LISTED_PICTURES, MAX_MISTAKES
 from training_code.data.batches import Batches
-from training_code.network.resnet import ResNet
+from training_code.network.network import Network
 from training_code.stopping import StopSignal
 
 
@@ -105,7 +105,7 @@ class Evaluation:
 
 
 @torch.inference_mode()
-def evaluate(network: ResNet, batches: Batches, classes: int, stop: StopSignal) -> Evaluation:
+def evaluate(network: Network, batches: Batches, classes: int, stop: StopSignal) -> Evaluation:
     """Run the network over a split, pictures as they are; the loss is cross entropy without label smoothing.
 
     Every process of a `ProcessGroup` runs over its part, and all get the whole result.

@@ -1,177 +1,128 @@
-"""The network as an OpenVINO graph, written from its weights: what an endpoint without a GPU serves.
+"""The network as an OpenVINO graph from pixels to scores: what an endpoint without a GPU serves.
 
-The graph takes the pixels of one square as Pillow gives them (uint8, height, width, RGBA). Each batch norm is
-folded into the convolution before it, and the normalisation into the first: alpha is 255 in the square and 0
-in the padding around it, and its weights take the mean away where there is picture. It is written node by
-node in a second; PyTorch's frontend takes ten for the same graph.
-
-Given `Ranges` it is quantised to 8 bits as OpenVINO's CPU plugin runs whole convolutions on integers:
-weights symmetric with one scale per output channel, activations with one scale per tensor, unsigned behind a
-ReLU (Krishnamoorthi 2018, arXiv 1806.08342). Where a block adds two branches one of them is rounded, too: the
-convolution of the other then adds it while it writes its result, and no float goes through memory.
+The graph takes the pixels of one square as Pillow gives them (uint8, height, width, RGBA). The normalisation
+goes into the first convolution: alpha is 255 in the square and 0 in the padding around it, and its weights
+take the mean away where there is picture. OpenVINO's own conversion folds batch norms into convolutions.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+import copy
+import warnings
 from typing import Any, Final
 
 import numpy as np
 import openvino as ov
 import openvino.opset13 as op
+import torch
 from numpy.typing import NDArray
-from torch import nn
+from openvino.passes import ConstantFolding, Manager
 
 from contract.pictures.transform import Transform
-from training_code.network.resnet import ResNet
+from training_code.network.network import Network
 
-Ranges = Mapping[str, tuple[float, float]]
-"""The least and the greatest value that each point of the graph takes."""
-
-_LEAST_GREATEST: Final = 1e-6
-"""A range must have a width; a point that is always 0 gets this one."""
+CONVOLUTIONS: Final = ("Convolution", "GroupConvolution")
 
 Node = Any
-"""openvino.Node; the package's own type hints do not name what its operators return."""
+"""openvino.Node and openvino.Output; the package's own type hints do not name what its operators return."""
+Values = NDArray[np.float32]
 
 
-@dataclass
-class _Writer:
-    """Writes nodes; `points` collects where activations are quantised, in the order of the network."""
-
-    ranges: Ranges | None
-    points: dict[str, Node] = field(default_factory=dict)
-
-    def point(self, name: str, value: Node) -> Node:
-        """`value`, rounded to 256 levels of its range if the graph is quantised."""
-        self.points[name] = value
-        if self.ranges is None:
-            return value
-        least, greatest = self.ranges[name]
-        if least >= 0:
-            low, high = 0.0, max(greatest, _LEAST_GREATEST)
-        else:  # signed: -128 to 127 steps, so that 0 is one of them
-            step = max(-least / 128, greatest / 127)
-            low, high = -128 * step, 127 * step
-        bounds = [np.float32(bound) for bound in (low, high, low, high)]
-        return op.fake_quantize(value, *bounds, 256)
-
-    def weight(self, values: NDArray[np.float32]) -> Node:
-        """A constant; as 8-bit integers with a scale per output channel if the graph is quantised."""
-        if self.ranges is None:
-            return op.constant(values)
-        steps, scale = _rounded(values)
-        return op.multiply(op.convert(op.constant(steps), "f32"), op.constant(scale))
-
-    def convolution(self, x: Node, convolution: nn.Conv2d, norm: nn.BatchNorm2d) -> Node:
-        """The convolution with its norm folded in."""
-        weight, bias = _folded(convolution, norm)
-        return self._convolution(x, convolution, weight.astype(np.float32), bias)
-
-    def stem(self, pixels: Node, transform: Transform, convolution: nn.Conv2d, norm: nn.BatchNorm2d) -> Node:
-        """The first convolution, with its norm and the normalisation (p/255 − m)/s folded in.
-
-        Over the square, Σ w(p/255 − m)/s = Σ vp − Σ vm·255 with v = w/255s: the second sum is that of alpha,
-        255 there, with the weight −Σ vm over the colours.
-        """
-        weight, bias = _folded(convolution, norm)
-        mean, std = (
-            np.array(values, np.float64).reshape(1, 3, 1, 1) for values in (transform.mean, transform.std)
-        )
-        weight = weight / (255 * std)
-        weight = np.concatenate([weight, -(weight * mean).sum(1, keepdims=True)], 1).astype(np.float32)
-        x = op.transpose(op.convert(pixels, "f32"), np.array([0, 3, 1, 2]))
-        if self.ranges is not None:
-            x = op.fake_quantize(x, *map(np.float32, (0, 255, 0, 255)), 256)  # 8-bit numbers as they are
-            steps, scale = _rounded(weight)
-            # Rounded weights shall see the mean picture as the exact ones do: what they are off by adds up.
-            picture = 255 * np.concatenate([mean, np.ones((1, 1, 1, 1))], 1)
-            bias = bias - ((steps * scale - weight) * picture).sum((1, 2, 3))
-        return self._convolution(x, convolution, weight, bias)
-
-    def _convolution(
-        self, x: Node, convolution: nn.Conv2d, weight: NDArray[np.float32], bias: NDArray[np.float64]
-    ) -> Node:
-        stride, padding = list(convolution.stride), [int(side) for side in convolution.padding]
-        product = op.convolution(x, self.weight(weight), stride, padding, padding, [1, 1])
-        return op.add(product, bias.astype(np.float32).reshape(1, -1, 1, 1))
+def graph(network: Network, transform: Transform) -> ov.Model:
+    """From RGBA pixels, uint8 (n, crop, crop, 4), alpha 255, to class scores, float32 (n, classes)."""
+    side = transform.crop
+    module = copy.deepcopy(network.plain).cpu().float().eval()
+    picture = torch.zeros(1, 3, side, side)
+    with torch.no_grad(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of what tracing takes for constant: a picture's size is
+        # The check would import half of PyTorch's compiler; the validation split is a better one.
+        traced = torch.jit.trace(module, picture, check_trace=False)  # type: ignore[no-untyped-call]
+        model = ov.convert_model(traced, input=[-1, 3, side, side])
+    folding = Manager()
+    folding.register_pass(ConstantFolding())  # paddings that were computed from the picture's size
+    folding.run_passes(model)
+    return _with_pixels(model, transform)
 
 
-def graph(network: ResNet, transform: Transform, ranges: Ranges | None = None) -> ov.Model:
-    """From RGBA pixels, uint8 (1, crop, crop, 4), alpha 255, to class scores, float32 (1, classes).
-
-    With `ranges` it is quantised to 8 bits, else it is float32.
-    """
-    pixels, scores, _ = _write(network, transform, ranges)
-    return ov.Model([scores], [pixels], network.__class__.__name__)
-
-
-def observed(network: ResNet, transform: Transform) -> tuple[tuple[str, ...], ov.Model]:
-    """A float graph that tells its ranges: the points' names, and for each its least and greatest value."""
-    pixels, _, points = _write(network, transform, None)
-    results = []
-    for value in points.values():
-        axes = np.arange(len(value.get_output_partial_shape(0)))
-        results += [op.reduce_min(value, axes, False), op.reduce_max(value, axes, False)]
-    return tuple(points), ov.Model(results, [pixels], "observed")
+def constant(value: Node) -> NDArray[Any] | None:
+    """The numbers of a constant; None of anything else."""
+    node = value.get_node()
+    if node.get_type_name() == "Convert":
+        node = node.input_value(0).get_node()
+    return node.data if node.get_type_name() == "Constant" else None
 
 
-def _write(
-    network: ResNet, transform: Transform, ranges: Ranges | None
-) -> tuple[Node, Node, dict[str, Node]]:
-    write = _Writer(ranges)
-    pixels = op.parameter([1, transform.crop, transform.crop, 4], np.uint8, name="pixels")
-    x = write.point("stem", op.relu(write.stem(pixels, transform, network.conv1, network.bn1)))
-    x = op.max_pool(x, [2, 2], [1, 1], [1, 1], [1, 1], [3, 3]).output(0)
-    for name, block in _blocks(network):
-        x = _block(write, name, block, x)
-    x = write.point("pooled", op.reduce_mean(x, np.array([2, 3]), False))
-    weight, bias = (_values(tensor, np.float32) for tensor in (network.fc.weight, network.fc.bias))
-    scores = op.add(op.matmul(x, write.weight(weight), False, True), bias[None])
-    return pixels, scores, write.points
-
-
-def _blocks(network: ResNet) -> Iterator[tuple[str, nn.Module]]:
-    for stage in ("layer1", "layer2", "layer3", "layer4"):
-        for number, block in enumerate(network.get_submodule(stage).children()):
-            yield f"{stage}.{number}", block
-
-
-def _block(write: _Writer, name: str, block: Any, x: Node) -> Node:
-    """A residual block of either kind."""
-    pairs = [(block.conv1, block.bn1), (block.conv2, block.bn2)]
-    if hasattr(block, "conv3"):
-        pairs.append((block.conv3, block.bn3))
-    y = x
-    for number, (convolution, norm) in enumerate(pairs, 1):
-        y = write.convolution(y, convolution, norm)
-        if number < len(pairs):
-            y = write.point(f"{name}.{number}", op.relu(y))
-    if block.downsample is None:
-        y, shortcut = write.point(f"{name}.{len(pairs)}", y), x
+def _with_pixels(model: ov.Model, transform: Transform) -> ov.Model:
+    """The graph of normalised pictures (n, 3, side, side) as one of pixels, uint8 RGBA (n, side, side, 4)."""
+    side = transform.crop
+    old = model.get_parameters()[0]
+    pixels = op.parameter([-1, side, side, 4], np.uint8, name="pixels")
+    picture = op.transpose(op.convert(pixels, "f32"), np.array([0, 3, 1, 2]))
+    consumers = list(old.output(0).get_target_inputs())
+    for each in consumers:
+        _fold_pad(each.get_node())
+    consumers = list(old.output(0).get_target_inputs())
+    if all(_is_first(each.get_node()) for each in consumers):
+        for each in consumers:
+            _take_alpha(each.get_node(), picture, transform)
     else:
-        shortcut = write.point(f"{name}.shortcut", write.convolution(x, *block.downsample))
-    return write.point(name, op.relu(op.add(y, shortcut)))
+        mean, std = (np.array(v, np.float32).reshape(1, 3, 1, 1) for v in (transform.mean, transform.std))
+        colours = op.slice(picture, np.array([0]), np.array([3]), np.array([1]), np.array([1]))
+        normalised = op.divide(op.subtract(colours, 255 * mean), 255 * std)
+        for each in consumers:
+            each.replace_source_output(normalised.output(0))
+    model.add_parameters([pixels])
+    model.remove_parameter(old)
+    for node in model.get_ordered_ops():
+        _fold_pad(node)
+    model.validate_nodes_and_infer_types()
+    return model
 
 
-def _folded(convolution: nn.Conv2d, norm: nn.BatchNorm2d) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Weight and bias of a convolution and its norm in one: w·g/√(v+ε) and b − m·g/√(v+ε)."""
-    gamma, beta, mean, variance = (
-        _values(tensor, np.float64)
-        for tensor in (norm.weight, norm.bias, norm.running_mean, norm.running_var)
+def _is_first(node: Node) -> bool:
+    return node.get_type_name() == "Convolution" and constant(node.input_value(1)) is not None
+
+
+def _take_alpha(convolution: Node, picture: Node, transform: Transform) -> None:
+    """Fold the normalisation (p/255 − m)/s into the convolution.
+
+    Over the square, Σ w(p/255 − m)/s = Σ vp − Σ vm·255 with v = w/255s: the second sum is that of alpha,
+    255 there, with the weight −Σ vm over the colours.
+    """
+    weight = constant(convolution.input_value(1))
+    assert weight is not None  # noqa: S101 (of `_is_first`)
+    mean, std = (np.array(v, np.float64).reshape(1, 3, 1, 1) for v in (transform.mean, transform.std))
+    folded = weight.astype(np.float64) / (255 * std)
+    folded = np.concatenate([folded, -(folded * mean).sum(1, keepdims=True)], 1).astype(np.float32)
+    convolution.input(0).replace_source_output(picture.output(0))
+    convolution.input(1).replace_source_output(op.constant(folded).output(0))
+
+
+def _fold_pad(node: Node) -> None:
+    """Let a convolution pad with zeros itself, where a node before it does."""
+    if node.get_type_name() == "Pad":
+        for each in list(node.output(0).get_target_inputs()):
+            _fold_pad(each.get_node())
+        return
+    if node.get_type_name() not in CONVOLUTIONS:
+        return
+    pad = node.input_value(0).get_node()
+    if pad.get_type_name() != "Pad" or pad.get_attributes()["pad_mode"] != "constant":
+        return
+    begin, end = (constant(pad.input_value(place)) for place in (1, 2))
+    filling = constant(pad.input_value(3)) if len(pad.inputs()) > 3 else np.zeros(1)
+    if begin is None or end is None or filling is None or filling.any() or begin[:2].any() or end[:2].any():
+        return
+    attributes = node.get_attributes()
+    kind = op.convolution if node.get_type_name() == "Convolution" else op.group_convolution
+    padded = kind(
+        pad.input_value(0),
+        node.input_value(1),
+        attributes["strides"],
+        [a + b for a, b in zip(attributes["pads_begin"], begin[2:].tolist(), strict=True)],
+        [a + b for a, b in zip(attributes["pads_end"], end[2:].tolist(), strict=True)],
+        attributes["dilations"],
     )
-    scale = gamma / np.sqrt(variance + norm.eps)
-    return _values(convolution.weight, np.float64) * scale[:, None, None, None], beta - mean * scale
-
-
-def _rounded(values: NDArray[np.float32]) -> tuple[NDArray[np.int8], NDArray[np.float32]]:
-    """Steps from -127 to 127, and the size of a step for each output channel."""
-    greatest = np.abs(values).max(axis=tuple(range(1, values.ndim)), keepdims=True)
-    scale = np.maximum(greatest, np.finfo(np.float32).tiny) / np.float32(127)
-    return np.clip(np.rint(values / scale), -127, 127).astype(np.int8), scale.astype(np.float32)
-
-
-def _values(tensor: Any, kind: type[np.floating[Any]]) -> NDArray[Any]:
-    values: NDArray[Any] = tensor.detach().cpu().numpy().astype(kind)
-    return values
+    padded.set_friendly_name(node.get_friendly_name())
+    for each in list(node.output(0).get_target_inputs()):
+        each.replace_source_output(padded.output(0))

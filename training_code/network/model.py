@@ -9,34 +9,49 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from contract.networks import STAGES
+from contract import networks
 from training_code.config import Config
 from training_code.errors import InvalidHyperparameter
 from training_code.hardware.machine import Machine
 from training_code.network import weights
-from training_code.network.resnet import ResNet, resnet
+from training_code.network.fresh import fresh
+from training_code.network.network import Network
 
 
-def build(config: Config, classes: int, pretrained: Path, machine: Machine) -> ResNet:
+def build(config: Config, classes: int, pretrained: Path, machine: Machine) -> Network:
     """The network on its device, ready for the first step; its last layer is always new.
 
     `pretrained` is the channel with starting weights, read when the configuration says so.
 
     Raises:
         UnusableWeights: see `training_code.network.weights`.
+        InvalidHyperparameter: see `fresh`.
     """
     torch.manual_seed(config.seed)
-    network = resnet(config.arch, classes)
-    if config.weights == "imagenet":
-        network.load_state_dict(weights.imagenet(config.arch), strict=False)
-    elif config.weights == "pretrained":
-        network.load_state_dict(weights.from_channel(pretrained, config.arch), strict=False)
-    elif config.trainable_from != STAGES[0]:
+    network = fresh(config.arch, classes, config.image_size)
+    if config.weights != "none":
+        published = config.weights == "imagenet"
+        start = weights.imagenet(config.arch) if published else weights.from_channel(pretrained, config.arch)
+        network.load_state_dict(weights.fitted(network, config.arch, start), strict=False)
+        network.origin = start.describe()
+        print(
+            f"starting weights: {start.source}, licence {start.licence}, sha256 {start.sha256[:16]}",
+            flush=True,
+        )
+        if published and (restriction := networks.backbone(config.arch).restriction):
+            print(f"warning: {restriction}", flush=True)
+    elif config.trainable_from != networks.STEM:
         print(
             f"note: weights are none, so the frozen stages before {config.trainable_from} stay random",
             flush=True,
         )
     network.freeze_before(config.trainable_from)
+    if network.freeze_point and not network.is_cut:
+        print(
+            f"note: a {config.arch} cannot be cut before {config.trainable_from}, so what its frozen stages "
+            f"make of pictures is computed anew in every epoch; before head it can",
+            flush=True,
+        )
     machine.place(network)
     return network
 

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from contract.networks import BLOCKS, STAGES
+from training_code.network.network import Network
 
 
 class BasicBlock(nn.Module):
@@ -68,16 +69,14 @@ def _shortcut(channels_in: int, channels_out: int, stride: int) -> nn.Sequential
     )
 
 
-class ResNet(nn.Module):
-    """A ResNet whose stages up to `trainable_from` are frozen: no gradients, no graph, evaluation mode.
-
-    `forward` takes float pictures of shape (n, 3, height, width) and gives class scores (n, classes).
-    """
+class ResNet(Network):
+    """A ResNet: a row of named stages, any of which may be the first that is trained."""
 
     def __init__(
         self, block: type[BasicBlock] | type[Bottleneck], blocks: tuple[int, int, int, int], classes: int
     ) -> None:
         super().__init__()
+        self.stage_names, self.classes = STAGES, classes
         self._channels = 64
         self.conv1 = nn.Conv2d(3, 64, 7, 2, 3, bias=False)
         self.bn1 = nn.BatchNorm2d(64)
@@ -89,70 +88,32 @@ class ResNet(nn.Module):
         self.layer4 = self._layer(block, 512, blocks[3], 2)
         self.avgpool = nn.AdaptiveAvgPool2d((1, 1))
         self.fc = nn.Linear(512 * block.expansion, classes)
-        self.freeze_point = 0
         self._initialise()
 
-    def freeze_before(self, stage: str) -> None:
-        """Freeze every stage before `stage`, train it and all behind it.
-
-        Raises:
-            ValueError: `stage` is not one of STAGES.
-        """
-        self.freeze_point = STAGES.index(stage)
-        for module in self.frozen_modules():
-            module.requires_grad_(False)
-
-    def frozen_modules(self) -> list[nn.Module]:
-        """The modules before the freeze point."""
-        return [module for stage in STAGES[: self.freeze_point] for module in self._modules_of(stage)]
-
-    def train(self, mode: bool = True) -> ResNet:
-        """Like `nn.Module.train`, but frozen stages stay in evaluation mode: their statistics are fixed."""
-        super().train(mode)
-        for module in self.frozen_modules():
-            module.eval()
-        return self
-
-    def frozen_state(self) -> dict[str, Tensor]:
-        """The entries of `state_dict` that training never changes."""
-        trained = self.trained_state()
-        return {name: value for name, value in self.state_dict().items() if name not in trained}
-
-    def trained_state(self) -> dict[str, Tensor]:
-        """The entries of `state_dict` that training changes: all behind the freeze point."""
-        parts = self.frozen_modules()
-        frozen = tuple(f"{name}." for name, module in self.named_children() if module in parts)
-        return {name: value for name, value in self.state_dict().items() if not name.startswith(frozen)}
-
-    def forward(self, x: Tensor, *, from_freeze_point: bool = False) -> Tensor:
-        """Class scores of pictures, or of what `frozen_part` made of them."""
-        return self.trained_part(x if from_freeze_point else self.frozen_part(x))
-
     def frozen_part(self, x: Tensor) -> Tensor:
-        """What no training step changes: for the same picture always the same activation.
-
-        It is pooled, (n, channels), where only the last layer is trained.
-        """
+        """See `Network.frozen_part`."""
         with torch.no_grad():
             for stage in STAGES[: self.freeze_point]:
                 x = self._stage(stage, x)
             return self._pooled(x) if STAGES[self.freeze_point] == "fc" else x
 
     def trained_part(self, x: Tensor) -> Tensor:
-        """From the activation at the freeze point to class scores."""
+        """See `Network.trained_part`."""
         for stage in STAGES[self.freeze_point :]:
             x = self._stage(stage, x)
         return x
 
-    def pooled_before(self, stage: str, x: Tensor, *, from_freeze_point: bool = False) -> Tensor:
-        """What pictures are to the network before `stage`, or at a later freeze point: (n, channels).
-
-        With `from_freeze_point`, `x` is what `frozen_part` made of them.
-        """
+    def pooled(self, x: Tensor, *, from_freeze_point: bool = False) -> Tensor:
+        """See `Network.pooled`: what goes into `layer4`."""
         first = self.freeze_point if from_freeze_point else 0
-        for each in STAGES[first : max(STAGES.index(stage), self.freeze_point)]:
+        for each in STAGES[first : max(STAGES.index("layer4"), self.freeze_point)]:
             x = self._stage(each, x)
         return x if x.dim() == 2 else self._pooled(x)
+
+    @property
+    def head_names(self) -> frozenset[str]:
+        """See `Network.head_names`."""
+        return frozenset(("fc.weight", "fc.bias"))
 
     def _stage(self, stage: str, x: Tensor) -> Tensor:
         if stage == "stem":
@@ -164,8 +125,9 @@ class ResNet(nn.Module):
     def _pooled(self, x: Tensor) -> Tensor:
         return torch.flatten(self.avgpool(x), 1)
 
-    def _modules_of(self, stage: str) -> list[nn.Module]:
-        return [self.conv1, self.bn1] if stage == "stem" else [self.get_submodule(stage)]
+    def _parameters_of(self, stage: str) -> list[nn.Parameter]:
+        parts = [self.conv1, self.bn1] if stage == "stem" else [self.get_submodule(stage)]
+        return [parameter for part in parts for parameter in part.parameters()]
 
     def _layer(
         self, block: type[BasicBlock] | type[Bottleneck], width: int, blocks: int, stride: int
@@ -192,6 +154,7 @@ def resnet(arch: str, classes: int) -> ResNet:
     Raises:
         ValueError: `arch` is not one of `BLOCKS`.
     """
-    if arch not in BLOCKS:
+    kind = arch.partition(".")[0]
+    if kind not in BLOCKS:
         raise ValueError(f"no architecture {arch!r}: resnet18, resnet34 or resnet50")
-    return ResNet(Bottleneck if arch == "resnet50" else BasicBlock, BLOCKS[arch], classes)
+    return ResNet(Bottleneck if kind == "resnet50" else BasicBlock, BLOCKS[kind], classes)

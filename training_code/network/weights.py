@@ -1,4 +1,4 @@
-"""Starting weights: ImageNet's as torchvision publishes them, or a file in the channel `pretrained`.
+"""Starting weights: those that are published for a network, or a file in the channel `pretrained`.
 
 Nothing here executes what a file says: safetensors holds numbers only, and torch's own files are read with
 `weights_only`, which refuses pickled code.
@@ -6,21 +6,26 @@ Nothing here executes what a file says: safetensors holds numbers only, and torc
 
 from __future__ import annotations
 
+import hashlib
 import pickle
 import re
 import struct
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 import safetensors.torch
 import torch
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-from contract.networks import ARCHITECTURES, WEIGHTS_SUFFIXES, arch_of
+from contract import networks, timm_models
+from contract.networks import WEIGHTS_SUFFIXES, arch_of, plain_name
 from training_code.errors import UnusableWeights
-from training_code.network.resnet import resnet
+from training_code.network.fitting import fitting
+from training_code.network.fresh import fresh
+from training_code.network.network import Network
 
 IMAGENET: Final = {
     "resnet18": "https://download.pytorch.org/models/resnet18-f37072fd.pth",
@@ -28,59 +33,146 @@ IMAGENET: Final = {
     "resnet50": "https://download.pytorch.org/models/resnet50-11ad3fa6.pth",
 }
 """torchvision's default weights of each network. A name ends with the beginning of its file's SHA-256."""
+_HUB: Final = "https://huggingface.co/{repository}/resolve/main/{file}"
 # A damaged or hostile file makes the readers fail with whatever their code happens to raise.
 _UNREADABLE: Final = (
     *(SafetensorError, pickle.PickleError, RuntimeError, EOFError, OSError, struct.error, AssertionError),
     *(ValueError, TypeError, LookupError, ArithmeticError, AttributeError, MemoryError),
 )
-_HEAD: Final = ("fc.weight", "fc.bias")
 _WRAPPERS: Final = ("state_dict", "model_state_dict", "model", "net")
 
 
-def imagenet(arch: str) -> dict[str, Tensor]:
-    """torchvision's default ImageNet weights for `arch`, without the last layer.
+@dataclass(frozen=True)
+class Weights:
+    """Tensors by name as a file has them, and what is known of the file."""
+
+    state: Mapping[str, Tensor]
+    file: str
+    """Its name, for messages."""
+    source: str
+    """Where it came from."""
+    licence: str
+    sha256: str
+
+    def describe(self) -> dict[str, str]:
+        """The form of model.json."""
+        return {"source": self.source, "licence": self.licence, "sha256": self.sha256}
+
+
+def imagenet(arch: str) -> Weights:
+    """The weights that are published for `arch`: torchvision's for our ResNets, else those timm names.
 
     Raises:
-        UnusableWeights: they could not be downloaded.
+        UnusableWeights: there are none, or they could not be downloaded.
     """
+    url = IMAGENET.get(arch) or _timms(arch)
+    path = Path(torch.hub.get_dir()) / "checkpoints" / url.rpartition("/")[2]
+    if arch not in IMAGENET:  # on the hub every network's file has the same name
+        path = path.with_name(f"{networks.backbone(arch).name}{path.suffix}")
     try:
-        state = torch.hub.load_state_dict_from_url(
-            IMAGENET[arch], progress=False, check_hash=True, map_location="cpu", weights_only=True
-        )
+        if not path.is_file():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            torch.hub.download_url_to_file(url, str(path), _hash_in(url), progress=False)
     except (OSError, RuntimeError) as error:
         raise UnusableWeights(
-            f"ImageNet's weights for {arch} could not be downloaded ({error}); a job without internet access "
-            f"takes them from S3 instead: `classifier weights --arch {arch}` puts them there"
+            f"the published weights of {arch} could not be downloaded ({error}); a job without internet "
+            f"access takes them from S3 instead: `classifier weights --arch {arch}` puts them there"
         ) from None
-    return _fitting(state, arch, "torchvision's ImageNet weights")
+    return Weights(read(path), path.name, url, networks.backbone(arch).licence, _sha256(path))
 
 
-def from_channel(folder: Path, arch: str) -> dict[str, Tensor]:
-    """The weights in the channel `pretrained`, checked against `arch`, without the last layer.
+def from_channel(folder: Path, arch: str) -> Weights:
+    """The weights in the channel `pretrained`.
 
     Raises:
-        UnusableWeights: no file, several, a damaged one, or one of another network.
+        UnusableWeights: no file, several, or a damaged one.
     """
     path = _only_file(folder, arch)
-    return _fitting(read(path), arch, path.name)
+    said = _metadata(path)
+    if (other := said.get("arch", arch)) != arch:
+        raise UnusableWeights(_of_another(path.name, other, arch))
+    source, licence = said.get("source", path.name), said.get("licence", networks.UNKNOWN)
+    return Weights(read(path), path.name, source, licence, _sha256(path))
 
 
-def from_file(path: Path, arch: str | None = None) -> tuple[str, dict[str, Tensor]]:
-    """Which network a file is of, and its weights without the last layer.
+def from_file(path: Path, arch: str | None = None) -> tuple[str, Weights]:
+    """Which network a file is of, and its weights.
 
     Args:
-        arch: the network it has to be of; None: whichever of ours it is.
+        path: a .safetensors, .pth or .pt file.
+        arch: the network it has to be of; None: whichever of our ResNets it is.
 
     Raises:
-        UnusableWeights: it is damaged, or of no network this project trains.
+        UnusableWeights: it is damaged, or tells of no ResNet and nobody says what it is of.
     """
     state = read(path)
     found = arch_of(state)
-    if found is None or found not in ARCHITECTURES:
+    if arch is None and (found is None or found not in networks.BLOCKS):
         what = f"a {found}" if found else "no ResNet"
-        names = ", ".join(ARCHITECTURES)
-        raise UnusableWeights(f"{path.name}: these are the weights of {what}; there are {names}")
-    return found, _fitting(state, arch or found, path.name)
+        names = ", ".join(networks.BLOCKS)
+        raise UnusableWeights(
+            f"{path.name}: these are the weights of {what}; recognised are {names}, of another network "
+            f"--arch says which"
+        )
+    return arch or str(found), Weights(state, path.name, path.name, networks.UNKNOWN, _sha256(path))
+
+
+def fitted(network: Network, arch: str, weights: Weights) -> dict[str, Tensor]:
+    """What of the weights the network takes, by its own names: all but the last layer.
+
+    Raises:
+        UnusableWeights: they are another network's.
+    """
+    found = arch_of(weights.state)
+    if found and found != arch.partition(".")[0] and (found in networks.BLOCKS or networks.is_resnet(arch)):
+        raise UnusableWeights(_of_another(weights.file, found, arch))
+    return fitting(network, arch, weights.state, weights.file)
+
+
+def checked(arch: str, weights: Weights) -> dict[str, Tensor]:
+    """`fitted` to a network that nobody trains."""
+    with torch.device("meta"):
+        network = fresh(arch, 2, networks.backbone(arch).size)
+    return fitted(network, arch, weights)
+
+
+def _of_another(file: str, found: str, arch: str) -> str:
+    return (
+        f"{file}: these are the weights of a {found}, and the job trains a {arch}; "
+        f"set arch={found} or use weights of a {arch}"
+    )
+
+
+def _timms(arch: str) -> str:
+    """Where the weights are that timm names for a network."""
+    cfg = timm_models.timm().get_pretrained_cfg(arch)
+    if cfg is None or not (cfg.hf_hub_id or cfg.url):
+        raise UnusableWeights(f"nobody has published weights of {arch}: set weights = none, or give a file")
+    if not cfg.hf_hub_id:
+        return str(cfg.url)
+    return _HUB.format(repository=cfg.hf_hub_id, file=cfg.hf_hub_filename or "model.safetensors")
+
+
+def _hash_in(url: str) -> str | None:
+    """The beginning of the file's SHA-256, where its name ends with that."""
+    found = re.search(r"-([a-f0-9]{8,})\.", url.rpartition("/")[2])
+    return found[1] if found else None
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _metadata(path: Path) -> Mapping[str, str]:
+    """What the file says of itself; `classifier weights` writes network, source and licence there."""
+    if path.suffix != ".safetensors":
+        return {}
+    try:
+        with safe_open(path, "pt") as file:
+            return file.metadata() or {}
+    except (OSError, SafetensorError):
+        return {}  # reading the tensors will say what is wrong
 
 
 def read(path: Path) -> dict[str, Tensor]:
@@ -113,7 +205,7 @@ def _only_file(folder: Path, arch: str) -> Path:
     """The one file of weights; of several the one named after the network, as torchvision names its own."""
     found = folder.rglob("*") if folder.is_dir() else ()
     files = sorted(path for path in found if path.suffix in WEIGHTS_SUFFIXES)
-    named = [path for path in files if re.match(rf"{arch}\b", path.name)]
+    named = [path for path in files if re.match(rf"{re.escape(arch)}\b", path.name)]
     choice = files if len(files) == 1 else named
     if len(choice) == 1:
         return choice[0]
@@ -152,33 +244,4 @@ def _tensors(path: Path, content: Any) -> dict[str, Tensor]:
             content = content[wrapper]
     if not isinstance(content, Mapping) or not any(isinstance(value, Tensor) for value in content.values()):
         raise UnusableWeights(f"{path.name} holds no named tensors (no state_dict)")
-    return {
-        str(name).removeprefix("module."): value
-        for name, value in content.items()
-        if isinstance(value, Tensor)
-    }
-
-
-def _fitting(state: Mapping[str, Tensor], arch: str, source: str) -> dict[str, Tensor]:
-    """What of `state` the network takes, all of it but the last layer, which is always learned anew."""
-    with torch.device("meta"):
-        wanted = resnet(arch, 2).state_dict()
-    found = arch_of(state)
-    if found and found != arch:
-        raise UnusableWeights(
-            f"{source}: these are the weights of a {found}, and the job trains a {arch}; "
-            f"set arch={found} or use weights of a {arch}"
-        )
-    fitting: dict[str, Tensor] = {}
-    for name, like in wanted.items():
-        if name in _HEAD or (name not in state and name.endswith("num_batches_tracked")):
-            continue
-        if name not in state or state[name].shape != like.shape:
-            have = f"has shape {tuple(state[name].shape)}" if name in state else "is missing"
-            raise UnusableWeights(
-                f"{source}: not the weights of a {arch}: {name} of shape {tuple(like.shape)} {have}"
-            )
-        fitting[name] = state[name].to(like.dtype)
-        if not torch.isfinite(fitting[name]).all():
-            raise UnusableWeights(f"{source}: {name} holds numbers that are not finite (NaN or infinite)")
-    return fitting
+    return {plain_name(str(name)): value for name, value in content.items() if isinstance(value, Tensor)}

@@ -49,6 +49,7 @@ def gather(facts: Facts, findings: Findings, debug: Path) -> Record:
         "format": FORMAT,
         "job": facts.job,
         "arch": config.arch,
+        "weights": dict(facts.trained.network.origin),
         "dataset": config.dataset,
         "dataset_version": config.dataset_version,
         "run": config.run,

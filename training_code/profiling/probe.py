@@ -18,7 +18,7 @@ from torch.nn.functional import cross_entropy
 
 from training_code.data.batches import Batches
 from training_code.findings import Findings
-from training_code.network.resnet import ResNet
+from training_code.network.network import Network
 from training_code.profiling.profile import Profile
 from training_code.profiling.rules import shares
 from training_code.profiling.spread import Spread, of_values
@@ -31,7 +31,7 @@ _WORKERS: Final = 2
 Clock = Callable[[], float]
 
 
-def measure(findings: Findings, folder: Path, network: ResNet, batches: Batches) -> None:
+def measure(findings: Findings, folder: Path, network: Network, batches: Batches) -> None:
     """Put measured gains into those findings for which trying out is cheap; `folder` is the profile's."""
     dataloader, batch_size = findings.of("dataloader"), findings.of("batch_size")
     if dataloader is not None:
@@ -69,7 +69,7 @@ def gain_of_workers(share: float, faster: Spread) -> str:
 
 
 def faster_with_twice_the_batch(
-    network: ResNet, batches: Batches, clock: Clock = time.perf_counter
+    network: Network, batches: Batches, clock: Clock = time.perf_counter
 ) -> Spread | None:
     """How many times as many pictures a second steps of twice the batch take; None when they do not fit.
 

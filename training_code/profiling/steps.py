@@ -22,7 +22,7 @@ from torch import Tensor
 
 from training_code.config import Config
 from training_code.data.batches import Batches
-from training_code.network.resnet import ResNet
+from training_code.network.network import Network
 from training_code.profiling import STEPS, WALL
 from training_code.training.callback import PHASES, Callback
 
@@ -54,7 +54,7 @@ class StepTimer(Callback):
         self._broken = False
         self._start = self._clock()
 
-    def training_begins(self, network: ResNet, config: Config, batches: Batches) -> None:
+    def training_begins(self, network: Network, config: Config, batches: Batches) -> None:
         self._gpu = batches.machine.device.type == "cuda"
         self._per_epoch = batches.steps
         self._start = self._clock()

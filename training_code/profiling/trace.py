@@ -10,7 +10,7 @@ from torch import Tensor
 
 from training_code.config import Config
 from training_code.data.batches import Batches
-from training_code.network.resnet import ResNet
+from training_code.network.network import Network
 from training_code.profiling import PLAIN_TRACE
 from training_code.training.callback import Callback
 from training_code.training.progress import Trained
@@ -24,7 +24,7 @@ class Trace(Callback):
         self._done = 0
         self._profiler: Any = None
 
-    def training_begins(self, network: ResNet, config: Config, batches: Batches) -> None:
+    def training_begins(self, network: Network, config: Config, batches: Batches) -> None:
         os.environ.setdefault("KINETO_LOG_LEVEL", "99")  # it complains where there is no GPU
         from torch.autograd.profiler import profile
 

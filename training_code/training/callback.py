@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from training_code.config import Config
     from training_code.data.batches import Batches
     from training_code.evaluation.scores import Evaluation
-    from training_code.network.resnet import ResNet
+    from training_code.network.network import Network
     from training_code.training.progress import Epoch, Trained
 
 PHASES: Final = ("data", "to_device", "forward", "backward", "optimizer")
@@ -32,7 +32,7 @@ class Callback:
     state is whole then, and the model of the best epoch so far is kept.
     """
 
-    def training_begins(self, network: ResNet, config: Config, batches: Batches) -> None:
+    def training_begins(self, network: Network, config: Config, batches: Batches) -> None:
         """Once, before the first step of this process, after a checkpoint has been taken up."""
 
     def step_begins(self, epoch: int, step: int) -> None:

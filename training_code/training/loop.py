@@ -23,7 +23,7 @@ from training_code.errors import TrainingDiverged
 from training_code.evaluation.scores import Evaluation, evaluate
 from training_code.hardware.cores import cores
 from training_code.network.model import compiled
-from training_code.network.resnet import ResNet
+from training_code.network.network import Network
 from training_code.stopping import Stopped, StopSignal
 from training_code.training.callback import Callback
 from training_code.training.checkpoints import Checkpoint, Checkpoints
@@ -46,7 +46,7 @@ def identity(config: Config, dataset: Dataset) -> dict[str, object]:
 
 
 def train(
-    network: ResNet,
+    network: Network,
     batches: Batches,
     valid: Batches,
     config: Config,
@@ -90,7 +90,7 @@ class _Training:
 
     def __init__(
         self,
-        network: ResNet,
+        network: Network,
         batches: Batches,
         valid: Batches,
         config: Config,
@@ -105,7 +105,7 @@ class _Training:
             batch_norm.synchronise(network)
         self.optimizer = Optimizer(network, config)
         self.rate = schedule(config, batches.steps)
-        self.loss = Loss(config, batches.split.labels, network.fc.out_features, self.device)
+        self.loss = Loss(config, batches.split.labels, network.classes, self.device)
         self.stepped = self.group.data_parallel(compiled(network, config))
         self.losses = torch.zeros(batches.steps, device=self.device)
         self.best: dict[str, Tensor] = {}
@@ -159,7 +159,7 @@ class _Training:
     def _finish_epoch(self) -> None:
         """Validate, note the epoch, keep its weights if they are the best so far."""
         progress = self.progress
-        result = evaluate(self.network, self.valid, self.network.fc.out_features, self.stop)
+        result = evaluate(self.network, self.valid, self.network.classes, self.stop)
         if not math.isfinite(result.loss):
             raise TrainingDiverged(
                 f"the validation loss is {result.loss} after epoch {progress.epoch}: {self._likely_cause()}"

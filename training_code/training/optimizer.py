@@ -39,7 +39,8 @@ class Optimizer:
     def step(self, learning_rate: float) -> None:
         """Move every parameter along its gradient, and forget the gradients."""
         parameters: list[Tensor] = list(self._named.values())
-        gradients = [value.grad for value in parameters if value.grad is not None]
+        # A parameter that no picture meets, as some networks have, gets none.
+        gradients = [torch.zeros_like(value) if value.grad is None else value.grad for value in parameters]
         if self._config.optimizer == "sgd":
             sgd(
                 parameters,

@@ -9,7 +9,7 @@ from typing import Final
 from torch import Tensor
 
 from training_code.evaluation.scores import Evaluation
-from training_code.network.resnet import ResNet
+from training_code.network.network import Network
 
 _SECONDS_BETWEEN: Final = 10.0
 
@@ -49,7 +49,7 @@ class Trained:
     `validated` is the best epoch's result on the validation split, None when it was an earlier attempt's.
     """
 
-    network: ResNet
+    network: Network
     history: tuple[Epoch, ...]
     best: Epoch
     validated: Evaluation | None

@@ -22,7 +22,7 @@ from training_code.data.batches import Batches
 from training_code.debugging.settings import DebugSettings
 from training_code.findings import FILE, Findings
 from training_code.log import say
-from training_code.network.resnet import ResNet
+from training_code.network.network import Network
 from training_code.profiling import DONE
 from training_code.stopping import Stopped
 from training_code.training.callback import Callback, Callbacks
@@ -46,7 +46,7 @@ class Session(Callback):
         self._looked = time.monotonic()
         self._changed = 0
         self._batches: Batches | None = None
-        self._network: ResNet | None = None
+        self._network: Network | None = None
         self._callbacks: list[Callback] = []
         if settings.debug_rules:
             from training_code.debugging.capture import Capture
@@ -90,7 +90,7 @@ class Session(Callback):
         except OSError as error:
             print(f"warning: nobody watches the training: {error}", flush=True)
 
-    def training_begins(self, network: ResNet, config: Config, batches: Batches) -> None:
+    def training_begins(self, network: Network, config: Config, batches: Batches) -> None:
         self._network, self._batches = network, batches
 
     def training_ends(self, trained: Trained) -> None:

@@ -67,25 +67,24 @@ def add_graph(folder: Path, precision: str) -> Path:
     """Add the serving form to an artifact, as training's export does, by ranges of a few random pictures."""
     from contract.pictures.transform import Transform
     from training_code.evaluation import serving_form, serving_graph
-    from training_code.network.resnet import resnet
+    from training_code.network.fresh import fresh
 
     description = json.loads((folder / "model.json").read_text())
     told = description["transform"]
-    transform = Transform(told["resize"], told["resize_mode"], told["crop"])
-    network = resnet(description["arch"], description["num_classes"])
+    transform = Transform(
+        *(told["resize"], told["resize_mode"], told["crop"], tuple(told["mean"]), tuple(told["std"])),
+        interpolation=told["interpolation"],
+    )
+    network = fresh(description["arch"], description["num_classes"], transform.crop)
     network.load_state_dict(load_file(folder / "model.safetensors"))
-    network.eval()
-    ranges = None
+    graph = serving_graph.graph(network, transform)
     if precision == "int8":
-        names, observed = serving_graph.observed(network, transform)
-        compiled = serving_form._compiled(observed, "f32", 1)
         squares = np.random.default_rng(2).integers(
             0, 256, (8, 1, transform.crop, transform.crop, 4), np.uint8
         )
         squares[..., 3] = 255
-        seen = np.array([[float(value) for value in compiled([each]).to_tuple()] for each in squares])
-        ranges = dict(zip(names, zip(seen[:, 0::2].min(0), seen[:, 1::2].max(0), strict=True), strict=True))
-    return write_graph(folder, serving_graph.graph(network, transform, ranges), precision)
+        graph = serving_form._quantised(graph, squares, 1)
+    return write_graph(folder, serving_form._of(graph, 1), precision)
 
 
 def write_graph(folder: Path, graph: Any, precision: str) -> Path:

@@ -23,16 +23,24 @@ pytestmark = pytest.mark.filterwarnings("ignore")
 SOUND = sound_pictures()
 
 
+ARCHITECTURES = ("resnet18", "tf_efficientnet_lite1", "vit_base_patch32_clip_224", "vit_small_patch14_dinov2")
+
+
 @pytest.mark.parametrize("image_size", [32, 64, 224])
-def test_serving_reads_from_model_json_the_transform_that_training_wrote(image_size: int) -> None:
-    transform = Transform.of_size(image_size)
+@pytest.mark.parametrize("arch", ARCHITECTURES)
+def test_serving_reads_from_model_json_the_transform_that_training_wrote(arch: str, image_size: int) -> None:
+    transform = Transform.of(arch, image_size)
     assert artifact._transform(json.loads(json.dumps(transform.describe()))) == transform
 
 
-@pytest.mark.parametrize("image_size", [32, 64, 224])
+@pytest.mark.parametrize(
+    ("arch", "image_size"), [("resnet18", 32), ("resnet18", 64), ("resnet18", 224), (ARCHITECTURES[2], 224)]
+)
 @pytest.mark.parametrize("name", SOUND)
-def test_every_kind_of_picture_reaches_the_network_with_the_same_numbers(name: str, image_size: int) -> None:
-    transform = Transform.of_size(image_size)
+def test_every_kind_of_picture_reaches_the_network_with_the_same_numbers(
+    name: str, arch: str, image_size: int
+) -> None:
+    transform = Transform.of(arch, image_size)
     trained = transform.pixels(decode(SOUND[name], transform.enough))
     served = picture.pixels(picture.read(SOUND[name]), transform)
     expected = normalised(torch.tensor(trained)[None], transform, MACHINE)

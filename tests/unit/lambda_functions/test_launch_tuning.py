@@ -39,6 +39,7 @@ def test_a_good_request_starts_one_tuning_job_and_says_how_to_watch_it(world: Wo
         "arn": f"arn:aws:sagemaker:us-east-1:000000000000:hyper-parameter-tuning-job/{name}",
         "run": name,
         "dataset": "digits@1",
+        "notes": [],
         "started": "a Bayesian search of 4 trials, 2 at a time, each on 1 × ml.c7i.2xlarge: recipe digits on "
         "digits@1, over learning_rate, batch_size; the last training with the best follows by itself",
         "watch": {

@@ -87,10 +87,52 @@ def test_of_torchs_own_files_the_names_tell_the_network(world: World, zipped: bo
     assert tune({"model": {"weights": uri, "arch": "resnet50"}}, "request-3")["statusCode"] == 202
 
 
-def test_networks_that_nobody_trains_here_are_named(world: World) -> None:
+def test_networks_of_timms_are_told_too(world: World) -> None:
     world.s3.put("artifacts", "weights/mine.safetensors", weights_of("resnet101"))
-    assert "these are the weights of a resnet101, and a job trains a resnet18; use weights of a resnet18" in (
+    assert "the weights of a resnet101, and a job trains a resnet18; set arch = resnet101, or use" in (
         refused(world, {"model": {"weights": MINE}})
+    )
+    assert "the weights of a resnet101, and a job trains a convnext_nano" in (
+        refused(world, {"model": {"weights": MINE, "arch": "convnext_nano", "trainable_from": "head"}})
+    )
+    assert (
+        tune({"model": {"weights": MINE, "arch": "resnet101", "trainable_from": "head"}}, "request-3")[
+            "statusCode"
+        ]
+        == 202
+    )
+
+
+def test_what_a_staged_file_says_of_itself_is_believed(world: World) -> None:
+    said = {"arch": "convnext_nano", "licence": "cc-by-nc-4.0"}
+    world.s3.put("artifacts", "weights/mine.safetensors", weights_of("resnet18", said=said))
+    assert "weights of a convnext_nano, and a job trains a resnet18" in (
+        refused(world, {"model": {"weights": MINE}})
+    )
+    forbidden = f"the weights {MINE} are licensed as cc-by-nc-4.0, which forbids commercial use"
+    payload = {"model": {"weights": MINE, "arch": "convnext_nano", "trainable_from": "head"}}
+    assert tune({**payload, "dry_run": True})["notes"] == [forbidden]
+    assert tune(payload, "request-3")["notes"] == [forbidden]
+
+
+def test_a_licence_is_said_before_anything_starts_and_when_asked_again(world: World) -> None:
+    payload = {"model": {"arch": "vit_base_patch16_224.mae", "trainable_from": "head", "weights": "imagenet"}}
+    says = "licensed as cc-by-nc-4.0, which forbids commercial use"
+    assert says in tune({**payload, "dry_run": True}, "request-0")["notes"][0]
+    first = tune(payload)
+    assert says in first["notes"][0]
+    assert tune(payload)["notes"] == first["notes"]
+
+
+def test_of_weights_that_may_be_used_for_all_nothing_is_said(world: World) -> None:
+    assert (
+        tune(
+            {
+                "model": {"arch": "convnext_nano", "trainable_from": "head", "weights": "imagenet"},
+                "dry_run": True,
+            }
+        )["notes"]
+        == []
     )
 
 

@@ -63,6 +63,19 @@ def test_the_training_code_accepts_the_ends_of_what_a_recipe_may_say(key: str) -
         (changed("learning_rate = 0.01", "learing_rate = 0.01"), ["learing_rate", 'mean "learning_rate"?']),
         (changed("[data]", "[dta]"), ["[dta]", 'did you mean "data"?']),
         (changed('"resnet18"', '"resnet19"'), ["arch", "resnet19", "resnet18 | resnet34 | resnet50"]),
+        (changed('"resnet18"', '"convnext_nan"'), ["arch", 'did you mean "convnext_nano"?']),
+        (
+            changed('"resnet18"', '"convnext_nano"'),
+            ["trainable_from = layer4: a convnext_nano has no stage layer4", "stem, stage1", "head"],
+        ),
+        (
+            changed('"layer4"', '"stage2"'),
+            ["a resnet18 has no stage stage2; it has stem, layer1"],
+        ),
+        (
+            changed("[final]\nepochs = 8", '[final]\narch = "convnext_nano"\ntrainable_from = "stage5"'),
+            ["[final]", "a convnext_nano has no stage stage5"],
+        ),
         (changed('"imagenet"', '"s3:/x"'), ["weights", "s3://bucket/key"]),
         (changed('arch = "resnet18"\n', ""), ["lacks arch", "[model]"]),
         (changed("epochs = 3", 'epochs = "3"'), ['epochs = "3"', "whole number from 1"]),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import cast
+from typing import Any
 
 import numpy as np
 import torch
@@ -18,7 +18,6 @@ from training_code.data.picture_files import Files
 from training_code.data.split import Split
 from training_code.evaluation.scores import Evaluation
 from training_code.job import Job
-from training_code.network.resnet import ResNet
 from training_code.output import artifact
 from training_code.output.artifact import Facts
 from training_code.training.progress import Epoch, Trained
@@ -66,13 +65,15 @@ def crowd(
         for each in (dataset.valid, dataset.test)
     }
     before = answers(dataset.test.labels)
+    stand_in: Any = nn.Linear(1, 1)
+    stand_in.origin, stand_in.settings = {}, {"num_classes": 2}
     epoch = Epoch(1, 1 / 3, 1 / 3, 1 / 3, 1 / 3, 1 / 3, 1 / 3)
     return Facts(
         job="p-job",
         config=parse({"run": "p-run", "dataset": "crowd"}),
         dataset=dataset,
         machine=MACHINE,
-        trained=Trained(cast(ResNet, nn.Linear(1, 1)), (epoch,), epoch, None, stopped=False),
+        trained=Trained(stand_in, (epoch,), epoch, None, stopped=False),
         evaluations=evaluations,
         serving={"form": "pytorch", "reason": "none was tried"},
         champion={

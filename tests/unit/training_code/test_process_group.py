@@ -21,7 +21,7 @@ from training_code.distributed.batch_norm import synchronise
 from training_code.distributed.process_group import ProcessGroup
 from training_code.errors import InvalidHyperparameter
 from training_code.job import Cluster, Job
-from training_code.network.resnet import resnet
+from training_code.network.fresh import fresh
 from training_code.stopping import Stopped
 from training_code.training.callback import Callback
 
@@ -210,7 +210,8 @@ def _normalise(group: ProcessGroup, folder: Path, pictures: Path) -> None:
     assert torch.allclose(gradient, plain[0].weight.grad, rtol=1e-4)
     assert torch.allclose(both[0].running_var, plain[0].running_var, rtol=1e-5)
     assert torch.allclose(both.eval()(whole), plain.eval()(whole), atol=1e-5)
-    _step_as_one(group)
+    _step_as_one(group, "resnet18", "stem")
+    _step_as_one(group, "tf_efficientnet_lite0", "stage7")
     _stop_as_one(group, pictures)
     assert group.any(group.rank == 1)
     assert not group.any(False)
@@ -218,14 +219,15 @@ def _normalise(group: ProcessGroup, folder: Path, pictures: Path) -> None:
     (folder / str(group.rank)).touch()
 
 
-def _step_as_one(group: ProcessGroup) -> None:
+def _step_as_one(group: ProcessGroup, arch: str, stage: str) -> None:
     """In float64, where rounding hides nothing: the gradients of a whole network."""
     torch.manual_seed(1)
     pictures, labels = torch.randn(5, 3, 32, 32, dtype=torch.float64), torch.tensor([0, 1, 1, 0, 1])
     gradients = []
     for alone in (True, False):
         torch.manual_seed(2)
-        network = resnet("resnet18", 2).double()
+        network = fresh(arch, 2, 32).double()
+        network.freeze_before(stage)
         rows = torch.arange(5) if alone else group.part(torch.arange(5))
         if not alone:
             synchronise(network)
@@ -233,7 +235,7 @@ def _step_as_one(group: ProcessGroup) -> None:
         scores = stepped(pictures[rows], from_freeze_point=False)
         share = 1 if alone else group.size
         (nn.functional.cross_entropy(scores, labels[rows], reduction="sum") * share / 5).backward()
-        gradients.append([value.grad for value in network.parameters()])
+        gradients.append([value.grad for value in network.parameters() if value.requires_grad])
     for whole, together in zip(*gradients, strict=True):
         assert torch.allclose(whole, together, rtol=1e-6, atol=1e-12)
 

@@ -17,13 +17,21 @@ _PAGES = {"hyper-parameter-tuning-job": "hyper-tuning-jobs", "training-job": "jo
 
 
 def started(
-    kind: str, name: str, arn: str, run: str, dataset: str, what: str, cost: CostBound
+    kind: str,
+    name: str,
+    arn: str,
+    run: str,
+    dataset: str,
+    what: str,
+    cost: CostBound,
+    notes: tuple[str, ...] = (),
 ) -> dict[str, Any]:
     """202: `kind` is `tuning_job` or `training_job`. The same request asked again answers the same.
 
     Args:
         dataset: with its version, as requests have it.
         what: what was started, in words.
+        notes: what is worth knowing of it, a sentence each.
     """
     return {
         "statusCode": 202,
@@ -31,6 +39,7 @@ def started(
         "arn": arn,
         "run": run,
         "dataset": dataset,
+        "notes": list(notes),
         "started": what,
         "watch": watch(name, arn, run),
         "cost": cost.answer,
@@ -38,7 +47,13 @@ def started(
 
 
 def planned(
-    kind: str, name: str, what: str, cost: CostBound, machines: dict[str, Any], data: Usable
+    kind: str,
+    name: str,
+    what: str,
+    cost: CostBound,
+    machines: dict[str, Any],
+    data: Usable,
+    notes: tuple[str, ...] = (),
 ) -> dict[str, Any]:
     """200: everything was checked, and nothing was started."""
     return {
@@ -47,7 +62,7 @@ def planned(
         kind: name,
         "run": name,
         "dataset": data.version.name,
-        "notes": list(data.notes),
+        "notes": [*data.notes, *notes],
         "would_start": what,
         "machines": machines,
         "cost": cost.answer,

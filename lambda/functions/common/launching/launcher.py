@@ -154,7 +154,8 @@ class Launcher:
         if request.dry_run:
             machines = estimate.machines_of(planned.record, env) | {"instance_types": list(types)}
             what, cost = estimate.in_words(planned.record, env), estimate.cost_of(planned.record, env)
-            return answers.planned(self.kind.key, name, what, cost, machines, data)
+            notes = self._notes(planned.record)
+            return answers.planned(self.kind.key, name, what, cost, machines, data, notes)
         checked = replace(checked, version=datasets.settled(s3, env.data_bucket, data))
         try:
             for choice in (choices := self._choices(types)):
@@ -244,7 +245,14 @@ class Launcher:
     def answer(self, name: str, arn: str, record: runs.RunRecord) -> dict[str, Any]:
         """What was started, where to watch it, and the most it can cost."""
         what, cost = estimate.in_words(record, self.env), estimate.cost_of(record, self.env)
-        return answers.started(self.kind.key, name, arn, record.run, record.data, what, cost)
+        notes = self._notes(record)
+        return answers.started(self.kind.key, name, arn, record.run, record.data, what, cost, notes)
+
+    def _notes(self, record: runs.RunRecord) -> tuple[str, ...]:
+        """What the weights' licences keep from who uses the model."""
+        explicit = {key: (value,) for key, value in record.hyperparameters.items()}
+        values = tuple({**each, **explicit} for each in fit.possible(record.recipe, None))
+        return weights.restrictions(values, self.env.artifacts_bucket)
 
     def _name_of(self, request: requests.LaunchRequest, request_id: str) -> str:
         """The caller's name for the job, or the one that belongs to the request."""

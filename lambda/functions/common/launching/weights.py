@@ -17,7 +17,7 @@ from functions.common.recipes.recipe import Recipe
 
 _FOLDER = f"{storage.WEIGHTS}/"
 _LEAST_BYTES = 100_000
-"""The smallest network here has 40 MB. Git LFS pointers and error pages are below this."""
+"""The smallest network of timm's has more. Git LFS pointers and error pages are below this."""
 _SHOWN = 5
 _STAGE = "classifier weights --file FILE puts a file there and checks it"
 
@@ -78,6 +78,20 @@ def check(jobs: tuple[Values, ...], artifacts_bucket: str, data_bucket: str) -> 
         # Of the data bucket a launcher may read the versions only.
         if file is not None and bucket == artifacts_bucket:
             weights_file.check(bucket, file, arch)
+
+
+def restrictions(jobs: tuple[Values, ...], artifacts_bucket: str) -> tuple[str, ...]:
+    """What the licences of the weights that jobs start from keep from their user, a sentence for each."""
+    found: list[str] = []
+    for arch, uri in dict.fromkeys(pairs(jobs)):
+        bucket, _, key = uri.removeprefix("s3://").partition("/")
+        if uri == "imagenet":
+            found.append(networks.backbone(arch).restriction)
+        elif uri.startswith("s3://") and bucket == artifacts_bucket:
+            file = networks.file_for(arch, [each for each, _ in _objects(bucket, key)])
+            licence = weights_file.licence(bucket, file) if file is not None else ""
+            found.append(networks.restriction(f"the weights {uri}", licence))
+    return tuple(dict.fromkeys(each for each in found if each))
 
 
 def check_file(uri: str, bucket: str) -> None:

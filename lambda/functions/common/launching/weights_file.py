@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Final
+from typing import Any, Final
 
 from contract import networks
 from functions.common.clients import client
@@ -28,33 +28,48 @@ def check(bucket: str, key: str, arch: str) -> None:
     Raises:
         InvalidRecipe: they are another network's, or the file is damaged.
     """
-    with client("s3").get_object(Bucket=bucket, Key=key, Range=f"bytes=0-{_HEAD_BYTES - 1}")["Body"] as body:
-        head: bytes = body.read()
+    head = _head(bucket, key)
     where = f"[model] weights = s3://{bucket}/{key}"
-    names = _of_safetensors(head, where) if key.endswith(".safetensors") else _in_pickle(head)
-    found = networks.arch_of(names)
-    if found == arch or not names:
+    names, said = _of_safetensors(head, where) if key.endswith(".safetensors") else (_in_pickle(head), {})
+    found = said.get("arch") or networks.arch_of(names)
+    fits = found in (arch, arch.partition(".")[0]) or not (found or networks.is_resnet(arch))
+    if fits or not names:
         return
     what = f"of a {found}" if found else "of no ResNet"
     raise InvalidRecipe(
         f"{where}: these are the weights {what}, and a job trains a {arch}; "
-        + (f"set arch = {found}, or use" if found in networks.ARCHITECTURES else "use")
+        + (f"set arch = {found}, or use" if found in networks.names() else "use")
         + f" weights of a {arch} (in [final] too, where that sets another arch)"
     )
 
 
-def _of_safetensors(head: bytes, where: str) -> frozenset[str]:
-    """The names of the tensors; none where the header is longer than what was read.
+def licence(bucket: str, key: str) -> str:
+    """The licence that a file says it has, as `classifier weights` writes it; empty where it says nothing."""
+    if not key.endswith(".safetensors"):
+        return ""
+    return str(_of_safetensors(_head(bucket, key), key)[1].get("licence", ""))
+
+
+def _head(bucket: str, key: str) -> bytes:
+    with client("s3").get_object(Bucket=bucket, Key=key, Range=f"bytes=0-{_HEAD_BYTES - 1}")["Body"] as body:
+        head: bytes = body.read()
+    return head
+
+
+def _of_safetensors(head: bytes, where: str) -> tuple[frozenset[str], dict[str, Any]]:
+    """The names of the tensors, and what the file says of itself; nothing where the header is longer than
+    what was read.
 
     https://github.com/huggingface/safetensors#format
     """
     length = int.from_bytes(head[:_LENGTH_BYTES], "little")
     if _HEAD_BYTES < length + _LENGTH_BYTES <= _MOST_HEADER and len(head) == _HEAD_BYTES:
-        return frozenset()
+        return frozenset(), {}
     try:
-        tensors = json.loads(head[_LENGTH_BYTES : _LENGTH_BYTES + length])
-        return networks.plain_names(name for name in tensors if name != "__metadata__")
-    except (ValueError, TypeError, RecursionError):
+        tensors = dict(json.loads(head[_LENGTH_BYTES : _LENGTH_BYTES + length]))
+        said = dict(tensors.pop("__metadata__", {}))
+        return networks.plain_names(tensors), said
+    except (ValueError, TypeError, AttributeError, RecursionError):
         raise InvalidRecipe(
             f"{where}: the file is damaged, or is no safetensors file; classifier weights --file FILE puts "
             "one there and checks it"

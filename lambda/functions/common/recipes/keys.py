@@ -109,7 +109,7 @@ def _number(key: Number, value: object, where: str) -> int | float:
 def _word(key: Choice, value: object, where: str) -> str:
     if isinstance(value, str) and key.holds(value):
         return value
-    near = suggest(value, key.words) if isinstance(value, str) else ""
+    near = suggest(value, key.all_words) if isinstance(value, str) else ""
     raise InvalidRecipe(f"{where} = {quoted(value)} is not allowed{near or ';'} it has to be {key.allowed}")
 
 

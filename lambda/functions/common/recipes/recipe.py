@@ -14,11 +14,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from contract import instances, prices
+from contract import instances, networks, prices
 from contract.bounds import Number
 from contract.hyperparameters import unquoted, warms_up_in_time
 from functions.common.errors import InvalidRecipe, listed, suggest
 from functions.common.recipes.keys import HYPERPARAMETERS, REQUIRED, TABLES, Flag, Key, check, quoted
+from functions.common.recipes.ranges import Range
 from functions.common.recipes.tuning import Tuning, read_tuning
 
 Table = dict[str, Any]
@@ -107,6 +108,9 @@ def from_tables(name: str, tables: Mapping[str, object], source: str) -> Recipe:
         _check_warmup({**recipe.hyperparameters, "epochs": min(fewest)}, f"{source}, [tuning.ranges.epochs]")
     _check_warmup(recipe.hyperparameters, source)
     _check_warmup({**recipe.hyperparameters, **recipe.final}, f"{source}, [final]")
+    _check_stages(recipe.hyperparameters, searched, source)
+    fixed = {name: each for name, each in searched.items() if name not in recipe.final}
+    _check_stages({**recipe.hyperparameters, **recipe.final}, fixed, f"{source}, [final]")
     _check_resources(recipe.table("resources"), source)
     return recipe
 
@@ -214,6 +218,18 @@ def _check_warmup(hyperparameters: Mapping[str, Any], source: str) -> None:
     epochs, warmup = hyperparameters["epochs"], hyperparameters.get("warmup_epochs", 0)
     if not warms_up_in_time(warmup, epochs):
         raise InvalidRecipe(f"{source}: warmup_epochs = {warmup:g} has to be below epochs = {epochs:g}")
+
+
+def _check_stages(values: Mapping[str, Any], searched: Mapping[str, Range], source: str) -> None:
+    """See that each network these jobs may have can be trained from each stage they may be told."""
+
+    def possible(key: str, default: str) -> tuple[Any, ...]:
+        return searched[key].values if key in searched else (values.get(key, default),)
+
+    for stage in possible("trainable_from", networks.STEM):
+        for arch in possible("arch", ""):
+            if why := networks.why_no_stage(arch, stage):
+                raise InvalidRecipe(f"{source}: trainable_from = {stage}: {why}")
 
 
 def _check_resources(resources: Table, source: str) -> None:

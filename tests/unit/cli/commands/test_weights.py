@@ -15,7 +15,7 @@ from safetensors.torch import load_file, save_file
 from cli.commands.weights import BadWeights, stage
 from cli.errors import NotConfirmed
 from training_code.network.resnet import resnet
-from training_code.network.weights import from_channel
+from training_code.network.weights import Weights, from_channel
 
 
 class Bucket:
@@ -60,7 +60,7 @@ def test_a_file_is_staged_as_safetensors_which_a_job_can_start_from(
     torch.save({"state_dict": state, "epoch": 3}, tmp_path / "mine.pth")
     staged = stage(aws, str(tmp_path / "mine.pth"), None)
     assert (staged.uri, staged.arch) == ("s3://artifacts/weights/mine.safetensors", "resnet18")
-    loaded = from_channel(bucket.folder / "weights", "resnet18")
+    loaded = from_channel(bucket.folder / "weights", "resnet18").state
     assert torch.equal(loaded["conv1.weight"], state["conv1.weight"])
     assert "fc.weight" not in load_file(bucket.folder / "weights/mine.safetensors")
 
@@ -91,7 +91,8 @@ def test_a_file_of_any_bucket_one_can_read_is_staged(
 def test_imagenets_weights_lie_where_the_launchers_look(
     aws: Any, bucket: Bucket, state: dict[str, torch.Tensor], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("training_code.network.weights.imagenet", lambda arch: dict(state))
+    published = Weights(state, "resnet18.pth", "https://example.com/resnet18.pth", "bsd-3-clause", "0" * 64)
+    monkeypatch.setattr("training_code.network.weights.imagenet", lambda arch: published)
     assert stage(aws, None, "resnet18").uri == "s3://artifacts/weights/imagenet/resnet18.safetensors"
 
 

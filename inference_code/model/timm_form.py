@@ -1,0 +1,48 @@
+"""The PyTorch form of a network of timm's: for GPUs, and for models without a serving form."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import safetensors.torch
+import torch
+from safetensors import SafetensorError
+
+from contract import timm_models
+from inference_code.model.artifact import BadArtifact
+
+
+def network(path: Path, arch: str, classes: int, side: int, place: dict[str, Any]) -> torch.nn.Module:
+    """The network with its weights, ready to answer.
+
+    Args:
+        path: its state dict.
+        arch: timm's name.
+        classes: outputs it has.
+        side: pixels of the side of its pictures.
+        place: device and number format, as `torch.nn.Module.to` takes them.
+
+    Raises:
+        BadArtifact: timm is not here or has no such network, or the file is damaged or not of it.
+    """
+    try:
+        timm = timm_models.timm()
+    except ImportError:
+        raise BadArtifact(
+            f"a {arch} without a serving form is served by timm, which this image lacks; train it again, and "
+            "see why that job wrote no serving form (model.json: serving.reason)."
+        ) from None
+    try:
+        cfg = timm.get_pretrained_cfg(arch)
+        size = {"img_size": side} if cfg is not None and cfg.fixed_input_size else {}
+        model: torch.nn.Module = timm.create_model(arch, num_classes=classes, **size)
+        model.load_state_dict(safetensors.torch.load_file(path))
+    except SafetensorError as error:
+        raise BadArtifact(f"{path.name} is damaged: {error}") from error
+    except OSError as error:
+        raise BadArtifact(f"{path.name} cannot be read: {error}.") from error
+    except (RuntimeError, ValueError, KeyError, AssertionError, TypeError) as error:
+        reason = "; ".join(str(error).strip().splitlines()[:3])
+        raise BadArtifact(f"{path.name} is not a {arch} of {classes} classes: {reason}") from error
+    return model.eval().to(**place, memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]

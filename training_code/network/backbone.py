@@ -1,0 +1,312 @@
+"""Any of timm's classification networks, as `Network` wants it: with stages, and a freeze point between them.
+
+Stages are timm's own groups of layers (`group_matcher`): `stem`, `stage1` to the last, and `head`, the layer
+that tells the classes apart. The network can be cut in two at its head, and between stages where these are a
+row, each made of what the one before gave. Whether they are, one picture through both halves tells.
+
+The tensors have timm's names, so a model opens in plain timm.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from typing import Any, Final
+
+import torch
+from torch import Tensor, nn
+
+from contract import networks, timm_models
+from training_code.errors import InvalidHyperparameter
+from training_code.network.network import Network, pooled
+
+_ALIKE: Final = 1e-4
+"""Of the largest score, what those of the cut network may differ by."""
+
+
+class Backbone(Network):
+    """One of timm's networks. It has the network's own parts as its parts: their names are timm's."""
+
+    def __init__(self, model: nn.Module, classes: int, image_size: int, *, of_one_size: bool) -> None:
+        super().__init__()
+        # Not a part of this one, whose parts are the same: a part that is replaced is so in both.
+        self._timm: tuple[Any, ...] = (model,)
+        self._modules, self._parameters, self._buffers = model._modules, model._parameters, model._buffers
+        self._non_persistent_buffers_set = model._non_persistent_buffers_set
+        self.classes = classes
+        self._side = image_size
+        self._is_of_one_size = of_one_size
+        self._groups = _groups(model)
+        self.stage_names = (
+            networks.STEM,
+            *(f"stage{n}" for n in range(1, len(self._groups) - 1)),
+            networks.HEAD,
+        )
+        self._halves: tuple[nn.Module, nn.Module] | None = None
+        self._halves_of: tuple[nn.Module, ...] = ()
+        self._at_head = self._is_cut = False
+
+    @property
+    def model(self) -> Any:
+        """The network as timm made it."""
+        return self._timm[0]
+
+    @property
+    def plain(self) -> nn.Module:
+        """See `Network.plain`."""
+        return self.model  # type: ignore[no-any-return]
+
+    def freeze_before(self, stage: str) -> None:
+        """See `Network.freeze_before`; a stage that there is not says which there are.
+
+        Raises:
+            InvalidHyperparameter: there is no such stage.
+        """
+        if stage not in self.stage_names:
+            raise InvalidHyperparameter(
+                f"trainable_from={stage}: this network has {', '.join(self.stage_names)}"
+            )
+        super().freeze_before(stage)
+        self._halves = None
+        self._at_head = self.freeze_point == len(self.stage_names) - 1
+        self._is_cut = self.freeze_point > 0 and self._cuts()
+
+    @property
+    def settings(self) -> dict[str, int]:
+        """See `Network.settings`."""
+        return super().settings | ({"img_size": self._side} if self._is_of_one_size else {})
+
+    @property
+    def is_cut(self) -> bool:
+        """See `Network.is_cut`."""
+        return self.freeze_point > 0 and self._is_cut
+
+    def train(self, mode: bool = True) -> Backbone:
+        """See `Network.train`."""
+        super().train(mode)
+        self.model.training = mode
+        return self
+
+    def frozen_part(self, x: Tensor) -> Tensor:
+        """See `Network.frozen_part`; where the network cannot be cut, the pictures themselves."""
+        if not self.is_cut:
+            return x
+        with torch.no_grad():
+            if self._at_head:
+                return self._before_head(self.model, x)
+            activation: Tensor = self._cut()[0].forward_features(x)
+            return activation
+
+    def trained_part(self, x: Tensor) -> Tensor:
+        """See `Network.trained_part`."""
+        behind: Any = self.model
+        if self.is_cut:
+            behind = self.model.get_classifier() if self._at_head else self._cut()[1]
+        # Some have a convolution of one pixel instead of a linear layer.
+        one_pixel = isinstance(behind, nn.Conv2d)
+        scores: Tensor = behind(x[:, :, None, None]).flatten(1) if one_pixel else behind(x)
+        return scores
+
+    def pooled(self, x: Tensor, *, from_freeze_point: bool = False) -> Tensor:
+        """See `Network.pooled`."""
+        last = self._first_part_of(len(self.stage_names) - 2)
+        if from_freeze_point and self.is_cut:
+            if self.freeze_point >= len(self.stage_names) - 2:
+                return pooled(x, self._channels_last)
+            run: Any = self._cut()[1]
+        elif (self.is_cut and self._at_head) or len(self.stage_names) == 2:
+            return self._before_head(self.model, x)
+        else:
+            run = self.model
+        seen: list[Tensor] = []
+        handle = last.register_forward_pre_hook(lambda _module, inputs: seen.append(inputs[0]))
+        try:
+            run(x)
+        finally:
+            handle.remove()
+        # A part that is not called as a module is not seen; then it is what the head gets.
+        return pooled(seen[0], self._channels_last) if seen else self._before_head(run, x)
+
+    @property
+    def head_names(self) -> frozenset[str]:
+        """See `Network.head_names`."""
+        return frozenset(self._groups[-1])
+
+    @property
+    def _channels_last(self) -> bool:
+        return getattr(self.model, "output_fmt", "NCHW") == "NHWC"
+
+    def _parameters_of(self, stage: str) -> list[nn.Parameter]:
+        named = dict(self.named_parameters())
+        return [named[name] for name in self._groups[self.stage_names.index(stage)] if name in named]
+
+    @staticmethod
+    def _before_head(model: Any, x: Tensor) -> Tensor:
+        return model.forward_head(model.forward_features(x), pre_logits=True)  # type: ignore[no-any-return]
+
+    def _cut(self) -> tuple[Any, Any]:
+        """The halves of the network at the freeze point; they share its parts. A part that was
+        replaced since, as several processes do with batch norms, is replaced in them.
+        """
+        parts = tuple(part for _, part in self._row())
+        if self._halves is None or any(a is not b for a, b in zip(parts, self._halves_of, strict=True)):
+            before, behind = self._parts_before(), self._parts_behind()
+            self._halves = _without(self.model, behind), _without(self.model, before)
+            self._halves_of = parts
+        return self._halves
+
+    def _cuts(self) -> bool:
+        """Whether the halves give the scores of the whole, tried with one picture."""
+        training = self.training
+        self.eval()
+        where = next(self.parameters())
+        picture = torch.linspace(-1, 1, 3 * self._side**2, device=where.device, dtype=where.dtype)
+        picture = picture.view(1, 3, self._side, self._side)
+        self._is_cut = True
+        try:
+            with torch.no_grad():
+                whole = self.model(picture)
+                cut = self.trained_part(self.frozen_part(picture))
+        except (RuntimeError, TypeError, ValueError, AttributeError, IndexError, NotImplementedError):
+            return False  # what one half gives is nothing that the other takes
+        finally:
+            self.train(training)
+        same = whole.shape == cut.shape
+        return same and bool((whole - cut).abs().max() <= _ALIKE * whole.abs().max().clamp(min=_ALIKE))
+
+    def try_out(self) -> None:
+        """Run it once; whatever is raised says why it cannot see pictures of this size."""
+        where = next(self.parameters()).device
+        with torch.no_grad(), _evaluating(self):
+            self.model(torch.zeros(1, 3, self._side, self._side, device=where))
+
+    def _first_part_of(self, stage: int) -> nn.Module:
+        """The first of the parts that a stage is made of."""
+        names = set(self._groups[stage])
+        for name, part in self._row():
+            if any(f"{name}.{each}" in names for each, _ in part.named_parameters()):
+                return part
+        raise ValueError(f"no part of stage {self.stage_names[stage]}")
+
+    def _parts_before(self) -> set[str]:
+        return {name for name, _ in self._row()} - self._parts_behind()
+
+    def _parts_behind(self) -> set[str]:
+        """The parts from the first on that has something of a trained stage, in the order they run in."""
+        frozen = {name for group in self._groups[: self.freeze_point] for name in group}
+        order = self._order()
+        parts = dict(self._row())
+        trained = {
+            name
+            for name, part in parts.items()
+            if any(f"{name}.{each}" not in frozen for each, _ in part.named_parameters())
+        }
+        first = min((order.index(name) for name in trained if name in order), default=len(order))
+        return {name for name in parts if name not in order[:first]}
+
+    def _row(self) -> Iterator[tuple[str, nn.Module]]:
+        """The parts that could be a row: the network's own, and of its lists those in them."""
+        for name, part in self.model.named_children():
+            if isinstance(part, nn.Sequential | nn.ModuleList) and len(list(part.parameters())):
+                yield from ((f"{name}.{each}", inner) for each, inner in part.named_children())
+            else:
+                yield name, part
+
+    def _order(self) -> list[str]:
+        """The names of the parts in the order in which a picture meets them."""
+        met: list[str] = []
+        handles = [
+            part.register_forward_pre_hook(lambda _module, _inputs, name=name: met.append(name))
+            for name, part in self._row()
+        ]
+        where = next(self.parameters())
+        try:
+            with torch.no_grad(), _evaluating(self):
+                self.model(torch.zeros(1, 3, self._side, self._side, device=where.device, dtype=where.dtype))
+        finally:
+            for handle in handles:
+                handle.remove()
+        return list(dict.fromkeys(met))
+
+
+@contextmanager
+def _evaluating(network: Network) -> Iterator[None]:
+    training = network.training
+    network.eval()
+    try:
+        yield
+    finally:
+        network.train(training)
+
+
+def backbone(arch: str, classes: int, image_size: int) -> Backbone:
+    """A freshly initialised network of timm's that tells `classes` classes apart.
+
+    Args:
+        arch: timm's name, with or without the tag of its weights.
+        classes: how many outputs it has.
+        image_size: pixels of the side of its pictures.
+
+    Raises:
+        InvalidHyperparameter: it cannot be had, or not for pictures of this size.
+    """
+    timm = timm_models.timm()
+    cfg = timm.get_pretrained_cfg(arch)
+    one_size = cfg is not None and cfg.fixed_input_size
+    settings = {"num_classes": classes} | ({"img_size": image_size} if one_size else {})
+    try:
+        network = Backbone(timm.create_model(arch, **settings), classes, image_size, of_one_size=one_size)
+        network.try_out()
+    except (AssertionError, AttributeError, RuntimeError, ValueError, TypeError, KeyError) as error:
+        reason = next(iter(str(error).splitlines()), type(error).__name__)
+        raise InvalidHyperparameter(
+            f"a {arch} for pictures of image_size={image_size} cannot be had of timm: {reason}"
+        ) from None
+    return network
+
+
+def _groups(model: Any) -> list[list[str]]:
+    """The parameters' names of each stage; the last are those of the layer that tells classes apart."""
+    from timm.models import group_parameters
+
+    head = _head_names(model)
+    try:
+        groups: Collection[list[str]] = group_parameters(model, model.group_matcher(coarse=True)).values()
+    except (AttributeError, AssertionError):  # a few families have no groups: all before the head is one
+        groups = [[name for name, _ in model.named_parameters()]]
+    stages = [[name for name in group if name not in head] for group in groups]
+    stages = [stage for stage in stages if stage]
+    if len(stages) > 1 and not _makes_a_stage(stages[-1], groups):
+        rest = stages.pop()  # a norm, or a layer before the last
+        stages[-1] = stages[-1] + rest
+    return [*stages, sorted(head)]
+
+
+def _makes_a_stage(names: list[str], groups: Collection[list[str]]) -> bool:
+    """Whether the last names are a stage of their own, and not what was left of the head's group."""
+    return names in list(groups)
+
+
+def _head_names(model: Any) -> set[str]:
+    classifier = model.get_classifier()
+    heads = classifier if isinstance(classifier, tuple | list) else (classifier,)
+    own = {id(parameter) for head in heads if isinstance(head, nn.Module) for parameter in head.parameters()}
+    return {name for name, parameter in model.named_parameters() if id(parameter) in own}
+
+
+def _without(model: nn.Module, names: Collection[str]) -> nn.Module:
+    """The network with these parts passing on what they are given; it shares the others."""
+    half = copy.copy(model)
+    half._modules = dict(model._modules)
+    for name in names:
+        outer, _, inner = name.partition(".")
+        if not inner:
+            half._modules[outer] = nn.Identity()
+            continue
+        if half._modules[outer] is model._modules[outer]:
+            part = copy.copy(model._modules[outer])
+            part._modules = dict(part._modules)  # type: ignore[union-attr]
+            half._modules[outer] = part
+        half._modules[outer]._modules[inner] = nn.Identity()  # type: ignore[union-attr]
+    return half

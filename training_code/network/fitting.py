@@ -1,0 +1,93 @@
+"""Fitting a file's tensors to a network: by their names, by timm's translation of them, or by their order."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import torch
+from torch import Tensor
+
+from training_code.errors import UnusableWeights
+from training_code.network.backbone import Backbone
+from training_code.network.network import Network
+
+_COUNTER: Final = "num_batches_tracked"
+"""Plays no part in an answer, and files from before it was counted lack it."""
+_TRANSLATIONS: Final = ("checkpoint_filter_fn", "_filter_fn", "_convert_openai_clip")
+"""What timm calls the function that makes of a publisher's tensors the network's, in each family's module."""
+_SHOWN: Final = 5
+
+
+def fitting(network: Network, arch: str, state: Mapping[str, Tensor], file: str) -> dict[str, Tensor]:
+    """What of `state` the network takes, by its own names: all but the last layer.
+
+    Raises:
+        UnusableWeights: tensors are missing or have other shapes, or hold numbers that are not finite.
+    """
+    wanted = {name: value for name, value in network.state_dict().items() if name not in network.head_names}
+    found = state
+    if _misfits(wanted, state):
+        found = next((each for each in _ways(network, state, file) if not _misfits(wanted, each)), state)
+    if misfits := _misfits(wanted, found):
+        more = f"; and {len(misfits) - _SHOWN} more" if len(misfits) > _SHOWN else ""
+        raise UnusableWeights(f"{file}: not the weights of a {arch}: {'; '.join(misfits[:_SHOWN])}{more}")
+    fitted: dict[str, Tensor] = {}
+    for name, like in wanted.items():
+        if name not in found:
+            continue
+        fitted[name] = found[name].to(like.dtype)
+        if not torch.isfinite(fitted[name]).all():
+            raise UnusableWeights(f"{file}: {name} holds numbers that are not finite (NaN or infinite)")
+    return fitted
+
+
+def _misfits(wanted: Mapping[str, Tensor], state: Mapping[str, Tensor]) -> list[str]:
+    """What is missing or of another shape, in words."""
+    misfits = []
+    for name, like in wanted.items():
+        if name in state and state[name].shape == like.shape:
+            continue
+        if name in state or not name.endswith(_COUNTER):
+            have = f"has shape {tuple(state[name].shape)}" if name in state else "is missing"
+            misfits.append(f"{name} of shape {tuple(like.shape)} {have}")
+    return misfits
+
+
+def _ways(network: Network, state: Mapping[str, Tensor], file: str) -> list[Mapping[str, Tensor]]:
+    """The tensors by other names: as timm translates them, and in the network's own order."""
+    ways = [_translated(network, state)]
+    own = network.state_dict()
+    if _in_order(network, own, list(state.values())):
+        print(
+            f"{file}: the tensors have other names, and are as many, in the order and of the shapes that the "
+            f"network has: they are taken in this order",
+            flush=True,
+        )
+        ways.append(dict(zip(own, state.values(), strict=True)))
+    return ways
+
+
+def _translated(network: Network, state: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
+    """What timm's own function for the family makes of them: other names, positions for other sizes."""
+    if not isinstance(network, Backbone):
+        return state
+    family = sys.modules[type(network.model).__module__]
+    translate: Any = next((getattr(family, each) for each in _TRANSLATIONS if hasattr(family, each)), None)
+    if translate is None:
+        return state
+    try:
+        return dict(translate(dict(state), network.model))
+    except Exception:  # made for its family's files; of others it may make anything
+        return state
+
+
+def _in_order(network: Network, own: Mapping[str, Tensor], values: Sequence[Tensor]) -> bool:
+    """Whether these could be the network's: as many, and of its shapes but for the number of classes."""
+    if len(own) != len(values):
+        return False
+    return all(
+        like.shape[1:] == value.shape[1:] if name in network.head_names else like.shape == value.shape
+        for (name, like), value in zip(own.items(), values, strict=True)
+    )

@@ -1,0 +1,128 @@
+"""What every network here can do: freeze its first stages, and run before and behind the freeze point."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from torch import Tensor, nn
+
+from contract.networks import HEAD
+
+
+class Network(nn.Module):
+    """A network whose stages before the freeze point are frozen: no gradients, no graph, evaluation mode.
+
+    `forward` takes float pictures of shape (n, 3, height, width) and gives class scores (n, classes).
+
+    Attributes:
+        stage_names: its parts, from the picture to the classes.
+        classes: how many it tells apart.
+        freeze_point: the first stage that is trained, counted from 0.
+        origin: source, licence and hash of the weights it started from; empty for fresh ones.
+    """
+
+    stage_names: tuple[str, ...]
+    classes: int
+    freeze_point: int = 0
+    origin: Mapping[str, str] = MappingProxyType({})
+
+    def freeze_before(self, stage: str) -> None:
+        """Freeze every stage before `stage`, train it and all behind it; `head` is the last of any network.
+
+        Raises:
+            ValueError: there is no such stage.
+        """
+        last = len(self.stage_names) - 1
+        self.freeze_point = last if stage == HEAD else self.stage_names.index(stage)
+        for each in self.stage_names[: self.freeze_point]:
+            for parameter in self._parameters_of(each):
+                parameter.requires_grad_(False)
+
+    @property
+    def settings(self) -> dict[str, int]:
+        """What timm's `create_model` is to be told, beside its name, to make the same network."""
+        return {"num_classes": self.classes}
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether the frozen part can run on its own, so that its answers can be kept."""
+        return self.freeze_point > 0
+
+    def frozen_modules(self) -> list[nn.Module]:
+        """The modules all of whose parameters are frozen."""
+        if not self.freeze_point:
+            return []
+        return [each for each in self.modules() if _is_frozen(each)]
+
+    def train(self, mode: bool = True) -> Network:
+        """Like `nn.Module.train`, but frozen stages stay in evaluation mode: their statistics are fixed."""
+        super().train(mode)
+        for module in self.frozen_modules():
+            module.eval()
+        return self
+
+    def frozen_state(self) -> dict[str, Tensor]:
+        """The entries of `state_dict` that training never changes."""
+        trained = self.trained_state()
+        return {name: value for name, value in self.state_dict().items() if name not in trained}
+
+    def trained_state(self) -> dict[str, Tensor]:
+        """The entries of `state_dict` that training changes: all behind the freeze point."""
+        frozen = {name for name, value in self.named_parameters() if not value.requires_grad}
+        still = tuple(f"{name}." for name, module in self.named_modules() if name and _is_frozen(module))
+        return {
+            name: value
+            for name, value in self.state_dict().items()
+            if name not in frozen and not name.startswith(still)
+        }
+
+    def forward(self, x: Tensor, *, from_freeze_point: bool = False) -> Tensor:
+        """Class scores of pictures, or of what `frozen_part` made of them."""
+        return self.trained_part(x if from_freeze_point else self.frozen_part(x))
+
+    @abstractmethod
+    def frozen_part(self, x: Tensor) -> Tensor:
+        """What no training step changes: for the same picture always the same activation.
+
+        It is pooled, (n, channels), where only the last layer is trained.
+        """
+
+    @abstractmethod
+    def trained_part(self, x: Tensor) -> Tensor:
+        """From the activation at the freeze point to class scores."""
+
+    @abstractmethod
+    def pooled(self, x: Tensor, *, from_freeze_point: bool = False) -> Tensor:
+        """What pictures are to the network before the last stage but one, or at a later freeze point:
+        (n, channels). With `from_freeze_point`, `x` is what `frozen_part` made of them.
+        """
+
+    @property
+    def plain(self) -> nn.Module:
+        """The network as it is exported: from pictures to scores, and nothing of freezing."""
+        return self
+
+    @property
+    @abstractmethod
+    def head_names(self) -> frozenset[str]:
+        """The parameters of the layer that tells classes apart, which is always learned anew."""
+
+    @abstractmethod
+    def _parameters_of(self, stage: str) -> list[nn.Parameter]:
+        """All that is trained in a stage."""
+
+
+def _is_frozen(module: nn.Module) -> bool:
+    parameters = list(module.parameters())
+    return bool(parameters) and not any(each.requires_grad for each in parameters)
+
+
+def pooled(activation: Tensor, channels_last: bool = False) -> Tensor:
+    """The mean over all places of activations (n, channels, height, width), or, with the channels last, of
+    (n, places, channels) and (n, height, width, channels): (n, channels).
+    """
+    if activation.dim() == 4 and not channels_last:
+        return activation.mean((2, 3))
+    return activation if activation.dim() == 2 else activation.flatten(1, -2).mean(1)
