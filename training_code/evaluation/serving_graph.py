@@ -99,12 +99,13 @@ class _Writer:
 
 
 def graph(network: ResNet, transform: Transform, ranges: Ranges | None = None) -> ov.Model:
-    """From RGBA pixels, uint8 (1, crop, crop, 4), alpha 255, to class scores, float32 (1, classes).
+    """From RGBA pixels, uint8 (1, crop, crop, 4), alpha 255, to class scores, float32 (1, classes), and what
+    goes into the head, float32 (1, features).
 
     With `ranges` it is quantised to 8 bits, else it is float32.
     """
-    pixels, scores, _ = _write(network, transform, ranges)
-    return ov.Model([scores], [pixels], network.__class__.__name__)
+    pixels, outputs, _ = _write(network, transform, ranges)
+    return ov.Model(outputs, [pixels], network.__class__.__name__)
 
 
 def observed(network: ResNet, transform: Transform) -> tuple[tuple[str, ...], ov.Model]:
@@ -119,17 +120,18 @@ def observed(network: ResNet, transform: Transform) -> tuple[tuple[str, ...], ov
 
 def _write(
     network: ResNet, transform: Transform, ranges: Ranges | None
-) -> tuple[Node, Node, dict[str, Node]]:
+) -> tuple[Node, list[Node], dict[str, Node]]:
     write = _Writer(ranges)
     pixels = op.parameter([1, transform.crop, transform.crop, 4], np.uint8, name="pixels")
     x = write.point("stem", op.relu(write.stem(pixels, transform, network.conv1, network.bn1)))
     x = op.max_pool(x, [2, 2], [1, 1], [1, 1], [1, 1], [3, 3]).output(0)
     for name, block in _blocks(network):
         x = _block(write, name, block, x)
-    x = write.point("pooled", op.reduce_mean(x, np.array([2, 3]), False))
+    features = op.reduce_mean(x, np.array([2, 3]), False)
+    x = write.point("pooled", features)
     weight, bias = (_values(tensor, np.float32) for tensor in (network.fc.weight, network.fc.bias))
     scores = op.add(op.matmul(x, write.weight(weight), False, True), bias[None])
-    return pixels, scores, write.points
+    return pixels, [scores, features], write.points
 
 
 def _blocks(network: ResNet) -> Iterator[tuple[str, nn.Module]]:

@@ -22,6 +22,7 @@ import contract
 import training_code
 from contract import artifact as files
 from contract import evaluation as measured
+from contract.calibration import Calibration, Form
 from contract.jobs import DEBUG
 from reports.training.page import render
 from training_code.config import Config
@@ -48,6 +49,8 @@ class Facts:
     serving: dict[str, Any]
     champion: measured.ChampionScore | None = None
     """How the model that serves did on these test pictures, when it was asked."""
+    calibration: Calibration | None = None
+    """Of a trial, and of a job that was stopped, None."""
     labels: LabelCheck | None = None
     """Of a trial, and of a job that was stopped, None."""
     seconds: float
@@ -95,6 +98,7 @@ def model_card(facts: Facts) -> files.Card:
         "best_epoch": facts.trained.best.epoch,
         "stopped_early": facts.stopped,
         "serving": facts.serving,
+        "calibration": facts.calibration,
         "hyperparameters": dataclasses.asdict(config),
         "data": facts.dataset.describe(),
         "machine": str(facts.machine),
@@ -123,11 +127,20 @@ def evaluation(facts: Facts, findings: Findings | None = None) -> measured.Evalu
         "leaked": dataset.leaked,
         "champion": facts.champion,
         "serving": facts.serving,
+        "calibration": _without_offsets(facts.calibration),
         "hyperparameters": dataclasses.asdict(facts.config),
         "versions": dict(facts.versions),
         "findings": findings.summary() if findings and findings.rules else None,
         "seconds": round(facts.seconds, 3),
     }
+
+
+def _without_offsets(calibration: Calibration | None) -> Calibration | None:
+    """For evaluation.json, whose size is bounded: without the one list that grows with the classes."""
+    if calibration is None:
+        return None
+    forms = {name: Form(**(each | {"offsets": None})) for name, each in calibration["forms"].items()}
+    return {**calibration, "forms": forms}
 
 
 def code_version() -> str:
