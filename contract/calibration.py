@@ -1,7 +1,8 @@
 """What model.json and evaluation.json say of a model's confidence: how it is set right, and what it promises.
 
-Training measures it on the validation split, in each form that may serve; `contract.confidence` has the
-arithmetic. A model of before there was this has no such key: its answers say null where it would be needed.
+Training measures it on the validation split, in each form that may serve; `contract.answers.confidence` has
+the arithmetic. A model of before there was this has no such key: its answers say null where it would be
+needed.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 from typing import Final, TypedDict
 
 LIKENESS: Final = "likeness.npz"
-"""In the artifact: what training pictures are like, as arrays (`contract.confidence.Likeness`)."""
+"""In the artifact: what training pictures are like, as arrays (`contract.answers.confidence.Likeness`)."""
 OPENVINO, PYTORCH = "openvino", "pytorch"
 """The forms a model may be served in, as `serving.form` of model.json names them."""
 FALSE_ALARMS: Final = 0.02

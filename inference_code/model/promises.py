@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from contract.confidence import Confidence, Likeness
+from contract.answers.confidence import Confidence, Likeness
 from inference_code.model.bad_artifact import BadArtifact
 
 _CARD = "model.json"

@@ -147,7 +147,7 @@ def timeline(
 
 @dataclass(frozen=True)
 class Dot:
-    """One row of a reliability drawing: its name, its CSS class, and of each bin confidence, accuracy, count."""
+    """One row of a reliability drawing: name, CSS class, and of each bin confidence, accuracy, count."""
 
     name: str
     style: str
@@ -155,7 +155,7 @@ class Dot:
 
 
 def reliability(rows: Sequence[Dot]) -> Markup:
-    """Accuracy over confidence, a dot for each bin whose area is its pictures; exactly right is the diagonal."""
+    """Accuracy over confidence, a dot for each bin whose area is its pictures; right is the diagonal."""
     box = Box(right=_NARROW)
     shapes = []
     for row in rows:

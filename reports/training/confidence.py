@@ -35,8 +35,8 @@ def sentences(record: Record) -> list[str]:
     test = form["test"]
     if test["certain"] is None:
         return [
-            f"That {precision:.0%} of certain answers are right cannot be promised: the {form['pictures']} "
-            "validation pictures are too few or too often taken for another class."
+            f"That {precision:.0%} of certain answers are right cannot be promised: the "
+            f"{form['pictures']} validation pictures are too few or too often taken for another class."
         ]
     if not test["certain"]:
         return [f"None of the test pictures was answered with the certainty that promises {precision:.0%}."]

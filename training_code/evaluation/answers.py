@@ -15,9 +15,9 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from contract.answers.confidence import Confidence, Likeness
 from contract.artifact import GRAPH
 from contract.calibration import FALSE_ALARMS, LIKENESS, OPENVINO, PYTORCH, Calibration, Form, Kept
-from contract.confidence import Confidence, Likeness
 from training_code.data.batches import Batches
 from training_code.evaluation import calibration, likeness, serving_form
 from training_code.evaluation.outputs import Outputs, chosen, of_network

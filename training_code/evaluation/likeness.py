@@ -12,7 +12,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from contract.confidence import Likeness
+from contract.answers.confidence import Likeness
 
 Floats = NDArray[np.floating[Any]]
 
