@@ -108,11 +108,13 @@ def test_what_the_model_says_of_its_own_answer_is_said_in_words(
         page.photograph(SCREENSHOTS / "desk-light-unlike.png")
 
 
-@pytest.mark.parametrize("confidence", [0.49, 0.31])
-def test_below_one_half_nothing_sounds_sure(page: Page, api: Api, picture: Path, confidence: float) -> None:
+@pytest.mark.parametrize(("confidence", "certain"), [(0.52, True), (0.49, None), (0.31, False)])
+def test_a_low_confidence_never_sounds_sure(
+    page: Page, api: Api, picture: Path, confidence: float, certain: bool | None
+) -> None:
     answer = prediction()
     answer["predictions"][0]["confidence"] = confidence
-    api.answers = [(200, answer | {"confidence": confidence, "certain": None})]
+    api.answers = [(200, answer | {"confidence": confidence, "certain": certain})]
     page.choose("#file", picture)
     answered(page)
     assert page.text("#answer h2 + p").startswith("Not sure")

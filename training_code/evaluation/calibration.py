@@ -28,6 +28,8 @@ and without weights (Byrd & Lipton 2019, arXiv 1812.03372), so all of it may be 
 """
 _CHANCE: Final = 0.1
 """How likely the pictures may make a promise that does not hold."""
+_LEAST_CERTAIN: Final = 0.5
+"""What is less likely than not is certain in no model, however often that is right on average."""
 _STEPS: Final = 40
 """Shares of the pictures at which a promise is tried."""
 
@@ -130,7 +132,7 @@ def certain_from(confidence: Floats, right: NDArray[np.bool_], precision: float)
         if _chance_of_at_least(int(hits[end - 1]), end, precision) > _CHANCE:
             break
         found = float(sure[end - 1])
-    return found
+    return None if found is None else max(found, _LEAST_CERTAIN)
 
 
 def _chance_of_at_least(hits: int, trials: int, share: float) -> float:

@@ -113,6 +113,10 @@ def test_too_few_pictures_promise_nothing() -> None:
     assert calibration.certain_from(np.linspace(0.9, 1, 45), np.ones(45, np.bool_), 0.95) == 0.9
 
 
+def test_what_is_less_likely_than_not_is_never_certain() -> None:
+    assert calibration.certain_from(np.linspace(0.2, 1, 500), np.ones(500, np.bool_), 0.95) == 0.5
+
+
 def test_a_network_that_guesses_promises_nothing() -> None:
     random = np.random.default_rng(0)
     assert calibration.certain_from(random.random(2000), random.random(2000) < 0.5, 0.95) is None
