@@ -147,7 +147,10 @@ def choose(
     rule = Rule(confidence, like, None, like_from)
     first = confidence.first(said.scores)
     right, considered = said.scores.argmax(1) == labels, ~rule.unlike(said)
-    certain_from = calibration.certain_from(first[considered], right[considered], precision)
+    doubted = calibration.doubtful(confidence, said.scores, labels).first(said.scores)
+    certain_from = calibration.certain_from(
+        first[considered], right[considered], precision, doubted[considered]
+    )
     return Rule(confidence, like, certain_from, like_from)
 
 

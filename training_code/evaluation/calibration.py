@@ -56,6 +56,13 @@ def fit(scores: Floats, labels: Labels, weights: Floats | None = None) -> Confid
 
 def _temperature(scores: Floats, labels: Labels, offsets: Floats | None) -> tuple[float, float]:
     """The likeliest temperature, and the loss at it."""
+    loss, edge = _loss_by(scores, labels, offsets), math.log(_HOTTEST)
+    found = _least(loss, -edge, edge)
+    return math.exp(found), loss(found)
+
+
+def _loss_by(scores: Floats, labels: Labels, offsets: Floats | None) -> Callable[[float], float]:
+    """The loss by the temperature's logarithm: cross entropy, and what the logarithm itself costs."""
     rows = np.arange(len(labels))
 
     def loss(logarithm: float) -> float:
@@ -66,9 +73,7 @@ def _temperature(scores: Floats, labels: Labels, offsets: Floats | None) -> tupl
         each = np.log(np.exp(logits).sum(1)) - logits[rows, labels]
         return float(each.sum()) + logarithm**2 / 2
 
-    edge = math.log(_HOTTEST)
-    found = _least(loss, -edge, edge)
-    return math.exp(found), loss(found)
+    return loss
 
 
 def _slope(confidence: Confidence, scores: Floats, labels: Labels) -> float:
@@ -101,23 +106,49 @@ def _least(function: Callable[[float], float], low: float, high: float, steps: i
     return (low + high) / 2
 
 
-def certain_from(confidence: Floats, right: NDArray[np.bool_], precision: float) -> float | None:
+def doubtful(confidence: Confidence, scores: Floats, labels: Labels) -> Confidence:
+    """The least sure confidence that these pictures still allow: one in ten would speak for a hotter one.
+
+    Few pictures, or sure mistakes among them, allow much.
+    """
+    offsets = confidence.offsets
+    loss = _loss_by(scores, labels, offsets)
+    fitted, edge = math.log(confidence.temperature), math.log(_HOTTEST)
+    # Half the 80% quantile of chi-square with one degree of freedom: one side of it is a tenth (Wilks 1938).
+    allowed = loss(fitted) + 1.2816**2 / 2
+    low, high = fitted, edge
+    for _ in range(40):
+        middle = (low + high) / 2
+        low, high = (middle, high) if loss(middle) <= allowed else (low, middle)
+    return Confidence(math.exp(low), confidence.slope, offsets)
+
+
+def certain_from(
+    confidence: Floats, right: NDArray[np.bool_], precision: float, doubted: Floats | None = None
+) -> float | None:
     """The least confidence from which on so large a share of answers is right; None if none can be promised.
 
-    It begins where the confidences alone make a proof likeliest and takes in more and more pictures, as long
-    as the lower bound of the share that is right (Clopper & Pearson 1934, one in ten would be wrong) is as
-    high as promised; the first failure ends it. Tests in an order that their results have no part in need no
-    price for their number (Angelopoulos et al. 2021, arXiv 2110.01052). At 0.95 it takes 45 pictures without
-    a mistake.
+    There are two proofs, and the one that takes in more pictures counts; each is wrong once in ten at most.
+
+    By the fitted confidence: all pictures together tell the temperature, so the mean of the `doubted`
+    confidences above a threshold is a bound of the share that is right. It rests on the temperature's form,
+    so the share that was seen must be as high as promised, too.
+
+    By counting alone: it begins where the confidences make a proof likeliest and takes in more and more
+    pictures, as long as the lower bound of the share that is right (Clopper & Pearson 1934) is as high as
+    promised; the first failure ends it. Tests in an order that their results have no part in need no price
+    for their number (Angelopoulos et al. 2021, arXiv 2110.01052).
+
+    Either takes as many pictures as would be a proof without a mistake: 45 at 0.95.
 
     Args:
         confidence: of each picture, set right, (n,).
         right: whether its answer was, (n,).
         precision: what to promise, 0 to 1.
+        doubted: the confidences that `doubtful` leaves, (n,); None for no such proof.
     """
     order = np.argsort(-confidence, kind="stable")
-    sure, hits = confidence[order], np.cumsum(right[order])
-    expected = np.cumsum(sure)
+    sure, hits = confidence[order], np.cumsum(right[order], dtype=np.int64)
     fewest = math.ceil(math.log(_CHANCE) / math.log(precision))
     # All with the same confidence are taken or none.
     ends = {
@@ -126,13 +157,26 @@ def certain_from(confidence: Floats, right: NDArray[np.bool_], precision: float)
         if len(sure)
     }
     taken = sorted(end for end in ends if end >= fewest)
+    counted = _counted(taken, np.cumsum(sure), hits, precision)
+    fitted = 0
+    if doubted is not None:
+        bound = np.cumsum(doubted[order])
+        fitted = max(
+            (end for end in taken if min(bound[end - 1], hits[end - 1]) >= precision * end), default=0
+        )
+    end = max(counted, fitted)
+    return max(float(sure[end - 1]), _LEAST_CERTAIN) if end else None
+
+
+def _counted(taken: list[int], expected: Floats, hits: NDArray[np.integer[Any]], precision: float) -> int:
+    """How many of the surest pictures counting alone allows to be called certain; 0 for none."""
     likely = [_chance_of_at_least(int(expected[end - 1]), end, precision) for end in taken]
-    found = None
+    found = 0
     for end in taken[int(np.argmin(likely)) :] if taken else []:
         if _chance_of_at_least(int(hits[end - 1]), end, precision) > _CHANCE:
             break
-        found = float(sure[end - 1])
-    return None if found is None else max(found, _LEAST_CERTAIN)
+        found = end
+    return found
 
 
 def _chance_of_at_least(hits: int, trials: int, share: float) -> float:

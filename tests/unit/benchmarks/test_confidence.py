@@ -21,7 +21,7 @@ def test_the_area_is_the_chance_that_a_known_picture_is_above_an_unknown_one() -
 def test_a_head_sees_no_picture_of_an_unknown_class_and_none_of_valid_or_test() -> None:
     random = np.random.default_rng(0)
     labels = np.repeat(np.arange(4), 60)
-    features = (np.eye(4)[labels] * 5 + random.normal(size=(240, 4))).astype(np.float32)
+    features = np.tile(np.eye(4)[labels] * 5 + random.normal(size=(240, 4)), 100).astype(np.float32)
     parts = tuple(np.array_split(random.permutation(240), 3))
     network = head(features, labels, np.array([2]), parts, 0, 0.0)
     assert network.classes == 3

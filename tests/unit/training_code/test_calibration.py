@@ -89,22 +89,40 @@ def test_one_picture_or_none_wrong_moves_the_temperature_little() -> None:
     assert 0.3 < calibration.fit(scores, np.array([0, 1, 2])).temperature < 1
 
 
+@pytest.mark.parametrize("fitted", [True, False])
 @pytest.mark.parametrize("count", [300, 840])
-def test_the_promise_holds_nine_times_of_ten_on_drawn_data(count: int) -> None:
+def test_the_promise_holds_nine_times_of_ten_on_drawn_data(count: int, fitted: bool) -> None:
     kept = promised = 0
     for seed in range(120):
         scores, labels = drawn(seed, count, spread=4)
-        confidence = Confidence().first(scores)
-        found = calibration.certain_from(confidence, scores.argmax(1) == labels, 0.95)
+        confidence = calibration.fit(scores, labels) if fitted else Confidence()
+        doubted = calibration.doubtful(confidence, scores, labels).first(scores) if fitted else None
+        found = calibration.certain_from(confidence.first(scores), scores.argmax(1) == labels, 0.95, doubted)
         if found is None:
             continue
         promised += 1
         others, truth = drawn(1000 + seed, 20_000, spread=4)
-        certain = Confidence().first(others) >= found
+        certain = confidence.first(others) >= found
         # A thousandth for the draw that judges it.
         kept += (others.argmax(1) == truth)[certain].mean() >= 0.95 - 0.001
-    assert promised > 40
+    assert promised > (100 if fitted else 40)
     assert kept >= 0.88 * promised
+
+
+def test_where_confidence_cannot_be_set_right_what_was_seen_counts() -> None:
+    random = np.random.default_rng(2)
+    confidence, right = np.linspace(0.97, 1, 1000), random.random(1000) < 0.9
+    assert calibration.certain_from(confidence, right, 0.95, confidence) is None
+
+
+def test_few_pictures_leave_much_doubt() -> None:
+    widths = []
+    for count in (50, 5000):
+        scores, labels = drawn(11, count)
+        fitted = calibration.fit(scores, labels)
+        doubtful = calibration.doubtful(fitted, scores, labels)
+        widths.append(doubtful.temperature / fitted.temperature)
+    assert widths[0] > 1.1 > 1.05 > widths[1] > 1
 
 
 def test_too_few_pictures_promise_nothing() -> None:
@@ -150,6 +168,8 @@ def test_the_calibration_error_of_a_known_case() -> None:
         {"count": 100, "confidence": 0.95, "accuracy": 0.75},
     ]
     assert 0 < found["by_chance"] < 0.06
+    near = reliability(np.repeat([0.91, 0.81], 100), np.arange(200) % 100 < np.repeat([81, 91], 100))
+    assert near["ece"] == pytest.approx(0.1), "two tenths of the confidence are not one bin"
 
 
 def test_a_form_tells_what_was_promised_and_what_came_of_it() -> None:

@@ -45,6 +45,18 @@ def test_pictures_of_no_class_are_told_and_those_of_one_are_not(learnt: Likeness
     assert (learnt.of(unknown) < edge).mean() > 0.7
 
 
+def test_it_is_the_cosine_in_stretched_directions_with_the_rest_as_length() -> None:
+    like = Likeness(
+        centre=np.array([1, 0, 0], np.float32),
+        directions=np.eye(3, 2, dtype=np.float32),
+        scales=np.array([2, 0.5], np.float32),
+        outside=0.25,
+        means=np.array([[1, 0], [0, 1]], np.float32),
+    )
+    found = like.of(np.array([[4, 8, 0], [4, 8, 20]], np.float32))
+    assert found == pytest.approx([6 / np.hypot(6, 4), 6 / np.sqrt(36 + 16 + 100)], abs=1e-6)
+
+
 def test_it_is_between_minus_one_and_one_and_the_same_alone_as_in_a_batch(learnt: Likeness) -> None:
     features, _ = around([0, 6], 20, 5)
     together = learnt.of(features)
