@@ -33,7 +33,7 @@ class Reliability(TypedDict):
     ece: float
     """Expected calibration error: the mean distance over the bins, each weighed by its pictures."""
     within: list[float]
-    """Its 95% bootstrap interval."""
+    """Its 95% bootstrap interval, moved back by what drawing again adds on average."""
     by_chance: float
     """What it would be on average for as many answers whose confidence is exactly right."""
     bins: list[Bin]

@@ -33,9 +33,11 @@ def reliability(confidence: Floats, right: NDArray[np.bool_], seed: int = 0) -> 
         _ece(_sums(bins, (random.random(n) < confidence) - confidence)) / n
         for _ in range(min(_CHANCES, _draws(n)))
     ]
-    low, high = np.quantile(drawn, (0.025, 0.975))
+    ece = _ece(_sums(bins, gaps)) / n
+    # Drawing again adds chance to what has some already: by so much the draws lie above what was seen.
+    low, high = np.maximum(np.quantile(drawn, (0.025, 0.975)) - (np.mean(drawn) - ece), 0)
     return {
-        "ece": round(_ece(_sums(bins, gaps)) / n, 6),
+        "ece": round(ece, 6),
         "within": [round(float(low), 6), round(float(high), 6)],
         "by_chance": round(float(np.mean(by_chance)), 6),
         "bins": _bins(bins, confidence, right),

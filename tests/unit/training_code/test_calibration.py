@@ -168,6 +168,8 @@ def test_the_calibration_error_of_a_known_case() -> None:
         {"count": 100, "confidence": 0.95, "accuracy": 0.75},
     ]
     assert 0 < found["by_chance"] < 0.06
+    exact = reliability(np.full(300, 0.8), np.arange(300) % 5 > 0)
+    assert exact["within"][0] == exact["ece"] == 0 < exact["within"][1] < 0.05
     near = reliability(np.repeat([0.91, 0.81], 100), np.arange(200) % 100 < np.repeat([81, 91], 100))
     assert near["ece"] == pytest.approx(0.1), "two tenths of the confidence are not one bin"
 
