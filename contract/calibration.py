@@ -22,6 +22,8 @@ METRICS: Final = "Classifier/Answers"
 class Bin(TypedDict):
     """Pictures whose confidence is in one bin, and how sure and how right their answers were on average."""
 
+    place: int
+    """Of the bin, from 0."""
     count: int
     confidence: float
     accuracy: float

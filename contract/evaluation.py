@@ -46,7 +46,7 @@ class Measured(TypedDict):
     """Of the split's files: two models can be compared only on the same."""
     per_class: Counts
     confidence: list[int]
-    """How many pictures were answered with a confidence in each bin."""
+    """How many pictures were answered with a confidence in each bin, as it is served."""
 
 
 class Answers(TypedDict):

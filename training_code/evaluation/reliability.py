@@ -67,6 +67,7 @@ def _bins(bins: NDArray[np.int64], confidence: Floats, right: NDArray[np.bool_])
     sure, hits = _sums(bins, confidence), _sums(bins, right)
     return [
         {
+            "place": place,
             "count": int(counts[place]),
             "confidence": round(float(sure[place] / counts[place]), 6),
             "accuracy": round(float(hits[place] / counts[place]), 6),

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import safetensors.torch
 
@@ -22,7 +22,7 @@ import contract
 import training_code
 from contract import artifact as files
 from contract import evaluation as measured
-from contract.calibration import Calibration, Form
+from contract.calibration import OPENVINO, PYTORCH, Calibration, Form
 from contract.jobs import DEBUG
 from reports.training.page import render
 from training_code.config import Config
@@ -120,9 +120,13 @@ def evaluation(facts: Facts, findings: Findings | None = None) -> measured.Evalu
         "test": {
             **facts.evaluations["test"].describe(dataset.test.fingerprint),
             **facts.evaluations["test"].answers(),
+            "confidence": _confidence(facts, "test"),
             "misclassified": facts.evaluations["test"].misclassified(classes, dataset.test.files),
         },
-        "valid": facts.evaluations["valid"].describe(dataset.valid.fingerprint),
+        "valid": {
+            **facts.evaluations["valid"].describe(dataset.valid.fingerprint),
+            "confidence": _confidence(facts, "valid"),
+        },
         "train": {"count": len(dataset.train), "fingerprint": dataset.train.fingerprint},
         "leaked": dataset.leaked,
         "champion": facts.champion,
@@ -133,6 +137,16 @@ def evaluation(facts: Facts, findings: Findings | None = None) -> measured.Evalu
         "findings": findings.summary() if findings and findings.rules else None,
         "seconds": round(facts.seconds, 3),
     }
+
+
+def _confidence(facts: Facts, split: Literal["valid", "test"]) -> list[int]:
+    """How many pictures have a confidence in each bin as the endpoint answers it, which drift is told by."""
+    if facts.calibration is None:
+        return facts.evaluations[split].confidences()
+    forms = facts.calibration["forms"]
+    bins = (forms.get(OPENVINO) or forms[PYTORCH])[split]["after"]["bins"]
+    counts = {each["place"]: each["count"] for each in bins}
+    return [counts.get(place, 0) for place in range(measured.CONFIDENCE_BINS)]
 
 
 def _without_offsets(calibration: Calibration | None) -> Calibration | None:

@@ -164,8 +164,8 @@ def test_the_calibration_error_of_a_known_case() -> None:
     assert found["ece"] == pytest.approx(0.1)
     assert found["within"][0] < 0.1 < found["within"][1]
     assert found["bins"] == [
-        {"count": 100, "confidence": 0.65, "accuracy": 0.65},
-        {"count": 100, "confidence": 0.95, "accuracy": 0.75},
+        {"place": 6, "count": 100, "confidence": 0.65, "accuracy": 0.65},
+        {"place": 9, "count": 100, "confidence": 0.95, "accuracy": 0.75},
     ]
     assert 0 < found["by_chance"] < 0.06
     exact = reliability(np.full(300, 0.8), np.arange(300) % 5 > 0)
