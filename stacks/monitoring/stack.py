@@ -4,9 +4,9 @@ somebody has to know of, and the budget.
 All metrics are found by fixed names, so this stack imports nothing and can go or come at any time.
 
 Costs: nothing within CloudWatch's permanent free tier (three dashboards, ten alarms per account), else 0.10
-USD a month for each of the four alarms here and 3 for the dashboard. The Serving stack has three alarms more
-while there is an endpoint, and target tracking adds its own, at high resolution, which is billed while the
-endpoint is.
+USD a month for each of the four alarms here and 3 for the dashboard; the two metrics of the answers' marks
+cost 0.30 each beyond the ten that are free. The Serving stack has three alarms more while there is an
+endpoint, and target tracking adds its own, at high resolution, which is billed while the endpoint is.
 """
 
 from __future__ import annotations
