@@ -23,7 +23,7 @@ _RIDGE: Final = 0.3
 
 
 def fit(features: Floats, labels: NDArray[np.integer[Any]], classes: int) -> Likeness | None:
-    """What pictures of these features and classes are like; None where all are alike.
+    """What pictures of these features and classes are like; None where all are alike, or one is no number.
 
     Args:
         features: what goes into the head, (n, features).
@@ -33,10 +33,10 @@ def fit(features: Floats, labels: NDArray[np.integer[Any]], classes: int) -> Lik
     counts = np.bincount(labels, minlength=classes)
     centre = features.mean(0, dtype=np.float64)
     around = features.astype(np.float32) - centre.astype(np.float32)
-    variances, directions = _principal(around)
     mean = float((around.astype(np.float64) ** 2).sum() / around.size)
     if not np.isfinite(mean) or mean <= 0:
         return None
+    variances, directions = _principal(around)
     ridge, kept = _RIDGE * mean, len(variances)
     scales = 1 / np.sqrt(variances + ridge)
     left = mean * features.shape[1] - float(variances.sum())

@@ -76,6 +76,10 @@ def test_what_lies_outside_all_training_directions_is_unlike(learnt: Likeness) -
 
 def test_pictures_that_are_all_alike_teach_nothing() -> None:
     assert likeness.fit(np.ones((10, 4), np.float32), np.zeros(10, np.int64), 2) is None
+    odd = np.eye(10, 4, dtype=np.float32)
+    odd[3, 3] = np.inf
+    with np.errstate(invalid="ignore"):
+        assert likeness.fit(odd, np.zeros(10, np.int64), 2) is None
 
 
 def test_a_class_without_pictures_is_never_the_nearest() -> None:
