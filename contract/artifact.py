@@ -5,7 +5,9 @@ All of it is data: reading it runs no code of theirs.
 
 from __future__ import annotations
 
-from typing import Any, Final, TypedDict
+from typing import Any, Final, NotRequired, TypedDict
+
+from contract.calibration import Calibration
 
 CARD: Final = "model.json"
 CLASSES: Final = "classes.json"
@@ -63,6 +65,8 @@ class Card(TypedDict):
     """`form` is `openvino` (with `precision`, and in `files` the SHA-256 of each of `GRAPH`) or `pytorch`."""
     weights: dict[str, str]
     """What training started from: `source`, `licence` and `sha256` of the file; empty for fresh weights."""
+    calibration: NotRequired[Calibration | None]
+    """None of a trial and of a job that was stopped. Models of before there was this have no such key."""
     hyperparameters: dict[str, Any]
     data: dict[str, dict[str, object]]
     machine: str

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import Any, Final, TypedDict
 
+from contract.calibration import Calibration
+
 FILE: Final = "evaluation.json"
 FORMAT: Final = 2
 """1 named each class again beside its numbers, and held the confusion matrix, which report.json has."""
@@ -44,7 +46,7 @@ class Measured(TypedDict):
     """Of the split's files: two models can be compared only on the same."""
     per_class: Counts
     confidence: list[int]
-    """How many pictures were answered with a confidence in each bin."""
+    """How many pictures were answered with a confidence in each bin, as it is served."""
 
 
 class Answers(TypedDict):
@@ -105,6 +107,8 @@ class Evaluation(TypedDict):
     champion: ChampionScore | None
     serving: dict[str, Any]
     """As in model.json."""
+    calibration: Calibration | None
+    """As in model.json, but for the classes' offsets. Evaluations of before there was this have none."""
     hyperparameters: dict[str, Any]
     versions: dict[str, str]
     findings: dict[str, Any] | None

@@ -122,6 +122,9 @@ class Hyperparameters:
     profile_steps: int = _number(10, 0, 1000)
     """The first steps of which torch's profiler writes a trace."""
 
+    answer_precision: float = _number(0.95, 0.5, 1.0, below=True)
+    """What is promised of answers that are marked certain: this share of them is right."""
+
     hourly_usd: float = _number(0.0, 0.0, 100_000.0)
     """What the machine costs by the hour, for the report; 0 where it costs nothing."""
     run: str = ""

@@ -22,11 +22,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from contract.api import RAW_BYTES
+from contract.calibration import OPENVINO, PYTORCH
 from inference_code import picture
 from inference_code.api_error import ApiError
 from inference_code.environment import whole
 from inference_code.model import artifact
 from inference_code.model.artifact import Artifact, BadArtifact
+from inference_code.model.promises import Promises
 from inference_code.picture import Encoded
 
 if TYPE_CHECKING:
@@ -68,11 +70,12 @@ class Classifier:
 
     def __init__(self, source: Artifact, name: str, version: str) -> None:
         self._classes, self._transform = source.classes, source.transform
-        self.network = _network(source)
+        self.form, self.network = _network(source)
+        self._promises = source.promises.get(self.form, Promises())
         self._identity = {"name": name, "version": version}
 
     def scores(self, query: Query, alone: bool = False) -> Scores:
-        """The class scores of the picture, once the network has them. A request `alone` may use all cores.
+        """What the network says of the picture, once it has. A request `alone` may use all cores.
 
         Raises:
             ApiError: the picture cannot be decoded.
@@ -81,10 +84,14 @@ class Classifier:
         query.decoded_at = time.perf_counter()
         return self.network(pixels, alone)
 
-    def prediction(self, query: Query, scores: NDArray[np.float32]) -> dict[str, Any]:
-        """What these class scores, shape (classes,), say, in the form that docs/api.md describes."""
-        probabilities = softmax(scores)
-        best = np.argsort(-probabilities, kind="stable")[: query.top_k]
+    def prediction(self, query: Query, said: NDArray[np.float32]) -> dict[str, Any]:
+        """What the network said (class scores, and the head's input behind them if it tells it), in the form
+        that docs/api.md describes.
+        """
+        scores, features = np.split(said, [len(self._classes)])
+        probabilities = self._promises.shares(scores)
+        best = np.argsort(-scores, kind="stable")[: query.top_k]
+        unlike = self._promises.unlike(features)
         predictions = [
             {
                 "class": self._classes[index],
@@ -97,6 +104,8 @@ class Classifier:
             "predicted_class": predictions[0]["class"],
             "class_index": predictions[0]["class_index"],
             "confidence": predictions[0]["confidence"],
+            "certain": self._promises.certain(float(probabilities[best[0]]), unlike),
+            "unlike_training": unlike,
             "predictions": predictions,
             "model": self._identity,
         }
@@ -109,20 +118,13 @@ class Classifier:
         """
         side = self._transform.crop
         for alone in (True, False) * 2:
-            scores = self.network(np.zeros((side, side, 4), np.uint8), alone).result()
-            if not np.isfinite(softmax(scores)).all():
+            said = self.network(np.zeros((side, side, 4), np.uint8), alone).result()
+            if not np.isfinite(self._promises.shares(said[: len(self._classes)])).all():
                 raise BadArtifact("The model answers with NaN: its weights are damaged or diverged.")
 
 
-def softmax(scores: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Class scores as probabilities, both of shape (classes,)."""
-    exponentials = np.exp(scores.astype(np.float64) - scores.max())
-    shares: NDArray[np.float64] = exponentials / exponentials.sum()
-    return shares
-
-
-def _network(source: Artifact) -> openvino_form.Network:
-    """The fastest form of the model that artifact and image both have; only that one is imported.
+def _network(source: Artifact) -> tuple[str, openvino_form.Network]:
+    """The fastest form of the model that artifact and image both have, and its name; only that is imported.
 
     Raises:
         BadArtifact: there is no such form, or it is damaged.
@@ -131,7 +133,7 @@ def _network(source: Artifact) -> openvino_form.Network:
         from inference_code.model import openvino_form
 
         log.info("form", extra={"fields": {"form": "openvino", "precision": source.graph.precision}})
-        return openvino_form.load(source, source.graph)
+        return OPENVINO, openvino_form.load(source, source.graph)
     if not _installed("torch"):
         raise BadArtifact(
             "The artifact has no serving form (model.json says why), and this image has no PyTorch to do "
@@ -140,7 +142,7 @@ def _network(source: Artifact) -> openvino_form.Network:
     from inference_code.model import pytorch_form
 
     log.info("form", extra={"fields": {"form": "pytorch"}})
-    return pytorch_form.load(source)
+    return PYTORCH, pytorch_form.load(source)
 
 
 def _installed(package: str) -> bool:

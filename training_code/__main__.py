@@ -15,7 +15,8 @@ from training_code.debugging.settings import DebugSettings
 from training_code.distributed import launcher
 from training_code.distributed.process_group import ProcessGroup
 from training_code.errors import TrainingError
-from training_code.evaluation import champion, label_check, serving_form, size_limit
+from training_code.evaluation import answers, champion, label_check, serving_form, size_limit
+from training_code.evaluation.outputs import Outputs
 from training_code.evaluation.scores import Evaluation, evaluate
 from training_code.hardware import driver
 from training_code.hardware.cores import CoreWatch
@@ -28,6 +29,7 @@ from training_code.output import artifact
 from training_code.stopping import Stopped, StopSignal
 from training_code.training import loop
 from training_code.training.checkpoints import Checkpoints
+from training_code.training.loss import class_weights
 from training_code.training.progress import Trained
 from training_code.watching.door import watching
 
@@ -64,13 +66,20 @@ def run(job: Job, config: Config, group: ProcessGroup, stop: StopSignal) -> None
     evaluations = {} if told_to_stop else _evaluate_best(valid, test, trained, stop)
     if not group.is_main:
         return
-    champion_score, labels = None, None
+    champion_score, labels, calibration = None, None, None
     if evaluations:
         champion_score = champion.score(job.champion, found, dataset, config, machine, stop)
     if evaluations and not job.is_trial:
         parts, epochs = (train, valid, test), len(trained.history)
         labels = label_check.check(trained.network, parts, epochs, config.seed, stop)
-        serving = serving_form.write(job.model, trained.network, train, valid, evaluations["valid"], stop)
+        said = Outputs()
+        serving = serving_form.write(
+            job.model, trained.network, train, valid, evaluations["valid"], stop, said
+        )
+        weights = class_weights(config, train.split.labels, len(dataset.classes))
+        calibration = answers.measure(
+            job.model, trained.network, parts, said, None if weights is None else weights.numpy(), stop
+        )
     else:
         serving = serving_form.none_written(
             "the job was stopped" if trained.stopped else "a trial is not served"
@@ -84,6 +93,7 @@ def run(job: Job, config: Config, group: ProcessGroup, stop: StopSignal) -> None
         evaluations=evaluations,
         serving=serving,
         champion=champion_score,
+        calibration=calibration,
         labels=labels,
         seconds=time.perf_counter() - start,
     )

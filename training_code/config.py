@@ -23,7 +23,7 @@ _OF_SAGEMAKER: Final = ("sagemaker_", "_tuning_objective_metric")
 OF_NO_NUMBER: Final = (
     *("debug_rules", "debug_parameters", "on_trigger", "debug_every", "debug_save", "profile"),
     *("profile_steps", "hourly_usd", "run", "dataset_version", "feature_cache", "processes", "max_skipped"),
-    *("checkpoint_minutes", "allow_cpu"),
+    *("checkpoint_minutes", "allow_cpu", "answer_precision"),
 )
 """Hyperparameters that change no number: a checkpoint may be resumed with another value."""
 

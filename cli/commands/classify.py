@@ -53,12 +53,22 @@ def prediction(result: api.Prediction) -> RenderableType:
     head = Text(result.picture.name, style="dim")
     head.append(f"  {result.predicted_class} ", style="not dim bold green")
     head.append(f"{result.confidence:.1%}", style="not dim bold")
+    for words in marks(result):
+        head.append(f"  {words}", style="not dim yellow")
     if model:
         head.append(f"  (model {model.get('name', '?')} version {model.get('version', '?')})")
     table = Table(box=None, padding=(0, 2, 0, 2), show_header=False)
     for label, confidence in result.ranking:
         table.add_row(label, f"{confidence:.1%}", Text(bar(confidence), style="green"))
     return Group(head, table)
+
+
+def marks(result: api.Prediction) -> list[str]:
+    """What the model says of its own answer, in words; nothing of one that cannot tell."""
+    if result.answer.get("unlike_training") is True:
+        return ["unlike the training pictures: perhaps none of these"]
+    certain = result.answer.get("certain")
+    return [] if not isinstance(certain, bool) else ["certain" if certain else "not certain"]
 
 
 def bar(fraction: float) -> str:

@@ -12,13 +12,12 @@ from pathlib import Path
 from typing import Any, Literal
 
 from contract.artifact import CARD, CLASSES, FORMAT, GRAPH, LARGEST_SIDE, WEIGHTS
+from contract.calibration import LIKENESS
 from contract.pictures.transform import INTERPOLATIONS, Transform
+from inference_code.model.bad_artifact import BadArtifact as BadArtifact
+from inference_code.model.promises import Promises, promises
 
 _LARGEST_CHANNEL = 1e6
-
-
-class BadArtifact(Exception):
-    """The model artifact cannot be served; the message names the file and what is wrong with it."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +44,8 @@ class Artifact:
     weights: Path
     graph: Graph | None
     """None if training wrote none, and PyTorch must serve the weights."""
+    promises: dict[str, Promises]
+    """Of each form, how its scores become answers; none of a model of before there was this."""
 
 
 def read(folder: Path) -> Artifact:
@@ -87,6 +88,7 @@ def read(folder: Path) -> Artifact:
         training_job=str(description.get("training_job") or ""),
         weights=weights,
         graph=_graph(folder, description.get("serving")),
+        promises=promises(description.get("calibration"), folder / LIKENESS, len(classes)),
     )
 
 

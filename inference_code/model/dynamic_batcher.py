@@ -18,10 +18,11 @@ from numpy.typing import NDArray
 from contract.artifact import TOGETHER
 
 Infer = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
-"""From squares, uint8 RGBA (n, side, side, 4), to class scores, float32 (n, classes)."""
+"""From squares, uint8 RGBA (n, side, side, 4), to what the network says of each, float32 (n, numbers)."""
 
 Scores = Future[NDArray[np.float32]]
-"""The class scores of one square, float32 (classes,), once they are computed."""
+"""The class scores of one square and, where its form tells it, the head's input behind them: float32
+(classes + features,), once they are computed."""
 
 BATCH = TOGETHER
 """Squares of a full batch; eight are no quicker."""

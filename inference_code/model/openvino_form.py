@@ -23,7 +23,8 @@ from inference_code.model.dynamic_batcher import BATCH, DynamicBatcher, Infer, S
 RGB, RGBA = 3, 4
 
 Network = Callable[[NDArray[np.uint8], bool], Scores]
-"""From the pixels of a square, uint8 RGBA (side, side, 4), to class scores, float32 (classes,).
+"""From the pixels of a square, uint8 RGBA (side, side, 4), to class scores and behind them, where the form
+tells it, what goes into the head: float32 (classes + features,).
 
 Any thread may call. The second argument: whether no other request is being answered."""
 
@@ -80,8 +81,10 @@ def _check(model: Any, source: Artifact, graph: Graph) -> int:
     """How many channels it takes: RGBA, or RGB if it was trained before alpha had a use."""
     side, classes = source.transform.crop, len(source.classes)
     shapes = [list(port.partial_shape.to_shape()) for port in (*model.inputs, *model.outputs)]
+    # The head's input behind the scores: graphs of before it had a use do not tell it.
+    features = shapes[2:] if len(shapes) == 3 and len(shapes[2]) == 2 and shapes[2][0] == 1 else []
     for channels in (RGBA, RGB):
-        if shapes == [[1, side, side, channels], [1, classes]]:
+        if shapes == [[1, side, side, channels], [1, classes], *features]:
             return channels
     raise BadArtifact(
         f"{graph.path.name} is not this model: from {side} pixels to {classes} classes its shapes would "
@@ -110,9 +113,9 @@ def _compiled(core: Any, model: Any, graph: Graph, *, streams: int, threads: int
         except IndexError:
             request = compiled.create_infer_request()
         try:
-            answer: NDArray[np.float32] = request.infer([squares], share_inputs=True)[0]
+            said = request.infer([squares], share_inputs=True)
         finally:
             idle.append(request)
-        return answer
+        return said[0] if len(said) == 1 else np.concatenate([said[0], said[1]], 1)
 
     return infer

@@ -68,7 +68,7 @@ class Block:
 
 
 def load(source: Artifact) -> Callable[[NDArray[np.uint8], bool], Scores]:
-    """The network of an artifact: from a square, uint8 RGBA (side, side, 4), to scores (classes,).
+    """The network of an artifact: from a square, uint8 RGBA (side, side, 4), to scores and the head's input.
 
     The second argument is for `openvino_form.py`; any thread may call.
 
@@ -99,8 +99,8 @@ def build(
         precision: to compute in; by default bfloat16 on a GPU that has it, else float32.
 
     Returns:
-        A function from float32 pictures (n, 3, height, width) to scores (n, classes). On a GPU always called
-        by the same thread.
+        A function from float32 pictures (n, 3, height, width) to scores and, behind them, the head's input:
+        (n, classes + features). On a GPU always called by the same thread.
 
     Raises:
         BadArtifact: the file is damaged or holds another architecture or another number of classes.
@@ -143,7 +143,8 @@ def _resnet(path: Path, arch: str, classes: int, place: dict[str, Any]) -> Layer
         x = functional.max_pool2d(first(x).relu_(), 3, 2, 1)
         for block in rest:
             x = block(x)
-        return functional.linear(x.mean((2, 3)), weight, bias)
+        x = x.mean((2, 3))
+        return torch.cat([functional.linear(x, weight, bias), x], 1)
 
     return forward
 

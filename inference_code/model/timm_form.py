@@ -45,4 +45,27 @@ def network(path: Path, arch: str, classes: int, side: int, place: dict[str, Any
     except (RuntimeError, ValueError, KeyError, AssertionError, TypeError) as error:
         reason = "; ".join(str(error).strip().splitlines()[:3])
         raise BadArtifact(f"{path.name} is not a {arch} of {classes} classes: {reason}") from error
-    return model.eval().to(**place, memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
+    return _Telling(model.eval().to(**place, memory_format=torch.channels_last))  # type: ignore[call-overload]
+
+
+class _Telling(torch.nn.Module):
+    """A network whose scores are followed by what goes into its head: (n, classes + features)."""
+
+    def __init__(self, network: Any) -> None:
+        super().__init__()
+        self.network = network
+        head = network.get_classifier()
+        self.head = head if isinstance(head, torch.nn.Linear | torch.nn.Conv2d) else None
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Scores and features of pictures (n, 3, side, side)."""
+        if self.head is None:
+            return self.network(x)  # type: ignore[no-any-return]
+        found: list[torch.Tensor] = []
+        handle = self.head.register_forward_pre_hook(lambda _head, inputs: found.append(inputs[0].flatten(1)))
+        try:
+            scores: torch.Tensor = self.network(x)
+        finally:
+            handle.remove()
+        told = [each.shape[1] for each in found] == [self.head.weight.shape[1]]
+        return torch.cat([scores, found[0]], 1) if told else scores

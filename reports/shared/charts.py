@@ -145,6 +145,42 @@ def timeline(
     )
 
 
+@dataclass(frozen=True)
+class Dot:
+    """One row of a reliability drawing: name, CSS class, and of each bin confidence, accuracy, count."""
+
+    name: str
+    style: str
+    places: Sequence[tuple[float, float, int]]
+
+
+def reliability(rows: Sequence[Dot]) -> Markup:
+    """Accuracy over confidence, a dot for each bin whose area is its pictures; right is the diagonal."""
+    box = Box(right=_NARROW)
+    shapes = []
+    for row in rows:
+        most = max((count for _, _, count in row.places), default=1)
+        dots = [
+            (
+                box.x(sure),
+                box.y(1 - right),
+                3 + 6 * math.sqrt(count / most),
+                f"{row.name}: {count} pictures, {sure:.1%} sure and {right:.1%} right",
+            )
+            for sure, right, count in row.places
+        ]
+        shapes.append((row.style, dots, row.name))
+    ticks = [step / 4 for step in range(5)]
+    return draw(
+        "shared/charts.reliability",
+        box,
+        [(box.y(1 - tick), f"{tick:.0%}") for tick in ticks],
+        [(box.x(tick), f"{tick:.0%}") for tick in ticks],
+        (box.x(0), box.y(1), box.x(1), box.y(0)),
+        shapes,
+    )
+
+
 def stack(parts: Sequence[tuple[str, str, float]]) -> Markup:
     """One bar of several parts: name, CSS class and share of each."""
     return draw("shared/charts.stack", parts)

@@ -16,7 +16,7 @@ from reports.shared.charts import Line, curves
 from reports.shared.figures import cost, duration, interval, speed, value_text
 from reports.shared.markup import NOTHING, draw
 from reports.shared.page import document
-from reports.training import errors, insight, labels, leaks
+from reports.training import confidence, errors, insight, labels, leaks
 
 _ROWS: Final = 200
 
@@ -39,6 +39,7 @@ def render(record: Record, gate: Markup = NOTHING, *rooms: str) -> str:
         insight.flow(record),
         errors.confusions(record),
         errors.per_class(record),
+        confidence.section(record),
         labels.section(record),
         data(record),
         table("Starting weights", record.get("weights", {}).items()),
@@ -95,6 +96,7 @@ def verdict(record: Record) -> str:
         )
     sentences.extend(leaks.sentences(record))
     sentences.extend(labels.sentences(record))
+    sentences.extend(confidence.sentences(record))
     if "findings" in record:
         sentences.append(_watched(record))
     gated = record.get("verdict") or {}

@@ -4,9 +4,9 @@ somebody has to know of, and the budget.
 All metrics are found by fixed names, so this stack imports nothing and can go or come at any time.
 
 Costs: nothing within CloudWatch's permanent free tier (three dashboards, ten alarms per account), else 0.10
-USD a month for each of the four alarms here and 3 for the dashboard. The Serving stack has three alarms more
-while there is an endpoint, and target tracking adds its own, at high resolution, which is billed while the
-endpoint is.
+USD a month for each of the four alarms here and 3 for the dashboard; the two metrics of the answers' marks
+cost 0.30 each beyond the ten that are free. The Serving stack has three alarms more while there is an
+endpoint, and target tracking adds its own, at high resolution, which is billed while the endpoint is.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from aws_cdk import aws_cloudwatch_actions as actions
 from aws_cdk import aws_sns as sns
 from constructs import Construct
 
+from contract.calibration import METRICS
 from stacks.context import Context
 from stacks.monitoring.budget import monthly_budget
 from stacks.names import API_STAGE, DRIFT_NAMESPACE, VARIANT, topic_arn
@@ -125,9 +126,15 @@ class MonitoringStack(Stack):
         ]
 
     def _right_row(self, *, drift: bool) -> list[cloudwatch.IWidget]:
-        indices = {"predicted classes": self._drift("classes"), "confidence": self._drift("confidence")}
+        indices = {
+            "predicted classes": self._drift("classes"),
+            "confidence": self._drift("confidence"),
+            "unlike training's": self._drift("unlike"),
+        }
+        marks = {"certain": self._answers("Certain"), "unlike training's": self._answers("UnlikeTraining")}
         return [
             *([_graph("Drift from the test split (PSI; moved from 0.1 on)", indices)] if drift else []),
+            _graph("Share of answers", marks),
             _graph("Pipeline calls", {name: self._function(name, "Invocations") for name in PIPELINE}),
             _graph("Pipeline errors", {name: self._function(name, "Errors") for name in PIPELINE}),
             _graph("Dead letters", {"waiting": self._dead_letters()}),
@@ -163,6 +170,9 @@ class MonitoringStack(Stack):
     def _drift(self, of: str) -> cloudwatch.Metric:
         project = self._names.project
         return _metric(DRIFT_NAMESPACE, f"psi_{of}", "Maximum", Duration.days(1), Project=project)
+
+    def _answers(self, metric: str) -> cloudwatch.Metric:
+        return _metric(METRICS, metric, "Average", Project=self._names.project)
 
     def _function(self, name: str, metric: str) -> cloudwatch.Metric:
         return _metric("AWS/Lambda", metric, "Sum", FunctionName=self._names.function(name))

@@ -83,6 +83,43 @@ def test_a_chosen_picture_gets_its_five_classes_with_bars(
     assert page.js("document.documentElement.scrollWidth <= innerWidth"), "nothing runs out of the window"
 
 
+@pytest.mark.parametrize(
+    ("marks", "says"),
+    [
+        ({}, "Very sure, 93.0"),
+        ({"certain": None, "unlike_training": None}, "Very sure, 93.0"),
+        ({"certain": True, "unlike_training": False}, "Certain, 93.0"),
+        ({"certain": False, "unlike_training": False}, "Fairly sure, 93.0"),
+        ({"certain": False, "unlike_training": True}, "Perhaps none of these, 93.0"),
+    ],
+)
+def test_what_the_model_says_of_its_own_answer_is_said_in_words(
+    page: Page, api: Api, picture: Path, marks: dict[str, Any], says: str
+) -> None:
+    answer = prediction() | marks
+    answer["predictions"][0]["confidence"] = 0.93
+    api.answers = [(200, answer)]
+    page.choose("#file", picture)
+    answered(page)
+    assert page.text("#answer h2 + p").startswith(says)
+    told = page.js("document.querySelector('.unlike')?.innerText || ''")
+    assert ("it may show none of its classes" in told) == (marks.get("unlike_training") is True)
+    if told:
+        page.photograph(SCREENSHOTS / "desk-light-unlike.png")
+
+
+@pytest.mark.parametrize(("confidence", "certain"), [(0.52, True), (0.49, None), (0.31, False)])
+def test_a_low_confidence_never_sounds_sure(
+    page: Page, api: Api, picture: Path, confidence: float, certain: bool | None
+) -> None:
+    answer = prediction()
+    answer["predictions"][0]["confidence"] = confidence
+    api.answers = [(200, answer | {"confidence": confidence, "certain": certain})]
+    page.choose("#file", picture)
+    answered(page)
+    assert page.text("#answer h2 + p").startswith("Not sure")
+
+
 @pytest.mark.parametrize("way", ["drop", "paste"])
 def test_a_picture_can_be_dropped_and_pasted(page: Page, api: Api, way: str) -> None:
     body = photo()

@@ -19,7 +19,9 @@ print(*{{name.partition(".")[0] for name in sys.modules}} - set(sys.stdlib_modul
 
 @pytest.mark.parametrize("module", MODULES)
 def test_a_module_brings_the_standard_library_and_the_contract_only(module: str) -> None:
-    """Each function and each trial pays for what it imports; `contract.pictures` alone brings more."""
+    """Each function and each trial pays for what it imports; only the folders `pictures` and `answers` bring
+    more.
+    """
     program = [sys.executable, "-S", "-c", PROGRAM.format(module)]
     done = subprocess.run(program, cwd=ROOT, capture_output=True, text=True, check=True)
     assert set(done.stdout.split()) == {"__main__", "contract"}

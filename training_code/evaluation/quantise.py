@@ -66,7 +66,7 @@ def quantised(model: ov.Model, seen: Mapping[str, Seen]) -> ov.Model:
     for layer in filter(_is_small, list(_layers(model))):
         _round_weights(layer, None)  # computed in floats, a quarter of the bytes
     for name, (value, _) in points.items():
-        consumers = list(value.get_target_inputs())
+        consumers = [each for each in value.get_target_inputs() if not _only_tells(each.get_node())]
         rounded = op.fake_quantize(value, *_bounds(seen[name], value), 256)
         for each in consumers:
             each.replace_source_output(rounded.output(0))
@@ -117,7 +117,16 @@ def _mean_over_places(value: Node) -> Node | None:
     while node.get_type_name() in _SHAPING:
         node = node.input_value(0).get_node()
     is_mean = node.get_type_name() == "ReduceMean" and len(node.get_output_partial_shape(0)) == 4
-    return node if is_mean and len(node.output(0).get_target_inputs()) == 1 else None
+    takers = [each.get_node() for each in node.output(0).get_target_inputs()] if is_mean else []
+    return node if len([each for each in takers if not _only_tells(each)]) == 1 else None
+
+
+def _only_tells(node: Node) -> bool:
+    """Whether a node leads to the graph's outputs and nowhere else: what is told is told unrounded."""
+    if node.get_type_name() == "Result":
+        return True
+    takers = [each.get_node() for each in node.output(0).get_target_inputs()]
+    return node.get_type_name() in _SHAPING and all(map(_only_tells, takers))
 
 
 def _of_convolution(value: Node) -> bool:

@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 
 from contract.artifact import GRAPH, PRECISIONS, TOGETHER
 from training_code.data.batches import Batches
+from training_code.evaluation.outputs import Outputs
 from training_code.evaluation.scores import Evaluation
 from training_code.log import say
 from training_code.network.network import Network
@@ -72,20 +73,28 @@ class Candidate:
 
 
 def write(
-    folder: Path, network: Network, train: Batches, valid: Batches, reference: Evaluation, stop: StopSignal
+    folder: Path,
+    network: Network,
+    train: Batches,
+    valid: Batches,
+    reference: Evaluation,
+    stop: StopSignal,
+    outputs: Outputs | None = None,
 ) -> dict[str, Any]:
     """Write model.xml and model.bin into `folder`, and tell what was done for model.json.
 
     Calibrated on pictures of `train`, judged on `valid` against `reference`, PyTorch's own result there. A
-    job that is stopped gets no serving form.
+    job that is stopped gets no serving form. What the one that is written says of `valid` goes to `outputs`.
     """
     start = time.perf_counter()
     try:
-        form = _written(folder, network, train, valid, reference, stop)
+        form = _written(folder, network, train, valid, reference, stop, outputs or Outputs())
     except (Exception, Stopped) as error:  # the model itself is sound, and PyTorch can serve it
         for name in GRAPH:
             with contextlib.suppress(OSError):
                 (folder / name).unlink()
+        if outputs:
+            outputs.forget()
         reason = f"{type(error).__name__}: {error}".removesuffix(": ")[:_REASON_CHARACTERS]
         say(f"no serving form ({reason}): the endpoint will run PyTorch, slower")
         return none_written(reason)
@@ -99,8 +108,33 @@ def none_written(reason: str) -> dict[str, Any]:
     return {"form": "pytorch", "reason": reason}
 
 
+def ask(folder: Path, part: Batches, outputs: Outputs, stop: StopSignal) -> None:
+    """Have the form that was written say what it makes of all pictures of a split, one by one.
+
+    Raises:
+        Stopped: the job was told to stop.
+    """
+    import openvino
+
+    core = openvino.Core()
+    precision = "bf16" if outputs.precision == "bf16" else "f32"
+    compiled = _compiled(core.read_model(folder / GRAPH[0]), precision, part.machine.threads)
+    request = compiled.create_infer_request()
+    outputs.begin(len(part.split))
+    for place in outputs.rows.tolist():
+        stop.check()
+        square = _opaque(part.split.images.pick(torch.tensor([place])))
+        outputs.add(place, _said(request.infer([square], share_inputs=True)))
+
+
 def _written(
-    folder: Path, network: Network, train: Batches, valid: Batches, reference: Evaluation, stop: StopSignal
+    folder: Path,
+    network: Network,
+    train: Batches,
+    valid: Batches,
+    reference: Evaluation,
+    stop: StopSignal,
+    outputs: Outputs,
 ) -> dict[str, Any]:
     import openvino  # not needed by trials, and not there in an image without it
 
@@ -112,7 +146,7 @@ def _written(
         pictures = _calibration(train, stop)
         graph = _quantised(plain, pictures, train.machine.threads) if precision == "int8" else plain
         compiled = _compiled(graph, precision, train.machine.threads)
-        candidate = _judged(precision, compiled, valid, reference, stop)
+        candidate = _judged(precision, compiled, valid, reference, stop, outputs)
         tried.append(candidate)
         print(candidate, flush=True)
         if candidate.accepted:
@@ -193,19 +227,32 @@ def _opaque(squares: torch.Tensor) -> NDArray[np.uint8]:
     return torch.cat([squares, alpha], 3).numpy()
 
 
+def _said(result: Any) -> list[NDArray[np.float32]]:
+    """The graph's outputs: class scores, and the head's input where it tells it."""
+    return [result[place] for place in range(len(result))]
+
+
 def _judged(
-    precision: str, compiled: Any, valid: Batches, reference: Evaluation, stop: StopSignal
+    precision: str,
+    compiled: Any,
+    valid: Batches,
+    reference: Evaluation,
+    stop: StopSignal,
+    outputs: Outputs | None = None,
 ) -> Candidate:
     request = compiled.create_infer_request()
     split = valid.split
+    outputs = outputs or Outputs()
+    outputs.begin(len(split), precision)
     found, took = np.empty(len(split), np.int64), np.empty(len(split))
     for place in range(len(split)):
         stop.check()
         start = time.perf_counter()
         square = _opaque(split.images.pick(torch.tensor([place])))
-        scores = request.infer([square], share_inputs=True)[0]
-        found[place] = scores[0].argmax()
+        said = _said(request.infer([square], share_inputs=True))
+        found[place] = said[0][0].argmax()
         took[place] = (time.perf_counter() - start) * 1000
+        outputs.add(place, said)
     quick, slow = np.quantile(took, (0.1, 0.9))
     accuracy = float((found == reference.labels.numpy()).mean())
     drop = (reference.accuracy - accuracy) * 100

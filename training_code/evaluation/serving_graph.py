@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from openvino.passes import ConstantFolding, Manager
 
 from contract.pictures.transform import Transform
-from training_code.network.network import Network
+from training_code.network.network import Network, WithFeatures
 
 CONVOLUTIONS: Final = ("Convolution", "GroupConvolution")
 
@@ -29,9 +29,14 @@ Values = NDArray[np.float32]
 
 
 def graph(network: Network, transform: Transform) -> ov.Model:
-    """From RGBA pixels, uint8 (n, crop, crop, 4), alpha 255, to class scores, float32 (n, classes)."""
+    """From RGBA pixels, uint8 (n, crop, crop, 4), alpha 255, to class scores, float32 (n, classes), and what
+    goes into the head, float32 (n, features).
+
+    A head that is not one layer tells no features.
+    """
     side = transform.crop
-    module = copy.deepcopy(network.plain).cpu().float().eval()
+    plain = copy.deepcopy(network.plain).cpu().float().eval()
+    module = WithFeatures(plain, network.head_names)
     picture = torch.zeros(1, 3, side, side)
     with torch.no_grad(), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of what tracing takes for constant: a picture's size is

@@ -114,6 +114,44 @@ class Network(nn.Module):
         """All that is trained in a stage."""
 
 
+class WithFeatures(nn.Module):
+    """A network that tells what goes into its head, beside the class scores.
+
+    Args:
+        network: takes float pictures (n, 3, height, width).
+        head_names: see `Network.head_names`. Where they are of several layers, there are no features.
+    """
+
+    def __init__(self, network: nn.Module, head_names: frozenset[str]) -> None:
+        super().__init__()
+        self.network = network
+        owners = {name.rpartition(".")[0] for name in head_names}
+        self._head = owners.pop() if len(owners) == 1 else None
+
+    def forward(self, x: Tensor, **options: bool) -> tuple[Tensor, ...]:
+        """Scores (n, classes), and features (n, features) where there are any."""
+        if self._head is None:
+            return (self.network(x, **options),)
+        found: list[Tensor] = []
+        handle = self.network.get_submodule(self._head).register_forward_pre_hook(
+            lambda _module, inputs: found.append(inputs[0])
+        )
+        try:
+            scores = self.network(x, **options)
+        finally:
+            handle.remove()
+        rows = [each.flatten(1) for each in found]
+        # A head that is asked at every place of a picture, or again and again, tells no features.
+        return (scores, *rows) if [each.shape[1] for each in rows] == [self.width] else (scores,)
+
+    @property
+    def width(self) -> int:
+        """How many features there are; 0 where the head is not one layer."""
+        if self._head is None:
+            return 0
+        return int(self.network.get_submodule(self._head).weight.shape[1])  # type: ignore[index]
+
+
 def _is_frozen(module: nn.Module) -> bool:
     parameters = list(module.parameters())
     return bool(parameters) and not any(each.requires_grad for each in parameters)

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import safetensors.torch
 
@@ -22,6 +22,7 @@ import contract
 import training_code
 from contract import artifact as files
 from contract import evaluation as measured
+from contract.calibration import OPENVINO, PYTORCH, Calibration, Form
 from contract.jobs import DEBUG
 from reports.training.page import render
 from training_code.config import Config
@@ -48,6 +49,8 @@ class Facts:
     serving: dict[str, Any]
     champion: measured.ChampionScore | None = None
     """How the model that serves did on these test pictures, when it was asked."""
+    calibration: Calibration | None = None
+    """Of a trial, and of a job that was stopped, None."""
     labels: LabelCheck | None = None
     """Of a trial, and of a job that was stopped, None."""
     seconds: float
@@ -97,6 +100,7 @@ def model_card(facts: Facts) -> files.Card:
         "stopped_early": facts.stopped,
         "serving": facts.serving,
         "weights": dict(facts.trained.network.origin),
+        "calibration": facts.calibration,
         "hyperparameters": dataclasses.asdict(config),
         "data": facts.dataset.describe(),
         "machine": str(facts.machine),
@@ -118,18 +122,41 @@ def evaluation(facts: Facts, findings: Findings | None = None) -> measured.Evalu
         "test": {
             **facts.evaluations["test"].describe(dataset.test.fingerprint),
             **facts.evaluations["test"].answers(),
+            "confidence": _confidence(facts, "test"),
             "misclassified": facts.evaluations["test"].misclassified(classes, dataset.test.files),
         },
-        "valid": facts.evaluations["valid"].describe(dataset.valid.fingerprint),
+        "valid": {
+            **facts.evaluations["valid"].describe(dataset.valid.fingerprint),
+            "confidence": _confidence(facts, "valid"),
+        },
         "train": {"count": len(dataset.train), "fingerprint": dataset.train.fingerprint},
         "leaked": dataset.leaked,
         "champion": facts.champion,
         "serving": facts.serving,
+        "calibration": _without_offsets(facts.calibration),
         "hyperparameters": dataclasses.asdict(facts.config),
         "versions": dict(facts.versions),
         "findings": findings.summary() if findings and findings.rules else None,
         "seconds": round(facts.seconds, 3),
     }
+
+
+def _confidence(facts: Facts, split: Literal["valid", "test"]) -> list[int]:
+    """How many pictures have a confidence in each bin as the endpoint answers it, which drift is told by."""
+    if facts.calibration is None:
+        return facts.evaluations[split].confidences()
+    forms = facts.calibration["forms"]
+    bins = (forms.get(OPENVINO) or forms[PYTORCH])[split]["after"]["bins"]
+    counts = {each["place"]: each["count"] for each in bins}
+    return [counts.get(place, 0) for place in range(measured.CONFIDENCE_BINS)]
+
+
+def _without_offsets(calibration: Calibration | None) -> Calibration | None:
+    """For evaluation.json, whose size is bounded: without the one list that grows with the classes."""
+    if calibration is None:
+        return None
+    forms = {name: Form(**(each | {"offsets": None})) for name, each in calibration["forms"].items()}
+    return {**calibration, "forms": forms}
 
 
 def code_version() -> str:

@@ -73,6 +73,7 @@ def gather(facts: Facts, findings: Findings, debug: Path) -> Record:
         "code_version": facts.code_version,
         **({"labels": _labels(facts.labels, facts.dataset)} if facts.labels else {}),
         "serving": facts.serving,
+        "calibration": facts.calibration,
         "seconds": round(facts.seconds, 3),
         "hourly_usd": config.hourly_usd,
         **watched(findings, debug),

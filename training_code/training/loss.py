@@ -21,8 +21,9 @@ class Loss:
         """`labels` are those of the whole training split: rare classes can be weighed by them."""
         self._smoothing = config.label_smoothing
         self._weights: Tensor | None = None
-        if config.class_weights == "balanced":
-            self._weights = balanced(labels, classes).to(device)
+        weights = class_weights(config, labels, classes)
+        if weights is not None:
+            self._weights = weights.to(device)
 
     def __call__(self, scores: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         """The sum over these pictures, and what has to be divided by to get a mean: both scalars."""
@@ -32,6 +33,11 @@ class Loss:
         if self._weights is None:
             return total, torch.tensor(float(len(labels)), device=total.device)
         return total, self._weights[labels].sum()
+
+
+def class_weights(config: Config, labels: Tensor, classes: int) -> Tensor | None:
+    """What each class weighs in the loss, (classes,); None for all alike."""
+    return balanced(labels, classes) if config.class_weights == "balanced" else None
 
 
 def balanced(labels: Tensor, classes: int) -> Tensor:

@@ -24,10 +24,16 @@ MAX_FILE_BYTES = 64 * 1024 * 1024
 
 @dataclass
 class Predictions:
-    """How often each class was predicted, and how surely (counts per bin of the confidence)."""
+    """How often each class was predicted, and how surely (counts per bin of the confidence).
+
+    `unlike` counts the pictures called unlike training's, `judged` those of which that was told either way.
+    """
 
     classes: Counter[str] = field(default_factory=Counter)
     confidences: list[int] = field(default_factory=lambda: [0] * CONFIDENCE_BINS)
+
+    unlike: int = 0
+    judged: int = 0
 
     @property
     def count(self) -> int:
@@ -49,6 +55,9 @@ def read(bucket: str, folder: str, version: str, now: datetime, hours: int) -> P
             if 0 <= confidence <= 1:
                 found.classes[label] += 1
                 found.confidences[bin_of(confidence)] += 1
+                unlike = answer.get("unlike_training")
+                found.judged += isinstance(unlike, bool)
+                found.unlike += unlike is True
     return found
 
 

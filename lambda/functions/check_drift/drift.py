@@ -1,7 +1,8 @@
 """Compare what the champion answered in the last day with what it answered on the test split.
 
-Two indices: of the predicted classes, and of the confidence. Above the threshold a message goes out, once a
-day, and where the setting asks for it a new search starts, once per champion. Both indices are metrics too.
+Three indices: of the predicted classes, of the confidence, and of pictures unlike training's. Above the
+threshold a message goes out, once a day, and where the setting asks for it a new search starts, once per
+champion. The indices are metrics too.
 """
 
 from __future__ import annotations
@@ -51,7 +52,9 @@ def check(env: DriftEnvironment) -> dict[str, Any]:
 
 
 def measure(evaluation: Evaluation, found: Predictions) -> dict[str, float]:
-    """The indices of the predicted classes and of the confidences, where the evaluation has them."""
+    """The indices of the predicted classes, of the confidences, and of pictures unlike training's, where the
+    evaluation has them and the answers tell.
+    """
     indices: dict[str, float] = {}
     if evaluation.predicted_counts:
         indices["psi_classes"] = psi(
@@ -59,6 +62,10 @@ def measure(evaluation: Evaluation, found: Predictions) -> dict[str, float]:
         )
     if len(evaluation.confidences) == CONFIDENCE_BINS:
         indices["psi_confidence"] = psi(evaluation.confidences, found.confidences)
+    of = evaluation.answers
+    if of is not None and of.unlike is not None and found.judged:
+        seen = [found.unlike, found.judged - found.unlike]
+        indices["psi_unlike"] = psi([of.unlike, of.count - of.unlike], seen)
     return indices
 
 
@@ -87,7 +94,8 @@ def _tell(
         "what is asked of the model has drifted from its test pictures",
         f"The last {found.count} predictions of version {version} are not distributed as on the test split: "
         f"{numbers}; from 0.1 on something moved, above {env.threshold:g} you are told.",
-        f"Most often predicted: {', '.join(f'{name} ({n})' for name, n in found.classes.most_common(5))}.",
+        f"Most often predicted: {', '.join(f'{name} ({n})' for name, n in found.classes.most_common(5))}."
+        + (f" Unlike training's: {found.unlike} of {found.judged} pictures." if found.judged else ""),
         started
         or "If pictures have changed, label some of them, add them to the data set and search again:\n"
         + notify.invoke_command(function, request),

@@ -8,7 +8,7 @@ import time
 from typing import Any
 
 from contract.environment import ClassifyEnvironment
-from functions.classify import endpoint, model, page, proxy
+from functions.classify import endpoint, marks, model, page, proxy
 from functions.classify.api_error import ApiError
 from functions.common import logs
 
@@ -42,7 +42,9 @@ def _route(event: dict[str, Any], env: ClassifyEnvironment) -> proxy.Answer:
     match proxy.route(event):
         case "POST /classify":
             picture = proxy.picture(event, env.max_image_bytes)
-            return proxy.ok(endpoint.classify(env, picture))
+            answer = endpoint.classify(env, picture)
+            marks.count(answer, env.project)
+            return proxy.ok(answer)
         case "GET /model":
             return proxy.ok(model.as_json(env))
         case "GET /":

@@ -71,4 +71,11 @@ def _package(arn: str) -> dict[str, Any]:
     found |= {key: metadata[key] for key in ("training_job", "recipe", "dataset") if key in metadata}
     if "test_accuracy" in metadata:
         found["test_accuracy"] = float(metadata["test_accuracy"])
+    if "answer_precision" in metadata:
+        share = metadata.get("certain_share")
+        found["answers"] = {
+            "precision": float(metadata["answer_precision"]),
+            "certain_share": None if share is None else float(share),
+            "calibration_error": float(metadata["calibration_error"]),
+        }
     return found

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from contract import objects
+from contract.calibration import OPENVINO, PYTORCH
 from contract.evaluation import FILE, MAX_BYTES, MAX_LEAKED_PAIRS
 from contract.storage import of_run
 from functions.common.clients import client
@@ -44,6 +45,22 @@ class Leak:
 
 
 @dataclass(frozen=True)
+class ServedAnswers:
+    """What the answers of the form that serves came to on the test split."""
+
+    precision: float
+    """What is promised of certain ones."""
+    count: int
+    certain: int | None
+    """None where nothing is promised."""
+    certain_right: int | None
+    unlike: int | None
+    """Pictures called unlike training's; None where that cannot be told."""
+    ece: float
+    """Expected calibration error of the confidence."""
+
+
+@dataclass(frozen=True)
 class Evaluation:
     """How a model did on the test split. `raw` is the file as it is, for the registry to keep."""
 
@@ -60,6 +77,8 @@ class Evaluation:
     """How many test pictures were taken for each class; empty when the file does not tell."""
     confidences: tuple[int, ...] = ()
     """How many were answered with a confidence in each tenth; empty when the file does not tell."""
+    answers: ServedAnswers | None = None
+    """None when the file does not tell."""
     recalls: tuple[tuple[str, float], ...] = ()
     """Each class that has test pictures, with the share of them that was found."""
     labels: tuple[int, ...] = ()
@@ -107,6 +126,7 @@ def parse(raw: bytes, where: str) -> Evaluation:
             raw=raw,
             predicted_counts=predicted_counts,
             confidences=_whole(test.get("confidence")),
+            answers=_served_answers(body.get("calibration")),
             recalls=recalls,
             labels=_whole(test.get("labels")),
             predicted=_whole(test.get("predicted")),
@@ -123,6 +143,25 @@ def parse(raw: bytes, where: str) -> Evaluation:
             f"({evaluation.largest_class} in the largest class), {len(evaluation.classes)} classes"
         )
     return evaluation
+
+
+def _served_answers(calibration: Any) -> ServedAnswers | None:
+    """Of the serving form, or of PyTorch where there is none."""
+    if not calibration:
+        return None
+    form = calibration["forms"].get(OPENVINO) or calibration["forms"][PYTORCH]
+    test = form["test"]
+    certain, right, unlike = (
+        None if test[key] is None else int(test[key]) for key in ("certain", "certain_right", "unlike")
+    )
+    return ServedAnswers(
+        precision=float(calibration["precision"]),
+        count=int(test["count"]),
+        certain=certain,
+        certain_right=right,
+        unlike=unlike,
+        ece=float(test["after"]["ece"]),
+    )
 
 
 def registered(bucket: str, training_job: str) -> Evaluation:

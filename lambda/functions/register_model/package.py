@@ -114,6 +114,7 @@ def request(
         # `classifier up` reads it when the endpoint's flavour changes (cli/deploy/live/image.py).
         IMAGE_TARGET: env.serving_image_target,
         **_numbers(verdict),
+        **_answers(evaluation),
         **({_LEAKED: str(evaluation.leaked.test_in_train)} if evaluation.leaked else {}),
     }
     return {
@@ -166,6 +167,16 @@ def _numbers(verdict: Verdict) -> dict[str, str]:
         for key, value in found.items()
         if value is not None
     }
+
+
+def _answers(evaluation: Evaluation) -> dict[str, str]:
+    """What GET /model tells of the answers."""
+    of = evaluation.answers
+    if of is None:
+        return {}
+    told = {"answer_precision": f"{of.precision:.6g}", "calibration_error": f"{of.ece:.4g}"}
+    # None certain of those tested is not the same as nothing promised, which has no number.
+    return told if of.certain is None else {**told, "certain_share": f"{of.certain / of.count:.4g}"}
 
 
 def reason(description: str, training_job: str) -> str:

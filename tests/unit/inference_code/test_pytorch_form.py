@@ -24,7 +24,7 @@ def test_it_answers_as_torchvisions_network_does(arch: str, tmp_path: Path) -> N
     pictures = np.random.default_rng(3).standard_normal((2, 3, 64, 64), np.float32)
     with torch.inference_mode():
         expected = reference(torch.from_numpy(pictures)).numpy()
-    scores = pytorch_form.build(tmp_path / "model.safetensors", arch, 5)(pictures)
+    scores = pytorch_form.build(tmp_path / "model.safetensors", arch, 5)(pictures)[:, :5]
     assert np.abs(scores - expected).max() < 1e-4 * np.abs(expected).max()
 
 

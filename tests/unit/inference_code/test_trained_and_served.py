@@ -17,7 +17,7 @@ from tests.unit.inference_code.odd_pictures import LYING, SAYS_SIX, jpeg, segmen
 from tests.unit.training_code.samples import TINY, job_folder
 from training_code import entrypoint
 
-COUNTS = {"train": 28, "valid": 14, "test": 30}
+COUNTS = {"train": 28, "valid": 30, "test": 30}
 WAYS = ("negative resolution", "resolution as text", "directory outside of the file")
 
 
@@ -55,15 +55,27 @@ def test_a_model_trained_on_photos_with_odd_tags_is_as_right_through_the_api(
     }
     job = subprocess.run([sys.executable, entrypoint.__file__, "train"], env=environment, capture_output=True)
     assert job.returncode == 0, job.stdout.decode() + job.stderr.decode()
-    trained = json.loads((base / "output" / "data" / "evaluation.json").read_text())["test"]["accuracy"]
+    evaluation = json.loads((base / "output" / "data" / "evaluation.json").read_text())
+    trained = evaluation["test"]["accuracy"]
     # Sideways it would be one half. Processors without 16-bit floats round otherwise: one may be wrong.
     assert trained > 0.95
 
     model = inference.model_fn(str(base / "model"))
-    right = 0
+    right, answers = 0, []
     for label in ("lying", "upright"):
         for path in (photos / "test" / label).iterdir():
             query = inference.input_fn(path.read_bytes(), "image/jpeg")
-            right += inference.predict_fn(query, model)["predicted_class"] == label
+            answers.append(inference.predict_fn(query, model))
+            right += answers[-1]["predicted_class"] == label
     pictures = 2 * COUNTS["test"]
     assert abs(right - trained * pictures) <= 1
+
+    kept = evaluation["calibration"]["forms"]["openvino"]["test"]
+    assert kept["count"] == pictures
+    assert abs(sum(each["certain"] for each in answers) - kept["certain"]) <= 1
+    assert abs(sum(each["unlike_training"] for each in answers) - kept["unlike"]) <= 1
+    told, bins = evaluation["test"]["confidence"], [0] * 10
+    for each in answers:
+        bins[min(int(each["confidence"] * 10), 9)] += 1
+    assert sum(abs(one - other) for one, other in zip(bins, told, strict=True)) <= 4
+    assert kept["before"]["bins"] != kept["after"]["bins"], "or nothing was set right"

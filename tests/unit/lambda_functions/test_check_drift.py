@@ -57,13 +57,19 @@ def drifting(world: World) -> World:
 
 
 def capture(
-    world: World, labels: str, confidence: float = 0.97, version: str = "3", how: str = "JSON"
+    world: World,
+    labels: str,
+    confidence: float = 0.97,
+    version: str = "3",
+    how: str = "JSON",
+    unlike: bool | None = None,
 ) -> None:
     """Captured answers of this hour, one per label."""
     lines = []
     for label in labels:
         model = {"name": "demo", "version": version}
-        text = json.dumps({"predicted_class": label, "confidence": confidence, "model": model})
+        said = {"predicted_class": label, "confidence": confidence, "unlike_training": unlike, "model": model}
+        text = json.dumps(said)
         data = text if how == "JSON" else base64.b64encode(text.encode()).decode()
         output = {"observedContentType": "application/json", "mode": "OUTPUT", "data": data, "encoding": how}
         lines.append(json.dumps({"captureData": {"endpointOutput": output}, "eventVersion": "0"}))
@@ -98,6 +104,25 @@ def test_less_sure_answers_are_drift_too(drifting: World) -> None:
     capture(drifting, "01" * 50, confidence=0.55)
     answer = handler({}, Context())
     assert answer["psi_classes"] < 0.1 < 0.25 < answer["psi_confidence"]
+
+
+@pytest.mark.parametrize(("unlike", "told"), [(3, False), (30, True)])
+def test_pictures_unlike_training_are_drift_where_the_test_split_had_few(
+    drifting: World, unlike: int, told: bool
+) -> None:
+    key = "runs/demo-x-final/evaluation.json"
+    body = drifting.s3.json("artifacts", key)
+    test = {"count": 200, "certain": 150, "certain_right": 148, "unlike": 4, "after": {"ece": 0.02}}
+    body["calibration"] = {"precision": 0.95, "sha256": "", "forms": {"openvino": {"test": test}}}
+    drifting.s3.put("artifacts", key, json.dumps(body))
+    capture(drifting, "01" * 5, confidence=0.85, unlike=False)
+    capture(drifting, "01" * ((90 - unlike) // 2) + "0" * (unlike % 2), unlike=False)
+    capture(drifting, "01" * (unlike // 2) + "1" * (unlike % 2), unlike=True)
+    answer = handler({}, Context())
+    assert (answer["psi_unlike"] > 0.25) == told
+    assert bool(drifting.sns.mails) == told
+    if told:
+        assert "Unlike training's: 30 of 100 pictures." in drifting.sns.mails[0]["Message"]
 
 
 def test_a_new_search_is_started_once_per_champion_by_setting(

@@ -6,6 +6,7 @@ import base64
 import io
 import json
 import re
+import sys
 from typing import Any
 
 import pytest
@@ -295,6 +296,22 @@ def test_the_model_tells_what_serves_and_what_it_was_measured_at(world: World, r
     }
 
 
+@pytest.mark.parametrize("share", ["0.41", None])
+def test_the_model_tells_what_its_answers_promise(
+    world: World, runtime: FakeRuntime, share: str | None
+) -> None:
+    serve(world, package_arn(3))
+    told = {"answer_precision": "0.95", "calibration_error": "0.021"}
+    world.sagemaker.packages[package_arn(3)] = {
+        "CustomerMetadataProperties": told | ({"certain_share": share} if share else {})
+    }
+    assert json.loads(handler(get("/model"), Context())["body"])["answers"] == {
+        "precision": 0.95,
+        "certain_share": 0.41 if share else None,
+        "calibration_error": 0.021,
+    }
+
+
 def test_the_model_of_a_component_is_told_by_the_component(
     world: World, runtime: FakeRuntime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -367,6 +384,37 @@ def test_every_line_of_the_log_is_json_with_both_request_ids(
     for line in lines:
         assert (line["requestId"], line["apiRequestId"]) == ("lambda-1", "api-request-1")
         assert line["level"] == "INFO"
+
+
+def counted(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, answer: str) -> list[Any]:
+    """The lines that CloudWatch makes metrics of, after a picture got this answer."""
+    monkeypatch.setattr(sys.modules[__name__], "ANSWER", answer)
+    assert handler(request(), Context())["body"] == answer
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    return [line for line in lines if "_aws" in line]
+
+
+def test_the_marks_of_an_answer_are_metrics(
+    runtime: FakeRuntime, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (line,) = counted(capsys, monkeypatch, '{"certain": false, "unlike_training": true}')
+    (directive,) = line["_aws"]["CloudWatchMetrics"]
+    assert directive["Namespace"] == "Classifier/Answers"
+    values = {each["Name"]: line[each["Name"]] for each in directive["Metrics"]}
+    assert values == {"Certain": 0, "UnlikeTraining": 1}
+    assert [line[name] for name in directive["Dimensions"][0]] == ["demo"]
+    (half,) = counted(capsys, monkeypatch, '{"certain": true, "unlike_training": null}')
+    assert [each["Name"] for each in half["_aws"]["CloudWatchMetrics"][0]["Metrics"]] == ["Certain"]
+
+
+@pytest.mark.parametrize("answer", ['{"certain": null, "unlike_training": null}', "{}", "[1]", "no JSON"])
+def test_a_model_that_sets_no_marks_counts_nothing(
+    answer: str,
+    runtime: FakeRuntime,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert counted(capsys, monkeypatch, answer) == []
 
 
 fields = st.none() | st.text(max_size=20)

@@ -12,6 +12,7 @@ from functions.common.recipes.recipe import typed
 from functions.launch_training.handler import handler
 from functions.launch_tuning.handler import handler as launch_tuning
 from tests.unit.lambda_functions.fakes import AwsFailure, Context, World, package_arn, sagemaker_event
+from training_code.config import parse
 
 KIND = "SageMaker HyperParameter Tuning Job State Change"
 BEST = {
@@ -69,6 +70,15 @@ def test_final_wins_over_what_the_search_found(world: World) -> None:
     end(world, name, "Completed", BestTrainingJob=BEST)
     handler(event(name), Context())
     assert started(world)["HyperParameters"]["batch_size"] == "64"
+
+
+def test_a_recipe_says_what_certain_answers_promise(world: World) -> None:
+    payload = {"recipe": "digits", "dataset": "digits", "answer": {"precision": 0.99}}
+    name = launch_tuning(payload, Context())["tuning_job"]
+    end(world, name, "Completed", BestTrainingJob=BEST)
+    handler(event(name), Context())
+    given = started(world)["HyperParameters"]
+    assert parse({"answer_precision": given["answer_precision"]}).answer_precision == 0.99
 
 
 def test_the_last_training_keeps_checkpoints_of_its_own_and_its_output_for_good(

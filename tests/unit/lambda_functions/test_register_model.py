@@ -283,6 +283,18 @@ def test_floors_and_ceilings_hold_without_a_champion_too(
     assert made["CustomerMetadataProperties"]["latency_ms"] == "12.5"
 
 
+@pytest.mark.parametrize("certain", [41, None])
+def test_what_answers_promise_is_kept_with_the_version(world: World, certain: int | None) -> None:
+    test = {"count": 100, "certain": certain, "certain_right": certain, "unlike": 2, "after": {"ece": 0.0213}}
+    forms = {"pytorch": {"test": {**test, "certain": 9}}, "openvino": {"test": test}}
+    job = train(world)
+    output(world, job, {**numbers(), "calibration": {"precision": 0.95, "forms": forms}})
+    made = world.sagemaker.packages[handler(ended(job), Context())["model_package"]]
+    metadata = made["CustomerMetadataProperties"]
+    assert (metadata["answer_precision"], metadata["calibration_error"]) == ("0.95", "0.0213")
+    assert metadata.get("certain_share") == (None if certain is None else "0.41")
+
+
 def test_a_ceiling_without_a_measurement_is_not_passed(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MAX_LATENCY_MS", "12")
     assert handler(ended(train(world)), Context())["approval"] == "Rejected"

@@ -10,6 +10,21 @@ _PICTURE = "data:image/jpeg;base64," + base64.b64encode(b"\xff\xd8\xff\xe0 a pic
 PARTS = ("data", "to_device", "forward", "backward", "optimizer", "rest")
 
 
+def kept(count: int, certain: int | None, right: int | None, unlike: int | None) -> dict[str, Any]:
+    """What came of an answer's promises on one split."""
+    bins = [{"count": count, "confidence": 0.8, "accuracy": 0.7}]
+    before = {"ece": 0.123, "within": [0.05, 0.2], "by_chance": 0.03, "bins": bins}
+    after = before | {"ece": 0.021}
+    return {
+        "count": count,
+        "before": before,
+        "after": after,
+        "certain": certain,
+        "certain_right": right,
+        "unlike": unlike,
+    }
+
+
 def full() -> dict[str, Any]:
     """A record with all its sections, as short as each can be."""
     split = {"count": 8, "skipped": 1, "fingerprint": "f" * 64}
@@ -77,6 +92,22 @@ def full() -> dict[str, Any]:
         "machine": "1 CPU thread",
         "versions": {"torch": "2.12.1"},
         "code_version": "c" * 64,
+        "calibration": {
+            "precision": 0.95,
+            "sha256": "",
+            "forms": {
+                "openvino": {
+                    "temperature": 1.37,
+                    "slope": 0.81,
+                    "offsets": None,
+                    "certain_from": 0.912,
+                    "like_from": 0.1,
+                    "pictures": 240,
+                    "valid": kept(240, 120, 118, 4),
+                    "test": kept(8, 4, 3, 1),
+                }
+            },
+        },
         "serving": {"form": "openvino", "precision": "int8", "reason": "it is as right"},
         "seconds": 46.0,
         "hourly_usd": 0.36,

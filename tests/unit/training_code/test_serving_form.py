@@ -92,7 +92,9 @@ def test_the_quantised_graph_runs_on_integers_and_answers_nearly_as_the_network_
     for pixels in squares():
         expected = by_torch(network, pixels)
         assert np.abs(compiled([pixels])[0] - expected).max() < 0.1 * np.abs(expected).max()
-    told = [node.get_rt_info() for node in compiled.get_runtime_model().get_ordered_ops()]
+    nodes = compiled.get_runtime_model().get_ordered_ops()
+    # Behind the pooling a picture is a few hundred numbers, which go out as floats too.
+    told = [each.get_rt_info() for each in nodes if len(each.get_output_partial_shape(0)) == 4]
     convolutions = [each for each in told if each["layerType"].astype(str) == "Convolution"]
     assert len(convolutions) == sum(isinstance(each, torch.nn.Conv2d) for each in network.modules())
     for kind in ("runtimePrecision", "outputPrecisions"):
@@ -156,7 +158,8 @@ def test_int8_is_written_and_its_numbers_are_told(result: Result, tmp_path: Path
         assert hashlib.sha256(path.read_bytes()).hexdigest() == digest
         assert path.stat().st_mode & 0o044 == 0o044
     read = openvino.Core().read_model(tmp_path / "model" / "model.xml")
-    assert [list(port.shape) for port in (*read.inputs, *read.outputs)] == [[1, 16, 16, 4], [1, 2]]
+    shapes = [list(port.shape) for port in (*read.inputs, *read.outputs)]
+    assert shapes == [[1, 16, 16, 4], [1, 2], [1, 512]]
 
 
 def test_a_form_that_costs_more_than_half_a_point_is_not_taken(

@@ -84,9 +84,13 @@ def training_job(
     """
     weights = hyperparameters.get("weights")
     watched = insight.hyperparameters(record.recipe, machine(record.recipe, env))
+    answer = record.recipe.table("answer")
+    promised = {"answer_precision": answer["precision"]} if "precision" in answer else {}
     return {
         "TrainingJobName": name,
-        "HyperParameters": _texts({**hyperparameters, **watched}, record, record.recipe.tuning, env),
+        "HyperParameters": _texts(
+            {**hyperparameters, **watched, **promised}, record, record.recipe.tuning, env
+        ),
         "AlgorithmSpecification": _algorithm(metrics, record.recipe, env),
         "InputDataConfig": _channels(record, weights, env, champion),
         "OutputDataConfig": {"S3OutputPath": f"s3://{env.artifacts_bucket}/{storage.JOBS}"},

@@ -185,6 +185,7 @@ DEBUG: Mapping[str, Key] = {
     "save": BOUNDS["debug_save"],
     "managed_rules": Flag(),
 }
+ANSWER: Mapping[str, Key] = {"precision": BOUNDS["answer_precision"]}
 PROFILE: Mapping[str, Key] = {
     "enabled": Flag(),
     "traced_steps": BOUNDS["profile_steps"],
@@ -200,6 +201,7 @@ TABLES: Mapping[str, Mapping[str, Key]] = MappingProxyType(
         "resources": RESOURCES,
         "debug": DEBUG,
         "profile": PROFILE,
+        "answer": ANSWER,
     }
 )
 

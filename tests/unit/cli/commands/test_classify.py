@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cli.api import classify, read_answer, say_refusal
-from cli.commands.classify import bar
+from cli.api import Prediction, classify, read_answer, say_refusal
+from cli.commands.classify import bar, prediction
 from cli.errors import RequestFailed
 
 GOOD = {
@@ -65,6 +65,27 @@ def test_a_refusal_is_said_in_words(status: int, body: Any, words: str) -> None:
 @given(st.integers(400, 599), st.binary(max_size=50))
 def test_any_refusal_names_its_status(status: int, body: bytes) -> None:
     assert str(status) in say_refusal(status, body)
+
+
+@pytest.mark.parametrize(
+    ("marks", "words"),
+    [
+        ({}, ""),
+        ({"certain": None, "unlike_training": None}, ""),
+        ({"certain": True, "unlike_training": False}, "certain"),
+        ({"certain": False, "unlike_training": None}, "not certain"),
+        ({"certain": False, "unlike_training": True}, "perhaps none of these"),
+    ],
+)
+def test_what_an_answer_says_of_itself_is_said_in_words(marks: dict[str, Any], words: str) -> None:
+    from rich.console import Console
+
+    console = Console(width=160)
+    with console.capture() as captured:
+        console.print(prediction(Prediction(Path("x.jpg"), GOOD | marks)))
+    head = captured.get().splitlines()[0]
+    assert head.strip().endswith(words or "93.0%")
+    assert ("certain" in head) == ("certain" in words)
 
 
 OUTPUTS = {"api_url": "http://127.0.0.1:1/", "api_key": "k"}

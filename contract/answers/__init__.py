@@ -1,0 +1,1 @@
+"""How a network's numbers become an answer, which training measures and serving gives."""
