@@ -242,3 +242,19 @@ def test_a_trial_is_known_by_its_objective(tmp_path: Path) -> None:
     for extra, trial in (({}, False), ({"_tuning_objective_metric": "valid_accuracy"}, True)):
         (config / "hyperparameters.json").write_text(json.dumps({"epochs": "1"} | extra))
         assert Job(tmp_path, "p").is_trial is trial
+
+
+@pytest.mark.parametrize("arch", ["resnet18", "tf_efficientnet_lite0", "vit_tiny_patch16_224"])
+def test_the_graph_tells_what_goes_into_the_head_and_does_not_round_it(arch: str) -> None:
+    network = random_network(arch)
+    plain = serving_graph.graph(network, TRANSFORM)
+    compiled = serving_form._compiled(plain, "f32", 1)
+    rounded = serving_form._compiled(serving_form._quantised(plain, squares(), 1), "int8", 1)
+    (name,) = {each.rpartition(".")[0] for each in network.head_names}
+    head: Any = network.plain.get_submodule(name)
+    for pixels in squares():
+        with torch.inference_mode():
+            by_head = head(torch.from_numpy(compiled([pixels])[1])).numpy()
+        assert np.allclose(compiled([pixels])[0], by_head, atol=1e-4 * np.abs(by_head).max())
+        told = rounded([pixels])[1]
+        assert len(np.unique(told)) > 0.9 * np.count_nonzero(told) > 0 or told.size < 64
