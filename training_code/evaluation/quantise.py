@@ -17,13 +17,12 @@ import openvino as ov
 import openvino.opset13 as op
 from numpy.typing import NDArray
 
-from training_code.evaluation.serving_graph import CONVOLUTIONS, Node, Values, constant
+from training_code.evaluation.serving_graph import CONVOLUTIONS, SHAPING, Node, Values, constant
 
 _LEAST_GREATEST: Final = 1e-6
 """A range must have a width; a point that is always 0 gets this one."""
 _LAYERS: Final = (*CONVOLUTIONS, "MatMul")
 _CHANNELS_FIRST: Final = (*CONVOLUTIONS, "ReduceMean")
-_SHAPING: Final = ("Reshape", "Squeeze", "Unsqueeze")
 
 Means = NDArray[np.float64]
 """Of each channel."""
@@ -114,7 +113,7 @@ def _before_pooling(value: Node) -> Node:
 def _mean_over_places(value: Node) -> Node | None:
     """The node that takes the mean over all places, if that is what this value is."""
     node = value.get_node()
-    while node.get_type_name() in _SHAPING:
+    while node.get_type_name() in SHAPING:
         node = node.input_value(0).get_node()
     is_mean = node.get_type_name() == "ReduceMean" and len(node.get_output_partial_shape(0)) == 4
     takers = [each.get_node() for each in node.output(0).get_target_inputs()] if is_mean else []
@@ -126,7 +125,7 @@ def _only_tells(node: Node) -> bool:
     if node.get_type_name() == "Result":
         return True
     takers = [each.get_node() for each in node.output(0).get_target_inputs()]
-    return node.get_type_name() in _SHAPING and all(map(_only_tells, takers))
+    return node.get_type_name() in SHAPING and all(map(_only_tells, takers))
 
 
 def _of_convolution(value: Node) -> bool:

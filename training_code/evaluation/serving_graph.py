@@ -22,6 +22,7 @@ from contract.pictures.transform import Transform
 from training_code.network.network import Network, WithFeatures
 
 CONVOLUTIONS: Final = ("Convolution", "GroupConvolution")
+SHAPING: Final = ("Reshape", "Squeeze", "Unsqueeze")
 
 Node = Any
 """openvino.Node and openvino.Output; the package's own type hints do not name what its operators return."""
@@ -43,6 +44,8 @@ def graph(network: Network, transform: Transform) -> ov.Model:
         # The check would import half of PyTorch's compiler; the validation split is a better one.
         traced = torch.jit.trace(module, picture, check_trace=False)  # type: ignore[no-untyped-call]
         model = ov.convert_model(traced, input=[-1, 3, side, side])
+    for result in model.get_results()[1:]:
+        _tell_apart(result)
     folding = Manager()
     folding.register_pass(ConstantFolding())  # paddings that were computed from the picture's size
     folding.run_passes(model)
@@ -55,6 +58,15 @@ def constant(value: Node) -> NDArray[Any] | None:
     if node.get_type_name() == "Convert":
         node = node.input_value(0).get_node()
     return node.data if node.get_type_name() == "Constant" else None
+
+
+def _tell_apart(result: Node) -> None:
+    """Take what is told from before it was shaped for the head: its rounding is the head's alone."""
+    value = result.input_value(0)
+    while value.get_node().get_type_name() in SHAPING:
+        value = value.get_node().input_value(0)
+    rows = op.reshape(value, np.array([0, -1]), special_zero=True)
+    result.input(0).replace_source_output(rows.output(0))
 
 
 def _with_pixels(model: ov.Model, transform: Transform) -> ov.Model:
