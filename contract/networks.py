@@ -115,9 +115,14 @@ def restriction(weights: str, licence: str) -> str:
     return f"the licence of {weights} is not known; ask their publisher" if licence == UNKNOWN else ""
 
 
+def untagged(arch: str) -> str:
+    """The network's name without the tag of its weights."""
+    return arch.partition(".")[0]
+
+
 def is_resnet(arch: str) -> bool:
     """Whether it is one of our own ResNets, with whichever weights."""
-    return arch.partition(".")[0] in BLOCKS
+    return untagged(arch) in BLOCKS
 
 
 def backbone(arch: str) -> Backbone:
@@ -133,7 +138,7 @@ def stages(arch: str) -> tuple[str, ...]:
     """A network's parts, from the picture to the classes; none where only timm knows them."""
     if is_resnet(arch):
         return STAGES
-    last = LAST_STAGES.get(arch.partition(".")[0], 0)
+    last = LAST_STAGES.get(untagged(arch), 0)
     return (STEM, *(f"stage{number}" for number in range(1, last + 1)), HEAD) if last else ()
 
 
@@ -159,7 +164,7 @@ def _table() -> Mapping[str, Backbone]:
         name, size, interpolation, crop, colours, licence = line.split(",")
         each = Backbone(name, int(size), interpolation, float(crop), colours, licence)
         found[name] = each
-        found.setdefault(name.partition(".")[0], each)
+        found.setdefault(untagged(name), each)
     return found
 
 

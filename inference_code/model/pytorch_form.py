@@ -23,7 +23,7 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 from torch.nn import functional
 
-from contract.networks import BLOCKS, is_resnet
+from contract.networks import BLOCKS, is_resnet, untagged
 from inference_code.model import gpu
 from inference_code.model.artifact import Artifact, BadArtifact
 from inference_code.model.dynamic_batcher import BATCH, DynamicBatcher, Scores
@@ -115,7 +115,7 @@ def build(
     log.info("device", extra={"fields": fields})
     place: dict[str, Any] = {"device": device, "dtype": precision}
     if is_resnet(arch):
-        forward = _resnet(path, arch.partition(".")[0], classes, place)
+        forward = _resnet(path, untagged(arch), classes, place)
     else:
         from inference_code.model import timm_form
 

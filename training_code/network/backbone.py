@@ -19,6 +19,7 @@ from torch import Tensor, nn
 
 from contract import networks, timm_models
 from training_code.errors import InvalidHyperparameter
+from training_code.network import stages
 from training_code.network.network import Network, pooled
 
 _ALIKE: Final = 1e-4
@@ -37,7 +38,7 @@ class Backbone(Network):
         self.classes = classes
         self._side = image_size
         self._is_of_one_size = of_one_size
-        self._groups = _groups(model)
+        self._groups = stages.groups(model)
         self.stage_names = (
             networks.STEM,
             *(f"stage{n}" for n in range(1, len(self._groups) - 1)),
@@ -264,35 +265,6 @@ def backbone(arch: str, classes: int, image_size: int) -> Backbone:
             f"a {arch} for pictures of image_size={image_size} cannot be had of timm: {reason}"
         ) from None
     return network
-
-
-def _groups(model: Any) -> list[list[str]]:
-    """The parameters' names of each stage; the last are those of the layer that tells classes apart."""
-    from timm.models import group_parameters
-
-    head = _head_names(model)
-    try:
-        groups: Collection[list[str]] = group_parameters(model, model.group_matcher(coarse=True)).values()
-    except (AttributeError, AssertionError):  # a few families have no groups: all before the head is one
-        groups = [[name for name, _ in model.named_parameters()]]
-    stages = [[name for name in group if name not in head] for group in groups]
-    stages = [stage for stage in stages if stage]
-    if len(stages) > 1 and not _makes_a_stage(stages[-1], groups):
-        rest = stages.pop()  # a norm, or a layer before the last
-        stages[-1] = stages[-1] + rest
-    return [*stages, sorted(head)]
-
-
-def _makes_a_stage(names: list[str], groups: Collection[list[str]]) -> bool:
-    """Whether the last names are a stage of their own, and not what was left of the head's group."""
-    return names in list(groups)
-
-
-def _head_names(model: Any) -> set[str]:
-    classifier = model.get_classifier()
-    heads = classifier if isinstance(classifier, tuple | list) else (classifier,)
-    own = {id(parameter) for head in heads if isinstance(head, nn.Module) for parameter in head.parameters()}
-    return {name for name, parameter in model.named_parameters() if id(parameter) in own}
 
 
 def _without(model: nn.Module, names: Collection[str]) -> nn.Module:

@@ -12,7 +12,7 @@ from typing import Final
 import torch
 from torch import Tensor, nn
 
-from contract.networks import BLOCKS, STAGES
+from contract.networks import BLOCKS, STAGES, untagged
 from training_code.network.network import Network
 
 
@@ -154,7 +154,7 @@ def resnet(arch: str, classes: int) -> ResNet:
     Raises:
         ValueError: `arch` is not one of `BLOCKS`.
     """
-    kind = arch.partition(".")[0]
+    kind = untagged(arch)
     if kind not in BLOCKS:
         raise ValueError(f"no architecture {arch!r}: resnet18, resnet34 or resnet50")
     return ResNet(Bottleneck if kind == "resnet50" else BasicBlock, BLOCKS[kind], classes)

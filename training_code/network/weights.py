@@ -89,7 +89,7 @@ def from_channel(folder: Path, arch: str) -> Weights:
     """
     path = _only_file(folder, arch)
     said = _metadata(path)
-    if (other := said.get("arch", arch)) != arch:
+    if networks.untagged(other := said.get("arch", arch)) != networks.untagged(arch):
         raise UnusableWeights(_of_another(path.name, other, arch))
     source, licence = said.get("source", path.name), said.get("licence", networks.UNKNOWN)
     return Weights(read(path), path.name, source, licence, _sha256(path))
@@ -124,7 +124,7 @@ def fitted(network: Network, arch: str, weights: Weights) -> dict[str, Tensor]:
         UnusableWeights: they are another network's.
     """
     found = arch_of(weights.state)
-    if found and found != arch.partition(".")[0] and (found in networks.BLOCKS or networks.is_resnet(arch)):
+    if found and found != networks.untagged(arch) and (found in networks.BLOCKS or networks.is_resnet(arch)):
         raise UnusableWeights(_of_another(weights.file, found, arch))
     return fitting(network, arch, weights.state, weights.file)
 

@@ -113,6 +113,8 @@ def test_what_a_staged_file_says_of_itself_is_believed(world: World) -> None:
     payload = {"model": {"weights": MINE, "arch": "convnext_nano", "trainable_from": "head"}}
     assert tune({**payload, "dry_run": True})["notes"] == [forbidden]
     assert tune(payload, "request-3")["notes"] == [forbidden]
+    payload["model"]["arch"] = "convnext_nano.d1h_in1k"
+    assert tune({**payload, "dry_run": True})["notes"] == [forbidden]
 
 
 def test_a_licence_is_said_before_anything_starts_and_when_asked_again(world: World) -> None:

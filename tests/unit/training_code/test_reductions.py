@@ -5,7 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
+from training_code.debugging import reductions
 from training_code.debugging.reductions import Sampler
 
 
@@ -43,3 +45,21 @@ def test_a_large_tensor_is_sampled_evenly_and_what_is_no_number_is_seen(tensors:
     after = sampler.sample().numpy()
     assert not np.isfinite(sampler.update_ratios(before, after)[1])
     assert np.isnan(sampler.largest_changes(before, after, 1e-5, 1e-8)[1])
+
+
+def test_a_depthwise_weight_is_compared_with_its_own_initialisation() -> None:
+    network = nn.Sequential(nn.Conv2d(64, 64, 3, groups=64), nn.Conv2d(64, 32, 3))
+    groups = reductions.groups_of(network)
+    found = [reductions.he_deviation(value, groups[name]) for name, value in reductions.weights_of(network)]
+    # Each of the first's outputs goes to nine places of one channel, of the second's to nine of 32.
+    assert found == pytest.approx([(2 / 9) ** 0.5, (2 / (32 * 9)) ** 0.5])
+
+
+def test_positions_and_class_tokens_are_no_weights() -> None:
+    class Tokens(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.cls_token = nn.Parameter(torch.zeros(1, 1, 8))
+            self.layer = nn.Linear(8, 8)
+
+    assert [name for name, _ in reductions.weights_of(Tokens())] == ["layer.weight"]

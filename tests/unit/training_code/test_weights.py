@@ -288,6 +288,7 @@ def test_a_staged_file_of_another_network_is_refused_by_what_it_says_of_itself(t
         weights.from_channel(tmp_path, "resnet18")
     found = weights.from_channel(tmp_path, "convnext_nano")
     assert (found.source, found.licence) == ("mine", "mit")
+    assert weights.from_channel(tmp_path, "convnext_nano.in12k_ft_in1k").licence == "mit"
 
 
 def test_a_licence_that_forbids_commercial_use_is_said(

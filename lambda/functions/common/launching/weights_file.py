@@ -32,7 +32,8 @@ def check(bucket: str, key: str, arch: str) -> None:
     where = f"[model] weights = s3://{bucket}/{key}"
     names, said = _of_safetensors(head, where) if key.endswith(".safetensors") else (_in_pickle(head), {})
     found = said.get("arch") or networks.arch_of(names)
-    fits = found in (arch, arch.partition(".")[0]) or not (found or networks.is_resnet(arch))
+    same = found is not None and networks.untagged(found) == networks.untagged(arch)
+    fits = same or not (found or networks.is_resnet(arch))
     if fits or not names:
         return
     what = f"of a {found}" if found else "of no ResNet"
