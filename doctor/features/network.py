@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
+from contract import timm_models
 from contract.networks import WEIGHTS_SUFFIXES
 from contract.pictures import file
 from contract.pictures.parts import UndecodablePicture
@@ -75,7 +76,7 @@ def from_file(path: Path, image_size: int = _USUAL) -> NetworkFeatures:
         image_size: pixels of the side of what the network is shown, see `suited_size`.
 
     Raises:
-        UnusableWeights: damaged, of no network that is known, or timm is needed and not there.
+        UnusableWeights: damaged, or of no network that is known.
     """
     state = _read(path)
     if "layer4.0.conv1.weight" in state:
@@ -181,14 +182,7 @@ def _resnet(path: Path, state: State) -> Network:
 
 
 def _lite0(path: Path, state: State, image_size: int) -> Network:
-    try:
-        import timm
-    except ImportError:
-        raise UnusableWeights(
-            f"{path.name} looks like the weights of EfficientNet-Lite0, which need the package timm: "
-            "pip install timm"
-        ) from None
-    model: Any = timm.create_model(_LITE0, pretrained=False)
+    model: Any = timm_models.timm().create_model(_LITE0, pretrained=False)
     own = model.state_dict()
     if [value.shape for value in own.values()] != [value.shape for value in state.values()]:
         raise UnusableWeights(f"{path.name} holds the weights of no network the doctor knows")
