@@ -182,7 +182,7 @@ def _lite0(path: Path, state: State, image_size: int) -> Network:
             f"{path.name} looks like the weights of EfficientNet-Lite0, which need the package timm: "
             "pip install timm"
         ) from None
-    model = timm.create_model(_LITE0, pretrained=False)
+    model: Any = timm.create_model(_LITE0, pretrained=False)
     own = model.state_dict()
     if [value.shape for value in own.values()] != [value.shape for value in state.values()]:
         raise UnusableWeights(f"{path.name} holds the weights of no network the doctor knows")
