@@ -34,6 +34,7 @@ COMMANDS: Mapping[str, str] = {
     "destroy": "Remove every stack with its endpoint.",
     "doctor": "Say what is wrong with the pictures of a folder.",
     "down": "Stop the local AWS and everything it runs.",
+    "export": "Write a model as ONNX, for use without AWS.",
     "outputs": "Show the URLs, the API key, the buckets and the functions.",
     "reject": "Reject a model of the registry that does not serve.",
     "report": "Write the page of a training job.",

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.floating[Any]]
 
-_EDGE: Final = 1e-12
+EDGE: Final = 1e-12
 """How near to 0 and 1 a probability may come before its odds are taken."""
 
 
@@ -47,7 +47,7 @@ class Confidence:
         rows, first = np.arange(len(scores)), scores.argmax(1)
         before = shares[rows, first]
         after = sloped(before, self.slope)
-        shares *= ((1 - after) / np.maximum(1 - before, _EDGE))[:, None]
+        shares *= ((1 - after) / np.maximum(1 - before, EDGE))[:, None]
         shares[rows, first] = after
         return shares
 
@@ -59,7 +59,7 @@ class Confidence:
 
 def sloped(confidence: Floats, slope: float) -> NDArray[np.float64]:
     """Probabilities (n,) whose log odds are multiplied by `slope`."""
-    inside = np.clip(confidence.astype(np.float64), _EDGE, 1 - _EDGE)
+    inside = np.clip(confidence.astype(np.float64), EDGE, 1 - EDGE)
     odds: NDArray[np.float64] = np.exp(slope * (np.log(inside) - np.log1p(-inside)))
     return odds / (1 + odds)
 

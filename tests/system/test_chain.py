@@ -16,6 +16,8 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import numpy as np
+import openvino
 import pytest
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
@@ -239,6 +241,29 @@ def test_pictures_are_classified_by_the_model_that_was_trained(
         right += body["predicted_class"] == str(digit)
     # A model that knows nine in ten is below this once in many thousand times.
     assert right >= 20
+
+
+def test_a_model_that_leaves_as_onnx_answers_as_the_endpoint_does(
+    deployment: Deployment, api: httpx.Client, pictures: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "left"
+    deployment.cli("export", "--output", str(out))
+    names = {"model.onnx", "classes.json", "transform.json", "classify.py"}
+    assert {each.name for each in out.iterdir()} == names
+    classes, how = (json.loads((out / f"{name}.json").read_text()) for name in ("classes", "transform"))
+    left = openvino.Core().compile_model(out / "model.onnx", "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+    same, apart = 0, []
+    for digit, number in itertools.product(range(10), range(2)):
+        content = a_test_picture(pictures, digit, number).read_bytes()
+        side = (how["crop"], how["crop"])
+        picture = Image.open(io.BytesIO(content)).convert("RGB").resize(side, Image.Resampling.BILINEAR)
+        shares = left([np.asarray(picture)[None]])[0][0]
+        answer = api.post("classify", content=content, headers={"content-type": "image/png"}).json()
+        same += classes[shares.argmax()] == answer["predicted_class"]
+        apart.append(abs(float(shares.max()) - answer["confidence"]))
+    # 8 bits there, floats here.
+    assert same >= 19
+    assert np.mean(apart) < 0.05
 
 
 def ask(deployment: Deployment, asked: list[Path]) -> None:
