@@ -27,11 +27,11 @@ class NotExported(CliError):
 @click.command()
 @with_target
 @click.argument("version", required=False)
-@click.option("--format", "kind", type=click.Choice(["onnx"]), default="onnx", show_default=True)
+@click.option("--format", "form", type=click.Choice(["onnx"]), default="onnx", show_default=True)
 @click.option(
     "--output", "-o", type=click.Path(path_type=Path, file_okay=False), help="A new folder for the files."
 )
-def export(target: Target, version: str | None, kind: str, output: Path | None) -> None:
+def export(target: Target, version: str | None, form: str, output: Path | None) -> None:
     """Write a model as ONNX, with its classes and a script that asks it, for use without AWS.
 
     VERSION is of the model registry (default: the champion). The probabilities are the calibrated ones, of
@@ -39,7 +39,7 @@ def export(target: Target, version: str | None, kind: str, output: Path | None) 
     """
     package = registry.find(target, version or _champion(target))
     found = version_of(package["ModelPackageArn"])
-    out = output or Path(f"{target.project}-{found}-{kind}")
+    out = output or Path(f"{target.project}-{found}-{form}")
     if out.exists():
         raise NotExported(f"{out} is there already: name another folder with --output, or delete it.")
     place = urlparse(package["InferenceSpecification"]["Containers"][0]["ModelDataUrl"])
