@@ -55,8 +55,10 @@ def export(target: Target, version: str | None, form: str, output: Path | None) 
         done = subprocess.run(command, cwd=target.root, env=environment, stderr=subprocess.PIPE, text=True)
     if done.returncode:
         raise NotExported(f"Version {found} was not exported: {done.stderr.strip().splitlines()[-1]}.")
-    say(f"Version {found} is in {out}. Try it: pip install onnxruntime pillow numpy && ")
-    say(f"  python {out / 'classify.py'} PICTURE")
+    say(
+        f"Version {found} is in {out}. Where onnxruntime, Pillow and numpy are installed: "
+        f"python {out / 'classify.py'} PICTURE"
+    )
 
 
 def _champion(target: Target) -> str:

@@ -23,10 +23,12 @@ HOSTS = ("algo-1", "algo-2")
 ASKED = TINY | {"epochs": "8", "augment": "none", "dataset": "shades", "run": "demo-run"}
 
 
-@pytest.fixture(scope="module")
-def trained(training_image: str, tmp_path_factory: pytest.TempPathFactory) -> tuple[Job, str]:
-    """A job that ran through without a network, and its log."""
-    base = job.lay_out(tmp_path_factory.mktemp("trained") / "ml", ASKED)
+@pytest.fixture(scope="module", params=["resnet18", "mobilenetv4_conv_small"])
+def trained(
+    request: pytest.FixtureRequest, training_image: str, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Job, str]:
+    """A job that ran through without a network, and its log: of a network of ours, and of one of timm's."""
+    base = job.lay_out(tmp_path_factory.mktemp("trained") / "ml", ASKED | {"arch": request.param})
     done, code, log = job.run(training_image, base)
     assert code == 0, log
     return done, log
@@ -96,7 +98,10 @@ def test_the_serving_image_serves_what_the_training_image_trained(
     ("changed", "reason"),
     [
         ({"epochs": "many"}, "InvalidHyperparameter: epochs=many"),
-        ({"weights": "imagenet"}, "UnusableWeights: ImageNet's weights for resnet18 could not be downloaded"),
+        (
+            {"weights": "imagenet"},
+            "UnusableWeights: the published weights of resnet18 could not be downloaded",
+        ),
     ],
     ids=["a mistake", "no network"],
 )
