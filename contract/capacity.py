@@ -1,8 +1,8 @@
 """The instance types a training job goes on with when AWS has none of its own left.
 
-A job carries those of the settings' list that come after its own, as an environment variable: so whoever
-sees it fail (launch-training, register-model, the command line) knows whether another follows. Each has one
-less, so every type is tried once.
+A job has the types that come after its own in an environment variable. So whoever sees it fail
+(launch-training, register-model, the command line) knows whether another job follows. The list gets shorter
+by one each time, so every type is tried once.
 """
 
 from __future__ import annotations

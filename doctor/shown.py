@@ -1,4 +1,4 @@
-"""A picture of the album, as findings name it."""
+"""What findings tell of a picture: its name, class, split and size."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Why this project deliberately does otherwise than a rule of a template checker asks.
+"""Which rules of template checkers this project breaks on purpose, and why.
 
 The reasons travel in the construct tree; cdk-nag (run by the tests) reads them, and prints what has none.
 """

@@ -1,8 +1,8 @@
 """The training image's first process: `train` runs a package of the channel `code`.
 
 The image holds Python, its libraries and this file; the code comes with the job, so changing it builds no
-image. SageMaker starts an image of one's own with the argument `train` and nothing else: which package is run
-says an environment variable of the job.
+image. SageMaker starts a custom image with the argument `train` and nothing else, so an environment
+variable of the job says which package is run.
 """
 
 from __future__ import annotations

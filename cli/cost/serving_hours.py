@@ -1,10 +1,9 @@
 """When there was an endpoint this month, and with how many instances: an estimate, from four sources.
 
-The champion's history says from when to when a model was to serve; the Serving stack's events say when the
-endpoint was made and gone; the endpoint itself, where there is one, when it began. How many instances there
-were in an hour is what its requests show: each counts once in `Invocations`, and as one part of the instances
-in `InvocationsPerInstance`; an hour without requests had as few as the stack's template begins with. A
-release's second fleet, which is there while it bakes, is not in it.
+The champion's history says from when to when a model was to serve. The Serving stack's events say when the
+endpoint was made and deleted, and the endpoint, where there is one, when it began. The number of instances in
+an hour is `Invocations` divided by `InvocationsPerInstance`; in an hour without requests it is the least that
+the stack allows. The second fleet that a release has for a while is not counted.
 
 Sources: https://docs.aws.amazon.com/sagemaker/latest/dg/monitoring-cloudwatch.html and
 https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_DescribeStackEvents.html (90 days).

@@ -1,7 +1,7 @@
 """A version's pictures inside a job: lists in one channel, files in others, found by their keys.
 
-The lists are shards (`manifest`). Below a channel's folder lie the whole keys, or the part below the
-version's root, depending on how SageMaker was told of them.
+The lists are shards (`manifest`). A file lies below its channel's folder under its whole key, or under the
+part of it below the version's root: that depends on how SageMaker was told of the files.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """The parts of an image file: those that draw its picture, and how the camera was held.
 
-Of a JPEG and a TIFF Pillow is given only what draws the picture, of the rest a file with not too many other
-parts. So metadata can be damaged or endless and neither fails nor turns nor slows anything. A file that takes
-many times the work of others of its size is refused before that work is begun.
+Of a JPEG or a TIFF Pillow gets only the parts that draw the picture. Files of other kinds go to it whole,
+if they have not too many parts. So damaged or endless metadata neither fails nor turns nor slows anything.
+A file that takes many times the work of others of its size is refused before that work begins.
 """
 
 from __future__ import annotations

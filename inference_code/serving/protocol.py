@@ -1,8 +1,8 @@
 """HTTP/1.1 as strangers send it: uvicorn's parser, with a bound on all that it would wait for or keep.
 
-A request's head has a size, a whole request a time, what is wrapped around its body a share, and all
-connections together a number. Who passes a bound is told so in the form of every other refusal, and the
-connection is closed. A request that arrives in one piece pays for this with a few comparisons.
+There are bounds on the size of a request's head, on the time a whole request may take, on how much chunk
+framing there may be for its body, and on the number of connections. Whoever passes one gets an error of the
+usual form, and the connection is closed. A request that arrives in one piece costs a few comparisons more.
 """
 
 from __future__ import annotations

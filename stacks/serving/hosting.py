@@ -1,8 +1,7 @@
-"""What stands behind the endpoint's name: instances, no instances at all (serverless), or copies of the model
-that may go down to none (scale_to_zero).
+"""What answers behind the endpoint: instances, serverless, or model copies that scale to zero.
 
 With instances or serverless the model belongs to the endpoint's configuration. With scale_to_zero the
-configuration only tells which instances there may be, and an inference component brings the model onto them:
+configuration only says which instances there may be, and an inference component brings the model onto them:
 AWS lets nothing else give up the last instance.
 https://docs.aws.amazon.com/sagemaker/latest/dg/endpoint-auto-scaling-zero-instances.html
 https://docs.aws.amazon.com/sagemaker/latest/dg/serverless-endpoints.html

@@ -2,8 +2,8 @@
 
 Saved are vectors over the trained tensors, whose names are in names.json, the activity of every ReLU's
 channels, and the loss since the last save. The first save also has how weights and labels are distributed,
-the last of each epoch the validation's result. A disk that is full ends the debugging, not the training, and
-while there is still room for a checkpoint and the model.
+the last of each epoch the validation's result. A disk that fills up ends the debugging and not the
+training: early enough that a checkpoint and the model still fit.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 Names follow AWS's ("List of Debugger profiler rules", docs.aws.amazon.com/sagemaker/latest/dg/
 debugger-built-in-profiler-rules.html); parameters are in `contract.debug_rules`. Shares and utilisations are
-percent, each told with how far the quarters of the training lie apart in it.
+percent. Each comes with its least and greatest value over the four quarters of the training.
 """
 
 from __future__ import annotations

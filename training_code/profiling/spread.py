@@ -1,4 +1,4 @@
-"""A figure of a whole training, with how far its parts lie apart: what is measured once is no fact."""
+"""A figure of a whole training, and how much it varied between the parts of the training."""
 
 from __future__ import annotations
 

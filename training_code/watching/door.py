@@ -1,4 +1,4 @@
-"""The door to the debugger and the profiler: opened when a job asks for them, not even imported otherwise."""
+"""Opens the debugger and the profiler when a job asks for them; else they are not even imported."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """The Serving stack with a part of it left out for a while, and put back.
 
-Whatever is changed past the stack, the stack does not put back: CloudFormation takes a target that somebody
-else deregistered for registered. So the deployed template is deployed once more, without the part; the next
-deployment has it again.
+CloudFormation does not notice what is changed without it: if somebody else deregisters a target, the stack
+still counts it as registered and never puts it back. So the part is taken out by deploying the template
+without it, and the next deployment brings it back.
 """
 
 from __future__ import annotations

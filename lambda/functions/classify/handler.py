@@ -1,5 +1,6 @@
-"""classify: POST /classify, GET /model and GET / behind API Gateway. Every answer has a form; no error is
-bare.
+"""classify: answers POST /classify, GET /model and GET / behind API Gateway.
+
+Whatever goes wrong is answered as JSON with a code and a message, never as a bare error.
 """
 
 from __future__ import annotations

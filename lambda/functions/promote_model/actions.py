@@ -1,9 +1,8 @@
-"""What a person, the idle guard or a request may ask for: sleep, wake, back to the version before, and
-another try of a model that waits.
+"""What may be asked of promote-model: sleep, wake, roll back, retry.
 
 Each is one more decision in the champion's history (common/champion.py), which the reconciler then carries
-out; so it can be repeated, and what it cannot do it says before anything is written. `model` in a request
-names the champion that the caller has seen: when it is another by now, the request is refused.
+out. So it can be repeated, and what cannot be done is said before anything is written. `model` in a request
+names the champion that the caller has seen: if it is another one by now, the request is refused.
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
 """An approved model that could not be brought up for something that is not its fault.
 
-It stays Approved; the champion parameter goes back to what is served, so that a `cdk deploy` meanwhile has
-nothing to fail at, and says in its description which model waits and for what. Every quarter of an hour
-(stacks/training/promote_model.py) promote-model looks whether it is due again: sooner at first, then every
-four hours for a day. Where the quota is known to be short still, nothing is tried, and it goes on as soon as
-it is granted. A person goes on at once with `classifier retry`.
+The model stays Approved. The champion parameter goes back to what is served, so that a `cdk deploy`
+meanwhile does not fail, and its description says which model waits and for what. promote-model looks every
+quarter of an hour (stacks/training/promote_model.py) whether to try again: soon at first, then every four
+hours for a day. While a quota is known to be too small nothing is tried; once it is granted, the next look
+goes on. A person goes on at once with `classifier retry`.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
 """How many instances a variant should have: target tracking as AWS describes it, without clock or network.
 
-Scale out when the metric was above the target in each of the last few periods, to where the newest value
-would be at it. Scale in after a quarter of an hour below 90 % of it, to what would have borne the busiest
-minute. Of several policies the largest size wins, and all must agree to scale in.
+Scale out when the metric was above the target in each of the last few periods: to the size at which the
+newest value would meet the target. Scale in after a quarter of an hour below 90 % of the target: to the
+size that the busiest of those minutes would have needed. With several policies the largest size wins, and
+all must agree to scale in.
 https://docs.aws.amazon.com/autoscaling/application/userguide/target-tracking-scaling-policy-overview.html
 """
 

@@ -1,4 +1,4 @@
-"""No proxy stands between this machine and itself."""
+"""Keeps proxies of the environment out of requests to this machine."""
 
 from __future__ import annotations
 

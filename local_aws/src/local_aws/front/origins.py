@@ -1,7 +1,7 @@
 """Which page, if any, a request comes from.
 
-A browser sends what any page asks it to, to loopback as well: it is the server that has to tell. Signatures
-keep a page from doing what needs a key; here is what keeps it from the rest.
+A browser sends requests for any page, to this machine as well, so the server has to tell where they come
+from. Signatures keep a page from doing what needs a key; this file keeps it from the rest.
 
 * `Host`: a page whose name was made to point at 127.0.0.1 (DNS rebinding) is of our origin to the browser;
   but the browser still says the name.

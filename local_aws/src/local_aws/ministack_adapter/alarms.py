@@ -1,8 +1,9 @@
 """Metric alarms as CloudWatch evaluates them: by dimensions, period by period, with data that is missing.
 
-ministack takes all points of a metric's name in one window, and leaves an alarm as it is when there are none:
-it would ring for another endpoint's errors, at once instead of "two minutes in a row", and never go back to
-OK. Periods end at the moment of evaluation, not at full minutes, whenever a metric or the alarm is put.
+ministack ignores dimensions and periods, and leaves an alarm as it is when there are no points. Its alarms
+would ring for another endpoint's errors, would ring at once instead of after "two minutes in a row", and
+would never go back to OK. Here alarms are evaluated whenever a metric or an alarm is put, over periods that
+end then.
 https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/AlarmThatSendsEmail.html
 """
 

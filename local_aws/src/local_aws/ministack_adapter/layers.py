@@ -1,8 +1,8 @@
 """Lambda's state without its layers' bytes: they lie beside the state, as ministack keeps functions' code.
 
-A layer of the CDK holds the AWS CLI: in the state it made each snapshot 22 MB, and half a second long. Code
-that nobody needs is removed by `prune` when the state that does not name it is on the disk: removed before,
-as ministack does, a `kill -9` would leave the old state naming code that is gone.
+One of the CDK's layers holds the AWS CLI: inside the state it made each snapshot 22 MB, which took half a
+second. `prune` removes code that the state on the disk does not name any more. ministack removes it
+earlier, and a `kill -9` would then leave a state that names code which is gone.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
 """The two files of an S3 object, its bytes and its sidecar, written and removed as one.
 
-The new sidecar and the new bytes are written under names of their own. The sidecar's rename is the moment
-the write counts; `recover` gives bytes whose sidecar counts their name when the next server starts. As in
-`core.store` nothing is forced to the platter: the death of the process loses nothing, a power cut may.
+The new bytes and the new sidecar are first written under temporary names. The write counts from the moment
+the sidecar is renamed. Where the process died between the two renames, `recover` renames the bytes when the
+next server starts. As in `core.store` nothing is forced to the disk: a killed process loses nothing, a power
+cut may.
 
 Nothing of ministack is imported here: it reads the folder when it is imported, and `recover` comes before.
 """

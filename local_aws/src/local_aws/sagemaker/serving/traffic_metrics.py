@@ -1,7 +1,7 @@
 """CloudWatch's view of the endpoints: what AWS publishes per EndpointName and VariantName in AWS/SageMaker.
 
-What requests count is there once more per EndpointConfigName, so that an alarm can watch a new fleet and not
-the old one beside it.
+The metrics of requests are published per EndpointConfigName too, so that an alarm can watch a new fleet
+without the old one beside it.
 https://docs.aws.amazon.com/sagemaker/latest/dg/deployment-guardrails-configuration.html
 
 A request only adds to counters in memory; a thread publishes them every ten seconds, equal values together.
