@@ -100,7 +100,8 @@ def test_places_add_up_to_the_scores(precision: str, resnets: dict[str, Path]) -
     by_torch = pytorch_form.explainer(source)(square).mean((0, 1)) + bias
     scores = pytorch_form.load(source)(square, True).result()[: len(CLASSES)]
     assert by_torch == pytest.approx(scores, abs=1e-4)
-    assert by_graph == pytest.approx(scores, abs=60 * TOLERANCE[precision] * np.abs(scores).max() / 10)
+    most = {"int8": 0.1, "bf16": 0.02, "f32": 1e-4}[precision]
+    assert np.abs(by_graph - scores).max() < most * np.abs(scores).max()
 
 
 @pytest.mark.parametrize("form", ["openvino", "pytorch"])
@@ -132,12 +133,12 @@ def test_there_is_no_second_network_before_it_is_asked_for(
     explainer = openvino_form.explainer
     monkeypatch.setattr(openvino_form, "explainer", lambda *given: made.append("one") or explainer(*given))
     model = inference.model_fn(str(resnets["int8"]))
-    threads = {each.name for each in threading.enumerate()}
+    before = set(threading.enumerate())
     query = Query(read(encoded(scene(), "PNG")), 3)
     inference.predict_fn(query, model)
     assert made == []
     assert query.square is None, "no pixels are kept"
-    assert not [name for name in threads if name.startswith("explain")]
+    assert set(threading.enumerate()) <= before, "and no thread waits for it"
     first, second = (asked(model, scene()) for _ in range(2))
     assert first == second
     assert made == ["one"]
@@ -177,10 +178,10 @@ def test_the_box_is_what_the_network_is_shown(size: tuple[int, int], mode: Any) 
     left, top, right, bottom = transform.seen(size)
     assert 0 <= left < right <= 1
     assert 0 <= top < bottom <= 1
-    across, down = (np.linspace(0, 1, length) for length in size)
+    across, down = ((np.arange(length) + 0.5) / length for length in size)
     ramp = np.stack([np.tile(across, (size[1], 1)), np.tile(down[:, None], (1, size[0]))], 2)
     picture = Image.fromarray((ramp * 255).astype(np.uint8)[..., [0, 1, 1]])
     square = transform.pixels(picture).astype(float) / 255
     assert square[:, :, 0].mean() == pytest.approx((left + right) / 2, abs=0.02)
     assert square[:, :, 1].mean() == pytest.approx((top + bottom) / 2, abs=0.02)
-    assert np.ptp(square[:, :, 0].mean(0)) == pytest.approx(right - left, abs=0.05)
+    assert np.ptp(square[:, :, 0].mean(0)) == pytest.approx(right - left, abs=0.03 + 1 / size[0])
