@@ -24,9 +24,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from contract.answers.explanation import NotExplained
-from contract.api import RAW_BYTES, SWITCH
+from contract.api import RAW_BYTES
 from contract.calibration import OPENVINO, PYTORCH
-from inference_code import picture
+from inference_code import picture, wishes
 from inference_code.api_error import ApiError
 from inference_code.environment import whole
 from inference_code.model import artifact
@@ -43,7 +43,6 @@ log = logging.getLogger("inference")
 
 JSON = "application/json"
 CUSTOM_ATTRIBUTES = "X-Amzn-SageMaker-Custom-Attributes"
-TOP_K, MOST_TOP_K = 5, 1000
 # 6 MiB is what SageMaker's InvokeEndpoint safely carries.
 MAX_IMAGE_BYTES = whole("MAX_IMAGE_BYTES", 6 * 1024 * 1024, 1, 100 * 1024 * 1024)
 # `pytorch` serves the weights although there is a serving form: to tell what the form changes.
@@ -225,7 +224,7 @@ def input_fn(body: bytes, content_type: str | None, context: Context | None = No
     _check_content_type(content_type)
     check_size(len(body))
     attributes = (context.get_request_header(0, CUSTOM_ATTRIBUTES) if context else None) or ""
-    top_k, explain = _top_k(attributes), _explain(attributes)
+    top_k, explain = wishes.top_k(attributes), wishes.explain(attributes)
     return Query(picture.read(body), top_k, explain)
 
 
@@ -274,35 +273,6 @@ def _check_content_type(content_type: str | None) -> None:
         f"The content type {kind!r} is not taken. Send the bytes of the picture with Content-Type "
         f"image/jpeg, image/* or application/octet-stream.{hint}",
     )
-
-
-def _top_k(attributes: str) -> int:
-    given = _attribute(attributes, "top_k")
-    if given is None:
-        return TOP_K
-    if not re.fullmatch(r"[0-9]{1,4}", given) or not 1 <= int(given) <= MOST_TOP_K:
-        raise ApiError(
-            HTTPStatus.BAD_REQUEST,
-            "InvalidTopK",
-            f"top_k={given[:20]!r} is not a whole number from 1 to {MOST_TOP_K}.",
-        )
-    return int(given)
-
-
-def _explain(attributes: str) -> bool:
-    given = _attribute(attributes, "explain")
-    if given not in (None, *SWITCH):
-        raise ApiError(
-            HTTPStatus.BAD_REQUEST,
-            "InvalidExplain",
-            f"explain={given[:20]!r} is not {' or '.join(SWITCH)}.",
-        )
-    return given == SWITCH[0]
-
-
-def _attribute(attributes: str, name: str) -> str | None:
-    match = re.search(rf"(?:^|[,;&\s]){name}=([^,;&\s]*)", attributes)
-    return match[1] if match else None
 
 
 def _identity(source: Artifact) -> tuple[str, str]:

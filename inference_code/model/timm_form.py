@@ -97,4 +97,5 @@ class Telling(torch.nn.Module):
             raise NotExplained(NOT_LINEAR)
         if places.shape[1] * places.shape[2] == 1:
             raise NotExplained(ONE_PLACE)
-        return places[0] @ self.head.weight.flatten(1).T
+        told: torch.Tensor = places[0] @ self.head.weight.flatten(1).T
+        return told

@@ -160,7 +160,7 @@ class WithFeatures(nn.Module):
     @property
     def weight(self) -> Tensor:
         """The head's weights, (classes, features), where it is one layer."""
-        return self.network.get_submodule(str(self._head)).weight.flatten(1)  # type: ignore[operator,union-attr]
+        return self.network.get_submodule(str(self._head)).weight.flatten(1)  # type: ignore[operator]
 
 
 def _is_frozen(module: nn.Module) -> bool:

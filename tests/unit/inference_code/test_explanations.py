@@ -19,7 +19,9 @@ from contract.pictures.transform import Transform
 from inference_code import inference
 from inference_code.api_error import ApiError
 from inference_code.inference import Classifier, Query
-from inference_code.model import openvino_form, pytorch_form
+from inference_code.model import artifact, openvino_form, pytorch_form
+from inference_code.model.artifact import Artifact, Graph
+from inference_code.model.explanations import Explainer
 from inference_code.picture import read
 from tests.unit.inference_code.artifacts import (
     CLASSES,
@@ -90,12 +92,10 @@ def test_an_explained_answer_is_the_plain_one_and_a_map(precision: str, resnets:
 @pytest.mark.parametrize("precision", TOLERANCE)
 def test_places_add_up_to_the_scores(precision: str, resnets: dict[str, Path]) -> None:
     """What the whole adds is the score without its bias, which is of no place: in both forms."""
-    from inference_code.model import artifact
-
     source = artifact.read(resnets[precision])
     assert source.graph is not None
     square = np.asarray(scene((SIDE, SIDE)).convert("RGBA"))
-    bias = trained_looking("resnet18", len(CLASSES)).fc.bias.detach().numpy()  # type: ignore[union-attr]
+    bias = trained_looking("resnet18", len(CLASSES)).get_parameter("fc.bias").detach().numpy()
     by_graph = openvino_form.explainer(source, source.graph)(square).mean((0, 1)) + bias
     by_torch = pytorch_form.explainer(source)(square).mean((0, 1)) + bias
     scores = pytorch_form.load(source)(square, True).result()[: len(CLASSES)]
@@ -131,7 +131,12 @@ def test_there_is_no_second_network_before_it_is_asked_for(
 ) -> None:
     made: list[str] = []
     explainer = openvino_form.explainer
-    monkeypatch.setattr(openvino_form, "explainer", lambda *given: made.append("one") or explainer(*given))
+
+    def counted(source: Artifact, graph: Graph) -> Explainer:
+        made.append("one")
+        return explainer(source, graph)
+
+    monkeypatch.setattr(openvino_form, "explainer", counted)
     model = inference.model_fn(str(resnets["int8"]))
     before = set(threading.enumerate())
     query = Query(read(encoded(scene(), "PNG")), 3)
