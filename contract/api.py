@@ -7,6 +7,9 @@ from typing import Final
 RAW_BYTES: Final = ("application/x-image", "application/octet-stream")
 """Content types of a picture whose sender does not say its format: the bytes tell."""
 
+SWITCH: Final = ("true", "false")
+"""The values of a query parameter that is asked for or not."""
+
 
 def error_of(code: str, message: str) -> dict[str, dict[str, str]]:
     """The member of an answer that says why there is no other: a code for programs, a message for people."""

@@ -13,7 +13,9 @@ import logging
 import os
 import re
 import time
+from concurrent.futures import Future
 from dataclasses import dataclass
+from functools import partial
 from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -21,13 +23,15 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from contract.answers.explanation import NotExplained
 from contract.api import RAW_BYTES
 from contract.calibration import OPENVINO, PYTORCH
-from inference_code import picture
+from inference_code import picture, wishes
 from inference_code.api_error import ApiError
 from inference_code.environment import whole
 from inference_code.model import artifact
 from inference_code.model.artifact import Artifact, BadArtifact
+from inference_code.model.explanations import Explainer, Explanations
 from inference_code.model.promises import Promises
 from inference_code.picture import Encoded
 
@@ -39,7 +43,6 @@ log = logging.getLogger("inference")
 
 JSON = "application/json"
 CUSTOM_ATTRIBUTES = "X-Amzn-SageMaker-Custom-Attributes"
-TOP_K, MOST_TOP_K = 5, 1000
 # 6 MiB is what SageMaker's InvokeEndpoint safely carries.
 MAX_IMAGE_BYTES = whole("MAX_IMAGE_BYTES", 6 * 1024 * 1024, 1, 100 * 1024 * 1024)
 # `pytorch` serves the weights although there is a serving form: to tell what the form changes.
@@ -55,14 +58,18 @@ class Context(Protocol):
 
 @dataclass
 class Query:
-    """A request understood: a picture, its header checked, and how many classes the answer shall name.
+    """A request understood: a picture, its header checked, how many classes the answer shall name, and
+    whether it shall explain the first.
 
-    `decoded_at` is the moment of `time.perf_counter` when its pixels were there, for the log.
+    `decoded_at` is the moment of `time.perf_counter` when its pixels were there, for the log. `square` is
+    what the network was shown, kept for an explanation.
     """
 
     picture: Encoded
     top_k: int
+    explain: bool = False
     decoded_at: float = 0.0
+    square: NDArray[np.uint8] | None = None
 
 
 class Classifier:
@@ -71,6 +78,7 @@ class Classifier:
     def __init__(self, source: Artifact, name: str, version: str) -> None:
         self._classes, self._transform = source.classes, source.transform
         self.form, self.network = _network(source)
+        self._explanations = Explanations(partial(_explainer, source, self.form))
         self._promises = source.promises.get(self.form, Promises())
         self._identity = {"name": name, "version": version}
 
@@ -82,6 +90,8 @@ class Classifier:
         """
         pixels = picture.pixels(query.picture, self._transform)
         query.decoded_at = time.perf_counter()
+        if query.explain:
+            query.square = pixels
         return self.network(pixels, alone)
 
     def prediction(self, query: Query, said: NDArray[np.float32]) -> dict[str, Any]:
@@ -109,6 +119,29 @@ class Classifier:
             "predictions": predictions,
             "model": self._identity,
         }
+
+    def explained(self, query: Query, prediction: dict[str, Any]) -> Future[dict[str, Any]]:
+        """The prediction with a map of where its class was seen, or why there is none, once it is computed.
+
+        `query` asked for it, and its scores are there.
+        """
+        assert query.square is not None  # noqa: S101 (of `scores`)
+        answer = Future[dict[str, Any]]()
+
+        def told(found: Future[list[list[float]]]) -> None:
+            try:
+                rows = found.result()
+            except NotExplained as reason:
+                answer.set_result({**prediction, "explanation": None, "explanation_missing": reason.code})
+            except BaseException as error:
+                answer.set_exception(error)
+            else:
+                named = {key: prediction["predictions"][0][key] for key in ("class", "class_index")}
+                box = [round(each, 4) for each in self._transform.seen(query.picture.upright)]
+                answer.set_result({**prediction, "explanation": {**named, "map": rows, "box": box}})
+
+        self._explanations.of(query.square, prediction["class_index"]).add_done_callback(told)
+        return answer
 
     def warm_up(self) -> None:
         """Answer each way twice, so that no client pays for first-time work.
@@ -145,6 +178,21 @@ def _network(source: Artifact) -> tuple[str, openvino_form.Network]:
     return PYTORCH, pytorch_form.load(source)
 
 
+def _explainer(source: Artifact, form: str) -> Explainer:
+    """The network that tells where a class was seen, in the form that answers.
+
+    Raises:
+        NotExplained: it cannot be told of this network.
+    """
+    if form == OPENVINO and source.graph is not None:
+        from inference_code.model import openvino_form
+
+        return openvino_form.explainer(source, source.graph)
+    from inference_code.model import pytorch_form
+
+    return pytorch_form.explainer(source)
+
+
 def _installed(package: str) -> bool:
     return importlib.util.find_spec(package) is not None
 
@@ -166,15 +214,18 @@ def input_fn(body: bytes, content_type: str | None, context: Context | None = No
 
     Args:
         content_type: image/*, application/x-image or application/octet-stream; the bytes decide the format.
-        context: with the header `X-Amzn-SageMaker-Custom-Attributes: top_k=3`, how many classes to name.
+        context: with the header `X-Amzn-SageMaker-Custom-Attributes: top_k=3,explain=true`, how many classes
+            to name, and whether to explain the first.
 
     Raises:
-        ApiError: 415 UnsupportedMediaType, 413 PayloadTooLarge, 400 InvalidTopK, those of `picture.read`.
+        ApiError: 415 UnsupportedMediaType, 413 PayloadTooLarge, 400 InvalidTopK or InvalidExplain, those of
+            `picture.read`.
     """
     _check_content_type(content_type)
     check_size(len(body))
-    top_k = _top_k(context.get_request_header(0, CUSTOM_ATTRIBUTES) if context else None)
-    return Query(picture.read(body), top_k)
+    attributes = (context.get_request_header(0, CUSTOM_ATTRIBUTES) if context else None) or ""
+    top_k, explain = wishes.top_k(attributes), wishes.explain(attributes)
+    return Query(picture.read(body), top_k, explain)
 
 
 def predict_fn(query: Query, model: Classifier, context: Context | None = None) -> dict[str, Any]:
@@ -183,7 +234,8 @@ def predict_fn(query: Query, model: Classifier, context: Context | None = None) 
     Raises:
         ApiError: the picture cannot be decoded.
     """
-    return model.prediction(query, model.scores(query).result())
+    prediction = model.prediction(query, model.scores(query).result())
+    return model.explained(query, prediction).result() if query.explain else prediction
 
 
 def output_fn(
@@ -221,19 +273,6 @@ def _check_content_type(content_type: str | None) -> None:
         f"The content type {kind!r} is not taken. Send the bytes of the picture with Content-Type "
         f"image/jpeg, image/* or application/octet-stream.{hint}",
     )
-
-
-def _top_k(attributes: str | None) -> int:
-    match = re.search(r"(?:^|[,;&\s])top_k=([^,;&\s]*)", attributes or "")
-    if match is None:
-        return TOP_K
-    if not re.fullmatch(r"[0-9]{1,4}", match[1]) or not 1 <= int(match[1]) <= MOST_TOP_K:
-        raise ApiError(
-            HTTPStatus.BAD_REQUEST,
-            "InvalidTopK",
-            f"top_k={match[1][:20]!r} is not a whole number from 1 to {MOST_TOP_K}.",
-        )
-    return int(match[1])
 
 
 def _identity(source: Artifact) -> tuple[str, str]:

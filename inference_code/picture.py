@@ -53,8 +53,11 @@ def read(body: bytes) -> Encoded:
 class Encoded:
     """A picture of which only the header has been read, and which can be decoded once.
 
-    `width` and `height` are pixels as the header says, before any turn.
+    `width` and `height` are pixels as the header says, before any turn. `upright` is the width and height of
+    what was decoded, which may be a fraction of it.
     """
+
+    upright: tuple[int, int]
 
     def __init__(self, body: bytes, picture: image_file.EncodedPicture) -> None:
         self.width, self.height = picture.width, picture.height
@@ -67,7 +70,9 @@ class Encoded:
             ApiError: UnsupportedImage or TruncatedImage, each with status 400.
         """
         with _refusing(self._body):
-            return self._picture.decoded(enough)
+            decoded = self._picture.decoded(enough)
+        self.upright = decoded.size
+        return decoded
 
 
 @contextmanager

@@ -15,7 +15,14 @@ from training_code.debugging.settings import DebugSettings
 from training_code.distributed import launcher
 from training_code.distributed.process_group import ProcessGroup
 from training_code.errors import TrainingError
-from training_code.evaluation import answers, champion, label_check, serving_form, size_limit
+from training_code.evaluation import (
+    answers,
+    champion,
+    explanation,
+    label_check,
+    serving_form,
+    size_limit,
+)
 from training_code.evaluation.outputs import Outputs
 from training_code.evaluation.scores import Evaluation, evaluate
 from training_code.hardware import driver
@@ -66,7 +73,7 @@ def run(job: Job, config: Config, group: ProcessGroup, stop: StopSignal) -> None
     evaluations = {} if told_to_stop else _evaluate_best(valid, test, trained, stop)
     if not group.is_main:
         return
-    champion_score, labels, calibration = None, None, None
+    champion_score, labels, calibration, explained = None, None, None, None
     if evaluations:
         champion_score = champion.score(job.champion, found, dataset, config, machine, stop)
     if evaluations and not job.is_trial:
@@ -80,6 +87,7 @@ def run(job: Job, config: Config, group: ProcessGroup, stop: StopSignal) -> None
         calibration = answers.measure(
             job.model, trained.network, parts, said, None if weights is None else weights.numpy(), stop
         )
+        explained = explanation.explain(trained.network, test, evaluations["test"], stop)
     else:
         serving = serving_form.none_written(
             "the job was stopped" if trained.stopped else "a trial is not served"
@@ -95,6 +103,7 @@ def run(job: Job, config: Config, group: ProcessGroup, stop: StopSignal) -> None
         champion=champion_score,
         calibration=calibration,
         labels=labels,
+        explained=explained,
         seconds=time.perf_counter() - start,
     )
     artifact.write(job, facts, watched.findings)

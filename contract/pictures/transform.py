@@ -32,6 +32,8 @@ _JPEG_DRAFT: Final = 2
 `Image.thumbnail`, which finds the result hard to tell from that of the whole picture."""
 
 Pixels = NDArray[np.uint8]
+Box = tuple[float, float, float, float]
+"""Left, top, right and bottom of a part of a picture."""
 
 
 @dataclass(frozen=True)
@@ -102,14 +104,35 @@ class Transform:
         """The centre of the resized picture, `side` pixels wide and high."""
         if self.resize_mode == "shorter":
             picture = _shortened(picture)
-        size = self._resized(picture.size)
-        # Only what the crop will show is computed: the box is the crop, seen in the picture.
-        across, down = picture.width / size[0], picture.height / size[1]
-        left, top = (round((length - side) / 2) for length in size)
-        right = min(picture.width, (left + side) * across)  # never beyond it by a rounding
-        bottom = min(picture.height, (top + side) * down)
-        box = (left * across, top * down, right, bottom)
-        return picture.resize((side, side), _FILTERS[self.interpolation], box)
+        return picture.resize((side, side), _FILTERS[self.interpolation], self._box(picture.size, side))
+
+    def seen(self, size: tuple[int, int]) -> Box:
+        """The part of a picture that the network sees: left, top, right and bottom, each a share of the
+        picture's width or height.
+
+        Args:
+            size: width and height of the upright picture.
+        """
+        width, height = size
+        left, top, right, bottom = (0, 0, width, height)
+        if self.resize_mode == "shorter":
+            left, top, right, bottom = _middle(size)
+        inner = self._box((right - left, bottom - top), self.crop)
+        return (
+            (left + inner[0]) / width,
+            (top + inner[1]) / height,
+            (left + inner[2]) / width,
+            (top + inner[3]) / height,
+        )
+
+    def _box(self, size: tuple[int, int], side: int) -> Box:
+        """The crop, seen in a picture of this width and height: only what it will show is computed."""
+        resized = self._resized(size)
+        across, down = size[0] / resized[0], size[1] / resized[1]
+        left, top = (round((length - side) / 2) for length in resized)
+        right = min(size[0], (left + side) * across)  # never beyond it by a rounding
+        bottom = min(size[1], (top + side) * down)
+        return left * across, top * down, right, bottom
 
     def normalised(self, pixels: Pixels) -> NDArray[np.float32]:
         """The square as a batch of one, float32 of shape (1, 3, crop, crop); a fourth channel is left out."""
@@ -137,9 +160,13 @@ class Transform:
 
 def _shortened(picture: Image.Image) -> Image.Image:
     """The middle of a picture that is longer than MAX_ELONGATION times its shorter side."""
-    width, height = picture.size
+    middle = _middle(picture.size)
+    return picture if middle == (0, 0, *picture.size) else picture.crop(middle)
+
+
+def _middle(size: tuple[int, int]) -> tuple[int, int, int, int]:
+    """Left, top, right and bottom of that middle."""
+    width, height = size
     longest = MAX_ELONGATION * min(width, height)
-    if max(width, height) <= longest:
-        return picture
     left, top = max(0, (width - longest) // 2), max(0, (height - longest) // 2)
-    return picture.crop((left, top, left + min(width, longest), top + min(height, longest)))
+    return left, top, left + min(width, longest), top + min(height, longest)

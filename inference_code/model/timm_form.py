@@ -10,10 +10,14 @@ import torch
 from safetensors import SafetensorError
 
 from contract import timm_models
+from contract.answers.explanation import NOT_LINEAR, NOT_POOLED, ONE_PLACE, NotExplained
 from inference_code.model.artifact import BadArtifact
 
+_ALIKE = 1e-3
+"""Of the largest feature, what the mean over places may differ from the head's input by."""
 
-def network(path: Path, arch: str, classes: int, side: int, place: dict[str, Any]) -> torch.nn.Module:
+
+def network(path: Path, arch: str, classes: int, side: int, place: dict[str, Any]) -> Telling:
     """The network with its weights, ready to answer.
 
     Args:
@@ -45,10 +49,10 @@ def network(path: Path, arch: str, classes: int, side: int, place: dict[str, Any
     except (RuntimeError, ValueError, KeyError, AssertionError, TypeError) as error:
         reason = "; ".join(str(error).strip().splitlines()[:3])
         raise BadArtifact(f"{path.name} is not a {arch} of {classes} classes: {reason}") from error
-    return _Telling(model.eval().to(**place, memory_format=torch.channels_last))  # type: ignore[call-overload]
+    return Telling(model.eval().to(**place, memory_format=torch.channels_last))  # type: ignore[call-overload]
 
 
-class _Telling(torch.nn.Module):
+class Telling(torch.nn.Module):
     """A network whose scores are followed by what goes into its head: (n, classes + features)."""
 
     def __init__(self, network: Any) -> None:
@@ -69,3 +73,29 @@ class _Telling(torch.nn.Module):
             handle.remove()
         told = [each.shape[1] for each in found] == [self.head.weight.shape[1]]
         return torch.cat([scores, found[0]], 1) if told else scores
+
+    def by_place(self, x: torch.Tensor) -> torch.Tensor:
+        """What each place of the last feature map adds to each score of a picture (1, 3, side, side).
+
+        Returns:
+            (height, width, classes).
+
+        Raises:
+            NotExplained: its head is not one linear layer upon the mean over places, which the picture tells.
+        """
+        places = self.network.forward_features(x)
+        if places.dim() != 4:
+            raise NotExplained(NOT_POOLED)
+        if getattr(self.network, "output_fmt", "NCHW") != "NHWC":
+            places = places.permute(0, 2, 3, 1)
+        if self.head is None or places.shape[3] != self.head.weight.shape[1]:
+            raise NotExplained(NOT_LINEAR)
+        features = self(x)[:, -places.shape[3] :]
+        if not torch.allclose(
+            places.mean((1, 2)), features, rtol=0, atol=_ALIKE * float(features.abs().max())
+        ):
+            raise NotExplained(NOT_LINEAR)
+        if places.shape[1] * places.shape[2] == 1:
+            raise NotExplained(ONE_PLACE)
+        told: torch.Tensor = places[0] @ self.head.weight.flatten(1).T
+        return told

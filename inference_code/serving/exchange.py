@@ -14,7 +14,7 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from http import HTTPStatus
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from starlette.background import BackgroundTask
 from starlette.requests import ClientDisconnect, Request
@@ -133,6 +133,17 @@ class Exchange:
     def _answer(self, scores: Scores) -> None:
         query = self._query
         prediction = self._model.prediction(query, scores.result())
+        if not query.explain:
+            self._write(prediction)
+            return
+        # Computed on a thread of its own: this one is the network's, and others wait for it.
+        explained = self._model.explained(query, prediction)
+        explained.add_done_callback(partial(self._guarded, lambda found: self._write(found.result())))
+
+    # On the thread that computed the scores, or the explanation
+
+    def _write(self, prediction: dict[str, Any]) -> None:
+        query = self._query
         answer, _ = inference.output_fn(prediction, self._headers.get("Accept"), self)
         report: Report = {
             "width": query.picture.width,
@@ -142,6 +153,7 @@ class Exchange:
             "queue_ms": _milliseconds(self._admitted, self._begun),
             "decode_ms": _milliseconds(self._begun, query.decoded_at),
             "predict_ms": _milliseconds(query.decoded_at, time.perf_counter()),
+            **({"explained": prediction["explanation"] is not None} if query.explain else {}),
         }
         self._reply.set_result((answer, report))
 

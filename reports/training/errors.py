@@ -30,6 +30,7 @@ def confusions(record: Record) -> Markup:
         max(0, len(test["confusion"]) - SPOTS),
         SPOTS,
         [_pair(classes, each) for each in record["confused"]],
+        record.get("unexplained", ""),
     )
 
 
@@ -41,8 +42,11 @@ def _matrix(classes: list[str], test: dict[str, Any]) -> Markup:
 
 
 def _pair(classes: list[str], each: dict[str, Any]) -> dict[str, Any]:
-    pictures = [picture for picture in each["pictures"] if _PICTURE.fullmatch(picture)]
-    return {**each, "is": classes[each["is"]], "said": classes[each["said"]], "pictures": pictures}
+    kinds = {
+        kind: [picture for picture in each.get(kind, ()) if _PICTURE.fullmatch(picture)]
+        for kind in ("pictures", "maps")
+    }
+    return {**each, "is": classes[each["is"]], "said": classes[each["said"]], **kinds}
 
 
 def per_class(record: Record) -> Markup:

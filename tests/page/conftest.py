@@ -63,6 +63,8 @@ class Api:
     """Taken one by one by POST /classify; the last one stays."""
     model: tuple[int, dict[str, Any]] = (200, MODEL)
     received: list[tuple[dict[str, str], bytes]] = field(default_factory=list)
+    asked: list[str] = field(default_factory=list)
+    """The paths of what was received."""
 
 
 @pytest.fixture
@@ -95,6 +97,7 @@ def api() -> Iterator[Api]:
 
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
+            state.asked.append(self.path)
             state.received.append(({name.lower(): value for name, value in self.headers.items()}, body))
             status, document = state.answers.pop(0) if len(state.answers) > 1 else state.answers[0]
             retry = {"Retry_After": "1"} if status == 503 else {}

@@ -108,6 +108,67 @@ def test_what_the_model_says_of_its_own_answer_is_said_in_words(
         page.photograph(SCREENSHOTS / "desk-light-unlike.png")
 
 
+def explained(rows: list[list[float]], box: list[float]) -> dict[str, Any]:
+    return prediction() | {"explanation": {"class": NAMES[0], "class_index": 0, "map": rows, "box": box}}
+
+
+def test_why_draws_where_the_class_was_seen_and_takes_it_away_again(
+    page: Page, api: Api, picture: Path
+) -> None:
+    corner = [[0.0] * 7 for _ in range(7)]
+    corner[0][0] = corner[0][1] = corner[1][0] = corner[1][1] = 1.0
+    api.answers = [(200, prediction()), (200, explained(corner, [0.1667, 0.0, 0.8333, 1.0]))]
+    page.choose("#file", picture)
+    answered(page)
+    assert api.asked == ["/live/classify"], "nothing is explained before it is asked for"
+    assert page.js("document.getElementById('map').hidden")
+    page.js("document.querySelector('.why button').click()")
+    page.until("!document.getElementById('map').hidden")
+    assert api.asked[1:] == ["/live/classify?explain=true"]
+    assert api.received[0][1] == api.received[1][1] == picture.read_bytes()
+    assert f"spoke for {NAMES[0]}: most in the upper left part" in page.text(".why p")
+    boxes = page.js(
+        "['image', 'map'].map((id) => document.getElementById(id).getBoundingClientRect().toJSON())"
+    )
+    for side in ("left", "top", "width", "height"):
+        assert abs(boxes[0][side] - boxes[1][side]) < 1.5, "the map lies on the picture"
+    shades = page.js(
+        "(() => { const map = document.getElementById('map'), pen = map.getContext('2d');"
+        " return [[0.24, 0.12], [0.8, 0.9], [0.05, 0.5]].map(([x, y]) =>"
+        " [...pen.getImageData(Math.round(x * map.width), Math.round(y * map.height), 1, 1).data]); })()"
+    )
+    assert shades[0][0] > 150 > shades[0][2], "yellow where it was seen"
+    assert max(shades[1][:3]) < 60, "dark where it was not"
+    assert max(shades[2][:3]) < 60, "and outside what the model saw"
+    page.photograph(SCREENSHOTS / "desk-light-why.png")
+    page.js("document.querySelector('.why button').click()")
+    assert page.js("document.getElementById('map').hidden")
+    page.js("document.querySelector('.why button').click()")
+    assert not page.js("document.getElementById('map').hidden")
+    assert len(api.asked) == 2, "it is asked once"
+    page.choose("#file", picture)
+    page.until("document.getElementById('map').hidden")
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ({"explanation": None, "explanation_missing": "head_not_pooled"}, "A network of this kind"),
+        ({"explanation": None, "explanation_missing": "one_place"}, "a picture is one place"),
+        ({}, "This model cannot tell"),  # a container from before there was this
+    ],
+)
+def test_a_model_that_cannot_say_why_says_so(
+    page: Page, api: Api, picture: Path, given: dict[str, Any], says: str
+) -> None:
+    api.answers = [(200, prediction() | given)]
+    page.choose("#file", picture)
+    answered(page)
+    page.js("document.querySelector('.why button').click()")
+    page.until(f"document.querySelector('.why p').innerText.includes({says!r})")
+    assert page.js("document.getElementById('map').hidden")
+
+
 @pytest.mark.parametrize(("confidence", "certain"), [(0.52, True), (0.49, None), (0.31, False)])
 def test_a_low_confidence_never_sounds_sure(
     page: Page, api: Api, picture: Path, confidence: float, certain: bool | None

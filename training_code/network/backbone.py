@@ -129,6 +129,11 @@ class Backbone(Network):
         # A part that is not called as a module is not seen; then it is what the head gets.
         return pooled(seen[0], self._channels_last) if seen else self._before_head(run, x)
 
+    def last_map(self, x: Tensor) -> Tensor:
+        """See `Network.last_map`."""
+        last: Tensor = self.model.forward_features(x)
+        return last.permute(0, 3, 1, 2) if self._channels_last and last.dim() == 4 else last
+
     @property
     def head_names(self) -> frozenset[str]:
         """See `Network.head_names`."""

@@ -99,6 +99,12 @@ class Network(nn.Module):
         (n, channels). With `from_freeze_point`, `x` is what `frozen_part` made of them.
         """
 
+    @abstractmethod
+    def last_map(self, x: Tensor) -> Tensor:
+        """What is made of pictures before anything is pooled for the head: (n, channels, height, width), or
+        whatever this network has in its place.
+        """
+
     @property
     def plain(self) -> nn.Module:
         """The network as it is exported: from pictures to scores, and nothing of freezing."""
@@ -149,7 +155,12 @@ class WithFeatures(nn.Module):
         """How many features there are; 0 where the head is not one layer."""
         if self._head is None:
             return 0
-        return int(self.network.get_submodule(self._head).weight.shape[1])  # type: ignore[index]
+        return int(self.weight.shape[1])
+
+    @property
+    def weight(self) -> Tensor:
+        """The head's weights, (classes, features), where it is one layer."""
+        return self.network.get_submodule(str(self._head)).weight.flatten(1)  # type: ignore[operator]
 
 
 def _is_frozen(module: nn.Module) -> bool:

@@ -110,6 +110,12 @@ class ResNet(Network):
             x = self._stage(each, x)
         return x if x.dim() == 2 else self._pooled(x)
 
+    def last_map(self, x: Tensor) -> Tensor:
+        """See `Network.last_map`."""
+        for each in STAGES[: STAGES.index("fc")]:
+            x = self._stage(each, x)
+        return x
+
     @property
     def head_names(self) -> frozenset[str]:
         """See `Network.head_names`."""

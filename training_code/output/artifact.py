@@ -27,6 +27,7 @@ from contract.jobs import DEBUG
 from reports.training.page import render
 from training_code.config import Config
 from training_code.data.dataset import Dataset
+from training_code.evaluation.explanation import Explained
 from training_code.evaluation.label_check import LabelCheck
 from training_code.evaluation.scores import Evaluation
 from training_code.findings import Findings
@@ -53,6 +54,8 @@ class Facts:
     """Of a trial, and of a job that was stopped, None."""
     labels: LabelCheck | None = None
     """Of a trial, and of a job that was stopped, None."""
+    explained: Explained | None = None
+    """Likewise."""
     seconds: float
     code_version: str = field(default_factory=lambda: code_version())
     versions: Mapping[str, str] = field(default_factory=lambda: _versions())

@@ -27,14 +27,16 @@ from training_code.training.callback import PHASES
 if TYPE_CHECKING:
     from training_code.data.dataset import Dataset
     from training_code.data.split import Split
+    from training_code.evaluation.explanation import Explained, Map
     from training_code.evaluation.label_check import LabelCheck
     from training_code.evaluation.scores import Evaluation
     from training_code.output.artifact import Facts
 
 FORMAT: Final = 1
-_PAIRS: Final = 10
-_PICTURES_OF_A_PAIR: Final = 4
 _THUMBNAIL: Final = 96
+_DIMMED: Final = 0.35
+"""What is left of a picture's light where nothing spoke for the class."""
+_SEEN: Final = (255, 210, 30)
 _POINTS: Final = 160
 """Points of a timeline; more cannot be told apart on a page."""
 _FLOW_STEPS: Final = 48
@@ -61,7 +63,8 @@ def gather(facts: Facts, findings: Findings, debug: Path) -> Record:
         "schedule": config.schedule,
         "stopped": facts.stopped,
         "evaluations": {name: _evaluation(each) for name, each in facts.evaluations.items()},
-        "confused": _confused(test, facts.dataset.test) if test else [],
+        "confused": _confused(test, facts.dataset.test, facts.explained) if test else [],
+        **({"unexplained": facts.explained.missing} if facts.explained else {}),
         "hyperparameters": dataclasses.asdict(config),
         "data": facts.dataset.describe(),
         "leaked": facts.dataset.leaked,
@@ -122,18 +125,31 @@ def _evaluation(result: Evaluation) -> Record:
     }
 
 
-def _confused(test: Evaluation, split: Split) -> list[Record]:
-    """The pairs mixed up most, each with a few of its pictures."""
+def _confused(test: Evaluation, split: Split, explained: Explained | None) -> list[Record]:
+    """The pairs mixed up most, each with a few of its pictures, and where the answer was seen in them."""
+    from training_code.evaluation.explanation import confused  # not for the record of a crashed job
+
+    maps = explained.maps if explained else {}
     pairs = []
-    for truth, answer, count in test.confused(_PAIRS):
-        places = (
-            ((test.labels == truth) & (test.predicted == answer)).nonzero().flatten()[:_PICTURES_OF_A_PAIR]
-        )
+    for truth, answer, count, places in confused(test):
         squares = split.images.pick(places).numpy()
-        pairs.append(
-            {"is": truth, "said": answer, "count": count, "pictures": [_thumbnail(each) for each in squares]}
-        )
+        pair: Record = {"is": truth, "said": answer, "count": count}
+        pair["pictures"] = [_thumbnail(each) for each in squares]
+        if maps:
+            of_each = zip(places.tolist(), squares, strict=True)
+            pair["maps"] = [_thumbnail(_laid_over(maps[place], each)) for place, each in of_each]
+        pairs.append(pair)
     return pairs
+
+
+def _laid_over(where: Map, pixels: Any) -> Any:
+    """The picture, dark but for where the class was seen."""
+    size = pixels.shape[1], pixels.shape[0]
+    shares = np.asarray(Image.fromarray(where.astype(np.float32)).resize(size, Image.Resampling.BICUBIC))
+    light = np.clip(shares, 0, 1)[..., None]
+    dark = _DIMMED * pixels
+    shown = dark + light * (0.35 * np.array(_SEEN) + 0.65 * pixels - dark)
+    return np.clip(shown, 0, 255).astype(np.uint8)
 
 
 def _labels(check: LabelCheck, dataset: Dataset) -> Record:

@@ -47,14 +47,15 @@ def classify(env: ClassifyEnvironment, picture: Picture) -> str:
     Raises:
         ApiError: there is none, and why.
     """
-    attributes = {"CustomAttributes": f"top_k={picture.top_k}"} if picture.top_k else {}
+    asked = {"top_k": picture.top_k, "explain": picture.explain}
+    attributes = ",".join(f"{name}={value}" for name, value in asked.items() if value)
     component = env.inference_component
     request = {
         "EndpointName": env.endpoint_name,
         "Body": picture.body,
         "ContentType": picture.content_type,
         "Accept": "application/json",
-        **attributes,
+        **({"CustomAttributes": attributes} if attributes else {}),
         **({"InferenceComponentName": component} if component else {}),
     }
     try:

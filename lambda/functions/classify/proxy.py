@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from contract.api import RAW_BYTES, error_of
+from contract.api import RAW_BYTES, SWITCH, error_of
 from functions.classify.api_error import ApiError
 
 Answer = dict[str, Any]
@@ -33,6 +33,8 @@ class Picture:
     content_type: str
     top_k: str
     """How many classes to name, as the client wrote it; empty when it did not."""
+    explain: str
+    """Whether to tell where the class was seen, likewise."""
 
 
 def route(event: Mapping[str, Any]) -> str:
@@ -50,18 +52,24 @@ def picture(event: Mapping[str, Any], max_bytes: int) -> Picture:
     """The picture in a request.
 
     Raises:
-        ApiError: 400 EmptyBody, InvalidBody or InvalidTopK, 413 PayloadTooLarge, 415 UnsupportedMediaType.
+        ApiError: 400 EmptyBody, InvalidBody, InvalidTopK or InvalidExplain, 413 PayloadTooLarge, 415
+            UnsupportedMediaType.
     """
     content_type = _content_type(event)
-    top_k = str(_object(event, "queryStringParameters").get("top_k", ""))
+    asked = _object(event, "queryStringParameters")
+    top_k, explain = (str(asked.get(name, "")) for name in ("top_k", "explain"))
     if top_k and not _TOP_K.fullmatch(top_k):
         raise ApiError(
             400, "InvalidTopK", f"top_k = {top_k[:20]!r} is not a whole number; leave it out to get 5."
         )
+    if explain not in ("", *SWITCH):
+        raise ApiError(
+            400, "InvalidExplain", f"explain = {explain[:20]!r} is neither {' nor '.join(SWITCH)}."
+        )
     body = _body(event, max_bytes)
     if not body:
         raise ApiError(400, "EmptyBody", "The request has no body. Send the bytes of one picture.")
-    return Picture(body=body, content_type=content_type, top_k=top_k)
+    return Picture(body=body, content_type=content_type, top_k=top_k, explain=explain)
 
 
 def ok(body: str, content_type: str = "application/json", **headers: str) -> Answer:

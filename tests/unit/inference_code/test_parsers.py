@@ -10,7 +10,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from inference_code import environment, inference
+from inference_code import environment, inference, wishes
 from inference_code.api_error import ApiError
 from inference_code.environment import BadSetting
 from inference_code.model import artifact
@@ -79,8 +79,14 @@ def test_the_largest_picture_is_a_whole_number_or_the_variable_is_named(text: st
 
 @given(texts("top_k=3", "top_k=", "top_k=0", "top_k=1001", f"top_k={LONG}", "a=1,top_k=٣"))
 def test_any_custom_attributes_say_how_many_or_are_refused(text: str) -> None:
-    said = refusal(ApiError, inference._top_k, text)
+    said = refusal(ApiError, wishes.top_k, text)
     assert not said or "InvalidTopK" in said
+
+
+@given(texts("explain=true", "explain=", "explain=false,top_k=1", f"explain={LONG}", "a=1,explain=\u1d57"))
+def test_any_custom_attributes_ask_why_or_not_or_are_refused(text: str) -> None:
+    said = refusal(ApiError, wishes.explain, text)
+    assert not said or "InvalidExplain" in said
 
 
 @given(

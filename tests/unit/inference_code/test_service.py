@@ -40,6 +40,8 @@ class StubModel:
         self.coming: list[Scores] = []
         """What the network has been asked for and has not computed yet, if it is `slow`."""
         self.slow = False
+        self.explaining: list[Future[dict[str, Any]]] = []
+        """Answers that wait for their explanation."""
         self._error, self._of_network = error, of_network
 
     def scores(self, query: inference.Query, alone: bool) -> Scores:
@@ -58,6 +60,10 @@ class StubModel:
 
     def prediction(self, query: inference.Query, scores: NDArray[np.float32]) -> dict[str, Any]:
         return {"predicted_class": "ant", "confidence": 1.0, "top_k": query.top_k}
+
+    def explained(self, query: inference.Query, prediction: dict[str, Any]) -> Future[dict[str, Any]]:
+        self.explaining.append(Future())
+        return self.explaining[-1]
 
 
 def service(model: StubModel | None, folder: Path = Path("/none"), **changes: Any) -> Service:
@@ -316,6 +322,25 @@ def test_a_failed_request_leaves_nothing_to_the_garbage_collector(
         assert [each for each in gc.get_objects() if isinstance(each, kinds)] == []
     finally:
         gc.enable()
+
+
+def test_an_explanation_is_waited_for_by_its_request_alone() -> None:
+    """The thread that computes scores goes on: a plain request is answered while another is explained."""
+    model = StubModel()
+    model.go.set()
+
+    async def conversation(client: httpx.AsyncClient) -> None:
+        headers = {"Content-Type": "image/jpeg", "X-Amzn-SageMaker-Custom-Attributes": "explain=true"}
+        asked = asyncio.create_task(client.post("/invocations", content=JPEG, headers=headers))
+        while not model.explaining:
+            await asyncio.sleep(0.01)
+        plain = await client.post("/invocations", **PICTURE)
+        assert plain.json() == {"predicted_class": "ant", "confidence": 1.0, "top_k": 5}
+        assert not asked.done()
+        model.explaining.pop().set_result({"predicted_class": "ant", "confidence": 1.0, "explanation": None})
+        assert (await asked).json()["explanation"] is None
+
+    talk(service(model), conversation)
 
 
 def test_the_custom_attributes_reach_the_model() -> None:

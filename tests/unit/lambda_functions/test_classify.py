@@ -110,6 +110,28 @@ def test_top_k_goes_on_to_the_container(runtime: FakeRuntime) -> None:
     assert runtime.called("InvokeEndpoint")[0]["CustomAttributes"] == "top_k=3"
 
 
+@pytest.mark.parametrize(
+    ("asked", "sent"),
+    [
+        ({"explain": "true"}, "explain=true"),
+        ({"explain": "false"}, "explain=false"),
+        ({"top_k": "3", "explain": "true"}, "top_k=3,explain=true"),
+    ],
+)
+def test_the_wish_for_an_explanation_goes_on_to_the_container(
+    runtime: FakeRuntime, asked: dict[str, str], sent: str
+) -> None:
+    handler(request(queryStringParameters=asked), Context())
+    assert runtime.called("InvokeEndpoint")[0]["CustomAttributes"] == sent
+
+
+@pytest.mark.parametrize("explain", ["1", "yes", "True", "true,top_k=9", "true\r\nx: y"])
+def test_an_explain_that_is_neither_true_nor_false_is_a_400(runtime: FakeRuntime, explain: str) -> None:
+    answer = handler(request(queryStringParameters={"explain": explain}), Context())
+    assert error_of(answer) == (400, "InvalidExplain")
+    assert not runtime.calls
+
+
 @pytest.mark.parametrize("top_k", ["three", "-1", "1.5", "99999", "3\r\nx: y", "٣"])
 def test_a_top_k_that_is_no_number_is_a_400(runtime: FakeRuntime, top_k: str) -> None:
     answer = handler(request(queryStringParameters={"top_k": top_k}), Context())

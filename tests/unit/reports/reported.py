@@ -63,7 +63,8 @@ def full() -> dict[str, Any]:
                 "confusion": [[0, 0, 3], [0, 1, 1], [1, 0, 1], [1, 1, 3]],
             }
         },
-        "confused": [{"is": 0, "said": 1, "count": 1, "pictures": [_PICTURE]}],
+        "confused": [{"is": 0, "said": 1, "count": 1, "pictures": [_PICTURE], "maps": [_PICTURE]}],
+        "unexplained": "",
         "hyperparameters": {"learning_rate": 0.01, "optimizer": "sgd", "seed": 7},
         "data": {"train": split, "test": split},
         "leaked": {

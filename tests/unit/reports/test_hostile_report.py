@@ -96,10 +96,11 @@ def test_no_key_becomes_markup(table: str) -> None:
     assert hostile(record)
 
 
-def test_pictures_are_jpegs_in_the_page_and_never_addresses() -> None:
+@pytest.mark.parametrize("kind", ["pictures", "maps"])
+def test_pictures_are_jpegs_in_the_page_and_never_addresses(kind: str) -> None:
     record = full()
     good = record["confused"][0]["pictures"][0]
-    record["confused"][0]["pictures"] = [
+    record["confused"][0][kind] = [
         "https://example.com/x.jpg",
         "javascript:alert(1)",
         "data:text/html;base64,PHNjcmlwdD4=",
