@@ -14,11 +14,21 @@ from benchmarks import explain
 def test_a_place_lies_on_the_digit_if_its_middle_does() -> None:
     edge = (explain.SIDE - explain.SEEN) / 2 / explain.SIDE
     told = {"map": np.zeros((4, 4)).tolist(), "box": [edge, edge, 1 - edge, 1 - edge]}
-    # Of places of 40 pixels from 11 on, the middles are at 31, 71, 111 and 151.
-    assert np.argwhere(explain.hits(told, (60, 20, 115, 75))).tolist() == [[0, 1], [0, 2], [1, 1], [1, 2]]
-    assert not explain.hits(told, (32, 32, 70, 70)).any()
+    # Of places of 32 pixels from 9 on, the middles are at 25, 57, 89 and 121.
+    assert np.argwhere(explain.hits(told, (50, 20, 94, 64))).tolist() == [[0, 1], [0, 2], [1, 1], [1, 2]]
+    assert not explain.hits(told, (26, 26, 56, 56)).any()
     whole = {"map": [[0.0, 0.0]], "box": [0.0, 0.0, 1.0, 1.0]}
-    assert explain.hits(whole, (70, 0, 182, 182)).tolist() == [[False, True]]
+    assert explain.hits(whole, (70, 0, 146, 146)).tolist() == [[False, True]]
+
+
+def test_the_brightest_spot_of_a_drawn_map_lies_between_two_bright_places() -> None:
+    edge = (explain.SIDE - explain.SEEN) / 2 / explain.SIDE
+    rows = np.zeros((4, 4))
+    rows[1, 1:3] = 1, 0.98
+    told = {"map": rows.tolist(), "box": [edge, edge, 1 - edge, 1 - edge]}
+    assert explain.lies_on(told, (60, 40, 90, 75))
+    assert not explain.lies_on(told, (95, 40, 130, 75))
+    assert not explain.lies_on(told, (60, 80, 90, 120))
 
 
 def test_the_digit_is_where_it_is_said_to_be_and_is_seen_whole(

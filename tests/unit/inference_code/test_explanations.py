@@ -104,6 +104,27 @@ def test_places_add_up_to_the_scores(precision: str, resnets: dict[str, Path]) -
     assert np.abs(by_graph - scores).max() < most * np.abs(scores).max()
 
 
+def test_a_place_of_the_map_is_that_place_of_the_picture(resnets: dict[str, Path]) -> None:
+    """What changes in one corner changes the map towards that corner, and in both forms alike."""
+    source = artifact.read(resnets["f32"])
+    assert source.graph is not None
+    by_graph, by_torch = openvino_form.explainer(source, source.graph), pytorch_form.explainer(source)
+    plain = np.full((SIDE, SIDE, 4), 128, np.uint8)
+    plain[..., 3] = 255
+    middles = {}
+    for down, across in ((0, 0), (0, 1), (1, 0)):
+        marked = plain.copy()
+        noise = np.random.default_rng(6).integers(0, 256, (32, 32, 3))
+        marked[64 * down :, 64 * across :][:32, :32, :3] = noise
+        assert by_graph(marked) == pytest.approx(by_torch(marked), abs=1e-3)
+        change = np.abs(by_torch(marked) - by_torch(plain)).sum(2)
+        change /= change.sum()
+        middles[down, across] = change.sum(1) @ np.arange(3), change.sum(0) @ np.arange(3)
+    for axis, other in ((0, (1, 0)), (1, (0, 1))):
+        assert middles[other][axis] > middles[0, 0][axis] + 0.2
+        assert middles[other][1 - axis] == pytest.approx(middles[0, 0][1 - axis], abs=0.15)
+
+
 @pytest.mark.parametrize("form", ["openvino", "pytorch"])
 @pytest.mark.parametrize(
     ("arch", "side", "reason"),
