@@ -26,19 +26,37 @@ class Network(nn.Module):
     stage_names: tuple[str, ...]
     classes: int
     freeze_point: int = 0
+    _froze: tuple[nn.Parameter, ...] = ()
     origin: Mapping[str, str] = MappingProxyType({})
 
     def freeze_before(self, stage: str) -> None:
         """Freeze every stage before `stage`, train it and all behind it; `head` is the last of any network.
+
+        What an earlier call froze, and this one does not, is trained again.
 
         Raises:
             ValueError: there is no such stage.
         """
         last = len(self.stage_names) - 1
         self.freeze_point = last if stage == HEAD else self.stage_names.index(stage)
-        for each in self.stage_names[: self.freeze_point]:
-            for parameter in self._parameters_of(each):
-                parameter.requires_grad_(False)
+        for parameter in self._froze:
+            parameter.requires_grad_(True)
+        before = self.stage_names[: self.freeze_point]
+        self._froze = tuple(
+            parameter for each in before for parameter in self._parameters_of(each) if parameter.requires_grad
+        )
+        for parameter in self._froze:
+            parameter.requires_grad_(False)
+
+    def depths(self) -> dict[str, int]:
+        """Of each parameter, how many stages its own comes before the head."""
+        names = {id(parameter): name for name, parameter in self.named_parameters()}
+        last = len(self.stage_names) - 1
+        return {
+            names[id(parameter)]: last - place
+            for place, stage in enumerate(self.stage_names)
+            for parameter in self._parameters_of(stage)
+        }
 
     @property
     def settings(self) -> dict[str, int]:
