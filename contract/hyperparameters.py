@@ -95,6 +95,9 @@ class Hyperparameters:
     """What the learning rate is multiplied by after these epochs."""
     layer_decay: float = _number(1.0, 0.0, 1.0, above=True)
     """What the learning rate is multiplied by from each stage to the one before it; the head's is whole."""
+    norm_statistics: str = _one_of("trained", "kept")
+    """Whether batch normalisations of trained stages follow these pictures' statistics, or keep those of the
+    weights that training starts from."""
     ema_decay: float = _number(0.0, 0.0, 1.0, below=True)
     """What a moving average of the weights keeps of itself at each step, such as 0.999; it is then what is
     judged and written. 0 takes the weights themselves."""

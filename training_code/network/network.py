@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from contract.networks import HEAD
 
@@ -20,12 +21,14 @@ class Network(nn.Module):
         stage_names: its parts, from the picture to the classes.
         classes: how many it tells apart.
         freeze_point: the first stage that is trained, counted from 0.
+        keeps_statistics: whether batch normalisations keep the statistics they began with.
         origin: source, licence and hash of the weights it started from; empty for fresh ones.
     """
 
     stage_names: tuple[str, ...]
     classes: int
     freeze_point: int = 0
+    keeps_statistics: bool = False
     _froze: tuple[nn.Parameter, ...] = ()
     origin: Mapping[str, str] = MappingProxyType({})
 
@@ -75,10 +78,17 @@ class Network(nn.Module):
         return [each for each in self.modules() if _is_frozen(each)]
 
     def train(self, mode: bool = True) -> Network:
-        """Like `nn.Module.train`, but frozen stages stay in evaluation mode: their statistics are fixed."""
+        """Like `nn.Module.train`, but frozen stages stay in evaluation mode: their statistics are fixed.
+
+        Those of all batch normalisations are with `keeps_statistics`.
+        """
         super().train(mode)
         for module in self.frozen_modules():
             module.eval()
+        if self.keeps_statistics:
+            for module in self.modules():
+                if isinstance(module, _BatchNorm):
+                    module.eval()
         return self
 
     def frozen_state(self) -> dict[str, Tensor]:

@@ -84,6 +84,21 @@ def test_a_probe_has_the_numbers_of_a_training_of_the_head(pictures: Path, augme
         assert ours == pytest.approx(theirs, rel=1e-4, abs=1e-5)
 
 
+@pytest.mark.parametrize("arch", ["resnet18", "tf_efficientnet_lite0"])
+def test_norms_keep_their_statistics_and_learn_the_rest_when_told_so(pictures: Path, arch: str) -> None:
+    looking = Looking()
+    kept = {"arch": arch, "norm_statistics": "kept", "trainable_from": "stem", "image_size": "32"}
+    train(pictures, None, callback=looking, **kept)
+    first, last = looking.after[0], looking.after[-1]
+    statistics = {name for name in first if name.endswith(("running_mean", "running_var", "_tracked"))}
+    assert len(statistics) > 50
+    changed = {name for name in first if not torch.equal(first[name], last[name])}
+    assert not changed & statistics
+    assert {"bn1.weight", "bn1.bias"} <= changed
+    fresh_ones = {name: value for name, value in first.items() if name in statistics}
+    assert all(value.unique().numel() == 1 for value in fresh_ones.values()), "as they began"
+
+
 def test_other_networks_are_probed_too(pictures: Path, capsys: pytest.CaptureFixture[str]) -> None:
     lite = KEPT | {"arch": "tf_efficientnet_lite0", "trainable_from": "stage7", "image_size": "32"}
     looking = Looking()

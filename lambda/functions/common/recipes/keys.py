@@ -131,7 +131,7 @@ TRAINING: Mapping[str, Key] = _of_job(
     *("optimizer", "epochs", "batch_size", "learning_rate", "momentum", "weight_decay", "eps", "schedule"),
     *("warmup_epochs", "label_smoothing", "class_weights", "patience", "precision", "memory_format"),
     *("compile", "processes", "checkpoint_minutes", "seed"),
-    *("probe_epochs", "finetune_rate", "layer_decay", "ema_decay", "mixup"),
+    *("probe_epochs", "finetune_rate", "layer_decay", "norm_statistics", "ema_decay", "mixup"),
 )
 HYPERPARAMETERS: Mapping[str, Key] = {**MODEL, **DATA, **TRAINING}
 """The tables [model], [data] and [training] in one: each key is a hyperparameter of the training job."""
