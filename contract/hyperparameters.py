@@ -54,10 +54,16 @@ class Hyperparameters:
     """Side of the square the network sees, in pixels; where nobody says it, the network's own."""
     train_fraction: float = _number(1.0, 0.0, 1.0, above=True)
     """The share of each class's training pictures that is used."""
-    augment: str = _one_of("none", "flip", "crop", "crop-flip", default="flip")
-    """How training pictures are varied: mirrored left to right, cropped at random places, both or neither."""
+    augment: str = _one_of(
+        *("none", "flip", "crop", "crop-flip", "random-resized-crop", "trivial"), default="flip"
+    )
+    """How training pictures are varied: mirrored left to right, cropped at random places, both or neither.
+    Or by crops of random size, mirrored; or cropped, mirrored and changed by one of TrivialAugment's ways."""
+    random_erasing: float = _number(0.0, 0.0, 1.0)
+    """The share of training pictures in which a random rectangle is painted over."""
     crop_places: int = _number(0, 0, 64)
-    """How many fixed places crops are cut at (of few, frozen stages' answers can be kept); 0 is anywhere."""
+    """How many fixed places crops are cut at, and what else is drawn beside mirroring (of few, frozen stages'
+    answers can be kept); 0 is anywhere."""
     max_skipped: float = _number(0.1, 0.0, 1.0)
     """The share of a split's pictures that may be undecodable; more ends the job."""
 
@@ -83,6 +89,20 @@ class Hyperparameters:
     """The share of each target that is spread over all classes."""
     class_weights: str = _one_of("none", "balanced")
     """Whether rare classes count more in the loss: balanced weighs each by one over its pictures."""
+    probe_epochs: int = _number(0, 0, 10_000)
+    """How many of the epochs come first and train the head alone; 0 trains all from the first step."""
+    finetune_rate: float = _number(0.1, 0.0, 1.0, above=True)
+    """What the learning rate is multiplied by after these epochs."""
+    layer_decay: float = _number(1.0, 0.0, 1.0, above=True)
+    """What the learning rate is multiplied by from each stage to the one before it; the head's is whole."""
+    norm_statistics: str = _one_of("trained", "kept")
+    """Whether batch normalisations of trained stages follow these pictures' statistics, or keep those of the
+    weights that training starts from."""
+    ema_decay: float = _number(0.0, 0.0, 1.0, below=True)
+    """What a moving average of the weights keeps of itself at each step, such as 0.999; it is then what is
+    judged and written. 0 takes the weights themselves."""
+    mixup: float = _number(0.0, 0.0, 10.0)
+    """The alpha of mixup: pictures are mixed in pairs, in shares of the beta distribution; 0 mixes none."""
     patience: int = _number(0, 0, 10_000)
     """Training ends after so many epochs without a better objective; 0 never ends it early."""
     seed: int = _number(0, 0, 2**31 - 1)
@@ -145,9 +165,22 @@ BOUNDS: Final[Mapping[str, Number | Choice]] = MappingProxyType(
 """What each may be; those that are missing here are any text."""
 
 
-def warms_up_in_time(warmup_epochs: float, epochs: float) -> bool:
-    """Whether the warm-up, where there is one, is shorter than the training."""
-    return not warmup_epochs or warmup_epochs < epochs
+def why_not_in_time(epochs: float, warmup_epochs: float, probe_epochs: float, is_: str = "=") -> str:
+    """Why there are too few epochs for what comes first; empty where there are enough.
+
+    The warm-up is that of the probe and of what follows it, so it is shorter than either.
+    """
+    if probe_epochs and probe_epochs >= epochs:
+        return f"probe_epochs{is_}{probe_epochs:g} has to be below epochs{is_}{epochs:g}"
+    if warmup_epochs and warmup_epochs >= epochs:
+        return f"warmup_epochs{is_}{warmup_epochs:g} has to be below epochs{is_}{epochs:g}"
+    shorter = min(probe_epochs, epochs - probe_epochs)
+    if probe_epochs and warmup_epochs and warmup_epochs >= shorter:
+        return (
+            f"warmup_epochs{is_}{warmup_epochs:g} has to be below {shorter:g}: it is the warm-up of the "
+            f"{probe_epochs:g} probe_epochs and of the {epochs - probe_epochs:g} after them"
+        )
+    return ""
 
 
 def unquoted(text: str) -> str:

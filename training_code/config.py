@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from contract import networks
 from contract.bounds import Number
-from contract.hyperparameters import BOUNDS, OBJECTIVES, Hyperparameters, unquoted, warms_up_in_time
+from contract.hyperparameters import BOUNDS, OBJECTIVES, Hyperparameters, unquoted, why_not_in_time
 from training_code.errors import InvalidHyperparameter
 
 _OF_SAGEMAKER: Final = ("sagemaker_", "_tuning_objective_metric")
@@ -33,19 +33,20 @@ class Config(Hyperparameters):
     """The checked hyperparameters of this job."""
 
     def __post_init__(self) -> None:
-        if not warms_up_in_time(self.warmup_epochs, self.epochs):
-            raise InvalidHyperparameter(
-                f"warmup_epochs={self.warmup_epochs:g}: the warm-up must be shorter than "
-                f"the training (epochs={self.epochs})"
-            )
-
+        if why := why_not_in_time(self.epochs, self.warmup_epochs, self.probe_epochs):
+            raise InvalidHyperparameter(why)
         if why := networks.why_no_stage(self.arch, self.trainable_from):
             raise InvalidHyperparameter(f"trainable_from={self.trainable_from}: {why}")
 
     @property
     def crops(self) -> bool:
         """Whether training pictures are cut at random places."""
-        return self.augment in ("crop", "crop-flip")
+        return self.augment not in ("none", "flip")
+
+    @property
+    def probing(self) -> int:
+        """The first epochs that train the head alone before more is trained."""
+        return 0 if self.trainable_from in (networks.HEAD, networks.STAGES[-1]) else self.probe_epochs
 
     @property
     def maximize(self) -> bool:

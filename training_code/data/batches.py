@@ -63,10 +63,13 @@ class Batches:
         rows = self._order(epoch)[step]
         variants = self.augmentation.draw(len(rows), generator(self.config.seed, "augment", epoch, step))
         rows, variants = self.group.part(rows), self.group.part(variants)
+        return self.pick(rows, variants), self.split.labels[rows]
+
+    def pick(self, rows: Tensor, variants: Tensor) -> Tensor:
+        """These pictures (n,) in these variants (n,), for `input`."""
         if self.features is not None:
-            return self.features.pick(rows, variants), self.split.labels[rows]
-        squares = self.split.images.pick(rows)
-        return self.augmentation.apply(squares, variants), self.split.labels[rows]
+            return self.features.pick(rows, variants)
+        return self.augmentation.apply(self.split.images.pick(rows), variants)
 
     def epoch(self, epoch: int, first: int) -> Iterator[tuple[Tensor, Tensor]]:
         """`training` of the steps of an epoch from `first` on; for a GPU some steps ahead.

@@ -28,7 +28,10 @@ class PictureDecoder:
     @staticmethod
     def of(config: Config, split: str) -> PictureDecoder:
         """The decoder of train, valid or test."""
-        return PictureDecoder(Transform.of(config.arch, config.image_size), split == "train" and config.crops)
+        transform = Transform.of(config.arch, config.image_size)
+        # What is enlarged needs no margin that only mirrors.
+        whole = config.augment == "random-resized-crop" and transform.resize_mode == "exact"
+        return PictureDecoder(transform, split == "train" and config.crops and not whole)
 
     @property
     def side(self) -> int:

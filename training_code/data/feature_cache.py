@@ -147,6 +147,13 @@ class FeatureCache:
         augmentation = Augmentation.of(self._config, split.name)
         passes = 1 if split.name == "test" else self._config.epochs
         if augmentation.count > MAX_VARIANTS or not (self._shared or augmentation.count <= passes):
+            most = MAX_VARIANTS if self._shared else min(MAX_VARIANTS, passes)
+            print(
+                f"frozen stages are computed anew in every epoch: {split.name} pictures come in "
+                f"{augmentation.count} views, and of more than {most} it does not pay to keep them "
+                f"(augment, random_erasing; crop_places makes them few)",
+                flush=True,
+            )
             return None
         try:
             count = len(split) * augmentation.count

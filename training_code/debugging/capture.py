@@ -60,6 +60,7 @@ class Capture(Callback):
         self._every = 1
         self._steps = 1
         self._step = -1
+        self._probing, self._looks = 0, True
         self._saving = False
         self._handles: list[RemovableHandle] = []
         self._relus: dict[str, Tensor] = {}
@@ -74,6 +75,7 @@ class Capture(Callback):
     def training_begins(self, network: Network, config: Config, batches: Batches) -> None:
         self._network: nn.Module = network
         self._steps = batches.steps
+        self._probing = config.probing
         self._every = self._settings.saves_every(config.epochs * batches.steps)
         self._parameters = {name: each for name, each in network.named_parameters() if each.requires_grad}
         self._sampler = reductions.Sampler(list(self._parameters.values()))
@@ -113,7 +115,10 @@ class Capture(Callback):
     def step_begins(self, epoch: int, step: int) -> None:
         self._step = (epoch - 1) * self._steps + step
         ends_epoch = step == self._steps - 1
-        self._saving = self._hook is not None and (self._step % self._every == 0 or ends_epoch)
+        # What trains the head alone leaves the other gradients at nothing, which is no finding.
+        self._looks = epoch > self._probing
+        is_due = self._step % self._every == 0 or ends_epoch
+        self._saving = self._hook is not None and self._looks and is_due
         if self._saving:
             self._watch_relus()
 
@@ -144,6 +149,8 @@ class Capture(Callback):
         )
 
     def step_ends(self, loss: Tensor) -> None:
+        if not self._looks:
+            return
         self._loss_sum += loss.detach()
         self._losses += 1
         if not self._saving:

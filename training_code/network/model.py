@@ -45,6 +45,7 @@ def build(config: Config, classes: int, pretrained: Path, machine: Machine) -> N
             f"note: weights are none, so the frozen stages before {config.trainable_from} stay random",
             flush=True,
         )
+    network.keeps_statistics = config.norm_statistics == "kept"
     network.freeze_before(config.trainable_from)
     if network.freeze_point and not network.is_cut:
         print(

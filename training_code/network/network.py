@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from contract.networks import HEAD
 
@@ -20,25 +21,45 @@ class Network(nn.Module):
         stage_names: its parts, from the picture to the classes.
         classes: how many it tells apart.
         freeze_point: the first stage that is trained, counted from 0.
+        keeps_statistics: whether batch normalisations keep the statistics they began with.
         origin: source, licence and hash of the weights it started from; empty for fresh ones.
     """
 
     stage_names: tuple[str, ...]
     classes: int
     freeze_point: int = 0
+    keeps_statistics: bool = False
+    _froze: tuple[nn.Parameter, ...] = ()
     origin: Mapping[str, str] = MappingProxyType({})
 
     def freeze_before(self, stage: str) -> None:
         """Freeze every stage before `stage`, train it and all behind it; `head` is the last of any network.
+
+        What an earlier call froze, and this one does not, is trained again.
 
         Raises:
             ValueError: there is no such stage.
         """
         last = len(self.stage_names) - 1
         self.freeze_point = last if stage == HEAD else self.stage_names.index(stage)
-        for each in self.stage_names[: self.freeze_point]:
-            for parameter in self._parameters_of(each):
-                parameter.requires_grad_(False)
+        for parameter in self._froze:
+            parameter.requires_grad_(True)
+        before = self.stage_names[: self.freeze_point]
+        self._froze = tuple(
+            parameter for each in before for parameter in self._parameters_of(each) if parameter.requires_grad
+        )
+        for parameter in self._froze:
+            parameter.requires_grad_(False)
+
+    def depths(self) -> dict[str, int]:
+        """Of each parameter, how many stages its own comes before the head."""
+        names = {id(parameter): name for name, parameter in self.named_parameters()}
+        last = len(self.stage_names) - 1
+        return {
+            names[id(parameter)]: last - place
+            for place, stage in enumerate(self.stage_names)
+            for parameter in self._parameters_of(stage)
+        }
 
     @property
     def settings(self) -> dict[str, int]:
@@ -57,10 +78,17 @@ class Network(nn.Module):
         return [each for each in self.modules() if _is_frozen(each)]
 
     def train(self, mode: bool = True) -> Network:
-        """Like `nn.Module.train`, but frozen stages stay in evaluation mode: their statistics are fixed."""
+        """Like `nn.Module.train`, but frozen stages stay in evaluation mode: their statistics are fixed.
+
+        Those of all batch normalisations are with `keeps_statistics`.
+        """
         super().train(mode)
         for module in self.frozen_modules():
             module.eval()
+        if self.keeps_statistics:
+            for module in self.modules():
+                if isinstance(module, _BatchNorm):
+                    module.eval()
         return self
 
     def frozen_state(self) -> dict[str, Tensor]:

@@ -22,13 +22,14 @@ from training_code.distributed import batch_norm
 from training_code.errors import TrainingDiverged
 from training_code.evaluation.scores import Evaluation, evaluate
 from training_code.hardware.cores import cores
-from training_code.network.model import compiled
 from training_code.network.network import Network
 from training_code.stopping import Stopped, StopSignal
+from training_code.training.average import Average
 from training_code.training.callback import Callback
 from training_code.training.checkpoints import Checkpoint, Checkpoints
-from training_code.training.loss import Loss, likely_cause
-from training_code.training.optimizer import Optimizer, schedule
+from training_code.training.loss import Loss, likely_cause, mixed
+from training_code.training.optimizer import schedule
+from training_code.training.parts import Parts
 from training_code.training.progress import Epoch, Progress, Reporter, Trained
 
 _STEPS_BETWEEN_CHECKS_ON_GPU: Final = 20
@@ -64,7 +65,7 @@ def train(
     callback = callback or Callback()
     training = _Training(network, batches, valid, config, checkpoints, stop, callback)
     training.resume()
-    callback.training_begins(network, config, batches)
+    training.begin()
     stopped = False
     try:
         training.run()
@@ -77,6 +78,7 @@ def train(
             flush=True,
         )
     best = training.progress.best_epoch
+    training.parts.freeze()
     if best is None:
         raise Stopped
     network.load_state_dict(training.best, strict=False)
@@ -98,16 +100,16 @@ class _Training:
         stop: StopSignal,
         callback: Callback,
     ) -> None:
-        self.network, self.batches, self.valid, self.callback = network, batches, valid, callback
+        self.network, self.batches, self.callback = network, batches, callback
         self.config, self.checkpoints, self.stop = config, checkpoints, stop
         self.device, self.group = batches.machine.device, batches.group
         if self.group.size > 1:
             batch_norm.synchronise(network)
-        self.optimizer = Optimizer(network, config)
+        self.parts = Parts(network, batches, valid, config)
         self.rate = schedule(config, batches.steps)
         self.loss = Loss(config, batches.split.labels, network.classes, self.device)
-        self.stepped = self.group.data_parallel(compiled(network, config))
         self.losses = torch.zeros(batches.steps, device=self.device)
+        self.average = Average(self.parts.state(), config.ema_decay)
         self.best: dict[str, Tensor] = {}
         self.best_validated: Evaluation | None = None
         self.progress = Progress()
@@ -115,9 +117,16 @@ class _Training:
         self._reporter = Reporter(config.epochs * batches.steps)
         self._ended_by_callback = False
 
+    def begin(self) -> None:
+        """Tell the callback of the whole training, also where a probe comes first."""
+        self.parts.freeze()
+        self.callback.training_begins(self.network, self.config, self.batches)
+        self.parts.freeze(self.progress.epoch)
+
     def run(self) -> None:
         """All epochs from where training is, or until they no longer help."""
-        while self.progress.epoch <= self.config.epochs and not self._out_of_patience():
+        self.parts.feed(self.progress.epoch, self.stop)
+        while self.progress.epoch <= self.config.epochs and not self.progress.out_of_patience(self.config):
             self._train_epoch()
             self._finish_epoch()
             self.save()
@@ -125,14 +134,14 @@ class _Training:
     def _train_epoch(self) -> None:
         self.network.train()
         epoch = self.progress.epoch
-        feed = self.batches.epoch(epoch, self.progress.step)
+        feed = self.parts.batches.epoch(epoch, self.progress.step)
         for step in range(self.progress.step, self.batches.steps):
             self._stop_together()
             self.callback.step_begins(epoch, step)
             self.callback.phase("data")
             examples, labels = next(feed)
             self.callback.phase("to_device")
-            self._step(self.batches.input(examples), self.batches.machine.put(labels))
+            self._step(self.parts.batches.input(examples), self.batches.machine.put(labels))
             self.progress.step += 1
             done = (epoch - 1) * self.batches.steps + self.progress.step
             self._reporter.step(done, len(labels), self.losses[step])
@@ -142,9 +151,11 @@ class _Training:
 
     def _step(self, pictures: Tensor, labels: Tensor) -> None:
         self.callback.phase("forward")
+        share = self.loss.share(self.progress.epoch, self.progress.step)
+        pictures = mixed(pictures, share)
         with self.batches.machine.autocast():
-            scores = self.stepped(pictures, from_freeze_point=self.batches.from_freeze_point)
-        total, whole = self.loss(scores, labels)
+            scores = self.parts.stepped(pictures, from_freeze_point=self.parts.batches.from_freeze_point)
+        total, whole = self.loss(scores, labels, share)
         # The mean over all processes' pictures; their gradients are averaged, hence the factor.
         both = self.group.all_reduce(torch.stack([total.detach(), whole]))
         self.callback.phase("backward")
@@ -154,12 +165,16 @@ class _Training:
         if self.device.type == "cpu" or step % _STEPS_BETWEEN_CHECKS_ON_GPU == 0:
             self._check_losses(step + 1)
         self.callback.phase("optimizer")
-        self.optimizer.step(self.rate((self.progress.epoch - 1) * self.batches.steps + step))
+        done = (self.progress.epoch - 1) * self.batches.steps + step
+        self.parts.optimizer.step(self.rate(done))
+        self.average.follow(done)
 
     def _finish_epoch(self) -> None:
         """Validate, note the epoch, keep its weights if they are the best so far."""
         progress = self.progress
-        result = evaluate(self.network, self.valid, self.network.classes, self.stop)
+        with self.average.in_place():
+            result = evaluate(self.network, self.parts.valid, self.network.classes, self.stop)
+            judged = {name: value.clone() for name, value in self.parts.state().items()}
         if not math.isfinite(result.loss):
             raise TrainingDiverged(
                 f"the validation loss is {result.loss} after epoch {progress.epoch}: {self._likely_cause()}"
@@ -177,33 +192,15 @@ class _Training:
             images_per_second=len(self.batches.split) / seconds,
         )
         progress.history.append(epoch)
-        if self._is_best(epoch):
+        if progress.is_best(epoch, self.config):
             progress.best, self.best_validated = epoch.epoch, result
-            self.best = {name: value.clone() for name, value in self.network.trained_state().items()}
+            self.best = judged
         progress.epoch, progress.step, progress.seconds = progress.epoch + 1, 0, 0.0
         self.losses.zero_()
         print(epoch_line.write(asdict(epoch)), flush=True)
         self.callback.epoch_ends(epoch, result)
-
-    def _is_best(self, epoch: Epoch) -> bool:
-        """Better by the objective; equal accuracies, common in small splits, are told apart by the loss."""
-        best = self.progress.best_epoch
-        if best is None:
-            return True
-        if self.config.maximize:
-            return (epoch.valid_accuracy, -epoch.valid_loss) > (best.valid_accuracy, -best.valid_loss)
-        return epoch.valid_loss < best.valid_loss
-
-    def _out_of_patience(self) -> bool:
-        done = len(self.progress.history)
-        if not self.config.patience or done - self.progress.best < self.config.patience:
-            return False
-        print(
-            f"no better {self.config.objective} since epoch {self.progress.best}, "
-            f"{done - self.progress.best} epochs ago: training ends early",
-            flush=True,
-        )
-        return True
+        if self.parts.begins_with(progress.epoch):
+            self.parts.begin(progress.epoch)
 
     def _tell_step_ended(self, loss: Tensor) -> None:
         """Alone, a callback's wish to stop is followed at once; several processes agree before a step."""
@@ -236,10 +233,11 @@ class _Training:
         self.checkpoints.save(
             Checkpoint(
                 tensors={
-                    "network": self.network.trained_state(),
-                    "optimizer": self.optimizer.state(),
+                    "network": self.parts.state(),
+                    "optimizer": self.parts.optimizer.state(),
                     "best": self.best,
                     "epoch": {"losses": self.losses},
+                    **self.average.state(),
                 },
                 note={"progress": asdict(self.progress), "threads": torch.get_num_threads()},
             )
@@ -256,7 +254,10 @@ class _Training:
         # Sums split among another number of threads round otherwise.
         torch.set_num_threads(min(checkpoint.note["threads"], cores()))
         self.network.load_state_dict(checkpoint.tensors["network"], strict=False)
-        self.optimizer.restore(checkpoint.tensors["optimizer"])
+        if self.progress.epoch > self.config.probing > 0:
+            self.parts.begin(self.progress.epoch)
+        self.parts.optimizer.restore(checkpoint.tensors["optimizer"])
+        self.average.restore(checkpoint.tensors)
         best = checkpoint.tensors.get("best", {})
         self.best = {name: value.to(self.device) for name, value in best.items()}
         self.losses.copy_(checkpoint.tensors["epoch"]["losses"])

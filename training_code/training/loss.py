@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from random import Random
 from typing import Final
 
 import torch
@@ -9,6 +10,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from training_code.config import Config
+from training_code.seeds import generator
 
 _USUAL: Final = 0.1
 """Hardly any training of a residual network goes well with a higher learning rate."""
@@ -19,20 +21,43 @@ class Loss:
 
     def __init__(self, config: Config, labels: Tensor, classes: int, device: torch.device) -> None:
         """`labels` are those of the whole training split: rare classes can be weighed by them."""
-        self._smoothing = config.label_smoothing
+        self._smoothing, self._mixup, self._seed = config.label_smoothing, config.mixup, config.seed
         self._weights: Tensor | None = None
         weights = class_weights(config, labels, classes)
         if weights is not None:
             self._weights = weights.to(device)
 
-    def __call__(self, scores: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-        """The sum over these pictures, and what has to be divided by to get a mean: both scalars."""
+    def share(self, epoch: int, step: int) -> float:
+        """What a picture makes up of a mixture in this step, from the beta distribution; 1 without any."""
+        if not self._mixup:
+            return 1.0
+        seed = generator(self._seed, "mixup", epoch, step).initial_seed()
+        return Random(seed).betavariate(self._mixup, self._mixup)  # noqa: S311 (repeatable on purpose)
+
+    def __call__(self, scores: Tensor, labels: Tensor, share: float = 1.0) -> tuple[Tensor, Tensor]:
+        """The sum over these pictures, and what has to be divided by to get a mean: both scalars.
+
+        Of mixtures, whose target is `share` one label and for the rest the other's, cross entropy is the
+        mean of both labels' in these shares.
+        """
+        total, whole = self._summed(scores, labels)
+        if share == 1:
+            return total, whole
+        others, whole_of_others = self._summed(scores, labels.flip(0))
+        return total * share + others * (1 - share), whole * share + whole_of_others * (1 - share)
+
+    def _summed(self, scores: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         total = functional.cross_entropy(
             scores.float(), labels, self._weights, reduction="sum", label_smoothing=self._smoothing
         )
         if self._weights is None:
             return total, torch.tensor(float(len(labels)), device=total.device)
         return total, self._weights[labels].sum()
+
+
+def mixed(pictures: Tensor, share: float) -> Tensor:
+    """Each picture, or what is fed of it, in this share with another of the step (arXiv 1710.09412)."""
+    return pictures if share == 1 else torch.lerp(pictures.flip(0), pictures, share)
 
 
 def class_weights(config: Config, labels: Tensor, classes: int) -> Tensor | None:

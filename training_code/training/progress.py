@@ -8,6 +8,7 @@ from typing import Final
 
 from torch import Tensor
 
+from training_code.config import Config
 from training_code.evaluation.scores import Evaluation
 from training_code.network.network import Network
 
@@ -40,6 +41,27 @@ class Progress:
     @property
     def best_epoch(self) -> Epoch | None:
         return self.history[self.best - 1] if self.best else None
+
+    def is_best(self, epoch: Epoch, config: Config) -> bool:
+        """Better by the objective; equal accuracies, common in small splits, are told apart by the loss."""
+        best = self.best_epoch
+        if best is None:
+            return True
+        if config.maximize:
+            return (epoch.valid_accuracy, -epoch.valid_loss) > (best.valid_accuracy, -best.valid_loss)
+        return epoch.valid_loss < best.valid_loss
+
+    def out_of_patience(self, config: Config) -> bool:
+        """Whether too many epochs have brought nothing, those of a probe not counted."""
+        done = len(self.history)
+        if not config.patience or done - max(self.best, config.probing) < config.patience:
+            return False
+        print(
+            f"no better {config.objective} since epoch {self.best}, {done - self.best} epochs ago: "
+            f"training ends early",
+            flush=True,
+        )
+        return True
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,9 @@ from tests.unit.lambda_functions.conftest import RECIPE
 RECIPES = sorted((Path(__file__).parents[3] / "recipes").glob("*.toml"))
 
 
+PROBES = '\n[tuning.ranges.probe_epochs]\ntype = "integer"\nmin = 0\nmax = 3\n'
+
+
 def parsed(text: str = RECIPE) -> recipe.Recipe:
     return recipe.parse("digits", text, "recipe digits")
 
@@ -50,8 +53,8 @@ def test_the_training_code_accepts_the_ends_of_what_a_recipe_may_say(key: str) -
         inside = (spec.least + spec.most) / 2
         values = [inside if spec.above else spec.least, inside if spec.below else spec.most]
         values = [int(value) if spec.whole else float(value) for value in values]
-    if key == "warmup_epochs":
-        values[1] -= 1  # it has to be below the epochs, which end there too
+    if key in ("warmup_epochs", "probe_epochs"):
+        values[1] -= 1  # they have to be below the epochs, which end there too
     for value in values:
         config.parse({"epochs": "10000", key: recipe.as_text(check(spec, value, key))})
 
@@ -86,6 +89,20 @@ def test_the_training_code_accepts_the_ends_of_what_a_recipe_may_say(key: str) -
         (changed("learning_rate = 0.01", "learning_rate = inf"), ["learning_rate = inf"]),
         (changed("epochs = 3", "epochs = 3\nwarmup_epochs = 3"), ["warmup_epochs = 3", "below epochs = 3"]),
         (changed("[final]\nepochs = 8", "[final]\nwarmup_epochs = 4"), ["[final]", "warmup_epochs = 4"]),
+        (changed("epochs = 3", "epochs = 3\nprobe_epochs = 3"), ["probe_epochs = 3", "below epochs = 3"]),
+        (changed("[final]\nepochs = 8", "[final]\nprobe_epochs = 5"), ["[final]", "probe_epochs = 5"]),
+        (
+            changed("epochs = 3", "epochs = 3\nprobe_epochs = 1\nwarmup_epochs = 1"),
+            ["warmup_epochs = 1 has to be below 1", "1 probe_epochs and of the 2 after them"],
+        ),
+        (RECIPE + PROBES, ["[tuning.ranges.probe_epochs]", "probe_epochs = 3", "below epochs = 3"]),
+        (
+            RECIPE.replace("[final]\nepochs = 8", "[final]\nepochs = 2") + PROBES.replace("3", "2"),
+            ["[tuning.ranges.probe_epochs] with [final]", "probe_epochs = 2", "below epochs = 2"],
+        ),
+        (changed("epochs = 3", "epochs = 3\nlayer_decay = 0"), ["layer_decay = 0", "above 0"]),
+        (changed("epochs = 3", "epochs = 3\nema_decay = 1"), ["ema_decay = 1", "below 1"]),
+        (changed("epochs = 3", "epochs = 3\nmixup = -1"), ["mixup = -1", "from 0"]),
         (changed("[final]\nepochs = 8", "[final]\nepoch = 8"), ["[final]", "epoch", 'mean "epochs"?']),
         (changed("min = 0.0001", "min = 1.0"), ["min = 1, max = 0.1", "upside down"]),
         (changed("min = 0.0001", "min = 0.1"), ["nothing to search"]),

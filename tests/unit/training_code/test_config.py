@@ -74,7 +74,7 @@ def test_a_value_that_is_not_allowed_is_named_with_what_is(name: str, value: str
 
 
 def test_a_warmup_as_long_as_the_training_is_refused() -> None:
-    with pytest.raises(InvalidHyperparameter, match="shorter than the training"):
+    with pytest.raises(InvalidHyperparameter, match="warmup_epochs=2 has to be below epochs=2"):
         parse({"warmup_epochs": "2", "epochs": "2"})
 
 

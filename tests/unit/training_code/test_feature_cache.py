@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -29,8 +30,9 @@ def without_features(monkeypatch: pytest.MonkeyPatch, pictures: Path, **hyperpar
         FLIPS,
         FLIPS | {"trainable_from": "fc", "augment": "none", "optimizer": "adamw"},
         FLIPS | {"augment": "crop-flip", "crop_places": "2", "epochs": "4", "trainable_from": "fc"},
+        FLIPS | {"augment": "trivial", "crop_places": "2", "epochs": "4", "random_erasing": "0.5"},
     ],
-    ids=["layer4 and flips", "fc", "fc and four crops"],
+    ids=["layer4 and flips", "fc", "fc and four crops", "four views drawn"],
 )
 def test_training_on_features_has_the_numbers_of_training_on_pictures(
     pictures: Path,
@@ -44,6 +46,21 @@ def test_training_on_features_has_the_numbers_of_training_on_pictures(
     assert "frozen features of 12 train pictures" in capsys.readouterr().out
     for ours, theirs in zip(numbers(kept), numbers(plain), strict=True):
         assert ours == pytest.approx(theirs, rel=1e-4, abs=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("hyperparameters", "says"),
+    [
+        ({"augment": "trivial"}, r"come in \d{10} views, and of more than 2"),
+        ({"augment": "crop-flip", "crop_places": "2"}, "come in 4 views, and of more than 2"),
+    ],
+)
+def test_the_log_says_why_nothing_is_kept(
+    pictures: Path, capsys: pytest.CaptureFixture[str], hyperparameters: dict[str, str], says: str
+) -> None:
+    train(pictures, None, **FLIPS | {"image_size": "64"} | hyperparameters)
+    told = capsys.readouterr().out
+    assert re.search(f"frozen stages are computed anew in every epoch: train pictures {says}", told)
 
 
 def test_a_second_job_finds_everything_and_decodes_nothing(

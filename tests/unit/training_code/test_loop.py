@@ -25,7 +25,7 @@ from training_code.stopping import Stopped, StopSignal
 from training_code.training import loop
 from training_code.training.callback import Callback
 from training_code.training.checkpoints import Checkpoint, Checkpoints
-from training_code.training.loss import Loss, balanced
+from training_code.training.loss import Loss, balanced, mixed
 from training_code.training.progress import Trained
 
 
@@ -225,6 +225,40 @@ def test_rare_classes_count_more_when_asked_for(pictures: Path) -> None:
     assert torch.allclose(total / whole, functional.cross_entropy(scores, labels, weights))
     plain, count = Loss(parse({}), labels, 2, MACHINE.device)(scores, labels)
     assert torch.allclose(plain / count, functional.cross_entropy(scores, labels))
+
+
+@pytest.mark.parametrize("class_weights", ["none", "balanced"])
+def test_the_loss_of_mixtures_is_that_of_targets_mixed_alike(class_weights: str) -> None:
+    labels = torch.tensor([0, 2, 1, 0, 0])
+    scores = torch.randn(5, 3)
+    config = parse({"mixup": "0.4", "label_smoothing": "0.1", "class_weights": class_weights})
+    loss = Loss(config, labels, 3, MACHINE.device)
+    share = loss.share(3, 7)
+    assert 0 < share < 1
+    total, whole = loss(scores, labels, share)
+    one_hot = functional.one_hot(labels, 3).float()
+    targets = share * one_hot + (1 - share) * one_hot.flip(0)
+    weights = balanced(labels, 3) if class_weights == "balanced" else torch.ones(3)
+    smoothed = targets * 0.9 + 0.1 / 3 * (targets.sum(1, keepdim=True))
+    expected = -(smoothed * weights * scores.log_softmax(1)).sum()
+    assert torch.allclose(total, expected, rtol=1e-5)
+    assert torch.allclose(whole, (targets * weights).sum())
+    assert loss.share(3, 7) == share != loss.share(3, 8)
+    pictures = torch.randn(5, 3, 4, 4)
+    assert torch.allclose(mixed(pictures, share)[1], share * pictures[1] + (1 - share) * pictures[3])
+
+
+def test_without_mixup_nothing_is_mixed() -> None:
+    loss = Loss(parse({}), torch.tensor([0, 1]), 2, MACHINE.device)
+    pictures = torch.randn(2, 3, 4, 4)
+    assert mixed(pictures, loss.share(1, 0)) is pictures
+
+
+@pytest.mark.parametrize("augment", ["random-resized-crop", "trivial"])
+def test_it_learns_from_mixtures_and_what_is_drawn_of_pictures(pictures: Path, augment: str) -> None:
+    drawn = {"augment": augment, "random_erasing": "0.2", "mixup": "0.2", "trainable_from": "layer4"}
+    trained = train(pictures, None, epochs="16", schedule="one-cycle", **drawn)
+    assert trained.history[-1].train_loss < trained.history[0].train_loss
 
 
 def test_it_learns_what_can_be_learned(pictures: Path) -> None:

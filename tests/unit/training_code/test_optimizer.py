@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from training_code.config import Config, parse
+from training_code.network.resnet import resnet
 from training_code.training.optimizer import Optimizer, schedule
 
 
@@ -120,3 +121,32 @@ def test_one_cycle_rises_to_the_learning_rate_and_falls_far_below_its_start(warm
     assert max(values) == pytest.approx(0.5)
     assert values[0] < 0.05
     assert values[-1] < values[0] / 10
+
+
+@pytest.mark.parametrize("kind", ["sgd", "adamw"])
+def test_each_stage_before_the_head_is_moved_by_less(kind: str) -> None:
+    config = parse({"optimizer": kind, "layer_decay": "0.5", "weight_decay": "0", "trainable_from": "layer3"})
+    torch.manual_seed(0)
+    network = resnet("resnet18", 3)
+    network.freeze_before("layer3")
+    before = {name: value.detach().clone() for name, value in network.named_parameters()}
+    optimizer = Optimizer(network, config, network.depths())
+    for value in network.parameters():
+        value.grad = torch.ones_like(value)
+    optimizer.step(0.1)
+    moved = {
+        name: float((value.detach() - before[name]).abs().max()) for name, value in network.named_parameters()
+    }
+    for stage, rate in {"fc": 0.1, "layer4": 0.05, "layer3": 0.025, "layer2": 0, "conv1": 0}.items():
+        of_stage = [each for name, each in moved.items() if name.startswith(stage)]
+        assert of_stage == pytest.approx([rate] * len(of_stage), rel=1e-3), stage
+
+
+def test_stages_of_different_rates_are_restored_too() -> None:
+    config = parse({"optimizer": "adamw", "layer_decay": "0.5"})
+    network = resnet("resnet18", 3)
+    saved = Optimizer(network, config).state()
+    saved = {name: value + 1 for name, value in saved.items()}
+    optimizer = Optimizer(network, config, network.depths())
+    optimizer.restore(saved)
+    assert all(torch.equal(value, saved[name]) for name, value in optimizer.state().items())

@@ -124,11 +124,14 @@ MODEL: Mapping[str, Key] = {
     **_of_job("arch", "trainable_from"),
     "weights": Choice(words=("imagenet", "none"), form=S3_URI, form_in_words="s3://bucket/key"),
 }
-DATA: Mapping[str, Key] = _of_job("image_size", "train_fraction", "max_skipped", "crop_places", "augment")
+DATA: Mapping[str, Key] = _of_job(
+    "image_size", "train_fraction", "max_skipped", "crop_places", "augment", "random_erasing"
+)
 TRAINING: Mapping[str, Key] = _of_job(
     *("optimizer", "epochs", "batch_size", "learning_rate", "momentum", "weight_decay", "eps", "schedule"),
     *("warmup_epochs", "label_smoothing", "class_weights", "patience", "precision", "memory_format"),
     *("compile", "processes", "checkpoint_minutes", "seed"),
+    *("probe_epochs", "finetune_rate", "layer_decay", "norm_statistics", "ema_decay", "mixup"),
 )
 HYPERPARAMETERS: Mapping[str, Key] = {**MODEL, **DATA, **TRAINING}
 """The tables [model], [data] and [training] in one: each key is a hyperparameter of the training job."""

@@ -16,7 +16,7 @@ from typing import Any
 
 from contract import instances, networks, prices
 from contract.bounds import Number
-from contract.hyperparameters import unquoted, warms_up_in_time
+from contract.hyperparameters import unquoted, why_not_in_time
 from functions.common.errors import InvalidRecipe, listed, suggest
 from functions.common.recipes.keys import HYPERPARAMETERS, REQUIRED, TABLES, Flag, Key, check, quoted
 from functions.common.recipes.ranges import Range
@@ -104,10 +104,17 @@ def from_tables(name: str, tables: Mapping[str, object], source: str) -> Recipe:
     recipe = Recipe(name=name, source=source, tables=checked, tuning=tuning)
     searched = {each.name: each for each in tuning.ranges} if tuning else {}
     if "epochs" in searched:
-        fewest = searched["epochs"].values or (searched["epochs"].low,)
-        _check_warmup({**recipe.hyperparameters, "epochs": min(fewest)}, f"{source}, [tuning.ranges.epochs]")
-    _check_warmup(recipe.hyperparameters, source)
-    _check_warmup({**recipe.hyperparameters, **recipe.final}, f"{source}, [final]")
+        fewest = min(_ends(searched["epochs"]))
+        _check_epochs({**recipe.hyperparameters, "epochs": fewest}, f"{source}, [tuning.ranges.epochs]")
+    _check_epochs(recipe.hyperparameters, source)
+    _check_epochs({**recipe.hyperparameters, **recipe.final}, f"{source}, [final]")
+    if "probe_epochs" in searched:
+        where = f"{source}, [tuning.ranges.probe_epochs]"
+        fewest = min(_ends(searched["epochs"])) if "epochs" in searched else recipe.hyperparameters["epochs"]
+        for probe in _ends(searched["probe_epochs"]):
+            asked = {**recipe.hyperparameters, "epochs": fewest, "probe_epochs": probe}
+            _check_epochs(asked, where)
+            _check_epochs({**asked, **recipe.final}, f"{where} with [final]")
     _check_stages(recipe.hyperparameters, searched, source)
     fixed = {name: each for name, each in searched.items() if name not in recipe.final}
     _check_stages({**recipe.hyperparameters, **recipe.final}, fixed, f"{source}, [final]")
@@ -214,10 +221,15 @@ def _check_required(tables: Mapping[str, Table], source: str) -> None:
                 )
 
 
-def _check_warmup(hyperparameters: Mapping[str, Any], source: str) -> None:
-    epochs, warmup = hyperparameters["epochs"], hyperparameters.get("warmup_epochs", 0)
-    if not warms_up_in_time(warmup, epochs):
-        raise InvalidRecipe(f"{source}: warmup_epochs = {warmup:g} has to be below epochs = {epochs:g}")
+def _check_epochs(values: Mapping[str, Any], source: str) -> None:
+    warmup, probe = values.get("warmup_epochs", 0), values.get("probe_epochs", 0)
+    if why := why_not_in_time(values["epochs"], warmup, probe, " = "):
+        raise InvalidRecipe(f"{source}: {why}")
+
+
+def _ends(searched: Range) -> tuple[Any, ...]:
+    """The values that a range of numbers ends with, or all there are."""
+    return searched.values or (searched.low, searched.high)
 
 
 def _check_stages(values: Mapping[str, Any], searched: Mapping[str, Range], source: str) -> None:
