@@ -36,7 +36,7 @@ Box = tuple[int, int, int, int]
 SIDE: Final = 146
 """Pixels of a picture; the network sees the 128 in its middle, as four by four places."""
 SEEN: Final = 128
-DIGITS: Final = (64, 96)
+DIGITS: Final = (56, 80)
 """Pixels of a digit's side, least and most."""
 TOLD: Final = (0, 1, 4)
 """The digits, of shapes that are soon told apart: the question is where they are seen."""
