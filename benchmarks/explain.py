@@ -2,9 +2,9 @@
 
 The project's own job trains a ResNet-18 from fresh weights to tell three digits apart. Its artifact is
 asked as an endpoint asks it, `explain=true`, by the form that the job wrote. Of each test picture: whether
-the map's brightest spot lies on the digit (its square), drawn smoothly as on the page, and by the middle of
-its highest place alone, beside the share of all places that do, which a blind guess would reach. Then what
-an explanation costs: the time of a plain request before and after the first, and its own.
+the middle of the map's highest place lies on the digit (its square), beside the share of all places that
+do, which a blind guess would reach. Then what an explanation costs: the time of a plain request before and
+after the first, and its own.
 
     make bench NAME=explain    # ARGS="--seeds 0" for one of three; each takes some minutes on two cores
 """
@@ -87,22 +87,19 @@ def _measured(scratch: Path, seed: int) -> Row:
     first = _milliseconds(model, bodies[:1], explain=True)
     explained = _milliseconds(model, bodies[:ASKED], explain=True)
     plain_after = _milliseconds(model, bodies[:ASKED], explain=False)
-    right, on_digit, drawn_on_digit, of_right, chance = 0, 0, 0, 0, []
+    right, on_digit, of_right, chance = 0, 0, 0, []
     for (name, box), body in zip(boxes.items(), bodies, strict=True):
         answer = _answer(model, body, explain=True)
         lies = hits(answer["explanation"], box)
         best = np.array(answer["explanation"]["map"]).argmax()
         is_right = answer["predicted_class"] == name.partition("/")[0]
         right, on_digit = right + is_right, on_digit + bool(lies.flat[best])
-        seen_on_digit = lies_on(answer["explanation"], box)
-        drawn_on_digit += seen_on_digit
-        of_right += bool(is_right and seen_on_digit)
+        of_right += bool(is_right and lies.flat[best])
         chance.append(float(lies.mean()))
     return {
         "pictures": len(boxes),
         "accuracy": right / len(boxes),
-        "on_digit": drawn_on_digit / len(boxes),
-        "on_digit_by_place": on_digit / len(boxes),
+        "on_digit": on_digit / len(boxes),
         "on_digit_where_right": of_right / max(1, right),
         "by_chance": float(np.mean(chance)),
         "form": model.form,
@@ -125,15 +122,6 @@ def hits(explanation: dict[str, Any], box: Box) -> NDArray[np.bool_]:
         (box[0] <= across) & (across <= box[2])
     )
     return inside
-
-
-def lies_on(explanation: dict[str, Any], box: Box) -> bool:
-    """Whether the brightest spot of a map, drawn smoothly as people see it, lies in a box of the picture."""
-    rows = Image.fromarray(np.array(explanation["map"], np.float32))
-    smooth = np.asarray(rows.resize((SEEN, SEEN), Image.Resampling.BICUBIC))
-    down, across = np.unravel_index(smooth.argmax(), smooth.shape)
-    left, top = (SIDE * each for each in explanation["box"][:2])
-    return bool(box[0] <= left + across <= box[2] and box[1] <= top + down <= box[3])
 
 
 def drawn(folder: Path, seed: int) -> dict[str, Box]:

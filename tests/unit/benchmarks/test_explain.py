@@ -21,16 +21,6 @@ def test_a_place_lies_on_the_digit_if_its_middle_does() -> None:
     assert explain.hits(whole, (70, 0, 146, 146)).tolist() == [[False, True]]
 
 
-def test_the_brightest_spot_of_a_drawn_map_lies_between_two_bright_places() -> None:
-    edge = (explain.SIDE - explain.SEEN) / 2 / explain.SIDE
-    rows = np.zeros((4, 4))
-    rows[1, 1:3] = 1, 0.98
-    told = {"map": rows.tolist(), "box": [edge, edge, 1 - edge, 1 - edge]}
-    assert explain.lies_on(told, (60, 40, 90, 75))
-    assert not explain.lies_on(told, (95, 40, 130, 75))
-    assert not explain.lies_on(told, (60, 80, 90, 120))
-
-
 def test_the_digit_is_where_it_is_said_to_be_and_is_seen_whole(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
