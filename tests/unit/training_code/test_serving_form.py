@@ -20,7 +20,7 @@ from tests.unit.inference_code.artifacts import randomise_norms
 from tests.unit.training_code.samples import MACHINE, TINY, load, train
 from training_code.config import parse
 from training_code.data.batches import Batches
-from training_code.evaluation import serving_form, serving_graph
+from training_code.evaluation import quantise, serving_form, serving_graph
 from training_code.evaluation.scores import Evaluation, evaluate
 from training_code.job import Job
 from training_code.network.fresh import fresh
@@ -121,14 +121,30 @@ def test_the_bias_takes_off_what_rounded_weights_shift_the_mean_output_by() -> N
     assert np.allclose(compiled([pictures])[0], small, atol=small / 10)
 
 
-def test_what_gates_compute_stays_in_floats_of_8_bit_weights() -> None:
-    network = random_network("mobilenetv4_conv_small")
-    plain = serving_graph.graph(network, TRANSFORM)
-    rounded = serving_form._quantised(plain, squares(), 1)
-    left = [each for each in rounded.get_ordered_ops() if each.get_type_name() == "Constant"]
-    floats = sum(each.data.nbytes for each in left if each.get_element_type() == openvino.Type.f32)
-    eighths = sum(each.data.nbytes for each in left if each.get_element_type() == openvino.Type.i8)
-    assert eighths > 5 * floats, "no layer kept its weights as floats"
+def float_convolutions(graph: Any) -> list[Any]:
+    """Convolutions whose weights are not of 8 bits."""
+    return [
+        each
+        for each in graph.get_ordered_ops()
+        if each.get_type_name() in serving_graph.CONVOLUTIONS
+        and each.input_value(1).get_node().get_type_name() == "Constant"
+    ]
+
+
+def test_what_gates_compute_stays_in_floats_and_nothing_else_does() -> None:
+    # In floats with 8-bit weights a model of several streams answered wrongly once in ten starts.
+    network = random_network("mobilenetv3_large_100")
+    rounded = serving_form._quantised(serving_graph.graph(network, TRANSFORM), squares(), 1)
+    left = float_convolutions(rounded)
+    assert len(left) == 2 * 8 + 1, "eight gates of two layers, and the one behind the mean"
+    assert all(quantise._is_small(each) for each in left)
+
+
+def test_a_last_map_of_one_place_is_no_gate() -> None:
+    network, transform = random_network("resnet18"), Transform.of_size(32)
+    small = [each[:, :32, :32] for each in squares()]
+    rounded = serving_form._quantised(serving_graph.graph(network, transform), small, 1)
+    assert float_convolutions(rounded) == []
 
 
 def test_a_dead_channel_and_a_dead_layer_do_no_harm() -> None:
