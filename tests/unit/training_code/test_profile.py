@@ -206,8 +206,8 @@ def test_memory_that_grows_at_every_step_is_a_leak(pictures: Path, tmp_path: Pat
     def leak(_: int) -> None:
         # Memory that nobody gives back, and that is new: an array may get what an earlier test has freed.
         # So much of it that it shows beside whatever this process holds already.
-        kept.append(mmap.mmap(-1, 24 * 2**20))
-        kept[-1].write(bytes(24 * 2**20))
+        kept.append(mmap.mmap(-1, 48 * 2**20))
+        kept[-1].write(bytes(48 * 2**20))
 
     findings = profile(pictures, tmp_path, Clock(), Fault("forward", leak), epochs=3)
     assert found(findings) == ["gpu_memory_increase"]
