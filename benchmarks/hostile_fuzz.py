@@ -97,7 +97,7 @@ def _api_request() -> Parser:
 
 
 def _artifact() -> Parser:
-    (artifact,) = _import("inference_code.model.artifact")
+    artifact, bad_artifact = _import("inference_code.model.artifact", "inference_code.model.bad_artifact")
     folder = Path(os.environ["FUZZ_SCRATCH"])
 
     def parse(data: bytes) -> None:
@@ -105,7 +105,7 @@ def _artifact() -> Parser:
         (folder / "model.json").write_bytes(data[:middle])
         (folder / "classes.json").write_bytes(data[middle + 1 :])
         (folder / "model.safetensors").write_bytes(b"")
-        with contextlib.suppress(artifact.BadArtifact):
+        with contextlib.suppress(bad_artifact.BadArtifact):
             artifact.read(folder)
 
     return parse

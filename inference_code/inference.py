@@ -30,7 +30,8 @@ from inference_code import picture, wishes
 from inference_code.api_error import ApiError
 from inference_code.environment import whole
 from inference_code.model import artifact
-from inference_code.model.artifact import Artifact, BadArtifact
+from inference_code.model.artifact import Artifact
+from inference_code.model.bad_artifact import BadArtifact
 from inference_code.model.explanations import Explainer, Explanations
 from inference_code.model.promises import Promises
 from inference_code.picture import Encoded

@@ -1,6 +1,6 @@
 """What EfficientNet-Lite0, as ImageNet left it, says of a folder of pictures before its head.
 
-Run where timm is, for the confidence benchmark. Writes one .npz: features, labels, and how many pictures the
+For the confidence benchmark. Writes one .npz: features, labels, and how many pictures the
 splits have, which lie in a row.
 """
 

@@ -10,7 +10,6 @@ import re
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,6 +23,7 @@ from cli.stacks import outputs
 from cli.target import Target
 from contract import networks, storage
 from contract.networks import WEIGHTS_SUFFIXES
+from contract.words import did_you_mean
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -120,9 +120,7 @@ def stage(
 def _check(source: str | None, arch: str | None) -> None:
     """Raises BadWeights for what needs no bucket and no download to be seen."""
     if arch is not None and arch not in networks.names():
-        near = get_close_matches(arch, networks.names(), n=1)
-        hint = f' Did you mean "{near[0]}"?' if near else ""
-        raise BadWeights(f"There is no network {arch!r}.{hint}")
+        raise BadWeights(f"There is no network {arch!r}.{did_you_mean(arch, networks.names())}")
     if source is None:
         _named(arch)
     elif Path(source).suffix not in WEIGHTS_SUFFIXES:

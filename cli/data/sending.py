@@ -8,7 +8,6 @@ and what to say.
 from __future__ import annotations
 
 import base64
-import hashlib
 import os
 import ssl
 import threading
@@ -44,23 +43,23 @@ class Sender:
         for connection in self._open:
             connection.close()
 
-    def put(self, key: str, body: bytes, kind: str) -> None:
+    def put(self, key: str, body: bytes, kind: str, sha256: str) -> None:
         """Put one object, whose hash S3 compares with what it got.
 
         Args:
             key: below the prefix.
             kind: its Content-Type.
+            sha256: of the body, in hexadecimal.
         """
-        digest = hashlib.sha256(body)
         place = self._place
-        if place is not None and self._sent(place + self._prefix + key, body, kind, digest.hexdigest()):
+        if place is not None and self._sent(place + self._prefix + key, body, kind, sha256):
             return
         self._s3.put_object(
             Bucket=self._bucket,
             Key=self._prefix + key,
             Body=body,
             ContentType=kind,
-            ChecksumSHA256=base64.b64encode(digest.digest()).decode(),
+            ChecksumSHA256=base64.b64encode(bytes.fromhex(sha256)).decode(),
         )
 
     def copy(self, key: str, source: str) -> None:

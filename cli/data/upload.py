@@ -94,7 +94,8 @@ def send(
             source = sources.get(picture.content)
             if source is None:
                 kind = mimetypes.guess_type(picture.key)[0] or "application/octet-stream"
-                sender.put(picture.key, _content(Path(paths[picture.content]), picture), kind)
+                body = _content(Path(paths[picture.content]), picture)
+                sender.put(picture.key, body, kind, picture.content)
             else:
                 sender.copy(picture.key, source)
 

@@ -14,7 +14,7 @@ from typing import Any, Literal
 from contract.artifact import CARD, CLASSES, FORMAT, GRAPH, LARGEST_SIDE, WEIGHTS
 from contract.calibration import LIKENESS
 from contract.pictures.transform import INTERPOLATIONS, Transform
-from inference_code.model.bad_artifact import BadArtifact as BadArtifact
+from inference_code.model.bad_artifact import BadArtifact
 from inference_code.model.promises import Promises, promises
 
 _LARGEST_CHANNEL = 1e6

@@ -17,7 +17,8 @@ import numpy as np
 import openvino
 from numpy.typing import NDArray
 
-from inference_code.model.artifact import Artifact, BadArtifact, Graph
+from inference_code.model.artifact import Artifact, Graph
+from inference_code.model.bad_artifact import BadArtifact
 from inference_code.model.dynamic_batcher import BATCH, DynamicBatcher, Infer, Scores
 from inference_code.model.explanations import Explainer
 

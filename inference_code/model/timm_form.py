@@ -11,7 +11,7 @@ from safetensors import SafetensorError
 
 from contract import timm_models
 from contract.answers.explanation import NOT_LINEAR, NOT_POOLED, ONE_PLACE, NotExplained
-from inference_code.model.artifact import BadArtifact
+from inference_code.model.bad_artifact import BadArtifact
 
 _ALIKE = 1e-3
 """Of the largest feature, what the mean over places may differ from the head's input by."""

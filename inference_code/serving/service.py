@@ -19,7 +19,7 @@ from inference_code import inference
 from inference_code.api_error import ApiError
 from inference_code.environment import NoGpu
 from inference_code.inference import Classifier
-from inference_code.model.artifact import BadArtifact
+from inference_code.model.bad_artifact import BadArtifact
 from inference_code.serving.admission import Admission
 from inference_code.serving.body import Arrivals
 from inference_code.serving.exchange import Exchange, json_response

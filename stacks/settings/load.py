@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import MISSING, fields, is_dataclass
-from difflib import get_close_matches
 from typing import Any, get_type_hints
 
 from contract import instances, prices
+from contract.words import did_you_mean
 from stacks.settings.rules import Rule
 from stacks.settings.schema import Settings
 from stacks.settings.serving import DEFAULT_SERVING_INSTANCE, GPU, SERVERLESS, ServingSettings
@@ -41,8 +41,7 @@ def _read(kind: type[Any], values: object, path: str, source: str) -> Any:
     hints = get_type_hints(kind)
     for key in values:
         if key not in by_name:
-            close = get_close_matches(str(key), by_name, n=1)
-            guess = f' Did you mean "{close[0]}"?' if close else ""
+            guess = did_you_mean(str(key), by_name)
             raise SettingsError(
                 f"{source}: {path}.{str(key)[:60]} is not a setting.{guess} Known here: {', '.join(by_name)}."
             )

@@ -143,8 +143,9 @@ def _written(
     tried: list[Candidate] = []
     plain = serving_graph.graph(network, train.transform)
     for precision in PRECISIONS:
-        pictures = _calibration(train, stop)
-        graph = _quantised(plain, pictures, train.machine.threads) if precision == "int8" else plain
+        graph = plain
+        if precision == "int8":
+            graph = _quantised(plain, _calibration(train, stop), train.machine.threads)
         compiled = _compiled(graph, precision, train.machine.threads)
         candidate = _judged(precision, compiled, valid, reference, stop, outputs)
         tried.append(candidate)

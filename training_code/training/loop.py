@@ -174,7 +174,21 @@ class _Training:
         progress = self.progress
         with self.average.in_place():
             result = evaluate(self.network, self.parts.valid, self.network.classes, self.stop)
-            judged = {name: value.clone() for name, value in self.parts.state().items()}
+            epoch = self._epoch_of(result)
+            if progress.is_best(epoch, self.config):
+                progress.best, self.best_validated = epoch.epoch, result
+                self.best = {name: value.clone() for name, value in self.parts.state().items()}
+        progress.history.append(epoch)
+        progress.epoch, progress.step, progress.seconds = progress.epoch + 1, 0, 0.0
+        self.losses.zero_()
+        print(epoch_line.write(asdict(epoch)), flush=True)
+        self.callback.epoch_ends(epoch, result)
+        if self.parts.begins_with(progress.epoch):
+            self.parts.begin(progress.epoch)
+
+    def _epoch_of(self, result: Evaluation) -> Epoch:
+        """What the epoch under way came to, with this validation."""
+        progress = self.progress
         if not math.isfinite(result.loss):
             raise TrainingDiverged(
                 f"the validation loss is {result.loss} after epoch {progress.epoch}: {self._likely_cause()}"
@@ -182,7 +196,7 @@ class _Training:
         weights = torch.tensor(self.batches.sizes, dtype=torch.float64)
         train_loss = float((self.losses.cpu().double() * weights).sum() / weights.sum())
         seconds = progress.seconds + self._lap()
-        epoch = Epoch(
+        return Epoch(
             epoch=progress.epoch,
             train_loss=train_loss,
             valid_loss=result.loss,
@@ -191,16 +205,6 @@ class _Training:
             seconds=seconds,
             images_per_second=len(self.batches.split) / seconds,
         )
-        progress.history.append(epoch)
-        if progress.is_best(epoch, self.config):
-            progress.best, self.best_validated = epoch.epoch, result
-            self.best = judged
-        progress.epoch, progress.step, progress.seconds = progress.epoch + 1, 0, 0.0
-        self.losses.zero_()
-        print(epoch_line.write(asdict(epoch)), flush=True)
-        self.callback.epoch_ends(epoch, result)
-        if self.parts.begins_with(progress.epoch):
-            self.parts.begin(progress.epoch)
 
     def _tell_step_ended(self, loss: Tensor) -> None:
         """Alone, a callback's wish to stop is followed at once; several processes agree before a step."""

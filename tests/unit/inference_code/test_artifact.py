@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from inference_code.model import artifact
-from inference_code.model.artifact import BadArtifact
+from inference_code.model.bad_artifact import BadArtifact
 from tests.unit.inference_code.artifacts import CLASSES, DESCRIPTION
 
 

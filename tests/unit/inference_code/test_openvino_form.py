@@ -20,7 +20,7 @@ import pytest
 from inference_code import inference
 from inference_code.inference import Classifier
 from inference_code.model import artifact, openvino_form, pytorch_form
-from inference_code.model.artifact import BadArtifact
+from inference_code.model.bad_artifact import BadArtifact
 from inference_code.model.dynamic_batcher import Scores
 from tests.unit.inference_code.artifacts import TOLERANCE, add_graph, write_artifact, write_graph
 from tests.unit.inference_code.pictures import answered, encoded, scene

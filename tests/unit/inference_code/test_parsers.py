@@ -14,7 +14,7 @@ from inference_code import environment, inference, wishes
 from inference_code.api_error import ApiError
 from inference_code.environment import BadSetting
 from inference_code.model import artifact
-from inference_code.model.artifact import BadArtifact
+from inference_code.model.bad_artifact import BadArtifact
 from inference_code.serving.settings import Settings
 from tests.unit.anything import DEEP, LONG, changed, json_values, refusal, texts
 from tests.unit.inference_code.artifacts import CLASSES, DESCRIPTION

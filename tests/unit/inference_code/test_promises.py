@@ -14,7 +14,7 @@ from contract.answers.confidence import Likeness
 from contract.calibration import LIKENESS
 from inference_code import inference
 from inference_code.model import artifact
-from inference_code.model.artifact import BadArtifact
+from inference_code.model.bad_artifact import BadArtifact
 from tests.unit.inference_code.artifacts import add_graph, write_artifact
 from tests.unit.inference_code.pictures import answered, scene
 

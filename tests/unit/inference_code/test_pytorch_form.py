@@ -13,7 +13,7 @@ from safetensors.torch import load_file, save_file
 from contract import nvidia
 from inference_code.environment import NoGpu
 from inference_code.model import pytorch_form
-from inference_code.model.artifact import BadArtifact
+from inference_code.model.bad_artifact import BadArtifact
 from tests.unit.inference_code.artifacts import trained_looking
 
 

@@ -16,7 +16,7 @@ from safetensors.torch import save_file
 
 from contract import timm_models
 from inference_code.model import artifact, pytorch_form
-from inference_code.model.artifact import BadArtifact
+from inference_code.model.bad_artifact import BadArtifact
 from tests.unit.inference_code.artifacts import CLASSES, DESCRIPTION, add_graph, randomise_norms
 from training_code.network.fresh import fresh
 

@@ -17,6 +17,7 @@ from cli.data.sending import Sender
 
 PREFIX = "datasets/pets/pictures/"
 BODY = b"a picture"
+SHA256 = hashlib.sha256(BODY).hexdigest()
 
 
 class Store(ThreadingHTTPServer):
@@ -115,7 +116,7 @@ def sending(store: Store) -> Iterator[tuple[Sender, Sdk]]:
 def test_the_first_goes_by_the_sdk_and_the_rest_signed_over_one_connection(store: Store) -> None:
     with sending(store) as (sender, sdk):
         for name in ("a.jpg", "b.jpg", "c.jpg"):
-            sender.put(name, BODY, "image/jpeg")
+            sender.put(name, BODY, "image/jpeg", SHA256)
     assert sdk.put == [f"{PREFIX}a.jpg"]
     assert sorted(store.put) == [f"{PREFIX}b.jpg", f"{PREFIX}c.jpg"]
     body, headers = store.put[f"{PREFIX}c.jpg"]
@@ -131,7 +132,7 @@ def test_what_fails_for_once_goes_by_the_sdk_and_the_next_directly_again(store: 
     store.answers[f"{PREFIX}b.jpg"] = status
     with sending(store) as (sender, sdk):
         for name in ("a.jpg", "b.jpg", "c.jpg"):
-            sender.put(name, BODY, "image/jpeg")
+            sender.put(name, BODY, "image/jpeg", SHA256)
     assert sdk.put == [f"{PREFIX}a.jpg", f"{PREFIX}b.jpg"]
     assert list(store.put) == [f"{PREFIX}c.jpg"]
 
@@ -141,7 +142,7 @@ def test_what_the_store_refuses_goes_by_the_sdk(store: Store, status: int) -> No
     store.answers = {f"{PREFIX}{name}": status for name in ("b.jpg", "c.jpg")}
     with sending(store) as (sender, sdk):
         for name in ("a.jpg", "b.jpg", "c.jpg"):
-            sender.put(name, BODY, "image/jpeg")
+            sender.put(name, BODY, "image/jpeg", SHA256)
     assert [key.removeprefix(PREFIX) for key in sdk.put] == ["a.jpg", "b.jpg", "c.jpg"]
 
 
@@ -150,15 +151,15 @@ def test_behind_a_proxy_all_go_by_the_sdk(store: Store, monkeypatch: pytest.Monk
     monkeypatch.setenv("no_proxy", "")
     with sending(store) as (sender, sdk):
         for name in ("a.jpg", "b.jpg"):
-            sender.put(name, BODY, "image/jpeg")
+            sender.put(name, BODY, "image/jpeg", SHA256)
     assert len(sdk.put) == 2
 
 
 def test_threads_do_not_share_a_connection(store: Store) -> None:
     names = [f"{number}.jpg" for number in range(60)]
     with sending(store) as (sender, sdk), ThreadPoolExecutor(4) as pool:
-        sender.put("first.jpg", BODY, "image/jpeg")
-        list(pool.map(lambda name: sender.put(name, BODY, "image/jpeg"), names))
+        sender.put("first.jpg", BODY, "image/jpeg", SHA256)
+        list(pool.map(lambda name: sender.put(name, BODY, "image/jpeg", SHA256), names))
     assert set(store.put) == {PREFIX + name for name in names}
     assert len(sdk.put) == 1
     assert store.connections <= 4
