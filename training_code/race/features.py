@@ -138,7 +138,11 @@ def _serving_form(network: Network, train: Batches, stop: StopSignal) -> _Form |
     except ImportError:
         return None
     network.eval()
-    plain = serving_graph.graph(network, train.transform)
+    try:
+        plain = serving_graph.graph(network, train.transform)
+    except Exception as error:  # of a network that OpenVINO cannot take, PyTorch tells the features
+        say(f"  no serving form ({type(error).__name__}: {error}): neither timed nor weighed")
+        return None
     if len(plain.outputs) < 2:
         raise NoFeatures("the head is not one layer on pooled features")
     pictures = list(openvino_graph.calibration(train, stop, _CALIBRATION))

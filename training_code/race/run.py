@@ -6,6 +6,7 @@ not fitted to. The pictures are those of train and valid; the test split's are n
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -33,7 +34,7 @@ from training_code.network import model
 from training_code.race.features import NoFeatures, told
 from training_code.race.settings import RaceSettings, Runner
 from training_code.seeds import generator
-from training_code.stopping import StopSignal
+from training_code.stopping import Stopped, StopSignal
 
 MAX_PICTURES: Final = 10_000
 """More are not looked at: so many tell accuracies apart that differ by a point."""
@@ -47,6 +48,23 @@ Numbers = NDArray[np.int64]
 
 class NoWinner(TrainingError):
     """Not one network could be judged, or none is within the bounds."""
+
+
+class Deadline(StopSignal):
+    """Comes with the job's own signal, or when the race's time is over."""
+
+    def __init__(self, job: StopSignal, start: float, minutes: float | None) -> None:
+        self._job = job
+        self._end = math.inf if minutes is None else start + minutes * 60
+
+    @property
+    def came(self) -> bool:
+        """Whether it is time to stop."""
+        return self._job.came or time.perf_counter() > self._end
+
+    @came.setter
+    def came(self, value: bool) -> None:
+        self._job.came = value
 
 
 @dataclass(frozen=True)
@@ -79,10 +97,12 @@ def race(settings: RaceSettings, found: Found, channels: Path, stop: StopSignal)
             say(f"  left out: {why}")
             continue
         try:
-            judged = _judge(runner, settings, drawn, channels, stop)
-        except (UnusableWeights, NoFeatures) as error:
-            entrants.append(Entrant(network=runner.network, weights=runner.weights, left_out=str(error)))
-            say(f"  left out: {error}")
+            judged = _judge(runner, settings, drawn, channels, Deadline(stop, start, settings.max_minutes))
+        except (UnusableWeights, NoFeatures, Stopped) as error:
+            stop.check()
+            why = str(error) or f"the race's {settings.max_minutes:g} minutes were over before it was judged"
+            entrants.append(Entrant(network=runner.network, weights=runner.weights, left_out=why))
+            say(f"  left out: {why}")
             continue
         entrants.append(judged.entrant)
         pictures, machine = judged.pictures, judged.machine
@@ -195,4 +215,5 @@ def _copies(dataset: Dataset) -> Numbers:
     digests = dataset.train.digests + dataset.valid.digests
     rows = np.frombuffer(digests, dtype=f"S{DIGEST_BYTES}")
     _, first, inverse = np.unique(rows, return_index=True, return_inverse=True)
-    return first[inverse].astype(np.int64)
+    copies: Numbers = first[inverse].astype(np.int64)
+    return copies
