@@ -51,7 +51,7 @@ def weights(
     """Put starting weights into the artifacts bucket as safetensors, for jobs without internet access.
 
     Without --file: those that are published for the network, downloaded here; recipes with
-    weights = "imagenet" then use the staged file. On a machine without internet access, --file with --published
+    weights = "imagenet" then use the staged file. Where they cannot be downloaded, --file with --published
     stages them just so. docs/networks.md names some networks and their licences.
     On AWS it says before what storing them costs, and asks.
     """

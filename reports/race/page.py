@@ -60,11 +60,15 @@ def _figures(race: Race) -> list[tuple[str, str, str]]:
     bounds += [f"{race.bounds.max_mb:g} MB" if race.bounds.max_mb is not None else ""]
     judged = sum(each.accuracy is not None for each in race.entrants)
     return [
-        ("Winner", race.ranked[0].network if race.ranked else "none", ""),
+        (
+            "Accuracy",
+            _share(race.ranked[0].accuracy) if race.ranked else "none",
+            "of the winner's linear head",
+        ),
         (
             "Judged",
             f"{judged} of {len(race.entrants)}",
-            f"{race.pictures:,} pictures of {race.classes} classes",
+            f"by {race.pictures:,} pictures, {race.classes} classes",
         ),
         ("Bounds", " and ".join(filter(None, bounds)) or "none", "of the winner"),
         ("Time", duration(sum(each.seconds for each in race.entrants)), "all networks together"),
@@ -140,7 +144,7 @@ def _labels(spots: Sequence[tuple[float, float]], names: Sequence[str]) -> list[
         width = len(name) * _CHARACTER
         beside = ((x + 10, y + 4), (x - 10 - width, y + 4), (x - width / 2, y - 11), (x - width / 2, y + 20))
         places = ((left, bottom, (left, bottom - 11, left + width, bottom + 3)) for left, bottom in beside)
-        inside = (each for each in places if each[2][0] >= _BOX.left and each[2][2] <= _BOX.width)
+        inside = (each for each in places if each[2][0] >= 2 and each[2][2] <= _BOX.width)
         free = next((each for each in inside if not any(_meet(each[2], other) for other in taken)), None)
         found.append(None if free is None else free[:2])
         taken += [] if free is None else [free[2]]
