@@ -132,7 +132,7 @@ class RunReader:
             reason=job.get("FailureReason", ""),
             created=job["CreationTime"],
             ended=job.get("TrainingEndTime"),
-            judged=tuple(self._read_lines(name, "race_accuracy=")),
+            judged=tuple(self._read_lines(name, "race_")),
             goes_on=bool(capacity.left(job)),
             data=data_of(job.get("HyperParameters", {})),
         )

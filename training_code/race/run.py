@@ -94,7 +94,7 @@ def race(settings: RaceSettings, found: Found, channels: Path, stop: StopSignal)
         if settings.max_minutes is not None and entrants and minutes >= settings.max_minutes:
             why = f"the race's {settings.max_minutes:g} minutes were over"
             entrants.append(Entrant(network=runner.network, weights=runner.weights, left_out=why))
-            say(f"  left out: {why}")
+            say(f"  race_left_out={runner.network} ({why})")
             continue
         try:
             judged = _judge(runner, settings, drawn, channels, Deadline(stop, start, settings.max_minutes))
@@ -102,7 +102,7 @@ def race(settings: RaceSettings, found: Found, channels: Path, stop: StopSignal)
             stop.check()
             why = str(error) or f"the race's {settings.max_minutes:g} minutes were over before it was judged"
             entrants.append(Entrant(network=runner.network, weights=runner.weights, left_out=why))
-            say(f"  left out: {why}")
+            say(f"  race_left_out={runner.network} ({why})")
             continue
         entrants.append(judged.entrant)
         pictures, machine = judged.pictures, judged.machine
@@ -144,7 +144,7 @@ def in_words(each: Entrant) -> str:
 
 def _judge(runner: Runner, settings: RaceSettings, drawn: Found, channels: Path, stop: StopSignal) -> _Judged:
     start = time.perf_counter()
-    config = _config(runner, settings.seed)
+    config = _config(runner, settings)
     machine = Machine.prepare(cores(), config)
     network = model.build(config, len(drawn.classes), channels / runner.weights, machine)
     dataset = load(drawn, config, stop)
@@ -176,15 +176,17 @@ def _judge(runner: Runner, settings: RaceSettings, drawn: Found, channels: Path,
     return _Judged(entrant, len(labels), str(machine))
 
 
-def _config(runner: Runner, seed: int) -> Config:
+def _config(runner: Runner, settings: RaceSettings) -> Config:
     weights = runner.weights if runner.weights in ("imagenet", "none") else "pretrained"
+    size = {} if settings.image_size is None else {"image_size": str(settings.image_size)}
     return hyperparameters.parse(
         {
             "arch": runner.network,
             "weights": weights,
             "trainable_from": networks.HEAD,
             "augment": "none",
-            "seed": str(seed),
+            "seed": str(settings.seed),
+            **size,
         }
     )
 

@@ -33,6 +33,7 @@ class RaceSettings:
     Attributes:
         dataset: with its version.
         max_minutes: networks that are not judged by then are left out; None: there is no such limit.
+        image_size: pixels of a side; None: each network's own.
         usd_per_hour: of an endpoint on this instance type; None: nobody knows.
     """
 
@@ -40,6 +41,7 @@ class RaceSettings:
     runners: tuple[Runner, ...]
     bounds: Bounds
     max_minutes: float | None
+    image_size: int | None
     usd_per_hour: float | None
     seed: int
 
@@ -51,11 +53,13 @@ def parse(hyperparameters: Mapping[str, str]) -> RaceSettings:
         InvalidHyperparameter: `networks` is no list of networks with their weights, or a number is none.
     """
     version = hyperparameters.get("dataset_version", "")
+    size = _number(hyperparameters, "image_size")
     return RaceSettings(
         dataset=hyperparameters.get(DATASET, "data set") + (f"@{version}" if version else ""),
         runners=_runners(hyperparameters.get("networks", "")),
         bounds=Bounds(max_ms=_number(hyperparameters, "max_ms"), max_mb=_number(hyperparameters, "max_mb")),
         max_minutes=_number(hyperparameters, "max_minutes"),
+        image_size=None if size is None else int(size),
         usd_per_hour=_number(hyperparameters, "usd_per_hour"),
         seed=int(_number(hyperparameters, "seed") or 0),
     )

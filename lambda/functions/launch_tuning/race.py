@@ -199,6 +199,7 @@ def _hyperparameters(
         "usd_per_hour": _usd_per_hour(instance_type),
         "dataset_version": record.dataset_version,
         "seed": record.recipe.hyperparameters.get("seed"),
+        "image_size": record.recipe.hyperparameters.get("image_size"),
     }
     return {
         NETWORKS: json.dumps(entrants, separators=(",", ":")),

@@ -66,6 +66,7 @@ def test_weights_that_cannot_be_had_leave_a_network_out(
     assert "pretrained" in first.left_out
     assert second.accuracy is not None
     assert outcome.ranked == (second,)
+    assert "race_left_out=resnet18" in capsys.readouterr().out
 
 
 def test_networks_after_the_races_time_are_left_out_and_the_first_is_judged(
