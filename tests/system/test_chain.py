@@ -40,6 +40,7 @@ pytestmark = [pytest.mark.aws, pytest.mark.timeout(3600)]
 
 TUNING_JOB = f"{PROJECT}-system-test"
 FINAL_JOB = f"{TUNING_JOB}-final"
+RACE_RUN = f"{PROJECT}-raced"
 
 
 @pytest.fixture(scope="module")
@@ -177,6 +178,37 @@ def test_the_search_has_a_page_of_its_own(deployment: Deployment) -> None:
     page = deployment.home / "search.html"
     deployment.cli("tuning-report", TUNING_JOB, "--output", str(page))
     assert f"{TUNING_JOB}-001-" in page.read_text(encoding="utf-8")
+
+
+def test_a_race_ends_in_the_search_with_its_winner(deployment: Deployment, pictures: Path) -> None:
+    """Stopped there: what follows a search is told above."""
+    request = {
+        "recipe": "auto",
+        "dataset": DATASET,
+        "name": RACE_RUN,
+        "data": {"image_size": 32},
+        "race": {"networks": [], "fresh": ["resnet18", "mobilenetv4_conv_small"]},
+        "resources": {"network": False},
+    }
+    started = deployment.invoke("launch-tuning", request)
+    assert started["statusCode"] == 202, started
+    assert started["training_job"] == f"{RACE_RUN}-race"
+    sagemaker = deployment.client("sagemaker")
+    statuses = {"StatusEquals": "InProgress", "NameContains": RACE_RUN}
+
+    def searched() -> bool:
+        return bool(
+            sagemaker.list_hyper_parameter_tuning_jobs(**statuses)["HyperParameterTuningJobSummaries"]
+        )
+
+    until(searched, 600, lambda: deployment.cli("status", RACE_RUN, check=False).stdout)
+    deployment.cli("stop", RACE_RUN)
+    page = deployment.home / "race.html"
+    said = deployment.cli("race-report", RACE_RUN, "--output", str(page)).stdout
+    search = sagemaker.describe_hyper_parameter_tuning_job(HyperParameterTuningJobName=RACE_RUN)
+    winner = search["TrainingJobDefinition"]["StaticHyperParameters"]["arch"]
+    assert f"{winner} won of 2" in said
+    assert winner in page.read_text(encoding="utf-8")
 
 
 def test_a_name_that_exists_is_refused(deployment: Deployment) -> None:
