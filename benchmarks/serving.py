@@ -4,8 +4,8 @@ Each system is started, answers every picture once (its accuracy, and how often 
 takes three windows of one client and three of sixteen (medians are reported). Ours and the toolkit then take
 windows in turns, both up, so that a machine that is slower for a while is so for both: the ratios are the
 medians of neighbours. They do so once more with a network in ours that is quicker than ResNet-18 and at least
-as accurate (`BEST`), the toolkit still serving ResNet-18. Ours is then soaked, overloaded at four times its capacity and watched recovering.
-Client and server share the machine's cores.
+as accurate (`BEST`), the toolkit still serving ResNet-18. Ours is then soaked, overloaded at four times its
+capacity and watched recovering. Client and server share the machine's cores.
 
     make bench NAME=serving ARGS="--data path/to/pictures"    # folders train, valid, test of class folders
 
@@ -35,8 +35,9 @@ from benchmarks.serving_systems import OURS, REFERENCE, SYSTEMS, TOOLKIT, Cannot
 LOADED = "resnet18"
 """What the turns, the soak and the overload are done with."""
 BEST = "tf_efficientnet_lite0"
-"""ImageNet's weights are right for 74.8% of its pictures, ResNet-18's for 69.8% (timm's results). A new head on
-them tells apart 0.75 of the dogs (`make bench NAME=accuracy`)."""
+"""ImageNet's weights are right for 74.8% of its pictures, ResNet-18's for 69.8% (timm's results). A new head
+on them tells apart 0.75 of the dogs (`make bench NAME=accuracy`).
+"""
 MODELS = ROOT / ".local" / "bench" / "serving"
 EPOCHS = {"resnet18": 6, "resnet50": 2, BEST: 6}
 SOAK_REQUESTS = 20_000
@@ -112,7 +113,9 @@ def _with_last(rows: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], dict[s
         "overload_",
         "best_",
     )
-    return kept + rows, {key: value for key, value in last["summary"].items() if key.startswith(kinds)}
+    return kept + rows, {
+        key: value for key, value in last["summary"].items() if key.startswith((*kinds, "best_"))
+    }
 
 
 def _pictures(data: Path) -> list[Picture]:
