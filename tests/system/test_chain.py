@@ -275,6 +275,29 @@ def test_pictures_are_classified_by_the_model_that_was_trained(
     assert right >= 20
 
 
+def test_an_answer_says_whether_it_is_certain_whether_it_knows_such_pictures_and_why(
+    deployment: Deployment, api: httpx.Client, pictures: Path
+) -> None:
+    headers, explained = {"content-type": "image/png"}, {"explain": "true"}
+    certain, unlike = 0, 0
+    for digit, number in itertools.product(range(10), range(2)):
+        content = a_test_picture(pictures, digit, number).read_bytes()
+        body = api.post("classify", content=content, headers=headers).json()
+        assert "explanation" not in body
+        certain, unlike = certain + (body["certain"] is True), unlike + (body["unlike_training"] is True)
+    # Of digits, 97 in 100 are right: nearly all can be promised, and hardly one is strange.
+    assert certain >= 10
+    assert unlike <= 3
+    strange, noise = io.BytesIO(), np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)
+    Image.fromarray(noise).save(strange, "PNG")
+    body = api.post("classify", content=strange.getvalue(), headers=headers, params=explained).json()
+    assert body["unlike_training"] is True
+    assert body["certain"] is False
+    # Digits of 32 pixels are one place to a ResNet: there is no map, and the answer says why.
+    assert body["explanation"] is None
+    assert body["explanation_missing"] == "one_place"
+
+
 def test_a_model_that_leaves_as_onnx_answers_as_the_endpoint_does(
     deployment: Deployment, api: httpx.Client, pictures: Path, tmp_path: Path
 ) -> None:
