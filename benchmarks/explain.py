@@ -33,10 +33,10 @@ from inference_code import inference
 Row = dict[str, Any]
 Box = tuple[int, int, int, int]
 
-SIDE: Final = 146
-"""Pixels of a picture; the network sees the 128 in its middle, as four by four places."""
-SEEN: Final = 128
-DIGITS: Final = (56, 80)
+SIDE: Final = 256
+"""Pixels of a picture; the network sees the 224 in its middle, as seven by seven places."""
+SEEN: Final = 224
+DIGITS: Final = (98, 140)
 """Pixels of a digit's side, least and most."""
 TOLD: Final = (0, 1, 4)
 """The digits, of shapes that are soon told apart: the question is where they are seen."""

@@ -199,8 +199,9 @@ def _escaped(place: Path, before: set[str]) -> str:
 
 
 def _rooms() -> dict[str, tuple[Opener, tuple[type[Exception], ...]]]:
-    from functions.common.errors import EvaluationInvalid
-    from functions.register_model import evaluation
+    from contract.evaluation import FILE, MAX_BYTES
+    from functions.common import archived
+    from functions.common.errors import OutputInvalid
     from local_aws.sagemaker.registry import model_data
     from training_code.evaluation import champion
 
@@ -213,7 +214,7 @@ def _rooms() -> dict[str, tuple[Opener, tuple[type[Exception], ...]]]:
             source.unlink()
 
     def register(packed: bytes, place: Path) -> None:
-        evaluation.find(io.BytesIO(packed), "s3://bucket/key")
+        archived.find(io.BytesIO(packed), "s3://bucket/key", FILE, MAX_BYTES)
 
     def compare(packed: bytes, place: Path) -> None:
         source = place / "model.tar.gz"
@@ -222,6 +223,6 @@ def _rooms() -> dict[str, tuple[Opener, tuple[type[Exception], ...]]]:
 
     return {
         "local AWS: a model": (deploy, (model_data.ModelDataError,)),
-        "register-model: an evaluation": (register, (EvaluationInvalid,)),
+        "register-model: an evaluation": (register, (OutputInvalid,)),
         "training: the champion": (compare, (champion._Incomparable,)),
     }

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from benchmarks import harness
 from contract import networks
 from contract.pictures.transform import Transform
-from training_code.evaluation import serving_form, serving_graph
+from training_code.evaluation import openvino_graph, serving_graph
 from training_code.network.fresh import fresh
 
 CLASSES: Final = 120
@@ -44,7 +44,7 @@ def main(names: list[str]) -> None:
         squares = random.integers(0, 256, (8, 1, side, side, 4), np.uint8)
         begun = time.perf_counter()
         plain = serving_graph.graph(network, Transform.of(name, side))
-        form = serving_form._quantised(plain, squares, 1)
+        form = openvino_graph.quantised(plain, squares, 1)
         seconds = time.perf_counter() - begun
         rows[name] = {
             "system": name,
@@ -53,7 +53,7 @@ def main(names: list[str]) -> None:
             "mb": _megabytes(form),
             "seconds_to_make": round(seconds, 1),
         }
-        asked[name] = (serving_form._compiled(form, "int8", 1).create_infer_request(), squares[0])
+        asked[name] = (openvino_graph.compiled(form, "int8", 1).create_infer_request(), squares[0])
     for name, milliseconds in _in_turns(asked).items():
         rows[name] |= {
             "ms": round(statistics.median(milliseconds), 2),
@@ -64,7 +64,7 @@ def main(names: list[str]) -> None:
 
 def _megabytes(form: Any) -> float:
     with tempfile.TemporaryDirectory() as folder:
-        openvino.save_model(serving_form._of(form, 1), f"{folder}/model.xml", compress_to_fp16=False)
+        openvino.save_model(openvino_graph.of(form, 1), f"{folder}/model.xml", compress_to_fp16=False)
         return round(sum(path.stat().st_size for path in Path(folder).iterdir()) / 1e6, 2)
 
 

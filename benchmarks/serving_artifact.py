@@ -11,7 +11,13 @@ from benchmarks.harness import ROOT, job_folder
 
 
 def trained(
-    base: Path, data: Path, arch: str, epochs: int, output: int | None = None, image_size: int = 224
+    base: Path,
+    data: Path,
+    arch: str,
+    epochs: int,
+    output: int | None = None,
+    image_size: int = 224,
+    weights: Path | None = None,
 ) -> Path:
     """Train for a few epochs, in the layout of SageMaker's containers.
 
@@ -22,11 +28,20 @@ def trained(
         epochs: of the training.
         output: where the job writes its lines, as `subprocess` names it; None shows them.
         image_size: side of the network's input, in pixels.
+        weights: a file that the network starts from; only its head is trained then. None: fresh ones.
 
     Returns:
         The model folder.
     """
-    job_folder(base, data, arch=arch, epochs=epochs, batch_size=8, image_size=image_size)
+    told = {"arch": arch, "epochs": epochs, "batch_size": 8, "image_size": image_size}
+    if weights is not None:
+        told |= {"weights": "pretrained", "trainable_from": "head"}
+    job_folder(base, data, **told)
+    if weights is not None:
+        channel = base / "input" / "data" / "pretrained"
+        channel.mkdir(exist_ok=True)
+        if not (channel / weights.name).exists():
+            (channel / weights.name).symlink_to(weights)
     environment = os.environ | {"SAGEMAKER_BASE_DIR": str(base), "TRAINING_JOB_NAME": f"bench-{arch}"}
     command = [sys.executable, "-m", "training_code"]
     subprocess.run(command, cwd=ROOT, env=environment, check=True, stdout=output)

@@ -39,11 +39,18 @@ def measured(server: Running, pictures: Sequence[Picture], seconds: float) -> di
 
 
 def in_turns(
-    systems: Sequence[System], model: Path, pictures: Sequence[Picture], seconds: float
+    systems: Sequence[System],
+    model: Path,
+    pictures: Sequence[Picture],
+    seconds: float,
+    its: Path | None = None,
 ) -> dict[str, Any]:
     """Two servers of one model, both up, and the first's work without HTTP, that take windows in turns.
 
     A machine that is slower for a while is so for all: the medians of the ratios of neighbouring windows.
+
+    Args:
+        its: the second's model, where it has another.
 
     Returns:
         `p50_vs_<second>`, `throughput_vs_<second>` and the least and the largest of the latter's ratios; what
@@ -54,9 +61,9 @@ def in_turns(
     bodies = _bodies(pictures)
     with contextlib.ExitStack() as stack:
         servers = []
-        for system in systems:
+        for system, served in zip(systems, (model, its or model), strict=True):
             scratch = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-            server = stack.enter_context(Running(system, model, scratch))
+            server = stack.enter_context(Running(system, served, scratch))
             server.wait(pictures[0][2])
             servers.append(server)
         turns = uvloop.run(_in_turns(servers, bodies, seconds, _alone(model, bodies)))

@@ -46,6 +46,7 @@ COMMANDS: Mapping[str, str] = {
     "train": "Train once, without a search.",
     "tune": "Search for the best hyperparameters.",
     "tuning-report": "Write a page about a search.",
+    "race-report": "Write a page about a race of networks.",
     "up": "Deploy all stacks; locally start the local AWS first.",
     "upload": "Make a folder of pictures a data set's newest version.",
     "wake": "Bring the endpoint of a sleeping model back.",
@@ -53,7 +54,7 @@ COMMANDS: Mapping[str, str] = {
 }
 TOGETHER = {
     **dict.fromkeys(("approve", "reject", "retry", "rollback", "sleep", "wake"), "release"),
-    **dict.fromkeys(("compare", "tuning-report"), "report"),
+    **dict.fromkeys(("compare", "tuning-report", "race-report"), "report"),
     **dict.fromkeys(("train", "tune"), "launch"),
     "down": "up",
 }

@@ -8,11 +8,13 @@ from typing import Any, Final
 PACKAGE: Final = "JOB_PACKAGE"
 """The job's environment variable with the package of the channel `code` that it runs.
 
-The image does not hold this file, so training_code/entrypoint.py has this and both packages a second time.
+The image does not hold this file, so training_code/entrypoint.py has this and the packages a second time.
 """
 TRAINING_PACKAGE: Final = "training_code"
 """What a job runs that does not have the variable."""
 DOCTOR_PACKAGE: Final = "doctor"
+RACE_PACKAGE: Final = "training_code.race"
+"""The jobs of these two train no model."""
 
 CODE: Final = "code"
 """The channel with the training code."""
@@ -32,10 +34,15 @@ TENSORS: Final = "tensors"
 """Below `DEBUG`: the saved tensors, which AWS's own rules read as well."""
 
 
-def is_doctor(job: Mapping[str, Any]) -> bool:
-    """Whether a job looks at pictures and trains nothing.
+def package_of(job: Mapping[str, Any]) -> str:
+    """The package that a job runs.
 
     Args:
         job: DescribeTrainingJob's answer.
     """
-    return bool(job.get("Environment", {}).get(PACKAGE) == DOCTOR_PACKAGE)
+    return str(job.get("Environment", {}).get(PACKAGE, TRAINING_PACKAGE))
+
+
+def trains(job: Mapping[str, Any]) -> bool:
+    """Whether a model comes of a job, given by DescribeTrainingJob's answer."""
+    return package_of(job) == TRAINING_PACKAGE

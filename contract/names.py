@@ -20,6 +20,7 @@ RECIPE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}")
 JOB: Final = re.compile(r"[a-zA-Z0-9](-*[a-zA-Z0-9])*")
 TUNING_JOB_LENGTH: Final = 32
 _FINAL: Final = "-final"
+_RACE: Final = "-race"
 _AGAIN: Final = "-type-"
 _FOLLOWING: Final = re.compile(rf"(?P<first>.+){_AGAIN}(?P<number>[2-9])")
 TRAINING_JOB_LENGTH: Final = 63 - len(_AGAIN) - 1
@@ -38,6 +39,16 @@ def final_of(tuning_job: str) -> str:
     return f"{tuning_job}{_FINAL}"
 
 
+def race_of(run: str) -> str:
+    """The job that chooses the network before a run's search."""
+    return f"{run}{_RACE}"
+
+
+def race_jobs(project: str) -> str:
+    """What the names of those jobs look like; `*` stands for anything."""
+    return f"{project}-*{_RACE}*"
+
+
 def following(training_job: str) -> str:
     """The job that takes a job's place on another instance type: `<first>-type-2`, `-type-3`."""
     found = _FOLLOWING.fullmatch(training_job)
@@ -53,7 +64,7 @@ def first_of(training_job: str) -> str:
 
 def run_of(job: str) -> str:
     """The run that a job belongs to: it has the name of its first job."""
-    return first_of(job).removesuffix(_FINAL)
+    return first_of(job).removesuffix(_FINAL).removesuffix(_RACE)
 
 
 def doctor_jobs(project: str) -> str:

@@ -18,8 +18,9 @@ from doctor.pictures.album import Album, Extractor, fill
 from doctor.records import Record
 from doctor.shown import shown
 from doctor.usual import quantiles
-from judging.labels import FOLDS, Judgement
+from judging.labels import Judgement
 from judging.labels import judge as judge_labels
+from judging.out_of_fold import FOLDS
 from judging.whitening import turned, whitened
 
 _DIRECTIONS: Final = 256

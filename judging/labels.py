@@ -1,9 +1,8 @@
 """Wrong labels, by out-of-fold prediction: what a classifier says of pictures that it was not fitted to.
 
-Logistic regression on features is fitted to all folds but one and asked the left one. Its probabilities are
-made as modest as it turns out to be right (temperature scaling, Guo et al. 2017): features that tell classes
-apart badly contradict no label. Pictures are ranked by the probability of their label, as in confident
-learning (Northcutt et al. 2021).
+The probabilities of a linear head (`judging.out_of_fold`) are made as modest as it turns out to be right
+(temperature scaling, Guo et al. 2017): features that tell classes apart badly contradict no label. Pictures
+are ranked by the probability of their label, as in confident learning (Northcutt et al. 2021).
 """
 
 from __future__ import annotations
@@ -18,10 +17,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-FOLDS: Final = 5
-_PENALTY: Final = 1e-2
-"""Of the squared weights, for features of about unit spread. A tenth of it found fewer flipped labels."""
-_STEPS: Final = 40
+from judging.out_of_fold import folds, probabilities
+
 _DOUBTED: Final = 0.05
 """Share of pictures, those with the least probable labels, that a second fit leaves out."""
 _WRONG: Final = 0.6
@@ -76,53 +73,11 @@ def judge(
 
 def _answers(features: Tensor, truth: Tensor, fold: Tensor, on_fold: Callable[[], None]) -> Tensor:
     """Logarithms of out-of-fold probabilities, after a first fit has told which labels to leave out."""
-    first = _out_of_fold(features, truth, fold, torch.ones(len(truth), dtype=torch.bool), on_fold)
+    first = probabilities(features, truth, fold, torch.ones(len(truth), dtype=torch.bool), on_fold)
     own = first.gather(1, truth[:, None])[:, 0]
     kept = own > own.quantile(_DOUBTED) if len(own) < 1 << 24 else torch.ones_like(own, dtype=torch.bool)
-    probability = _out_of_fold(features, truth, fold, kept, on_fold)
+    probability = probabilities(features, truth, fold, kept, on_fold)
     return probability.clamp(min=torch.finfo(torch.float32).tiny).log()
-
-
-def folds(labels: NDArray[np.int64], group: NDArray[np.int64], seed: int = 0) -> NDArray[np.int64]:
-    """A fold for each picture: every class dealt out evenly, groups kept together."""
-    random = np.random.default_rng(seed)
-    fold = np.zeros(len(labels), np.int64)
-    heads = np.flatnonzero(group == np.arange(len(group)))
-    for label in np.unique(labels):
-        rows = random.permutation(heads[labels[heads] == label])
-        fold[rows] = (np.arange(len(rows)) + random.integers(FOLDS)) % FOLDS
-    return fold[group]
-
-
-def _out_of_fold(
-    features: Tensor, truth: Tensor, fold: Tensor, kept: Tensor, on_fold: Callable[[], None]
-) -> Tensor:
-    classes = int(truth.max()) + 1
-    probability = torch.full((len(truth), classes), 1 / classes)
-    for number in range(FOLDS):
-        out = fold == number
-        inside = ~out & kept
-        if out.any() and inside.any():
-            weight = _fitted(features[inside], truth[inside], classes)
-            probability[out] = (features[out] @ weight[:-1] + weight[-1]).softmax(1)
-        on_fold()
-    return probability
-
-
-def _fitted(features: Tensor, truth: Tensor, classes: int) -> Tensor:
-    """Weights (d + 1, classes) of logistic regression, the last row added."""
-    weight = torch.zeros(features.shape[1] + 1, classes, requires_grad=True)
-    descent = torch.optim.LBFGS([weight], max_iter=_STEPS, history_size=10, line_search_fn="strong_wolfe")
-
-    def closure() -> Tensor:
-        descent.zero_grad()
-        scores = features @ weight[:-1] + weight[-1]
-        loss = functional.cross_entropy(scores, truth) + _PENALTY * weight[:-1].square().sum()
-        loss.backward()  # type: ignore[no-untyped-call]
-        return loss
-
-    descent.step(closure)  # type: ignore[no-untyped-call]
-    return weight.detach()
 
 
 def _modest(answers: Tensor, truth: Tensor) -> Tensor:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import NoReturn
 
 PACKAGE = "JOB_PACKAGE"
-PACKAGES = ("training_code", "doctor")
+PACKAGES = ("training_code", "doctor", "training_code.race")
 """What may be run, the first without the variable; as in contract/jobs.py, which comes with the code only."""
 COMPATIBLE = Path("/usr/local/cuda/compat")
 """NVIDIA's libraries for drivers older than the image's CUDA wants, where the image could have them."""
@@ -34,11 +34,12 @@ def main(arguments: list[str]) -> None:
     package = os.environ.get(PACKAGE) or PACKAGES[0]
     if package not in PACKAGES:
         _fail(base, f"the environment variable {PACKAGE}={package!r} has to be {' or '.join(PACKAGES)}")
-    if not (code / package / "__main__.py").is_file():
+    folder = package.replace(".", "/")
+    if not (code / folder / "__main__.py").is_file():
         _fail(
             base,
-            f"the channel 'code' holds no {package}/__main__.py (looked in {code}); give the job "
-            f"a channel named 'code' whose S3 prefix contains the folder {package}",
+            f"the channel 'code' holds no {folder}/__main__.py (looked in {code}); give the job "
+            f"a channel named 'code' whose S3 prefix contains the folder {folder}",
         )
     suit_the_driver()
     sys.argv = [package]

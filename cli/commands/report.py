@@ -1,4 +1,4 @@
-"""`classifier report`, `compare` and `tuning-report`"""
+"""`classifier report`, `compare`, `tuning-report` and `race-report`"""
 
 from __future__ import annotations
 
@@ -71,3 +71,26 @@ def tuning_report(target: Target, run: str | None, output: Path | None) -> None:
         part.write_text(render(search, datetime.now(UTC)), encoding="utf-8")
     best = f", the best {search.metric} {search.ranked[0].objective:.4g}" if search.ranked else ""
     say(f"{search.name}: {search.counted}{best}. The page is {path}")
+
+
+@click.command("race-report")
+@with_target
+@click.argument("run", required=False)
+@_output
+def race_report(target: Target, run: str | None, output: Path | None) -> None:
+    """Write a page about the race of networks before RUN's search (default: the newest run's)."""
+    from cli.console import say
+    from cli.files import replacing
+    from cli.runs.race_outcome import read
+    from cli.runs.reader import latest_run
+    from contract.names import run_of
+    from reports.race.page import render
+
+    name = run_of(run or latest_run(target))
+    race = read(target, name)
+    path = output or target.home / "reports" / f"{name}-race.html"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with replacing(path) as part:
+        part.write_text(render(name, race), encoding="utf-8")
+    best = f"{race.ranked[0].network} won" if race.ranked else "no network won"
+    say(f"{name}: {best} of {len(race.entrants)}. The page is {path}")

@@ -28,7 +28,7 @@ from contract import storage
 @click.argument("run")
 @click.option("--reason", default="asked for with classifier stop", show_default=True, help="For the record.")
 def stop(target: Target, run: str, reason: str) -> None:
-    """End all of a RUN: its search, its trainings, and what would follow. A model that serves stays."""
+    """End all of a RUN: race, search, trainings, and what would follow. A model that serves stays."""
     for line in stop_run(target, run, reason):
         say(line)
 
@@ -55,6 +55,9 @@ def _mark(target: Target, name: str, why: str) -> None:
 
 def _stop_jobs(target: Target, run: PipelineRun) -> list[str]:
     sagemaker, done = target.client("sagemaker"), []
+    if run.race is not None and run.race.status in RUNNING:
+        sagemaker.stop_training_job(TrainingJobName=run.race.name)
+        done.append(f"Stopping the race {run.race.name}.")
     if run.tuning is not None and run.tuning.status in RUNNING:
         sagemaker.stop_hyper_parameter_tuning_job(HyperParameterTuningJobName=run.tuning.name)
         done.append(f"Stopping the tuning job {run.tuning.name} and its trials.")

@@ -36,25 +36,37 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 @click.option("--arch", help="The network, by timm's name (of a file of a ResNet's it is recognised).")
 @click.option("--file", "source", metavar="PATH|S3-URI", help="A .safetensors, .pth or .pt file of yours.")
 @click.option("--licence", help="Of your file, as in apache-2.0; launchers say what it forbids.")
+@click.option("--published", is_flag=True, help="The file is what is published for --arch, got elsewhere.")
 @click.option("--name", help="Its name in the bucket (default: the file's).")
 @yes_option
 def weights(
-    target: Target, arch: str | None, source: str | None, licence: str | None, name: str | None, yes: bool
+    target: Target,
+    arch: str | None,
+    source: str | None,
+    licence: str | None,
+    published: bool,
+    name: str | None,
+    yes: bool,
 ) -> None:
     """Put starting weights into the artifacts bucket as safetensors, for jobs without internet access.
 
     Without --file: those that are published for the network, downloaded here; recipes with
-    weights = "imagenet" then use the staged file. docs/networks.md names some networks and their licences.
+    weights = "imagenet" then use the staged file. Where they cannot be downloaded, --file with --published
+    stages them just so. docs/networks.md names some networks and their licences.
     On AWS it says before what storing them costs, and asks.
     """
-    staged = stage(target, source, arch, name, licence, lambda cost: confirm_cost(target, cost, yes))
+    if published:
+        _check_published(arch, source, name)
+    staged = stage(
+        target, source, arch, name, licence, lambda cost: confirm_cost(target, cost, yes), published=published
+    )
     say(
         f"{staged.uri}: weights of a {staged.arch}, {staged.bytes:,} bytes, licence {staged.licence}, "
         f"sha256 {staged.sha256[:16]}."
     )
     if restriction := networks.restriction("these weights", staged.licence):
         say(f"Mind: {restriction}.")
-    if source is None:
+    if source is None or published:
         say(f'Recipes with arch = "{staged.arch}" and weights = "imagenet" use it from now on.')
     else:
         say(f"Use it with: --set model.arch={staged.arch} --set model.weights={staged.uri}")
@@ -82,6 +94,8 @@ def stage(
     name: str | None = None,
     licence: str | None = None,
     agree: Callable[[str], None] = lambda cost: None,
+    *,
+    published: bool = False,
 ) -> Staged:
     """Stage a file, or ImageNet's weights.
 
@@ -91,6 +105,7 @@ def stage(
         arch: the network; of a file of a ResNet's it is recognised and only compared.
         name: what it is called in the bucket; default: the file's own name.
         licence: of the file; None: not known, or what the publisher says.
+        published: whether the source is what is published for `arch`.
         agree: is told what storing them costs before they are sent, and raises if that is too much.
 
     Raises:
@@ -108,13 +123,20 @@ def stage(
         said = {"arch": found, "source": origin["source"], "licence": origin["licence"], "format": "pt"}
         _write(state, staged, said)
         stem = name or (Path(source).stem if source else "")
-        key = storage.weights(stem) if stem else storage.imagenet_weights(found)
+        key = storage.imagenet_weights(found) if published or not stem else storage.weights(stem)
         with staged.open("rb") as file:
             sha256 = hashlib.file_digest(file, "sha256").hexdigest()
         agree(f"This uploads weights{of_storing(1, staged.stat().st_size / 1e9)}")
         target.client("s3").upload_file(str(staged), bucket, key)
         size = staged.stat().st_size
         return Staged(f"s3://{bucket}/{key}", found, size, sha256, origin["licence"])
+
+
+def _check_published(arch: str | None, source: str | None, name: str | None) -> None:
+    if source is None or arch is None or name is not None:
+        raise BadWeights(
+            "--published goes with --arch and --file, which say what the file is, and no --name."
+        )
 
 
 def _check(source: str | None, arch: str | None) -> None:

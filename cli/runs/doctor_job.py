@@ -19,7 +19,7 @@ from cli.runs.archives import unpack
 from cli.runs.jobs import LOG_GROUP, RUNNING, log_of
 from cli.target import Target
 from contract.aws_errors import code_of
-from contract.jobs import DATASET, is_doctor
+from contract.jobs import DATASET, DOCTOR_PACKAGE, package_of
 from contract.picture_decisions import FILE, FINDINGS, PAGE
 
 _FILES: Final = (FINDINGS, PAGE, FILE)
@@ -87,7 +87,7 @@ def _until_ended(target: Target, name: str) -> Mapping[str, Any]:
         job = aws.found(sagemaker.describe_training_job, TrainingJobName=name)
         if job is None:
             raise NoSuchJob(f"There is no job {name}.")
-        if not is_doctor(job):
+        if package_of(job) != DOCTOR_PACKAGE:
             raise NoSuchJob(f"{name} is a training and no job of the doctor's: `classifier report` shows it.")
         if stage != (stage := job.get("SecondaryStatus", "")) and stage in _STAGES:
             say(_STAGES[stage])

@@ -84,6 +84,23 @@ class Training:
     """The data set's version: `digits@3`."""
 
 
+@dataclass(frozen=True)
+class Race:
+    """The race of networks before the search; `judged` is what its log says of each, a line apiece."""
+
+    name: str
+    status: str
+    stage: str
+    reason: str
+    created: datetime
+    ended: datetime | None
+    judged: tuple[str, ...]
+    goes_on: bool = False
+    """AWS had no instance for it, and a job on the next instance type follows."""
+    data: str = ""
+    """The data set's version: `digits@3`."""
+
+
 def data_of(hyperparameters: Mapping[str, str]) -> str:
     """The data set that a job is told, with its version where it has one."""
     version = hyperparameters.get("dataset_version")
@@ -134,7 +151,8 @@ class Serving:
 
 @dataclass(frozen=True)
 class PipelineRun:
-    """A run at the moment `read_at`. `tuning` is None for a training started by hand; `answering` is the
+    """A run at the moment `read_at`. `race` is None where the recipe names its network, `tuning` while that
+    runs, or for a training started by hand; `answering` is the
     version that answered a picture just now, where somebody asked; `clue` a stuck Lambda's last error.
     """
 
@@ -147,6 +165,7 @@ class PipelineRun:
     read_at: datetime
     answering: str = ""
     clue: str = ""
+    race: Race | None = None
 
     @property
     def outcome(self) -> str:
@@ -163,7 +182,7 @@ class PipelineRun:
     @property
     def data(self) -> str:
         """The data set and its version; empty for a job of another origin."""
-        job = self.tuning or self.training
+        job = self.tuning or self.training or self.race
         return job.data if job else ""
 
     @property
@@ -188,10 +207,14 @@ class PipelineRun:
         if self.training is not None and self.training.goes_on:
             what = "the training on the next instance type"
             return self._waiting(self.training.ended, "launch-training", what)
-        for job in (self.tuning, self.training):
+        if self.race is not None and self.race.goes_on:
+            return self._waiting(self.race.ended, "launch-tuning", "the race on the next instance type")
+        for job in (self.race, self.tuning, self.training):
             if job is not None and job.status in ("Failed", "Stopped"):
-                place = f" ({log_of(job.name)})" if job is self.training else ""
+                place = f" ({log_of(job.name)})" if job is not self.tuning else ""
                 return "failed", f"{job.name} is {job.status}: {job.reason or 'it was stopped'}{place}"
+        if self.race is not None and self.tuning is None:
+            return self._waiting(self.race.ended, "launch-tuning", "the search")
         if self.training is None:
             return self._waiting(
                 self.tuning.ended if self.tuning else None, "launch-training", "the final training"

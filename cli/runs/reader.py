@@ -17,13 +17,13 @@ from cli import aws
 from cli.errors import CliError
 from cli.release import champion
 from cli.runs.jobs import LOG_GROUP, log_of, newest_attempt, number, search_of
-from cli.runs.pipeline_run import Package, PipelineRun, Serving, Training, Trial, Tuning, data_of
+from cli.runs.pipeline_run import Package, PipelineRun, Race, Serving, Training, Trial, Tuning, data_of
 from cli.stacks import describe
 from cli.target import Target
 from contract import capacity, epoch_line, names
 from contract.decisions import Outcome, Reason
 from contract.hyperparameters import unquoted
-from contract.jobs import is_doctor
+from contract.jobs import DOCTOR_PACKAGE, package_of
 
 _FINISHED = {"Completed", "Failed", "Stopped"}
 _TRIAL_NAME = re.compile(r"-\d{3}-[0-9a-f]{8}\Z")
@@ -45,8 +45,9 @@ def latest_run(target: Target) -> str:
     }
     for job in trainings["TrainingJobSummaries"]:
         name = job["TrainingJobName"]
-        if not _TRIAL_NAME.search(name) and names.run_of(name) == name:
-            created[name] = job["CreationTime"]
+        run = names.run_of(name)
+        if not _TRIAL_NAME.search(name) and name in (run, names.race_of(run)):
+            created.setdefault(run, job["CreationTime"])
     runs = [(when, name) for name, when in created.items() if name.startswith(f"{target.project}-")]
     for _, name in sorted(runs, reverse=True):
         if not _is_doctors(target, name):
@@ -59,7 +60,7 @@ def _is_doctors(target: Target, name: str) -> bool:
     if not name.startswith(names.doctor_jobs(target.project)):
         return False
     job = aws.found(target.client("sagemaker").describe_training_job, TrainingJobName=name)
-    return job is not None and is_doctor(job)
+    return job is not None and package_of(job) == DOCTOR_PACKAGE
 
 
 class RunReader:
@@ -74,17 +75,21 @@ class RunReader:
         self._by_hand = False
         self._tuning: Tuning | None = None
         self._training: Training | None = None
+        self._race: Race | None = None
+        self._races = True
+        """Whether the run began with a race; looked for once."""
         self._package_arn: str | None = None
         self._find_run()
 
     def read(self) -> PipelineRun:
         """Everything about the run, now."""
-        tuning = None if self._by_hand else self._read_tuning()
+        race = None if self._by_hand else self._read_race()
+        tuning = None if self._by_hand else self._read_tuning(race)
         training = self._read_training(self._name if self._by_hand else names.final_of(self._name))
         package = self._read_package(training) if training and training.status == "Completed" else None
         serving = self._read_serving()
         run = PipelineRun(
-            self._target.project, self._name, tuning, training, package, serving, datetime.now(UTC)
+            self._target.project, self._name, tuning, training, package, serving, datetime.now(UTC), race=race
         )
         if self._answering and serving.endpoint_status == "Updating" and package and not run.ended:
             return replace(run, answering=self._answering())
@@ -98,6 +103,9 @@ class RunReader:
             if aws.found(describe_search, HyperParameterTuningJobName=name):
                 self._name = name
                 return
+            if aws.found(self._sagemaker.describe_training_job, TrainingJobName=names.race_of(name)):
+                self._name = name
+                return
         if not aws.found(self._sagemaker.describe_training_job, TrainingJobName=self._name):
             raise self._no_run()
         self._by_hand = True
@@ -108,11 +116,35 @@ class RunReader:
             "shows the newest one."
         )
 
-    def _read_tuning(self) -> Tuning:
+    def _read_race(self) -> Race | None:
+        before = self._race
+        if not self._races or (before is not None and before.status in _FINISHED and not before.goes_on):
+            return before
+        job = newest_attempt(self._sagemaker, names.race_of(self._name))
+        if job is None:
+            self._races = False
+            return None
+        name = job["TrainingJobName"]
+        self._race = Race(
+            name=name,
+            status=job["TrainingJobStatus"],
+            stage=job.get("SecondaryStatus", ""),
+            reason=job.get("FailureReason", ""),
+            created=job["CreationTime"],
+            ended=job.get("TrainingEndTime"),
+            judged=tuple(self._read_lines(name, "race_")),
+            goes_on=bool(capacity.left(job)),
+            data=data_of(job.get("HyperParameters", {})),
+        )
+        return self._race
+
+    def _read_tuning(self, race: Race | None) -> Tuning | None:
         if self._tuning is not None and self._tuning.status in _FINISHED:
             return self._tuning
-        if (search := search_of(self._sagemaker, self._name)) is None:  # deleted meanwhile
-            raise self._no_run()
+        if (search := search_of(self._sagemaker, self._name)) is None:
+            if race is not None:
+                return None
+            raise self._no_run()  # deleted meanwhile
         job, items = search
         config = job["HyperParameterTuningJobConfig"]
         objective = config.get("HyperParameterTuningJobObjective", {})
@@ -156,14 +188,18 @@ class RunReader:
         )
         return self._training
 
-    def _read_epochs(self, job: str) -> tuple[dict[str, float], ...]:
-        chosen = {"logStreamNamePrefix": f"{job}/", "filterPattern": '"epoch="'}
+    def _read_lines(self, job: str, word: str) -> list[str]:
+        """The lines of a job's log that have a word."""
+        chosen = {"logStreamNamePrefix": f"{job}/", "filterPattern": f'"{word}"'}
         try:
             events = list(self._events(LOG_GROUP, **chosen))
         except self._logs.exceptions.ResourceNotFoundException:
-            return ()
+            return []
         # Checked again: not every server honours the prefix, and trials print the same lines.
-        parsed = [epoch_line.read(e["message"]) for e in events if e["logStreamName"].startswith(f"{job}/")]
+        return [e["message"].strip() for e in events if e["logStreamName"].startswith(f"{job}/")]
+
+    def _read_epochs(self, job: str) -> tuple[dict[str, float], ...]:
+        parsed = [epoch_line.read(line) for line in self._read_lines(job, "epoch=")]
         by_epoch = {
             numbers["epoch"]: numbers for numbers in parsed if numbers
         }  # a resumed job repeats epochs
@@ -230,6 +266,8 @@ class RunReader:
             function, since = "promote-model", run.package.created
         elif run.training and not run.training.goes_on:
             function, since = "register-model", run.training.created
+        elif run.race and run.tuning is None:
+            function, since = "launch-tuning", run.race.created
         else:
             function, since = "launch-training", run.read_at - timedelta(hours=1)
         try:

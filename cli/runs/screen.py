@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from cli.console import DONE, FAILED, NEXT, NOW
 from cli.runs.jobs import log_of
-from cli.runs.pipeline_run import PipelineRun, Training, Trial, Tuning
+from cli.runs.pipeline_run import PipelineRun, Race, Training, Trial, Tuning
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -36,6 +36,12 @@ def steps(run: PipelineRun) -> list[tuple[str, str]]:
     if run.tuning is not None:
         names.insert(0, "tuning")
         done.insert(0, run.tuning.status == "Completed")
+    elif run.race is not None:
+        names.insert(0, "tuning")
+        done.insert(0, False)
+    if run.race is not None:
+        names.insert(0, "race")
+        done.insert(0, run.race.status == "Completed")
     states = ["done" if flag else "next" for flag in done]
     if "next" in states:
         states[states.index("next")] = "now" if run.outcome == "running" else "failed"
@@ -48,6 +54,8 @@ def screen(run: PipelineRun) -> RenderableType:
     from rich.text import Text
 
     parts: list[RenderableType] = [_headline(run)]
+    if run.race is not None:
+        parts += [Text(), _race(run.race)]
     if run.tuning is not None:
         parts += [Text(), _tuning(run.tuning)]
     if run.training is not None:
@@ -78,6 +86,7 @@ def seconds(start: datetime | None, end: datetime | None) -> float | None:
 
 def _facts(run: PipelineRun) -> list[str]:
     facts = [f"data set {run.data}"] if run.data else []
+    facts += _facts_of_race(run.race) if run.race else []
     if tuning := run.tuning:
         ended = "" if tuning.status == "InProgress" else f", {tuning.counted}"
         facts.append(f"tuning {tuning.name}: {tuning.status}{ended}")
@@ -101,6 +110,11 @@ def _facts(run: PipelineRun) -> list[str]:
     if run.ended and run.outcome != "failed":
         facts.append(f"{run.outcome}{': ' if run.reason else ''}{run.reason}")
     return facts
+
+
+def _facts_of_race(race: Race) -> list[str]:
+    ended = [] if race.status == "InProgress" else [f"race {race.name}: {race.status}"]
+    return [f"race {race.name}: InProgress", *(f"  {each}" for each in race.judged), *ended]
 
 
 def _values(trial: Trial) -> str:
@@ -197,6 +211,16 @@ def _cell(name: str, value: float | None) -> str:
     if value is None:
         return ""
     return f"{value:.0f}" if name == "epoch" else f"{value:.4f}"
+
+
+def _race(race: Race) -> RenderableType:
+    from rich.console import Group
+    from rich.text import Text
+
+    took = seconds(race.created, race.ended)
+    stage = f"  {race.stage}" if race.status == "InProgress" else ""
+    rest = f"{stage}  {took:.0f} s" if took is not None else stage
+    return Group(_line("Race", race.name, race.status, rest), *(Text(f"  {each}") for each in race.judged))
 
 
 def _training(training: Training) -> RenderableType:

@@ -121,6 +121,10 @@ def test_a_training_that_failed_is_told_to_who_may_go_on_with_it(sample: Synthes
     assert patterns == {
         "RegisterModel": {"TrainingJobName": mine, "TrainingJobStatus": ended},
         "LaunchTraining": {"TrainingJobName": mine, "TrainingJobStatus": ["Failed"]},
+        "LaunchTuning": {
+            "TrainingJobName": [{"wildcard": f"{sample.project}-*-race*"}],
+            "TrainingJobStatus": ended,
+        },
     }
 
 

@@ -40,6 +40,7 @@ pytestmark = [pytest.mark.aws, pytest.mark.timeout(3600)]
 
 TUNING_JOB = f"{PROJECT}-system-test"
 FINAL_JOB = f"{TUNING_JOB}-final"
+RACE_RUN = f"{PROJECT}-raced"
 
 
 @pytest.fixture(scope="module")
@@ -179,6 +180,37 @@ def test_the_search_has_a_page_of_its_own(deployment: Deployment) -> None:
     assert f"{TUNING_JOB}-001-" in page.read_text(encoding="utf-8")
 
 
+def test_a_race_ends_in_the_search_with_its_winner(deployment: Deployment, pictures: Path) -> None:
+    """Stopped there: what follows a search is told above."""
+    request = {
+        "recipe": "auto",
+        "dataset": DATASET,
+        "name": RACE_RUN,
+        "data": {"image_size": 32},
+        "race": {"networks": [], "fresh": ["resnet18", "mobilenetv4_conv_small"]},
+        "resources": {"network": False},
+    }
+    started = deployment.invoke("launch-tuning", request)
+    assert started["statusCode"] == 202, started
+    assert started["training_job"] == f"{RACE_RUN}-race"
+    sagemaker = deployment.client("sagemaker")
+    statuses = {"StatusEquals": "InProgress", "NameContains": RACE_RUN}
+
+    def searched() -> bool:
+        return bool(
+            sagemaker.list_hyper_parameter_tuning_jobs(**statuses)["HyperParameterTuningJobSummaries"]
+        )
+
+    until(searched, 600, lambda: deployment.cli("status", RACE_RUN, check=False).stdout)
+    deployment.cli("stop", RACE_RUN)
+    page = deployment.home / "race.html"
+    said = deployment.cli("race-report", RACE_RUN, "--output", str(page)).stdout
+    search = sagemaker.describe_hyper_parameter_tuning_job(HyperParameterTuningJobName=RACE_RUN)
+    winner = search["TrainingJobDefinition"]["StaticHyperParameters"]["arch"]
+    assert f"{winner} won of 2" in said
+    assert winner in page.read_text(encoding="utf-8")
+
+
 def test_a_name_that_exists_is_refused(deployment: Deployment) -> None:
     answer = deployment.invoke("launch-tuning", {"recipe": "digits", "dataset": DATASET, "name": TUNING_JOB})
     assert answer["statusCode"] == 409
@@ -241,6 +273,29 @@ def test_pictures_are_classified_by_the_model_that_was_trained(
         right += body["predicted_class"] == str(digit)
     # A model that knows nine in ten is below this once in many thousand times.
     assert right >= 20
+
+
+def test_an_answer_says_whether_it_is_certain_whether_it_knows_such_pictures_and_why(
+    deployment: Deployment, api: httpx.Client, pictures: Path
+) -> None:
+    headers, explained = {"content-type": "image/png"}, {"explain": "true"}
+    certain, unlike = 0, 0
+    for digit, number in itertools.product(range(10), range(2)):
+        content = a_test_picture(pictures, digit, number).read_bytes()
+        body = api.post("classify", content=content, headers=headers).json()
+        assert "explanation" not in body
+        certain, unlike = certain + (body["certain"] is True), unlike + (body["unlike_training"] is True)
+    # Of digits, 97 in 100 are right: nearly all can be promised, and hardly one is strange.
+    assert certain >= 10
+    assert unlike <= 3
+    strange, noise = io.BytesIO(), np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)
+    Image.fromarray(noise).save(strange, "PNG")
+    body = api.post("classify", content=strange.getvalue(), headers=headers, params=explained).json()
+    assert body["unlike_training"] is True
+    assert body["certain"] is False
+    # Digits of 32 pixels are one place to a ResNet: there is no map, and the answer says why.
+    assert body["explanation"] is None
+    assert body["explanation_missing"] == "one_place"
 
 
 def test_a_model_that_leaves_as_onnx_answers_as_the_endpoint_does(

@@ -78,7 +78,11 @@ class RunRecordMissing(ClassifierError):
     """`runs/<run>/run.json` is not there, so nobody knows what the run was asked to do."""
 
 
-class EvaluationInvalid(ClassifierError):
+class OutputInvalid(ClassifierError):
+    """A job's output archive is missing, damaged, or lacks the file that is looked for."""
+
+
+class EvaluationInvalid(OutputInvalid):
     """A training job's output has no evaluation.json that can be read and believed."""
 
 

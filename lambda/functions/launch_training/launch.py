@@ -17,7 +17,7 @@ from contract.names import NO_CHAMPION
 from contract.storage import is_model
 from functions.common import champion, logs, storage
 from functions.common.clients import client, describe
-from functions.common.errors import QuotaExceeded
+from functions.common.errors import InvalidRecipe, QuotaExceeded
 from functions.common.launching import jobs, requests, runs
 from functions.common.launching.launcher import (
     TRAINING,
@@ -99,6 +99,11 @@ def by_hand(payload: object, request_id: str, env: LaunchEnvironment) -> dict[st
     asked = {key for table in ("model", "data", "training") for key in _keys(request.overrides.get(table))}
 
     def alone(recipe: Recipe) -> dict[str, Any]:
+        if recipe.race is not None:
+            raise InvalidRecipe(
+                f"{recipe.source} begins with a race of networks, which launch-tuning runs; to train one of "
+                'them, name it: "model": {"arch": "..."}'
+            )
         final = {key: value for key, value in recipe.final.items() if key not in asked}
         return {**recipe.hyperparameters, **final, **explicit}
 

@@ -10,17 +10,26 @@ from functions.common.errors import InvalidRecipe
 from functions.common.launching import jobs, requests, runs
 from functions.common.launching.launcher import TUNING, Checked, Choice, Launcher, Plan
 from functions.common.recipes.tuning import Tuning
+from functions.launch_tuning import race
 
 _ENDED = ("Completed", "Failed", "Stopped")
 
 
 def launch(payload: object, request_id: str, env: LaunchEnvironment) -> dict[str, Any]:
-    """Start the tuning job a payload asks for, or find it running.
+    """Start the tuning job a payload asks for, or the race before it, or find them running.
 
     Raises:
         UserError: something about the request is wrong; nothing was started.
     """
     request = requests.parse(payload, with_hyperparameters=False)
+    launcher = Launcher(kind=TUNING, env=env)
+    run = launcher.name_of(request, request_id)
+    before = launcher.started_before(request, request_id) or race.started_before(run, request_id, env)
+    if before is not None:
+        return before
+    asked = launcher.recipe_of(request)
+    if asked.race is not None:
+        return race.launch(request, run, request_id, asked, env)
 
     def plan(checked: Checked, choice: Choice) -> Plan:
         recipe = checked.recipe
@@ -43,7 +52,7 @@ def launch(payload: object, request_id: str, env: LaunchEnvironment) -> dict[str
         job = jobs.tuning_job(checked.name, record, tuning, checked.metrics, env, alone=choice.alone)
         return Plan(record=record, job=job)
 
-    return Launcher(kind=TUNING, env=env).launch(request, request_id, plan)
+    return launcher.start(request, request_id, asked, plan)
 
 
 def _check_parents(tuning: Tuning) -> None:

@@ -15,7 +15,7 @@ from contract import capacity, names, objects, storage
 from contract.decisions import Outcome, Reason
 from contract.environment import RegisterEnvironment
 from contract.evaluation import FILE
-from contract.jobs import is_doctor
+from contract.jobs import trains
 from functions.common import logs, notify
 from functions.common.clients import client, describe
 from functions.common.errors import RunRecordMissing
@@ -31,15 +31,15 @@ def on_training_ended(event: Event, env: RegisterEnvironment) -> dict[str, Any]:
     """Act on the end of the training job that an event names; what counts is the job's state now.
 
     Raises:
-        EvaluationInvalid: the job's output tells nothing that can be believed.
+        OutputInvalid: the job's output tells nothing that can be believed.
     """
     name = event.name("TrainingJobName")
     logs.bind(job=name, event=event.id)
     job = describe(client("sagemaker").describe_training_job, TrainingJobName=name)
     if job is None:
         return ignored(f"there is no training job {name}")
-    if "TuningJobArn" in job or is_doctor(job):
-        return ignored(f"{name} is a trial of a tuning job, or the doctor's")
+    if "TuningJobArn" in job or not trains(job):
+        return ignored(f"{name} is a trial of a tuning job, or trains nothing")
     run = job.get("HyperParameters", {}).get("run", "")
     try:
         record = runs.read(env.artifacts_bucket, run or name)

@@ -8,7 +8,8 @@ import torch
 from contract.picture_decisions import Action
 from doctor.examine import examine
 from doctor.findings import Kind
-from judging.labels import FOLDS, folds, judge
+from judging.labels import judge
+from judging.out_of_fold import FOLDS, folds
 from tests.unit.doctor.drawn import relabelled, striped
 
 

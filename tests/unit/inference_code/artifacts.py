@@ -66,7 +66,7 @@ def write_artifact(folder: Path, **changes: Any) -> Path:
 def add_graph(folder: Path, precision: str) -> Path:
     """Add the serving form to an artifact, as training's export does, by ranges of a few random pictures."""
     from contract.pictures.transform import Transform
-    from training_code.evaluation import serving_form, serving_graph
+    from training_code.evaluation import openvino_graph, serving_graph
     from training_code.network.fresh import fresh
 
     description = json.loads((folder / "model.json").read_text())
@@ -83,8 +83,8 @@ def add_graph(folder: Path, precision: str) -> Path:
             0, 256, (8, 1, transform.crop, transform.crop, 4), np.uint8
         )
         squares[..., 3] = 255
-        graph = serving_form._quantised(graph, squares, 1)
-    return write_graph(folder, serving_form._of(graph, 1), precision)
+        graph = openvino_graph.quantised(graph, squares, 1)
+    return write_graph(folder, openvino_graph.of(graph, 1), precision)
 
 
 def write_graph(folder: Path, graph: Any, precision: str) -> Path:

@@ -210,6 +210,6 @@ def test_a_job_of_the_doctor_that_failed_is_not_trained_on_another_type(world: W
 
 
 def test_a_job_says_whether_it_is_the_doctors() -> None:
-    assert jobs.is_doctor({"Environment": {"JOB_PACKAGE": "doctor"}})
-    assert not jobs.is_doctor({"Environment": {"JOB_PACKAGE": "training_code"}})
-    assert not jobs.is_doctor({})
+    assert not jobs.trains({"Environment": {"JOB_PACKAGE": "doctor"}})
+    assert jobs.trains({"Environment": {"JOB_PACKAGE": "training_code"}})
+    assert jobs.trains({})

@@ -26,7 +26,9 @@ def the_job(world: World) -> dict[str, Any]:
 
 def nothing_started(world: World) -> bool:
     names = {name for name, _ in world.sagemaker.calls}
-    return names <= {"DescribeHyperParameterTuningJob"} and not world.s3.called("PutObject")
+    return names <= {"DescribeHyperParameterTuningJob", "DescribeTrainingJob"} and not world.s3.called(
+        "PutObject"
+    )
 
 
 def test_a_good_request_starts_one_tuning_job_and_says_how_to_watch_it(world: World) -> None:

@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from functions.register_model import evaluation
+from contract.evaluation import FILE, MAX_BYTES
+from functions.common import archived, evaluation
 from functions.register_model.handler import handler
 from tests.unit.lambda_functions.fakes import Context, World
 from tests.unit.lambda_functions.test_register_model import ended, train
@@ -56,7 +57,7 @@ def test_what_is_read_is_what_was_measured(tmp_path: Path, classes: int, picture
     tested = facts.evaluations["test"]
     body = io.BytesIO(output(tmp_path, facts))
     tracemalloc.start()
-    read = evaluation.parse(evaluation.find(body, "here"), "here")
+    read = evaluation.parse(archived.find(body, "here", FILE, MAX_BYTES), "here")
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert read.classes == facts.dataset.classes

@@ -15,9 +15,11 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from contract.environment import RegisterEnvironment
-from functions.common.errors import EvaluationInvalid
+from contract.evaluation import FILE, MAX_BYTES
+from functions.common import archived, evaluation
+from functions.common.errors import OutputInvalid
 from functions.launch_training.handler import handler as launch_training
-from functions.register_model import classes, evaluation, gate, guessing, package
+from functions.register_model import classes, gate, guessing, package
 from functions.register_model.handler import handler
 from functions.register_model.mcnemar import Comparison
 from tests.unit.lambda_functions.conftest import ENVIRONMENT
@@ -418,13 +420,13 @@ def test_an_event_of_another_kind_is_ignored(world: World) -> None:
 def test_a_training_without_an_evaluation_is_a_named_failure_and_no_version(world: World) -> None:
     job = train(world)
     del world.s3.objects["artifacts", f"jobs/{job}/output/output.tar.gz"]
-    with pytest.raises(EvaluationInvalid, match="is missing"):
+    with pytest.raises(OutputInvalid, match="is missing"):
         handler(ended(job), Context())
     assert not world.sagemaker.packages
 
 
-def found(body: bytes) -> bytes:
-    return evaluation.find(io.BytesIO(body), "here")
+def found(body: bytes, most: int = MAX_BYTES) -> bytes:
+    return archived.find(io.BytesIO(body), "here", FILE, most)
 
 
 @pytest.mark.parametrize("name", ["evaluation.json", "./evaluation.json"])
@@ -434,33 +436,32 @@ def test_the_evaluation_is_found_at_the_top_of_the_archive(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["../evaluation.json", "/evaluation.json", "deep/evaluation.json"])
 def test_a_file_of_that_name_elsewhere_is_not_taken_for_it(name: str) -> None:
-    with pytest.raises(EvaluationInvalid, match=r"has no evaluation\.json"):
+    with pytest.raises(OutputInvalid, match=r"has no evaluation\.json"):
         found(archive({name: b"{}"}))
 
 
 @pytest.mark.parametrize("kind", [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.DIRTYPE, tarfile.FIFOTYPE])
 def test_a_link_or_device_in_its_place_is_refused(kind: bytes) -> None:
-    with pytest.raises(EvaluationInvalid, match="plain file"):
+    with pytest.raises(OutputInvalid, match="plain file"):
         found(archive({"evaluation.json": b""}, type=kind, linkname="/etc/passwd"))
 
 
-def test_an_evaluation_beyond_the_limit_is_refused_before_it_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(evaluation, "MAX_BYTES", 10)
-    with pytest.raises(EvaluationInvalid, match="at most 10 bytes"):
-        found(archive({"evaluation.json": b"x" * 11}))
+def test_an_evaluation_beyond_the_limit_is_refused_before_it_is_read() -> None:
+    with pytest.raises(OutputInvalid, match="at most 10 bytes"):
+        found(archive({"evaluation.json": b"x" * 11}), most=10)
 
 
 def test_an_archive_that_unpacks_to_very_much_is_not_searched_to_its_end(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(evaluation, "MAX_OUTPUT_BYTES", 1000)
-    with pytest.raises(EvaluationInvalid, match="1000 bytes"):
+    monkeypatch.setattr(archived, "MAX_OUTPUT_BYTES", 1000)
+    with pytest.raises(OutputInvalid, match="1000 bytes"):
         found(archive({"big": b"\0" * 2000, "evaluation.json": b"{}"}))
 
 
 def test_an_archive_of_very_many_files_is_not_searched_to_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(evaluation, "MAX_OUTPUT_FILES", 3)
-    with pytest.raises(EvaluationInvalid, match="first 3 files"):
+    monkeypatch.setattr(archived, "MAX_OUTPUT_FILES", 3)
+    with pytest.raises(OutputInvalid, match="first 3 files"):
         found(archive({**{str(n): b"" for n in range(9)}, "evaluation.json": b"{}"}))
 
 
@@ -481,14 +482,14 @@ def header(kind: bytes, size: int) -> bytes:
     ids=["a pax header of gigabytes", "a name of gigabytes", "headers without end", "a negative size"],
 )
 def test_a_header_that_leads_tarfile_astray_is_refused_by_name(plain: bytes) -> None:
-    with pytest.raises(EvaluationInvalid):
+    with pytest.raises(OutputInvalid):
         found(gzip.compress(plain))
 
 
 def test_of_a_header_that_claims_gigabytes_none_is_kept_in_memory() -> None:
     bomb = gzip.compress(header(tarfile.XHDTYPE, 2**31) + bytes(200_000_000))
     tracemalloc.start()
-    with pytest.raises(EvaluationInvalid):
+    with pytest.raises(OutputInvalid):
         found(bomb)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
@@ -505,7 +506,7 @@ whole = archive({"evaluation.json": json.dumps(numbers()).encode()})
     | st.integers(0, len(whole) - 1).map(lambda end: whole[:end])
 )
 def test_a_damaged_archive_gives_the_whole_file_or_is_refused_by_name(body: bytes) -> None:
-    with contextlib.suppress(EvaluationInvalid):
+    with contextlib.suppress(OutputInvalid):
         assert found(body) == json.dumps(numbers()).encode()
 
 
@@ -513,7 +514,7 @@ def test_a_damaged_archive_gives_the_whole_file_or_is_refused_by_name(body: byte
 def test_an_archive_with_one_wrong_byte_is_read_or_refused_by_name(position: int, change: int) -> None:
     body = bytearray(whole)
     body[position] ^= change
-    with contextlib.suppress(EvaluationInvalid):
+    with contextlib.suppress(OutputInvalid):
         assert found(bytes(body))
 
 
@@ -532,7 +533,7 @@ def test_an_archive_with_one_wrong_byte_is_read_or_refused_by_name(position: int
     ],
 )
 def test_numbers_that_cannot_be_are_not_believed(broken: dict[str, Any]) -> None:
-    with pytest.raises(EvaluationInvalid):
+    with pytest.raises(OutputInvalid):
         evaluation.parse(json.dumps(numbers(**broken) | broken).encode(), "here")
 
 
@@ -548,7 +549,7 @@ def test_numbers_that_cannot_be_are_not_believed(broken: dict[str, Any]) -> None
     )
 )
 def test_no_json_fails_in_another_way_than_by_name(body: Any) -> None:
-    with pytest.raises(EvaluationInvalid):
+    with pytest.raises(OutputInvalid):
         evaluation.parse(json.dumps(body).encode(), "here")
 
 

@@ -20,7 +20,7 @@ from tests.unit.inference_code.artifacts import randomise_norms
 from tests.unit.training_code.samples import MACHINE, TINY, load, train
 from training_code.config import parse
 from training_code.data.batches import Batches
-from training_code.evaluation import quantise, serving_form, serving_graph
+from training_code.evaluation import openvino_graph, quantise, serving_form, serving_graph
 from training_code.evaluation.scores import Evaluation, evaluate
 from training_code.job import Job
 from training_code.network.fresh import fresh
@@ -62,8 +62,8 @@ def by_torch(
 def test_the_graph_answers_as_the_network_does(arch: str) -> None:
     network, transform = random_network(arch), Transform.of(arch, 64)
     graph = serving_graph.graph(network, transform)
-    compiled = serving_form._compiled(graph, "f32", 1)
-    together = serving_form._compiled(graph, "f32", 1, squares=TOGETHER)
+    compiled = openvino_graph.compiled(graph, "f32", 1)
+    together = openvino_graph.compiled(graph, "f32", 1, squares=TOGETHER)
     expected = np.concatenate([by_torch(network, pixels, transform) for pixels in squares()])
     alone = np.concatenate([compiled([pixels])[0] for pixels in squares()])
     assert np.abs(alone - expected).max() < 1e-4 * np.abs(expected).max()
@@ -82,7 +82,7 @@ def test_the_normalisation_is_in_the_first_convolution(arch: str) -> None:
 
 def quantised(network: Network) -> Any:
     plain = serving_graph.graph(network, TRANSFORM)
-    return serving_form._compiled(serving_form._quantised(plain, squares(), 1), "int8", 1)
+    return openvino_graph.compiled(openvino_graph.quantised(plain, squares(), 1), "int8", 1)
 
 
 @pytest.mark.parametrize("arch", ["resnet18", "resnet50"])
@@ -117,7 +117,7 @@ def test_the_bias_takes_off_what_rounded_weights_shift_the_mean_output_by() -> N
     layer = openvino.opset13.convolution(values, openvino.opset13.constant(weight), *sides)
     plain = openvino.Model([layer], [values], "one")
     pictures = np.stack([np.ones((1, 4, 4), np.float32), np.zeros((1, 4, 4), np.float32)], axis=1)
-    compiled = serving_form._compiled(serving_form._quantised(plain, [pictures], 1), "int8", 1)
+    compiled = openvino_graph.compiled(openvino_graph.quantised(plain, [pictures], 1), "int8", 1)
     assert np.allclose(compiled([pictures])[0], small, atol=small / 10)
 
 
@@ -134,7 +134,7 @@ def float_convolutions(graph: Any) -> list[Any]:
 def test_what_gates_compute_stays_in_floats_and_nothing_else_does() -> None:
     # In floats with 8-bit weights a model of several streams answered wrongly once in ten starts.
     network = random_network("mobilenetv3_large_100")
-    rounded = serving_form._quantised(serving_graph.graph(network, TRANSFORM), squares(), 1)
+    rounded = openvino_graph.quantised(serving_graph.graph(network, TRANSFORM), squares(), 1)
     left = float_convolutions(rounded)
     assert len(left) == 2 * 8 + 1, "eight gates of two layers, and the one behind the mean"
     assert all(quantise._is_small(each) for each in left)
@@ -143,7 +143,7 @@ def test_what_gates_compute_stays_in_floats_and_nothing_else_does() -> None:
 def test_a_last_map_of_one_place_is_no_gate() -> None:
     network, transform = random_network("resnet18"), Transform.of_size(32)
     small = [each[:, :32, :32] for each in squares()]
-    rounded = serving_form._quantised(serving_graph.graph(network, transform), small, 1)
+    rounded = openvino_graph.quantised(serving_graph.graph(network, transform), small, 1)
     assert float_convolutions(rounded) == []
 
 
@@ -283,14 +283,14 @@ def test_a_trial_is_known_by_its_objective(tmp_path: Path) -> None:
 def test_the_graph_tells_what_goes_into_the_head_and_does_not_round_it(arch: str) -> None:
     network = random_network(arch)
     plain = serving_graph.graph(network, TRANSFORM)
-    compiled = serving_form._compiled(plain, "f32", 1)
+    compiled = openvino_graph.compiled(plain, "f32", 1)
     (name,) = {each.rpartition(".")[0] for each in network.head_names}
     head: Any = network.plain.get_submodule(name)
     for pixels in squares():
         with torch.inference_mode():
             by_head = head(torch.from_numpy(compiled([pixels])[1])).numpy()
         assert np.allclose(compiled([pixels])[0], by_head, atol=1e-4 * np.abs(by_head).max())
-    node = serving_form._quantised(plain, squares(), 1).get_results()[1].input_value(0).get_node()
+    node = openvino_graph.quantised(plain, squares(), 1).get_results()[1].input_value(0).get_node()
     while node.get_type_name() in serving_graph.SHAPING:
         node = node.input_value(0).get_node()
     assert node.get_type_name() != "FakeQuantize"

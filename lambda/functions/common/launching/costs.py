@@ -64,8 +64,11 @@ def of_job(machine: Machine, what: str) -> CostBound:
     return _bound(machine, machine.max_runtime_minutes + SHUTDOWN_MINUTES, what)
 
 
-def of_tuning(machine: Machine, tuning: Tuning) -> CostBound:
+def of_tuning(machine: Machine, tuning: Tuning, race_minutes: int = 0) -> CostBound:
     """The bound of a search and of the last training, which follows it by itself.
+
+    Args:
+        race_minutes: for how long at most a race of networks runs before it; 0 without one.
 
     Where the whole search has a longest run time, so long `parallel_jobs` machines can be busy, and the jobs
     still running then are stopped.
@@ -75,7 +78,11 @@ def of_tuning(machine: Machine, tuning: Tuning) -> CostBound:
     if tuning.max_runtime_minutes is not None:
         minutes = min(minutes, tuning.parallel_jobs * (tuning.max_runtime_minutes + SHUTDOWN_MINUTES))
     trials = "1 trial" if tuning.max_jobs == 1 else f"{tuning.max_jobs} trials"
-    return _bound(machine, minutes + each, f"{trials} and the last training")
+    what = f"{trials} and the last training"
+    if race_minutes:
+        minutes += race_minutes + SHUTDOWN_MINUTES
+        what = f"a race of networks ({race_minutes} + {SHUTDOWN_MINUTES} minutes), {what}"
+    return _bound(machine, minutes + each, what)
 
 
 def guard(

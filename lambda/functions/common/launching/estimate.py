@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
-from typing import Any
+from typing import Any, Final
 
 from contract.environment import LaunchEnvironment
 from functions.common.launching import costs, jobs, runs
 from functions.common.launching.costs import CostBound, Machine
 from functions.common.recipes.recipe import Recipe
+
+RACE_GRACE_MINUTES: Final = 5
+"""For the network that is being judged when the race's time is over, and for what comes before the first."""
 
 
 def instance_types(recipe: Recipe, env: LaunchEnvironment) -> tuple[str, ...]:
@@ -32,7 +35,14 @@ def _cost_on(machine: Machine, record: runs.RunRecord) -> CostBound:
     tuning = record.recipe.tuning
     if record.kind != "tuning" or tuning is None:
         return costs.of_training(machine)
-    return costs.of_tuning(machine, tuning)
+    return costs.of_tuning(machine, tuning, race_minutes(record.recipe, machine))
+
+
+def race_minutes(recipe: Recipe, machine: Machine) -> int:
+    """For how long at most the race of a recipe runs; 0 without one."""
+    if recipe.race is None:
+        return 0
+    return (recipe.race.max_minutes or machine.max_runtime_minutes) + RACE_GRACE_MINUTES
 
 
 def machines_of(record: runs.RunRecord, env: LaunchEnvironment) -> dict[str, Any]:
@@ -55,8 +65,9 @@ def in_words(record: runs.RunRecord, env: LaunchEnvironment) -> str:
     if record.kind != "tuning" or tuning is None:
         return f"one training of recipe {recipe.name} on {record.data}, {machines}"
     searched = ", ".join(each.name for each in tuning.ranges)
+    race = f"a race of {len(recipe.race.entrants)} networks, and with the best " if recipe.race else ""
     return (
-        f"a {tuning.strategy} search of {tuning.max_jobs} trials, {tuning.parallel_jobs} at a time, each on "
-        f"{machines}: recipe {recipe.name} on {record.data}, over {searched}; the last training with "
+        f"{race}a {tuning.strategy} search of {tuning.max_jobs} trials, {tuning.parallel_jobs} at a time, "
+        f"each on {machines}: recipe {recipe.name} on {record.data}, over {searched}; the last training with "
         "the best follows by itself"
     )

@@ -65,7 +65,7 @@ def tuning_job(
             **_search_resources(record, alone, env),
         },
         **search.warm_start(tuning),
-        "Tags": _tags(record, env),
+        "Tags": tags(record, env),
     }
 
 
@@ -99,7 +99,7 @@ def training_job(
         "ResourceConfig": resources(machine(record.recipe, env)),
         **capacity.environment(record.instance_types[1:]),
         **insight.managed(record.recipe, name, env.artifacts_bucket),
-        "Tags": _tags(record, env),
+        "Tags": tags(record, env),
     }
 
 
@@ -254,7 +254,7 @@ def resources(on: Machine) -> Request:
     }
 
 
-def _tags(record: RunRecord, env: LaunchEnvironment) -> list[dict[str, str]]:
+def tags(record: RunRecord, env: LaunchEnvironment) -> list[dict[str, str]]:
     values = {
         "project": env.project,
         "run": record.run,

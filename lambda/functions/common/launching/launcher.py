@@ -132,15 +132,35 @@ class Launcher:
         Raises:
             UserError: something about the request is wrong; nothing was started.
         """
-        name = self._name_of(request, request_id)
+        before = self.started_before(request, request_id)
+        return before or self.start(request, request_id, self.recipe_of(request), plan, alone)
+
+    def started_before(self, request: requests.LaunchRequest, request_id: str) -> dict[str, Any] | None:
+        """The answer of the first time, if this very request started its job before.
+
+        Raises:
+            JobExists: another request started a job of its name.
+        """
+        name = self.name_of(request, request_id)
         logs.bind(run=name)
         found = self.describe(name)
-        if found is not None:
-            return self._existing(name, found, request_id)
-        env = self.env
-        recipe = storage.read_recipe(client("s3"), env.artifacts_bucket, request.recipe)
-        recipe = recipe.with_overrides(request.overrides)
-        s3 = client("s3")
+        return None if found is None else self._existing(name, found, request_id)
+
+    def recipe_of(self, request: requests.LaunchRequest) -> Recipe:
+        """The recipe that a request names, with the request's own values."""
+        recipe = storage.read_recipe(client("s3"), self.env.artifacts_bucket, request.recipe)
+        return recipe.with_overrides(request.overrides)
+
+    def start(
+        self,
+        request: requests.LaunchRequest,
+        request_id: str,
+        recipe: Recipe,
+        plan: Planner,
+        alone: fit.Alone | None = None,
+    ) -> dict[str, Any]:
+        """`launch` of a request that is a new one."""
+        name, env, s3 = self.name_of(request, request_id), self.env, client("s3")
         data = datasets.find(s3, env.data_bucket, request.dataset, request.dataset_version)
         recipe = weights.settled(recipe, alone, env.artifacts_bucket)
         values = fit.possible(recipe, alone)
@@ -154,11 +174,11 @@ class Launcher:
         if request.dry_run:
             machines = estimate.machines_of(planned.record, env) | {"instance_types": list(types)}
             what, cost = estimate.in_words(planned.record, env), estimate.cost_of(planned.record, env)
-            notes = self._notes(planned.record)
+            notes = self.notes(planned.record)
             return answers.planned(self.kind.key, name, what, cost, machines, data, notes)
         checked = replace(checked, version=datasets.settled(s3, env.data_bucket, data))
         try:
-            for choice in (choices := self._choices(types)):
+            for choice in (choices := self.choices(types)):
                 planned = self._planned(checked, choice, plan)
                 runs.write(env.artifacts_bucket, planned.record)
                 try:
@@ -188,7 +208,7 @@ class Launcher:
                 logs.info("too dear a type", instance_type=each, reason=str(error))
         return tuple(affordable)
 
-    def _choices(self, types: tuple[str, ...]) -> list[Choice]:
+    def choices(self, types: tuple[str, ...]) -> list[Choice]:
         """What AWS is asked for in turn, while it says no for a quota.
 
         It may refuse a list for the quota of any type in it, so the first is asked for alone then.
@@ -245,16 +265,16 @@ class Launcher:
     def answer(self, name: str, arn: str, record: runs.RunRecord) -> dict[str, Any]:
         """What was started, where to watch it, and the most it can cost."""
         what, cost = estimate.in_words(record, self.env), estimate.cost_of(record, self.env)
-        notes = self._notes(record)
+        notes = self.notes(record)
         return answers.started(self.kind.key, name, arn, record.run, record.data, what, cost, notes)
 
-    def _notes(self, record: runs.RunRecord) -> tuple[str, ...]:
+    def notes(self, record: runs.RunRecord) -> tuple[str, ...]:
         """What the weights' licences keep from who uses the model."""
         explicit = {key: (value,) for key, value in record.hyperparameters.items()}
         values = tuple({**each, **explicit} for each in fit.possible(record.recipe, None))
         return weights.restrictions(values, self.env.artifacts_bucket)
 
-    def _name_of(self, request: requests.LaunchRequest, request_id: str) -> str:
+    def name_of(self, request: requests.LaunchRequest, request_id: str) -> str:
         """The caller's name for the job, or the one that belongs to the request."""
         project = self.env.project
         if request.name is not None:

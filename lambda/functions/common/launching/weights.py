@@ -61,6 +61,14 @@ def settled(recipe: Recipe, alone: Alone | None, bucket: str) -> Recipe:
     return recipe.with_overrides(overrides)
 
 
+def together(archs: tuple[str, ...], bucket: str) -> str | None:
+    """One address for the ImageNet weights of several networks; None where only some of them are staged."""
+    staged = [bool(_objects(bucket, storage.imagenet_weights(arch))) for arch in archs]
+    if all(staged):
+        return f"s3://{bucket}/{storage.weights('imagenet/').removesuffix('.safetensors')}"
+    return None if any(staged) else "imagenet"
+
+
 def check(jobs: tuple[Values, ...], artifacts_bucket: str, data_bucket: str) -> None:
     """See that files of weights lie where these jobs are told, and are of their networks.
 

@@ -17,6 +17,7 @@ from contract import instances
 from contract.bounds import Choice, Number
 from contract.debug_rules import PARAMETER, RULES
 from contract.hyperparameters import BOUNDS
+from contract.race import MAX_NETWORKS
 from functions.common.errors import InvalidRecipe, listed, suggest
 
 
@@ -188,6 +189,20 @@ DEBUG: Mapping[str, Key] = {
     "save": BOUNDS["debug_save"],
     "managed_rules": Flag(),
 }
+_NETWORKS = Words(
+    form=r"[a-z0-9][a-z0-9_.]{1,80}",
+    form_in_words=f"networks by timm's names, {MAX_NETWORKS} at most in all",
+)
+RACE: Mapping[str, Key] = {
+    # Those that start from published weights, and those that start from none.
+    "networks": _NETWORKS,
+    "fresh": _NETWORKS,
+    "max_ms": Number(least=0.01, most=60_000),
+    "max_mb": Number(least=0.1, most=10_000),
+    "max_minutes": Number(least=2, most=24 * 60, whole=True),
+    # How many of the best the search then tunes.
+    "finalists": Number(least=1, most=2, whole=True),
+}
 ANSWER: Mapping[str, Key] = {"precision": BOUNDS["answer_precision"]}
 PROFILE: Mapping[str, Key] = {
     "enabled": Flag(),
@@ -199,6 +214,7 @@ TABLES: Mapping[str, Mapping[str, Key]] = MappingProxyType(
         "model": MODEL,
         "data": DATA,
         "training": TRAINING,
+        "race": RACE,
         "tuning": TUNING,
         "final": HYPERPARAMETERS,
         "resources": RESOURCES,

@@ -18,6 +18,7 @@ from contract import instances, networks, prices
 from contract.bounds import Number
 from contract.hyperparameters import unquoted, why_not_in_time
 from functions.common.errors import InvalidRecipe, listed, suggest
+from functions.common.recipes import race
 from functions.common.recipes.keys import HYPERPARAMETERS, REQUIRED, TABLES, Flag, Key, check, quoted
 from functions.common.recipes.ranges import Range
 from functions.common.recipes.tuning import Tuning, read_tuning
@@ -55,10 +56,21 @@ class Recipe:
         """One table, empty when the recipe has none."""
         return dict(self.tables.get(name, {}))
 
+    @property
+    def race(self) -> race.RaceTable | None:
+        """The networks of which one is chosen first; None where [model] names it."""
+        return race.of(self.tables)
+
+    def entered(self, network: str, *, fresh: bool) -> Recipe:
+        """The recipe of this network, without the race; a fresh one has nothing that could be kept frozen."""
+        own = {"weights": "none", "trainable_from": networks.STEM} if fresh else {}
+        return self.with_overrides({"model": {"arch": network, **own}})
+
     def with_overrides(self, overrides: Mapping[str, object]) -> Recipe:
         """This recipe with the request's tables over it, key by key.
 
-        A hyperparameter that the request sets itself is no longer searched: its range is left out.
+        A hyperparameter that the request sets itself is no longer searched: its range is left out. So is the
+        race, where it sets the network.
 
         Raises:
             InvalidRecipe: an override that is unknown or not allowed, or one that makes the whole
@@ -76,6 +88,8 @@ class Recipe:
                 **table,
                 **({"ranges": ranges} if name == "tuning" else {}),
             }
+        if "arch" in pinned and "race" not in asked:
+            merged.pop("race", None)  # whoever names a network wants no race
         if "tuning" in merged:
             ranges = merged["tuning"].get("ranges", {})
             merged["tuning"]["ranges"] = {key: value for key, value in ranges.items() if key not in pinned}
@@ -171,6 +185,7 @@ def _checked(tables: Mapping[str, object], source: str, *, whole: bool) -> dict[
         checked[name] = _table(name, table, keys, source)
     if whole:
         _check_required(checked, source)
+        race.check(checked, source)
     return checked
 
 
@@ -215,6 +230,8 @@ def _check_required(tables: Mapping[str, Table], source: str) -> None:
         if name == "tuning" and name not in tables:
             continue
         for key in keys:
+            if key == "arch" and "race" in tables:
+                continue
             if key not in tables.get(name, {}):
                 raise InvalidRecipe(
                     f"{source} lacks {key} in [{name}]; it has to be {TABLES[name][key].allowed}"

@@ -1,0 +1,223 @@
+"""The race before a search: one job that judges the networks of a recipe's [race]."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, Final
+
+from contract import capacity, prices, storage
+from contract.environment import LaunchEnvironment
+from contract.jobs import CODE, PACKAGE, PRETRAINED, RACE_PACKAGE
+from contract.names import race_of
+from functions.common import logs
+from functions.common.clients import client
+from functions.common.errors import InvalidRecipe, JobExists, QuotaExceeded, RunRecordMissing
+from functions.common.launching import answers, costs, datasets, estimate, fit, jobs, requests, runs, weights
+from functions.common.launching.launcher import TRAINING, AlreadyStarted, Launcher
+from functions.common.recipes.race import RaceTable
+from functions.common.recipes.recipe import Recipe
+
+NETWORKS: Final = "networks"
+"""The job's hyperparameter with each network and where its weights are."""
+
+
+def started_before(run: str, request_id: str, env: LaunchEnvironment) -> dict[str, Any] | None:
+    """The answer of the first time, if this request started the race of its run before.
+
+    Raises:
+        JobExists: another request started it.
+    """
+    name = race_of(run)
+    found = Launcher(kind=TRAINING, env=env).describe(name)
+    if found is None:
+        return None
+    try:
+        record = runs.read(env.artifacts_bucket, run)
+    except RunRecordMissing:
+        record = None
+    if record is None or record.request_id != request_id:
+        raise JobExists(f'a job named "{name}" exists; choose another "name", or leave it out to get one')
+    return _answer(found["TrainingJobArn"], record, env)
+
+
+def launch(
+    request: requests.LaunchRequest, run: str, request_id: str, recipe: Recipe, env: LaunchEnvironment
+) -> dict[str, Any]:
+    """Start the race of a recipe, or say what it would be.
+
+    Raises:
+        UserError: something about the request is wrong; nothing was started.
+    """
+    if recipe.tuning is None or not recipe.tuning.ranges:
+        raise InvalidRecipe(f"{recipe.source} leaves nothing to search after the race: give it ranges")
+    s3 = client("s3")
+    data = datasets.find(s3, env.data_bucket, request.dataset, request.dataset_version)
+    types = estimate.instance_types(recipe, env)
+    _check_entrants(recipe, data.version, types, env)
+    record = runs.RunRecord(
+        run=run,
+        kind="tuning",
+        request_id=request_id,
+        code_prefix=env.code_prefix,
+        recipe=recipe,
+        **runs.of_version(data.version),
+    )
+    types = _affordable(record, types, env)
+    record = record.on(types)
+    if request.dry_run:
+        machines = estimate.machines_of(record, env) | {"instance_types": list(types)}
+        what, cost = estimate.in_words(record, env), estimate.cost_of(record, env)
+        return answers.planned("tuning_job", run, what, cost, machines, data, notes(record, env))
+    version = datasets.settled(s3, env.data_bucket, data)
+    record = replace(record, **runs.of_version(version))
+    runs.write(env.artifacts_bucket, record)
+    try:
+        arn = start(race_of(run), record, env)
+    except AlreadyStarted:
+        if (before := started_before(run, request_id, env)) is None:
+            raise
+        return before
+    return _answer(arn, record, env)
+
+
+def start(name: str, record: runs.RunRecord, env: LaunchEnvironment) -> str:
+    """Start the race's job on the first of its run's types that the account may have; its ARN.
+
+    Raises:
+        AlreadyStarted: there is a job of that name.
+        QuotaExceeded, RefusedByAws: AWS will not start it.
+    """
+    launcher = Launcher(kind=TRAINING, env=env)
+    types = record.instance_types
+    for position in range(len(types)):
+        on = record.on(types[position:])
+        try:
+            return launcher.create(name, _job(name, on, env))
+        except QuotaExceeded:
+            if position == len(types) - 1:
+                raise
+            logs.info("no quota; the next type is taken", instance_type=types[position])
+    raise AssertionError("a run has one type at least")
+
+
+def notes(record: runs.RunRecord, env: LaunchEnvironment) -> tuple[str, ...]:
+    """What the licences of the networks' weights keep from who uses the model."""
+    race = _race_of(record.recipe)
+    values = tuple(
+        each
+        for network in race.networks
+        for each in fit.possible(
+            weights.settled(record.recipe.entered(network, fresh=False), None, env.artifacts_bucket), None
+        )
+    )
+    return weights.restrictions(values, env.artifacts_bucket)
+
+
+def _race_of(recipe: Recipe) -> RaceTable:
+    if recipe.race is None:
+        raise InvalidRecipe(f"{recipe.source} names its network; there is no race")
+    return recipe.race
+
+
+def _check_entrants(recipe: Recipe, version: Any, types: tuple[str, ...], env: LaunchEnvironment) -> None:
+    """See that each network could be searched and trained on these pictures, whichever wins."""
+    race = _race_of(recipe)
+    for network, fresh in race.entrants:
+        own = weights.settled(recipe.entered(network, fresh=fresh), None, env.artifacts_bucket)
+        values = fit.possible(own, None)
+        weights.check(values, env.artifacts_bucket, env.data_bucket)
+        fit.check(values, version, jobs.machine(recipe, env).instance_count, types)
+
+
+def _affordable(record: runs.RunRecord, types: tuple[str, ...], env: LaunchEnvironment) -> tuple[str, ...]:
+    """The first choice, and of the other types those on which the run could not cost more than it may."""
+    most = record.recipe.table("resources").get("max_cost_usd")
+    costs.guard(estimate.cost_of(record.on(types[:1]), env), most)
+    affordable = [types[0]]
+    for each in types[1:]:
+        try:
+            costs.guard(estimate.cost_of(record.on((each,)), env), most)
+            affordable.append(each)
+        except (costs.CostTooHigh, costs.UnknownPrice) as error:
+            logs.info("too dear a type", instance_type=each, reason=str(error))
+    return tuple(affordable)
+
+
+def _job(name: str, record: runs.RunRecord, env: LaunchEnvironment) -> jobs.Request:
+    """The CreateTrainingJob request.
+
+    Source: https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_CreateTrainingJob.html
+    """
+    recipe, race = record.recipe, _race_of(record.recipe)
+    # One job judges them all, on one instance, and nothing of it would outlive an interruption.
+    machine = replace(
+        jobs.machine(recipe, env),
+        instance_count=1,
+        max_runtime_minutes=estimate.race_minutes(recipe, jobs.machine(recipe, env)),
+    )
+    channels = {CODE: f"s3://{env.artifacts_bucket}/{record.code_prefix}"}
+    entrants = []
+    for place, (network, fresh) in enumerate(race.entrants):
+        own = weights.settled(recipe.entered(network, fresh=fresh), None, env.artifacts_bucket)
+        source = str(own.hyperparameters["weights"])
+        if source.startswith("s3://"):
+            channels[f"{PRETRAINED}-{place}"] = source
+            source = f"{PRETRAINED}-{place}"
+        entrants.append([network, source])
+    pictures = jobs.channels_of(record.dataset, record.dataset_version or 0, record.pictures, env)
+    return {
+        "TrainingJobName": name,
+        "HyperParameters": _hyperparameters(record, entrants, machine.instance_type),
+        "Environment": {
+            PACKAGE: RACE_PACKAGE,
+            **capacity.environment(record.instance_types[1:]).get("Environment", {}),
+        },
+        "AlgorithmSpecification": {
+            "TrainingImage": jobs.image(machine.instance_type, env),
+            "TrainingInputMode": "File",
+        },
+        "InputDataConfig": [*pictures, *(jobs.channel(*each) for each in channels.items())],
+        "OutputDataConfig": {"S3OutputPath": f"s3://{env.artifacts_bucket}/{storage.TRIALS}"},
+        "ResourceConfig": jobs.resources(machine),
+        "RoleArn": env.training_role_arn,
+        "StoppingCondition": {"MaxRuntimeInSeconds": machine.max_runtime_minutes * 60},
+        "EnableNetworkIsolation": all(source != "imagenet" for _, source in entrants),
+        "Tags": jobs.tags(record, env),
+    }
+
+
+def _hyperparameters(
+    record: runs.RunRecord, entrants: list[list[str]], instance_type: str
+) -> Mapping[str, str]:
+    race = _race_of(record.recipe)
+    optional: dict[str, object] = {
+        "max_ms": race.max_ms,
+        "max_mb": race.max_mb,
+        "max_minutes": race.max_minutes or record.recipe.table("resources").get("max_runtime_minutes"),
+        "usd_per_hour": _usd_per_hour(instance_type),
+        "dataset_version": record.dataset_version,
+        "seed": record.recipe.hyperparameters.get("seed"),
+        "image_size": record.recipe.hyperparameters.get("image_size"),
+    }
+    return {
+        NETWORKS: json.dumps(entrants, separators=(",", ":")),
+        "run": record.run,
+        "dataset": record.dataset,
+        **{key: f"{value}" for key, value in optional.items() if value is not None},
+    }
+
+
+def _usd_per_hour(instance_type: str) -> float | None:
+    """Of an endpoint on this type; None where the table has none."""
+    try:
+        return prices.price_of(instance_type, prices.HOSTING).usd_per_hour
+    except prices.UnknownPrice:
+        return None
+
+
+def _answer(arn: str, record: runs.RunRecord, env: LaunchEnvironment) -> dict[str, Any]:
+    what, cost = estimate.in_words(record, env), estimate.cost_of(record, env)
+    said = notes(record, env) if record.recipe.race else ()
+    return answers.started(TRAINING.key, race_of(record.run), arn, record.run, record.data, what, cost, said)

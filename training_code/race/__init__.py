@@ -1,0 +1,1 @@
+"""A race of networks: which of several is the best start for these pictures."""
