@@ -1,0 +1,168 @@
+"""Pictures that their senders gave, the answers, and what people said of them: where they lie, in which form.
+
+They have a bucket of their own, which is there with the setting `corrections.days` only.
+
+    pictures/<request id>        the bytes as they were sent
+    answers/<request id>.json    `Given`
+    feedback/<request id>.json   `Feedback`: what the sender said of the answer
+    reviews/<request id>.json    `Review`: what the model's owner decided
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from hashlib import sha256
+from typing import Any, Final, Self
+
+from contract.api import SWITCH
+
+GIVE: Final = "x-give-picture"
+"""The header by which a sender agrees that this one picture is kept, with a value of `SWITCH`."""
+GIVEN: Final = SWITCH[0]
+SENDER: Final = "x-sender"
+"""The header by which a client tells several senders of one API key apart: a random word."""
+SENDER_WORD: Final = re.compile(r"[A-Za-z0-9._-]{1,128}")
+
+PICTURES: Final = "pictures"
+ANSWERS: Final = "answers"
+FEEDBACK: Final = "feedback"
+REVIEWS: Final = "reviews"
+MAX_RECORD_BYTES: Final = 2**20
+"""Of one of these records: an answer has a thousand classes at most."""
+
+REQUEST_ID: Final = re.compile(r"[A-Za-z0-9-]{1,64}")
+_SENDERS_DIGITS: Final = 16
+
+
+class InvalidRecord(ValueError):
+    """A record that is not what this project writes."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Record:
+    request_id: str
+    at: str
+    """ISO 8601, UTC."""
+
+    def to_json(self) -> bytes:
+        """The record's object in the bucket."""
+        return json.dumps(asdict(self), ensure_ascii=False).encode()
+
+    @classmethod
+    def from_json(cls, content: bytes) -> Self:
+        """The record in an object.
+
+        Raises:
+            InvalidRecord: it is none.
+        """
+        try:
+            record = cls(**json.loads(content))
+            record._check()
+        except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
+            raise InvalidRecord(f"{type(error).__name__}: {error}") from None
+        return record
+
+    def _check(self) -> None:
+        if not (isinstance(self.request_id, str) and isinstance(self.at, str)):
+            raise TypeError("request_id and at are texts")
+
+
+@dataclass(frozen=True, slots=True)
+class Given(_Record):
+    """A picture that was given, and what the model answered."""
+
+    sender: str
+    """A hash that is the same for all pictures of one sender."""
+    sha256: str
+    """Of the picture."""
+    size: int
+    answer: Mapping[str, Any]
+    """The endpoint's, with all its classes in `predictions`, up to a thousand."""
+
+    @property
+    def predicted(self) -> str:
+        """The class that was answered."""
+        return str(self.answer["predicted_class"])
+
+    @property
+    def confidence(self) -> float:
+        return float(self.answer["confidence"])
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The classes that the model knows, the likeliest first."""
+        return tuple(str(each["class"]) for each in self.answer["predictions"])
+
+    @property
+    def model_version(self) -> str:
+        """In the registry; empty where the answer does not tell."""
+        return str((self.answer.get("model") or {}).get("version", ""))
+
+    def _check(self) -> None:
+        if not (self.classes and self.predicted and isinstance(self.sender, str)):
+            raise ValueError("it has no classes")
+        float(self.answer["confidence"])
+
+
+@dataclass(frozen=True, slots=True)
+class Feedback(_Record):
+    """What a picture's sender said of the answer."""
+
+    label: str | None
+    """The right class; None: none of them."""
+
+
+class Decided(StrEnum):
+    """What the model's owner makes of a picture that was given."""
+
+    ACCEPTED = "accepted"
+    """It is learned from, as of the class `label`."""
+    NONE = "none"
+    """It shows none of the classes."""
+    REJECTED = "rejected"
+    """It is of no use."""
+
+
+@dataclass(frozen=True, slots=True)
+class Review(_Record):
+    """What the model's owner decided of a picture that was given."""
+
+    decided: Decided
+    label: str | None = None
+    """The class, of one that is accepted."""
+    version: str = ""
+    """The data set's version that it went into, such as `dogs@4`."""
+
+    def _check(self) -> None:
+        Decided(self.decided)
+
+
+def picture_of(request_id: str) -> str:
+    return f"{PICTURES}/{request_id}"
+
+
+def answer_of(request_id: str) -> str:
+    return f"{ANSWERS}/{request_id}.json"
+
+
+def feedback_of(request_id: str) -> str:
+    return f"{FEEDBACK}/{request_id}.json"
+
+
+def review_of(request_id: str) -> str:
+    return f"{REVIEWS}/{request_id}.json"
+
+
+def all_of(request_id: str) -> Iterator[str]:
+    """The keys of all that is kept of one request, the picture first."""
+    for key in (picture_of, answer_of, feedback_of, review_of):
+        yield key(request_id)
+
+
+def sender_of(api_key_id: str, word: str) -> str:
+    """What a sender is known by: it tells neither the key nor the word."""
+    return sha256(f"{api_key_id}\0{word}".encode()).hexdigest()[:_SENDERS_DIGITS]
