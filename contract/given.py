@@ -36,6 +36,8 @@ MAX_RECORD_BYTES: Final = 2**20
 
 REQUEST_ID: Final = re.compile(r"[A-Za-z0-9-]{1,64}")
 _SENDERS_DIGITS: Final = 16
+_IN_A_DATASET: Final = "given-"
+_NAMED: Final = re.compile(rf"{_IN_A_DATASET}(?P<request>[A-Za-z0-9-]{{1,64}})(~[0-9]+)?\.[a-z]+")
 
 
 class InvalidRecord(ValueError):
@@ -163,6 +165,22 @@ def all_of(request_id: str) -> Iterator[str]:
         yield key(request_id)
 
 
+def name_in_a_dataset(request_id: str, suffix: str) -> str:
+    """What a given picture is called in a data set: the request stays known when the bucket has forgotten it."""
+    return f"{_IN_A_DATASET}{request_id}{suffix}"
+
+
+def request_in_a_dataset(name: str) -> str:
+    """The request that a data set's picture was given with; empty for any other picture."""
+    found = _NAMED.fullmatch(name)
+    return found["request"] if found else ""
+
+
 def sender_of(api_key_id: str, word: str) -> str:
     """What a sender is known by: it tells neither the key nor the word."""
     return sha256(f"{api_key_id}\0{word}".encode()).hexdigest()[:_SENDERS_DIGITS]
+
+
+def group_of(sender: str) -> str:
+    """The group of a sender's pictures in a data set: they never get into two splits."""
+    return f"sender-{sender}"

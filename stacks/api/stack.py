@@ -52,6 +52,7 @@ class ApiStack(Stack):
                 "feedback", apigateway.LambdaIntegration(corrections.feedback, allow_test_invoke=False)
             )
             CfnOutput(self, "GivenBucket", value=corrections.bucket.bucket_name)
+            CfnOutput(self, "GivenDays", value=str(context.settings.corrections.days))
             CfnOutput(self, "FeedbackFunction", value=corrections.feedback.function_name)
         add_error_answers(self._api, context.settings)
         key = self._usage_plan()
