@@ -2,7 +2,7 @@
 (() => {
   const byId = (id) => document.getElementById(id);
   const key = location.hash.slice(1);
-  let pictures = [], at = 0, shownUrl = "", busy = false;
+  let pictures = [], at = 0, shownUrl = "", busy = 0, last = Promise.resolve();
 
   async function ask(path, body) {
     const asked = { headers: { "x-page-key": key } };
@@ -67,10 +67,13 @@
     image.className = Math.max(image.naturalWidth, image.naturalHeight) < 128 ? "tiny" : "";
   }
 
-  async function safely(work) {
-    if (busy) return;
-    busy = true; complain("");
-    try { await work(); } catch (error) { complain(error.message); } finally { busy = false; }
+  // One after the other, in the order in which they were asked for.
+  function safely(work) {
+    busy += 1;
+    last = last.then(async () => {
+      complain("");
+      try { await work(); } catch (error) { complain(error.message); } finally { busy -= 1; }
+    });
   }
 
   const answer = (what, label = null) => safely(async () => {
@@ -82,7 +85,7 @@
 
   function press(what) {
     const button = document.querySelector(`[data-answer=${what}]`);
-    if (!pictures.length || button.disabled) return;
+    if (!pictures.length || button.disabled || busy) return;   // nobody decides about what is not there yet
     if (what !== "class") { answer(what); return; }
     byId("other").hidden = false; byId("label").value = ""; byId("label").focus();
   }
