@@ -11,6 +11,7 @@ They have a bucket of their own, which is there with the setting `corrections.da
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
@@ -63,14 +64,14 @@ class _Record:
         """
         try:
             record = cls(**json.loads(content))
+            _must_be_texts(record.request_id, record.at)
             record._check()
-        except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
+        except (ValueError, LookupError, TypeError, AttributeError, OverflowError, RecursionError) as error:
             raise InvalidRecord(f"{type(error).__name__}: {error}") from None
         return record
 
     def _check(self) -> None:
-        if not (isinstance(self.request_id, str) and isinstance(self.at, str)):
-            raise TypeError("request_id and at are texts")
+        """Raises what `from_json` makes an InvalidRecord of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,9 +106,11 @@ class Given(_Record):
         return str((self.answer.get("model") or {}).get("version", ""))
 
     def _check(self) -> None:
-        if not (self.classes and self.predicted and isinstance(self.sender, str)):
+        _must_be_texts(self.sender)
+        if not (self.classes and self.predicted):
             raise ValueError("it has no classes")
-        float(self.answer["confidence"])
+        if not (math.isfinite(self.confidence) and isinstance(self.model_version, str)):
+            raise ValueError("its answer is none")
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +119,9 @@ class Feedback(_Record):
 
     label: str | None
     """The right class; None: none of them."""
+
+    def _check(self) -> None:
+        _must_be_texts(self.label or "")
 
 
 class Decided(StrEnum):
@@ -140,7 +146,14 @@ class Review(_Record):
     """The data set's version that it went into, such as `dogs@4`."""
 
     def _check(self) -> None:
-        Decided(self.decided)
+        _must_be_texts(self.label or "", self.version)
+        if (Decided(self.decided) is Decided.ACCEPTED) != (self.label is not None):
+            raise ValueError("a class is of what is accepted")
+
+
+def _must_be_texts(*values: object) -> None:
+    if not all(isinstance(each, str) for each in values):
+        raise TypeError("one of its members is no text")
 
 
 def picture_of(request_id: str) -> str:
@@ -166,7 +179,7 @@ def all_of(request_id: str) -> Iterator[str]:
 
 
 def name_in_a_dataset(request_id: str, suffix: str) -> str:
-    """What a given picture is called in a data set: the request stays known when the bucket has forgotten it."""
+    """What a given picture is called in a data set, so that its request stays known."""
     return f"{_IN_A_DATASET}{request_id}{suffix}"
 
 

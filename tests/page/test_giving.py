@@ -150,6 +150,7 @@ def test_right_is_one_press(giving: Page, api: Api, picture: Path) -> None:
     press(giving, YES)
     thanked(giving, f"Thank you: {NAMES[0]}.")
     assert said(api) == [{"request_id": "request-1", "class": NAMES[0]}]
+    assert "as request-1." in giving.text(".right small"), "by this it can be deleted"
 
 
 def test_wrong_offers_the_classes_and_none_of_these_and_the_last_word_counts(
