@@ -26,7 +26,7 @@ FUNCTIONS = {
     "champion-parameter",
     "empty-registry",
 }
-# Where answers are captured, images are built, API Gateway's role for logs is asked for, and pictures are kept.
+# Where answers are captured, images built, API Gateway's role for logs is asked for, and pictures are kept.
 AS_ASKED = {"check-drift", "build-image", "api-log-role", "feedback"}
 
 

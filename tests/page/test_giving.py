@@ -52,6 +52,17 @@ def thanked(page: Page, words: str) -> None:
     page.until(f"document.querySelector('.right p').innerText === {words!r}")
 
 
+def give_when_answered(page: Page, picture: Path) -> None:
+    """Choose a picture, see the answer, and give it then."""
+    page.choose("#file", picture)
+    page.until(
+        "!document.getElementById('give').checked && !document.getElementById('answer').hidden"
+        " && document.querySelectorAll('#answer li').length === 5"
+    )
+    tick(page)
+    page.until("document.querySelector('.right') !== null")
+
+
 def tick(page: Page) -> None:
     page.js("document.getElementById('give').click()")
 
@@ -114,6 +125,16 @@ def test_a_picture_can_be_given_when_its_answer_is_there(giving: Page, api: Api,
     giving.until("document.querySelector('.right') !== null")
     assert given(api) == [False, True]
     assert api.received[0][1] == api.received[1][1]
+
+
+def test_one_picture_after_the_other_can_be_given(giving: Page, api: Api, picture: Path) -> None:
+    for number in range(3):
+        api.answers = [(200, prediction()), (200, kept(f"request-{number}"))]
+        give_when_answered(giving, picture)
+        press(giving, YES)
+        thanked(giving, f"Thank you: {NAMES[0]}.")
+    assert given(api) == [False, True] * 3
+    assert [each["request_id"] for each in said(api)] == ["request-0", "request-1", "request-2"]
 
 
 def test_asking_why_gives_nothing(giving: Page, api: Api, picture: Path) -> None:

@@ -16,6 +16,7 @@ from contract import given
 from contract.datasets import store
 from contract.datasets.manifest import Origin, Picture, Version
 from tests.page.browser import Browser, Page, executable
+from tests.page.test_giving import give_when_answered
 from tests.system.conftest import LOCAL_SETTINGS, PROJECT, Deployment, deploying
 
 pytestmark = [pytest.mark.timeout(1800), pytest.mark.long]
@@ -204,11 +205,8 @@ def test_from_the_page_to_a_model_that_learned_from_it(
     for number in numbers:
         file = tmp_path / f"{number}.png"
         file.write_bytes(new_picture(deployment, 9, number))
-        page.js("document.getElementById('give').click()")
-        page.choose("#file", file)
-        page.until("document.querySelector('.right') !== null")
+        give_when_answered(page, file)
         correct(page, "9")
-        page.js("document.querySelector('.right').remove()")
     listed = json.loads(deployment.cli("corrections", "--json").stdout)
     assert len(listed["pictures"]) == len(numbers)
     assert {each["said"]["class"] for each in listed["pictures"]} == {"9"}
