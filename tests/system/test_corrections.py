@@ -12,6 +12,7 @@ from typing import Any
 import httpx
 import pytest
 
+from cli.runs.pipeline_run import data_of
 from contract import given
 from contract.datasets import store
 from contract.datasets.manifest import Origin, Picture, Version
@@ -229,7 +230,7 @@ def test_from_the_page_to_a_model_that_learned_from_it(
     assert int(answer["model"]["version"]) > champion
     sagemaker = deployment.client("sagemaker")
     job = sagemaker.describe_training_job(TrainingJobName=answer["training_job"])
-    assert job["HyperParameters"]["dataset"] == version.name
+    assert data_of(job["HyperParameters"]) == version.name
 
     deployment.cli("corrections", "--delete", requests[0], "--yes")
     assert not [key for key in kept(deployment, bucket) if requests[0] in key]
@@ -251,3 +252,20 @@ def correct(page: Page, digit: str) -> None:
 
 def served(api: httpx.Client) -> int:
     return int(api.get("model").json()["model"]["version"])
+
+
+def test_the_setting_taken_away_takes_it_all_away(
+    deployment: Deployment, api: httpx.Client, bucket: str
+) -> None:
+    body = new_picture(deployment, 1, 3)
+    request = ask(api, body)["request_id"]
+    deployment.configure(LOCAL_SETTINGS)
+    deployment.cli("up", "--yes")
+    assert not {"kept", "request_id"} & set(ask(api, body))
+    assert api.post("feedback", json={"request_id": request, "class": "1"}).status_code == 404
+    names = {each["Name"] for each in deployment.client("s3").list_buckets()["Buckets"]}
+    assert bucket not in names
+    assert {deployment.outputs["data_bucket"], deployment.outputs["artifacts_bucket"]} <= names
+    refused = deployment.cli("corrections", "--list", check=False)
+    assert refused.returncode == 1
+    assert '"corrections"' in refused.stderr
