@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from cli.commands.options import confirm, with_target, yes_option
+from cli.commands.options import confirm, confirm_cost, with_target, yes_option
 from cli.console import console, say
 from cli.corrections import tally
 from cli.corrections.desk import Answer, Desk
@@ -66,7 +66,7 @@ def corrections(
     if save:
         _save(desk, save)
     if apply:
-        say(desk.apply())
+        say(desk.apply(lambda todo: confirm_cost(target, todo.cost, yes)))
     if as_json:
         click.echo(json.dumps(desk.as_json(), ensure_ascii=False, indent=1))
     elif list_:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
@@ -10,6 +10,7 @@ from typing import Any
 
 from cli.corrections import tally, version
 from cli.corrections.kept import Entry, Room
+from cli.data.upload import Todo
 from cli.errors import CliError
 from cli.release import champion, registry
 from cli.stacks import outputs
@@ -95,8 +96,11 @@ class Desk:
             version.must_be_a_class(str(label), self.classes, self.dataset)
         return replace(entry, review=self.room.decide(request_id, decided, label))
 
-    def apply(self) -> str:
+    def apply(self, agree: Callable[[Todo], None] = lambda todo: None) -> str:
         """Make what was accepted a new version of the data set; returns what was done, in words.
+
+        Args:
+            agree: is told what is sent before anything is, and raises if that is too much.
 
         Raises:
             CannotBecomeAVersion: it cannot be; nothing was changed.
@@ -106,7 +110,7 @@ class Desk:
             made = version.draft(self._s3, self._data, self.dataset, entries, self.room.picture, Path(folder))
             if not made.accepted:
                 return "Nothing is accepted that is not in a version already."
-            now = version.bring(self._target, self._s3, self._data, made)
+            now = version.bring(self._target, self._s3, self._data, made, agree)
         for request_id in made.accepted:
             label = next(each.review.label for each in entries if each.id == request_id and each.review)
             self.room.decide(request_id, Decided.ACCEPTED, label, now.name)
@@ -118,7 +122,7 @@ class Desk:
             f"{self.dataset}{self._target.option}`."
         )
 
-    def delete(self, request_id: str) -> list[str]:
+    def delete(self, request_id: str, agree: Callable[[Todo], None] = lambda todo: None) -> list[str]:
         """Delete all that is kept of a request, and take its picture out of the newest versions; returns what
         was done, in words.
 
@@ -133,7 +137,7 @@ class Desk:
             holding = version.holding(self._s3, self._data, dataset, request_id)
             if not holding:
                 continue
-            without = version.without(self._target, self._s3, self._data, dataset, request_id)
+            without = version.without(self._target, self._s3, self._data, dataset, request_id, agree)
             if without:
                 done.append(f"{without.name} is {dataset} without it.")
             done.append(
@@ -177,7 +181,10 @@ def _decision(entry: Entry, answer: Answer, label: str | None) -> tuple[Decided,
     match answer:
         case Answer.SENDER:
             if entry.feedback is None:
-                raise BadAnswer(f"The sender of {entry.id} said nothing of the answer.")
+                raise BadAnswer(
+                    f"The sender of {entry.id} said nothing of the answer. Say whether the model is right "
+                    f"(--model {entry.id}), or what it shows (--accept {entry.id} --as CLASS)."
+                )
             said = entry.feedback.label
             return (Decided.NONE, None) if said is None else (Decided.ACCEPTED, said)
         case Answer.MODEL:

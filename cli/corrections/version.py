@@ -15,7 +15,7 @@ from typing import Any
 from cli.corrections.kept import Entry
 from cli.data import pictures, splits, sync
 from cli.data.sync import Plan
-from cli.data.upload import Found, check_name, look, missing, send, write
+from cli.data.upload import Found, Todo, check_name, look, missing, send, write
 from cli.errors import CliError
 from cli.target import Target
 from contract import given
@@ -119,13 +119,22 @@ def draft(
     return made
 
 
-def bring(target: Target, s3: Any, bucket: str, made: Draft, source: str = "") -> Version:
-    """Write a draft; returns the newest version, which is the one before where the draft changes nothing."""
+def bring(
+    target: Target, s3: Any, bucket: str, made: Draft, agree: Callable[[Todo], None], source: str = ""
+) -> Version:
+    """Write a draft; returns the newest version, which is the one before where the draft changes nothing.
+
+    Args:
+        agree: is told what is sent and copied before anything is, and raises if that is too much.
+        source: where it is from, in words; empty: that it was given.
+    """
     before = made.found.version
     assert before is not None  # noqa: S101 - `draft` looked
     if not made.plan.changes:
         return before
     todo = missing(s3, bucket, made.dataset, made.plan)
+    if todo.pictures:
+        agree(todo)
     send(target, bucket, made.dataset, todo, made.paths, made.plan.before.sources)
     return write(
         s3,
@@ -139,7 +148,9 @@ def bring(target: Target, s3: Any, bucket: str, made: Draft, source: str = "") -
     )
 
 
-def without(target: Target, s3: Any, bucket: str, dataset: str, request_id: str) -> Version | None:
+def without(
+    target: Target, s3: Any, bucket: str, dataset: str, request_id: str, agree: Callable[[Todo], None]
+) -> Version | None:
     """The newest version made anew without a request's picture; None where it has none of it.
 
     Raises:
@@ -152,7 +163,7 @@ def without(target: Target, s3: Any, bucket: str, dataset: str, request_id: str)
         return None
     made = Draft(dataset, found, sync.plan(rest, before), {}, ())
     _must_work(made)
-    return bring(target, s3, bucket, made, f"without {request_id}")
+    return bring(target, s3, bucket, made, agree, f"without {request_id}")
 
 
 def holding(s3: Any, bucket: str, dataset: str, request_id: str) -> list[Version]:

@@ -223,6 +223,35 @@ def test_a_broken_picture_is_named_and_nothing_is_changed(deployed: Deployed) ->
     assert deployed.newest().number == 1
 
 
+def test_pictures_that_came_past_upload_stay_where_they_are_in_the_new_version(deployed: Deployed) -> None:
+    bodies = {}
+    for split in ("train", "valid", "test"):
+        for label in CLASSES:
+            for number in range(2):
+                body = bodies[f"{split}/{label}/{number}.png"] = png(90_000 + len(bodies))
+                deployed.s3.objects[f"synced/{split}/{label}/{number}.png"] = body
+    came = deployed.give("a", said="bee")
+    desk = deployed.desk("synced")
+    desk.say("a", Answer.SENDER)
+    assert desk.apply().startswith("synced@2: 1 added.")
+    version = store.newest(deployed.s3, BUCKET, "synced")
+    assert version is not None
+    found = {
+        f"{each.split}/{each.label}/{each.name}": deployed.s3.objects[version.root + each.key]
+        for each in store.pictures(deployed.s3, BUCKET, version)
+    }
+    assert {place: body for place, body in found.items() if "given-" not in place} == bodies
+    assert [body for place, body in found.items() if "given-" in place] == [came]
+
+
+def test_a_cost_that_nobody_agrees_to_changes_nothing(deployed: Deployed) -> None:
+    deployed.give("a", said="bee")
+    told = deployed.run("--accept", "a", "--apply", answer="n\n")
+    assert told.exception is not None
+    assert "1 pictures" in told.output
+    assert deployed.newest().number == 1
+
+
 def test_killed_anywhere_the_same_command_ends_with_one_version(deployed: Deployed) -> None:
     for number in range(3):
         deployed.give(f"r-{number}", said="bee")
@@ -315,7 +344,7 @@ def test_the_terminal_is_enough(deployed: Deployed, tmp_path: Path) -> None:
     saved = deployed.run("--save", str(tmp_path / "look"))
     assert saved.exception is None
     assert sorted(each.name for each in (tmp_path / "look").iterdir()) == ["a.jpg", "b.jpg"]
-    done = deployed.run("--accept", "a", "--model", "b", "--apply")
+    done = deployed.run("--accept", "a", "--model", "b", "--apply", answer="y\n")
     assert done.exception is None, done
     assert "pets@2: 2 added" in done.output
     told = json.loads(deployed.run("--json").output)

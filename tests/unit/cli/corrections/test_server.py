@@ -120,6 +120,16 @@ def test_the_servers_own_page_is_no_other_page(visitor: Visitor) -> None:
     assert visitor.ask("GET", "/corrections", **headers)[0] == 200
 
 
+def test_many_pictures_are_copied_by_the_command_alone_which_asks(
+    visitor: Visitor, deployed: Deployed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cli.corrections.server._MOST_BY_A_BUTTON", 0)
+    visitor.ask("POST", "/reviews", {"request_id": "a", "answer": "sender"})
+    status, _, body = visitor.ask("POST", "/version", {})
+    assert (status, json.loads(body)["error"]["code"]) == (409, "AskFirst")
+    assert deployed.newest().number == 1
+
+
 @pytest.mark.parametrize(
     ("path", "body", "status"),
     [
