@@ -95,7 +95,7 @@ def _known_paths(settings: Settings) -> str:
     paths = ["POST /classify"]
     if settings.corrections.days:
         paths.append("POST /feedback")
-    paths.append("GET /model")
+    paths += ["GET /model", "GET /openapi.json"]
     if not settings.api.iam_auth:
         paths.append("GET /")
     *others, last = paths

@@ -1,8 +1,8 @@
 """The API stack: a picture in, its class out, over HTTPS.
 
-One Lambda answers `POST /classify` (with an API key, throttled and counted by a usage plan), `GET /model` and
-the page at `GET /`. It knows the endpoint by its fixed name, so this stack needs nothing of the Serving
-stack. Before the first model it answers 503 with what to do next.
+One Lambda answers `POST /classify` (with an API key, throttled and counted by a usage plan), `GET /model`,
+`GET /openapi.json` and the page at `GET /`. It knows the endpoint by its fixed name, so this stack needs
+nothing of the Serving stack. Before the first model it answers 503 with what to do next.
 
 With the setting `corrections.days` senders may give pictures, and say what is on them (corrections.py).
 
@@ -45,7 +45,8 @@ class ApiStack(Stack):
         signed = context.settings.api.iam_auth
         if not signed:
             self._api.root.add_method("GET", integration)
-        self._api.root.add_resource("model").add_method("GET", integration)
+        for path in ("model", "openapi.json"):
+            self._api.root.add_resource(path).add_method("GET", integration)
         self._post("classify", integration)
         if corrections:
             self._post(

@@ -1,4 +1,4 @@
-"""classify: answers POST /classify, GET /model and GET / behind API Gateway.
+"""classify: answers POST /classify, GET /model, GET /openapi.json and GET / behind API Gateway.
 
 Whatever goes wrong is answered as JSON with a code and a message, never as a bare error.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from contract.environment import ClassifyEnvironment
-from functions.classify import endpoint, giving, marks, model, page, picture
+from functions.classify import endpoint, giving, marks, model, openapi, page, picture
 from functions.common import rest
 from functions.common.rest import Answer, ApiError, Event
 
@@ -24,13 +24,17 @@ def _respond(event: Event, request_id: str, env: ClassifyEnvironment) -> Answer:
             return rest.ok(_classify(event, request_id, env))
         case "GET /model":
             return rest.ok(model.as_json(env))
+        case "GET /openapi.json":
+            return rest.ok(openapi.text(event, env))
         case "GET /":
             html = page.html(env.max_image_bytes, env.given_days)
             headers = {"Content-Security-Policy": page.policy(html), "Referrer-Policy": "no-referrer"}
             return rest.ok(html, "text/html; charset=utf-8", **headers)
         case other:
             raise ApiError(
-                404, "NotFound", f"There is no {other} here, but POST /classify, GET /model and GET /."
+                404,
+                "NotFound",
+                f"There is no {other} here, but POST /classify, GET /model, GET /openapi.json and GET /.",
             )
 
 
