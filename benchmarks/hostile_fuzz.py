@@ -81,7 +81,7 @@ def _hyperparameters() -> Parser:
 
 
 def _api_request() -> Parser:
-    proxy, errors = _import("functions.classify.proxy", "functions.classify.api_error")
+    picture, rest = _import("functions.classify.picture", "functions.common.rest")
 
     def parse(data: bytes) -> None:
         event = {
@@ -90,8 +90,8 @@ def _api_request() -> Parser:
             "headers": {"content-type": _text(data[:60])},
             "queryStringParameters": {"top_k": _text(data[-8:])},
         }
-        with contextlib.suppress(errors.ApiError):
-            proxy.picture(event, 100_000)
+        with contextlib.suppress(rest.ApiError):
+            picture.picture(event, 100_000)
 
     return parse
 

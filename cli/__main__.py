@@ -2,8 +2,9 @@
 
 Each command is in `commands/<name>.py`, or beside its like (`TOGETHER`). Larger work has rooms: `check` (what
 the account lacks), `deploy` (CDK, and changing an endpoint that serves), `data` (a folder becomes a dataset),
-`runs` (launched, read, judged, drawn), `release` (registry and champion), `cost`, and `local` (the local AWS
-as a process). What all use stands beside this file: `target` is which AWS, `aws` how it is asked.
+`corrections` (what senders gave), `runs` (launched, read, judged, drawn), `release` (registry and champion),
+`cost`, and `local` (the local AWS as a process). What all use stands beside this file: `target` is which AWS,
+`aws` how it is asked.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ COMMANDS: Mapping[str, str] = {
     "check": "Say what the account lacks, before anything is started.",
     "classify": "Ask the API what is on pictures.",
     "compare": "Write one page with several training jobs beside each other.",
+    "corrections": "Review the pictures that senders gave.",
     "cost": "Show what was spent this month, and what costs now.",
     "dataset": "Show a data set's versions, compare, restore or delete them.",
     "datasets": "List the data sets.",

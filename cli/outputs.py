@@ -19,6 +19,7 @@ _FUNCTION_OUTPUTS = {
     "register-model": ("training", "RegisterModelFunction"),
     "promote-model": ("training", "PromoteModelFunction"),
     "classify": ("api", "ClassifyFunction"),
+    "feedback": ("api", "FeedbackFunction"),
 }
 _AWS_API = re.compile(r"https://(?P<api>[a-z0-9]+)\.execute-api\.[^/]+/(?P<rest>.*)")
 
@@ -38,7 +39,7 @@ def read(target: Target) -> dict[str, Any]:
         "api_signed": "signature" in api.get("ApiAuth", ""),
         "data_bucket": storage["DataBucket"],
         "artifacts_bucket": storage["ArtifactsBucket"],
-        # One that is deployed from an older checkout has no function of a newer kind.
+        # Settings leave some out, and one that is deployed from an older checkout has none of a newer kind.
         "functions": {
             name: found[stack][output]
             for name, (stack, output) in _FUNCTION_OUTPUTS.items()

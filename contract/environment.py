@@ -151,7 +151,15 @@ class PromoteEnvironment(Notified):
 
 
 @dataclass(frozen=True, kw_only=True)
-class ClassifyEnvironment(Environment):
+class AnsweringEnvironment(Environment):
+    """For a function that API Gateway calls."""
+
+    allowed_origin: str = _variable("ALLOWED_ORIGIN", default="")
+    """The one other site whose pages may call the API from a browser."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClassifyEnvironment(AnsweringEnvironment):
     """For classify: the endpoint behind the API."""
 
     project: str = _variable("PROJECT")
@@ -162,8 +170,17 @@ class ClassifyEnvironment(Environment):
     """Who wakes an endpoint that sleeps."""
     inference_component: str = _variable("INFERENCE_COMPONENT", default="")
     """What of the endpoint to ask; only an endpoint that may scale to zero has such parts."""
-    allowed_origin: str = _variable("ALLOWED_ORIGIN", default="")
-    """The one other site whose pages may call the API from a browser."""
+    given_bucket: str = _variable("GIVEN_BUCKET", default="")
+    """Where pictures are kept that their senders give; empty: none is."""
+    given_days: int = _variable("GIVEN_DAYS", _whole, default=0)
+    """For so long."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class FeedbackEnvironment(AnsweringEnvironment):
+    """For feedback: where pictures are kept that their senders gave."""
+
+    given_bucket: str = _variable("GIVEN_BUCKET")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,10 +5,8 @@ from __future__ import annotations
 import re
 from http import HTTPStatus
 
-from contract.api import SWITCH
+from contract.api import MOST_TOP_K, SWITCH, TOP_K
 from inference_code.api_error import ApiError
-
-TOP_K, MOST_TOP_K = 5, 1000
 
 
 def top_k(attributes: str) -> int:

@@ -12,11 +12,12 @@ Costs: storage per gigabyte and month of what lies in the buckets; nothing by th
 
 from __future__ import annotations
 
-from aws_cdk import CfnOutput, Duration, RemovalPolicy, Stack
+from aws_cdk import CfnOutput, Duration, Stack
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from contract.storage import CAPTURED, CHECKPOINTS, DOCTOR, FEATURES, TRIALS
+from stacks.buckets import private_bucket
 from stacks.context import Context
 from stacks.functions import PythonFunction
 from stacks.names import served_parameter_arns
@@ -79,51 +80,40 @@ class StorageStack(Stack):
             keeper.custom_resource(self, "InstanceTypeValue", "InstanceTypeParameter", instance_type)
 
     def _bucket(self, construct_id: str, rules: list[s3.LifecycleRule]) -> s3.Bucket:
-        settings = self._context.settings
-        delete = settings.on_destroy == "delete"
-        return s3.Bucket(
+        return private_bucket(
             self,
             construct_id,
-            encryption=s3.BucketEncryption.S3_MANAGED,
-            enforce_ssl=True,
-            block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
-            object_ownership=s3.ObjectOwnership.BUCKET_OWNER_ENFORCED,
-            versioned=True,
-            server_access_logs_bucket=self._access_logs,
-            server_access_logs_prefix=f"{construct_id.lower()}/",
-            lifecycle_rules=[
+            self._context.settings,
+            [
                 s3.LifecycleRule(
                     id="forget-old-versions",
-                    noncurrent_version_expiration=Duration.days(settings.storage.old_versions_days),
+                    noncurrent_version_expiration=Duration.days(
+                        self._context.settings.storage.old_versions_days
+                    ),
                     expired_object_delete_marker=True,
                     abort_incomplete_multipart_upload_after=Duration.days(7),
                 ),
                 *rules,
             ],
-            removal_policy=RemovalPolicy.DESTROY if delete else RemovalPolicy.RETAIN,
-            auto_delete_objects=delete,
+            versioned=True,
+            access_logs=self._access_logs,
         )
 
     def _make_access_logs(self) -> s3.Bucket:
-        delete = self._context.settings.on_destroy == "delete"
-        bucket = s3.Bucket(
+        settings = self._context.settings
+        bucket = private_bucket(
             self,
             "AccessLogs",
-            encryption=s3.BucketEncryption.S3_MANAGED,
-            enforce_ssl=True,
-            block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
-            object_ownership=s3.ObjectOwnership.BUCKET_OWNER_ENFORCED,
-            versioned=True,
-            lifecycle_rules=[
+            settings,
+            [
                 s3.LifecycleRule(
                     id="forget",
-                    expiration=Duration.days(self._context.settings.log_retention_days),
+                    expiration=Duration.days(settings.log_retention_days),
                     noncurrent_version_expiration=Duration.days(1),
                     abort_incomplete_multipart_upload_after=Duration.days(7),
                 )
             ],
-            removal_policy=RemovalPolicy.DESTROY if delete else RemovalPolicy.RETAIN,
-            auto_delete_objects=delete,
+            versioned=True,
         )
         accept(
             bucket,

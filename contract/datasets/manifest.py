@@ -133,6 +133,8 @@ class Origin:
     RESTORED: Final = "restored"
     DECISIONS: Final = "decisions"
     """A person's decisions about single pictures were applied."""
+    CORRECTIONS: Final = "corrections"
+    """Pictures that senders gave came in, or went."""
 
 
 def count(pictures: Iterable[Picture]) -> dict[str, Counts]:

@@ -10,10 +10,9 @@ import json
 from aws_cdk import aws_apigateway as apigateway
 
 from contract.api import error_of
+from contract.given import GIVE, SENDER
 from stacks.settings.schema import Settings
 
-_KNOWN_PATHS = "There is POST /classify, GET /model and GET / here."
-_SIGNED_PATHS = "There is POST /classify and GET /model here."
 _SIGN = "Sign the request with AWS credentials (Signature Version 4, service execute-api)."
 
 
@@ -21,14 +20,15 @@ def allow_browsers(resource: apigateway.Resource, settings: Settings) -> None:
     """Answer a browser's question whether another site's script may send pictures here (CORS
     preflight).
     """
+    given = f",{GIVE},{SENDER}" if settings.corrections.days else ""
     parameters = {
         "Access-Control-Allow-Origin": f"'{settings.api.cors_origin}'",
         "Access-Control-Allow-Methods": "'POST,OPTIONS'",
         # A signature comes in the headers that begin with `authorization` and `x-amz`.
         "Access-Control-Allow-Headers": "'content-type,x-api-key,authorization,x-amz-date,"
-        "x-amz-security-token,x-amz-content-sha256'"
+        f"x-amz-security-token,x-amz-content-sha256{given}'"
         if settings.api.iam_auth
-        else "'content-type,x-api-key'",
+        else f"'content-type,x-api-key{given}'",
         "Access-Control-Max-Age": "'86400'",
     }
     headers = {f"method.response.header.{name}": value for name, value in parameters.items()}
@@ -54,16 +54,17 @@ def add_error_answers(api: apigateway.RestApi, settings: Settings) -> None:
     origin = settings.api.cors_origin
     megabytes = settings.max_image_bytes / 1e6
     too_large = f"The picture is too large: at most {megabytes:.1f} MB are taken. Send a smaller one."
+    paths = _known_paths(settings)
     signed = (
         # API Gateway says the same of a path that does not exist and of a request without a signature.
-        ("Unknown", kind.MISSING_AUTHENTICATION_TOKEN, "403", "Forbidden", f"{_SIGN} {_SIGNED_PATHS}"),
+        ("Unknown", kind.MISSING_AUTHENTICATION_TOKEN, "403", "Forbidden", f"{_SIGN} {paths}"),
         ("Signature", kind.INVALID_SIGNATURE, "403", "Forbidden", f"The signature is wrong. {_SIGN}"),
         ("Expired", kind.EXPIRED_TOKEN, "403", "Forbidden", f"The signature has expired. {_SIGN}"),
         ("Denied", kind.ACCESS_DENIED, "403", "Forbidden", "You may not execute-api:Invoke this path."),
         # Credentials that nobody has, or half a signature, have no type of their own.
         ("Credentials", kind.DEFAULT_4_XX, None, "Forbidden", f"The credentials are unknown. {_SIGN}"),
     )
-    unsigned = (("Unknown", kind.MISSING_AUTHENTICATION_TOKEN, "404", "NotFound", _KNOWN_PATHS),)
+    unsigned = (("Unknown", kind.MISSING_AUTHENTICATION_TOKEN, "404", "NotFound", paths),)
     firewall = (("Firewall", kind.WAF_FILTERED, "403", "Forbidden", "The firewall refused the request."),)
     for construct_id, response_type, status, code, message in (
         ("NoKey", kind.INVALID_API_KEY, "403", "Forbidden", "Send your API key in the header x-api-key."),
@@ -88,3 +89,14 @@ def add_error_answers(api: apigateway.RestApi, settings: Settings) -> None:
                 )
             },
         )
+
+
+def _known_paths(settings: Settings) -> str:
+    paths = ["POST /classify"]
+    if settings.corrections.days:
+        paths.append("POST /feedback")
+    paths += ["GET /model", "GET /openapi.json"]
+    if not settings.api.iam_auth:
+        paths.append("GET /")
+    *others, last = paths
+    return f"There is {', '.join(others)} and {last} here."

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from aws_cdk import aws_iam as iam
+from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from contract.environment import ClassifyEnvironment
+from stacks.api.corrections import keep_what_is_given
 from stacks.context import Context
 from stacks.functions import PythonFunction
 from stacks.names import arn, generated_arns, model_packages_arn, parameter_arn
@@ -17,22 +19,23 @@ from stacks.roles import allow, may_invoke
 TIMEOUT_SECONDS = 29
 
 
-def classify_function(scope: Construct, context: Context) -> PythonFunction:
+def classify_function(scope: Construct, context: Context, given: s3.IBucket | None) -> PythonFunction:
+    """The function; `given` is where it may put pictures that their senders give."""
     return PythonFunction(
         scope,
         "Classify",
         context,
         "classify",
         "Takes a picture to the endpoint and its answer, or a clear error, back.",
-        environment=_environment(context),
-        statements=_permissions(scope, context),
+        environment=_environment(context, given),
+        statements=[*_permissions(scope, context), *(keep_what_is_given(given) if given else ())],
         timeout_seconds=TIMEOUT_SECONDS,
         # A share of processor comes with the memory: half a gigabyte halves the time base64 takes.
         memory_mb=512,
     )
 
 
-def _environment(context: Context) -> ClassifyEnvironment:
+def _environment(context: Context, given: s3.IBucket | None) -> ClassifyEnvironment:
     names, settings = context.names, context.settings
     return ClassifyEnvironment(
         project=settings.project,
@@ -42,6 +45,8 @@ def _environment(context: Context) -> ClassifyEnvironment:
         max_image_bytes=settings.max_image_bytes,
         inference_component=names.inference_component if settings.serving.scale_to_zero else "",
         allowed_origin=settings.api.cors_origin,
+        given_bucket=given.bucket_name if given else "",
+        given_days=settings.corrections.days,
     )
 
 

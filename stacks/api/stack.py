@@ -1,8 +1,10 @@
 """The API stack: a picture in, its class out, over HTTPS.
 
-One Lambda answers `POST /classify` (with an API key, throttled and counted by a usage plan), `GET /model` and
-the page at `GET /`. It knows the endpoint by its fixed name, so this stack needs nothing of the Serving
-stack. Before the first model it answers 503 with what to do next.
+One Lambda answers `POST /classify` (with an API key, throttled and counted by a usage plan), `GET /model`,
+`GET /openapi.json` and the page at `GET /`. It knows the endpoint by its fixed name, so this stack needs
+nothing of the Serving stack. Before the first model it answers 503 with what to do next.
+
+With the setting `corrections.days` senders may give pictures, and say what is on them (corrections.py).
 
 Two settings close it further: `iam_auth` asks for a signature beside the key, `waf` puts a firewall before
 it.
@@ -18,10 +20,12 @@ from constructs import Construct
 
 from stacks.api.answers import add_error_answers, allow_browsers
 from stacks.api.classify import TIMEOUT_SECONDS, classify_function
+from stacks.api.corrections import Corrections
 from stacks.api.firewall import Firewall
 from stacks.api.log_role import ApiLogRole
 from stacks.context import Context
 from stacks.names import API_STAGE
+from stacks.provided import adopt_provided_functions
 from stacks.review import accept
 
 
@@ -32,7 +36,8 @@ class ApiStack(Stack):
             scope, names.stack("api"), description="The HTTPS API and the page of the image classifier."
         )
         self._context = context
-        classify = classify_function(self, context)
+        corrections = Corrections(self, "Corrections", context) if context.settings.corrections.days else None
+        classify = classify_function(self, context, corrections.bucket if corrections else None)
         self._api = self._rest_api()
         integration = apigateway.LambdaIntegration(
             classify.function, timeout=Duration.seconds(TIMEOUT_SECONDS), allow_test_invoke=False
@@ -40,16 +45,16 @@ class ApiStack(Stack):
         signed = context.settings.api.iam_auth
         if not signed:
             self._api.root.add_method("GET", integration)
-        self._api.root.add_resource("model").add_method("GET", integration)
-        picture = self._api.root.add_resource("classify")
-        picture.add_method(
-            "POST",
-            integration,
-            api_key_required=True,
-            authorization_type=apigateway.AuthorizationType.IAM if signed else None,
-        )
-        if context.settings.api.cors_origin:
-            allow_browsers(picture, context.settings)
+        for path in ("model", "openapi.json"):
+            self._api.root.add_resource(path).add_method("GET", integration)
+        self._post("classify", integration)
+        if corrections:
+            self._post(
+                "feedback", apigateway.LambdaIntegration(corrections.feedback, allow_test_invoke=False)
+            )
+            CfnOutput(self, "GivenBucket", value=corrections.bucket.bucket_name)
+            CfnOutput(self, "GivenDays", value=str(context.settings.corrections.days))
+            CfnOutput(self, "FeedbackFunction", value=corrections.feedback.function_name)
         add_error_answers(self._api, context.settings)
         key = self._usage_plan()
         if context.settings.api.waf:
@@ -61,6 +66,20 @@ class ApiStack(Stack):
             CfnOutput(self, "PageUrl", value=self._api.url)
         CfnOutput(self, "ApiKeyId", value=key.key_id)
         CfnOutput(self, "ClassifyFunction", value=classify.function.function_name)
+        adopt_provided_functions(self, context)
+
+    def _post(self, path: str, integration: apigateway.LambdaIntegration) -> None:
+        """A path that takes POST, with the key and by the setting a signature."""
+        settings = self._context.settings
+        resource = self._api.root.add_resource(path)
+        resource.add_method(
+            "POST",
+            integration,
+            api_key_required=True,
+            authorization_type=apigateway.AuthorizationType.IAM if settings.api.iam_auth else None,
+        )
+        if settings.api.cors_origin:
+            allow_browsers(resource, settings)
 
     def _rest_api(self) -> apigateway.RestApi:
         context, settings = self._context, self._context.settings

@@ -103,6 +103,15 @@ class DriftSettings:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class CorrectionsSettings:
+    """Whether senders may give pictures, so that the model gets better (docs/corrections.md)."""
+
+    days: int = setting(0, whole_number(0, 3650, "days, or 0 to keep no picture"))
+    """How long a picture is kept that its sender gives, with the answer and what was said of it. With 0
+    there is nothing of this: no bucket, no function, no question on the page."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class CostSettings:
     monthly_budget_usd: int | None = setting(
         50,
@@ -165,6 +174,7 @@ class Settings:
     cost: CostSettings = field(default_factory=CostSettings)
     drift: DriftSettings = field(default_factory=DriftSettings)
     api: ApiSettings = field(default_factory=ApiSettings)
+    corrections: CorrectionsSettings = field(default_factory=CorrectionsSettings)
 
     @property
     def max_image_bytes(self) -> int:

@@ -20,8 +20,9 @@ _CALLED_AND_HEARD: Final = (
     "(tests/infrastructure/test_pipeline.py)."
 )
 _CALLED: Final = (
-    r".*/(Classify|ChampionParameterFunction|EmptyRegistryFunction|Keeper|Starter)/.*|.*Custom::.*"
+    r".*/(Classify|Feedback|ChampionParameterFunction|EmptyRegistryFunction|Keeper|Starter)/.*|.*Custom::.*"
 )
+_GIVEN: Final = r".*/Corrections/Given/Resource"
 _TRACES: Final = (
     "X-Ray's traces are billed by request; latency has metrics and alarms, and errors their logs."
 )
@@ -50,6 +51,11 @@ ACCEPTED: Final[dict[str, tuple[str, str]]] = {
         _ALL,
         "They call AWS's APIs alone; in a VPC that needs endpoints or a NAT gateway, billed by the hour.",
     ),
+    f"{_NIST}S3BucketLoggingEnabled": (
+        _GIVEN,
+        "An access log would name who gave what, and outlive what was deleted.",
+    ),
+    f"{_NIST}S3BucketVersioningEnabled": (_GIVEN, "What a sender wants deleted has no old version."),
     f"{_NIST}S3BucketReplicationEnabled": (
         _ALL,
         "A second copy in another region costs as much again; versions protect against mistakes.",

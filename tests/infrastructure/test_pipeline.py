@@ -26,8 +26,8 @@ FUNCTIONS = {
     "champion-parameter",
     "empty-registry",
 }
-# Where answers are captured, images are built, and API Gateway's role for logs is asked for.
-AS_ASKED = {"check-drift", "build-image", "api-log-role"}
+# Where answers are captured, images built, API Gateway's role for logs is asked for, and pictures are kept.
+AS_ASKED = {"check-drift", "build-image", "api-log-role", "feedback"}
 
 
 def _functions(sample: Synthesised) -> dict[str, dict[str, Any]]:
@@ -75,7 +75,8 @@ def test_each_function_is_given_what_its_handler_reads_and_no_more(sample: Synth
     for name, function in _functions(sample).items():
         variables = function.get("Environment", {}).get("Variables", {})
         handler = ROOT / "lambda" / "functions" / name.replace("-", "_") / "handler.py"
-        kind = re.search(r"(\w+Environment)\.read\(", handler.read_text(encoding="utf-8"))
+        text = handler.read_text(encoding="utf-8")
+        kind = re.search(r"(\w+Environment)\.read\(", text) or re.search(r"served\(.*?(\w+Environment)", text)
         if kind is None:
             assert not variables, name
             continue

@@ -62,6 +62,10 @@ class Api:
     answers: list[tuple[int, dict[str, Any]]] = field(default_factory=list)
     """Taken one by one by POST /classify; the last one stays."""
     model: tuple[int, dict[str, Any]] = (200, MODEL)
+    given_days: int = 0
+    """How long the page says that a picture is kept; 0: it offers no such thing."""
+    feedback: tuple[int, dict[str, Any]] | None = None
+    """What POST /feedback answers; None: what was said, as the API does."""
     received: list[tuple[dict[str, str], bytes]] = field(default_factory=list)
     asked: list[str] = field(default_factory=list)
     """The paths of what was received."""
@@ -87,7 +91,7 @@ def api() -> Iterator[Api]:
 
         def do_GET(self) -> None:
             if self.path == "/live/":
-                html = classify_page.html(MAX_BYTES)
+                html = classify_page.html(MAX_BYTES, state.given_days)
                 policy = classify_page.policy(html)
                 kind = "text/html; charset=utf-8"
                 self.answer(200, html.encode(), Content_Type=kind, Content_Security_Policy=policy)
@@ -99,7 +103,10 @@ def api() -> Iterator[Api]:
             body = self.rfile.read(int(self.headers["Content-Length"]))
             state.asked.append(self.path)
             state.received.append(({name.lower(): value for name, value in self.headers.items()}, body))
-            status, document = state.answers.pop(0) if len(state.answers) > 1 else state.answers[0]
+            if self.path == "/live/feedback":
+                status, document = state.feedback or (200, json.loads(body))
+            else:
+                status, document = state.answers.pop(0) if len(state.answers) > 1 else state.answers[0]
             retry = {"Retry_After": "1"} if status == 503 else {}
             self.answer(status, json.dumps(document).encode(), Content_Type="application/json", **retry)
 
@@ -121,6 +128,10 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
 @pytest.fixture
 def page(browser: Browser, api: Api) -> Iterator[Page]:
     """The page, opened, with an API key."""
+    yield from opened_page(browser, api)
+
+
+def opened_page(browser: Browser, api: Api) -> Iterator[Page]:
     opened = Page(browser)
     opened.look()
     opened.open(api.url)

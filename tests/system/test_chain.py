@@ -8,6 +8,9 @@ from __future__ import annotations
 import io
 import itertools
 import json
+import re
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -16,15 +19,20 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import hypothesis
 import numpy as np
 import openvino
 import pytest
+import schemathesis
+import schemathesis.specs.openapi.checks as openapi_checks
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 from botocore.exceptions import ClientError
 from PIL import Image
+from schemathesis import checks
 
+from cli import node
 from cli.check import identity, permissions
 from cli.check.line import Code, Status
 from cli.check.look import Look
@@ -35,6 +43,13 @@ from tests.system.eavesdropper import heard, listen
 from tests.system.inventory import inventory
 from tests.system.releases import Load, Registry, build_faulty_image, until
 from tests.unit.cli.check.account import wanted
+
+ROOT = Path(__file__).parents[2]
+API_PAGE = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
+PROMISED = (
+    *(checks.not_a_server_error, openapi_checks.status_code_conformance),
+    *(openapi_checks.content_type_conformance, openapi_checks.response_schema_conformance),
+)
 
 pytestmark = [pytest.mark.aws, pytest.mark.timeout(3600)]
 
@@ -418,6 +433,43 @@ def test_a_client_s_mistake_is_a_4xx_that_says_what_to_do(api: httpx.Client) -> 
         answer = api.post("classify", content=content, headers=headers)
         assert (answer.status_code, answer.json()["error"]["code"]) == (status, code), answer.text
         assert answer.json()["request_id"]
+
+
+@pytest.mark.parametrize(
+    ("language", "program"), [("python", [sys.executable]), ("javascript", ["node"]), ("", ["bash", "-e"])]
+)
+def test_each_snippet_of_the_apis_page_classifies(
+    language: str, program: list[str], deployment: Deployment, pictures: Path, tmp_path: Path
+) -> None:
+    outputs = deployment.refresh_outputs()
+    (tmp_path / "dog.jpg").write_bytes(a_test_picture(pictures, 3).read_bytes())
+    blocks = re.findall(rf"^```{language}\n(.*?)^```", API_PAGE, re.DOTALL | re.MULTILINE)
+    snippet = next(each for each in blocks if "dog.jpg" in each)
+    file = tmp_path / f"snippet{'.mjs' if language == 'javascript' else ''}"
+    file.write_text(snippet)
+    known = {"URL": outputs["api_url"], "KEY": outputs["api_key"], "PYTHONPATH": str(ROOT)}
+    environment = node.environment() | known
+    done = subprocess.run(
+        [*program, str(file)], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    said = done.stdout
+    predicted = json.loads(said)["predicted_class"] if not language else said.split()[0]
+    assert predicted in {str(digit) for digit in range(10)}
+
+
+@pytest.fixture(scope="module")
+def described(deployment: Deployment, api: httpx.Client) -> Any:
+    """The API as its own document describes it."""
+    schema = schemathesis.openapi.from_dict(api.get("openapi.json").json())
+    schema.config.update(base_url=deployment.outputs["api_url"].rstrip("/"))
+    return schema
+
+
+@schemathesis.pytest.from_fixture("described").parametrize()
+@hypothesis.settings(max_examples=25, deadline=None, suppress_health_check=list(hypothesis.HealthCheck))
+def test_the_running_api_keeps_to_its_description(case: Any, deployment: Deployment) -> None:
+    case.call_and_validate(headers={"x-api-key": deployment.outputs["api_key"]}, checks=PROMISED)
 
 
 def test_the_page_and_the_model_card_answer_without_a_key(deployment: Deployment, api: httpx.Client) -> None:

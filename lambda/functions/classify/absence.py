@@ -7,9 +7,10 @@ import time
 
 from contract.environment import ClassifyEnvironment
 from contract.names import NO_CHAMPION
-from functions.classify.api_error import ApiError, asleep, no_model_yet, starting
+from functions.classify.api_error import asleep, no_model_yet, starting
 from functions.common import champion, logs
 from functions.common.clients import client
+from functions.common.rest import ApiError
 
 WAKE_PAUSE = 15.0
 """Seconds between two calls for the same sleeper: the first is enough, and clients repeat their requests."""

@@ -1,24 +1,8 @@
-"""Every answer of the API that is not 200: a status, a code for programs, a message for people."""
+"""Every answer of the API that is not 200 for what the endpoint says or for its absence."""
 
 from __future__ import annotations
 
-
-class ApiError(Exception):
-    """A request that gets no prediction.
-
-    Args:
-        status: HTTP status.
-        code: stable name of the reason, in PascalCase.
-        message: what is wrong and what to do.
-        retry_after: seconds after which asking again makes sense, if it ever does.
-    """
-
-    def __init__(self, status: int, code: str, message: str, retry_after: int | None = None) -> None:
-        super().__init__(f"{code}: {message}")
-        self.status = status
-        self.code = code
-        self.message = message
-        self.retry_after = retry_after
+from functions.common.rest import ApiError
 
 
 def no_model_yet() -> ApiError:

@@ -22,10 +22,11 @@ from botocore.exceptions import (
 from contract.aws_errors import code_of, message_of
 from contract.environment import ClassifyEnvironment
 from functions.classify.absence import why_absent
-from functions.classify.api_error import ApiError, broken, busy, slow_down, starting, timeout, waking
-from functions.classify.proxy import Picture
+from functions.classify.api_error import broken, busy, slow_down, starting, timeout, waking
+from functions.classify.picture import Picture
 from functions.common import logs, sentences
 from functions.common.clients import client
+from functions.common.rest import ApiError
 
 _PASSED_ON = (400, 408, 413, 415, 429, 503, 504)
 """What the API answers for the container; anything else of the container is a fault of the model server."""

@@ -16,9 +16,15 @@ _FILE = Path(__file__).with_name("page.html")
 
 
 @cache
-def html(max_image_bytes: int) -> str:
-    """The page, told how large a picture may be (it makes larger ones smaller before it sends them)."""
-    return _FILE.read_text(encoding="utf-8").replace("__MAX_IMAGE_BYTES__", str(max_image_bytes))
+def html(max_image_bytes: int, given_days: int = 0) -> str:
+    """The page, told how large a picture may be (it makes larger ones smaller before it sends them), and for
+    how long one is kept that its sender gives; 0: none is, and nobody is asked for one.
+    """
+    told = {"__MAX_IMAGE_BYTES__": max_image_bytes, "__GIVEN_DAYS__": given_days}
+    text = _FILE.read_text(encoding="utf-8")
+    for word, number in told.items():
+        text = text.replace(word, str(number))
+    return text
 
 
 @cache

@@ -96,7 +96,8 @@ def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     """Buckets with one recipe and one data set, no job, no model; every handler's clients go here."""
     for name, value in ENVIRONMENT.items():
         monkeypatch.setenv(name, value)
-    monkeypatch.delenv("ALLOWED_ORIGIN", raising=False)
+    for name in ("ALLOWED_ORIGIN", "GIVEN_BUCKET", "GIVEN_DAYS"):
+        monkeypatch.delenv(name, raising=False)
     world = World()
     world.s3.put("artifacts", "recipes/digits.toml", RECIPE)
     world.s3.put("artifacts", "code/abc/training_code/metric_definitions.json", json.dumps(METRICS))

@@ -26,6 +26,7 @@ def test_there_is_a_handler_for_every_function() -> None:
         "check_drift",
         "classify",
         "empty_registry",
+        "feedback",
         "idle_guard",
         "launch_doctor",
         "launch_training",

@@ -1,0 +1,1 @@
+"""What senders say of the answers to pictures that they gave."""
