@@ -183,8 +183,11 @@ def test_wrong_offers_the_classes_and_none_of_these_and_the_last_word_counts(
     answered(giving)
     press(giving, NO)
     offered = giving.js("[...document.querySelectorAll('.right option')].map((each) => each.text)")
-    assert offered == ["None of these", *sorted(set(CLASSES) - {NAMES[0]})]
+    assert offered == ["What is it?", "None of these", *sorted(set(CLASSES) - {NAMES[0]})]
     giving.photograph(SCREENSHOTS / "desk-light-right.png")
+    press(giving, SEND)
+    thanked(giving, "Choose what it is first.")
+    giving.js("document.querySelector('.right select').value = 'none'")
     press(giving, SEND)
     thanked(giving, "Thank you: none of these.")
     giving.js("document.querySelector('.right select').value = 'class Beagle'")
