@@ -13,6 +13,7 @@ The image does not hold this file, so training_code/entrypoint.py has this and b
 TRAINING_PACKAGE: Final = "training_code"
 """What a job runs that does not have the variable."""
 DOCTOR_PACKAGE: Final = "doctor"
+BATCH_PACKAGE: Final = "batch"
 
 CODE: Final = "code"
 """The channel with the training code."""
@@ -38,4 +39,26 @@ def is_doctor(job: Mapping[str, Any]) -> bool:
     Args:
         job: DescribeTrainingJob's answer.
     """
-    return bool(job.get("Environment", {}).get(PACKAGE) == DOCTOR_PACKAGE)
+    return _package(job) == DOCTOR_PACKAGE
+
+
+def is_batch(job: Mapping[str, Any]) -> bool:
+    """Whether a job answers pictures with a model that there is.
+
+    Args:
+        job: DescribeTrainingJob's answer.
+    """
+    return _package(job) == BATCH_PACKAGE
+
+
+def trains(job: Mapping[str, Any]) -> bool:
+    """Whether a job makes a model, which the pipeline goes on with.
+
+    Args:
+        job: DescribeTrainingJob's answer.
+    """
+    return _package(job) == TRAINING_PACKAGE
+
+
+def _package(job: Mapping[str, Any]) -> str:
+    return str(job.get("Environment", {}).get(PACKAGE) or TRAINING_PACKAGE)

@@ -11,7 +11,7 @@ from typing import Any
 
 from contract import capacity, names
 from contract.environment import LaunchEnvironment
-from contract.jobs import CHAMPION, PRETRAINED, is_doctor
+from contract.jobs import CHAMPION, PRETRAINED, trains
 from contract.storage import of_run
 from functions.common import logs, notify, storage
 from functions.common.clients import client, describe
@@ -36,7 +36,7 @@ def on_training_failed(event: Event, env: LaunchEnvironment) -> dict[str, Any]:
     logs.bind(job=name, event=event.id)
     job = describe(client("sagemaker").describe_training_job, TrainingJobName=name)
     types = capacity.left(job or {})
-    if job is None or not types or is_doctor(job):
+    if job is None or not types or not trains(job):
         return ignored(f"{name} has nothing to go on with")
     run = job.get("HyperParameters", {}).get("run", "")
     try:

@@ -15,7 +15,7 @@ from contract import capacity, names, objects, storage
 from contract.decisions import Outcome, Reason
 from contract.environment import RegisterEnvironment
 from contract.evaluation import FILE
-from contract.jobs import is_doctor
+from contract.jobs import trains
 from functions.common import logs, notify
 from functions.common.clients import client, describe
 from functions.common.errors import RunRecordMissing
@@ -38,8 +38,8 @@ def on_training_ended(event: Event, env: RegisterEnvironment) -> dict[str, Any]:
     job = describe(client("sagemaker").describe_training_job, TrainingJobName=name)
     if job is None:
         return ignored(f"there is no training job {name}")
-    if "TuningJobArn" in job or is_doctor(job):
-        return ignored(f"{name} is a trial of a tuning job, or the doctor's")
+    if "TuningJobArn" in job or not trains(job):
+        return ignored(f"{name} is a trial of a tuning job, or makes no model")
     run = job.get("HyperParameters", {}).get("run", "")
     try:
         record = runs.read(env.artifacts_bucket, run or name)

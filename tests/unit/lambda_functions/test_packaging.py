@@ -27,6 +27,7 @@ def test_there_is_a_handler_for_every_function() -> None:
         "classify",
         "empty_registry",
         "idle_guard",
+        "launch_batch",
         "launch_doctor",
         "launch_training",
         "launch_tuning",
