@@ -17,7 +17,6 @@ from typing import Any, Final
 
 from cli.data.findings import BadDataset
 from cli.data.folder import dataset_name
-from cli.data.layouts import must_be_folder
 from cli.data.sending import WORKERS, Sender, in_parallel
 from cli.target import Target
 from contract.batch import MAX_PICTURE_BYTES
@@ -68,7 +67,9 @@ def look(path: Path) -> Folder:
     Raises:
         BadDataset: there is no such folder, or nothing in it.
     """
-    must_be_folder(path)
+    if not path.is_dir():
+        what = f"{path} is a file" if path.exists() else f"There is no folder {path}"
+        raise BadDataset(f"{what}. Give a folder of pictures, or an S3 address: s3://BUCKET/PREFIX.")
     files: dict[str, Path] = {}
     left_out = []
     for file in _walked(path):
