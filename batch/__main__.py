@@ -99,10 +99,10 @@ def _answer(job: Job, parts: Parts, model: Classifier, todo: Iterator[Listed], p
     """
     from batch.answering import Answering
 
-    answering = Answering(model, job.path, job.name, len(os.sched_getaffinity(0)))
+    answering = Answering(model, todo, job.path, job.name, len(os.sched_getaffinity(0)))
     ours, theirs, why = 0, 0, ""
     try:
-        for picture, line in answering.lines(todo):
+        for picture, line in answering.lines():
             parts.add(picture, line)
             progress.done("error" in line)
             if line.get("error", {}).get("code") in OURS:

@@ -1,8 +1,9 @@
 """Many pictures in one go: is every picture answered once, as the endpoint would, and as fast as can be?
 
 5,000 real pictures, of which 2% are broken in four ways. They are answered
-- by the job's own program, in turns with a loop of the serving functions in as many threads as do best: the
-  ratio of their pictures a second, in the median of the turns;
+- in the job's way, with what it keeps and writes, in turns with a loop of the serving functions in as many
+  threads as do best: the ratio of their pictures a second, in the median of the turns, and of the processor's
+  time, which other work on this machine changes less;
 - by the endpoint's server, over HTTP: how many answers or errors differ in anything;
 - by `classifier batch FOLDER` on a local AWS that gets a `kill -9` when a part of the answers is stored, and
   by the same command after it: pictures without a line, and with more than one;
@@ -22,7 +23,6 @@ import shutil
 import statistics
 import subprocess
 import sys
-import time
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -36,7 +36,6 @@ from benchmarks.serving_load import ask
 from benchmarks.serving_running import Running
 from benchmarks.serving_systems import OURS
 from contract.storage import BATCH_PARTS
-from inference_code.model.dynamic_batcher import IN_WORK_PER_CORE
 
 HOME: Final = ROOT / ".local" / "bench-batch"
 SETS: Final = ("dogs", "cifar10", "hymenoptera")
@@ -52,7 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     rows: list[dict[str, Any]] = []
     summary: dict[str, Any] = {"pictures": options.pictures, "broken": options.broken}
     if "speed" in options.only:
-        rows += _speed(model, archive, folder, options.turns)
+        rows += _speed(model, archive, folder)
         summary |= _ratios(rows)
     if "memory" in options.only:
         summary["memory_growth_mb"] = _growth(rows, archive, folder)
@@ -74,7 +73,6 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--data", type=Path, default=Path(os.environ.get("BENCH_PICTURES", near)))
     parser.add_argument("--pictures", type=int, default=5000)
     parser.add_argument("--broken", type=int, default=100)
-    parser.add_argument("--turns", type=int, default=3)
     parser.add_argument("--port", type=int, default=4690)
     parser.add_argument("--only", default="speed,memory,killed,endpoint")
     options = parser.parse_args(arguments)
@@ -95,44 +93,40 @@ def _ready(options: argparse.Namespace) -> tuple[Path, Path, Path]:
     return base / "model", archive, folder
 
 
-def _speed(model: Path, archive: Path, folder: Path, turns: int) -> list[dict[str, Any]]:
-    """The functions alone and the job, in turns."""
-    cores = len(os.sched_getaffinity(0))
-    found: dict[str, list[float]] = {}
-    whole = []
-    for _ in range(turns):
-        for threads in (cores, IN_WORK_PER_CORE * cores):
-            alone = _alone(model, folder, threads)
-            found.setdefault(f"functions alone, {threads} threads", []).append(alone["per_second"])
-        began = time.perf_counter()
-        summary = _job(archive, folder, None)[1]
-        whole.append(time.perf_counter() - began)
-        found.setdefault("batch", []).append(summary["pictures"] / summary["seconds"])
-    rows: list[dict[str, Any]] = [
-        {"system": system, "per_second": statistics.median(each), "least": min(each), "most": max(each)}
-        for system, each in found.items()
-    ]
-    return [*rows, {"system": "batch, process and output included", "seconds": statistics.median(whole)}]
+def _speed(model: Path, archive: Path, folder: Path) -> list[dict[str, Any]]:
+    """The functions alone and the job's way of calling them, in turns."""
+    base = HOME / "job"
+    lay_out(base, archive, folder)
+    command = [sys.executable, "-m", "benchmarks.batch_speed", str(base), str(model)]
+    done = subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True)
+    told = json.loads(done.stdout.splitlines()[-1])
+    ways = told["ways"]
+    best = min((name for name in ways if name.endswith("threads")), key=lambda name: sum(ways[name]["turns"]))
+    rows: list[dict[str, Any]] = []
+    # A turn's part of what a job does once, at its end.
+    turns = ways["batch"]["turns"]
+    ways["batch"]["turns"] = [each + told["output"] / len(turns) for each in turns]
+    for name, way in ways.items():
+        ratios = [alone / mine for mine, alone in zip(way["turns"], ways[best]["turns"], strict=True)]
+        rows.append(
+            {
+                "system": name,
+                "per_second": told["pictures"] / sum(way["turns"]),
+                "processor_ms": 1000 * way["processor"] / told["pictures"],
+                "of_functions_alone": statistics.median(ratios),
+            }
+        )
+    return rows
 
 
 def _ratios(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    rates = {row["system"]: row["per_second"] for row in rows if "per_second" in row}
-    alone = max(rate for system, rate in rates.items() if system.startswith("functions"))
-    return {"per_second": rates["batch"], "fraction_of_functions_alone": rates["batch"] / alone}
-
-
-def _alone(model: Path, folder: Path, threads: int) -> dict[str, Any]:
-    command = [
-        sys.executable,
-        "-m",
-        "benchmarks.batch_alone",
-        str(model),
-        str(folder),
-        "--threads",
-        str(threads),
-    ]
-    done = subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True)
-    return dict(json.loads(done.stdout.splitlines()[-1]))
+    (batch,) = (row for row in rows if row["system"] == "batch")
+    alone = min(row["processor_ms"] for row in rows if row["system"].startswith("functions"))
+    return {
+        "per_second": batch["per_second"],
+        "fraction_of_functions_alone": batch["of_functions_alone"],
+        "fraction_by_processor_time": alone / batch["processor_ms"],
+    }
 
 
 def _job(archive: Path, folder: Path, most: int | None) -> tuple[float, dict[str, Any]]:

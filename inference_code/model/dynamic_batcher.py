@@ -26,8 +26,6 @@ Scores = Future[NDArray[np.float32]]
 
 BATCH = TOGETHER
 """Squares of a full batch; eight are no quicker."""
-IN_WORK_PER_CORE = 2 + BATCH
-"""Pictures: one is decoding, a batch is in the network, and one is next."""
 
 
 class DynamicBatcher:

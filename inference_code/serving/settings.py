@@ -7,7 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from inference_code.environment import positive, whole
-from inference_code.model.dynamic_batcher import IN_WORK_PER_CORE
+from inference_code.model.dynamic_batcher import BATCH
+
+# One is decoding, a batch is in the network, and one is next.
+IN_WORK_PER_CORE = 2 + BATCH
 
 
 @dataclass(frozen=True)

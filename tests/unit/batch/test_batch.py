@@ -17,10 +17,10 @@ import pytest
 from PIL import Image
 
 from batch import __main__ as program
-from batch.answering import Answering
 from batch.job import CannotBegin, read
 from batch.output import LostPictures, leave
 from batch.parts import Parts
+from batch.reading import Reading
 from contract.batch import INTERNAL, NOT_READ, Listed, Summary, refusal, together
 from inference_code import inference
 from tests.unit.batch.jobs import SOURCE_KEY, lay_out, lines, listed, pack
@@ -97,17 +97,15 @@ def test_a_second_run_asks_for_what_is_new_or_changed_only(
     tmp_path: Path, archive: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[str] = []
-    answering = Answering.lines
+    take = Reading.take
 
-    def lines_of(self: Answering, pictures: Any) -> Any:
-        def seen() -> Any:
-            for each in pictures:
-                asked.append(each.key.removeprefix(SOURCE_KEY))
-                yield each
+    def seen(self: Reading) -> Any:
+        taken = take(self)
+        if taken is not None:
+            asked.append(taken[0].key.removeprefix(SOURCE_KEY))
+        return taken
 
-        return answering(self, seen())
-
-    monkeypatch.setattr(Answering, "lines", lines_of)
+    monkeypatch.setattr(Reading, "take", seen)
     run(lay_out(tmp_path, archive, PETS))
     assert sorted(asked) == sorted(PETS)
     asked.clear()
@@ -218,6 +216,31 @@ def test_a_part_is_closed_after_so_long(tmp_path: Path) -> None:
     now = 11.0
     parts.add(picture, refusal("a", "EmptyBody", "no"))
     assert [each.identity for each in parts.kept()] == [picture.identity] * 2
+
+
+def test_pictures_are_read_ahead_where_reading_is_slow() -> None:
+    def slow(picture: Listed) -> bytes:
+        time.sleep(0.02)
+        return picture.key.encode()
+
+    pictures = [Listed(str(number), "", 1) for number in range(200)]
+    for how, ahead in ((lambda picture: picture.key.encode(), False), (slow, True)):
+        reading = Reading(pictures, how, 1)
+        seen = []
+        while (taken := reading.take()) is not None:
+            assert taken[1]() == taken[0].key.encode()
+            seen.append(taken[0])
+        assert seen == pictures
+        assert (reading.ahead > 0) is ahead
+        reading.close()
+
+
+def test_a_list_that_breaks_off_fails_the_job(tmp_path: Path, archive: Path) -> None:
+    base = lay_out(tmp_path, archive, PETS)
+    path = base / "input/data/list/keys.jsonl.gz"
+    path.write_bytes(path.read_bytes()[:-40])
+    with pytest.raises(CannotBegin, match="the list of pictures"):
+        run(base)
 
 
 def test_answers_as_csv(tmp_path: Path, archive: Path) -> None:
