@@ -60,7 +60,8 @@ def _figures(summary: Summary) -> _Tiles:
     asked = summary.pictures - summary.kept
     speed = f"{asked / summary.seconds:,.0f} a second" if asked and summary.seconds else ""
     kept = f"{summary.kept:,} of them by earlier runs" if summary.kept else f"in {duration(summary.seconds)}"
-    model = f"{summary.model.get('name', '')}, version {summary.model.get('version', '')}"
+    model = f"version {summary.model.get('version', '')}"
+    name = summary.model.get("name", "")
     promised = summary.certain + summary.uncertain
     share = f"{summary.certain / promised:.1%} of the answers" if promised else "this model promises nothing"
     return [
@@ -68,7 +69,7 @@ def _figures(summary: Summary) -> _Tiles:
         ("Certain", f"{summary.certain:,}", share),
         ("Unlike training", f"{summary.unlike:,}", ""),
         ("Without an answer", f"{refused:,}", ""),
-        ("Model", model, speed),
+        ("Model", model, f"{name}, {speed}" if speed else name),
     ]
 
 

@@ -9,13 +9,14 @@ import json
 import tarfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
 import pytest
 from PIL import Image
 
-from contract.decisions import Decision, Outcome, Reason
+from contract.decisions import Decision, Outcome, Reason, time_of
 from contract.names import NO_CHAMPION, champion_parameter
 from contract.storage import BATCH_ANSWERS, BATCH_PARTS
 from tests.system.conftest import LOCAL_SETTINGS, PROJECT, Deployment, deploying
@@ -46,7 +47,7 @@ def sleeping(deployment: Deployment, tmp_path_factory: pytest.TempPathFactory) -
     bucket = deployment.outputs["artifacts_bucket"]
     deployment.client("s3").put_object(Bucket=bucket, Key=_ARCHIVE, Body=packed.getvalue())
     package = Registry(deployment.client, PROJECT, bucket).register(_IMAGE, f"s3://{bucket}/{_ARCHIVE}")
-    time = "2026-11-20T12:00:00Z"
+    time = time_of(datetime.now(UTC))
     asleep = Decision(0, NO_CHAMPION, time, package, time, Reason(Outcome.ASKED_TO_SLEEP))
     deployment.client("ssm").put_parameter(
         Name=champion_parameter(PROJECT), Value=NO_CHAMPION, Description=asleep.text(), Overwrite=True
