@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from cli.cost.prices import of_storing
 from cli.data.findings import BadDataset
 from cli.data.folder import dataset_name
 from cli.data.sending import WORKERS, Sender, in_parallel
@@ -53,12 +54,19 @@ class Todo:
     new: tuple[str, ...]
     gone: tuple[str, ...]
     present: int
+    gigabytes: float
+    """Of what is new."""
 
     @property
     def in_words(self) -> str:
         here = f", {self.present:,} are there already" if self.present else ""
         gone = f", {len(self.gone):,} are removed that the folder no longer has" if self.gone else ""
         return f"{len(self.new):,} files are sent{here}{gone}"
+
+    @property
+    def cost(self) -> str:
+        """What S3 bills for them, in words."""
+        return f"This sends {len(self.new):,} files{of_storing(len(self.new), self.gigabytes)}"
 
 
 def look(path: Path) -> Folder:
@@ -92,7 +100,8 @@ def missing(s3: Any, bucket: str, folder: Folder) -> Todo:
     }
     new = [name for name, file in folder.files.items() if name not in there or there[name] != _md5(file)]
     gone = [name for name in there if name not in folder.files]
-    return Todo(tuple(new), tuple(gone), len(folder.files) - len(new))
+    size = sum(folder.files[name].stat().st_size for name in new)
+    return Todo(tuple(new), tuple(gone), len(folder.files) - len(new), size / 1e9)
 
 
 def send(

@@ -83,6 +83,8 @@ def batch(
         raise click.UsageError("Give one of s3://BUCKET/PREFIX or FOLDER, and --job NAME.")
     _check_out(out)
     if job is not None:
+        if dry_run or any(asked.values()):
+            raise click.UsageError("--job goes with --out alone: the job is as it was started.")
         _bring(target, job, out)
         return
     folder = None if str(source).startswith("s3://") else folders.look(Path(str(source)))
@@ -101,7 +103,8 @@ def batch(
     before_launching(target, planned, anyway)
     if dry_run:
         return
-    confirm_cost(target, _BILLED, yes)
+    sent = f"{todo.cost}\n" if todo and todo.new else ""
+    confirm_cost(target, f"{sent}{_BILLED}", yes)
     if folder and todo:
         with counting("Sending", len(todo.new)) as bar:
             folders.send(target, data_bucket, folder, todo, bar.add)

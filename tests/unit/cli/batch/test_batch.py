@@ -237,6 +237,7 @@ def test_on_aws_nothing_is_sent_or_started_before_somebody_agrees(
     done = run(deployed(target, s3, function, "aws"), monkeypatch, str(pictures), text="n\n")
     assert done.exit_code == 1
     assert "billed by the second" in done.output
+    assert "This sends 3 files" in done.output
     assert not s3.called("put")
     assert [request["dry_run"] for _, request in function.requests] == [True]
 
@@ -284,6 +285,8 @@ def test_what_does_not_go_together_is_refused_before_anything_is_started(
     for arguments, says in (
         ((), "Give one of"),
         ((str(pictures), "--job", JOB), "Give one of"),
+        (("--job", JOB, "--afresh"), "--job goes with --out alone"),
+        (("--job", JOB, "--dry-run"), "--job goes with --out alone"),
         ((str(pictures), "--version", "latest"), "no version of the registry"),
         ((str(pictures), "--format", "csv", "--out", "x.jsonl"), "does not go with"),
         ((str(pictures), "--out", str(tmp_path / "file.txt")), "ends in .jsonl or .csv"),
