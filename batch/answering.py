@@ -90,7 +90,6 @@ class Answering:
         """What a picture is answered, or why it is not: nothing that is wrong with one ends the others."""
         name = self._name(picture)
         try:
-            inference.check_size(picture.size)
             query = inference.input_fn(content(), None)
             return answer(name, inference.predict_fn(query, self._model))
         except ApiError as error:
@@ -106,8 +105,10 @@ class Answering:
         """What a picture's file holds; a mounted bucket is asked a few times.
 
         Raises:
+            ApiError: it is too large.
             OSError: it cannot be read.
         """
+        inference.check_size(picture.size)
         path = self._place(self._name(picture))
         for _ in range(_ATTEMPTS - 1):
             try:

@@ -11,18 +11,21 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 from PIL import Image
 
 from batch import __main__ as program
+from batch.answering import Answering
 from batch.job import CannotBegin, read
 from batch.output import LostPictures, leave
 from batch.parts import Parts
 from batch.reading import Reading
 from contract.batch import INTERNAL, NOT_READ, Listed, Summary, refusal, together
 from inference_code import inference
+from inference_code.inference import Classifier
 from tests.unit.batch.jobs import SOURCE_KEY, lay_out, lines, listed, pack
 from tests.unit.inference_code.artifacts import add_graph, write_artifact
 
@@ -233,6 +236,17 @@ def test_pictures_are_read_ahead_where_reading_is_slow() -> None:
         assert seen == pictures
         assert (reading.ahead > 0) is ahead
         reading.close()
+
+
+def test_a_file_that_is_too_large_is_not_read(
+    tmp_path: Path, archive: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job, model = read(lay_out(tmp_path, archive, PETS)), cast(Classifier, SimpleNamespace(form="openvino"))
+    monkeypatch.setattr(inference, "MAX_IMAGE_BYTES", len(PETS["a/0.jpg"]) - 1)
+    monkeypatch.setattr(Path, "read_bytes", lambda path: pytest.fail(f"{path} was read"))
+    answering = Answering(model, listed(PETS)[:1], job.path, job.name, 1)
+    ((_, line),) = answering.lines()
+    assert line["error"]["code"] == "PayloadTooLarge"
 
 
 def test_a_list_that_breaks_off_fails_the_job(tmp_path: Path, archive: Path) -> None:
