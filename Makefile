@@ -29,7 +29,7 @@ destroy: install ## remove every stack from the local AWS
 test: lint unit infrastructure system ## everything a change must pass
 
 lint: install ## ruff, import-linter and mypy
-	ruff format --check . && ruff check . && lint-imports && mypy app.py check.py classifier_client contract reports judging doctor stacks lambda/functions training_code inference_code local_aws/src cli benchmarks tools
+	ruff format --check . && ruff check . && lint-imports && mypy app.py check.py classifier_client contract reports judging doctor batch stacks lambda/functions training_code inference_code local_aws/src cli benchmarks tools
 
 format: install ## let ruff put the code in order
 	ruff format . && ruff check --fix .

@@ -2,9 +2,9 @@
 
 Each command is in `commands/<name>.py`, or beside its like (`TOGETHER`). Larger work has rooms: `check` (what
 the account lacks), `deploy` (CDK, and changing an endpoint that serves), `data` (a folder becomes a dataset),
-`corrections` (what senders gave), `runs` (launched, read, judged, drawn), `release` (registry and champion),
-`cost`, and `local` (the local AWS as a process). What all use stands beside this file: `target` is which AWS,
-`aws` how it is asked.
+`corrections` (what senders gave), `runs` (launched, read, judged, drawn), `batch` (many pictures answered at
+once), `release` (registry and champion), `cost`, and `local` (the local AWS as a process). What all use
+stands beside this file: `target` is which AWS, `aws` how it is asked.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from cli.target import spare_loopback
 
 COMMANDS: Mapping[str, str] = {
     "approve": "Approve a model of the registry: it is promoted.",
+    "batch": "Answer all pictures of a folder or prefix in one go.",
     "check": "Say what the account lacks, before anything is started.",
     "classify": "Ask the API what is on pictures.",
     "compare": "Write one page with several training jobs beside each other.",

@@ -55,14 +55,19 @@ def endpoint(target: Target) -> Any:
     return found(target.client("sagemaker").describe_endpoint, EndpointName=target.project)
 
 
-def invoke(target: Target, function: str, request: Mapping[str, object]) -> dict[str, Any]:
+def invoke(
+    target: Target, function: str, request: Mapping[str, object], seconds: float = 180
+) -> dict[str, Any]:
     """What one of the deployed functions answers to a request that was sent exactly once.
+
+    Args:
+        seconds: how long to wait for its answer.
 
     Raises:
         NotDeployed: the function is not there.
         LaunchRefused: it refused the request (nothing was changed), or failed.
     """
-    client = target.client("lambda", read_timeout=180, retries={"total_max_attempts": 1})
+    client = target.client("lambda", read_timeout=seconds, retries={"total_max_attempts": 1})
     name = names.function(target.project, function)
     try:
         response = client.invoke(FunctionName=name, Payload=json.dumps(request).encode())

@@ -16,6 +16,7 @@ _FUNCTION_OUTPUTS = {
     "launch-tuning": ("training", "LaunchTuningFunction"),
     "launch-training": ("training", "LaunchTrainingFunction"),
     "launch-doctor": ("training", "LaunchDoctorFunction"),
+    "launch-batch": ("training", "LaunchBatchFunction"),
     "register-model": ("training", "RegisterModelFunction"),
     "promote-model": ("training", "PromoteModelFunction"),
     "classify": ("api", "ClassifyFunction"),

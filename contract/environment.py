@@ -110,6 +110,14 @@ class LaunchEnvironment(Notified):
 
 
 @dataclass(frozen=True, kw_only=True)
+class BatchEnvironment(LaunchEnvironment):
+    """For launch-batch: besides, where a model is found by its version."""
+
+    model_packages: str = _variable("MODEL_PACKAGES")
+    """The ARN of the registry's versions, without the number."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class RegisterEnvironment(Notified):
     """For register-model: the registry, what will serve the model, and what it has to show."""
 

@@ -13,8 +13,8 @@ The image does not hold this file, so training_code/entrypoint.py has this and t
 TRAINING_PACKAGE: Final = "training_code"
 """What a job runs that does not have the variable."""
 DOCTOR_PACKAGE: Final = "doctor"
+BATCH_PACKAGE: Final = "batch"
 RACE_PACKAGE: Final = "training_code.race"
-"""The jobs of these two train no model."""
 
 CODE: Final = "code"
 """The channel with the training code."""
@@ -34,15 +34,41 @@ TENSORS: Final = "tensors"
 """Below `DEBUG`: the saved tensors, which AWS's own rules read as well."""
 
 
-def package_of(job: Mapping[str, Any]) -> str:
-    """The package that a job runs.
+def is_doctor(job: Mapping[str, Any]) -> bool:
+    """Whether a job looks at pictures and trains nothing.
 
     Args:
         job: DescribeTrainingJob's answer.
     """
-    return str(job.get("Environment", {}).get(PACKAGE, TRAINING_PACKAGE))
+    return _package(job) == DOCTOR_PACKAGE
+
+
+def is_batch(job: Mapping[str, Any]) -> bool:
+    """Whether a job answers pictures with a model that there is.
+
+    Args:
+        job: DescribeTrainingJob's answer.
+    """
+    return _package(job) == BATCH_PACKAGE
+
+
+def is_race(job: Mapping[str, Any]) -> bool:
+    """Whether a job chooses a network.
+
+    Args:
+        job: DescribeTrainingJob's answer.
+    """
+    return _package(job) == RACE_PACKAGE
 
 
 def trains(job: Mapping[str, Any]) -> bool:
-    """Whether a model comes of a job, given by DescribeTrainingJob's answer."""
-    return package_of(job) == TRAINING_PACKAGE
+    """Whether a job makes a model, which the pipeline goes on with.
+
+    Args:
+        job: DescribeTrainingJob's answer.
+    """
+    return _package(job) == TRAINING_PACKAGE
+
+
+def _package(job: Mapping[str, Any]) -> str:
+    return str(job.get("Environment", {}).get(PACKAGE) or TRAINING_PACKAGE)

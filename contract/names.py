@@ -72,6 +72,11 @@ def doctor_jobs(project: str) -> str:
     return f"{project}-doctor-"
 
 
+def batch_jobs(project: str) -> str:
+    """What the name of each job that answers pictures in one go begins with; a run's may too."""
+    return f"{project}-batch-"
+
+
 def stack(project: str, room: str) -> str:
     """A stack: `storage`, `training`, `serving`, `api` or `monitoring`."""
     return f"{project}-{room}"

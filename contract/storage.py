@@ -20,6 +20,12 @@ WEIGHTS: Final = "weights"
 """Starting weights: ImageNet's, and those that users put there."""
 DOCTOR: Final = "doctor"
 """Outputs of the doctor's jobs."""
+BATCH: Final = "batch"
+"""What jobs that answer pictures in one go are given and leave."""
+BATCH_LISTS: Final = f"{BATCH}/lists"
+BATCH_PARTS: Final = f"{BATCH}/parts"
+BATCH_ANSWERS: Final = f"{BATCH}/answers"
+"""Outputs of batch jobs, as SageMaker puts them below S3OutputPath."""
 CAPTURED: Final = "captured"
 """What the endpoint answered."""
 
@@ -30,6 +36,10 @@ VERDICT: Final = "verdict.json"
 
 DATASETS: Final = "datasets"
 """In the data bucket: the versions of data sets. A plain `aws s3 sync` goes beside it, to `<dataset>/`."""
+
+
+BATCH_UPLOADS: Final = "_batch"
+"""In the data bucket: folders that were sent to be answered. No data set can have this name."""
 
 
 def split(dataset: str, name: str) -> str:
@@ -71,6 +81,21 @@ def weights(name: str) -> str:
 def imagenet_weights(arch: str) -> str:
     """Where a network's ImageNet weights are staged."""
     return weights(f"imagenet/{arch}")
+
+
+def batch_list(job: str) -> str:
+    """Which pictures a batch job answers."""
+    return f"{BATCH_LISTS}/{job}/"
+
+
+def batch_parts(identity: str) -> str:
+    """What has been answered of the same pictures by the same model, whichever job did."""
+    return f"{BATCH_PARTS}/{identity}/"
+
+
+def batch_upload(name: str) -> str:
+    """A folder that was sent to be answered, in the data bucket."""
+    return f"{BATCH_UPLOADS}/{name}/"
 
 
 def pictures_of(dataset: str) -> str:

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import base64
-import io
 import json
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Final
 
-from PIL import Image
-
 from contract.picture_decisions import FILE, FINDINGS, PAGE, Action, Decision, write
-from contract.pictures import file
 from contract.pictures.parts import UndecodablePicture
+from contract.pictures.thumbnail import data_address
 from doctor.examine import Diagnosis
 from doctor.findings import VERSION, Finding, Kind, Picture
 from reports.doctor.page import render
@@ -167,10 +163,6 @@ def _thumbnail(picture: Picture) -> str:
     if picture.record is None:
         return ""
     try:
-        small = file.decode(picture.record.read(), enough=_THUMBNAIL)
+        return data_address(picture.record.read(), _THUMBNAIL)
     except (OSError, UndecodablePicture):
         return ""
-    small.thumbnail((_THUMBNAIL, _THUMBNAIL), Image.Resampling.BILINEAR, reducing_gap=2.0)
-    buffer = io.BytesIO()
-    small.save(buffer, "JPEG", quality=72, optimize=True)
-    return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode()

@@ -74,14 +74,18 @@ class Query:
 
 
 class Classifier:
-    """A model that answers. Any number of threads may call it."""
+    """A model that answers. Any number of threads may call it.
+
+    Attributes:
+        identity: its name and version, as answers have them.
+    """
 
     def __init__(self, source: Artifact, name: str, version: str) -> None:
         self._classes, self._transform = source.classes, source.transform
         self.form, self.network = _network(source)
         self._explanations = Explanations(partial(_explainer, source, self.form))
         self._promises = source.promises.get(self.form, Promises())
-        self._identity = {"name": name, "version": version}
+        self.identity = {"name": name, "version": version}
 
     def scores(self, query: Query, alone: bool = False) -> Scores:
         """What the network says of the picture, once it has. A request `alone` may use all cores.
@@ -118,7 +122,7 @@ class Classifier:
             "certain": self._promises.certain(float(probabilities[best[0]]), unlike),
             "unlike_training": unlike,
             "predictions": predictions,
-            "model": self._identity,
+            "model": self.identity,
         }
 
     def explained(self, query: Query, prediction: dict[str, Any]) -> Future[dict[str, Any]]:

@@ -26,7 +26,11 @@ _WHOLE = ("training_code", "contract", "judging")
 # Of the reports only what a job draws: another page's change must not be one of every job's code.
 _JOB_CODE = (*_WHOLE, "reports/__init__.py", "reports/shared", "reports/training")
 _DOCTOR_CODE = ("doctor", "contract", "judging", "reports/__init__.py", "reports/shared", "reports/doctor")
-_FOLDERS = (*_WHOLE, "doctor", "lambda/functions", "inference_code", "reports", "recipes")
+_BATCH_CODE = (
+    *("batch", "contract", "inference_code"),
+    *("reports/__init__.py", "reports/shared", "reports/batch"),
+)
+_FOLDERS = (*_WHOLE, "batch", "doctor", "lambda/functions", "inference_code", "reports", "recipes")
 
 
 class MissingFolderError(Exception):
@@ -54,7 +58,7 @@ class Folders:
     def code_of_jobs(self) -> deployment.ISource:
         """What jobs find in their channel `code`, each kind of job's in a folder named by its hash."""
         stage = _temporary()
-        for code in (self.job_code(), self.doctor_code()):
+        for code in (self.job_code(), self.doctor_code(), self.batch_code()):
             shutil.copytree(code, stage / hash_of(code))
         return deployment.Source.asset(str(stage))
 
@@ -72,6 +76,10 @@ class Folders:
     def doctor_code(self) -> Path:
         """A folder with what a job of the doctor runs."""
         return _staged(self.root, _DOCTOR_CODE)
+
+    def batch_code(self) -> Path:
+        """A folder with what a job runs that answers pictures in one go."""
+        return _staged(self.root, _BATCH_CODE)
 
 
 def hash_of(code: Path) -> str:

@@ -81,6 +81,10 @@ class Names:
         return self._of_the_account("training-job")
 
     @property
+    def batch_role(self) -> str:
+        return self._of_the_account("batch-job")
+
+    @property
     def endpoint_role(self) -> str:
         return self._of_the_account("endpoint")
 

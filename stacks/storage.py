@@ -16,7 +16,7 @@ from aws_cdk import CfnOutput, Duration, Stack
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
-from contract.storage import CAPTURED, CHECKPOINTS, DOCTOR, FEATURES, TRIALS
+from contract.storage import BATCH, BATCH_UPLOADS, CAPTURED, CHECKPOINTS, DOCTOR, FEATURES, TRIALS
 from stacks.buckets import private_bucket
 from stacks.context import Context
 from stacks.functions import PythonFunction
@@ -37,14 +37,18 @@ class StorageStack(Stack):
         )
         self._context = context
         self._access_logs = self._make_access_logs()
-        self.data = self._bucket("Data", [])
+        # Folders that were sent to be answered in one go: what is kept of them are their answers.
+        uploads = self._expire(
+            "expire-batch", f"{BATCH_UPLOADS}/", context.settings.storage.trial_outputs_days
+        )
+        self.data = self._bucket("Data", [uploads])
         self.artifacts = self._bucket(
             "Artifacts",
             [
-                # Only what tuning and the doctor leave behind. Outputs of final trainings stay: an endpoint
-                # loads its model from there whenever it starts another instance.
+                # Only what tuning, the doctor and batches leave behind. Outputs of final trainings stay: an
+                # endpoint loads its model from there whenever it starts another instance.
                 self._expire(f"expire-{prefix}", f"{prefix}/", context.settings.storage.trial_outputs_days)
-                for prefix in (TRIALS, CHECKPOINTS, FEATURES, DOCTOR)
+                for prefix in (TRIALS, CHECKPOINTS, FEATURES, DOCTOR, BATCH)
             ]
             + [self._expire("expire-captured", f"{CAPTURED}/", context.settings.drift.keep_days)],
         )

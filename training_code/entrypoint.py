@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import NoReturn
 
 PACKAGE = "JOB_PACKAGE"
-PACKAGES = ("training_code", "doctor", "training_code.race")
+PACKAGES = ("training_code", "doctor", "batch", "training_code.race")
 """What may be run, the first without the variable; as in contract/jobs.py, which comes with the code only."""
 COMPATIBLE = Path("/usr/local/cuda/compat")
 """NVIDIA's libraries for drivers older than the image's CUDA wants, where the image could have them."""

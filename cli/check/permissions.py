@@ -23,6 +23,7 @@ _LAUNCHERS: Final = {
     "launch-tuning": "tuning",
     "launch-training": "training without a search",
     "launch-doctor": "looking at a data set",
+    "launch-batch": "answering many pictures",
 }
 """The functions that the commands invoke, and what for."""
 

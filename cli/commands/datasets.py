@@ -24,7 +24,11 @@ def datasets(target: Target) -> None:
     bucket = outputs(target, "storage")["DataBucket"]
     s3 = target.client("s3")
     versioned = list(folders(s3, bucket, f"{storage.DATASETS}/"))
-    plain = [name for name in folders(s3, bucket, "") if name not in (*versioned, storage.DATASETS)]
+    plain = [
+        name
+        for name in folders(s3, bucket, "")
+        if name not in (*versioned, storage.DATASETS, storage.BATCH_UPLOADS)
+    ]
     if not versioned and not plain:
         say("There is no data set yet. Make one: classifier upload FOLDER")
         return

@@ -11,15 +11,22 @@ import base64
 import os
 import ssl
 import threading
+from collections.abc import Callable, Iterable
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Final, Self, TypeVar
 from urllib.parse import urlsplit
 
 from cli.target import Target
 
+WORKERS: Final = 16
+"""Requests under way at a time."""
 _SECONDS: Final = 60.0
 """For one object; then the SDK tries."""
+
+
+T = TypeVar("T")
 
 
 class Sender:
@@ -109,3 +116,26 @@ def _trusted() -> ssl.SSLContext:
     from botocore.httpsession import get_cert_path
 
     return ssl.create_default_context(cafile=os.environ.get("AWS_CA_BUNDLE") or get_cert_path(True))
+
+
+def in_parallel(things: Iterable[T], work: Callable[[T], None], on_done: Callable[[int], None]) -> None:
+    """Do the work on each, `WORKERS` at a time; `on_done` is called with how many more are done."""
+    pool = ThreadPoolExecutor(WORKERS)
+    try:
+        pending: set[Future[None]] = set()
+        for thing in things:
+            if len(pending) >= 4 * WORKERS:
+                pending = _collect(pending, on_done)
+            pending.add(pool.submit(work, thing))
+        while pending:
+            pending = _collect(pending, on_done)
+    finally:  # on Ctrl-C what is under way ends, nothing new starts
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _collect(pending: set[Future[None]], on_done: Callable[[int], None]) -> set[Future[None]]:
+    done, rest = wait(pending, return_when=FIRST_COMPLETED)
+    for future in done:
+        future.result()
+        on_done(1)
+    return rest

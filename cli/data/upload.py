@@ -8,15 +8,14 @@ from __future__ import annotations
 
 import hashlib
 import mimetypes
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from cli.cost.prices import of_storing
 from cli.data.findings import BadDataset
-from cli.data.sending import Sender
+from cli.data.sending import WORKERS, Sender, in_parallel
 from cli.data.sync import Plan
 from cli.errors import RequestFailed
 from cli.target import Target
@@ -24,8 +23,6 @@ from contract import storage
 from contract.datasets import changes, manifest, plain, store
 from contract.datasets.manifest import Origin, Picture, Version
 from contract.names import DATASET
-
-WORKERS = 16
 
 
 @dataclass(frozen=True)
@@ -99,7 +96,7 @@ def send(
             else:
                 sender.copy(picture.key, source)
 
-        _in_parallel(todo.pictures, bring, on_sent)
+        in_parallel(todo.pictures, bring, on_sent)
 
 
 def _content(path: Path, picture: Picture) -> bytes:
@@ -179,27 +176,3 @@ def look(s3: Any, bucket: str, dataset: str) -> Found:
     except (manifest.InvalidVersion, plain.Unusable) as error:
         raise BadDataset(f"{error}.") from None
     return Found(version, lying)
-
-
-def _in_parallel(
-    pictures: Sequence[Picture], work: Callable[[Picture], None], on_done: Callable[[int], None]
-) -> None:
-    pool = ThreadPoolExecutor(WORKERS)
-    try:
-        pending: set[Future[None]] = set()
-        for picture in pictures:
-            if len(pending) >= 4 * WORKERS:
-                pending = _collect(pending, on_done)
-            pending.add(pool.submit(work, picture))
-        while pending:
-            pending = _collect(pending, on_done)
-    finally:  # on Ctrl-C what is under way ends, nothing new starts
-        pool.shutdown(wait=True, cancel_futures=True)
-
-
-def _collect(pending: set[Future[None]], on_done: Callable[[int], None]) -> set[Future[None]]:
-    done, rest = wait(pending, return_when=FIRST_COMPLETED)
-    for future in done:
-        future.result()
-        on_done(1)
-    return rest

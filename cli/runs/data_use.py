@@ -11,7 +11,7 @@ from cli.runs.jobs import RUNNING, Kind, named
 from cli.runs.pipeline_run import data_of
 from cli.target import Target
 from contract import names
-from contract.jobs import DOCTOR_PACKAGE, package_of
+from contract.jobs import trains
 
 _FOLLOWS: Final = timedelta(hours=1)
 """After a search the last training is started; one that is not there by now is not coming."""
@@ -38,8 +38,8 @@ def _in_use(target: Target) -> Iterator[tuple[str, str]]:
             job = aws.found(sagemaker.describe_training_job, TrainingJobName=name)
             if job is not None:
                 told = job.get("HyperParameters", {})
-                doctors = package_of(job) == DOCTOR_PACKAGE
-                yield name if doctors else told.get("run", names.run_of(name)), data_of(told)
+                own = names.run_of(name) if trains(job) else name
+                yield told.get("run", own), data_of(told)
         for name in named(target, Kind.TUNING, prefix, StatusEquals=status):
             yield from _of_search(sagemaker, name)
     for name in named(

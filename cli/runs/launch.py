@@ -85,9 +85,9 @@ def _value(text: str) -> Any:
     return tables["value"] if len(tables) == 1 else text
 
 
-def launch(target: Target, function: str, request: dict[str, Any]) -> Launched:
+def launch(target: Target, function: str, request: dict[str, Any], seconds: float = 180) -> Launched:
     """What a launcher started. The request is sent exactly once: repeated it would be a second run."""
-    answer = invoke(target, function, request)
+    answer = invoke(target, function, request, seconds)
     cost = answer.get("cost", {})
     return Launched(
         run=answer["run"],
@@ -101,6 +101,6 @@ def launch(target: Target, function: str, request: dict[str, Any]) -> Launched:
     )
 
 
-def estimate(target: Target, function: str, request: dict[str, Any]) -> Launched:
+def estimate(target: Target, function: str, request: dict[str, Any], seconds: float = 180) -> Launched:
     """What a request would start and the most it could cost; nothing is started."""
-    return launch(target, function, {**request, "dry_run": True})
+    return launch(target, function, {**request, "dry_run": True}, seconds)

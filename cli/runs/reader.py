@@ -23,7 +23,7 @@ from cli.target import Target
 from contract import capacity, epoch_line, names
 from contract.decisions import Outcome, Reason
 from contract.hyperparameters import unquoted
-from contract.jobs import DOCTOR_PACKAGE, package_of
+from contract.jobs import trains
 
 _FINISHED = {"Completed", "Failed", "Stopped"}
 _TRIAL_NAME = re.compile(r"-\d{3}-[0-9a-f]{8}\Z")
@@ -50,17 +50,17 @@ def latest_run(target: Target) -> str:
             created.setdefault(run, job["CreationTime"])
     runs = [(when, name) for name, when in created.items() if name.startswith(f"{target.project}-")]
     for _, name in sorted(runs, reverse=True):
-        if not _is_doctors(target, name):
+        if _may_train(target, name):
             return str(name)
     raise NoSuchRun(f"Nothing has been run yet. Start with `classifier tune{target.option}`.")
 
 
-def _is_doctors(target: Target, name: str) -> bool:
-    """Whether it is a job that trains nothing; asked of those only whose name may be one's."""
-    if not name.startswith(names.doctor_jobs(target.project)):
-        return False
+def _may_train(target: Target, name: str) -> bool:
+    """Whether it is no job that trains nothing; AWS is asked of those only whose name may be one's."""
+    if not name.startswith((names.doctor_jobs(target.project), names.batch_jobs(target.project))):
+        return True
     job = aws.found(target.client("sagemaker").describe_training_job, TrainingJobName=name)
-    return job is not None and package_of(job) == DOCTOR_PACKAGE
+    return job is None or trains(job)
 
 
 class RunReader:

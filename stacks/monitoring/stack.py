@@ -25,7 +25,14 @@ from stacks.monitoring.budget import monthly_budget
 from stacks.names import API_STAGE, DRIFT_NAMESPACE, VARIANT, topic_arn
 
 FIVE_MINUTES = Duration.minutes(5)
-PIPELINE = ("launch-tuning", "launch-training", "register-model", "promote-model", "launch-doctor")
+PIPELINE = (
+    "launch-tuning",
+    "launch-training",
+    "register-model",
+    "promote-model",
+    "launch-doctor",
+    "launch-batch",
+)
 
 
 class MonitoringStack(Stack):

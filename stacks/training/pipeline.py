@@ -38,10 +38,13 @@ class PipelineResources:
     """`code/<hash>/` in the artifacts bucket."""
     doctor_prefix: str
     """The same of the doctor's code."""
+    batch_prefix: str
+    """The same of the code that answers pictures in one go."""
     training_image: ContainerImage
     training_image_gpu: ContainerImage
     serving_image: ContainerImage
     training_role: iam.IRole
+    batch_role: iam.IRole
     topic: sns.ITopic
     dead_letters: sqs.IQueue
 

@@ -29,6 +29,7 @@ from stacks.settings.serving import CPU, GPU
 from stacks.training import (
     check_drift,
     idle_guard,
+    launch_batch,
     launch_doctor,
     launch_training,
     launch_tuning,
@@ -36,6 +37,7 @@ from stacks.training import (
     register_model,
 )
 from stacks.training.alerts import AlertsTopic, DeadLetters
+from stacks.training.batch_role import batch_job_role
 from stacks.training.images import ContainerImage, ImageBuilds, accept_build_project
 from stacks.training.job_role import training_job_role
 from stacks.training.pipeline import Pipeline, PipelineResources
@@ -74,11 +76,12 @@ class TrainingStack(Stack):
             target=settings.serving.image_target,
             kept_tag=MODEL_TAG,
         )
-        code_prefix, doctor_prefix = self._deploy_files(artifacts)
+        prefixes = self._deploy_files(artifacts)
         registry = self._registry()
 
         repositories = [image.repository_arn for image in (training_image, training_image_gpu)]
         training_role = training_job_role(self, names.training_role, data, artifacts, repositories)
+        batch_role = batch_job_role(self, names.batch_role, data, artifacts, repositories)
         self._endpoint_logs()
         endpoint_role(self, context, artifacts, [serving_image.repository_arn])
         ServingDeploymentRole(self, "ServingDeployment", context)
@@ -92,12 +95,12 @@ class TrainingStack(Stack):
             PipelineResources(
                 data=data,
                 artifacts=artifacts,
-                code_prefix=code_prefix,
-                doctor_prefix=doctor_prefix,
+                **prefixes,
                 training_image=training_image,
                 training_image_gpu=training_image_gpu,
                 serving_image=serving_image,
                 training_role=training_role,
+                batch_role=batch_role,
                 topic=alerts.topic,
                 dead_letters=dead_letters.queue,
             ),
@@ -108,6 +111,7 @@ class TrainingStack(Stack):
             "RegisterModel": register_model.add(pipeline),
             "PromoteModel": promote_model.add(pipeline),
             "LaunchDoctor": launch_doctor.add(pipeline),
+            "LaunchBatch": launch_batch.add(pipeline),
         }
         idle_guard.add(pipeline)
         check_drift.add(pipeline)
@@ -122,13 +126,13 @@ class TrainingStack(Stack):
         CfnOutput(self, "ServingImage", value=serving_image.uri)
         CfnOutput(self, "DeadLetterQueueUrl", value=dead_letters.queue.queue_url)
 
-    def _deploy_files(self, artifacts: s3.IBucket) -> tuple[str, str]:
+    def _deploy_files(self, artifacts: s3.IBucket) -> dict[str, str]:
         """Put the code of jobs and the recipes into the artifacts bucket.
 
         All code goes in one deployment, as each takes its time in every `up`.
 
         Returns:
-            The prefixes of the training code and of the doctor's.
+            The prefix of each kind of job's code, as `PipelineResources` has it.
         """
         folders = self._context.folders
         for construct_id, source, prefix in (
@@ -145,8 +149,12 @@ class TrainingStack(Stack):
                 prune=False,
                 retain_on_delete=True,
             )
-        training, doctor = (hash_of(code) for code in (folders.job_code(), folders.doctor_code()))
-        return f"{CODE_ROOT}/{training}/", f"{CODE_ROOT}/{doctor}/"
+        codes = {
+            "code_prefix": folders.job_code(),
+            "doctor_prefix": folders.doctor_code(),
+            "batch_prefix": folders.batch_code(),
+        }
+        return {name: f"{CODE_ROOT}/{hash_of(code)}/" for name, code in codes.items()}
 
     def _registry(self) -> sagemaker.CfnModelPackageGroup:
         """The model registry, and the Lambda that empties it when the stack goes: AWS removes only empty

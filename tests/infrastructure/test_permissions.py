@@ -25,7 +25,7 @@ KNOW_NO_RESOURCE = {
 # Roles of Lambdas and builds that CDK constructs bring; the rest is ours.
 PROVIDED = ("Custom", "DeployTimeBuild", "ContainerImageBuild")
 # With a name of their own, for other stacks to know them by.
-ROLES = ("training-job", "endpoint", "serving-deployment")
+ROLES = ("training-job", "batch-job", "endpoint", "serving-deployment")
 
 
 def _as_list(value: Any) -> list[Any]:
@@ -105,7 +105,7 @@ def test_a_role_is_passed_to_one_service_only(sample: Synthesised) -> None:
         statement for _, statement in _statements(sample) if "iam:PassRole" in _as_list(statement["Action"])
     ]
     # The launchers, the Serving stack, CDK's deployer for it, and who gives API Gateway a role to log with.
-    assert len(passing) == 5 + len(sample.resources("Custom::ApiLogRole"))
+    assert len(passing) == 6 + len(sample.resources("Custom::ApiLogRole"))
     for statement in passing:
         assert list(statement["Condition"]) == ["StringEquals"]
         assert statement["Condition"]["StringEquals"]["iam:PassedToService"] in (
@@ -212,6 +212,31 @@ def test_jobs_write_what_the_doctor_finds_and_do_not_read_it(sample: Synthesised
     allowed = _allowed(sample, "TrainingJobRole")
     assert any(each.endswith("/doctor/*") for each in allowed["s3:PutObject"])
     assert not any("/doctor/" in each for each in allowed["s3:GetObject"])
+
+
+def test_who_starts_a_batch_starts_nothing_else_and_reads_no_picture(sample: Synthesised) -> None:
+    allowed = _allowed(sample, "LaunchBatch")
+    (jobs,) = allowed["sagemaker:CreateTrainingJob"]
+    assert jobs.endswith(f":training-job/{sample.project}-batch-*")
+    assert {action for action in allowed if not action.startswith("logs:")} == {
+        *("sagemaker:CreateTrainingJob", "sagemaker:DescribeTrainingJob", "sagemaker:AddTags"),
+        *("sagemaker:DescribeModelPackage", "ssm:GetParameterHistory"),
+        *("iam:PassRole", "s3:PutObject", "s3:ListBucket", "sqs:SendMessage"),
+    }
+    (passed,) = allowed["iam:PassRole"]
+    assert passed.endswith(f":role/{sample.project}-batch-job-<AWS::Region>")
+    assert {resource.split(">")[1] for resource in allowed["s3:PutObject"]} == {"/batch/lists/*"}
+
+
+def test_a_batch_job_reads_pictures_and_models_and_writes_answers_only(sample: Synthesised) -> None:
+    allowed = _allowed(sample, "BatchJobRole")
+    assert {resource.split(">")[1] for resource in allowed["s3:PutObject"]} == {
+        *("/batch/parts/*", "/batch/answers/*"),
+    }
+    assert {resource.split(">")[1] for resource in allowed["s3:GetObject"]} == {
+        *("/*", "/code/*", "/jobs/*", "/batch/lists/*", "/batch/parts/*"),
+    }
+    assert not any(action.startswith(("sagemaker:", "iam:", "s3:Delete")) for action in allowed)
 
 
 def test_the_promoting_function_may_update_the_serving_stack_and_no_other(sample: Synthesised) -> None:

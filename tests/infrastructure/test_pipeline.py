@@ -20,6 +20,7 @@ FUNCTIONS = {
     "launch-tuning",
     "launch-training",
     "launch-doctor",
+    "launch-batch",
     "register-model",
     "promote-model",
     "classify",
@@ -88,7 +89,10 @@ def test_each_function_is_given_what_its_handler_reads_and_no_more(sample: Synth
 def test_what_fails_after_all_retries_waits_in_the_dead_letter_queue(sample: Synthesised) -> None:
     (queue,) = sample.resources("AWS::SQS::Queue")
     arn = {"Fn::GetAtt": [queue.split("/")[1], "Arn"]}
-    for name in ("launch-tuning", "launch-training", "launch-doctor", "register-model", "promote-model"):
+    for name in (
+        *("launch-tuning", "launch-training", "launch-doctor", "launch-batch"),
+        *("register-model", "promote-model"),
+    ):
         assert _functions(sample)[name]["DeadLetterConfig"] == {"TargetArn": arn}
     targets = [target for rule in _rules(sample).values() for target in rule["Targets"]]
     for target in (*targets, *_schedules(sample).values()):
@@ -190,8 +194,9 @@ def test_code_and_recipes_are_put_where_the_launchers_look(sample: Synthesised) 
         for name, function in _functions(sample).items()
         if name.startswith("launch-")
     }
-    assert set(looked) == {"launch-tuning", "launch-training", "launch-doctor"}
-    assert looked["launch-tuning"] == looked["launch-training"] != looked["launch-doctor"]
+    assert set(looked) == {"launch-tuning", "launch-training", "launch-doctor", "launch-batch"}
+    assert looked["launch-tuning"] == looked["launch-training"]
+    assert len(set(looked.values())) == 3
     assert all(re.fullmatch(r"code/[0-9a-f]{16}/", prefix) for prefix in looked.values())
 
 
@@ -207,11 +212,11 @@ def test_the_code_of_each_kind_of_job_is_deployed_in_one_piece_under_its_own_has
     folders = Folders(ROOT)
     folders.code_of_jobs()
     (place,) = sources
-    for code in (folders.job_code(), folders.doctor_code()):
+    for code in (folders.job_code(), folders.doctor_code(), folders.batch_code()):
         there = Path(place) / hash_of(code)
         files = [path.relative_to(code) for path in code.rglob("*") if path.is_file()]
         assert all((there / each).read_bytes() == (code / each).read_bytes() for each in files)
-    assert len(list(Path(place).iterdir())) == 2
+    assert len(list(Path(place).iterdir())) == 3
 
 
 def test_images_are_built_on_deployment_or_taken_from_the_settings(
@@ -315,6 +320,19 @@ def test_the_doctors_job_is_sent_what_it_runs_and_no_training_is() -> None:
     assert done.stdout == "whole\n", done.stderr
 
 
+def test_a_batch_job_is_sent_the_code_that_serves() -> None:
+    from stacks.folders import Folders
+
+    code = Folders(ROOT).batch_code()
+    assert {path.name for path in code.iterdir()} == {"contract", "reports", "inference_code", "batch"}
+    assert {path.name for path in (code / "reports").iterdir()} == {"__init__.py", "shared", "batch"}
+    served = code / "inference_code" / "inference.py"
+    assert served.read_bytes() == (ROOT / "inference_code" / "inference.py").read_bytes()
+    using = "import batch.answering, batch.output, inference_code.model.pytorch_form; print('whole')"
+    done = subprocess.run([sys.executable, "-c", using], cwd=code, env={}, capture_output=True, text=True)
+    assert done.stdout == "whole\n", done.stderr
+
+
 def test_a_job_is_sent_the_page_it_draws_and_no_other() -> None:
     from stacks.folders import Folders
 
@@ -361,6 +379,7 @@ def test_outputs_are_what_the_command_line_reads(sample: Synthesised) -> None:
             "LaunchTuningFunction",
             "LaunchTrainingFunction",
             "LaunchDoctorFunction",
+            "LaunchBatchFunction",
             "RegisterModelFunction",
             "PromoteModelFunction",
             "ModelPackageGroup",

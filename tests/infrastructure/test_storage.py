@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from contract.names import DATASET
 from tests.infrastructure.conftest import Synthesised
 
 GIVEN = "api/CorrectionsGiven"
@@ -54,7 +55,7 @@ def test_trials_expire_by_the_setting_and_models_never(
         expiring = {
             rule.get("Prefix"): rule["ExpirationInDays"] for rule in rules if "ExpirationInDays" in rule
         }
-        of_jobs = dict.fromkeys(("trials/", "checkpoints/", "features/", "doctor/"), days)
+        of_jobs = dict.fromkeys(("trials/", "checkpoints/", "features/", "doctor/", "batch/"), days)
         assert expiring == {**of_jobs, "captured/": kept}
         replaced = {
             rule["Prefix"]: rule["NoncurrentVersionExpiration"]["NoncurrentDays"]
@@ -64,6 +65,18 @@ def test_trials_expire_by_the_setting_and_models_never(
         assert replaced == dict.fromkeys(expiring, 1)
         assert any("AbortIncompleteMultipartUpload" in rule for rule in rules)
         assert any("NoncurrentVersionExpiration" in rule for rule in rules)
+
+
+def test_of_the_pictures_only_those_expire_that_were_sent_for_a_batch(
+    minimal: Synthesised, comprehensive: Synthesised
+) -> None:
+    for sample, days in ((minimal, 30), (comprehensive, 14)):
+        (data,) = (b for name, b in _buckets(sample).items() if "/Data" in name)
+        rules = data["Properties"]["LifecycleConfiguration"]["Rules"]
+        assert [
+            (rule["Prefix"], rule["ExpirationInDays"]) for rule in rules if "ExpirationInDays" in rule
+        ] == [("_batch/", days)]
+    assert not DATASET.fullmatch("_batch")
 
 
 def test_the_buckets_are_kept_unless_on_destroy_says_delete(

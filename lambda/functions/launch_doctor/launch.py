@@ -6,24 +6,22 @@ The job's own description is all there is of it: no run has it, so nothing follo
 from __future__ import annotations
 
 from collections.abc import Mapping
-from hashlib import sha256
 from typing import Any, Final
 
 from contract import storage
 from contract.datasets.manifest import Version
 from contract.environment import LaunchEnvironment
 from contract.jobs import CODE, DATASET, DOCTOR_PACKAGE, PACKAGE, PRETRAINED
-from contract.names import TRAINING_JOB_LENGTH, doctor_jobs
+from contract.names import doctor_jobs
 from functions.common import logs
 from functions.common.clients import client
-from functions.common.errors import InvalidDataset, InvalidName, JobExists, QuotaExceeded
-from functions.common.launching import answers, costs, datasets, jobs, names, runs, weights
+from functions.common.errors import InvalidDataset
+from functions.common.launching import answers, costs, datasets, jobs, runs, single, weights
 from functions.common.launching.costs import CostBound, Machine
-from functions.common.launching.launcher import TRAINING, AlreadyStarted, Launcher
+from functions.common.launching.launcher import TRAINING, Launcher
+from functions.common.launching.single import REQUEST
 from functions.launch_doctor.request import DoctorRequest, parse
 
-_REQUEST: Final = "request"
-"""The hyperparameter with the id of the request that a job was started by."""
 _SMALLER: Final = "name another instance_type (classifier doctor --instance-type)"
 _LOWER: Final = "max_minutes or the instance type"
 
@@ -35,18 +33,22 @@ def launch(payload: object, request_id: str, env: LaunchEnvironment) -> dict[str
         UserError: something about the request is wrong; nothing was started.
     """
     request = parse(payload)
-    name = _name(request, request_id, env)
+    name = single.name(request.name, doctor_jobs(env.project), request_id, env)
     logs.bind(job=name)
     launcher = Launcher(kind=TRAINING, env=env, smaller=_SMALLER)
     found = launcher.describe(name)
     if found is not None:
-        return _existing(name, found, request_id)
+        return _answer(name, *single.started_before(found, name, request_id))
     s3 = client("s3")
     data = datasets.find(s3, env.data_bucket, request.dataset, request.dataset_version)
     _check_not_packed(data.version)
     if request.weights is not None:
         weights.check_file(request.weights, env.artifacts_bucket)
-    types = _affordable(request, env)
+
+    def bound(instance_type: str) -> CostBound:
+        return _bound(_machine(request, instance_type, env))
+
+    types = single.affordable(request.instance_type, env, bound, request.max_cost_usd, _LOWER)
     if request.dry_run:
         job = _job(name, request, request_id, types[0], data.version, env)
         machines = {
@@ -56,31 +58,15 @@ def launch(payload: object, request_id: str, env: LaunchEnvironment) -> dict[str
             "spot": False,
             "parallel_jobs": 1,
         }
-        return answers.planned(TRAINING.key, name, _in_words(job), _cost_of(job), machines, data)
+        return answers.planned(
+            TRAINING.key, name, _in_words(job), _cost_of(job), machines, data.version.name, data.notes
+        )
     version = datasets.settled(s3, env.data_bucket, data)
     _check_not_packed(version)
-    for instance_type in types:
-        job = _job(name, request, request_id, instance_type, version, env)
-        try:
-            return _answer(name, launcher.create(name, job), job)
-        except AlreadyStarted:
-            return _existing(name, launcher.describe(name) or {}, request_id)
-        except QuotaExceeded:
-            if instance_type == types[-1]:
-                raise
-            logs.info("no quota; the next type is taken", instance_type=instance_type)
-    raise AssertionError("there is one type at least")
-
-
-def _name(request: DoctorRequest, request_id: str, env: LaunchEnvironment) -> str:
-    """The caller's name for the job, or the one that belongs to the request."""
-    begins = doctor_jobs(env.project)
-    if request.name is None:
-        return f"{begins}{sha256(request_id.encode()).hexdigest()[:8]}"
-    name = names.checked(request.name, env.project, TRAINING_JOB_LENGTH)
-    if not name.startswith(begins):
-        raise InvalidName(f'job name "{name}" has to start with "{begins}", as all of the doctor\'s do')
-    return name
+    return _answer(
+        name,
+        *single.start(launcher, types, lambda each: _job(name, request, request_id, each, version, env)),
+    )
 
 
 def _check_not_packed(version: Version) -> None:
@@ -89,24 +75,6 @@ def _check_not_packed(version: Version) -> None:
             f"the data set {version.name} is packed ({', '.join(sorted(version.packed.values()))}), and the "
             "doctor looks at single pictures; unpack it and run `classifier upload DIR`"
         )
-
-
-def _affordable(request: DoctorRequest, env: LaunchEnvironment) -> list[str]:
-    """The first choice, and of the other types those on which it could not cost more than it may."""
-    first, *others = (request.instance_type,) if request.instance_type else env.training_instance_types
-
-    def guard(instance_type: str) -> None:
-        costs.guard(_bound(_machine(request, instance_type, env)), request.max_cost_usd, _LOWER)
-
-    guard(first)
-    affordable = [first]
-    for each in others:
-        try:
-            guard(each)
-            affordable.append(each)
-        except (costs.CostTooHigh, costs.UnknownPrice) as error:
-            logs.info("too dear a type", instance_type=each, reason=str(error))
-    return affordable
 
 
 def _machine(request: DoctorRequest, instance_type: str, env: LaunchEnvironment) -> Machine:
@@ -139,7 +107,7 @@ def _job(
     tags = {"project": env.project, "dataset": version.dataset, "dataset-version": str(version.number)}
     return {
         "TrainingJobName": name,
-        "HyperParameters": {DATASET: version.name, _REQUEST: request_id},
+        "HyperParameters": {DATASET: version.name, REQUEST: request_id},
         "Environment": {PACKAGE: DOCTOR_PACKAGE},
         "AlgorithmSpecification": {
             "TrainingImage": jobs.image(instance_type, env),
@@ -153,20 +121,6 @@ def _job(
         "EnableNetworkIsolation": True,
         "Tags": [{"Key": key, "Value": value} for key, value in tags.items()],
     }
-
-
-def _existing(name: str, found: Mapping[str, Any], request_id: str) -> dict[str, Any]:
-    """The answer for a job that exists: the same as at first, if this very request started it.
-
-    Raises:
-        JobExists: another request started it.
-    """
-    if found.get("HyperParameters", {}).get(_REQUEST) != request_id:
-        raise JobExists(
-            f'a job named "{name}" exists; choose another "name", or leave it out to get a new one'
-        )
-    logs.info("the job was started by this request before")
-    return _answer(name, found["TrainingJobArn"], found)
 
 
 def _answer(name: str, arn: str, job: Mapping[str, Any]) -> dict[str, Any]:

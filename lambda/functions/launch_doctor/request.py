@@ -5,12 +5,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from typing import Any
 
-from contract import instances, prices
-from functions.common.errors import InvalidPayload, InvalidRecipe
-from functions.common.launching import requests
-from functions.common.recipes import keys
+from functions.common.launching import requests, single
 
 _EXAMPLE = '{"dataset": "digits"}'
 
@@ -44,28 +40,13 @@ def parse(payload: object) -> DoctorRequest:
     )
     dataset, version = requests.dataset_of(payload, _EXAMPLE)
 
-    def resource(key: str, name: str) -> Any:
-        """A value as recipes have it in [resources]; None without it."""
-        if payload.get(key) is None:
-            return None
-        try:
-            return keys.check(keys.RESOURCES[name], payload[key], key)
-        except InvalidRecipe as error:
-            raise InvalidPayload(str(error)) from None
-
-    instance_type = resource("instance_type", "instance_type")
-    if instance_type is not None:
-        try:
-            instances.check(instance_type, prices.TRAINING)
-        except instances.UnusableInstance as error:
-            raise InvalidPayload(f"instance_type: {error}") from None
     return DoctorRequest(
         dataset=dataset,
         dataset_version=version,
         weights=requests.optional_text(payload, "weights"),
-        instance_type=instance_type,
-        max_minutes=resource("max_minutes", "max_runtime_minutes"),
-        max_cost_usd=resource("max_cost_usd", "max_cost_usd"),
+        instance_type=single.instance_type(payload),
+        max_minutes=single.resource(payload, "max_minutes", "max_runtime_minutes"),
+        max_cost_usd=single.resource(payload, "max_cost_usd", "max_cost_usd"),
         name=requests.optional_text(payload, "name"),
         dry_run=requests.flag(payload, "dry_run"),
     )

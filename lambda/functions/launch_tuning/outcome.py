@@ -10,7 +10,7 @@ from typing import Any
 
 from contract import capacity, names, race, storage
 from contract.environment import LaunchEnvironment
-from contract.jobs import RACE_PACKAGE, package_of
+from contract.jobs import is_race
 from functions.common import archived, logs, notify
 from functions.common.clients import client, describe
 from functions.common.errors import QuotaExceeded, RunRecordMissing
@@ -32,7 +32,7 @@ def on_race_ended(event: Event, env: LaunchEnvironment) -> dict[str, Any]:
     name = event.name("TrainingJobName")
     logs.bind(job=name, event=event.id)
     job = describe(client("sagemaker").describe_training_job, TrainingJobName=name)
-    if job is None or package_of(job) != RACE_PACKAGE:
+    if job is None or not is_race(job):
         return ignored(f"{name} is no race")
     try:
         record = runs.read(env.artifacts_bucket, job.get("HyperParameters", {}).get("run", ""))

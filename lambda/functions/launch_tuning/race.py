@@ -14,7 +14,18 @@ from contract.names import race_of
 from functions.common import logs
 from functions.common.clients import client
 from functions.common.errors import InvalidRecipe, JobExists, QuotaExceeded, RunRecordMissing
-from functions.common.launching import answers, costs, datasets, estimate, fit, jobs, requests, runs, weights
+from functions.common.launching import (
+    answers,
+    costs,
+    datasets,
+    estimate,
+    fit,
+    jobs,
+    requests,
+    runs,
+    single,
+    weights,
+)
 from functions.common.launching.launcher import TRAINING, AlreadyStarted, Launcher
 from functions.common.recipes.race import RaceTable
 from functions.common.recipes.recipe import Recipe
@@ -64,14 +75,22 @@ def launch(
         recipe=recipe,
         **runs.of_version(data.version),
     )
-    types = _affordable(record, types, env)
-    record = record.on(types)
+    limits = recipe.table("resources")
+
+    def bound(instance_type: str) -> costs.CostBound:
+        return estimate.cost_of(record.on((instance_type,)), env)
+
+    types = single.affordable(
+        limits.get("instance_type"), env, bound, limits.get("max_cost_usd"), costs.LOWER
+    )
+    planned = record.on(types)
     if request.dry_run:
-        machines = estimate.machines_of(record, env) | {"instance_types": list(types)}
-        what, cost = estimate.in_words(record, env), estimate.cost_of(record, env)
-        return answers.planned("tuning_job", run, what, cost, machines, data, notes(record, env))
+        machines = estimate.machines_of(planned, env) | {"instance_types": list(types)}
+        what, cost = estimate.in_words(planned, env), estimate.cost_of(planned, env)
+        said = (*data.notes, *notes(planned, env))
+        return answers.planned("tuning_job", run, what, cost, machines, data.version.name, said)
     version = datasets.settled(s3, env.data_bucket, data)
-    record = replace(record, **runs.of_version(version))
+    record = replace(planned, **runs.of_version(version))
     runs.write(env.artifacts_bucket, record)
     try:
         arn = start(race_of(run), record, env)
@@ -129,20 +148,6 @@ def _check_entrants(recipe: Recipe, version: Any, types: tuple[str, ...], env: L
         values = fit.possible(own, None)
         weights.check(values, env.artifacts_bucket, env.data_bucket)
         fit.check(values, version, jobs.machine(recipe, env).instance_count, types)
-
-
-def _affordable(record: runs.RunRecord, types: tuple[str, ...], env: LaunchEnvironment) -> tuple[str, ...]:
-    """The first choice, and of the other types those on which the run could not cost more than it may."""
-    most = record.recipe.table("resources").get("max_cost_usd")
-    costs.guard(estimate.cost_of(record.on(types[:1]), env), most)
-    affordable = [types[0]]
-    for each in types[1:]:
-        try:
-            costs.guard(estimate.cost_of(record.on((each,)), env), most)
-            affordable.append(each)
-        except (costs.CostTooHigh, costs.UnknownPrice) as error:
-            logs.info("too dear a type", instance_type=each, reason=str(error))
-    return tuple(affordable)
 
 
 def _job(name: str, record: runs.RunRecord, env: LaunchEnvironment) -> jobs.Request:

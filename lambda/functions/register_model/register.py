@@ -39,7 +39,7 @@ def on_training_ended(event: Event, env: RegisterEnvironment) -> dict[str, Any]:
     if job is None:
         return ignored(f"there is no training job {name}")
     if "TuningJobArn" in job or not trains(job):
-        return ignored(f"{name} is a trial of a tuning job, or trains nothing")
+        return ignored(f"{name} is a trial of a tuning job, or makes no model")
     run = job.get("HyperParameters", {}).get("run", "")
     try:
         record = runs.read(env.artifacts_bucket, run or name)

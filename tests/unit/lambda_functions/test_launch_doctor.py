@@ -209,7 +209,17 @@ def test_a_job_of_the_doctor_that_failed_is_not_trained_on_another_type(world: W
     assert not world.sns.mails
 
 
-def test_a_job_says_whether_it_is_the_doctors() -> None:
-    assert not jobs.trains({"Environment": {"JOB_PACKAGE": "doctor"}})
-    assert jobs.trains({"Environment": {"JOB_PACKAGE": "training_code"}})
+def test_a_job_says_what_it_is() -> None:
+    assert jobs.is_doctor({"Environment": {"JOB_PACKAGE": "doctor"}})
+    assert not jobs.is_doctor({"Environment": {"JOB_PACKAGE": "training_code"}})
+    assert not jobs.is_doctor({})
+    assert jobs.is_batch({"Environment": {"JOB_PACKAGE": "batch"}})
+    trained = ("doctor", "batch", "training_code.race", "training_code", "")
+    assert [jobs.trains({"Environment": {"JOB_PACKAGE": each}}) for each in trained] == [
+        False,
+        False,
+        False,
+        True,
+        True,
+    ]
     assert jobs.trains({})

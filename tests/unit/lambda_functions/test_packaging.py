@@ -28,6 +28,7 @@ def test_there_is_a_handler_for_every_function() -> None:
         "empty_registry",
         "feedback",
         "idle_guard",
+        "launch_batch",
         "launch_doctor",
         "launch_training",
         "launch_tuning",

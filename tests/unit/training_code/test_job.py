@@ -147,7 +147,7 @@ def test_a_job_without_its_code_says_which_channel_it_misses(tmp_path: Path) -> 
 
 def test_which_package_is_run_says_the_job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert (entrypoint.PACKAGE, *entrypoint.PACKAGES) == (
-        *(jobs.PACKAGE, jobs.TRAINING_PACKAGE, jobs.DOCTOR_PACKAGE),
+        *(jobs.PACKAGE, jobs.TRAINING_PACKAGE, jobs.DOCTOR_PACKAGE, jobs.BATCH_PACKAGE),
     )
     code = tmp_path / "input" / "data" / "code"
     for package in (jobs.TRAINING_PACKAGE, jobs.DOCTOR_PACKAGE, "elsewhere"):
@@ -163,7 +163,7 @@ def test_which_package_is_run_says_the_job(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setenv(jobs.PACKAGE, "elsewhere")
     status, log = run(tmp_path)
     assert status == 1
-    assert "JOB_PACKAGE='elsewhere' has to be training_code or doctor" in log
+    assert "JOB_PACKAGE='elsewhere' has to be training_code or doctor or batch" in log
     assert "JOB_PACKAGE" in (tmp_path / "output" / "failure").read_text()
 
 

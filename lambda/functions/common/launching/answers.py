@@ -7,7 +7,6 @@ from __future__ import annotations
 from typing import Any
 
 from functions.common.launching.costs import CostBound
-from functions.common.launching.datasets import Usable
 
 LOG_GROUP = "/aws/sagemaker/TrainingJobs"
 """Where SageMaker writes the log of every training job and trial, its stream named after the job."""
@@ -29,7 +28,7 @@ def started(
     """202: `kind` is `tuning_job` or `training_job`. The same request asked again answers the same.
 
     Args:
-        dataset: with its version, as requests have it.
+        dataset: with its version, as requests have it, or where the pictures lie.
         what: what was started, in words.
         notes: what is worth knowing of it, a sentence each.
     """
@@ -52,17 +51,17 @@ def planned(
     what: str,
     cost: CostBound,
     machines: dict[str, Any],
-    data: Usable,
+    dataset: str,
     notes: tuple[str, ...] = (),
 ) -> dict[str, Any]:
-    """200: everything was checked, and nothing was started."""
+    """200: everything was checked, and nothing was started. `dataset` and `notes` are as in `started`."""
     return {
         "statusCode": 200,
         "dry_run": True,
         kind: name,
         "run": name,
-        "dataset": data.version.name,
-        "notes": [*data.notes, *notes],
+        "dataset": dataset,
+        "notes": list(notes),
         "would_start": what,
         "machines": machines,
         "cost": cost.answer,

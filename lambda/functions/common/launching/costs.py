@@ -15,6 +15,8 @@ from contract import prices
 from functions.common.errors import UserError
 from functions.common.recipes.tuning import Tuning
 
+LOWER = "max_runtime_minutes, max_jobs or the instance type"
+"""What the owner of a run may lower."""
 SHUTDOWN_MINUTES = 5
 """After its longest run time a container has two minutes to end, and its output is uploaded: both are billed.
 Source: https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_StoppingCondition.html
@@ -88,7 +90,7 @@ def of_tuning(machine: Machine, tuning: Tuning, race_minutes: int = 0) -> CostBo
 def guard(
     bound: CostBound,
     max_cost_usd: float | None,
-    lower: str = "max_runtime_minutes, max_jobs or the instance type",
+    lower: str = LOWER,
 ) -> None:
     """Pass when the run cannot cost more than it may.
 

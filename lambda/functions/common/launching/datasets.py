@@ -147,7 +147,7 @@ def _check_classes(bucket: str, version: Version) -> None:
 
 
 def _unknown(s3: Any, bucket: str, dataset: str) -> UnknownDataset:
-    plain_ones = set(folders(s3, bucket, "")) - {storage.DATASETS}
+    plain_ones = set(folders(s3, bucket, "")) - {storage.DATASETS, storage.BATCH_UPLOADS}
     names = sorted(plain_ones | set(folders(s3, bucket, f"{storage.DATASETS}/")))
     return UnknownDataset(
         f'there is no data set "{dataset}" in s3://{bucket}{suggest(dataset, names) or ";"} '

@@ -175,7 +175,9 @@ class Launcher:
             machines = estimate.machines_of(planned.record, env) | {"instance_types": list(types)}
             what, cost = estimate.in_words(planned.record, env), estimate.cost_of(planned.record, env)
             notes = self.notes(planned.record)
-            return answers.planned(self.kind.key, name, what, cost, machines, data, notes)
+            return answers.planned(
+                self.kind.key, name, what, cost, machines, data.version.name, (*data.notes, *notes)
+            )
         checked = replace(checked, version=datasets.settled(s3, env.data_bucket, data))
         try:
             for choice in (choices := self.choices(types)):

@@ -466,6 +466,7 @@ def test_what_only_running_needs_stops_no_deployment(target: Make) -> None:
         ("tuning", "classifier-launch-tuning"),
         ("training without a search", "classifier-launch-training"),
         ("looking at a data set", "classifier-launch-doctor"),
+        ("answering many pictures", "classifier-launch-batch"),
     }
 
 

@@ -14,7 +14,7 @@ import pytest
 
 from cli.commands import doctor as command
 from cli.interrupt import Interrupted
-from cli.runs import doctor_job
+from cli.runs import doctor_job, following
 from cli.target import Target
 from tests.unit.cli.conftest import Paginated, client_error
 from tests.unit.cli.runs.test_launch import Function
@@ -86,9 +86,9 @@ RUNNING = ("InProgress", "Training")
 @pytest.fixture
 def lines(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     printed: list[str] = []
-    for module in (doctor_job, command):
+    for module in (following, command):
         monkeypatch.setattr(module, "say", printed.append)
-    monkeypatch.setattr(doctor_job.time, "sleep", lambda _: None)
+    monkeypatch.setattr(following.time, "sleep", lambda _: None)
     return printed
 
 
@@ -126,15 +126,15 @@ def test_each_line_of_the_log_is_told_once_until_the_job_has_completed(target: A
 def test_a_job_that_found_nothing_out_says_why(
     target: Any, lines: list[str], status: tuple[str, str], more: dict[str, Any], says: str
 ) -> None:
-    with pytest.raises(doctor_job.JobFailed) as failed:
+    with pytest.raises(following.JobFailed) as failed:
         doctor_job.follow(of(target, Account(RUNNING, status, **more)), JOB, "again")
     assert says in failed.value.message
 
 
 def test_a_training_is_none_of_the_doctors_jobs(target: Any, lines: list[str]) -> None:
-    with pytest.raises(doctor_job.NoSuchJob, match="is a training"):
+    with pytest.raises(following.NoSuchJob, match="is no job of the doctor"):
         doctor_job.follow(of(target, Account(DONE, Environment={})), JOB, "again")
-    with pytest.raises(doctor_job.NoSuchJob, match="There is no job"):
+    with pytest.raises(following.NoSuchJob, match="There is no job"):
         doctor_job.follow(of(target, Account(DONE)), "classifier-doctor-x", "again")
 
 
@@ -144,7 +144,7 @@ def test_a_watcher_who_leaves_is_told_how_to_come_back(
     def leave(_: float) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(doctor_job.time, "sleep", leave)
+    monkeypatch.setattr(following.time, "sleep", leave)
     with pytest.raises(Interrupted, match=f"{JOB} goes on in the local AWS .* `classifier doctor --job x`"):
         doctor_job.follow(of(target, Account(RUNNING)), JOB, "classifier doctor --job x")
 

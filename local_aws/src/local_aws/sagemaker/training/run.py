@@ -18,6 +18,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from boto3.exceptions import Boto3Error
 from botocore.exceptions import BotoCoreError, ClientError
 
 from local_aws.core import process
@@ -234,7 +235,7 @@ class TrainingRun:
             self.metrics.publish(cloudwatch, self._state.name)
             for checkpoints in self._checkpoints:
                 checkpoints.upload(self._s3)
-        except (ClientError, BotoCoreError, AwsError, OSError) as error:
+        except (ClientError, BotoCoreError, Boto3Error, AwsError, OSError) as error:
             log.warning("training job %s: %s", self._state.name, error)
 
     def _judge(self, code: int) -> Outcome:
@@ -262,7 +263,7 @@ class TrainingRun:
             data = hosts.gather(self._hosts, "output/data")
             if any(data.iterdir()):
                 send(s3, data, target / f"output{ending}", extra)
-        except (ClientError, BotoCoreError, AwsError) as error:
+        except (ClientError, BotoCoreError, Boto3Error, AwsError) as error:
             if exit_code == 0:
                 raise JobError(f"ClientError: Artifact upload failed: {error}") from error
             log.warning("training job %s: artifacts were not uploaded: %s", self._state.name, error)

@@ -1,0 +1,120 @@
+"""Pictures to lines, by the functions that serve: each worker answers one picture after the other.
+
+There is one worker per core, and that is as many as are quick: while one waits for the network, its core
+computes that. More of them get no more done by themselves, and a half as much beside other programs, as they
+wait for each other's turn in the interpreter. Lines are looked for now and then by whoever takes them, which
+wakes nobody.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any, Final
+
+from batch.reading import Content, Reading
+from contract.batch import INTERNAL, NOT_READ, Listed, answer, refusal
+from contract.calibration import PYTORCH
+from inference_code import inference
+from inference_code.api_error import ApiError
+from inference_code.inference import Classifier
+
+log = logging.getLogger("batch")
+
+_LOOKS_EVERY: Final = 0.01
+_ATTEMPTS: Final = 3
+_PAUSE_SECONDS: Final = 1.0
+_FOR_A_GPU: Final = 2
+"""Workers per core where the network may be computed elsewhere."""
+
+Line = dict[str, Any]
+
+
+class Answering:
+    """One model, which answers these pictures on so many cores."""
+
+    def __init__(
+        self,
+        model: Classifier,
+        pictures: Iterable[Listed],
+        place: Callable[[str], Path],
+        name: Callable[[Listed], str],
+        cores: int,
+    ) -> None:
+        self._model, self._place, self._name = model, place, name
+        self._reading = Reading(pictures, self._content, cores)
+        self._done: deque[tuple[Listed, Line]] = deque()
+        self._failure: BaseException | None = None
+        self._closed = False
+        count = cores * (_FOR_A_GPU if model.form == PYTORCH else 1)
+        self._workers = [
+            threading.Thread(target=self._work, name=f"worker-{number}", daemon=True)
+            for number in range(count)
+        ]
+
+    def lines(self) -> Iterator[tuple[Listed, Line]]:
+        """Each picture with its line, in the order in which they are done.
+
+        Raises:
+            Exception: what the pictures' iterator raised.
+        """
+        for worker in self._workers:
+            worker.start()
+        working = True
+        while working:
+            time.sleep(_LOOKS_EVERY)
+            working = any(worker.is_alive() for worker in self._workers)
+            while self._done:
+                yield self._done.popleft()
+        if self._failure is not None:
+            raise self._failure
+
+    def close(self) -> None:
+        """Begin nothing more."""
+        self._closed = True
+        self._reading.close()
+
+    def _work(self) -> None:
+        try:
+            while not self._closed and (taken := self._reading.take()) is not None:
+                picture, content = taken
+                self._done.append((picture, self._line(picture, content)))
+        except BaseException as error:
+            self._failure = error
+
+    def _line(self, picture: Listed, content: Content) -> Line:
+        """What a picture is answered, or why it is not: nothing that is wrong with one ends the others."""
+        name = self._name(picture)
+        try:
+            query = inference.input_fn(content(), None)
+            return answer(name, inference.predict_fn(query, self._model))
+        except ApiError as error:
+            return refusal(name, error.code, error.message)
+        except OSError as error:
+            return refusal(name, NOT_READ, f"The picture could not be read: {error.strerror or error}.")
+        except Exception as error:
+            log.error("picture failed", extra={"fields": {"key": picture.key}}, exc_info=error)
+            why = f"The picture could not be classified ({type(error).__name__})."
+            return refusal(name, INTERNAL, why)
+
+    def _content(self, picture: Listed) -> bytes:
+        """What a picture's file holds; a mounted bucket is asked a few times.
+
+        Raises:
+            ApiError: it is too large.
+            OSError: it cannot be read.
+        """
+        inference.check_size(picture.size)
+        path = self._place(self._name(picture))
+        for _ in range(_ATTEMPTS - 1):
+            try:
+                return path.read_bytes()
+            except FileNotFoundError:
+                raise
+            except OSError:
+                time.sleep(_PAUSE_SECONDS)
+        return path.read_bytes()

@@ -1,0 +1,209 @@
+"""A batch on a whole deployment: a folder and a prefix, twice in a row, without an endpoint, and with exactly
+the permissions that it needs.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import tarfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+from PIL import Image
+
+from contract.decisions import Decision, Outcome, Reason, time_of
+from contract.names import NO_CHAMPION, champion_parameter
+from contract.storage import BATCH_ANSWERS, BATCH_PARTS
+from tests.system.conftest import LOCAL_SETTINGS, PROJECT, Deployment, deploying
+from tests.system.releases import Registry
+from tests.unit.inference_code.artifacts import add_graph, write_artifact
+
+pytestmark = [pytest.mark.timeout(1800), pytest.mark.long]
+
+_ARCHIVE: Final = "jobs/classifier-pets-final/output/model.tar.gz"
+_IMAGE: Final = "000000000000.dkr.ecr.us-east-1.amazonaws.com/serving:1"
+_NAMES: Final = ("one.png", "deep/er/two.png", "deep/three.png", "broken.jpg")
+
+
+@pytest.fixture(scope="module")
+def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
+    with deploying("local", tmp_path_factory.mktemp("batch"), LOCAL_SETTINGS) as deployed:
+        yield deployed
+
+
+@pytest.fixture(scope="module")
+def sleeping(deployment: Deployment, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A champion that sleeps; its package."""
+    folder = add_graph(write_artifact(tmp_path_factory.mktemp("artifact") / "model"), "f32")
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w:gz") as tar:
+        for path in folder.iterdir():
+            tar.add(path, arcname=path.name)
+    bucket = deployment.outputs["artifacts_bucket"]
+    deployment.client("s3").put_object(Bucket=bucket, Key=_ARCHIVE, Body=packed.getvalue())
+    package = Registry(deployment.client, PROJECT, bucket).register(_IMAGE, f"s3://{bucket}/{_ARCHIVE}")
+    time = time_of(datetime.now(UTC))
+    asleep = Decision(0, NO_CHAMPION, time, package, time, Reason(Outcome.ASKED_TO_SLEEP))
+    deployment.client("ssm").put_parameter(
+        Name=champion_parameter(PROJECT), Value=NO_CHAMPION, Description=asleep.text(), Overwrite=True
+    )
+    return package
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    place = tmp_path_factory.mktemp("pictures") / "Holiday 2026"
+    for number, name in enumerate(_NAMES):
+        (place / name).parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (40, 40), (number * 60, 90, 200)).save(place / name)
+    (place / "broken.jpg").write_bytes(b"no picture")
+    (place / ".DS_Store").write_bytes(b"hidden")
+    return place
+
+
+def answers(path: Path) -> dict[str, dict[str, Any]]:
+    """The lines by picture, of which each has one."""
+    lines = [json.loads(line) for line in path.read_text(encoding="utf-8").split("\n") if line]
+    assert len(lines) == len({line["key"] for line in lines})
+    return {line["key"]: line for line in lines}
+
+
+def test_a_folder_is_answered_and_only_what_is_new_the_second_time(
+    deployment: Deployment, sleeping: str, folder: Path, tmp_path: Path
+) -> None:
+    planned = deployment.cli("batch", str(folder), "--dry-run").stdout
+    assert "answers 4 pictures" in planned
+    assert not deployment.client("sagemaker").list_training_jobs()["TrainingJobSummaries"]
+
+    done = deployment.cli("batch", str(folder), "--out", str(tmp_path / "first"), "--yes")
+    assert "4 files are sent" in done.stdout
+    first = answers(tmp_path / "first" / "answers.jsonl")
+    assert set(first) == set(_NAMES)
+    assert first["broken.jpg"]["error"]["code"] == "UnsupportedImage"
+    assert first["one.png"]["model"] == {"name": PROJECT, "version": sleeping.rpartition("/")[2]}
+    assert "<html" in (tmp_path / "first" / "batch.html").read_text()
+
+    Image.new("RGB", (40, 40), "red").save(folder / "deep" / "new.png")
+    (folder / "one.png").unlink()
+    done = deployment.cli("batch", str(folder), "--out", str(tmp_path / "second.jsonl"), "--instances", "2")
+    assert "1 files are sent, 3 are there already, 1 are removed" in done.stdout.replace("\n", " ")
+    second = answers(tmp_path / "second.jsonl")
+    assert set(second) == {*_NAMES, "deep/new.png"} - {"one.png"}
+    assert {key: second[key] for key in first if key in second} == {
+        key: first[key] for key in first if key in second
+    }
+    assert "3 of them by earlier runs" in done.stdout
+
+
+def test_a_prefix_of_the_data_bucket_is_answered_where_it_lies(
+    deployment: Deployment, sleeping: str, folder: Path, tmp_path: Path
+) -> None:
+    s3, bucket = deployment.client("s3"), deployment.outputs["data_bucket"]
+    s3.put_object(Bucket=bucket, Key="shelf/a/1.png", Body=(folder / "deep" / "three.png").read_bytes())
+    deployment.cli("batch", f"s3://{bucket}/shelf", "--out", str(tmp_path / "shelf.csv"))
+    rows = (tmp_path / "shelf.csv").read_text().splitlines()
+    assert len(rows) == 2
+    assert rows[1].startswith("shelf/a/1.png,")
+
+
+def test_what_sleeps_goes_on_sleeping_and_nothing_follows(deployment: Deployment, sleeping: str) -> None:
+    sagemaker = deployment.client("sagemaker")
+    value = deployment.client("ssm").get_parameter(Name=champion_parameter(PROJECT))["Parameter"]["Value"]
+    assert value == NO_CHAMPION
+    assert not sagemaker.list_endpoints()["Endpoints"]
+    packages = sagemaker.list_model_packages(ModelPackageGroupName=PROJECT)["ModelPackageSummaryList"]
+    assert [each["ModelPackageArn"] for each in packages] == [sleeping]
+    assert "Nothing has been run yet" in deployment.cli("status", check=False).stderr
+    assert "_batch" not in deployment.cli("datasets").stdout
+
+
+@contextmanager
+def without(deployment: Deployment, role: str, action: str, resource: str) -> Iterator[None]:
+    """Take one right from a role while the block lasts: an action on the resources whose ARN ends so."""
+    iam = deployment.client("iam")
+    (policy,) = iam.list_role_policies(RoleName=role)["PolicyNames"]
+    document = iam.get_role_policy(RoleName=role, PolicyName=policy)["PolicyDocument"]
+    left, taken = [], 0
+    for statement in document["Statement"]:
+        for each in _listed(statement["Action"]):
+            resources = _listed(statement["Resource"])
+            kept = [arn for arn in resources if each != action or not arn.endswith(resource)]
+            taken += len(resources) - len(kept)
+            if kept:
+                left.append({**statement, "Action": each, "Resource": kept})
+    assert taken == 1, (action, resource, document)
+    put = {"RoleName": role, "PolicyName": policy}
+    iam.put_role_policy(**put, PolicyDocument=json.dumps({**document, "Statement": left}))
+    try:
+        yield
+    finally:
+        iam.put_role_policy(**put, PolicyDocument=json.dumps(document))
+
+
+def _listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def test_the_launcher_needs_each_of_its_permissions(deployment: Deployment, sleeping: str) -> None:
+    data, artifacts = (deployment.outputs[f"{name}_bucket"] for name in ("data", "artifacts"))
+    function = deployment.client("lambda").get_function_configuration(FunctionName=f"{PROJECT}-launch-batch")
+    role = function["Role"].rpartition("/")[2]
+    request = {"source": f"s3://{data}/shelf/"}
+    for action, resource in (
+        ("sagemaker:CreateTrainingJob", f"training-job/{PROJECT}-batch-*"),
+        ("sagemaker:DescribeTrainingJob", f"training-job/{PROJECT}-batch-*"),
+        ("sagemaker:AddTags", f"training-job/{PROJECT}-batch-*"),
+        ("sagemaker:DescribeModelPackage", f"model-package/{PROJECT}/*"),
+        ("ssm:GetParameterHistory", f"parameter/{PROJECT}/champion"),
+        ("iam:PassRole", f"{PROJECT}-batch-job-us-east-1"),
+        ("s3:PutObject", f"{artifacts}/batch/lists/*"),
+        ("s3:ListBucket", artifacts),
+        ("s3:ListBucket", data),
+    ):
+        with without(deployment, role, action, resource):
+            answer = deployment.invoke("launch-batch", request)
+        assert action in answer.get("errorMessage", ""), (action, answer)
+    before = deployment.client("sagemaker").list_training_jobs(NameContains="batch", MaxResults=100)
+    answer = deployment.invoke("launch-batch", request)
+    assert answer["statusCode"] == 202, answer
+    assert answer["training_job"] not in str(before)
+    deployment.cli("batch", "--job", answer["training_job"])
+
+
+def test_a_job_needs_each_of_its_permissions(deployment: Deployment, sleeping: str) -> None:
+    data, artifacts = (deployment.outputs[f"{name}_bucket"] for name in ("data", "artifacts"))
+    role = f"{PROJECT}-batch-job-us-east-1"
+    source = f"s3://{data}/shelf"
+    deployment.cli("batch", source, "--watch")  # so that there is something to go on with
+    for action, resource in (
+        ("s3:ListBucket", data),
+        ("s3:GetObject", f"{data}/*"),
+        ("s3:ListBucket", artifacts),
+        ("s3:GetObject", f"{artifacts}/code/*"),
+        ("s3:GetObject", f"{artifacts}/jobs/*"),
+        ("s3:GetObject", f"{artifacts}/{BATCH_PARTS.partition('/')[0]}/lists/*"),
+        ("s3:GetObject", f"{artifacts}/{BATCH_PARTS}/*"),
+        ("s3:PutObject", f"{artifacts}/{BATCH_ANSWERS}/*"),
+    ):
+        with without(deployment, role, action, resource):
+            done = deployment.cli("batch", source, "--watch", check=False)
+        assert done.returncode == 1, (action, resource, done.stdout)
+        # Of a HEAD, AWS says no more than this.
+        assert action in done.stderr or "Forbidden" in done.stderr, done.stderr
+
+
+def test_without_the_right_to_keep_them_answers_are_not_lost_and_not_kept(
+    deployment: Deployment, sleeping: str, tmp_path: Path
+) -> None:
+    data, artifacts = (deployment.outputs[f"{name}_bucket"] for name in ("data", "artifacts"))
+    out = tmp_path / "answers.jsonl"
+    with without(
+        deployment, f"{PROJECT}-batch-job-us-east-1", "s3:PutObject", f"{artifacts}/{BATCH_PARTS}/*"
+    ):
+        deployment.cli("batch", f"s3://{data}/shelf", "--afresh", "--out", str(out))
+    assert set(answers(out)) == {"shelf/a/1.png"}
