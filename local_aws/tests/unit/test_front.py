@@ -125,6 +125,7 @@ FOREIGN = [
     {"origin": f"https://{HOST}"},
     {"sec-fetch-site": "same-site"},
     {"sec-fetch-dest": "image"},
+    {"sec-fetch-mode": "navigate"},
 ]
 
 
@@ -175,6 +176,7 @@ def test_loopback_by_any_of_its_names_is_answered(door: Door, host: str) -> None
         ("POST", browser("same-origin", "cors", OWN)),
         ("POST", {"origin": OWN}),
         ("POST", {}),
+        ("POST", {"sec-fetch-mode": "cors"}),  # Node's fetch
     ],
 )
 def test_a_link_to_the_page_the_page_itself_and_programs_reach_the_api(

@@ -23,7 +23,9 @@ class Visitor(Enum):
     """Who asks."""
 
     PROGRAM = auto()
-    """No browser: nothing in the request says so."""
+    """No browser: nothing in the request says so. Browsers send all of `Sec-Fetch-*` or none; Node's `fetch`
+    sends the mode alone.
+    """
     OWN_PAGE = auto()
     """A page that was served from here."""
     READER = auto()
@@ -43,7 +45,7 @@ def visitor(request: Request) -> Visitor:
     headers = request.headers
     origin, site = headers.get("origin"), headers.get("sec-fetch-site")
     mode, destination = headers.get("sec-fetch-mode"), headers.get("sec-fetch-dest")
-    if origin is None and site is None and mode is None and destination is None:
+    if origin is None and site is None and destination is None and mode != "navigate":
         return Visitor.PROGRAM
     if mode == "navigate":
         alone = request.method == "GET" and destination == "document"
