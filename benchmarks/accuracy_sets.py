@@ -70,10 +70,10 @@ class PictureSet:
 SETS: Final = {
     each.name: each
     for each in (
-        PictureSet("hymenoptera", HEAD_ALONE, 224, 10, batch_size=16),
-        PictureSet("digits", ALL_LAYERS, 56, 5, mirrored=False, changes={"augment": "crop"}),
-        PictureSet("dogs", HEAD_ALONE, 224, 4),
-        PictureSet("cifar10", ALL_LAYERS, 128, 3),
+        PictureSet("hymenoptera", HEAD_ALONE, 224, 5, batch_size=16),
+        PictureSet("digits", ALL_LAYERS, 56, 4, mirrored=False, changes={"augment": "crop"}),
+        PictureSet("dogs", HEAD_ALONE, 224, 3),
+        PictureSet("cifar10", ALL_LAYERS, 96, 3),
     )
 }
 
