@@ -96,7 +96,7 @@ def _turn(name: str, seed: int, options: argparse.Namespace, scratch: Path) -> d
     published, by_name = weights(scratch)
     missing = {}
     for system in options.systems:
-        folder = scratch / system.replace(" ", "-").replace(",", "")
+        folder = scratch / system.replace(" ", "-")
         folder.mkdir()
         try:
             result = SYSTEMS[system](Work(SETS[name], pictures, published, by_name, seed, folder))
@@ -215,7 +215,7 @@ def _right(results: Sequence[Result]) -> NDArray[np.float64]:
 
 
 def _median(results: Sequence[Result], key: str) -> float:
-    return statistics.median(getattr(each, key) for each in results)
+    return float(statistics.median(getattr(each, key) for each in results))
 
 
 if __name__ == "__main__":

@@ -151,7 +151,7 @@ def course_loop(work: Work) -> Result:
 
 
 OURS: Final = "ours"
-OTHER: Final = "ours, other recipe"
+OTHER: Final = "our other recipe"
 SYSTEMS: Final[dict[str, Callable[[Work], Result]]] = {
     OURS: ours,
     OTHER: our_other_recipe,

@@ -65,13 +65,13 @@ def network(classes: int, trainable_from: str, weights: Path | None, arch: str =
         import timm
 
         overlay = {"file": str(weights)} if weights else None
-        of_timm = timm.create_model(
+        of_timm: Any = timm.create_model(
             arch, pretrained=weights is not None, num_classes=classes, pretrained_cfg_overlay=overlay
         )
         if trainable_from == "head":
             of_timm.requires_grad_(requires_grad=False)
             of_timm.get_classifier().requires_grad_(requires_grad=True)
-        return cast(nn.Module, of_timm)
+        return of_timm  # type: ignore[no-any-return]
     model = torchvision.models.resnet18()
     model.fc = nn.Linear(model.fc.in_features, classes)
     if weights:
@@ -128,7 +128,7 @@ def _colours(arch: str) -> Colours:
         return IMAGENET
     import timm
 
-    config = timm.get_pretrained_cfg(arch)
+    config: Any = timm.get_pretrained_cfg(arch)
     return config.mean, config.std
 
 

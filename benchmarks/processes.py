@@ -42,7 +42,7 @@ def run_command(command: Sequence[str], **environment: str) -> Ran:
         start = time.perf_counter()
         process = os.posix_spawn(
             command[0],
-            command,
+            list(command),
             {**os.environ, **environment},
             file_actions=[(os.POSIX_SPAWN_DUP2, output.fileno(), stream) for stream in (1, 2)],
         )

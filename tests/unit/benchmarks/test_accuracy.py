@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks.accuracy import bounds, kept, rows_of, summary
+from benchmarks.accuracy import _options, bounds, kept, rows_of, summary
 from benchmarks.accuracy_sets import HEAD_ALONE, SETS
-from benchmarks.accuracy_systems import OTHER, OURS, CannotRun, Result, timm_script
+from benchmarks.accuracy_systems import OTHER, OURS, SYSTEMS, CannotRun, Result, timm_script
 
 
 def result(right: int, seconds: float = 100.0, pictures: int = 200, first: int = 0) -> Result:
@@ -75,3 +75,14 @@ def test_a_named_script_has_to_be_there(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.setenv("TIMM_TRAIN", str(tmp_path / "no.py"))
     with pytest.raises(CannotRun, match="TIMM_TRAIN"):
         timm_script()
+
+
+def test_all_systems_are_asked_by_default_and_an_unknown_one_is_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in SETS:
+        (tmp_path / name).mkdir()
+    assert _options(["--data", str(tmp_path)]).systems == list(SYSTEMS)
+    with pytest.raises(SystemExit):
+        _options(["--data", str(tmp_path), "--systems", "keras"])
+    assert "there is no keras; there are ours" in capsys.readouterr().err
