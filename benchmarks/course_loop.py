@@ -2,7 +2,8 @@
 
 Pictures in class folders through ImageFolder and a DataLoader, float32, eager; frozen layers have
 `requires_grad = False` and are still run forward in every epoch; train and validation pass one after the
-other. Run as a process of its own: prints one JSON line with what it came to.
+other. Run as a process of its own: prints one JSON line with what it came to. `--arch` takes one of timm's
+networks in the place of torchvision's ResNet-18, and `--test` asks the test split too, after the last epoch.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import argparse
 import json
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -20,11 +22,16 @@ from torch.utils.data import DataLoader
 from torchvision import datasets, transforms
 
 Loader = DataLoader[Any]
+Colours = tuple[Sequence[float], Sequence[float]]
+"""Mean and deviation of each channel."""
+IMAGENET: Colours = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 
 
-def loaders(data: Path, size: int, batch_size: int, workers: int) -> tuple[Loader, Loader]:
+def loaders(
+    data: Path, size: int, batch_size: int, workers: int, colours: Colours = IMAGENET
+) -> tuple[Loader, Loader]:
     """Train and validation, as the courses' notebooks make them."""
-    normalise = transforms.Normalize([0.485, 0.456, 0.406], [0.229, 0.224, 0.225])
+    normalise = transforms.Normalize(*colours)
     train = transforms.Compose(
         [
             transforms.Resize((size, size)),
@@ -33,17 +40,38 @@ def loaders(data: Path, size: int, batch_size: int, workers: int) -> tuple[Loade
             normalise,
         ]
     )
-    valid = transforms.Compose([transforms.Resize((size, size)), transforms.ToTensor(), normalise])
     return (
         DataLoader(
             datasets.ImageFolder(data / "train", train), batch_size, shuffle=True, num_workers=workers
         ),
-        DataLoader(datasets.ImageFolder(data / "valid", valid), batch_size, num_workers=workers),
+        unvaried(data / "valid", size, batch_size, workers, colours),
     )
 
 
-def network(classes: int, trainable_from: str, weights: Path | None) -> nn.Module:
-    """torchvision's ResNet18; `layer4` leaves everything before it frozen."""
+def unvaried(folder: Path, size: int, batch_size: int, workers: int, colours: Colours = IMAGENET) -> Loader:
+    """A split's pictures as they are, in the order of their names."""
+    plain = transforms.Compose(
+        [transforms.Resize((size, size)), transforms.ToTensor(), transforms.Normalize(*colours)]
+    )
+    return DataLoader(datasets.ImageFolder(folder, plain), batch_size, num_workers=workers)
+
+
+def network(classes: int, trainable_from: str, weights: Path | None, arch: str = "resnet18") -> nn.Module:
+    """torchvision's ResNet18, or one of timm's; `layer4` and `head` leave everything before it frozen.
+
+    `weights` are a state dict of the network's names; of timm's networks the head is always new.
+    """
+    if arch != "resnet18":
+        import timm
+
+        overlay = {"file": str(weights)} if weights else None
+        of_timm: Any = timm.create_model(
+            arch, pretrained=weights is not None, num_classes=classes, pretrained_cfg_overlay=overlay
+        )
+        if trainable_from == "head":
+            of_timm.requires_grad_(requires_grad=False)
+            of_timm.get_classifier().requires_grad_(requires_grad=True)
+        return of_timm  # type: ignore[no-any-return]
     model = torchvision.models.resnet18()
     model.fc = nn.Linear(model.fc.in_features, classes)
     if weights:
@@ -51,6 +79,9 @@ def network(classes: int, trainable_from: str, weights: Path | None) -> nn.Modul
     if trainable_from == "layer4":
         for name, parameter in model.named_parameters():
             parameter.requires_grad = name.startswith(("layer4", "fc"))
+    if trainable_from == "head":
+        for name, parameter in model.named_parameters():
+            parameter.requires_grad = name.startswith("fc")
     return cast(nn.Module, model)
 
 
@@ -85,6 +116,22 @@ def validate(model: nn.Module, loader: Loader, criterion: nn.Module) -> tuple[fl
     return loss / count, right / count
 
 
+@torch.no_grad()
+def right_of(model: nn.Module, loader: Loader) -> list[bool]:
+    """Whether each picture is answered rightly, in order."""
+    model.eval()
+    return [one for inputs, labels in loader for one in (model(inputs).argmax(1) == labels).tolist()]
+
+
+def _colours(arch: str) -> Colours:
+    if arch == "resnet18":
+        return IMAGENET
+    import timm
+
+    config: Any = timm.get_pretrained_cfg(arch)
+    return config.mean, config.std
+
+
 def main() -> None:
     """Train and tell."""
     parser = argparse.ArgumentParser()
@@ -93,17 +140,20 @@ def main() -> None:
     parser.add_argument("--batch-size", type=int, default=64)
     parser.add_argument("--epochs", type=int, default=1)
     parser.add_argument("--learning-rate", type=float, default=0.01)
-    parser.add_argument("--trainable-from", default="stem", choices=("stem", "layer4"))
+    parser.add_argument("--trainable-from", default="stem", choices=("stem", "layer4", "head"))
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--most-steps", type=int, default=-1)
     parser.add_argument("--weights", type=Path)
+    parser.add_argument("--arch", default="resnet18")
+    parser.add_argument("--test", action="store_true")
     options = parser.parse_args()
     start = time.perf_counter()
     torch.manual_seed(options.seed)
-    train_loader, valid_loader = loaders(options.data, options.size, options.batch_size, options.workers)
+    pictures = (options.size, options.batch_size, options.workers, _colours(options.arch))
+    train_loader, valid_loader = loaders(options.data, *pictures)
     classes = len(list((options.data / "train").iterdir()))
-    model = network(classes, options.trainable_from, options.weights)
+    model = network(classes, options.trainable_from, options.weights, options.arch)
     criterion = nn.CrossEntropyLoss()
     trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
     optimizer = optim.SGD(trained, lr=options.learning_rate, momentum=0.9)
@@ -125,7 +175,12 @@ def main() -> None:
                 "valid_accuracy": accuracy,
             }
         )
-    print(json.dumps({"seconds": time.perf_counter() - start, "epochs": epochs}))
+    result = {"seconds": time.perf_counter() - start, "epochs": epochs}
+    if options.test:
+        tested_at = time.perf_counter()
+        result["right"] = right_of(model, unvaried(options.data / "test", *pictures))
+        result["test_seconds"] = time.perf_counter() - tested_at
+    print(json.dumps(result))
 
 
 if __name__ == "__main__":

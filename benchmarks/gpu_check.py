@@ -34,7 +34,7 @@ import torch
 from benchmarks import harness
 from benchmarks.gpu_check_pictures import make
 from benchmarks.harness import Row
-from benchmarks.training import Ran, run
+from benchmarks.processes import Ran, run
 
 NAME: Final = "gpu_check"
 MOST_SECONDS: Final = 480

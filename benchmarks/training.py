@@ -20,16 +20,14 @@ import os
 import re
 import shutil
 import statistics
-import sys
 import tempfile
-import time
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from benchmarks import harness
 from benchmarks.harness import Row
+from benchmarks.processes import Ran, run
 
 PARTS: Final = ("tuning", "finetune", "limit", "memory")
 _KEPT: Final = harness.RESULTS / "training.parts"
@@ -42,40 +40,6 @@ _JOBS: Final = (
 )
 _SEEDS: Final = (0, 1, 2)
 _FACTORS: Final = (1, 4, 16)
-
-
-@dataclass(frozen=True)
-class Ran:
-    """A process that ended well: what it printed, and what it took."""
-
-    output: str
-    seconds: float
-    cpu_seconds: float
-    peak_mb: float
-
-    @property
-    def last(self) -> Any:
-        """The JSON of its last line."""
-        return json.loads(self.output.strip().splitlines()[-1])
-
-
-def run(module: str, *arguments: str, **environment: str) -> Ran:
-    """Run a module of this repository to its end."""
-    with tempfile.TemporaryFile() as output:
-        start = time.perf_counter()
-        process = os.posix_spawn(
-            sys.executable,
-            [sys.executable, "-m", module, *arguments],
-            {**os.environ, "PYTHONPATH": str(harness.ROOT), **environment},
-            file_actions=[(os.POSIX_SPAWN_DUP2, output.fileno(), stream) for stream in (1, 2)],
-        )
-        _, status, usage = os.wait4(process, 0)
-        seconds = time.perf_counter() - start
-        output.seek(0)
-        printed = output.read().decode()
-    if status:
-        raise SystemExit(f"{module} {' '.join(arguments)} failed:\n{printed}")
-    return Ran(printed, seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)
 
 
 def job(base: Path, data: Path, **hyperparameters: object) -> Ran:

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from contract.bounds import Choice, Number
 from contract.jobs import PRETRAINED
-from contract.networks import ARCHITECTURES, HEAD, STAGE_FORM, STAGES, names
+from contract.networks import ARCHITECTURES, HEAD, SMALL_STEM, STAGE_FORM, STAGES, USUAL_STEM, names
 
 OBJECTIVES: Final[Mapping[str, str]] = MappingProxyType(
     {"valid_accuracy": "maximize", "valid_loss": "minimize"}
@@ -49,6 +49,10 @@ class Hyperparameters:
     )
     """The first stage that is trained; those before it are frozen. `stem` trains everything, `head` the last
     layer alone."""
+
+    stem: str = _one_of(USUAL_STEM, SMALL_STEM)
+    """How a ResNet begins: usual makes a quarter of the picture's side at once, small leaves it whole, for
+    pictures of some 32 pixels and fresh weights."""
 
     image_size: int = _number(224, 8, 1024)
     """Side of the square the network sees, in pixels; where nobody says it, the network's own."""

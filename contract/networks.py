@@ -33,6 +33,11 @@ STAGES: Final = ("stem", "layer1", "layer2", "layer3", "layer4", "fc")
 """A ResNet's parts, from the picture to the classes. Other networks have `stem`, `stage1`, ..., `head`."""
 STEM, HEAD = "stem", "head"
 """The first and the last part of any network; a ResNet's head is `fc`, too."""
+USUAL_STEM, SMALL_STEM = "usual", "small"
+"""How a ResNet begins: with a convolution of 7x7 and a pooling, each of stride 2, or, for small pictures,
+with a convolution of 3x3 and stride 1 (He et al. 2015, section 4.2)."""
+STEM_KERNELS: Final[Mapping[str, int]] = MappingProxyType({USUAL_STEM: 7, SMALL_STEM: 3})
+"""The side of that convolution, by which a file of weights tells its stem."""
 STAGE_FORM: Final = r"stage[1-9][0-9]?"
 LAST_STAGES: Final[Mapping[str, int]] = MappingProxyType(
     {
@@ -149,6 +154,22 @@ def why_no_stage(arch: str, stage: str) -> str:
     if fits or stage in (STEM, HEAD):
         return ""
     return f"a {arch} has no stage {stage}; it has {', '.join(there) or 'stem, stage1 and so on, head'}"
+
+
+def why_no_stem(arch: str, stem: str, weights: str) -> str:
+    """Why a network cannot begin so, in words; empty if it can."""
+    if stem == USUAL_STEM:
+        return ""
+    if not is_resnet(arch):
+        return f"only ResNets have a {stem} stem, and a {arch} is none"
+    if weights == "imagenet":
+        return f"no published weights have a {stem} stem; set weights to none"
+    return ""
+
+
+def stem_of(first_convolution: Sequence[int]) -> str:
+    """How a ResNet begins whose first convolution's weights have this shape (out, in, height, width)."""
+    return SMALL_STEM if first_convolution[-1] == STEM_KERNELS[SMALL_STEM] else USUAL_STEM
 
 
 def names() -> Collection[str]:

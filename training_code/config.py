@@ -37,6 +37,8 @@ class Config(Hyperparameters):
             raise InvalidHyperparameter(why)
         if why := networks.why_no_stage(self.arch, self.trainable_from):
             raise InvalidHyperparameter(f"trainable_from={self.trainable_from}: {why}")
+        if why := networks.why_no_stem(self.arch, self.stem, self.weights):
+            raise InvalidHyperparameter(f"stem={self.stem}: {why}")
 
     @property
     def crops(self) -> bool:

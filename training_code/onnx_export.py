@@ -25,7 +25,7 @@ from torch import Tensor, nn
 from contract.answers.confidence import EDGE
 from contract.artifact import CARD, CLASSES, WEIGHTS
 from training_code.errors import TrainingError
-from training_code.network.fresh import fresh
+from training_code.network.fresh import trained
 
 GRAPH: Final = "model.onnx"
 SCRIPT: Final = "classify.py"
@@ -87,8 +87,8 @@ def export(model: Path, out: Path) -> None:
         raise CannotExport(f"{out} is there already: name another folder, or delete it")
     try:
         card, classes = (json.loads((model / name).read_text()) for name in (CARD, CLASSES))
-        network = fresh(card["arch"], len(classes), int(card["transform"]["crop"]))
-        network.load_state_dict(safetensors.torch.load_file(model / WEIGHTS))
+        state = safetensors.torch.load_file(model / WEIGHTS)
+        network = trained(card["arch"], len(classes), int(card["transform"]["crop"]), state)
         exported = Exported(network.plain, card).eval()
     except (*_DAMAGED, TrainingError) as error:
         raise CannotExport(f"{model} holds no model of this project that can be read: {error}") from None

@@ -19,7 +19,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from contract import timm_models
-from contract.networks import WEIGHTS_SUFFIXES
+from contract.networks import USUAL_STEM, WEIGHTS_SUFFIXES, stem_of
 from contract.pictures import file
 from contract.pictures.parts import UndecodablePicture
 from contract.pictures.transform import Transform
@@ -170,7 +170,10 @@ def _resnet(path: Path, state: State) -> Network:
         return out.add_(x).relu_()
 
     def network(x: Tensor) -> Tensor:
-        x = functional.max_pool2d(conv(x, "conv1", "bn1", 2).relu_(), 3, 2, 1)
+        if stem_of(raw["conv1.weight"].shape) == USUAL_STEM:
+            x = functional.max_pool2d(conv(x, "conv1", "bn1", 2).relu_(), 3, 2, 1)
+        else:
+            x = conv(x, "conv1", "bn1").relu_()
         for layer in range(1, 5):
             number = 0
             while f"layer{layer}.{number}.conv1.weight" in raw:

@@ -18,7 +18,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from contract.answers.explanation import ONE_PLACE, NotExplained
-from contract.networks import BLOCKS
+from contract.networks import BLOCKS, STEM_KERNELS, USUAL_STEM, stem_of
 from inference_code.model.bad_artifact import BadArtifact
 
 # Convolutions per block: two of 3×3, or 1×1, 3×3, 1×1 with four times the channels.
@@ -59,9 +59,10 @@ class ResNet:
     """A ResNet as functions, each convolution with its batch norm folded in."""
 
     def __init__(self, path: Path, arch: str, classes: int, place: dict[str, Any]) -> None:
-        stem, blocks = _plan(arch)
+        stem, blocks = _plan(arch, path)
         tensors = _read(path, arch, _shapes(stem, blocks, classes))
         self._first = _Folded(stem, tensors, place)
+        self._pools = stem.stride > 1
         self._rest = [_ResidualBlock(block, tensors, place) for block in blocks]
         self._weight, self._bias = (tensors[name].to(**place) for name in ("fc.weight", "fc.bias"))
 
@@ -77,7 +78,9 @@ class ResNet:
         return places.permute(1, 2, 0) @ self._weight.T
 
     def _places(self, x: Tensor) -> Tensor:
-        x = functional.max_pool2d(self._first(x).relu_(), 3, 2, 1)
+        x = self._first(x).relu_()
+        if self._pools:
+            x = functional.max_pool2d(x, 3, 2, 1)
         for block in self._rest:
             x = block(x)
         return x
@@ -111,7 +114,7 @@ class _ResidualBlock:
         return self._last(y).add_(self._shortcut(x) if self._shortcut else x).relu_()
 
 
-def _plan(arch: str) -> tuple[Convolution, list[Block]]:
+def _plan(arch: str, path: Path) -> tuple[Convolution, list[Block]]:
     kernels, expansion = SHAPES[arch]
     blocks, channels = [], 64
     for stage, count in enumerate(BLOCKS[arch]):
@@ -121,7 +124,17 @@ def _plan(arch: str) -> tuple[Convolution, list[Block]]:
             name = f"layer{stage + 1}.{position}"
             blocks.append(_block(name, channels, width, width * expansion, kernels, stride))
             channels = width * expansion
-    return Convolution("conv1", "bn1", 3, 64, 7, 2), blocks
+    stem = _stem(path)
+    return Convolution("conv1", "bn1", 3, 64, STEM_KERNELS[stem], 2 if stem == USUAL_STEM else 1), blocks
+
+
+def _stem(path: Path) -> str:
+    """How the network of this file begins; the usual way where the file does not say, which `_read` tells."""
+    try:
+        with safe_open(path, "pt") as file:
+            return stem_of(file.get_slice("conv1.weight").get_shape())
+    except (SafetensorError, OSError):
+        return USUAL_STEM
 
 
 def _block(

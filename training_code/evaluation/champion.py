@@ -28,7 +28,7 @@ from training_code.data.decoded_images import DecodedImages, PictureDecoder
 from training_code.errors import InvalidHyperparameter
 from training_code.evaluation.scores import evaluate
 from training_code.hardware.machine import Machine
-from training_code.network.fresh import fresh
+from training_code.network.fresh import trained
 from training_code.stopping import Stopped, StopSignal
 
 _MAX_UNPACKED_BYTES: Final = 8 * 1024**3
@@ -81,8 +81,7 @@ def _asked(
         raise _Incomparable("tells other classes apart")
     transform, card = _transform(champion.card), champion.card
     try:
-        network = fresh(card["arch"], len(champion.classes), transform.crop)
-        network.load_state_dict(champion.weights)
+        network = trained(card["arch"], len(champion.classes), transform.crop, champion.weights)
     except (KeyError, ValueError, TypeError, RuntimeError, InvalidHyperparameter):
         raise _Incomparable("has weights that fit no network of this training code") from None
     machine.place(network)

@@ -28,7 +28,7 @@ def build(config: Config, classes: int, pretrained: Path, machine: Machine) -> N
         InvalidHyperparameter: see `fresh`.
     """
     torch.manual_seed(config.seed)
-    network = fresh(config.arch, classes, config.image_size)
+    network = fresh(config.arch, classes, config.image_size, config.stem)
     if config.weights != "none":
         published = config.weights == "imagenet"
         start = weights.imagenet(config.arch) if published else weights.from_channel(pretrained, config.arch)

@@ -12,8 +12,10 @@ from typing import Final
 import torch
 from torch import Tensor, nn
 
-from contract.networks import BLOCKS, STAGES, untagged
+from contract.networks import BLOCKS, STAGES, STEM_KERNELS, USUAL_STEM, untagged
 from training_code.network.network import Network
+
+FIRST_CONVOLUTION: Final = "conv1.weight"
 
 
 class BasicBlock(nn.Module):
@@ -73,15 +75,20 @@ class ResNet(Network):
     """A ResNet: a row of named stages, any of which may be the first that is trained."""
 
     def __init__(
-        self, block: type[BasicBlock] | type[Bottleneck], blocks: tuple[int, int, int, int], classes: int
+        self,
+        block: type[BasicBlock] | type[Bottleneck],
+        blocks: tuple[int, int, int, int],
+        classes: int,
+        stem: str = USUAL_STEM,
     ) -> None:
         super().__init__()
         self.stage_names, self.classes = STAGES, classes
         self._channels = 64
-        self.conv1 = nn.Conv2d(3, 64, 7, 2, 3, bias=False)
+        usual, kernel = stem == USUAL_STEM, STEM_KERNELS[stem]
+        self.conv1 = nn.Conv2d(3, 64, kernel, 2 if usual else 1, kernel // 2, bias=False)
         self.bn1 = nn.BatchNorm2d(64)
         self.relu = nn.ReLU(inplace=True)
-        self.maxpool = nn.MaxPool2d(3, 2, 1)
+        self.maxpool = nn.MaxPool2d(3, 2, 1) if usual else nn.Identity()
         self.layer1 = self._layer(block, 64, blocks[0], 1)
         self.layer2 = self._layer(block, 128, blocks[1], 2)
         self.layer3 = self._layer(block, 256, blocks[2], 2)
@@ -154,13 +161,14 @@ class ResNet(Network):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
 
 
-def resnet(arch: str, classes: int) -> ResNet:
+def resnet(arch: str, classes: int, stem: str = USUAL_STEM) -> ResNet:
     """A freshly initialised network that tells `classes` classes apart.
 
     Raises:
         ValueError: `arch` is not one of `BLOCKS`.
+        KeyError: there is no such stem.
     """
     kind = untagged(arch)
     if kind not in BLOCKS:
         raise ValueError(f"no architecture {arch!r}: resnet18, resnet34 or resnet50")
-    return ResNet(Bottleneck if kind == "resnet50" else BasicBlock, BLOCKS[kind], classes)
+    return ResNet(Bottleneck if kind == "resnet50" else BasicBlock, BLOCKS[kind], classes, stem)

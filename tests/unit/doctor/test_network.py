@@ -13,10 +13,14 @@ from doctor.features.network import UnusableWeights, from_file
 from training_code.network.resnet import resnet
 
 
-@pytest.mark.parametrize("arch", ["resnet18", "resnet50"])
-def test_features_of_our_networks_are_what_their_last_layer_sees(arch: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("arch", "stem"), [("resnet18", "usual"), ("resnet18", "small"), ("resnet50", "usual")]
+)
+def test_features_of_our_networks_are_what_their_last_layer_sees(
+    arch: str, stem: str, tmp_path: Path
+) -> None:
     torch.manual_seed(0)
-    network = resnet(arch, 3).eval()
+    network = resnet(arch, 3, stem).eval()
     save_file(network.state_dict(), tmp_path / "model.safetensors")
     extractor = from_file(tmp_path / "model.safetensors", image_size=64)
     pixels = np.random.default_rng(0).integers(0, 256, (2, 64, 64, 3), np.uint8)

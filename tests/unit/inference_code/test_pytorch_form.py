@@ -28,6 +28,18 @@ def test_it_answers_as_torchvisions_network_does(arch: str, tmp_path: Path) -> N
     assert np.abs(scores - expected).max() < 1e-4 * np.abs(expected).max()
 
 
+def test_a_small_stem_is_known_by_its_weights(tmp_path: Path) -> None:
+    reference = trained_looking("resnet18", 5)
+    reference.conv1 = torch.nn.Conv2d(3, 64, 3, padding=1, bias=False)
+    reference.maxpool = torch.nn.Identity()
+    save_file(reference.state_dict(), tmp_path / "model.safetensors")
+    pictures = np.random.default_rng(3).standard_normal((2, 3, 32, 32), np.float32)
+    with torch.inference_mode():
+        expected = reference(torch.from_numpy(pictures)).numpy()
+    scores = pytorch_form.build(tmp_path / "model.safetensors", "resnet18", 5)(pictures)[:, :5]
+    assert np.abs(scores - expected).max() < 1e-4 * np.abs(expected).max()
+
+
 def test_half_precision_and_missing_step_counts_are_taken(artifact_folder: Path, tmp_path: Path) -> None:
     tensors = load_file(artifact_folder / "model.safetensors")
     halved = {name: t.half() for name, t in tensors.items() if not name.endswith("num_batches_tracked")}

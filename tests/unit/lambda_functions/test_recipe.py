@@ -79,6 +79,14 @@ def test_the_training_code_accepts_the_ends_of_what_a_recipe_may_say(key: str) -
             changed("[final]\nepochs = 8", '[final]\narch = "convnext_nano"\ntrainable_from = "stage5"'),
             ["[final]", "a convnext_nano has no stage stage5"],
         ),
+        (
+            changed('"resnet18"', '"resnet18"\nstem = "small"'),
+            ["stem = small: no published weights have a small stem", "none"],
+        ),
+        (
+            changed('"resnet18"', '"convnext_nano"\nstem = "small"').replace("layer4", "stage2"),
+            ["stem = small: only ResNets have a small stem"],
+        ),
         (changed('"imagenet"', '"s3:/x"'), ["weights", "s3://bucket/key"]),
         (changed('arch = "resnet18"\n', ""), ["lacks arch", "[model]"]),
         (changed("epochs = 3", 'epochs = "3"'), ['epochs = "3"', "whole number from 1"]),

@@ -160,3 +160,12 @@ def test_a_training_that_crashed_is_resumed_and_ends_with_the_same_numbers(
 def test_a_size_that_a_network_cannot_have_is_one_message(arch: str, side: int) -> None:
     with pytest.raises(InvalidHyperparameter, match=f"image_size={side}"):
         backbone(arch, 2, side)
+
+
+@pytest.mark.parametrize("arch", ["tf_efficientnet_lite0", "mobilenetv3_large_100", "convnext_atto"])
+def test_a_new_head_is_drawn_narrowly_whatever_timm_does(arch: str) -> None:
+    built = network(arch)
+    (weight,) = (
+        value for name, value in built.named_parameters() if name in built.head_names and value.dim() > 1
+    )
+    assert 0.005 < float(weight.std()) < 0.02

@@ -42,6 +42,18 @@ def test_what_sagemaker_adds_for_itself_is_left_alone() -> None:
     assert parse({"_tuning_objective_metric": "valid_loss", "sagemaker_program": "x"}) == Config()
 
 
+@pytest.mark.parametrize(
+    ("told", "why"),
+    [
+        ({"stem": "small", "weights": "imagenet"}, "no published weights"),
+        ({"stem": "small", "arch": "convnext_nano"}, "only ResNets"),
+    ],
+)
+def test_a_small_stem_is_for_fresh_resnets(told: dict[str, str], why: str) -> None:
+    with pytest.raises(InvalidHyperparameter, match=f"stem=small: {why}"):
+        parse(told)
+
+
 def test_a_misspelt_name_is_refused_with_the_nearest() -> None:
     with pytest.raises(
         InvalidHyperparameter, match=r"'learning_rat' is not known \(did you mean 'learning_rate'\?\)"

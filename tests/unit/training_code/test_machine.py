@@ -93,3 +93,20 @@ def test_bfloat16_gradients_are_float32s_also_in_memory_that_was_used_before(siz
     exact, short = gradients(bfloat16=False), gradients(bfloat16=True)
     for name, expected in exact.items():
         assert short[name].abs().max() <= 3 * expected.abs().max() + 1e-3, name
+
+
+@pytest.mark.parametrize("trained", [True, False])
+def test_depthwise_convolutions_are_trained_in_float32(trained: bool) -> None:
+    """Their gradients have no fast kernel in bfloat16, where 1 + 2**-8 is 1."""
+    layer = torch.nn.Conv2d(4, 4, 3, groups=4, bias=False)
+    torch.nn.init.constant_(layer.weight, 1 + 2**-8)
+    machine = Machine(torch.device("cpu"), 1, bfloat16=True)
+    with torch.set_grad_enabled(trained), machine.autocast():
+        answer = layer(torch.full((1, 4, 3, 3), 256.0))
+    assert answer.dtype == torch.bfloat16
+    in_float32, in_bfloat16 = 2320.0, 2304.0  # of 9 * 256 * (1 + 2**-8), in steps of 16
+    assert set(answer.flatten().tolist()) == {in_float32 if trained else in_bfloat16}
+    if trained:
+        answer.sum().backward()
+        assert layer.weight.grad is not None
+        assert layer.weight.grad.dtype == torch.float32

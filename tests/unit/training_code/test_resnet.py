@@ -7,6 +7,7 @@ import torch
 import torchvision
 
 from contract.networks import STAGES
+from training_code.network.fresh import trained
 from training_code.network.resnet import resnet
 
 
@@ -19,6 +20,17 @@ def test_names_shapes_and_scores_are_torchvisions(arch: str) -> None:
     pictures = torch.randn(2, 3, 64, 64)
     with torch.inference_mode():
         assert torch.allclose(ours(pictures), theirs(pictures), atol=1e-5)
+
+
+def test_a_small_stem_leaves_a_small_picture_whole() -> None:
+    network = resnet("resnet18", 3, "small").eval()
+    whole, usual = network.last_map(torch.randn(2, 3, 32, 32)), resnet("resnet18", 3).eval()
+    assert whole.shape == (2, 512, 4, 4)
+    assert usual.last_map(torch.randn(2, 3, 32, 32)).shape == (2, 512, 1, 1)
+    again = trained("resnet18", 3, 32, network.state_dict()).eval()
+    pictures = torch.randn(2, 3, 32, 32)
+    with torch.inference_mode():
+        assert torch.equal(again(pictures), network(pictures))
 
 
 def test_no_other_architecture_is_built_by_accident() -> None:

@@ -259,6 +259,10 @@ def _check_stages(values: Mapping[str, Any], searched: Mapping[str, Range], sour
         for arch in possible("arch", ""):
             if why := networks.why_no_stage(arch, stage):
                 raise InvalidRecipe(f"{source}: trainable_from = {stage}: {why}")
+    for stem in possible("stem", networks.USUAL_STEM):
+        for arch in possible("arch", ""):
+            if why := networks.why_no_stem(arch, stem, str(values.get("weights", ""))):
+                raise InvalidRecipe(f"{source}: stem = {stem}: {why}")
 
 
 def _check_resources(resources: Table, source: str) -> None:
