@@ -15,8 +15,9 @@ from typing import Any
 
 import click
 
+from cli import terminal
 from cli.commands.options import KINDS
-from cli.errors import CliError
+from cli.errors import CliError, ExitCode
 from cli.explain import explain
 from cli.interrupt import Interrupted, treat_as_interrupt
 from cli.target import spare_loopback
@@ -88,6 +89,9 @@ class Commands(click.Group):
             raise Interrupted("Stopped.") from None
         except (click.ClickException, click.exceptions.Exit):
             raise
+        except BrokenPipeError:
+            terminal.give_up_output()
+            raise click.exceptions.Exit(ExitCode.BROKEN_PIPE) from None
         except Exception as error:
             message = explain(error, ctx.obj)
             if message is None:
@@ -110,10 +114,14 @@ def cli(kind: str) -> None:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Runs the command line. Ends with 1 for a foreseen error, 2 for a wrong usage, 130 when interrupted."""
+    """Runs the command line. What it ends with is in `cli.errors.ExitCode`."""
+    terminal.prepare()
     treat_as_interrupt()
     spare_loopback(os.environ)
-    cli.main(arguments, prog_name="classifier")
+    try:
+        cli.main(arguments, prog_name="classifier")
+    finally:
+        terminal.finish()
 
 
 if __name__ == "__main__":

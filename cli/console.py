@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.progress import Progress, TaskID
 
-DONE, NOW, NEXT, FAILED = ("●", "green"), ("◐", "cyan"), ("○", "dim"), ("✗", "red")
+DONE, NOW, NEXT = ("●", "green"), ("◐", "cyan"), ("○", "dim")
+HELD, FAILED = ("◌", "yellow"), ("✗", "red")
 """How a step of a longer work is marked, and in which colour."""
 
 
@@ -22,7 +23,12 @@ DONE, NOW, NEXT, FAILED = ("●", "green"), ("◐", "cyan"), ("○", "dim"), ("�
 def console() -> Console:
     from rich.console import Console
 
-    return Console(highlight=False)
+    class Pipe(Console):
+        def on_broken_pipe(self) -> None:
+            """Rich would end the process here; the command line does, with its own exit code."""
+            raise BrokenPipeError
+
+    return Pipe(highlight=False)
 
 
 @cache

@@ -2,9 +2,28 @@
 
 from __future__ import annotations
 
+from enum import IntEnum
 from typing import IO, Any
 
 import click
+
+
+class ExitCode(IntEnum):
+    """What a command ends with (docs/command.md)."""
+
+    OK = 0
+    ERROR = 1
+    """Something the user can do something about, which the message says; or a run that failed."""
+    USAGE = 2
+    """A wrong option, or an argument that is missing or means several things. Click's own."""
+    REFUSED = 3
+    """With --watch: the quality gate refused the model."""
+    STOPPED = 4
+    """With --watch: somebody stopped the run."""
+    INTERRUPTED = 130
+    """Ctrl-C, or a polite kill."""
+    BROKEN_PIPE = 141
+    """Whoever read the output went away."""
 
 
 class CliError(click.ClickException):

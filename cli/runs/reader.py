@@ -17,15 +17,16 @@ from cli import aws
 from cli.errors import CliError
 from cli.release import champion
 from cli.runs.jobs import LOG_GROUP, log_of, newest_attempt, number, search_of
-from cli.runs.pipeline_run import Package, PipelineRun, Serving, Training, Trial, Tuning, data_of
-from cli.stacks import describe
+from cli.runs.pipeline_run import Mark, Package, PipelineRun, Serving, Training, Trial, Tuning, data_of
+from cli.stacks import describe, outputs
 from cli.target import Target
-from contract import capacity, epoch_line, names
+from contract import capacity, epoch_line, names, objects, storage
 from contract.decisions import Outcome, Reason
 from contract.hyperparameters import unquoted
 from contract.jobs import is_doctor
 
 _FINISHED = {"Completed", "Failed", "Stopped"}
+_MARK_BYTES = 64 * 1024
 _TRIAL_NAME = re.compile(r"-\d{3}-[0-9a-f]{8}\Z")
 
 
@@ -86,6 +87,8 @@ class RunReader:
         run = PipelineRun(
             self._target.project, self._name, tuning, training, package, serving, datetime.now(UTC)
         )
+        if run.may_be_marked:
+            run = replace(run, mark=self._read_mark())
         if self._answering and serving.endpoint_status == "Updating" and package and not run.ended:
             return replace(run, answering=self._answering())
         return replace(run, clue=self._clue(run)) if run.outcome == "failed" else run
@@ -221,6 +224,17 @@ class RunReader:
             actual=next(iter(resolved), ""),
             endpoint_status=endpoint.get("EndpointStatus", ""),
         )
+
+    def _read_mark(self) -> Mark | None:
+        bucket = outputs(self._target, "storage")["ArtifactsBucket"]
+        key = storage.of_run(self._name, storage.STOPPED)
+        found = objects.read(self._target.client("s3"), bucket, key, _MARK_BYTES)
+        if found is None:
+            return None
+        try:
+            return Mark(str(json.loads(found)["why"]))
+        except (ValueError, TypeError, KeyError, RecursionError):
+            return Mark("nobody said why")
 
     def _clue(self, run: PipelineRun) -> str:
         """The last error in the log of the Lambda the run waits for, since the step before it ended."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from cli.console import DONE, FAILED, NEXT, NOW
+from cli.console import DONE, FAILED, HELD, NEXT, NOW
 from cli.runs.jobs import log_of
 from cli.runs.pipeline_run import PipelineRun, Training, Trial, Tuning
 
@@ -21,24 +21,25 @@ _COLOURS = {
     "Failed": "red",
     "Stopped": "yellow",
     "Approved": "green",
-    "Rejected": "red",
+    "Rejected": "yellow",
     "PendingManualApproval": "yellow",
     "InService": "green",
 }
 
 
 def steps(run: PipelineRun) -> list[tuple[str, str]]:
-    """Each step of the way with its state: `done`, `now`, `next` or `failed`."""
+    """Each step of the way with its state: `done`, `now`, `next`, `held` (nothing failed) or `failed`."""
     training, package = run.training, run.package
     done = [training is not None and training.status == "Completed", package is not None]
-    done += [package is not None and run.serving.actual == package.arn, run.outcome == "serving"]
+    promoted = (run.serving.actual, run.serving.champion.asleep)
+    done += [package is not None and package.arn in promoted, run.outcome == "serving"]
     names = ["training", "package", "promotion", "endpoint"]
     if run.tuning is not None:
         names.insert(0, "tuning")
         done.insert(0, run.tuning.status == "Completed")
     states = ["done" if flag else "next" for flag in done]
     if "next" in states:
-        states[states.index("next")] = "now" if run.outcome == "running" else "failed"
+        states[states.index("next")] = {"running": "now", "failed": "failed"}.get(run.outcome, "held")
     return list(zip(names, states, strict=True))
 
 
@@ -57,7 +58,7 @@ def screen(run: PipelineRun) -> RenderableType:
         noted = f"  test accuracy {accuracy:.4f}" if accuracy is not None else ""
         line = _line("Package", f"version {run.package.version}", run.package.approval, noted)
         serving = run.serving
-        endpoint = _line("Endpoint", run.project, serving.endpoint_status or "not there yet", "")
+        endpoint = _line("Endpoint", run.project, _endpoint(run), "")
         stack = _line("Promotion", f"stack {run.project}-serving", serving.stack_status or "not there", "")
         parts += [Text(), line, stack, endpoint]
     if run.reason and run.outcome != "failed":  # why it failed is the command's error
@@ -97,10 +98,15 @@ def _facts(run: PipelineRun) -> list[str]:
     if package := run.package:
         facts.append(f"package version {package.version}: {package.approval}")
         facts.append(f"promotion {run.project}-serving: {run.serving.stack_status}")
-        facts.append(f"endpoint {run.project}: {run.serving.endpoint_status or 'not there yet'}")
+        facts.append(f"endpoint {run.project}: {_endpoint(run)}")
     if run.ended and run.outcome != "failed":
         facts.append(f"{run.outcome}{': ' if run.reason else ''}{run.reason}")
     return facts
+
+
+def _endpoint(run: PipelineRun) -> str:
+    missing = {"running": "not there yet", "asleep": "asleep"}
+    return run.serving.endpoint_status or missing.get(run.outcome, "not there")
 
 
 def _values(trial: Trial) -> str:
@@ -122,7 +128,7 @@ def _short(value: str) -> str:
 def _headline(run: PipelineRun) -> RenderableType:
     from rich.text import Text
 
-    marks = {"done": DONE, "now": NOW, "next": NEXT, "failed": FAILED}
+    marks = {"done": DONE, "now": NOW, "next": NEXT, "held": HELD, "failed": FAILED}
     text = Text(f"{run.name}  ", style="bold")
     if run.data:
         text.append(f"{run.data}  ", style="not bold")

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import io
 from dataclasses import replace
 
+import pytest
 from rich.console import Console
 
-from cli.runs.pipeline_run import PipelineRun, data_of
+from cli.runs.pipeline_run import Mark, PipelineRun, Serving, data_of
 from cli.runs.screen import MAX_TRIALS, lines, screen, steps
-from contract.decisions import Outcome, Reason
+from contract.decisions import Decision, Outcome, Reason
 from tests.unit.cli.runs.pipeline_runs import (
     BEFORE,
     PACKAGE,
@@ -70,6 +72,34 @@ def test_the_step_under_way_is_marked() -> None:
     assert dict(steps(pipeline_run(serving=BEFORE)))["promotion"] == "now"
     failed = pipeline_run(training=replace(TRAINING, status="Failed", reason="no space"), package=None)
     assert dict(steps(failed))["training"] == "failed"
+
+
+GATE = Reason(Outcome.GATE, "0.90 is below 0.97")
+ASLEEP = Serving("UPDATE_COMPLETE", Decision(8, "none", "", asleep=PACKAGE.arn), "none", "")
+
+
+@pytest.mark.parametrize(
+    ("run", "held"),
+    [
+        (pipeline_run(serving=ASLEEP), "endpoint"),
+        (
+            pipeline_run(package=replace(PACKAGE, approval="Rejected", reason=GATE), serving=BEFORE),
+            "promotion",
+        ),
+        (pipeline_run(package=None, mark=Mark("too dear")), "package"),
+    ],
+)
+def test_what_sleeps_or_was_refused_or_stopped_is_not_shown_as_a_failure(run: PipelineRun, held: str) -> None:
+    assert dict(steps(run))[held] == "held"
+    console = Console(width=120, file=io.StringIO(), force_terminal=True, color_system="standard")
+    console.print(screen(run))
+    red = "\x1b[31m"
+    assert red not in console.file.getvalue().replace("003-cc", "").split("Training")[0].split("\n")[0]
+    assert red not in console.file.getvalue().partition("Training")[2]
+
+
+def test_a_sleeping_endpoint_is_said_to_sleep() -> None:
+    assert "endpoint classifier: asleep" in lines(None, pipeline_run(serving=ASLEEP))
 
 
 def test_the_final_metrics_stand_in_where_the_log_is_gone() -> None:
