@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from enum import IntEnum
 from typing import IO, Any
 
@@ -30,7 +31,9 @@ class CliError(click.ClickException):
     """A mistake or a state the user can do something about; Click shows the message and ends with 1."""
 
     def show(self, file: IO[Any] | None = None) -> None:
-        click.secho(f"Error: {self.message}", file=file, err=True, fg="red")
+        # https://no-color.org; Click itself looks only whether it is a terminal.
+        plain = False if os.environ.get("NO_COLOR") else None
+        click.secho(f"Error: {self.message}", file=file, err=True, fg="red", color=plain)
 
 
 class PortTaken(CliError):

@@ -8,11 +8,14 @@ from typing import Any
 
 import click
 
+from cli import answers
 from cli.commands.check import anyway_option, before_launching
-from cli.commands.options import confirm_cost, with_target, yes_option
+from cli.commands.options import confirm_cost, json_option, with_target, yes_option
 from cli.console import say
 from cli.runs.launch import Launched, estimate, launch, payload
-from cli.runs.watch import follow
+from cli.runs.pipeline_run import PipelineRun
+from cli.runs.screen import as_data
+from cli.runs.watch import exit_unless_served, follow
 from cli.target import Target
 
 SERVED = "A model that passes the gate is then served, billed by the second until `classifier destroy`."
@@ -34,6 +37,7 @@ _OPTIONS: tuple[Callable[..., Any], ...] = (
     click.option("--watch", "--wait", is_flag=True, help="Follow the run to its end."),
     anyway_option,
     yes_option,
+    json_option,
     with_target,
 )
 
@@ -77,16 +81,23 @@ def _launch(
         say(f"Note: {note}.")
     before_launching(target, planned, anyway)
     if dry_run:
+        answers.wrote(answers.Kind.LAUNCHED, planned)
         return
     confirm_cost(target, SERVED, yes)
     launched = launch(target, function, request)
     say(f"Started {launched.job}.")
     if watch:
-        follow(target, launched.run)
+        exit_unless_served(follow(target, launched.run, then=_tell_run))
+        return
+    if answers.wrote(answers.Kind.LAUNCHED, launched):
         return
     say(f"Follow it with: classifier status {launched.run} --watch{target.option}")
     if not target.is_local:
         say(f"In the console: {launched.watch['console']}\nIts log: {launched.watch['log']}")
+
+
+def _tell_run(run: PipelineRun) -> None:
+    answers.wrote(answers.Kind.RUN, as_data(run))
 
 
 def cost_line(target: Target, planned: Launched) -> str:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import click
 
-from cli.commands.options import with_target
+from cli import answers
+from cli.commands.options import json_option, with_target
 from cli.console import console
 from cli.runs.reader import RunReader, latest_run
-from cli.runs.screen import screen
-from cli.runs.watch import follow, raise_if_failed
+from cli.runs.screen import as_data, screen
+from cli.runs.watch import exit_unless_served, follow, raise_if_failed
 from cli.target import Target
 
 
@@ -16,12 +17,18 @@ from cli.target import Target
 @with_target
 @click.argument("name", metavar="[RUN]", required=False)
 @click.option("--watch", is_flag=True, help="Follow it until it serves or failed.")
+@json_option
 def status(target: Target, name: str | None, watch: bool) -> None:
-    """Show a run (default: the newest) from tuning to endpoint. Exits 1 if it failed."""
+    """Show a run (default: the newest) from tuning to endpoint. Exits 1 if it failed.
+
+    With --watch it exits 3 if the quality gate refused the model, and 4 if the run was stopped.
+    """
     name = name or latest_run(target)
     if watch:
-        follow(target, name)
+        run = follow(target, name, then=lambda run: answers.wrote(answers.Kind.RUN, as_data(run)))
+        exit_unless_served(run)
         return
     run = RunReader(target, name).read()
-    console().print(screen(run))
+    if not answers.wrote(answers.Kind.RUN, as_data(run)):
+        console().print(screen(run))
     raise_if_failed(run)

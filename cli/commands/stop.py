@@ -2,8 +2,8 @@
 
 Of a run that is over nothing is changed. Else a mark is written beside the run's record, which the launchers
 look for before they start what follows: so a search that ends in the very moment it is stopped leads to no
-final training. Then its jobs are stopped, and a model that waits for approval is rejected. A model that serves
-is left: that is `rollback` and `sleep`.
+final training. Then its jobs are stopped, and a model that waits for approval is rejected. A model that
+serves is left: that is `rollback` and `sleep`.
 """
 
 from __future__ import annotations

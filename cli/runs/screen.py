@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from cli.console import DONE, FAILED, HELD, NEXT, NOW
 from cli.runs.jobs import log_of
@@ -64,6 +65,15 @@ def screen(run: PipelineRun) -> RenderableType:
     if run.reason and run.outcome != "failed":  # why it failed is the command's error
         parts += [Text(), Text(f"{run.outcome}: {run.reason}", style="yellow")]
     return Group(*parts)
+
+
+def as_data(run: PipelineRun) -> dict[str, Any]:
+    """The run for programs."""
+    data = {key: value for key, value in asdict(run).items() if key not in ("clue", "mark")}
+    if run.package is not None:
+        data["package"]["version"] = run.package.version
+    judged = {"outcome": run.outcome, "reason": run.reason, "dataset": run.data, "steps": dict(steps(run))}
+    return {**data, **judged, "test_accuracy": run.test_accuracy}
 
 
 def lines(before: PipelineRun | None, now: PipelineRun) -> list[str]:
@@ -129,12 +139,13 @@ def _headline(run: PipelineRun) -> RenderableType:
     from rich.text import Text
 
     marks = {"done": DONE, "now": NOW, "next": NEXT, "held": HELD, "failed": FAILED}
-    text = Text(f"{run.name}  ", style="bold")
+    text = Text(run.name, style="bold")
     if run.data:
-        text.append(f"{run.data}  ", style="not bold")
-    for name, state in steps(run):
+        text.append(f"  {run.data}", style="not bold")
+    text.append("\n")
+    for number, (name, state) in enumerate(steps(run)):
         mark, style = marks[state]
-        text.append(f"  {mark} {name}", style=style)
+        text.append(f"{'  ' if number else ''}{mark} {name}", style=f"not bold {style}")
     return text
 
 
@@ -157,12 +168,12 @@ def _tuning(tuning: Tuning) -> RenderableType:
     rest = f"  {tuning.counted}" + (f", {took:.0f} s" if took is not None else "")
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
     names = sorted({name for trial in tuning.trials for name in trial.hyperparameters})
-    table.add_column("  trial")
+    table.add_column("  trial", no_wrap=True)
     for name in names:
-        table.add_column(name, justify="right")
+        table.add_column(name, justify="right", overflow="fold")
     arrow = "↓" if tuning.direction == "Minimize" else "↑"
-    table.add_column(f"{tuning.objective} {arrow}", justify="right")
-    table.add_column("status")
+    table.add_column(f"{tuning.objective} {arrow}", justify="right", overflow="fold")
+    table.add_column("status", overflow="fold")
     listed = _worth_showing(tuning)
     failed = [trial for trial in listed if trial.failed]
     if failed:

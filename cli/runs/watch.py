@@ -7,23 +7,32 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Final
 
+import click
+
 from cli.console import console, say
-from cli.errors import RunFailed
+from cli.errors import ExitCode, RunFailed
 from cli.interrupt import Interrupted
 from cli.runs.pipeline_run import PipelineRun
 from cli.runs.reader import RunReader
 from cli.runs.screen import lines, screen
 from cli.target import Target
 
+_ENDS: Final = {"refused": ExitCode.REFUSED, "stopped": ExitCode.STOPPED}
 _LITTLE_ROOM_BYTES: Final = 64 * 2**20
 
 
-def follow(target: Target, name: str, answering: Callable[[], str] | None = None) -> PipelineRun:
+def follow(
+    target: Target,
+    name: str,
+    answering: Callable[[], str] | None = None,
+    then: Callable[[PipelineRun], object] = lambda run: None,
+) -> PipelineRun:
     """Shows the run until it ended, and returns how it ended; on Ctrl-C it runs on, and the message says so.
 
     Args:
         answering: asks the API which version answers a picture. With it the run ends when its model answers;
             without, when the stack's update is over, which also waits until the old model is let go.
+        then: is told how it ended, also if it failed.
 
     Raises:
         RunFailed: it ended without a model to serve because something failed.
@@ -38,8 +47,16 @@ def follow(target: Target, name: str, answering: Callable[[], str] | None = None
             f"Stopped watching. The run {name} goes on in {where}; look again with "
             f"`classifier status {name} --watch{target.option}`.{stop}"
         ) from None
+    then(run)
     raise_if_failed(run)
     return run
+
+
+def exit_unless_served(run: PipelineRun) -> None:
+    """Ends the command with the code of a run that was refused or stopped; why is on the screen already."""
+    code = _ENDS.get(run.outcome)
+    if code is not None:
+        raise click.exceptions.Exit(code)
 
 
 def raise_if_failed(run: PipelineRun) -> None:

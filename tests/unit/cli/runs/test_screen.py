@@ -55,7 +55,7 @@ def test_the_screen_shows_every_step_of_a_finished_run() -> None:
 def test_a_run_is_shown_with_its_data_set_s_version() -> None:
     of_search = pipeline_run(tuning=replace(TUNING, data="digits@3"))
     by_hand = pipeline_run(tuning=None, training=replace(TRAINING, data="digits@4"))
-    assert "classifier-d-1  digits@3 " in drawn(of_search)
+    assert "classifier-d-1  digits@3\n" in drawn(of_search)
     assert "data set digits@3" in lines(None, of_search)
     assert "digits@4" in drawn(by_hand)
     assert not any(line.startswith("data set") for line in lines(None, pipeline_run()))
