@@ -105,3 +105,23 @@ def ordered(rows: Sequence[dict[str, Any]], by: str, limit: int | None) -> list[
     unknown = [row for row in rows if row.get(by) is None]
     descending = by in _TIMES or any(not isinstance(row[by], str) for row in known)
     return [*sorted(known, key=lambda row: row[by], reverse=descending), *unknown][:limit]
+
+
+def number(value: float | None, form: str) -> str:
+    """A number in a cell; empty where it is not known."""
+    return "" if value is None else format(value, form)
+
+
+def minute(moment: str | None) -> str:
+    """A moment in ISO 8601, to the minute."""
+    return (moment or "")[:16].replace("T", " ")
+
+
+def duration(seconds: float | None) -> str:
+    """`48 s`, `12 min` or `3 h 20 min`."""
+    if seconds is None:
+        return ""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 120 else f"{minutes // 60} h {minutes % 60} min"

@@ -36,6 +36,12 @@ class CliError(click.ClickException):
         click.secho(f"Error: {self.message}", file=file, err=True, fg="red", color=plain)
 
 
+class Ambiguous(CliError):
+    """A part of a name that several things have; the message lists them."""
+
+    exit_code = ExitCode.USAGE
+
+
 class PortTaken(CliError):
     """Something else listens where the local AWS should."""
 

@@ -65,7 +65,7 @@ def _unknown(name: str, note: str) -> dict[str, Any]:
 
 def _cells(row: dict[str, Any]) -> tuple[str, ...]:
     if row["version"] is None:
-        return row["name"], "-", "", "", "", row["note"]
-    made = f"{row['created'][:16].replace('T', ' ')} {row['note']}"
+        return row["name"], "?", "", "", "", row["note"]
+    made = f"{answers.minute(row['created'])} {row['note']}"
     counts = (str(row[key]) for key in ("version", "pictures", "classes"))
     return row["name"], *counts, f"{row['bytes'] / 1e6:.1f}", made

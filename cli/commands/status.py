@@ -7,6 +7,7 @@ import click
 from cli import answers
 from cli.commands.options import json_option, with_target
 from cli.console import console
+from cli.runs import find
 from cli.runs.reader import RunReader, latest_run
 from cli.runs.screen import as_data, screen
 from cli.runs.watch import exit_unless_served, follow, raise_if_failed
@@ -21,9 +22,10 @@ from cli.target import Target
 def status(target: Target, name: str | None, watch: bool) -> None:
     """Show a run (default: the newest) from tuning to endpoint. Exits 1 if it failed.
 
-    With --watch it exits 3 if the quality gate refused the model, and 4 if the run was stopped.
+    RUN is a run, one of its jobs, or a model's version; a part of the name does, if no other run has it. With
+    --watch it exits 3 if the quality gate refused the model, and 4 if the run was stopped.
     """
-    name = name or latest_run(target)
+    name = find.run(target, name) if name else latest_run(target)
     if watch:
         run = follow(target, name, then=lambda run: answers.wrote(answers.Kind.RUN, as_data(run)))
         exit_unless_served(run)

@@ -55,7 +55,7 @@ def test_quiet_prints_nothing_but_json_that_was_asked_for() -> None:
 
 SHOWING = {
     *("check", "classify", "compare", "cost", "dataset", "datasets", "outputs", "report", "status"),
-    *("train", "tune", "tuning-report"),
+    *("logs", "models", "recipes", "runs", "train", "tune", "tuning-report"),
 }
 
 
