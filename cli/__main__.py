@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -20,13 +20,20 @@ from cli.commands.options import KINDS
 from cli.errors import CliError, ExitCode
 from cli.explain import explain
 from cli.interrupt import Interrupted, treat_as_interrupt
+from cli.synonyms import ALIASES, MEANT
 from cli.target import spare_loopback
+from cli.version import version_option
+from contract.words import did_you_mean
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 COMMANDS: Mapping[str, str] = {
     "approve": "Approve a model: it is promoted.",
     "check": "Say what the account lacks.",
-    "classify": "Ask the API what is on pictures.",
+    "classify": "Ask the API about pictures (or: predict).",
     "compare": "Write a page of several training jobs.",
+    "completion": "Print what completes words in your shell.",
     "cost": "Show what was spent, and what costs now.",
     "dataset": "Show, compare or restore versions.",
     "datasets": "List the data sets.",
@@ -51,7 +58,7 @@ COMMANDS: Mapping[str, str] = {
     "train": "Train once, without a search.",
     "tune": "Search for the best hyperparameters.",
     "tuning-report": "Write a page about a search.",
-    "up": "Deploy all stacks.",
+    "up": "Deploy all stacks (or: deploy).",
     "upload": "Make a folder a data set's new version.",
     "wake": "Bring a sleeping endpoint back.",
     "weights": "Stage starting weights for jobs.",
@@ -75,11 +82,29 @@ class Commands(click.Group):
         return sorted(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        cmd_name = ALIASES.get(cmd_name, cmd_name)
         if cmd_name not in COMMANDS:
             return None
         name = cmd_name.replace("-", "_")
         command: click.Command = getattr(import_module(f"cli.commands.{TOGETHER.get(cmd_name, name)}"), name)
         return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        word = args[0]
+        if not word.startswith("-") and self.get_command(ctx, word) is None:
+            near = f' Did you mean "{MEANT[word]}"?' if word in MEANT else did_you_mean(word, COMMANDS)
+            ctx.fail(f"There is no command {word!r}.{near}")
+        return super().resolve_command(ctx, args)
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """As Click's, without an import of every command for its help."""
+        from click.shell_completion import CompletionItem
+
+        words = [CompletionItem(name, help=COMMANDS[name]) for name in self.list_commands(ctx)]
+        found = [word for word in words if str(word.value).startswith(incomplete)]
+        return found + click.Command.shell_complete(self, ctx, incomplete)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
@@ -113,6 +138,7 @@ class Commands(click.Group):
     show_default=True,
     help="Where to work: the local AWS, or your AWS account.",
 )
+@version_option
 def cli(kind: str) -> None:
     """From a folder of labelled pictures to a classifier behind an API, on AWS or on this machine."""
 

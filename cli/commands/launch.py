@@ -10,6 +10,7 @@ import click
 
 from cli import answers
 from cli.commands.check import anyway_option, before_launching
+from cli.commands.completion import recipes
 from cli.commands.options import confirm_cost, json_option, with_target, yes_option
 from cli.console import say
 from cli.runs.launch import Launched, estimate, launch, payload
@@ -26,7 +27,9 @@ JOB_COST = (
 
 
 _OPTIONS: tuple[Callable[..., Any], ...] = (
-    click.option("--recipe", required=True, help="A recipe's name, as in recipes/<name>.toml."),
+    click.option(
+        "--recipe", required=True, shell_complete=recipes, help="A recipe's name, as in recipes/<name>.toml."
+    ),
     click.option("--dataset", required=True, help="NAME, or NAME@3: its third version."),
     click.option("--set", "overrides", multiple=True, metavar="TABLE.KEY=VALUE", help="Override the recipe."),
     click.option("--name", help="The job's name (default: one is made)."),

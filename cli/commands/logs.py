@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 import click
 
 from cli import answers
+from cli.commands.completion import runs
 from cli.commands.options import json_option, with_target
 from cli.console import say, wants_json
 from cli.interrupt import Interrupted
@@ -16,7 +17,7 @@ from cli.target import Target
 
 @click.command()
 @with_target
-@click.argument("name", metavar="JOB|endpoint|FUNCTION")
+@click.argument("name", metavar="JOB|endpoint|FUNCTION", shell_complete=runs)
 @click.option("--follow", "-f", is_flag=True, help="Go on with the lines that come, until Ctrl-C.")
 @click.option(
     "--since", metavar="AGE|TIME", default="1d", show_default=True, help="As in 30m, 2h, 1d, 2026-11-30."

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from cli import answers
+from cli.commands.completion import runs
 from cli.commands.options import json_option, with_target
 from cli.console import console
 from cli.runs import find
@@ -16,7 +17,7 @@ from cli.target import Target
 
 @click.command()
 @with_target
-@click.argument("name", metavar="[RUN]", required=False)
+@click.argument("name", metavar="[RUN]", required=False, shell_complete=runs)
 @click.option("--watch", is_flag=True, help="Follow it until it serves or failed.")
 @json_option
 def status(target: Target, name: str | None, watch: bool) -> None:

@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 
 import click
 
+from cli.commands.completion import runs
 from cli.commands.options import with_target
 from cli.console import say
 from cli.release import champion, registry
@@ -26,7 +27,7 @@ from contract import storage
 
 @click.command()
 @with_target
-@click.argument("run")
+@click.argument("run", shell_complete=runs)
 @click.option("--reason", default="asked for with classifier stop", show_default=True, help="For the record.")
 def stop(target: Target, run: str, reason: str) -> None:
     """End all of a RUN: its search, its trainings, and what would follow. A model that serves stays."""
