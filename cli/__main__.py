@@ -134,12 +134,15 @@ class Commands(click.Group):
     "kind",
     type=KINDS,
     envvar="CLASSIFIER_TARGET",
-    default="local",
-    show_default=True,
-    help="Where to work: the local AWS, or your AWS account.",
+    help="Where to work: local (default), or your AWS account.",
 )
+@click.option(
+    "--env", "environment", metavar="NAME", envvar="CLASSIFIER_ENV", help="An environment of classifier.toml."
+)
+@click.option("--profile", metavar="NAME", help="A profile of your AWS configuration.")
+@click.option("--region", metavar="NAME", help="An AWS region, such as eu-west-1.")
 @version_option
-def cli(kind: str) -> None:
+def cli(kind: str | None, environment: str | None, profile: str | None, region: str | None) -> None:
     """From a folder of labelled pictures to a classifier behind an API, on AWS or on this machine."""
 
 

@@ -42,6 +42,10 @@ class Ambiguous(CliError):
     exit_code = ExitCode.USAGE
 
 
+class BadTarget(CliError):
+    """The target, its port, its region or its environment cannot be used as given."""
+
+
 class PortTaken(CliError):
     """Something else listens where the local AWS should."""
 

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from cli.commands.options import quiet_option
+from cli.commands.options import quiet_option, target_of
 from cli.errors import CliError
-from cli.target import ROOT, resolve
+from cli.target import ROOT
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
@@ -56,9 +56,9 @@ def runs(context: click.Context, parameter: click.Parameter, incomplete: str) ->
 
     from cli.runs.history import names_of_runs
 
-    kind = context.params.get("kind") or context.find_root().params.get("kind") or "local"
+    given = (context.params.get(key) for key in ("kind", "environment", "profile", "region"))
     try:
-        names = names_of_runs(resolve(kind))
+        names = names_of_runs(target_of(context, *given))
     except Exception:  # whatever is wrong, the shell waits for words
         return []
     return [CompletionItem(name) for name in names if incomplete in name]

@@ -58,14 +58,14 @@ def test_runs_are_completed_where_they_can_be_asked_for(
 
     context = click.Context(cli)
     parameter = click.Argument(["run"])
-    monkeypatch.setattr(completion, "resolve", lambda kind: target())
+    monkeypatch.setattr(completion, "target_of", lambda *_: target())
     monkeypatch.setattr("cli.runs.history.names_of_runs", lambda _: ["classifier-d-1", "classifier-e-2"])
     assert [item.value for item in completion.runs(context, parameter, "d-")] == ["classifier-d-1"]
 
-    def down(kind: str) -> None:
+    def down(*_: object) -> None:
         raise NotUp("down")
 
-    monkeypatch.setattr(completion, "resolve", down)
+    monkeypatch.setattr(completion, "target_of", down)
     assert completion.runs(context, parameter, "") == []
 
 
