@@ -31,6 +31,7 @@ class Kind(StrEnum):
     COST = "cost"
     DATASET = "dataset"
     DATASETS = "datasets"
+    DOCTOR = "doctor"
     LAUNCHED = "launched"
     LOGS = "logs"
     MODELS = "models"

@@ -13,6 +13,8 @@ from cli.commands.check import anyway_option, before_launching
 from cli.commands.completion import recipes
 from cli.commands.options import confirm_cost, json_option, with_target, yes_option
 from cli.console import say
+from cli.runs import expected
+from cli.runs.expected import Expected
 from cli.runs.launch import Launched, estimate, launch, payload
 from cli.runs.pipeline_run import PipelineRun
 from cli.runs.screen import as_data
@@ -79,7 +81,9 @@ def _launch(
 ) -> None:
     request = payload(recipe, dataset, overrides, name, max_cost)
     planned = estimate(target, function, request)
-    say(f"{planned.what[:1].upper()}{planned.what[1:]}.\n{cost_line(target, planned)}")
+    kind = expected.TUNING if function == "launch-tuning" else expected.TRAINING
+    likely = expected.before(target, request, kind, planned)
+    say(f"{planned.what[:1].upper()}{planned.what[1:]}.\n{cost_line(target, planned, likely)}")
     for note in planned.notes:
         say(f"Note: {note}.")
     before_launching(target, planned, anyway)
@@ -90,7 +94,7 @@ def _launch(
     launched = launch(target, function, request)
     say(f"Started {launched.job}.")
     if watch:
-        exit_unless_served(follow(target, launched.run, then=_tell_run))
+        exit_unless_served(follow(target, launched.run, then=_tell_run, likely=likely))
         return
     if answers.wrote(answers.Kind.LAUNCHED, launched):
         return
@@ -103,8 +107,9 @@ def _tell_run(run: PipelineRun) -> None:
     answers.wrote(answers.Kind.RUN, as_data(run))
 
 
-def cost_line(target: Target, planned: Launched) -> str:
-    """What the launcher's estimate says to whoever pays."""
+def cost_line(target: Target, planned: Launched, likely: Expected | None = None) -> str:
+    """What is expected of a run, and the launcher's bound, to whoever pays."""
     cost = f"at most {planned.most_usd:.2f} USD" if planned.most_usd is not None else "an unknown sum"
+    about = f"Expected: {likely.in_words(target)}.\n" if likely else ""
     where = "It costs nothing here; on AWS" if target.is_local else "It costs"
-    return f"{where} {cost} ({planned.explained})."
+    return f"{about}{where} {cost} ({planned.explained})."

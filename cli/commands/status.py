@@ -8,7 +8,7 @@ from cli import answers
 from cli.commands.completion import runs
 from cli.commands.options import json_option, with_target
 from cli.console import console
-from cli.runs import find
+from cli.runs import expected, find
 from cli.runs.reader import RunReader, latest_run
 from cli.runs.screen import as_data, screen
 from cli.runs.watch import exit_unless_served, follow, raise_if_failed
@@ -27,11 +27,14 @@ def status(target: Target, name: str | None, watch: bool) -> None:
     --watch it exits 3 if the quality gate refused the model, and 4 if the run was stopped.
     """
     name = find.run(target, name) if name else latest_run(target)
-    if watch:
-        run = follow(target, name, then=lambda run: answers.wrote(answers.Kind.RUN, as_data(run)))
-        exit_unless_served(run)
-        return
     run = RunReader(target, name).read()
+    likely = expected.of_run(target, run)
+    if watch:
+        ended = follow(
+            target, name, then=lambda run: answers.wrote(answers.Kind.RUN, as_data(run)), likely=likely
+        )
+        exit_unless_served(ended)
+        return
     if not answers.wrote(answers.Kind.RUN, as_data(run)):
-        console().print(screen(run))
+        console().print(screen(run, expected.left(run, likely)))
     raise_if_failed(run)

@@ -22,6 +22,8 @@ from contract.jobs import is_doctor
 MOST: Final = 200
 """So many runs, the newest, are looked at where the newest alone would not do."""
 _AT_ONCE: Final = 8
+_NEWEST, _ENOUGH = 40, 5
+"""Among so many of the newest runs, so many are looked for that are like another."""
 _RECORD_BYTES: Final = 256 * 1024
 
 
@@ -85,6 +87,43 @@ def read(target: Target, most: int) -> list[Past]:
     return found
 
 
+@dataclass(frozen=True)
+class Trained:
+    """A run that led to a trained model, what that took and what its jobs are billed."""
+
+    name: str
+    seconds: float
+    usd: float | None
+
+
+def like(target: Target, recipe: str, dataset: str, kind: str) -> list[Trained]:
+    """The newest few runs of a recipe on a data set, of one kind, that led to a trained model."""
+    with ThreadPoolExecutor(_AT_ONCE) as threads:
+        newest = names_of_runs(target)[:_NEWEST]
+        records = list(threads.map(lambda name: _record(target, name), newest))
+        wanted = (recipe, dataset, kind)
+        alike = [name for name, record in zip(newest, records, strict=True) if _of(record) == wanted]
+        found = threads.map(lambda name: _trained(target, name), alike[:_ENOUGH])
+        return [each for each in found if each is not None]
+
+
+def _of(record: Mapping[str, Any]) -> tuple[str, str, str]:
+    """Recipe, data set and kind of a record; of one that is damaged, empty."""
+    recipe = record.get("recipe")
+    name = recipe.get("name", "") if isinstance(recipe, dict) else ""
+    return str(name), str(record.get("dataset", "")), str(record.get("kind", ""))
+
+
+def _trained(target: Target, name: str) -> Trained | None:
+    sagemaker = target.client("sagemaker")
+    search = search_of(sagemaker, name)
+    training = newest_attempt(sagemaker, names.final_of(name) if search else name)
+    if training is None or training["TrainingJobStatus"] != "Completed" or "TrainingEndTime" not in training:
+        return None
+    begun = search[0]["CreationTime"] if search else training["CreationTime"]
+    return Trained(name, (training["TrainingEndTime"] - begun).total_seconds(), _usd(search, training))
+
+
 class _Known:
     """What is asked once for all runs: what serves, and which package each training led to."""
 
@@ -108,7 +147,7 @@ class _Known:
         except NoSuchRun:
             return None
         seconds, usd = took(run), _usd(search, training)
-        return Past(run, _recipe(self._target, name), seconds, usd)
+        return Past(run, recipe_of(self._target, name), seconds, usd)
 
 
 def packages(target: Target) -> Iterator[dict[str, Any]]:
@@ -142,12 +181,17 @@ def _usd(
     return None if None in billed else sum(usd or 0.0 for usd in billed)
 
 
-def _recipe(target: Target, run: str) -> str:
+def recipe_of(target: Target, run: str) -> str:
     """The recipe's name, from the run's record; empty of a job of another origin."""
+    return _of(_record(target, run))[0]
+
+
+def _record(target: Target, run: str) -> Mapping[str, Any]:
+    """What the launcher wrote of a run; empty where there is nothing to read."""
     bucket = outputs(target, "storage")["ArtifactsBucket"]
     found = objects.read(target.client("s3"), bucket, storage.of_run(run, storage.RUN_RECORD), _RECORD_BYTES)
     try:
-        record: Mapping[str, Any] = json.loads(found or b"{}")
-        return str(record["recipe"]["name"])
-    except (ValueError, TypeError, KeyError, RecursionError):
-        return ""
+        record = json.loads(found or b"{}")
+    except (ValueError, RecursionError):
+        return {}
+    return record if isinstance(record, dict) else {}

@@ -44,12 +44,12 @@ def steps(run: PipelineRun) -> list[tuple[str, str]]:
     return list(zip(names, states, strict=True))
 
 
-def screen(run: PipelineRun) -> RenderableType:
-    """The whole run on one screen."""
+def screen(run: PipelineRun, left: str = "") -> RenderableType:
+    """The whole run on one screen; `left` is how long it will take, in words."""
     from rich.console import Group
     from rich.text import Text
 
-    parts: list[RenderableType] = [_headline(run)]
+    parts: list[RenderableType] = [_headline(run), *((Text(left, style="cyan"),) if left else ())]
     if run.tuning is not None:
         parts += [Text(), _tuning(run.tuning)]
     if run.training is not None:

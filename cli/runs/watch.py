@@ -12,6 +12,7 @@ import click
 from cli.console import console, say
 from cli.errors import ExitCode, RunFailed
 from cli.interrupt import Interrupted
+from cli.runs.expected import Expected, left
 from cli.runs.pipeline_run import PipelineRun
 from cli.runs.reader import RunReader
 from cli.runs.screen import lines, screen
@@ -26,6 +27,7 @@ def follow(
     name: str,
     answering: Callable[[], str] | None = None,
     then: Callable[[PipelineRun], object] = lambda run: None,
+    likely: Expected | None = None,
 ) -> PipelineRun:
     """Shows the run until it ended, and returns how it ended; on Ctrl-C it runs on, and the message says so.
 
@@ -33,13 +35,14 @@ def follow(
         answering: asks the API which version answers a picture. With it the run ends when its model answers;
             without, when the stack's update is over, which also waits until the old model is let go.
         then: is told how it ended, also if it failed.
+        likely: what is expected of it, for the time left.
 
     Raises:
         RunFailed: it ended without a model to serve because something failed.
     """
     try:
         runs = _reads(target, RunReader(target, name, answering))
-        run = _watch_live(runs) if console().is_terminal else _watch_lines(runs)
+        run = _watch_live(runs, likely) if console().is_terminal else _watch_lines(runs, likely)
     except KeyboardInterrupt:
         where = f"the local AWS on port {target.port}" if target.is_local else "AWS"
         stop = " `make down` stops everything." if target.is_local else ""
@@ -75,19 +78,23 @@ def _reads(target: Target, reader: RunReader) -> Iterator[PipelineRun]:
         yield (run := reader.read())
 
 
-def _watch_live(runs: Iterator[PipelineRun]) -> PipelineRun:
+def _watch_live(runs: Iterator[PipelineRun], likely: Expected | None) -> PipelineRun:
     from rich.live import Live
 
     run = next(runs)
-    with Live(screen(run), console=console(), refresh_per_second=4, vertical_overflow="visible") as live:
+    with Live(
+        screen(run, left(run, likely)), console=console(), refresh_per_second=4, vertical_overflow="visible"
+    ) as live:
         for run in runs:
-            live.update(screen(run))
+            live.update(screen(run, left(run, likely)))
     return run
 
 
-def _watch_lines(runs: Iterator[PipelineRun]) -> PipelineRun:
+def _watch_lines(runs: Iterator[PipelineRun], likely: Expected | None) -> PipelineRun:
     before: PipelineRun | None = None
     for run in runs:
+        if before is None and (words := left(run, likely)):
+            say(words)
         for line in lines(before, run):
             say(line)
         before = run

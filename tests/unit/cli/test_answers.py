@@ -55,7 +55,7 @@ def test_quiet_prints_nothing_but_json_that_was_asked_for() -> None:
 
 SHOWING = {
     *("check", "classify", "compare", "cost", "dataset", "datasets", "outputs", "report", "status"),
-    *("logs", "models", "recipes", "runs", "train", "tune", "tuning-report"),
+    *("doctor", "logs", "models", "recipes", "runs", "train", "tune", "tuning-report", "up"),
 }
 
 
@@ -132,6 +132,7 @@ def test_how_a_run_ended_is_the_exit_code_of_whoever_watched_it(
     reader = type("Reader", (), {"__init__": lambda *_: None, "read": lambda _: run})
     monkeypatch.setattr(status, "RunReader", reader)
     monkeypatch.setattr("cli.runs.watch.RunReader", reader)
+    monkeypatch.setattr("cli.runs.find.run", lambda _, name: name)
     plain = CliRunner().invoke(cli, ["status", "a-run", "--json"])
     assert plain.exit_code == code
     followed = CliRunner().invoke(cli, ["status", "a-run", "--watch", "--json"])
