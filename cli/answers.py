@@ -7,20 +7,23 @@ docs/command.md has the keys of each kind; to add one is no new version, to chan
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, is_dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import click
 
-from cli.console import console, wants_json
+from cli.console import wants_json
 
 if TYPE_CHECKING:
-    from rich.console import RenderableType
+    from rich.console import Console, ConsoleOptions, RenderableType
+    from rich.table import Table
+    from rich.text import Text
 
 VERSION: Final = 1
+_UNBOUNDED: Final = 10_000
 _TIMES: Final = ("created", "started")
 
 
@@ -65,39 +68,64 @@ def _plain(value: Any) -> Any:
     return str(value)
 
 
-def listing(
-    columns: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[str] = ()
-) -> RenderableType:
+class Listing:
     """A table, the names first; where it is too wide for the terminal, a few lines for each row.
 
     Args:
         right: the columns of numbers.
+        styles: how each row is drawn; none for all alike.
     """
-    from rich.console import Group
-    from rich.table import Table
-    from rich.text import Text
 
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
-    for column in columns:
-        table.add_column(column, justify="right" if column in right else "left", no_wrap=True)
-    for row in rows:
-        table.add_row(*map(Text, row))
-    if (
-        table.__rich_measure__(console(), console().options.update(max_width=10_000)).maximum
-        <= console().width
-    ):
+    def __init__(
+        self,
+        columns: Sequence[str],
+        rows: Sequence[Sequence[str | Text]],
+        right: Sequence[str] = (),
+        styles: Sequence[str] = (),
+    ) -> None:
+        self._columns, self._rows, self._right = columns, rows, right
+        self._styles = styles or [""] * len(rows)
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[RenderableType]:
+        from rich.measure import Measurement
+
+        table = self._table()
+        unbounded = options.update(max_width=_UNBOUNDED)
+        if Measurement.get(console, unbounded, table).maximum <= options.max_width:
+            yield table
+            return
+        for row, style in zip(self._rows, self._styles, strict=True):
+            yield from self._record(row, style)
+
+    def _table(self) -> Table:
+        from rich.table import Table
+
+        table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
+        for column in self._columns:
+            justify: Literal["left", "right"] = "right" if column in self._right else "left"
+            table.add_column(column, justify=justify, no_wrap=True)
+        for row, style in zip(self._rows, self._styles, strict=True):
+            table.add_row(*map(_text, row), style=style)
         return table
-    return Group(*(_record(columns, row) for row in rows))
+
+    def _record(self, row: Sequence[str | Text], style: str) -> Iterator[RenderableType]:
+        from rich.padding import Padding
+        from rich.text import Text
+
+        name, *cells = map(_text, row)
+        name.overflow = "fold"
+        yield name
+        known = [
+            (column.strip(), cell) for column, cell in zip(self._columns[1:], cells, strict=True) if cell
+        ]
+        parts = [Text.assemble((f"{column} ", "dim"), cell) for column, cell in known]
+        yield Padding(Text(", ", overflow="fold", style=style).join(parts), (0, 0, 0, 2))
 
 
-def _record(columns: Sequence[str], row: Sequence[str]) -> RenderableType:
-    from rich.console import Group
-    from rich.padding import Padding
+def _text(cell: str | Text) -> Text:
     from rich.text import Text
 
-    rest = [f"{column} {cell}" for column, cell in zip(columns[1:], row[1:], strict=True) if cell]
-    name = Text(row[0], style="bold", overflow="fold")
-    return Group(name, Padding(Text(", ".join(rest), overflow="fold"), (0, 0, 0, 2)))
+    return Text(cell) if isinstance(cell, str) else cell
 
 
 def ordered(rows: Sequence[dict[str, Any]], by: str, limit: int | None) -> list[dict[str, Any]]:

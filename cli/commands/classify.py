@@ -61,6 +61,7 @@ def prediction(result: api.Prediction) -> RenderableType:
     if model:
         head.append(f"  (model {model.get('name', '?')} version {model.get('version', '?')})")
     table = Table(box=None, padding=(0, 2, 0, 2), show_header=False)
+    table.add_column(overflow="fold")  # a class's name is never cut
     for label, confidence in result.ranking:
         table.add_row(label, f"{confidence:.1%}", Text(bar(confidence), style="green"))
     return Group(head, table)

@@ -143,7 +143,7 @@ class Room:
             say(f"Packed: {', '.join(version.packed.values())}; which classes are in it, the job finds out.")
         console().print(counts_table(version.classes))
         columns = ("version", "pictures", "made", "from", "changes")
-        console().print(answers.listing(columns, [_cells(each) for each in versions], ("pictures",)))
+        console().print(answers.Listing(columns, [_cells(each) for each in versions], ("pictures",)))
 
     def _compare(self, before: Version, after: Version) -> None:
         found = list(

@@ -38,7 +38,7 @@ def datasets(target: Target, sort: str, limit: int | None) -> None:
         return
     columns = ("name", "version", "pictures", "classes", "MB", "made")
     right = ("version", "pictures", "classes", "MB")
-    console().print(answers.listing(columns, [_cells(row) for row in rows], right))
+    console().print(answers.Listing(columns, [_cells(row) for row in rows], right))
 
 
 def _row(s3: Any, bucket: str, name: str) -> dict[str, Any]:

@@ -35,7 +35,7 @@ def models(target: Target, sort: str, limit: int | None) -> None:
         say(f"There is no model yet. A run makes one: classifier tune{target.option}")
         return
     columns = ("version", "state", "approval", "accuracy", "ms", "MB", "made", "run", "why")
-    console().print(answers.listing(columns, [_cells(each) for each in rows], ("accuracy", "ms", "MB")))
+    console().print(answers.Listing(columns, [_cells(each) for each in rows], ("accuracy", "ms", "MB")))
 
 
 def row(package: Mapping[str, Any], now: Decision) -> dict[str, Any]:

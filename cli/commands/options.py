@@ -40,9 +40,10 @@ def listing_options(
         sort = click.option(
             "--sort",
             type=click.Choice(list(keys)),
+            metavar="KEY",
             default=default,
             show_default=True,
-            help="The newest, largest or best first; names from a to z.",
+            help=f"By {', '.join(keys[:-1])} or {keys[-1]}: the newest, largest or best first, names from a.",
         )
         return sort(limit(function))
 

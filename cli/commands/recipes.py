@@ -32,7 +32,7 @@ def recipes(target: Target, sort: str, limit: int | None) -> None:
     if answers.wrote(answers.Kind.RECIPES, rows):
         return
     columns = ("name", "network", "size", "epochs", "trials", "from", "for")
-    console().print(answers.listing(columns, [_cells(each) for each in rows], ("size", "epochs", "trials")))
+    console().print(answers.Listing(columns, [_cells(each) for each in rows], ("size", "epochs", "trials")))
 
 
 def _own(target: Target) -> list[tuple[str, bytes]]:

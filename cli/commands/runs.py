@@ -34,7 +34,7 @@ def runs(target: Target, sort: str, limit: int | None) -> None:
         say(f"Nothing has been run yet. Start with: classifier tune{target.option}")
         return
     columns = ("name", "outcome", "accuracy", "recipe", "data", "version", "made", "time", "USD")
-    console().print(answers.listing(columns, [_cells(row) for row in rows], ("accuracy", "time", "USD")))
+    console().print(answers.Listing(columns, [_cells(row) for row in rows], ("accuracy", "time", "USD")))
 
 
 def _cells(row: dict[str, Any]) -> tuple[str, ...]:

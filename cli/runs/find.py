@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from cli import aws
 from cli.errors import Ambiguous
 from cli.release import registry
 from cli.runs.history import names_of_runs
@@ -12,6 +13,8 @@ from contract import names
 from contract.words import did_you_mean, listed
 
 _MOST_SHOWN = 10
+_LONGEST = 63
+"""Of a job's name at SageMaker."""
 
 
 def run(target: Target, part: str) -> str:
@@ -26,12 +29,21 @@ def run(target: Target, part: str) -> str:
         made = registry.find(target, part).get("CustomerMetadataProperties", {}).get("training_job", "")
         if made:
             return names.run_of(made)
+    if exact := _exact(target, TRIAL_NAME.sub("", part)):
+        return exact
     runs = names_of_runs(target)
-    plain = names.run_of(TRIAL_NAME.sub("", part))
-    for wanted in (part, plain):
-        if wanted in runs:
-            return wanted
     return one(part, [each for each in runs if part in each]) or _of_job(target, part, runs)
+
+
+def _exact(target: Target, name: str) -> str:
+    """The run of exactly this name, or of a job of this name; nothing without one."""
+    sagemaker, run_name = target.client("sagemaker"), names.run_of(name)
+    if not names.JOB.fullmatch(name) or len(name) > _LONGEST:
+        return ""
+    if aws.found(sagemaker.describe_hyper_parameter_tuning_job, HyperParameterTuningJobName=run_name):
+        return run_name
+    found = aws.found(sagemaker.describe_training_job, TrainingJobName=names.first_of(name))
+    return "" if found is None else names.first_of(name)
 
 
 def one(part: str, candidates: list[str], what: str = "runs") -> str:

@@ -6,16 +6,17 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from cli.answers import Listing
 from cli.console import DONE, FAILED, HELD, NEXT, NOW
 from cli.runs.jobs import log_of
 from cli.runs.pipeline_run import PipelineRun, Training, Trial, Tuning
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
+    from rich.text import Text
 
 MAX_TRIALS = 12
 MAX_EPOCHS = 8
-WHY_WIDTH = 60
 _COLOURS = {
     "Completed": "green",
     "InProgress": "cyan",
@@ -161,41 +162,33 @@ def _line(title: str, what: str, status: str, rest: str) -> RenderableType:
 
 def _tuning(tuning: Tuning) -> RenderableType:
     from rich.console import Group
-    from rich.table import Table
     from rich.text import Text
 
     took = seconds(tuning.created, tuning.ended)
     rest = f"  {tuning.counted}" + (f", {took:.0f} s" if took is not None else "")
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
     names = sorted({name for trial in tuning.trials for name in trial.hyperparameters})
-    table.add_column("  trial", no_wrap=True)
-    for name in names:
-        table.add_column(name, justify="right", overflow="fold")
-    arrow = "↓" if tuning.direction == "Minimize" else "↑"
-    table.add_column(f"{tuning.objective} {arrow}", justify="right", overflow="fold")
-    table.add_column("status", overflow="fold")
+    objective = f"{tuning.objective} {'↓' if tuning.direction == 'Minimize' else '↑'}"
     listed = _worth_showing(tuning)
-    failed = [trial for trial in listed if trial.failed]
-    if failed:
-        table.add_column("why", overflow="fold", max_width=WHY_WIDTH)
-    for trial in listed:
-        best = trial == tuning.best
-        score = "" if trial.objective is None else f"{trial.objective:.4f}"
-        table.add_row(
-            Text(f"{'★' if best else ' '} {trial.name.removeprefix(tuning.name + '-')}"),
-            *(_short(trial.hyperparameters.get(name, "")) for name in names),
-            score,
-            Text(trial.status, style=_COLOURS.get(trial.status, "")),
-            *((Text(trial.reason),) if failed else ()),
-            style="bold" if best else "",
-        )
+    rows = [_row(tuning, trial, names) for trial in listed]
+    styles = ["bold" if trial == tuning.best else "" for trial in listed]
+    table = Listing(("  trial", *names, objective, "status"), rows, (*names, objective), styles)
     parts: list[RenderableType] = [_line("Tuning", "", tuning.status, rest)]
     if tuning.trials:
         parts.append(table)
     if len(listed) < len(tuning.trials):
         parts.append(Text(f"  ... and {len(tuning.trials) - len(listed)} more", style="dim"))
-    parts += [Text(f"  {trial.name} failed: {log_of(trial.name)}", style="red") for trial in failed]
+    parts += [Text(f"  {trial.name} failed: {_why(trial)}", style="red") for trial in listed if trial.failed]
     return Group(*parts)
+
+
+def _row(tuning: Tuning, trial: Trial, names: list[str]) -> tuple[str | Text, ...]:
+    from rich.text import Text
+
+    mark = "★" if trial == tuning.best else " "
+    values = (_short(trial.hyperparameters.get(name, "")) for name in names)
+    score = "" if trial.objective is None else f"{trial.objective:.4f}"
+    status = Text(trial.status, style=_COLOURS.get(trial.status, ""))
+    return f"{mark} {trial.name.removeprefix(tuning.name + '-')}", *values, score, status
 
 
 def _worth_showing(tuning: Tuning) -> list[Trial]:
@@ -230,7 +223,7 @@ def _training(training: Training) -> RenderableType:
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
     names = list(dict.fromkeys(name for row in rows for name in row))
     for name in names:
-        table.add_column(f"  {name}" if name == names[0] else name, justify="right")
+        table.add_column(f"  {name}" if name == names[0] else name, justify="right", overflow="fold")
     for row in rows[-MAX_EPOCHS:]:
         table.add_row(*(_cell(name, row.get(name)) for name in names))
     return Group(head, table)

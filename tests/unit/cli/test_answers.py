@@ -19,8 +19,8 @@ from cli import answers
 from cli.__main__ import COMMANDS, cli
 from cli.commands import status
 from cli.commands.options import json_option, quiet_option
-from cli.console import console, say
-from cli.errors import ExitCode
+from cli.console import console, counting, say
+from cli.errors import CliError, ExitCode
 from cli.runs.pipeline_run import Mark, PipelineRun
 from cli.target import ROOT, Target
 from contract.decisions import Outcome, Reason
@@ -74,21 +74,20 @@ COLUMNS = ("name", "outcome", "accuracy", "data")
 
 
 @pytest.mark.parametrize("width", [40, 60, 200])
-def test_no_width_cuts_a_name(monkeypatch: pytest.MonkeyPatch, width: int) -> None:
+def test_no_width_cuts_a_name(width: int) -> None:
     drawn = Console(width=width, file=io.StringIO())
-    monkeypatch.setattr(answers, "console", lambda: drawn)
-    drawn.print(answers.listing(COLUMNS, [WIDE, WIDE], ("accuracy",)))
+    drawn.print(answers.Listing(COLUMNS, [WIDE, WIDE], ("accuracy",)))
     text = drawn.file.getvalue()  # type: ignore[attr-defined]
     assert "…" not in text
     assert max(map(len, text.splitlines())) <= width
-    assert all(cell in text.replace("\n", "") for cell in WIDE)
+    assert all(cell in re.sub(r"\n *", "", text) for cell in WIDE)
     assert ("outcome serving" in text) == (width < 200)
 
 
 def test_a_listing_in_a_pipe_is_a_line_a_row() -> None:
     @click.command()
     def show() -> None:
-        console().print(answers.listing(COLUMNS, [WIDE]))
+        console().print(answers.Listing(COLUMNS, [WIDE]))
 
     head, row = CliRunner().invoke(show).stdout.splitlines()
     assert row.split() == list(WIDE)
@@ -147,3 +146,24 @@ def test_the_page_of_the_command_has_every_kind_and_every_exit_code() -> None:
     text = Path(PAGE).read_text()
     assert set(re.findall(r"^\| `([a-z-]+)` \| .*`data`", text, flags=re.M)) == set(answers.Kind)
     assert {int(code) for code in re.findall(r"^\| (\d+) \|", text, flags=re.M)} == set(ExitCode)
+
+
+def test_no_bar_is_drawn_in_a_pipe() -> None:
+    @click.command()
+    def work() -> None:
+        with counting("Working", 3) as count:
+            count.add(3)
+
+    assert CliRunner().invoke(work).output == ""
+
+
+@pytest.mark.parametrize(("no_color", "coloured"), [("", True), ("1", False)])
+def test_an_error_has_colour_only_where_it_is_wanted(
+    monkeypatch: pytest.MonkeyPatch, no_color: str, coloured: bool
+) -> None:
+    @click.command()
+    def fail() -> None:
+        raise CliError("no")
+
+    monkeypatch.setenv("NO_COLOR", no_color)
+    assert ("\x1b[" in CliRunner().invoke(fail, color=True).stderr) == coloured

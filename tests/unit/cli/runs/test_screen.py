@@ -95,7 +95,7 @@ def test_what_sleeps_or_was_refused_or_stopped_is_not_shown_as_a_failure(run: Pi
     console.print(screen(run))
     red = "\x1b[31m"
     assert red not in console.file.getvalue().replace("003-cc", "").split("Training")[0].split("\n")[0]
-    assert red not in console.file.getvalue().partition("Training")[2]
+    assert red not in console.file.getvalue().partition("Training  ")[2]
 
 
 def test_a_sleeping_endpoint_is_said_to_sleep() -> None:
@@ -134,9 +134,7 @@ def test_a_refused_model_s_reason_is_the_last_line() -> None:
 def test_a_failed_trial_is_told_with_its_reason_and_where_its_log_is() -> None:
     log = "log group /aws/sagemaker/TrainingJobs, streams classifier-d-1-003-cc/"
     text = drawn(pipeline_run())
-    row = next(line for line in text.splitlines() if "003-cc" in line)
-    assert "AlgorithmError: the loss is nan" in row
-    assert log in text
+    assert f"classifier-d-1-003-cc failed: AlgorithmError: the loss is nan ({log})" in " ".join(text.split())
     told = next(line for line in lines(None, pipeline_run()) if "003-cc" in line)
     assert "AlgorithmError: the loss is nan" in told
     assert log in told
@@ -164,3 +162,16 @@ def test_an_epoch_that_lacks_a_number_leaves_its_place_empty() -> None:
         next(line for line in text.splitlines() if each in line) for each in ("0.9000", "0.4321")
     )
     assert second.index("0.4321") == first.index("0.9000")
+
+
+def test_a_narrow_terminal_gets_whole_names_and_the_way_on_one_line() -> None:
+    console = Console(width=60, file=io.StringIO())
+    console.print(screen(pipeline_run(), "about 4 min left"))
+    text = console.file.getvalue()  # type: ignore[attr-defined]
+    assert text.splitlines()[:2] == [
+        "classifier-d-1",
+        "● tuning  ● training  ● package  ● promotion  ● endpoint",
+    ]
+    assert "…" not in text
+    assert "learning_rate" in text
+    assert "valid_accuracy" in text
