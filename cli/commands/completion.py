@@ -33,13 +33,12 @@ def completion(shell: str) -> None:
     """
     from click.shell_completion import get_completion_class
 
-    from cli.__main__ import cli
-
     found = get_completion_class(shell)
     if found is None:
         raise CliError(f"Click knows no completion for {shell}.")
     click.echo(f"# {_WHERE[shell]}")
-    click.echo(found(cli, {}, "classifier", "_CLASSIFIER_COMPLETE").source())
+    whole = click.get_current_context().find_root().command
+    click.echo(found(whole, {}, "classifier", "_CLASSIFIER_COMPLETE").source())
 
 
 def recipes(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
