@@ -119,7 +119,6 @@ class Commands(click.Group):
         except (click.ClickException, click.exceptions.Exit):
             raise
         except BrokenPipeError:
-            terminal.give_up_output()
             raise click.exceptions.Exit(ExitCode.BROKEN_PIPE) from None
         except Exception as error:
             message = explain(error, ctx.obj)

@@ -40,12 +40,9 @@ def _console(json: bool, quiet: bool) -> Console:
             raise BrokenPipeError
 
     made = Pipe(highlight=False, stderr=json, quiet=quiet)
-    # In a pipe no line is broken and no name cut, for whoever greps in it.
-    return (
-        made
-        if made.is_terminal or "COLUMNS" in os.environ
-        else Pipe(highlight=False, stderr=json, quiet=quiet, width=_PIPE_COLUMNS)
-    )
+    if not made.is_terminal and "COLUMNS" not in os.environ:
+        made.width = _PIPE_COLUMNS  # no line is broken and no name cut, for whoever greps in it
+    return made
 
 
 JSON, QUIET = "cli.console.json", "cli.console.quiet"

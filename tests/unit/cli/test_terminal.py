@@ -47,8 +47,9 @@ def test_an_error_can_be_said_there_too() -> None:
 )
 def test_a_reader_that_leaves_ends_the_command_quietly(how: str) -> None:
     program = f"{SPEAKING}status.latest_run = lambda target: ({how}); main.main(['status'])"
+    buffered = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
     process = subprocess.Popen(
-        [sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        [sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=buffered
     )
     assert process.stdout is not None
     process.stdout.close()
