@@ -13,8 +13,8 @@ from contract import names
 from contract.words import did_you_mean, listed
 
 _MOST_SHOWN = 10
-_LONGEST = 63
-"""Of a job's name at SageMaker."""
+_LONGEST, _LONGEST_VERSION = 63, 6
+"""Characters of a job's name at SageMaker, and of a version that anybody gets to."""
 
 
 def run(target: Target, part: str) -> str:
@@ -23,16 +23,24 @@ def run(target: Target, part: str) -> str:
     Raises:
         Ambiguous: several have it.
         NoSuchRun: none has it.
-        NoSuchVersion: the registry has no such version.
     """
-    if part.isdigit() and len(part) < 6:
-        made = registry.find(target, part).get("CustomerMetadataProperties", {}).get("training_job", "")
-        if made:
-            return names.run_of(made)
+    if made := _of_version(target, part):
+        return made
     if exact := _exact(target, TRIAL_NAME.sub("", part)):
         return exact
     runs = names_of_runs(target)
     return one(part, [each for each in runs if part in each]) or _of_job(target, part, runs)
+
+
+def _of_version(target: Target, part: str) -> str:
+    """The run that made this version; nothing where there is none, for a part of a name may be digits."""
+    if not part.isdigit() or len(part) > _LONGEST_VERSION:
+        return ""
+    try:
+        package = registry.find(target, part)
+    except registry.NoSuchVersion:
+        return ""
+    return names.run_of(package.get("CustomerMetadataProperties", {}).get("training_job", ""))
 
 
 def _exact(target: Target, name: str) -> str:

@@ -87,6 +87,13 @@ def read(target: Target, most: int) -> list[Past]:
     return found
 
 
+def _machine(definition: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What a search's trials are on; of several types the first, which AWS takes while it has any."""
+    several = definition.get("HyperParameterTuningResourceConfig", {}).get("InstanceConfigs", [])
+    machine: Mapping[str, Any] = definition.get("ResourceConfig") or next(iter(several), {})
+    return machine
+
+
 @dataclass(frozen=True)
 class Trained:
     """A run that led to a trained model, what that took and what its jobs are billed."""
@@ -175,7 +182,7 @@ def _usd(
     now = datetime.now(UTC)
     described = [] if training is None else [training]
     if search is not None:
-        machine = search[0].get("TrainingJobDefinition", {}).get("ResourceConfig", {})
+        machine = _machine(search[0].get("TrainingJobDefinition", {}))
         described += [{**item, "ResourceConfig": machine} for item in search[1]]
     billed = [spending.of_job({"ResourceConfig": {}, **each}, now).usd for each in described]
     return None if None in billed else sum(usd or 0.0 for usd in billed)

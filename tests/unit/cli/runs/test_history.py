@@ -15,7 +15,6 @@ from click.testing import CliRunner
 
 from cli.__main__ import cli
 from cli.errors import Ambiguous, ExitCode
-from cli.release.registry import NoSuchVersion
 from cli.runs import find, history
 from cli.runs.reader import NoSuchRun
 from cli.target import Target
@@ -141,6 +140,23 @@ def test_a_run_is_listed_with_what_it_led_to_took_and_cost(there: Target) -> Non
     assert (by_name[HAND]["outcome"], by_name[HAND]["recipe"]) == ("stopped", "")
 
 
+def test_trials_that_may_be_on_several_types_cost_what_the_first_does(
+    there: Target, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain = Past.describe_hyper_parameter_tuning_job
+
+    def of_several(self: Past, HyperParameterTuningJobName: str) -> dict[str, Any]:
+        job = plain(self, HyperParameterTuningJobName)
+        definition = job["TrainingJobDefinition"]
+        types = [definition.pop("ResourceConfig"), TYPE | {"InstanceType": "ml.unheard.of"}]
+        definition["HyperParameterTuningResourceConfig"] = {"InstanceConfigs": types}
+        return job
+
+    monkeypatch.setattr(Past, "describe_hyper_parameter_tuning_job", of_several)
+    usd = {past.run.name: past.usd for past in history.read(there, 10)}
+    assert usd[DIGITS] == pytest.approx(2 * 0.2304)
+
+
 def test_the_best_of_all_runs_is_found_past_the_newest(there: Target) -> None:
     done = CliRunner().invoke(cli, ["runs", "--sort", "accuracy", "--limit", "1", "--json"])
     assert [row["name"] for row in json.loads(done.stdout)["data"]] == [DIGITS]
@@ -185,7 +201,7 @@ def test_a_part_of_several_names_lists_them_and_is_the_users_mistake(there: Targ
 def test_a_name_that_nothing_has_is_answered_with_the_nearest(there: Target) -> None:
     with pytest.raises(NoSuchRun, match=f'Did you mean "{DOGS}"'):
         find.run(there, "classifier-dogs-5c7d")
-    with pytest.raises(NoSuchVersion):
+    with pytest.raises(NoSuchRun):
         find.run(there, "77")
 
 
