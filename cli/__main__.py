@@ -12,37 +12,49 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from cli import terminal
 from cli.commands.options import KINDS
-from cli.errors import CliError
+from cli.errors import CliError, ExitCode
 from cli.explain import explain
 from cli.interrupt import Interrupted, treat_as_interrupt
+from cli.synonyms import ALIASES, MEANT
 from cli.target import spare_loopback
+from cli.version import version_option
+from contract.words import did_you_mean
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 COMMANDS: Mapping[str, str] = {
-    "approve": "Approve a model of the registry: it is promoted.",
-    "batch": "Answer all pictures of a folder or prefix in one go.",
-    "check": "Say what the account lacks, before anything is started.",
-    "classify": "Ask the API what is on pictures.",
-    "compare": "Write one page with several training jobs beside each other.",
-    "corrections": "Review the pictures that senders gave.",
-    "cost": "Show what was spent this month, and what costs now.",
-    "dataset": "Show a data set's versions, compare, restore or delete them.",
+    "approve": "Approve a model: it is promoted.",
+    "batch": "Answer a whole folder or prefix.",
+    "check": "Say what the account lacks.",
+    "classify": "Ask the API about pictures (or: predict).",
+    "compare": "Write a page of several training jobs.",
+    "completion": "Print what completes words in your shell.",
+    "corrections": "Review pictures that senders gave.",
+    "cost": "Show what was spent, and what costs now.",
+    "dataset": "Show, compare or restore versions.",
     "datasets": "List the data sets.",
-    "demo": "The main job whole: deploy, upload, tune, train, promote, classify.",
-    "demo-data": "Write handwritten digits to a folder, as a dataset.",
+    "demo": "Everything once, with handwritten digits.",
+    "demo-data": "Write handwritten digits to a folder.",
     "destroy": "Remove every stack with its endpoint.",
-    "doctor": "Say what is wrong with the pictures of a folder.",
-    "down": "Stop the local AWS and everything it runs.",
-    "export": "Write a model as ONNX, for use without AWS.",
-    "outputs": "Show the URLs, the API key, the buckets and the functions.",
-    "reject": "Reject a model of the registry that does not serve.",
+    "doctor": "Say what is wrong with pictures.",
+    "down": "Stop the local AWS.",
+    "export": "Write a model as ONNX.",
+    "logs": "Print what a job or a function writes.",
+    "models": "List the models of the registry.",
+    "outputs": "Show the URLs, the API key, the buckets.",
+    "recipes": "List the recipes.",
+    "reject": "Reject a model that does not serve.",
     "report": "Write the page of a training job.",
-    "retry": "Try an approved model again that waits for something.",
+    "retry": "Try a model that waits again.",
     "rollback": "Return to the previous champion.",
+    "runs": "List the runs, with time and cost.",
     "sleep": "Take the endpoint away to cost nothing.",
     "status": "Show a run from tuning to endpoint.",
     "stop": "End all of a run.",
@@ -50,10 +62,10 @@ COMMANDS: Mapping[str, str] = {
     "tune": "Search for the best hyperparameters.",
     "tuning-report": "Write a page about a search.",
     "race-report": "Write a page about a race of networks.",
-    "up": "Deploy all stacks; locally start the local AWS first.",
-    "upload": "Make a folder of pictures a data set's newest version.",
-    "wake": "Bring the endpoint of a sleeping model back.",
-    "weights": "Put starting weights into the artifacts bucket.",
+    "up": "Deploy all stacks (or: deploy).",
+    "upload": "Make a folder a data set's new version.",
+    "wake": "Bring a sleeping endpoint back.",
+    "weights": "Stage starting weights for jobs.",
 }
 TOGETHER = {
     **dict.fromkeys(("approve", "reject", "retry", "rollback", "sleep", "wake"), "release"),
@@ -74,11 +86,29 @@ class Commands(click.Group):
         return sorted(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        cmd_name = ALIASES.get(cmd_name, cmd_name)
         if cmd_name not in COMMANDS:
             return None
         name = cmd_name.replace("-", "_")
         command: click.Command = getattr(import_module(f"cli.commands.{TOGETHER.get(cmd_name, name)}"), name)
         return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        word = args[0]
+        if not word.startswith("-") and self.get_command(ctx, word) is None:
+            near = f' Did you mean "{MEANT[word]}"?' if word in MEANT else did_you_mean(word, COMMANDS)
+            ctx.fail(f"There is no command {word!r}.{near}")
+        return super().resolve_command(ctx, args)
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """As Click's, without an import of every command for its help."""
+        from click.shell_completion import CompletionItem
+
+        words = [CompletionItem(name, help=COMMANDS[name]) for name in self.list_commands(ctx)]
+        found = [word for word in words if str(word.value).startswith(incomplete)]
+        return found + click.Command.shell_complete(self, ctx, incomplete)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
@@ -92,6 +122,8 @@ class Commands(click.Group):
             raise Interrupted("Stopped.") from None
         except (click.ClickException, click.exceptions.Exit):
             raise
+        except BrokenPipeError:
+            raise click.exceptions.Exit(ExitCode.BROKEN_PIPE) from None
         except Exception as error:
             message = explain(error, ctx.obj)
             if message is None:
@@ -105,19 +137,27 @@ class Commands(click.Group):
     "kind",
     type=KINDS,
     envvar="CLASSIFIER_TARGET",
-    default="local",
-    show_default=True,
-    help="Where to work: the local AWS, or your AWS account.",
+    help="Where to work: local (default), or your AWS account.",
 )
-def cli(kind: str) -> None:
+@click.option(
+    "--env", "environment", metavar="NAME", envvar="CLASSIFIER_ENV", help="An environment of classifier.toml."
+)
+@click.option("--profile", metavar="NAME", help="A profile of your AWS configuration.")
+@click.option("--region", metavar="NAME", help="An AWS region, such as eu-west-1.")
+@version_option
+def cli(kind: str | None, environment: str | None, profile: str | None, region: str | None) -> None:
     """From a folder of labelled pictures to a classifier behind an API, on AWS or on this machine."""
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Runs the command line. Ends with 1 for a foreseen error, 2 for a wrong usage, 130 when interrupted."""
+    """Runs the command line. What it ends with is in `cli.errors.ExitCode`."""
+    terminal.prepare()
     treat_as_interrupt()
     spare_loopback(os.environ)
-    cli.main(arguments, prog_name="classifier")
+    try:
+        cli.main(arguments, prog_name="classifier")
+    finally:
+        terminal.finish()
 
 
 if __name__ == "__main__":

@@ -103,7 +103,7 @@ def say_refusal(status: int, body: bytes) -> str:
     if isinstance(error, dict) and error.get("message"):
         return f"{error['message']} ({status} {error.get('code', '')})".replace(" )", ")")
     plain = {
-        403: "the API key was refused. See `classifier outputs` for the right one",
+        403: "the API key is missing or not valid. `classifier outputs` shows the right one",
         413: "the picture is too large for the API",
         429: "too many requests at once. Wait a moment and try again",
         503: "no model is serving yet. See `classifier status`",

@@ -1,28 +1,62 @@
 """The terminal every command prints to, and a counted progress bar on it.
 
+With --quiet nothing is printed but errors; with --json what is for people goes to standard error, and
+standard output has the answer alone (`cli.answers`).
+
 Rich is imported when it is first used, so that `--help` stays quick.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
+
+import click
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.progress import Progress, TaskID
 
-DONE, NOW, NEXT, FAILED = ("●", "green"), ("◐", "cyan"), ("○", "dim"), ("✗", "red")
+_PIPE_COLUMNS: Final = 1000
+DONE, NOW, NEXT = ("●", "green"), ("◐", "cyan"), ("○", "dim")
+HELD, FAILED = ("◌", "yellow"), ("✗", "red")
 """How a step of a longer work is marked, and in which colour."""
 
 
-@cache
 def console() -> Console:
+    return _console(wants_json(), bool(_asked_for(QUIET)))
+
+
+@cache
+def _console(json: bool, quiet: bool) -> Console:
     from rich.console import Console
 
-    return Console(highlight=False)
+    class Pipe(Console):
+        def on_broken_pipe(self) -> None:
+            """Rich would end the process here; the command line does, with its own exit code."""
+            raise BrokenPipeError
+
+    made = Pipe(highlight=False, stderr=json, quiet=quiet)
+    if not made.is_terminal and "COLUMNS" not in os.environ:
+        made.width = _PIPE_COLUMNS  # no line is broken and no name cut, for whoever greps in it
+    return made
+
+
+JSON, QUIET = "cli.console.json", "cli.console.quiet"
+"""The keys of Click's context in which --json and --quiet are kept."""
+
+
+def wants_json() -> bool:
+    """Whether --json was given to the command that runs."""
+    return bool(_asked_for(JSON))
+
+
+def _asked_for(key: str) -> object:
+    context = click.get_current_context(silent=True)
+    return context is not None and context.meta.get(key)
 
 
 @cache

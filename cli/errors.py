@@ -2,16 +2,48 @@
 
 from __future__ import annotations
 
+import os
+from enum import IntEnum
 from typing import IO, Any
 
 import click
+
+
+class ExitCode(IntEnum):
+    """What a command ends with (docs/command.md)."""
+
+    OK = 0
+    ERROR = 1
+    """Something the user can do something about, which the message says; or a run that failed."""
+    USAGE = 2
+    """A wrong option, or an argument that is missing or means several things. Click's own."""
+    REFUSED = 3
+    """With --watch: the quality gate refused the model."""
+    STOPPED = 4
+    """With --watch: somebody stopped the run."""
+    INTERRUPTED = 130
+    """Ctrl-C, or a polite kill."""
+    BROKEN_PIPE = 141
+    """Whoever read the output went away."""
 
 
 class CliError(click.ClickException):
     """A mistake or a state the user can do something about; Click shows the message and ends with 1."""
 
     def show(self, file: IO[Any] | None = None) -> None:
-        click.secho(f"Error: {self.message}", file=file, err=True, fg="red")
+        # https://no-color.org; Click itself looks only whether it is a terminal.
+        plain = False if os.environ.get("NO_COLOR") else None
+        click.secho(f"Error: {self.message}", file=file, err=True, fg="red", color=plain)
+
+
+class Ambiguous(CliError):
+    """A part of a name that several things have; the message lists them."""
+
+    exit_code = ExitCode.USAGE
+
+
+class BadTarget(CliError):
+    """The target, its port, its region or its environment cannot be used as given."""
 
 
 class PortTaken(CliError):

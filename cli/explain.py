@@ -47,7 +47,7 @@ def _explain_botocore(error: BaseException, target: Target | None) -> str:
             f"No usable AWS credentials: {error}. Run `aws configure` or `aws sso login`, or set AWS_PROFILE."
         )
     if isinstance(error, exceptions.ProfileNotFound):
-        return f"{error}. Set AWS_PROFILE to a profile of ~/.aws/config."
+        return f"{error}. Give --profile, or set AWS_PROFILE, as ~/.aws/config has it."
     return f"AWS: {error}"
 
 

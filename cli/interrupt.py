@@ -10,13 +10,15 @@ from typing import IO, Any
 
 import click
 
+from cli.errors import ExitCode
+
 _NUMBERS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Interrupted(click.ClickException):
     """The user stopped a command; the message says what keeps running and how to go on."""
 
-    exit_code = 130
+    exit_code = ExitCode.INTERRUPTED
 
     def show(self, file: IO[Any] | None = None) -> None:
         click.secho(f"\n{self.message}", file=file, err=True, fg="red")

@@ -18,8 +18,10 @@ from pathlib import Path
 from typing import Any
 
 from cli import server_lock
-from cli.errors import CliError, NotUp
+from cli.choice import NO_CHOICE, Choice
+from cli.errors import BadTarget, NotUp
 from cli.node import node_bin
+from cli.settings_file import project_of
 from contract import names
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -28,10 +30,6 @@ LOCAL_REGION = "us-east-1"
 DEFAULT_PORT = 4566
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 STACKS = ("storage", "training", "serving", "api", "monitoring")
-
-
-class BadTarget(CliError):
-    """The target, its port or its region cannot be used as given."""
 
 
 class NeverStarted(NotUp):
@@ -48,6 +46,7 @@ class Target:
         root: the checkout.
         home: where everything local lives: state, logs, outputs (`<root>/.local`, or CLASSIFIER_HOME).
         port: TCP port of the local AWS on 127.0.0.1 (unused for aws).
+        choice: what an environment of classifier.toml, --profile and --region add.
     """
 
     kind: str
@@ -55,6 +54,7 @@ class Target:
     root: Path
     home: Path
     port: int
+    choice: Choice = NO_CHOICE
 
     @property
     def is_local(self) -> bool:
@@ -97,10 +97,12 @@ class Target:
     @property
     def option(self) -> str:
         """What a suggested command line must carry to reach this target again."""
-        return "" if self.is_local else " --target aws"
+        return self.choice.option or ("" if self.is_local else " --target aws")
 
     @property
     def outputs_path(self) -> Path:
+        if self.choice.name:
+            return self.home / f"outputs.{self.choice.name}.json"
         return self.home / ("outputs.json" if self.is_local else "outputs.aws.json")
 
     @property
@@ -134,10 +136,11 @@ class Target:
         import boto3
 
         # boto3 itself knows AWS_DEFAULT_REGION only; the CDK CLI and every other SDK take AWS_REGION first.
-        session = boto3.Session(region_name=os.environ.get("AWS_REGION") or None)
+        region = self.choice.region or os.environ.get("AWS_REGION")
+        session = boto3.Session(profile_name=self.choice.profile or None, region_name=region or None)
         if not session.region_name:
             raise BadTarget(
-                "No AWS region is set. Set AWS_REGION (for example AWS_REGION=eu-west-1) and run again."
+                "No AWS region is set. Give --region, or set AWS_REGION, for example AWS_REGION=eu-west-1."
             )
         return session
 
@@ -182,7 +185,15 @@ class Target:
         return dict(request.headers.items())
 
     def account(self) -> str:
-        return str(self.client("sts").get_caller_identity()["Account"])
+        """The account. Raises BadTarget for another than the environment is for."""
+        found = str(self.client("sts").get_caller_identity()["Account"])
+        if self.choice.account not in ("", found):
+            raise BadTarget(
+                f"The environment {self.choice.name} is for the account {self.choice.account}, and these "
+                f"credentials are of {found}. Choose others with --profile, or mend classifier.toml. Nothing "
+                "was done."
+            )
+        return found
 
     def environment(self) -> dict[str, str]:
         """The environment for child processes: this Python and its Node first on PATH, and for the local AWS
@@ -194,6 +205,10 @@ class Target:
         env["CDK_HOME"] = str(self.home / f"cdk-home.{self.kind}")
         env["CDK_DISABLE_CLI_TELEMETRY"] = "true"
         if not self.is_local:  # one region, wherever it came from: what was looked at is what is deployed to
+            if self.choice.profile:  # keys in the environment would go before it
+                for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"):
+                    env.pop(name, None)
+                env["AWS_PROFILE"] = self.choice.profile
             return env | dict.fromkeys(("AWS_REGION", "AWS_DEFAULT_REGION"), self.region)
         for name in ("AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_SESSION_TOKEN", "AWS_SECURITY_TOKEN"):
             env.pop(name, None)
@@ -226,7 +241,7 @@ def resolve(kind: str, root: Path = ROOT) -> Target:
     """
     home = Path(os.environ.get("CLASSIFIER_HOME") or root / ".local").resolve()
     port = _port(home if kind == "local" else None)
-    return Target(kind=kind, project=_project(root), root=root, home=home, port=port)
+    return Target(kind=kind, project=project_of(root), root=root, home=home, port=port)
 
 
 def _port(home: Path | None) -> int:
@@ -247,44 +262,6 @@ def _port(home: Path | None) -> int:
             f"CLASSIFIER_PORT={running.port} make down."
         )
     return running.port
-
-
-def settings_of(root: Path) -> Mapping[str, Any]:
-    """What cdk.json sets, or the file or sample that CLASSIFIER_CONFIG names. Raises BadTarget."""
-    path = _settings_file(root)
-    try:
-        settings = json.loads(path.read_text(encoding="utf-8"))
-        if path.name == "cdk.json":
-            settings = settings.get("context", {}).get("classifier", {})
-        return dict(settings)
-    except FileNotFoundError:
-        if path.name == "cdk.json":
-            return {}
-        raise BadTarget(
-            f"CLASSIFIER_CONFIG names {path}, and there is no such file. Mend it or unset it."
-        ) from None
-    except (OSError, ValueError, TypeError, AttributeError, RecursionError) as error:
-        raise BadTarget(
-            f"{path} is not readable as JSON settings: {error}. Mend it and run again."
-        ) from error
-
-
-def _settings_file(root: Path) -> Path:
-    config = os.environ.get("CLASSIFIER_CONFIG")
-    if not config:
-        return root / "cdk.json"
-    # As stacks/settings/choice.py has it, which runs in the checkout.
-    return root / (config if config.endswith(".json") else f"stacks/samples/{config}.json")
-
-
-def _project(root: Path) -> str:
-    project = settings_of(root).get("project", "classifier")
-    if not isinstance(project, str) or not names.PROJECT.fullmatch(project):
-        raise BadTarget(
-            f"The project name {project!r} in {_settings_file(root)} cannot be used: 2 to 12 lower-case "
-            "letters and digits, beginning with a letter."
-        )
-    return project
 
 
 def spare_loopback(environment: MutableMapping[str, str]) -> None:

@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
-from contract.names import NO_CHAMPION
+from contract.names import NO_CHAMPION, version_of
 from contract.waiting import Cause, Waiting
 
 MAX_LENGTH = 1024
@@ -84,7 +84,8 @@ class Reason:
         if not self.back_to:
             return self.why
         how = "taken" if self.outcome is Outcome.ROLLED_BACK else "rolled"
-        return f"{how} back to {self.back_to}: {self.why}"
+        where = "no model" if self.back_to == NO_CHAMPION else f"version {version_of(self.back_to)}"
+        return f"{how} back to {where}: {self.why}"
 
     def text(self) -> str:
         """The approval description that `of_package` reads."""

@@ -6,8 +6,9 @@ import os
 from dataclasses import dataclass
 
 from cli.check.line import Code, Line, Status
+from cli.errors import BadTarget
 from cli.explain import explain
-from cli.target import BadTarget, Target
+from cli.target import Target
 
 _EXPIRED = ("ExpiredToken", "ExpiredTokenException", "RequestExpired")
 _CONSOLES = {"aws-cn": "console.amazonaws.cn", "aws-us-gov": "console.amazonaws-us-gov.com"}

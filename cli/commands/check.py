@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterable
-from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import click
 
+from cli import answers
 from cli import check as checks
 from cli.check import Line, Status
-from cli.commands.options import with_target
+from cli.commands.options import json_option, with_target
 from cli.console import console, error_console, say
 from cli.runs.launch import Launched
 from cli.target import Target
@@ -28,16 +27,14 @@ anyway_option = click.option("--anyway", is_flag=True, help="On AWS: start also 
 @click.command()
 @with_target
 @click.option("--recipe", "recipes", multiple=True, help="A recipe that will be run (may be repeated).")
-@click.option("--json", "as_json", is_flag=True, help="The lines as JSON, for programs.")
-def check(target: Target, recipes: tuple[str, ...], as_json: bool) -> None:
+@json_option
+def check(target: Target, recipes: tuple[str, ...]) -> None:
     """Say what the account lacks, before anything is started: quotas, names, permissions, cost.
 
     Ends with 1 if something would fail.
     """
     lines = _look(target, recipes)
-    if as_json:
-        click.echo(json.dumps([asdict(line) for line in lines], indent=2))
-    else:
+    if not answers.wrote(answers.Kind.CHECK, lines):
         _show(target, lines, brief=False)
     if any(line.status is Status.WRONG for line in lines):
         raise click.exceptions.Exit(1)

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from cli import api
-from cli.commands.options import with_target
+from cli import answers, api
+from cli.commands.options import json_option, with_target
 from cli.console import console, error_console
 from cli.errors import RequestFailed
 from cli.outputs import read
@@ -23,12 +23,13 @@ _BAR_WIDTH = 30
 @click.command()
 @with_target
 @click.argument("pictures", nargs=-1, required=True, type=click.Path(path_type=Path))
+@json_option
 @click.option("--top-k", type=click.IntRange(1), help="How many classes to show (default: 5).")
 def classify(target: Target, pictures: tuple[Path, ...], top_k: int | None) -> None:
     """Ask the API what is on each of PICTURES."""
     api.must_be_files(pictures)
     outputs = read(target)
-    refused = 0
+    refused, answered = 0, []
     for picture in pictures:
         try:
             result = api.classify(target, outputs, picture, top_k)
@@ -38,7 +39,9 @@ def classify(target: Target, pictures: tuple[Path, ...], top_k: int | None) -> N
             refused += 1
             error_console().print(str(error), style="red", markup=False)
             continue
+        answered.append({"picture": str(picture), **result.answer})
         console().print(prediction(result))
+    answers.wrote(answers.Kind.PREDICTIONS, answered)
     if refused:
         raise RequestFailed(f"{refused} of {len(pictures)} pictures got no answer; see above.")
 
@@ -58,6 +61,7 @@ def prediction(result: api.Prediction) -> RenderableType:
     if model:
         head.append(f"  (model {model.get('name', '?')} version {model.get('version', '?')})")
     table = Table(box=None, padding=(0, 2, 0, 2), show_header=False)
+    table.add_column(overflow="fold")  # a class's name is never cut
     for label, confidence in result.ranking:
         table.add_row(label, f"{confidence:.1%}", Text(bar(confidence), style="green"))
     return Group(head, table)

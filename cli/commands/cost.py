@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+from typing import Any
+
 import click
 
-from cli.commands.options import with_target
+from cli import answers
+from cli.commands.options import json_option, with_target
 from cli.console import say
 from cli.cost.serving_hours import Served
 from cli.cost.spending import Cost, look, some, usd_text
@@ -14,9 +18,24 @@ from contract import prices
 
 @click.command()
 @with_target
+@json_option
 def cost(target: Target) -> None:
     """Show what was spent this month, what runs up cost now, and what is left when nothing runs."""
-    say("\n".join(lines(target, look(target))))
+    found = look(target)
+    if not answers.wrote(answers.Kind.COST, as_data(target, found)):
+        say("\n".join(lines(target, found)))
+
+
+def as_data(target: Target, cost: Cost) -> dict[str, Any]:
+    """The look for programs."""
+    return {
+        "billed": not target.is_local,
+        "prices": {"region": prices.PRICES_REGION, "date": prices.PRICES_DATE},
+        "spent_usd": cost.spent_usd,
+        "hourly_usd": cost.hourly_usd,
+        "sleeping_version": cost.sleeper or None,
+        **{key: value for key, value in asdict(cost).items() if key != "sleeper"},
+    }
 
 
 def lines(target: Target, cost: Cost) -> list[str]:

@@ -7,7 +7,8 @@ from typing import Any
 
 import click
 
-from cli.commands.options import confirm, with_target, yes_option
+from cli import answers
+from cli.commands.options import confirm, json_option, with_target, yes_option
 from cli.console import console, say
 from cli.data.screen import change_lines, counts_table
 from cli.errors import CliError
@@ -24,6 +25,7 @@ ALL = "all"
 @click.command()
 @with_target
 @click.argument("name", metavar="NAME[@VERSION]")
+@json_option
 @click.option("--compare", type=int, metavar="N", help="What the version has changed since version N.")
 @click.option("--restore", type=int, metavar="N", help="Make version N's pictures the newest version.")
 @click.option("--delete", metavar="N|all", help="Delete version N, with the pictures that no other needs.")
@@ -51,6 +53,27 @@ def dataset(
     bucket = outputs(target, "storage")["DataBucket"]
     room = Room(target, bucket, parts["dataset"])
     with_errors(lambda: room.act(int(parts["number"] or 0), compare, restore, delete, adopt, yes))
+
+
+def _cells(version: Version) -> tuple[str, ...]:
+    changed = ", ".join(f"{count} {kind}" for kind, count in version.changes.items())
+    made = version.created[:16].replace("T", " ")
+    return str(version.number), str(version.pictures), made, f"{version.origin} {version.source}", changed
+
+
+def _as_data(version: Version) -> dict[str, Any]:
+    """A version for programs."""
+    return {
+        "name": version.name,
+        "version": version.number,
+        "created": version.created,
+        "origin": version.origin,
+        "source": version.source,
+        "pictures": version.pictures,
+        "bytes": version.bytes,
+        "classes": version.classes,
+        "changes": version.changes,
+    }
 
 
 def with_errors(work: Callable[[], None]) -> None:
@@ -110,21 +133,17 @@ class Room:
         return f'There is no data set "{self._name}": classifier datasets lists them, upload makes one.'
 
     def _show(self, version: Version) -> None:
-        from rich.table import Table
-
+        versions = [self._read(number) for number in reversed(store.numbers(*self._where, self._name))]
+        if answers.wrote(
+            answers.Kind.DATASET, {**_as_data(version), "versions": list(map(_as_data, versions))}
+        ):
+            return
         say(f"{version.name}: {version.pictures} pictures, {version.bytes / 1e6:.1f} MB")
         if version.packed:
             say(f"Packed: {', '.join(version.packed.values())}; which classes are in it, the job finds out.")
         console().print(counts_table(version.classes))
-        table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
-        for column in ("version", "pictures", "made", "from", "changes"):
-            table.add_column(column, justify="right" if column == "pictures" else "left")
-        for number in reversed(store.numbers(*self._where, self._name)):
-            each = self._read(number)
-            changed = ", ".join(f"{count} {kind}" for kind, count in each.changes.items())
-            made = each.created[:16].replace("T", " ")
-            table.add_row(str(number), str(each.pictures), made, f"{each.origin} {each.source}", changed)
-        console().print(table)
+        columns = ("version", "pictures", "made", "from", "changes")
+        console().print(answers.Listing(columns, [_cells(each) for each in versions], ("pictures",)))
 
     def _compare(self, before: Version, after: Version) -> None:
         found = list(

@@ -6,7 +6,8 @@ from typing import Any
 
 import click
 
-from cli.commands.options import with_target
+from cli import answers
+from cli.commands.options import json_option, listing_options, with_target
 from cli.console import console, say
 from cli.stacks import outputs
 from cli.target import Target
@@ -14,13 +15,15 @@ from contract import storage
 from contract.datasets import manifest, store
 from contract.objects import folders
 
+KEYS = ("name", "version", "pictures", "classes", "bytes", "created")
+
 
 @click.command()
 @with_target
-def datasets(target: Target) -> None:
+@listing_options(KEYS, default="name")
+@json_option
+def datasets(target: Target, sort: str, limit: int | None) -> None:
     """List the data sets, each with its newest version."""
-    from rich.table import Table
-
     bucket = outputs(target, "storage")["DataBucket"]
     s3 = target.client("s3")
     versioned = list(folders(s3, bucket, f"{storage.DATASETS}/"))
@@ -29,26 +32,44 @@ def datasets(target: Target) -> None:
         for name in folders(s3, bucket, "")
         if name not in (*versioned, storage.DATASETS, storage.BATCH_UPLOADS)
     ]
-    if not versioned and not plain:
+    rows = [_row(s3, bucket, name) for name in versioned]
+    rows += [_unknown(name, "not by upload; a version is made when it is first used") for name in plain]
+    rows = answers.ordered(rows, sort, limit)
+    if answers.wrote(answers.Kind.DATASETS, rows):
+        return
+    if not rows:
         say("There is no data set yet. Make one: classifier upload FOLDER")
         return
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
-    for column in ("name", "version", "pictures", "classes", "MB", "made"):
-        table.add_column(column, justify="left" if column in ("name", "made") else "right")
-    for name in versioned:
-        table.add_row(name, *_cells(s3, bucket, name))
-    for name in plain:
-        table.add_row(name, "-", "", "", "", "not by upload; a version is made when it is first used")
-    console().print(table)
+    columns = ("name", "version", "pictures", "classes", "MB", "made")
+    right = ("version", "pictures", "classes", "MB")
+    console().print(answers.Listing(columns, [_cells(row) for row in rows], right))
 
 
-def _cells(s3: Any, bucket: str, name: str) -> tuple[str, ...]:
+def _row(s3: Any, bucket: str, name: str) -> dict[str, Any]:
     try:
         version = store.newest(s3, bucket, name)
     except (manifest.InvalidVersion, store.NoSuchVersion) as error:
-        return "?", "", "", "", str(error)
+        return _unknown(name, str(error))
     if version is None:
-        return "-", "", "", "", "no version is whole: upload it again"
-    made = f"{version.created[:16].replace('T', ' ')} {version.origin} {version.source}".rstrip()
-    megabytes = f"{version.bytes / 1e6:.1f}"
-    return str(version.number), str(version.pictures), str(len(version.classes)), megabytes, made
+        return _unknown(name, "no version is whole: upload it again")
+    return {
+        "name": name,
+        "version": version.number,
+        "pictures": version.pictures,
+        "classes": len(version.classes),
+        "bytes": version.bytes,
+        "created": version.created,
+        "note": f"{version.origin} {version.source}".rstrip(),
+    }
+
+
+def _unknown(name: str, note: str) -> dict[str, Any]:
+    return {**dict.fromkeys(KEYS), "name": name, "note": note}
+
+
+def _cells(row: dict[str, Any]) -> tuple[str, ...]:
+    if row["version"] is None:
+        return row["name"], "?", "", "", "", row["note"]
+    made = f"{answers.minute(row['created'])} {row['note']}"
+    counts = (str(row[key]) for key in ("version", "pictures", "classes"))
+    return row["name"], *counts, f"{row['bytes'] / 1e6:.1f}", made

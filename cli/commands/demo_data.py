@@ -12,6 +12,7 @@ from pathlib import Path
 
 import click
 
+from cli.commands.options import quiet_option
 from cli.console import counting, say
 from cli.data.splits import Candidate, fill
 from cli.errors import CliError
@@ -22,6 +23,7 @@ ENLARGE = 4
 
 
 @click.command("demo-data")
+@quiet_option
 @click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
 def demo_data(folder: Path) -> None:
     """Write scikit-learn's handwritten digits to FOLDER as a class-folder dataset."""

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from cli import aws, stacks
-from cli.commands.options import confirm, with_target, yes_option
+from cli.commands.options import confirm, whereabouts, with_target, yes_option
 from cli.console import say
 from cli.deploy.bring_up import tear_down_stacks
 from cli.errors import CdkFailed
@@ -69,8 +69,7 @@ def look(target: Target) -> Found:
 
 def describe(target: Target, found: Found) -> list[str]:
     """What will go, one thing per line."""
-    where = f"the local AWS at {target.endpoint_url}" if target.is_local else f"account {target.account()}"
-    lines = [f"From {where}:", f"  stacks: {', '.join(found.stacks)}"]
+    lines = [f"To be removed. {whereabouts(target)}", f"  stacks: {', '.join(found.stacks)}"]
     if found.endpoint:
         lines.append(f"  the endpoint {target.project}: pictures can no longer be classified")
     if running := (*found.tuning_jobs, *found.training_jobs):

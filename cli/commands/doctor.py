@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from cli import answers
 from cli.commands.launch import cost_line
-from cli.commands.options import confirm_cost, with_target, yes_option
+from cli.commands.options import confirm_cost, json_option, with_target, yes_option
 from cli.console import Count, counting, say
 from cli.data.folder import dataset_name
 from cli.data.folder_records import records_of
@@ -77,6 +78,7 @@ class NoDoctor(CliError):
     help="With --dataset: start nothing that could cost more.",
 )
 @yes_option
+@json_option
 def doctor(
     target: Target,
     folder: Path | None,
@@ -170,9 +172,11 @@ def _place(out: Path | None, name: str) -> Path:
 
 
 def _tell(findings: Mapping[str, Any], place: Path) -> None:
+    page = place / PAGE
+    if answers.wrote(answers.Kind.DOCTOR, {"page": str(page.absolute()), **findings}):
+        return
     for line in summary(findings):
         say(line)
-    page = place / PAGE
     say(f"Look at {page}, mark what you think, and save decisions.csv from there.")
 
 

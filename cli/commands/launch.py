@@ -8,11 +8,17 @@ from typing import Any
 
 import click
 
+from cli import answers
 from cli.commands.check import anyway_option, before_launching
-from cli.commands.options import confirm_cost, with_target, yes_option
+from cli.commands.completion import recipes
+from cli.commands.options import confirm_cost, json_option, with_target, yes_option
 from cli.console import say
+from cli.runs import expected
+from cli.runs.expected import Expected
 from cli.runs.launch import Launched, estimate, launch, payload
-from cli.runs.watch import follow
+from cli.runs.pipeline_run import PipelineRun
+from cli.runs.screen import as_data
+from cli.runs.watch import exit_unless_served, follow
 from cli.target import Target
 
 SERVED = "A model that passes the gate is then served, billed by the second until `classifier destroy`."
@@ -23,7 +29,9 @@ JOB_COST = (
 
 
 _OPTIONS: tuple[Callable[..., Any], ...] = (
-    click.option("--recipe", required=True, help="A recipe's name, as in recipes/<name>.toml."),
+    click.option(
+        "--recipe", required=True, shell_complete=recipes, help="A recipe's name, as in recipes/<name>.toml."
+    ),
     click.option("--dataset", required=True, help="NAME, or NAME@3: its third version."),
     click.option("--set", "overrides", multiple=True, metavar="TABLE.KEY=VALUE", help="Override the recipe."),
     click.option("--name", help="The job's name (default: one is made)."),
@@ -34,6 +42,7 @@ _OPTIONS: tuple[Callable[..., Any], ...] = (
     click.option("--watch", "--wait", is_flag=True, help="Follow the run to its end."),
     anyway_option,
     yes_option,
+    json_option,
     with_target,
 )
 
@@ -72,25 +81,35 @@ def _launch(
 ) -> None:
     request = payload(recipe, dataset, overrides, name, max_cost)
     planned = estimate(target, function, request)
-    say(f"{planned.what[:1].upper()}{planned.what[1:]}.\n{cost_line(target, planned)}")
+    kind = expected.TUNING if function == "launch-tuning" else expected.TRAINING
+    likely = expected.before(target, request, kind, planned)
+    say(f"{planned.what[:1].upper()}{planned.what[1:]}.\n{cost_line(target, planned, likely)}")
     for note in planned.notes:
         say(f"Note: {note}.")
     before_launching(target, planned, anyway)
     if dry_run:
+        answers.wrote(answers.Kind.LAUNCHED, planned)
         return
     confirm_cost(target, SERVED, yes)
     launched = launch(target, function, request)
     say(f"Started {launched.job}.")
     if watch:
-        follow(target, launched.run)
+        exit_unless_served(follow(target, launched.run, then=_tell_run, likely=likely))
+        return
+    if answers.wrote(answers.Kind.LAUNCHED, launched):
         return
     say(f"Follow it with: classifier status {launched.run} --watch{target.option}")
     if not target.is_local:
         say(f"In the console: {launched.watch['console']}\nIts log: {launched.watch['log']}")
 
 
-def cost_line(target: Target, planned: Launched) -> str:
-    """What the launcher's estimate says to whoever pays."""
+def _tell_run(run: PipelineRun) -> None:
+    answers.wrote(answers.Kind.RUN, as_data(run))
+
+
+def cost_line(target: Target, planned: Launched, likely: Expected | None = None) -> str:
+    """What is expected of a run, and the launcher's bound, to whoever pays."""
     cost = f"at most {planned.most_usd:.2f} USD" if planned.most_usd is not None else "an unknown sum"
+    about = f"Expected: {likely.in_words(target)}.\n" if likely else ""
     where = "It costs nothing here; on AWS" if target.is_local else "It costs"
-    return f"{where} {cost} ({planned.explained})."
+    return f"{about}{where} {cost} ({planned.explained})."

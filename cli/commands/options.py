@@ -3,25 +3,88 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import click
 
+from cli import environments
+from cli.console import JSON, QUIET
 from cli.errors import NotConfirmed
-from cli.target import Target, resolve
+from cli.target import ROOT, Target, resolve
 
 KINDS = click.Choice(["local", "aws"])
+
+
+def _remember(context: click.Context, parameter: click.Parameter, value: bool) -> None:
+    """Keeps a flag where the console finds it."""
+    if value:
+        context.meta[QUIET if parameter.name == "quiet" else JSON] = True
+
+
+quiet_option = click.option(
+    "--quiet", "-q", is_flag=True, expose_value=False, callback=_remember, help="Print errors only."
+)
+json_option = click.option(
+    "--json", is_flag=True, expose_value=False, callback=_remember, help="Print JSON, for programs."
+)
+
+
+def listing_options(
+    keys: Sequence[str], default: str
+) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """What every listing takes: by what it is sorted, and how much of it is shown."""
+
+    def decorate(function: Callable[..., None]) -> Callable[..., None]:
+        limit = click.option("--limit", "-n", type=click.IntRange(1), help="Show the first N only.")
+        sort = click.option(
+            "--sort",
+            type=click.Choice(list(keys)),
+            metavar="KEY",
+            default=default,
+            show_default=True,
+            help=f"By {', '.join(keys[:-1])} or {keys[-1]}: the newest, largest or best first, names from a.",
+        )
+        return sort(limit(function))
+
+    return decorate
+
+
+def place_options(function: Callable[..., None]) -> Callable[..., None]:
+    """What chooses among several accounts, regions and projects."""
+    options = (
+        click.option(
+            "--env", "environment", metavar="NAME", help="An environment of classifier.toml, such as prod."
+        ),
+        click.option("--profile", metavar="NAME", help="A profile of your AWS configuration."),
+        click.option("--region", metavar="NAME", help="An AWS region, such as eu-west-1."),
+    )
+    return functools.reduce(lambda made, option: option(made), reversed(options), function)
+
+
+def target_of(context: click.Context, *given: str | None) -> Target:
+    """The target of --target, --env, --profile and --region, given after the command's name or before it."""
+    before = context.find_root().params
+    keys = ("kind", "environment", "profile", "region")
+    kind, environment, profile, region = (
+        value or before.get(key) for key, value in zip(keys, given, strict=True)
+    )
+    target = resolve(environments.kind_of(ROOT, environment or "", kind))
+    return environments.chosen(target, environment or "", profile or "", region or "")
 
 
 def with_target(function: Callable[..., None]) -> Callable[..., None]:
     """Gives a command its `target`, from --target before or after the command's name or CLASSIFIER_TARGET."""
 
     @click.option("--target", "kind", type=KINDS, help="Where to work: local (default) or aws.")
+    @place_options
+    @quiet_option
     @functools.wraps(function)
-    def command(kind: str | None, **options: Any) -> None:
+    def command(
+        kind: str | None, environment: str | None, profile: str | None, region: str | None, **options: Any
+    ) -> None:
         context = click.get_current_context()
-        target = resolve(kind or context.find_root().params.get("kind") or "local")
+        target = target_of(context, kind, environment, profile, region)
         context.find_root().obj = target
         function(target=target, **options)
 
@@ -53,4 +116,14 @@ def confirm_cost(target: Target, what: str | Callable[[Target], str], yes: bool)
     """
     if not target.is_local:
         words = what if isinstance(what, str) else what(target)
-        confirm(f"{words}\nAccount {target.account()}, region {target.region}. Go on?", yes)
+        confirm(f"{words}\n{whereabouts(target)} Go on?", yes)
+
+
+def whereabouts(target: Target) -> str:
+    """Which account, region and project a command is about to change."""
+    if target.is_local:
+        return f"The local AWS at {target.endpoint_url}, project {target.project}."
+    choice = target.choice
+    profile = f" (profile {choice.profile})" if choice.profile else ""
+    name = f"Environment {choice.name}: account" if choice.name else "Account"
+    return f"{name} {target.account()}{profile}, region {target.region}, project {target.project}."

@@ -6,7 +6,9 @@ from pathlib import Path
 
 import click
 
-from cli.commands.options import with_target
+from cli import answers
+from cli.commands.options import json_option, with_target
+from cli.console import say
 from cli.target import Target
 
 _output = click.option(
@@ -14,50 +16,55 @@ _output = click.option(
 )
 
 
+def _tell(page: Path, text: str) -> None:
+    if not answers.wrote(answers.Kind.REPORT, {"page": str(page.absolute())}):
+        say(text)
+
+
 @click.command()
 @with_target
 @click.argument("job", required=False)
 @_output
+@json_option
 def report(target: Target, job: str | None, output: Path | None) -> None:
     """Write the page of a training JOB (default: the newest run's): results, rules, times, errors.
 
     JOB is a training job, a tuning job (its last training is meant), or a folder that a job left.
     """
-    from cli.console import say
     from cli.runs.job_report import write_page
     from cli.runs.reader import latest_run
 
     job = job or latest_run(target)
     page = output or target.home / "reports" / f"{Path(job).name}.html"
     write_page(target, [job], page)
-    say(f"The report of {job} is {page}")
+    _tell(page, f"The report of {job} is {page}")
 
 
 @click.command()
 @with_target
 @click.argument("jobs", nargs=-1, required=True, metavar="JOB JOB...")
 @_output
+@json_option
 def compare(target: Target, jobs: tuple[str, ...], output: Path | None) -> None:
     """Write one page with several training jobs beside each other: which is better, and what differs."""
-    from cli.console import say
     from cli.runs.job_report import write_page
 
     if len(jobs) < 2:
         raise click.UsageError("compare needs two jobs or more; for one there is `classifier report`")
     page = output or target.home / "reports" / "comparison.html"
     write_page(target, jobs, page)
-    say(f"The comparison of {len(jobs)} jobs is {page}")
+    _tell(page, f"The comparison of {len(jobs)} jobs is {page}")
 
 
 @click.command("tuning-report")
 @with_target
 @click.argument("run", required=False)
 @_output
+@json_option
 def tuning_report(target: Target, run: str | None, output: Path | None) -> None:
     """Write a page about the search RUN (default: the newest run): leaderboard, all trials, what mattered."""
     from datetime import UTC, datetime
 
-    from cli.console import say
     from cli.files import replacing
     from cli.runs.reader import latest_run
     from cli.runs.tuning_search import read
@@ -70,7 +77,7 @@ def tuning_report(target: Target, run: str | None, output: Path | None) -> None:
     with replacing(path) as part:
         part.write_text(render(search, datetime.now(UTC)), encoding="utf-8")
     best = f", the best {search.metric} {search.ranked[0].objective:.4g}" if search.ranked else ""
-    say(f"{search.name}: {search.counted}{best}. The page is {path}")
+    _tell(path, f"{search.name}: {search.counted}{best}. The page is {path}")
 
 
 @click.command("race-report")
@@ -79,7 +86,6 @@ def tuning_report(target: Target, run: str | None, output: Path | None) -> None:
 @_output
 def race_report(target: Target, run: str | None, output: Path | None) -> None:
     """Write a page about the race of networks before RUN's search (default: the newest run's)."""
-    from cli.console import say
     from cli.files import replacing
     from cli.runs.race_outcome import read
     from cli.runs.reader import latest_run
@@ -93,4 +99,4 @@ def race_report(target: Target, run: str | None, output: Path | None) -> None:
     with replacing(path) as part:
         part.write_text(render(name, race), encoding="utf-8")
     best = f"{race.ranked[0].network} won" if race.ranked else "no network won"
-    say(f"{name}: {best} of {len(race.entrants)}. The page is {path}")
+    _tell(path, f"{name}: {best} of {len(race.entrants)}. The page is {path}")

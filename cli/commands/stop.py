@@ -1,8 +1,9 @@
 """`classifier stop`: ending all of a run, wherever on its way it is.
 
-First a mark is written beside the run's record, which the launchers look for before they start what follows:
-so a search that ends in the very moment it is stopped leads to no final training. Then its jobs are stopped,
-and a model that waits for approval is rejected. A model that serves is left: that is `rollback` and `sleep`.
+Of a run that is over nothing is changed. Else a mark is written beside the run's record, which the launchers
+look for before they start what follows: so a search that ends in the very moment it is stopped leads to no
+final training. Then its jobs are stopped, and a model that waits for approval is rejected. A model that
+serves is left: that is `rollback` and `sleep`.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from datetime import UTC, datetime
 
 import click
 
+from cli.commands.completion import runs
 from cli.commands.options import with_target
 from cli.console import say
 from cli.release import champion, registry
@@ -25,7 +27,7 @@ from contract import storage
 
 @click.command()
 @with_target
-@click.argument("run")
+@click.argument("run", shell_complete=runs)
 @click.option("--reason", default="asked for with classifier stop", show_default=True, help="For the record.")
 def stop(target: Target, run: str, reason: str) -> None:
     """End all of a RUN: race, search, trainings, and what would follow. A model that serves stays."""
@@ -34,13 +36,30 @@ def stop(target: Target, run: str, reason: str) -> None:
 
 
 def stop_run(target: Target, name: str, why: str) -> list[str]:
-    """Stops everything of a run; returns what was done, a line each. Raises NoSuchRun where there is none."""
+    """Stops everything of a run; returns what was done, a line each. Of one that is over nothing is changed.
+
+    Raises:
+        NoSuchRun: there is none.
+    """
     reader = RunReader(target, name)
-    _mark(target, reader.read().name, why)
+    run = reader.read()
+    if run.over:
+        return _of_the_champion(target, run) or [_nothing_runs(run)]
+    _mark(target, run.name, why)
     # Read again: what was started before the mark was there is seen now, what comes later sees the mark.
     run = reader.read()
-    done = [*_stop_jobs(target, run), *_stop_package(target, run, why)]
-    return done or [f"Nothing of {run.name} is running: it is {run.outcome}."]
+    done = _of_the_champion(target, run) or [*_stop_jobs(target, run), *_stop_package(target, run, why)]
+    return done or [f"{run.name} was between two jobs, and is stopped: {why}."]
+
+
+def _nothing_runs(run: PipelineRun) -> str:
+    if run.outcome == "running" and run.package is not None:
+        return (
+            f"Nothing was changed: version {run.package.version} is approved and on its way into service. "
+            "When it serves, `classifier rollback` returns to the one before."
+        )
+    reason = f": {run.reason}" if run.reason else ""
+    return f"Nothing of {run.name} is running, and nothing was changed. It is {run.outcome}{reason}."
 
 
 def _mark(target: Target, name: str, why: str) -> None:
@@ -67,16 +86,20 @@ def _stop_jobs(target: Target, run: PipelineRun) -> list[str]:
     return done
 
 
+def _of_the_champion(target: Target, run: PipelineRun) -> list[str]:
+    """What to do instead, where the run's model serves or sleeps."""
+    package = run.package
+    if package is None or champion.read(target).model != package.arn:
+        return []
+    return [
+        f"Version {package.version} is the champion and stays. To return to the one before: classifier "
+        f"rollback{target.option}; to take the endpoint away: classifier sleep{target.option}"
+    ]
+
+
 def _stop_package(target: Target, run: PipelineRun, why: str) -> list[str]:
     package = run.package
-    if package is None:
-        return []
-    if champion.read(target).model == package.arn:
-        return [
-            f"Version {package.version} is the champion and stays. To return to the one before: classifier "
-            f"rollback{target.option}; to take the endpoint away: classifier sleep{target.option}"
-        ]
-    if package.approval != "PendingManualApproval":
+    if package is None or package.approval != "PendingManualApproval":
         return []
     registry.write_approval(target, package.arn, "Rejected", f"stopped: {why}")
     return [f"Version {package.version} waited for approval and is rejected."]

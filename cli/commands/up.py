@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import click
 
+from cli import answers
 from cli.commands.check import anyway_option, before_deploying, plays_an_account
-from cli.commands.options import confirm, confirm_cost, with_target, yes_option
+from cli.commands.options import confirm, confirm_cost, json_option, whereabouts, with_target, yes_option
 from cli.console import console, say
 from cli.deploy.bring_up import bring_up
 from cli.deploy.live import Change
@@ -27,6 +28,7 @@ AWS_COST = (
 @with_target
 @yes_option
 @anyway_option
+@json_option
 def up(target: Target, yes: bool, anyway: bool) -> None:
     """Deploy all stacks; locally start the local AWS first."""
     check_settings(target)
@@ -36,8 +38,11 @@ def up(target: Target, yes: bool, anyway: bool) -> None:
     else:
         before_deploying(target, None, anyway)
         confirm_cost(target, AWS_COST, yes)
+        if yes or target.is_local:  # who was asked has read it
+            say(f"This changes: {whereabouts(target)}")
         outputs = bring_up(target, agree=lambda change: agree(change, yes))
-    say("\n".join(address_lines(outputs)))
+    if not answers.wrote(answers.Kind.OUTPUTS, outputs):
+        say("\n".join(address_lines(outputs)))
 
 
 def agree(change: Change, yes: bool) -> None:

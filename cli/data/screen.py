@@ -68,7 +68,7 @@ def counts_table(counts: Mapping[str, Counts], made_splits: Sequence[str] = ()) 
     from rich.table import Table
 
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
-    table.add_column("class")
+    table.add_column("class", overflow="fold")
     for split in SPLITS:
         table.add_column(split + ("*" if split in made_splits else ""), justify="right")
     for label in list(counts)[:MAX_CLASSES]:

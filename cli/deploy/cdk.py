@@ -16,6 +16,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from cli.deploy.cdk_output import Deployment
 from cli.errors import CdkFailed
@@ -99,10 +100,15 @@ def _install_cli(target: Target, folder: Path) -> None:
 def context_arguments(target: Target) -> list[str]:
     """Where the app finds its settings, beside cdk.json."""
     arguments = []
-    if target.is_local:
-        for key, values in (("defaults", LOCAL_DEFAULTS), ("overrides", LOCAL_OVERRIDES)):
+    defaults: dict[str, Any] = LOCAL_DEFAULTS if target.is_local else {}
+    overrides: dict[str, Any] = LOCAL_OVERRIDES if target.is_local else {}
+    if target.choice.name:
+        overrides = {**overrides, "project": target.project}
+    for key, values in (("defaults", defaults), ("overrides", overrides)):
+        if values:
             arguments += ["--context", f"{key}={json.dumps(values)}"]
-    if config := os.environ.get("CLASSIFIER_CONFIG"):  # settings from another file than cdk.json
+    # Settings from another file than cdk.json.
+    if config := target.choice.config or os.environ.get("CLASSIFIER_CONFIG"):
         arguments += ["--context", f"config={config}"]
     return arguments
 

@@ -22,6 +22,7 @@ def table(deployment: Deployment) -> RenderableType:
     from rich.text import Text
 
     grid = Table(box=None, padding=(0, 2, 0, 0), show_header=False)
+    grid.add_column(no_wrap=True)
     for name, stack in deployment.stacks.items():
         mark, style = _MARKS[stack.state]
         count = f"{stack.done}/{stack.total}" if stack.state == "working" and stack.total else ""

@@ -93,8 +93,8 @@ def await_decision(target: Target, arn: str) -> None:
                 f"approve {version}{target.option}"
             )
     raise NotPossible(
-        f"{arn} is approved, and is no champion after {DECISION_SECONDS} s. Look at the log group "
-        f"/aws/lambda/{target.project}-promote-model."
+        f"Version {version_of(arn)} is approved, and is no champion after {DECISION_SECONDS} s. "
+        f"Look at the log group /aws/lambda/{target.project}-promote-model."
     )
 
 

@@ -36,6 +36,10 @@ class NoSuchJob(CliError):
     """There is no training job of that name, and no folder either."""
 
 
+class NotWatched(CliError):
+    """The job is a trial of a search: those are not watched, and leave no report."""
+
+
 class NothingLeft(CliError):
     """The job has left nothing to report."""
 
@@ -48,6 +52,7 @@ def write_page(target: Target, jobs: Sequence[str], page: Path) -> None:
 
     Raises:
         NoSuchJob: one of them is neither a job nor a folder.
+        NotWatched: one is a trial of a search.
         NothingLeft: a job has no output, or none that says anything.
         UnsafeArchive: its output is damaged, or holds what no job of this project leaves.
     """
@@ -85,6 +90,12 @@ def _folder(target: Target, job: str, scratch: Path) -> Path:
         return Path(job).resolve()
     described = _described(target, job)
     name = str(described["TrainingJobName"])
+    if search := described.get("TuningJobArn"):
+        run = str(search).rpartition("/")[2]
+        raise NotWatched(
+            f"{name} is a trial of the search {run}. Trials are not watched and have no report; their "
+            f"results are on the page of the search: classifier tuning-report {run}{target.option}"
+        )
     scratch.mkdir()
     place = urlparse(f"{described['OutputDataConfig']['S3OutputPath'].rstrip('/')}/{output_of(name)}")
     archive, folder = scratch / "output.tar.gz", scratch / name

@@ -1,7 +1,8 @@
 """One run from tuning to endpoint, as a value.
 
 A `PipelineRun` is everything the APIs say about a run at one moment. `outcome` judges it: still running,
-serving, refused by the quality gate, waiting for approval, superseded by a newer champion, or failed and why.
+serving, refused by the quality gate, waiting for approval, superseded by a newer champion, stopped, or failed
+and why.
 How it is read from AWS is in `reader`, how it looks in `screen`.
 """
 
@@ -12,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from cli.release.champion import waiting_in_words
-from cli.runs.jobs import counted, log_of
+from cli.runs.jobs import RUNNING, counted, log_of
 from contract import names
 from contract.decisions import Decision, Outcome, Reason
 from contract.names import version_of
@@ -150,10 +151,18 @@ class Serving:
 
 
 @dataclass(frozen=True)
+class Mark:
+    """What `classifier stop` wrote beside a run: that nothing more may follow, and why."""
+
+    why: str
+
+
+@dataclass(frozen=True)
 class PipelineRun:
     """A run at the moment `read_at`. `race` is None where the recipe names its network, `tuning` while that
-    runs, or for a training started by hand; `answering` is the
-    version that answered a picture just now, where somebody asked; `clue` a stuck Lambda's last error.
+    runs, or for a training started by hand; `answering` is the version that answered a picture just now,
+    where somebody asked; `clue` a stuck Lambda's last error; `mark` is there only of a run that
+    `may_be_marked`.
     """
 
     project: str
@@ -165,12 +174,13 @@ class PipelineRun:
     read_at: datetime
     answering: str = ""
     clue: str = ""
+    mark: Mark | None = None
     race: Race | None = None
 
     @property
     def outcome(self) -> str:
-        """`running`, `serving`, `asleep`, `waiting`, `refused`, `awaiting approval`, `superseded` or
-        `failed`.
+        """`running`, `serving`, `asleep`, `waiting`, `refused`, `awaiting approval`, `superseded`, `stopped`
+        or `failed`.
         """
         return self._judge()[0]
 
@@ -203,16 +213,49 @@ class PipelineRun:
     def ended(self) -> bool:
         return self.outcome != "running"
 
+    @property
+    def over(self) -> bool:
+        """Whether nothing of it runs and nothing can follow by itself; one that only hangs is not over."""
+        if self.package is not None:
+            return self.package.approval != "PendingManualApproval"
+        if self.mark is not None:
+            return True
+        return any(job.status == "Stopped" for job in self._jobs) or self._failed is not None
+
+    @property
+    def may_be_marked(self) -> bool:
+        """Whether the mark of `classifier stop`, if there is one, is why it stands where it stands."""
+        if self.package is not None:
+            decided = self.package.reason.outcome
+            return self.package.approval == "Rejected" and decided is Outcome.BY_HAND
+        return self._failed is None and all(job.status not in RUNNING for job in self._jobs)
+
+    @property
+    def _jobs(self) -> tuple[Race | Tuning | Training, ...]:
+        return tuple(job for job in (self.race, self.tuning, self.training) if job is not None)
+
+    @property
+    def _failed(self) -> Race | Tuning | Training | None:
+        """The job that failed for good."""
+        if any(job is not None and job.goes_on for job in (self.race, self.training)):
+            return None
+        return next((job for job in self._jobs if job.status == "Failed"), None)
+
     def _judge(self) -> tuple[str, str]:
+        if self.mark is not None:
+            return "stopped", self.mark.why
         if self.training is not None and self.training.goes_on:
             what = "the training on the next instance type"
             return self._waiting(self.training.ended, "launch-training", what)
         if self.race is not None and self.race.goes_on:
             return self._waiting(self.race.ended, "launch-tuning", "the race on the next instance type")
-        for job in (self.race, self.tuning, self.training):
-            if job is not None and job.status in ("Failed", "Stopped"):
-                place = f" ({log_of(job.name)})" if job is not self.tuning else ""
-                return "failed", f"{job.name} is {job.status}: {job.reason or 'it was stopped'}{place}"
+        if (job := self._failed) is not None:
+            place = f" ({log_of(job.name)})" if job is not self.tuning else ""
+            return "failed", f"{job.name}: {job.reason or 'AWS gives no reason'}{place}"
+        for job in self._jobs:
+            if job.status == "Stopped":
+                why = job.reason or "past classifier, or it reached its longest run time"
+                return "stopped", f"{job.name}: {why}"
         if self.race is not None and self.tuning is None:
             return self._waiting(self.race.ended, "launch-tuning", "the search")
         if self.training is None:
@@ -237,9 +280,8 @@ class PipelineRun:
                 words = package.reason.in_words or package.verdict
                 why = f"callers would get other classes than now ({words}); "
             return "awaiting approval", (
-                f"{why}approve it with: classifier approve {package.version}, or in the AWS console, or: "
-                f"aws sagemaker update-model-package --model-package-arn {package.arn} "
-                "--model-approval-status Approved"
+                f"{why}approve it with: classifier approve {package.version}, or in the AWS console; or "
+                f"reject it: classifier reject {package.version}"
             )
         return self._judge_approved(package)
 

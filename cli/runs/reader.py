@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -17,16 +17,27 @@ from cli import aws
 from cli.errors import CliError
 from cli.release import champion
 from cli.runs.jobs import LOG_GROUP, log_of, newest_attempt, number, search_of
-from cli.runs.pipeline_run import Package, PipelineRun, Race, Serving, Training, Trial, Tuning, data_of
-from cli.stacks import describe
+from cli.runs.pipeline_run import (
+    Mark,
+    Package,
+    PipelineRun,
+    Race,
+    Serving,
+    Training,
+    Trial,
+    Tuning,
+    data_of,
+)
+from cli.stacks import describe, outputs
 from cli.target import Target
-from contract import capacity, epoch_line, names
+from contract import capacity, epoch_line, names, objects, storage
 from contract.decisions import Outcome, Reason
 from contract.hyperparameters import unquoted
 from contract.jobs import trains
 
 _FINISHED = {"Completed", "Failed", "Stopped"}
-_TRIAL_NAME = re.compile(r"-\d{3}-[0-9a-f]{8}\Z")
+_MARK_BYTES = 64 * 1024
+TRIAL_NAME = re.compile(r"-\d{3}-[0-9a-f]{8}\Z")
 
 
 class NoSuchRun(CliError):
@@ -46,7 +57,7 @@ def latest_run(target: Target) -> str:
     for job in trainings["TrainingJobSummaries"]:
         name = job["TrainingJobName"]
         run = names.run_of(name)
-        if not _TRIAL_NAME.search(name) and name in (run, names.race_of(run)):
+        if not TRIAL_NAME.search(name) and name in (run, names.race_of(run)):
             created.setdefault(run, job["CreationTime"])
     runs = [(when, name) for name, when in created.items() if name.startswith(f"{target.project}-")]
     for _, name in sorted(runs, reverse=True):
@@ -64,9 +75,22 @@ def _may_train(target: Target, name: str) -> bool:
 
 
 class RunReader:
-    """Reads one run again and again; `answering`, if given, asks the API which version answers a picture."""
+    """Reads one run again and again.
 
-    def __init__(self, target: Target, name: str, answering: Callable[[], str] | None = None) -> None:
+    Args:
+        answering: asks the API which version answers a picture.
+        listed: where many runs are read, what is the same for all: what serves, and the package of each
+            training job. The epochs are left out then.
+    """
+
+    def __init__(
+        self,
+        target: Target,
+        name: str,
+        answering: Callable[[], str] | None = None,
+        listed: tuple[Serving, Mapping[str, str]] | None = None,
+    ) -> None:
+        self._listed = listed
         self._target = target
         self._answering = answering
         self._sagemaker = target.client("sagemaker")
@@ -87,13 +111,16 @@ class RunReader:
         tuning = None if self._by_hand else self._read_tuning(race)
         training = self._read_training(self._name if self._by_hand else names.final_of(self._name))
         package = self._read_package(training) if training and training.status == "Completed" else None
-        serving = self._read_serving()
+        serving = read_serving(self._target) if self._listed is None else self._listed[0]
         run = PipelineRun(
             self._target.project, self._name, tuning, training, package, serving, datetime.now(UTC), race=race
         )
+        if run.may_be_marked:
+            run = replace(run, mark=self._read_mark())
         if self._answering and serving.endpoint_status == "Updating" and package and not run.ended:
             return replace(run, answering=self._answering())
-        return replace(run, clue=self._clue(run)) if run.outcome == "failed" else run
+        wants_clue = run.outcome == "failed" and self._listed is None
+        return replace(run, clue=self._clue(run)) if wants_clue else run
 
     def _find_run(self) -> None:
         """Settles whether the run is a tuning job (whose final training also names it) or by hand."""
@@ -190,6 +217,8 @@ class RunReader:
 
     def _read_lines(self, job: str, word: str) -> list[str]:
         """The lines of a job's log that have a word."""
+        if self._listed is not None:
+            return []
         chosen = {"logStreamNamePrefix": f"{job}/", "filterPattern": f'"{word}"'}
         try:
             events = list(self._events(LOG_GROUP, **chosen))
@@ -228,6 +257,8 @@ class RunReader:
         )
 
     def _find_package(self, training: Training) -> str | None:
+        if self._listed is not None:
+            return self._listed[1].get(training.name)
         listed = aws.found(
             self._sagemaker.list_model_packages,
             ModelPackageGroupName=self._target.project,
@@ -247,16 +278,16 @@ class RunReader:
         """The description of a model package; empty when there is none."""
         return aws.found(self._sagemaker.describe_model_package, ModelPackageName=arn) or {}
 
-    def _read_serving(self) -> Serving:
-        stack = describe(self._target, self._target.stack("serving")) or {}
-        resolved = [p["ResolvedValue"] for p in stack.get("Parameters", []) if "ResolvedValue" in p]
-        endpoint = aws.endpoint(self._target) or {}
-        return Serving(
-            stack_status=stack.get("StackStatus", ""),
-            champion=champion.read(self._target),
-            actual=next(iter(resolved), ""),
-            endpoint_status=endpoint.get("EndpointStatus", ""),
-        )
+    def _read_mark(self) -> Mark | None:
+        bucket = outputs(self._target, "storage")["ArtifactsBucket"]
+        key = storage.of_run(self._name, storage.STOPPED)
+        found = objects.read(self._target.client("s3"), bucket, key, _MARK_BYTES)
+        if found is None:
+            return None
+        try:
+            return Mark(str(json.loads(found)["why"]))
+        except (ValueError, TypeError, KeyError, RecursionError):
+            return Mark("nobody said why")
 
     def _clue(self, run: PipelineRun) -> str:
         """The last error in the log of the Lambda the run waits for, since the step before it ended."""
@@ -277,6 +308,19 @@ class RunReader:
         except ClientError:
             return ""
         return next((complaint for complaint in reversed(complaints) if complaint), "")
+
+
+def read_serving(target: Target) -> Serving:
+    """What should serve, what does, and how the stack and the endpoint are."""
+    stack = describe(target, target.stack("serving")) or {}
+    resolved = [p["ResolvedValue"] for p in stack.get("Parameters", []) if "ResolvedValue" in p]
+    endpoint = aws.endpoint(target) or {}
+    return Serving(
+        stack_status=stack.get("StackStatus", ""),
+        champion=champion.read(target),
+        actual=next(iter(resolved), ""),
+        endpoint_status=endpoint.get("EndpointStatus", ""),
+    )
 
 
 def _complaint(line: str) -> str:

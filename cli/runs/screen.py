@@ -2,36 +2,39 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from cli.console import DONE, FAILED, NEXT, NOW
+from cli.answers import Listing
+from cli.console import DONE, FAILED, HELD, NEXT, NOW
 from cli.runs.jobs import log_of
 from cli.runs.pipeline_run import PipelineRun, Race, Training, Trial, Tuning
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
+    from rich.text import Text
 
 MAX_TRIALS = 12
 MAX_EPOCHS = 8
-WHY_WIDTH = 60
 _COLOURS = {
     "Completed": "green",
     "InProgress": "cyan",
     "Failed": "red",
     "Stopped": "yellow",
     "Approved": "green",
-    "Rejected": "red",
+    "Rejected": "yellow",
     "PendingManualApproval": "yellow",
     "InService": "green",
 }
 
 
 def steps(run: PipelineRun) -> list[tuple[str, str]]:
-    """Each step of the way with its state: `done`, `now`, `next` or `failed`."""
+    """Each step of the way with its state: `done`, `now`, `next`, `held` (nothing failed) or `failed`."""
     training, package = run.training, run.package
     done = [training is not None and training.status == "Completed", package is not None]
-    done += [package is not None and run.serving.actual == package.arn, run.outcome == "serving"]
+    promoted = (run.serving.actual, run.serving.champion.asleep)
+    done += [package is not None and package.arn in promoted, run.outcome == "serving"]
     names = ["training", "package", "promotion", "endpoint"]
     if run.tuning is not None:
         names.insert(0, "tuning")
@@ -44,16 +47,16 @@ def steps(run: PipelineRun) -> list[tuple[str, str]]:
         done.insert(0, run.race.status == "Completed")
     states = ["done" if flag else "next" for flag in done]
     if "next" in states:
-        states[states.index("next")] = "now" if run.outcome == "running" else "failed"
+        states[states.index("next")] = {"running": "now", "failed": "failed"}.get(run.outcome, "held")
     return list(zip(names, states, strict=True))
 
 
-def screen(run: PipelineRun) -> RenderableType:
-    """The whole run on one screen."""
+def screen(run: PipelineRun, left: str = "") -> RenderableType:
+    """The whole run on one screen; `left` is how long it will take, in words."""
     from rich.console import Group
     from rich.text import Text
 
-    parts: list[RenderableType] = [_headline(run)]
+    parts: list[RenderableType] = [_headline(run), *((Text(left, style="cyan"),) if left else ())]
     if run.race is not None:
         parts += [Text(), _race(run.race)]
     if run.tuning is not None:
@@ -65,12 +68,21 @@ def screen(run: PipelineRun) -> RenderableType:
         noted = f"  test accuracy {accuracy:.4f}" if accuracy is not None else ""
         line = _line("Package", f"version {run.package.version}", run.package.approval, noted)
         serving = run.serving
-        endpoint = _line("Endpoint", run.project, serving.endpoint_status or "not there yet", "")
+        endpoint = _line("Endpoint", run.project, _endpoint(run), "")
         stack = _line("Promotion", f"stack {run.project}-serving", serving.stack_status or "not there", "")
         parts += [Text(), line, stack, endpoint]
     if run.reason and run.outcome != "failed":  # why it failed is the command's error
         parts += [Text(), Text(f"{run.outcome}: {run.reason}", style="yellow")]
     return Group(*parts)
+
+
+def as_data(run: PipelineRun) -> dict[str, Any]:
+    """The run for programs."""
+    data = {key: value for key, value in asdict(run).items() if key not in ("clue", "mark")}
+    if run.package is not None:
+        data["package"]["version"] = run.package.version
+    judged = {"outcome": run.outcome, "reason": run.reason, "dataset": run.data, "steps": dict(steps(run))}
+    return {**data, **judged, "test_accuracy": run.test_accuracy}
 
 
 def lines(before: PipelineRun | None, now: PipelineRun) -> list[str]:
@@ -106,7 +118,7 @@ def _facts(run: PipelineRun) -> list[str]:
     if package := run.package:
         facts.append(f"package version {package.version}: {package.approval}")
         facts.append(f"promotion {run.project}-serving: {run.serving.stack_status}")
-        facts.append(f"endpoint {run.project}: {run.serving.endpoint_status or 'not there yet'}")
+        facts.append(f"endpoint {run.project}: {_endpoint(run)}")
     if run.ended and run.outcome != "failed":
         facts.append(f"{run.outcome}{': ' if run.reason else ''}{run.reason}")
     return facts
@@ -115,6 +127,11 @@ def _facts(run: PipelineRun) -> list[str]:
 def _facts_of_race(race: Race) -> list[str]:
     ended = [] if race.status == "InProgress" else [f"race {race.name}: {race.status}"]
     return [f"race {race.name}: InProgress", *(f"  {each}" for each in race.judged), *ended]
+
+
+def _endpoint(run: PipelineRun) -> str:
+    missing = {"running": "not there yet", "asleep": "asleep"}
+    return run.serving.endpoint_status or missing.get(run.outcome, "not there")
 
 
 def _values(trial: Trial) -> str:
@@ -136,13 +153,14 @@ def _short(value: str) -> str:
 def _headline(run: PipelineRun) -> RenderableType:
     from rich.text import Text
 
-    marks = {"done": DONE, "now": NOW, "next": NEXT, "failed": FAILED}
-    text = Text(f"{run.name}  ", style="bold")
+    marks = {"done": DONE, "now": NOW, "next": NEXT, "held": HELD, "failed": FAILED}
+    text = Text(run.name, style="bold")
     if run.data:
-        text.append(f"{run.data}  ", style="not bold")
-    for name, state in steps(run):
+        text.append(f"  {run.data}", style="not bold")
+    text.append("\n")
+    for number, (name, state) in enumerate(steps(run)):
         mark, style = marks[state]
-        text.append(f"  {mark} {name}", style=style)
+        text.append(f"{'  ' if number else ''}{mark} {name}", style=f"not bold {style}")
     return text
 
 
@@ -158,41 +176,33 @@ def _line(title: str, what: str, status: str, rest: str) -> RenderableType:
 
 def _tuning(tuning: Tuning) -> RenderableType:
     from rich.console import Group
-    from rich.table import Table
     from rich.text import Text
 
     took = seconds(tuning.created, tuning.ended)
     rest = f"  {tuning.counted}" + (f", {took:.0f} s" if took is not None else "")
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
     names = sorted({name for trial in tuning.trials for name in trial.hyperparameters})
-    table.add_column("  trial")
-    for name in names:
-        table.add_column(name, justify="right")
-    arrow = "↓" if tuning.direction == "Minimize" else "↑"
-    table.add_column(f"{tuning.objective} {arrow}", justify="right")
-    table.add_column("status")
+    objective = f"{tuning.objective} {'↓' if tuning.direction == 'Minimize' else '↑'}"
     listed = _worth_showing(tuning)
-    failed = [trial for trial in listed if trial.failed]
-    if failed:
-        table.add_column("why", overflow="fold", max_width=WHY_WIDTH)
-    for trial in listed:
-        best = trial == tuning.best
-        score = "" if trial.objective is None else f"{trial.objective:.4f}"
-        table.add_row(
-            Text(f"{'★' if best else ' '} {trial.name.removeprefix(tuning.name + '-')}"),
-            *(_short(trial.hyperparameters.get(name, "")) for name in names),
-            score,
-            Text(trial.status, style=_COLOURS.get(trial.status, "")),
-            *((Text(trial.reason),) if failed else ()),
-            style="bold" if best else "",
-        )
+    rows = [_row(tuning, trial, names) for trial in listed]
+    styles = ["bold" if trial == tuning.best else "" for trial in listed]
+    table = Listing(("  trial", *names, objective, "status"), rows, (*names, objective), styles)
     parts: list[RenderableType] = [_line("Tuning", "", tuning.status, rest)]
     if tuning.trials:
         parts.append(table)
     if len(listed) < len(tuning.trials):
         parts.append(Text(f"  ... and {len(tuning.trials) - len(listed)} more", style="dim"))
-    parts += [Text(f"  {trial.name} failed: {log_of(trial.name)}", style="red") for trial in failed]
+    parts += [Text(f"  {trial.name} failed: {_why(trial)}", style="red") for trial in listed if trial.failed]
     return Group(*parts)
+
+
+def _row(tuning: Tuning, trial: Trial, names: list[str]) -> tuple[str | Text, ...]:
+    from rich.text import Text
+
+    mark = "★" if trial == tuning.best else " "
+    values = (_short(trial.hyperparameters.get(name, "")) for name in names)
+    score = "" if trial.objective is None else f"{trial.objective:.4f}"
+    status = Text(trial.status, style=_COLOURS.get(trial.status, ""))
+    return f"{mark} {trial.name.removeprefix(tuning.name + '-')}", *values, score, status
 
 
 def _worth_showing(tuning: Tuning) -> list[Trial]:
@@ -237,7 +247,7 @@ def _training(training: Training) -> RenderableType:
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
     names = list(dict.fromkeys(name for row in rows for name in row))
     for name in names:
-        table.add_column(f"  {name}" if name == names[0] else name, justify="right")
+        table.add_column(f"  {name}" if name == names[0] else name, justify="right", overflow="fold")
     for row in rows[-MAX_EPOCHS:]:
         table.add_row(*(_cell(name, row.get(name)) for name in names))
     return Group(head, table)

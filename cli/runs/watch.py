@@ -7,30 +7,42 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Final
 
+import click
+
 from cli.console import console, say
-from cli.errors import RunFailed
+from cli.errors import ExitCode, RunFailed
 from cli.interrupt import Interrupted
+from cli.runs.expected import Expected, left
 from cli.runs.pipeline_run import PipelineRun
 from cli.runs.reader import RunReader
 from cli.runs.screen import lines, screen
 from cli.target import Target
 
+_ENDS: Final = {"refused": ExitCode.REFUSED, "stopped": ExitCode.STOPPED}
 _LITTLE_ROOM_BYTES: Final = 64 * 2**20
 
 
-def follow(target: Target, name: str, answering: Callable[[], str] | None = None) -> PipelineRun:
+def follow(
+    target: Target,
+    name: str,
+    answering: Callable[[], str] | None = None,
+    then: Callable[[PipelineRun], object] = lambda run: None,
+    likely: Expected | None = None,
+) -> PipelineRun:
     """Shows the run until it ended, and returns how it ended; on Ctrl-C it runs on, and the message says so.
 
     Args:
         answering: asks the API which version answers a picture. With it the run ends when its model answers;
             without, when the stack's update is over, which also waits until the old model is let go.
+        then: is told how it ended, also if it failed.
+        likely: what is expected of it, for the time left.
 
     Raises:
         RunFailed: it ended without a model to serve because something failed.
     """
     try:
         runs = _reads(target, RunReader(target, name, answering))
-        run = _watch_live(runs) if console().is_terminal else _watch_lines(runs)
+        run = _watch_live(runs, likely) if console().is_terminal else _watch_lines(runs, likely)
     except KeyboardInterrupt:
         where = f"the local AWS on port {target.port}" if target.is_local else "AWS"
         stop = " `make down` stops everything." if target.is_local else ""
@@ -38,8 +50,16 @@ def follow(target: Target, name: str, answering: Callable[[], str] | None = None
             f"Stopped watching. The run {name} goes on in {where}; look again with "
             f"`classifier status {name} --watch{target.option}`.{stop}"
         ) from None
+    then(run)
     raise_if_failed(run)
     return run
+
+
+def exit_unless_served(run: PipelineRun) -> None:
+    """Ends the command with the code of a run that was refused or stopped; why is on the screen already."""
+    code = _ENDS.get(run.outcome)
+    if code is not None:
+        raise click.exceptions.Exit(code)
 
 
 def raise_if_failed(run: PipelineRun) -> None:
@@ -58,19 +78,23 @@ def _reads(target: Target, reader: RunReader) -> Iterator[PipelineRun]:
         yield (run := reader.read())
 
 
-def _watch_live(runs: Iterator[PipelineRun]) -> PipelineRun:
+def _watch_live(runs: Iterator[PipelineRun], likely: Expected | None) -> PipelineRun:
     from rich.live import Live
 
     run = next(runs)
-    with Live(screen(run), console=console(), refresh_per_second=4, vertical_overflow="visible") as live:
+    with Live(
+        screen(run, left(run, likely)), console=console(), refresh_per_second=4, vertical_overflow="visible"
+    ) as live:
         for run in runs:
-            live.update(screen(run))
+            live.update(screen(run, left(run, likely)))
     return run
 
 
-def _watch_lines(runs: Iterator[PipelineRun]) -> PipelineRun:
+def _watch_lines(runs: Iterator[PipelineRun], likely: Expected | None) -> PipelineRun:
     before: PipelineRun | None = None
     for run in runs:
+        if before is None and (words := left(run, likely)):
+            say(words)
         for line in lines(before, run):
             say(line)
         before = run

@@ -97,7 +97,7 @@ class Deployment:
         self.environment["CLASSIFIER_CONFIG"] = str(path)
 
     def refresh_outputs(self) -> dict[str, Any]:
-        self.outputs = json.loads(self.cli("outputs", "--json").stdout)
+        self.outputs = json.loads(self.cli("outputs", "--json").stdout)["data"]
         return self.outputs
 
 

@@ -598,7 +598,7 @@ def test_an_api_with_iam_auth_answers_who_signs_and_may_and_nobody_else(
 def test_the_check_finds_an_answer_to_everything_it_asks_and_nothing_in_the_way(
     deployment: Deployment,
 ) -> None:
-    lines = json.loads(deployment.cli("check", "--recipe", "digits", "--json").stdout)
+    lines = json.loads(deployment.cli("check", "--recipe", "digits", "--json").stdout)["data"]
     assert {line["code"] for line in lines} == set(Code)
     assert [line for line in lines if line["status"] == Status.WRONG] == []
     if deployment.target == "local":  # an account's owner need not let everything be looked at

@@ -9,7 +9,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from cli.target import ROOT, settings_of
+from cli.settings_file import settings_of
+from cli.target import ROOT
 
 TAG = "verify-run"
 # Whatever the owner's settings say, the tests need these.

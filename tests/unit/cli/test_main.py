@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -139,3 +140,15 @@ def test_a_bucket_that_was_deleted_past_its_stack_is_said_with_what_to_do(
     check_buckets(here, {"data_bucket": "other", "artifacts_bucket": "models"})
     with pytest.raises(CliError, match="The bucket pictures does not exist any more"):
         check_buckets(here, {"data_bucket": "pictures", "artifacts_bucket": "models"})
+
+
+@pytest.mark.parametrize("columns", ["60", "80"])
+def test_the_list_of_commands_has_a_line_for_each_at_any_width(columns: str) -> None:
+    environment = os.environ | {"COLUMNS": columns}
+    done = subprocess.run(
+        [sys.executable, "-m", "cli", "--help"], capture_output=True, text=True, env=environment, check=True
+    )
+    listed = done.stdout.partition("Commands:")[2].split("\n")[1:-1]
+    assert len(listed) == len(COMMANDS)
+    assert max(map(len, listed)) <= 60
+    assert not any("…" in line or "..." in line for line in listed)

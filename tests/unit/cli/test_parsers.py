@@ -13,10 +13,10 @@ from cli import api, outputs, server_lock
 from cli.data.findings import BadDataset
 from cli.data.upload import check_name
 from cli.deploy.cdk_output import Deployment
-from cli.errors import CliError, RequestFailed
+from cli.errors import BadTarget, CliError, RequestFailed
 from cli.runs import reader as chain_reader
 from cli.runs.launch import BadOverride, payload
-from cli.target import BadTarget, NeverStarted, Target, resolve
+from cli.target import NeverStarted, Target, resolve
 from contract import epoch_line
 from tests.unit.anything import DEEP, LONG, json_values, refusal, texts
 

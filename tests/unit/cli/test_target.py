@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 
 from cli import server_lock
-from cli.errors import CliError, LocalAwsFailed, NotUp
+from cli.errors import BadTarget, CliError, LocalAwsFailed, NotUp
 from cli.outputs import exports
-from cli.target import BadTarget, resolve
+from cli.target import resolve
 
 
 @pytest.fixture(autouse=True)

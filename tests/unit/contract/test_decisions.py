@@ -90,8 +90,8 @@ def test_a_short_reason_is_kept_to_the_letter() -> None:
 @pytest.mark.parametrize(
     ("reason", "words"),
     [
-        (Reason(Outcome.ROLLED_BACK, "complaints", ARN), f"taken back to {ARN}: complaints"),
-        (Reason(Outcome.FAILED_UPDATE, "no ping", NO_CHAMPION), "rolled back to none: no ping"),
+        (Reason(Outcome.ROLLED_BACK, "complaints", ARN), "taken back to version 3: complaints"),
+        (Reason(Outcome.FAILED_UPDATE, "no ping", NO_CHAMPION), "rolled back to no model: no ping"),
         (Reason(Outcome.GATE, "too slow"), "too slow"),
     ],
 )
@@ -187,7 +187,7 @@ def test_a_description_that_was_kept_for_another_package_states_nothing() -> Non
 def test_a_packages_words_of_before_are_told_from_a_persons(text: str, reason: Reason | None) -> None:
     found = Reason.of_package(text)
     assert found == (reason or Reason(Outcome.BY_HAND, text))
-    assert found.in_words in text
+    assert found.why in text
 
 
 @given(st.text(max_size=4000))

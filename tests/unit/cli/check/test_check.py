@@ -159,7 +159,8 @@ def test_the_command_ends_with_1_only_when_something_is_wrong(
     assert CliRunner().invoke(cli, ["check"]).exit_code == code
     result = CliRunner().invoke(cli, ["check", "--json"])
     assert result.exit_code == code
-    assert json.loads(result.stdout)[-1] == asdict(line)
+    answer = json.loads(result.stdout)
+    assert (answer["kind"], answer["version"], answer["data"][-1]) == ("check", 1, asdict(line))
     assert {"code", "status", "looked_at", "wrong", "mend"} == asdict(line).keys()
 
 

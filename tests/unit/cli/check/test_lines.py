@@ -16,7 +16,8 @@ from cli.check.line import Status
 from cli.check.look import Look
 from cli.check.templates import Templates
 from cli.check.wanted import Lack
-from cli.target import BadTarget, Target
+from cli.errors import BadTarget
+from cli.target import Target
 from tests.unit.cli.check.account import (
     BUILD,
     ENDPOINT_TYPE,

@@ -52,7 +52,7 @@ def test_no_answer_is_a_traceback(body: bytes) -> None:
             {"error": {"code": "TruncatedImage", "message": "The file ends early."}},
             "ends early. (400 Trunc",
         ),
-        (403, {"message": "Forbidden"}, "API key was refused"),
+        (403, {"message": "Forbidden"}, "API key is missing or not valid"),
         (429, {"message": "Too Many Requests"}, "too many requests"),
         (503, {"error": {"code": "NoModelYet", "message": "Train first."}}, "Train first. (503 NoModelYet)"),
         (418, "what", "the API answered 418"),

@@ -6,6 +6,7 @@ import io
 import json
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
@@ -19,12 +20,12 @@ from cli.cost import spending as cost
 from cli.cost.serving_hours import Fleet
 from cli.errors import LaunchRefused, NotConfirmed
 from cli.release import champion, promotion, registry
-from cli.runs.pipeline_run import Serving
+from cli.runs.pipeline_run import Mark, PipelineRun, Serving
 from cli.target import Target
 from contract.decisions import Decision
 from contract.names import NO_CHAMPION
 from tests.unit.cli.conftest import client_error
-from tests.unit.cli.runs.pipeline_runs import DONE, pipeline_run
+from tests.unit.cli.runs.pipeline_runs import DONE, PACKAGE, SERVING, TRAINING, pipeline_run
 
 GROUP = "arn:aws:sagemaker:us-east-1:000000000000:model-package/classifier"
 
@@ -211,11 +212,43 @@ def test_a_run_that_is_stopped_is_marked_before_its_jobs_are_stopped(
     assert "Stopping the tuning job" in said
 
 
+def forbidden(*_: object) -> None:
+    raise AssertionError("nothing is to be written")
+
+
 def test_a_run_whose_model_serves_is_left_serving(where: Target, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stopping, "_mark", lambda *_: None)
+    monkeypatch.setattr(stopping, "_mark", forbidden)
     monkeypatch.setattr(stopping, "RunReader", lambda *_: SimpleNamespace(read=lambda: DONE))
     (said,) = stopping.stop_run(where, "classifier-d-1", "enough")
     assert "classifier rollback" in said
+
+
+@pytest.mark.parametrize(
+    ("run", "words"),
+    [
+        (pipeline_run(package=replace(PACKAGE, arn=f"{GROUP}/9", approval="Rejected")), "refused"),
+        (
+            pipeline_run(training=replace(TRAINING, status="Failed", reason="no space"), package=None),
+            "no space",
+        ),
+        (pipeline_run(training=None, package=None, mark=Mark("too dear")), "stopped: too dear"),
+        (
+            pipeline_run(
+                package=replace(PACKAGE, arn=f"{GROUP}/9"),
+                serving=replace(SERVING, stack_status="UPDATE_IN_PROGRESS"),
+            ),
+            "on its way into service",
+        ),
+    ],
+)
+def test_stopping_what_is_over_writes_nothing_and_says_why_it_is_over(
+    where: Target, monkeypatch: pytest.MonkeyPatch, run: PipelineRun, words: str
+) -> None:
+    monkeypatch.setattr(stopping, "_mark", forbidden)
+    monkeypatch.setattr(stopping, "RunReader", lambda *_: SimpleNamespace(read=lambda: run))
+    (said,) = stopping.stop_run(where, "classifier-d-1", "enough")
+    assert "othing was changed" in said
+    assert words in said
 
 
 def test_a_run_whose_model_sleeps_is_no_failure() -> None:

@@ -14,7 +14,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from cli.runs.archives import UnsafeArchive
-from cli.runs.job_report import NoSuchJob, NothingLeft, write_page
+from cli.runs.job_report import NoSuchJob, NothingLeft, NotWatched, write_page
 from cli.target import Target
 
 
@@ -56,6 +56,9 @@ def record(job: str, accuracy: float) -> dict[str, Any]:
     }
 
 
+TUNING = "arn:aws:sagemaker:us-east-1:000000000000:hyper-parameter-tuning-job"
+
+
 class Jobs:
     """SageMaker and S3 with one training job in each state."""
 
@@ -76,6 +79,7 @@ class Jobs:
             "ResourceConfig": {"InstanceType": self.instance, "InstanceCount": 1, "VolumeSizeInGB": 0},
             "BillableTimeInSeconds": 180,
             "OutputDataConfig": {"S3OutputPath": "s3://artifacts/jobs"},
+            **({"TuningJobArn": f"{TUNING}/c-one"} if TrainingJobName == "c-one-001-0a" else {}),
         }
 
     def download_file(self, bucket: str, key: str, path: str) -> None:
@@ -98,7 +102,12 @@ class Jobs:
 @pytest.fixture
 def there(target: Callable[..., Target]) -> Target:
     jobs = Jobs(
-        {"c-one-final": record("c-one-final", 0.9), "c-two": record("c-two", 0.7), "c-bare": {}},
+        {
+            "c-one-final": record("c-one-final", 0.9),
+            "c-two": record("c-two", 0.7),
+            "c-bare": {},
+            "c-one-001-0a": {},
+        },
     )
     return target(sagemaker=jobs, s3=jobs)
 
@@ -153,3 +162,12 @@ def test_a_job_that_left_nothing_and_one_that_is_not_there_are_told_apart(
         write_page(there, ["c-none"], tmp_path / "page.html")
     with pytest.raises(NothingLeft, match=r"neither report\.json nor the debug folder"):
         write_page(there, [str(tmp_path)], tmp_path / "page.html")
+
+
+@pytest.mark.parametrize("jobs", [["c-one-001-0a"], ["c-two", "c-one-001-0a"]])
+def test_a_trial_has_no_report_and_the_page_of_its_search_is_named(
+    there: Target, tmp_path: Path, jobs: list[str]
+) -> None:
+    with pytest.raises(NotWatched, match="classifier tuning-report c-one"):
+        write_page(there, jobs, tmp_path / "page.html")
+    assert list(tmp_path.iterdir()) == []

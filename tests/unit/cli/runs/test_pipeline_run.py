@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from cli.runs.pipeline_run import PipelineRun, Serving
+from cli.runs.pipeline_run import Mark, PipelineRun, Serving
 from contract.decisions import Decision, Outcome, Reason
 from contract.waiting import Cause, Waiting
 from tests.unit.cli.runs.pipeline_runs import (
@@ -86,7 +86,7 @@ REJECTED = replace(PACKAGE, approval="Rejected")
         (
             pipeline_run(package=replace(PACKAGE, approval="PendingManualApproval")),
             "awaiting approval",
-            f"--model-package-arn {GROUP}/3 --model-approval-status Approved",
+            "approve it with: classifier approve 3,",
         ),
         (
             pipeline_run(
@@ -119,7 +119,8 @@ REJECTED = replace(PACKAGE, approval="Rejected")
             "failed",
             "all trials failed",
         ),
-        (pipeline_run(tuning=replace(TUNING, status="Stopped"), training=None), "failed", "it was stopped"),
+        (pipeline_run(tuning=replace(TUNING, status="Stopped"), training=None), "stopped", "past classifier"),
+        (pipeline_run(training=None, package=None, mark=Mark("too dear")), "stopped", "too dear"),
         (
             pipeline_run(training=replace(TRAINING, status="Failed", reason="no space")),
             "failed",
@@ -140,6 +141,40 @@ def test_the_best_trial_is_the_best_completed_one_in_the_objective_s_direction()
     assert lowest is not None
     assert lowest.name == "classifier-d-1-001-aa"
     assert replace(TUNING, trials=()).best is None
+
+
+@pytest.mark.parametrize(
+    ("run", "over"),
+    [
+        (searching(), False),
+        (pipeline_run(training=None, package=None, read_at=at(400)), False),
+        (pipeline_run(training=None, package=None, mark=Mark("too dear")), True),
+        (pipeline_run(tuning=replace(TUNING, status="Stopped"), training=None, package=None), True),
+        (pipeline_run(training=replace(TRAINING, status="Failed"), package=None), True),
+        (pipeline_run(training=replace(TRAINING, status="Failed", goes_on=True), package=None), False),
+        (pipeline_run(package=replace(PACKAGE, approval="PendingManualApproval")), False),
+        (pipeline_run(package=REJECTED), True),
+        (pipeline_run(), True),
+    ],
+)
+def test_a_run_is_over_when_nothing_can_follow_by_itself(run: PipelineRun, over: bool) -> None:
+    assert run.over == over
+
+
+@pytest.mark.parametrize(
+    ("run", "asked"),
+    [
+        (searching(), False),
+        (pipeline_run(training=None, package=None), True),
+        (pipeline_run(tuning=replace(TUNING, status="Stopped"), training=None, package=None), True),
+        (pipeline_run(training=replace(TRAINING, status="Failed"), package=None), False),
+        (pipeline_run(), False),
+        (pipeline_run(package=replace(REJECTED, reason=Reason(Outcome.BY_HAND, "stopped"))), True),
+        (pipeline_run(package=replace(REJECTED, reason=Reason(Outcome.GATE, "0.9"))), False),
+    ],
+)
+def test_a_mark_is_asked_for_only_where_it_would_explain_something(run: PipelineRun, asked: bool) -> None:
+    assert run.may_be_marked == asked
 
 
 def test_a_training_by_hand_has_no_tuning_to_wait_for() -> None:

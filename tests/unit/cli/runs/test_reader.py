@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import io
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from cli.runs.reader import NoSuchRun, RunReader, latest_run
 from tests.unit.cli.conftest import client_error
@@ -108,7 +110,25 @@ class Stacks:
         parameters = [
             {"ParameterKey": "Champion", "ParameterValue": "/classifier/champion", "ResolvedValue": ARN}
         ]
-        return {"Stacks": [{"StackStatus": "UPDATE_COMPLETE", "Parameters": parameters}]}
+        outputs = [{"OutputKey": "ArtifactsBucket", "OutputValue": "artifacts"}]
+        stack = {"StackStatus": "UPDATE_COMPLETE", "Parameters": parameters, "Outputs": outputs}
+        return {"Stacks": [stack]}
+
+
+class Bucket:
+    """S3 with what `classifier stop` left, if it left anything."""
+
+    exceptions = SimpleNamespace(ClientError=ClientError)
+
+    def __init__(self, mark: bytes | None = None) -> None:
+        self.mark = mark
+
+    def get_object(self, Bucket: str, Key: str) -> dict[str, Any]:
+        assert Bucket == "artifacts"
+        assert Key in ("runs/classifier-hand/stopped.json", f"runs/{RUN}/stopped.json")
+        if self.mark is None:
+            raise client_error("NoSuchKey")
+        return {"Body": io.BytesIO(self.mark)}
 
 
 class Parameters:
@@ -126,7 +146,7 @@ class Parameters:
 
 @pytest.fixture
 def aws(target: Any) -> Any:
-    return target(sagemaker=SageMaker(), logs=Logs(), cloudformation=Stacks(), ssm=Parameters())
+    return _of(target, SageMaker())
 
 
 @pytest.mark.parametrize(
@@ -244,14 +264,24 @@ class WithoutAnInstance(SageMaker):
         return self._found("training", TrainingJobName, known)
 
 
+@pytest.mark.parametrize(
+    ("mark", "why"),
+    [(b'{"why": "too dear"}', "too dear"), (b"[]", "nobody said why"), (b"{", "nobody said why")],
+)
+def test_a_run_that_was_stopped_has_not_failed_and_says_why(target: Any, mark: bytes, why: str) -> None:
+    run = RunReader(_of(target, WithoutAnInstance(), Bucket(mark)), RUN).read()
+    assert (run.outcome, run.reason, run.over) == ("stopped", why, True)
+
+
 def test_a_training_without_an_instance_has_not_failed_while_another_type_is_left(target: Any) -> None:
     run = RunReader(_of(target, WithoutAnInstance()), RUN).read()
     assert run.training is not None
     assert (run.training.name, run.outcome) == (f"{RUN}-final", "running")
 
 
-def _of(target: Any, sagemaker: SageMaker) -> Any:
-    return target(sagemaker=sagemaker, logs=Logs(), cloudformation=Stacks(), ssm=Parameters())
+def _of(target: Any, sagemaker: SageMaker, s3: Bucket | None = None) -> Any:
+    clients = {"logs": Logs(), "cloudformation": Stacks(), "ssm": Parameters(), "s3": s3 or Bucket()}
+    return target(sagemaker=sagemaker, **clients)
 
 
 def test_the_job_on_the_next_type_is_the_runs_training_then(target: Any) -> None:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import io
 from dataclasses import replace
 
+import pytest
 from rich.console import Console
 
-from cli.runs.pipeline_run import PipelineRun, data_of
+from cli.runs.pipeline_run import Mark, PipelineRun, Serving, data_of
 from cli.runs.screen import MAX_TRIALS, lines, screen, steps
-from contract.decisions import Outcome, Reason
+from contract.decisions import Decision, Outcome, Reason
 from tests.unit.cli.runs.pipeline_runs import (
     BEFORE,
     PACKAGE,
@@ -53,7 +55,7 @@ def test_the_screen_shows_every_step_of_a_finished_run() -> None:
 def test_a_run_is_shown_with_its_data_set_s_version() -> None:
     of_search = pipeline_run(tuning=replace(TUNING, data="digits@3"))
     by_hand = pipeline_run(tuning=None, training=replace(TRAINING, data="digits@4"))
-    assert "classifier-d-1  digits@3 " in drawn(of_search)
+    assert "classifier-d-1  digits@3\n" in drawn(of_search)
     assert "data set digits@3" in lines(None, of_search)
     assert "digits@4" in drawn(by_hand)
     assert not any(line.startswith("data set") for line in lines(None, pipeline_run()))
@@ -70,6 +72,34 @@ def test_the_step_under_way_is_marked() -> None:
     assert dict(steps(pipeline_run(serving=BEFORE)))["promotion"] == "now"
     failed = pipeline_run(training=replace(TRAINING, status="Failed", reason="no space"), package=None)
     assert dict(steps(failed))["training"] == "failed"
+
+
+GATE = Reason(Outcome.GATE, "0.90 is below 0.97")
+ASLEEP = Serving("UPDATE_COMPLETE", Decision(8, "none", "", asleep=PACKAGE.arn), "none", "")
+
+
+@pytest.mark.parametrize(
+    ("run", "held"),
+    [
+        (pipeline_run(serving=ASLEEP), "endpoint"),
+        (
+            pipeline_run(package=replace(PACKAGE, approval="Rejected", reason=GATE), serving=BEFORE),
+            "promotion",
+        ),
+        (pipeline_run(package=None, mark=Mark("too dear")), "package"),
+    ],
+)
+def test_what_sleeps_or_was_refused_or_stopped_is_not_shown_as_a_failure(run: PipelineRun, held: str) -> None:
+    assert dict(steps(run))[held] == "held"
+    console = Console(width=120, file=io.StringIO(), force_terminal=True, color_system="standard")
+    console.print(screen(run))
+    red = "\x1b[31m"
+    assert red not in console.file.getvalue().replace("003-cc", "").split("Training")[0].split("\n")[0]
+    assert red not in console.file.getvalue().partition("Training  ")[2]
+
+
+def test_a_sleeping_endpoint_is_said_to_sleep() -> None:
+    assert "endpoint classifier: asleep" in lines(None, pipeline_run(serving=ASLEEP))
 
 
 def test_the_final_metrics_stand_in_where_the_log_is_gone() -> None:
@@ -104,9 +134,7 @@ def test_a_refused_model_s_reason_is_the_last_line() -> None:
 def test_a_failed_trial_is_told_with_its_reason_and_where_its_log_is() -> None:
     log = "log group /aws/sagemaker/TrainingJobs, streams classifier-d-1-003-cc/"
     text = drawn(pipeline_run())
-    row = next(line for line in text.splitlines() if "003-cc" in line)
-    assert "AlgorithmError: the loss is nan" in row
-    assert log in text
+    assert f"classifier-d-1-003-cc failed: AlgorithmError: the loss is nan ({log})" in " ".join(text.split())
     told = next(line for line in lines(None, pipeline_run()) if "003-cc" in line)
     assert "AlgorithmError: the loss is nan" in told
     assert log in told
@@ -134,3 +162,16 @@ def test_an_epoch_that_lacks_a_number_leaves_its_place_empty() -> None:
         next(line for line in text.splitlines() if each in line) for each in ("0.9000", "0.4321")
     )
     assert second.index("0.4321") == first.index("0.9000")
+
+
+def test_a_narrow_terminal_gets_whole_names_and_the_way_on_one_line() -> None:
+    console = Console(width=60, file=io.StringIO())
+    console.print(screen(pipeline_run(), "about 4 min left"))
+    text = console.file.getvalue()  # type: ignore[attr-defined]
+    assert text.splitlines()[:2] == [
+        "classifier-d-1",
+        "● tuning  ● training  ● package  ● promotion  ● endpoint",
+    ]
+    assert "…" not in text
+    assert "learning_rate" in text
+    assert "valid_accuracy" in text

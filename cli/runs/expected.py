@@ -1,0 +1,130 @@
+"""What a run will probably take and cost: as earlier ones did, or as its recipe was measured.
+
+A recipe says what was measured in a comment line of its head: `# measured: tune 44 s, train 20 s`, the
+seconds of a search with its last training, and of a training alone, without the time that instances take to
+start.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from statistics import median
+from typing import Final
+
+from cli.answers import duration
+from cli.cost.prices import hourly_or_none
+from cli.errors import CliError
+from cli.runs import history
+from cli.runs.launch import Launched
+from cli.runs.pipeline_run import PipelineRun
+from cli.target import Target
+from contract import prices
+
+_MEASURED: Final = re.compile(r"^# measured: tune (?P<tuning>[0-9]+) s, train (?P<training>[0-9]+) s$", re.M)
+TUNING, TRAINING = "tuning", "training"
+
+
+@dataclass(frozen=True)
+class Expected:
+    """What is expected of a run until its model is trained."""
+
+    seconds: float
+    usd: float | None
+    """On AWS; None where a price is not known."""
+    source: str
+    """Where the figures are from, in words."""
+
+    def in_words(self, target: Target) -> str:
+        """As in `about 0.02 USD, 4 min (as 3 earlier runs of this recipe)`."""
+        cost = "" if target.is_local or self.usd is None else f"{_about(self.usd)}, "
+        return f"about {cost}{duration(self.seconds)} ({self.source})"
+
+
+def before(target: Target, request: dict[str, object], kind: str, planned: Launched) -> Expected | None:
+    """Of a run that is to be started: as earlier runs of its recipe on its data set, else as was measured.
+
+    Args:
+        request: the launcher's.
+        kind: `tuning` or `training`.
+        planned: the launcher's answer to a dry run.
+    """
+    recipe, dataset = str(request["recipe"]), str(request["dataset"]).partition("@")[0]
+    if earlier := of_earlier(target, recipe, dataset, kind):
+        return earlier
+    as_it_is = not any(isinstance(value, dict) for value in request.values())
+    return _measured(target.root, recipe, kind, planned) if as_it_is else None
+
+
+def of_earlier(target: Target, recipe: str, dataset: str, kind: str, but: str = "") -> Expected | None:
+    """The middle of what the newest runs of a recipe on a data set took; None without any.
+
+    Args:
+        but: the run that is left out.
+    """
+    from botocore.exceptions import ClientError
+
+    try:
+        found = [each for each in history.like(target, recipe, dataset, kind) if each.name != but]
+    except (CliError, ClientError):  # who may start runs need not be able to list them
+        return None
+    if not found:
+        return None
+    known = [each.usd for each in found if each.usd is not None]
+    runs = "an earlier run" if len(found) == 1 else f"{len(found)} earlier runs"
+    return Expected(
+        median(each.seconds for each in found),
+        median(known) if known else None,
+        f"as {runs} of this recipe on {dataset}",
+    )
+
+
+def of_run(target: Target, run: PipelineRun) -> Expected | None:
+    """Of a run that is under way, by its own record; None where nothing is known, or it is trained."""
+    if run.ended or run.package is not None:
+        return None
+    recipe, dataset = history.recipe_of(target, run.name), run.data.partition("@")[0]
+    if not recipe:
+        return None
+    kind = TRAINING if run.tuning is None else TUNING
+    return of_earlier(target, recipe, dataset, kind, but=run.name) or _measured(
+        target.root, recipe, kind, None
+    )
+
+
+def left(run: PipelineRun, expected: Expected | None) -> str:
+    """What is left until the model is trained, in words; nothing where nobody can say."""
+    if expected is None or run.ended or run.package is not None:
+        return ""
+    seconds = expected.seconds - (run.read_at - _begun(run)).total_seconds()
+    if seconds <= 0:
+        return f"longer than expected ({duration(expected.seconds)}, {expected.source})"
+    return f"about {duration(max(seconds, 5))} left until the model is trained ({expected.source})"
+
+
+def _begun(run: PipelineRun) -> datetime:
+    first = run.tuning or run.training
+    return first.created if first is not None else run.read_at
+
+
+def _measured(root: Path, recipe: str, kind: str, planned: Launched | None) -> Expected | None:
+    """What the recipe's head says; of the machines of `planned`, what that costs."""
+    try:
+        found = _MEASURED.search((root / "recipes" / f"{recipe}.toml").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    if found is None:
+        return None
+    seconds, usd = float(found[kind]), None
+    machines = planned.machines if planned is not None else {}
+    if machines:
+        each = hourly_or_none(str(machines["instance_type"]), prices.TRAINING)
+        count = machines["instance_count"] * machines["parallel_jobs"]
+        usd = None if each is None else each * count * seconds / 3600
+    return Expected(seconds, usd, "as its recipe was measured, without starting instances")
+
+
+def _about(usd: float) -> str:
+    return f"{usd:.2f} USD" if usd >= 0.01 else "less than 0.01 USD"

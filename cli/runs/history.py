@@ -1,0 +1,204 @@
+"""The project's runs, newest first, with what each was, led to, took and cost."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from cli import aws
+from cli.cost import spending
+from cli.runs.jobs import Kind, newest_attempt, search_of
+from cli.runs.pipeline_run import PipelineRun
+from cli.runs.reader import TRIAL_NAME, NoSuchRun, RunReader, read_serving
+from cli.stacks import outputs
+from cli.target import Target
+from contract import names, objects, storage
+from contract.jobs import is_doctor
+
+MOST: Final = 200
+"""So many runs, the newest, are looked at where the newest alone would not do."""
+_AT_ONCE: Final = 8
+_NEWEST, _ENOUGH = 40, 5
+"""Among so many of the newest runs, so many are looked for that are like another."""
+_RECORD_BYTES: Final = 256 * 1024
+
+
+@dataclass(frozen=True)
+class Past:
+    """A run, and what it took so far."""
+
+    run: PipelineRun
+    recipe: str
+    seconds: float
+    """From its first job's start to its last one's end, or to now."""
+    usd: float | None
+    """What its jobs are billed on AWS; None where a price is not known."""
+
+    @property
+    def kind(self) -> str:
+        """`tuning` or `training`."""
+        return "training" if self.run.tuning is None else "tuning"
+
+    def row(self) -> dict[str, Any]:
+        """The run for a listing."""
+        run = self.run
+        first = run.tuning or run.training
+        return {
+            "name": run.name,
+            "outcome": run.outcome,
+            "accuracy": run.test_accuracy,
+            "recipe": self.recipe,
+            "dataset": run.data,
+            "version": int(run.package.version) if run.package and run.package.version.isdigit() else None,
+            "created": first.created.astimezone(UTC).isoformat(timespec="seconds") if first else None,
+            "seconds": round(self.seconds, 1),
+            "usd": None if self.usd is None else round(self.usd, 4),
+        }
+
+
+def names_of_runs(target: Target) -> list[str]:
+    """The names of all runs, the newest first."""
+    sagemaker, prefix = target.client("sagemaker"), f"{target.project}-"
+    found: dict[str, datetime] = {}
+    for kind in Kind:
+        operation, summaries, name_key = kind.value
+        newest = {"NameContains": prefix, "SortBy": "CreationTime", "SortOrder": "Descending"}
+        for job in aws.listed(sagemaker, operation, summaries, **newest):
+            name = str(job[name_key])
+            ours = name.startswith(prefix) and not TRIAL_NAME.search(name)
+            if ours and (kind is Kind.TUNING or names.run_of(name) == name):
+                found[name] = job["CreationTime"]
+    return sorted(found, key=lambda name: found[name], reverse=True)
+
+
+def read(target: Target, most: int) -> list[Past]:
+    """The newest runs, of which the doctor's jobs are none."""
+    known = _Known(target)
+    chosen = names_of_runs(target)
+    found: list[Past] = []
+    with ThreadPoolExecutor(_AT_ONCE) as threads:
+        while chosen and len(found) < most:
+            more, chosen = chosen[: most - len(found)], chosen[most - len(found) :]
+            found += [past for past in threads.map(known.read, more) if past is not None]
+    return found
+
+
+def _machine(definition: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What a search's trials are on; of several types the first, which AWS takes while it has any."""
+    several = definition.get("HyperParameterTuningResourceConfig", {}).get("InstanceConfigs", [])
+    machine: Mapping[str, Any] = definition.get("ResourceConfig") or next(iter(several), {})
+    return machine
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A run that led to a trained model, what that took and what its jobs are billed."""
+
+    name: str
+    seconds: float
+    usd: float | None
+
+
+def like(target: Target, recipe: str, dataset: str, kind: str) -> list[Trained]:
+    """The newest few runs of a recipe on a data set, of one kind, that led to a trained model."""
+    with ThreadPoolExecutor(_AT_ONCE) as threads:
+        newest = names_of_runs(target)[:_NEWEST]
+        records = list(threads.map(lambda name: _record(target, name), newest))
+        wanted = (recipe, dataset, kind)
+        alike = [name for name, record in zip(newest, records, strict=True) if _of(record) == wanted]
+        found = threads.map(lambda name: _trained(target, name), alike[:_ENOUGH])
+        return [each for each in found if each is not None]
+
+
+def _of(record: Mapping[str, Any]) -> tuple[str, str, str]:
+    """Recipe, data set and kind of a record; of one that is damaged, empty."""
+    recipe = record.get("recipe")
+    name = recipe.get("name", "") if isinstance(recipe, dict) else ""
+    return str(name), str(record.get("dataset", "")), str(record.get("kind", ""))
+
+
+def _trained(target: Target, name: str) -> Trained | None:
+    sagemaker = target.client("sagemaker")
+    search = search_of(sagemaker, name)
+    training = newest_attempt(sagemaker, names.final_of(name) if search else name)
+    if training is None or training["TrainingJobStatus"] != "Completed" or "TrainingEndTime" not in training:
+        return None
+    begun = search[0]["CreationTime"] if search else training["CreationTime"]
+    return Trained(name, (training["TrainingEndTime"] - begun).total_seconds(), _usd(search, training))
+
+
+class _Known:
+    """What is asked once for all runs: what serves, and which package each training led to."""
+
+    def __init__(self, target: Target) -> None:
+        self._target = target
+        self._serving = read_serving(target)
+        self._packages = {
+            package.get("CustomerMetadataProperties", {}).get("training_job", ""): package["ModelPackageArn"]
+            for package in packages(target)
+        }
+
+    def read(self, name: str) -> Past | None:
+        """The run of that name; None of a job that trains nothing, or is gone meanwhile."""
+        sagemaker = self._target.client("sagemaker")
+        search = search_of(sagemaker, name)
+        training = newest_attempt(sagemaker, names.final_of(name) if search else name)
+        if training is not None and is_doctor(training):
+            return None
+        try:
+            run = RunReader(self._target, name, listed=(self._serving, self._packages)).read()
+        except NoSuchRun:
+            return None
+        seconds, usd = took(run), _usd(search, training)
+        return Past(run, recipe_of(self._target, name), seconds, usd)
+
+
+def packages(target: Target) -> Iterator[dict[str, Any]]:
+    """The descriptions of the registry's models, the newest first."""
+    sagemaker = target.client("sagemaker")
+    request = {"ModelPackageGroupName": target.project, "SortBy": "CreationTime", "SortOrder": "Descending"}
+    listed = aws.found(sagemaker.list_model_packages, **request, MaxResults=100) or {}
+    for summary in listed.get("ModelPackageSummaryList", []):
+        arn = summary["ModelPackageArn"]
+        if package := aws.found(sagemaker.describe_model_package, ModelPackageName=arn):
+            yield {"ModelPackageArn": arn, **package}
+
+
+def took(run: PipelineRun) -> float:
+    """From the first job's start to the last one's end, or to now."""
+    jobs = [job for job in (run.tuning, run.training) if job is not None]
+    end = max(job.ended or run.read_at for job in jobs)
+    return (end - min(job.created for job in jobs)).total_seconds()
+
+
+def _usd(
+    search: tuple[dict[str, Any], list[dict[str, Any]]] | None, training: dict[str, Any] | None
+) -> float | None:
+    """What the trials and the last training are billed, by the price table."""
+    now = datetime.now(UTC)
+    described = [] if training is None else [training]
+    if search is not None:
+        machine = _machine(search[0].get("TrainingJobDefinition", {}))
+        described += [{**item, "ResourceConfig": machine} for item in search[1]]
+    billed = [spending.of_job({"ResourceConfig": {}, **each}, now).usd for each in described]
+    return None if None in billed else sum(usd or 0.0 for usd in billed)
+
+
+def recipe_of(target: Target, run: str) -> str:
+    """The recipe's name, from the run's record; empty of a job of another origin."""
+    return _of(_record(target, run))[0]
+
+
+def _record(target: Target, run: str) -> Mapping[str, Any]:
+    """What the launcher wrote of a run; empty where there is nothing to read."""
+    bucket = outputs(target, "storage")["ArtifactsBucket"]
+    found = objects.read(target.client("s3"), bucket, storage.of_run(run, storage.RUN_RECORD), _RECORD_BYTES)
+    try:
+        record = json.loads(found or b"{}")
+    except (ValueError, RecursionError):
+        return {}
+    return record if isinstance(record, dict) else {}
