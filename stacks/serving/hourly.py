@@ -27,4 +27,16 @@ def statement(serving: ServingSettings) -> str:
     return (
         f"While a model serves: {what}, {low:.3f} to {high:.3f} USD an hour "
         f"({estimated}{prices.PRICES_REGION}, table of {prices.PRICES_DATE}). {idle}."
+        f"{_comparison(serving, price.usd_per_hour)}"
+    )
+
+
+def _comparison(serving: ServingSettings, usd_per_hour: float) -> str:
+    """What a candidate costs at most before it serves, where it is compared."""
+    if not serving.shadows:
+        return ""
+    hours, count = serving.shadow.hours, serving.min_instances
+    return (
+        f" While an approved model is compared: {count} x {serving.instance} more, for {hours} hours at "
+        f"most: {hours * count * usd_per_hour:.2f} USD."
     )
