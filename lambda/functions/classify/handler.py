@@ -25,7 +25,7 @@ def handler(event: dict[str, Any], context: Any) -> proxy.Answer:
     try:
         env = ClassifyEnvironment.read()
         origin = env.allowed_origin
-        answer = _route(event, env)
+        answer = _route(event, env, request_id)
     except ApiError as error:
         logs.info("refused", code=error.code, reason=error.message)
         answer = proxy.refused(error, request_id)
@@ -39,11 +39,11 @@ def handler(event: dict[str, Any], context: Any) -> proxy.Answer:
     return answer
 
 
-def _route(event: dict[str, Any], env: ClassifyEnvironment) -> proxy.Answer:
+def _route(event: dict[str, Any], env: ClassifyEnvironment, request_id: str) -> proxy.Answer:
     match proxy.route(event):
         case "POST /classify":
             picture = proxy.picture(event, env.max_image_bytes)
-            answer = endpoint.classify(env, picture)
+            answer = endpoint.classify(env, picture, request_id)
             marks.count(answer, env.project)
             return proxy.ok(answer)
         case "GET /model":
