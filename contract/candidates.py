@@ -9,7 +9,7 @@ as the champion's says which served.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -67,3 +67,13 @@ class Candidate:
             Reason(Outcome(code), document.get("why", "")),
             written,
         )
+
+
+def in_order(candidates: Iterable[Candidate]) -> list[Candidate]:
+    """The one that counts last: by their approvals' times, and of one approval the later written.
+
+    The version that was made with the parameter says nothing of an approval.
+    """
+    return sorted(
+        candidates, key=lambda each: (each.since if each.shadows or each.ended else "", each.version)
+    )

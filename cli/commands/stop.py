@@ -2,7 +2,8 @@
 
 First a mark is written beside the run's record, which the launchers look for before they start what follows:
 so a search that ends in the very moment it is stopped leads to no final training. Then its jobs are stopped,
-and a model that waits for approval is rejected. A model that serves is left: that is `rollback` and `sleep`.
+and a model that waits for approval, or is compared with the champion, is rejected. A model that serves is
+left: that is `rollback` and `sleep`.
 """
 
 from __future__ import annotations
@@ -73,6 +74,10 @@ def _stop_package(target: Target, run: PipelineRun, why: str) -> list[str]:
             f"Version {package.version} is the champion and stays. To return to the one before: classifier "
             f"rollback{target.option}; to take the endpoint away: classifier sleep{target.option}"
         ]
+    compared = run.serving.candidate is not None and run.serving.candidate.package == package.arn
+    if compared:
+        registry.write_approval(target, package.arn, "Rejected", f"stopped: {why}")
+        return [f"Version {package.version} was compared with the champion, which ends; it is rejected."]
     if package.approval != "PendingManualApproval":
         return []
     registry.write_approval(target, package.arn, "Rejected", f"stopped: {why}")

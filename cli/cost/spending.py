@@ -53,6 +53,9 @@ class Endpoint:
     count: int
     began: datetime
     usd_per_hour: float | None
+    """Of all of them, shadows included."""
+    shadows: int = 0
+    """So many instances more, of a candidate that is compared with the champion."""
 
 
 @dataclass(frozen=True)
@@ -174,8 +177,12 @@ def _endpoint(target: Target) -> Endpoint | None:
     instance = variant.get("InstanceType", SERVERLESS)
     summaries = endpoint.get("ProductionVariants", [{}])
     count = summaries[0].get("CurrentInstanceCount", variant.get("InitialInstanceCount", 0))
-    usd = _times(count, instance, prices.HOSTING) if count else 0.0
-    return Endpoint(instance, count, endpoint["CreationTime"].astimezone(UTC), usd)
+    # A candidate that is compared runs on the champion's instance type.
+    shadows = sum(
+        each.get("CurrentInstanceCount", 0) for each in endpoint.get("ShadowProductionVariants", ())
+    )
+    usd = _times(count + shadows, instance, prices.HOSTING) if count else 0.0
+    return Endpoint(instance, count, endpoint["CreationTime"].astimezone(UTC), usd, shadows)
 
 
 def of_serving(target: Target) -> str:

@@ -1,7 +1,8 @@
 """One run from tuning to endpoint, as a value.
 
 A `PipelineRun` is everything the APIs say about a run at one moment. `outcome` judges it: still running,
-serving, refused by the quality gate, waiting for approval, superseded by a newer champion, or failed and why.
+serving, compared with the champion, refused by the quality gate, waiting for approval, superseded by a newer
+champion, or failed and why.
 How it is read from AWS is in `reader`, how it looks in `screen`.
 """
 
@@ -11,9 +12,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from cli.release.candidate import in_words
 from cli.release.champion import waiting_in_words
 from cli.runs.jobs import counted, log_of
 from contract import names
+from contract.candidates import Candidate
 from contract.decisions import Decision, Outcome, Reason
 from contract.names import version_of
 
@@ -123,6 +126,8 @@ class Serving:
     champion: Decision
     actual: str
     endpoint_status: str
+    candidate: Candidate | None = None
+    """The model that is compared with the champion."""
 
     @property
     def settled(self) -> bool:
@@ -150,8 +155,8 @@ class PipelineRun:
 
     @property
     def outcome(self) -> str:
-        """`running`, `serving`, `asleep`, `waiting`, `refused`, `awaiting approval`, `superseded` or
-        `failed`.
+        """`running`, `serving`, `shadowing`, `asleep`, `waiting`, `refused`, `awaiting approval`,
+        `superseded` or `failed`.
         """
         return self._judge()[0]
 
@@ -213,6 +218,8 @@ class PipelineRun:
             if package.has_other_classes:
                 words = package.reason.in_words or package.verdict
                 why = f"callers would get other classes than now ({words}); "
+            elif package.reason.outcome is Outcome.NOT_TRUSTED:
+                why = f"it was compared with the champion, and {package.reason.why}; "
             return "awaiting approval", (
                 f"{why}approve it with: classifier approve {package.version}, or in the AWS console, or: "
                 f"aws sagemaker update-model-package --model-package-arn {package.arn} "
@@ -224,7 +231,9 @@ class PipelineRun:
         # It answers before the update ends, which keeps the old fleet for a while to roll back to.
         if self.serving.serves(package.arn) or self.answering == package.version:
             return "serving", ""
-        champion = self.serving.champion
+        champion, candidate = self.serving.champion, self.serving.candidate
+        if candidate is not None and candidate.package == package.arn:
+            return "shadowing", in_words(candidate)
         if champion.waits is not None and champion.waits.package == package.arn:
             return "waiting", waiting_in_words(champion)
         if self.serving.settled and _version(champion.model) > _version(package.arn):

@@ -15,7 +15,7 @@ from typing import Any
 
 from cli import aws
 from cli.errors import CliError
-from cli.release import champion
+from cli.release import candidate, champion
 from cli.runs.jobs import LOG_GROUP, log_of, newest_attempt, number, search_of
 from cli.runs.pipeline_run import Package, PipelineRun, Serving, Training, Trial, Tuning, data_of
 from cli.stacks import describe
@@ -213,13 +213,16 @@ class RunReader:
 
     def _read_serving(self) -> Serving:
         stack = describe(self._target, self._target.stack("serving")) or {}
-        resolved = [p["ResolvedValue"] for p in stack.get("Parameters", []) if "ResolvedValue" in p]
+        resolved = {
+            each["ParameterKey"]: each.get("ResolvedValue", "") for each in stack.get("Parameters", [])
+        }
         endpoint = aws.endpoint(self._target) or {}
         return Serving(
             stack_status=stack.get("StackStatus", ""),
             champion=champion.read(self._target),
-            actual=next(iter(resolved), ""),
+            actual=resolved.get("ChampionParameter", ""),
             endpoint_status=endpoint.get("EndpointStatus", ""),
+            candidate=candidate.read(self._target, stack),
         )
 
     def _clue(self, run: PipelineRun) -> str:

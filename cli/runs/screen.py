@@ -38,7 +38,7 @@ def steps(run: PipelineRun) -> list[tuple[str, str]]:
         done.insert(0, run.tuning.status == "Completed")
     states = ["done" if flag else "next" for flag in done]
     if "next" in states:
-        states[states.index("next")] = "now" if run.outcome == "running" else "failed"
+        states[states.index("next")] = "now" if run.outcome in ("running", "shadowing") else "failed"
     return list(zip(names, states, strict=True))
 
 

@@ -6,7 +6,7 @@ the approval that it ends.
 
 from __future__ import annotations
 
-from contract.candidates import Candidate
+from contract.candidates import Candidate, in_order
 from contract.decisions import Outcome, Reason
 from contract.names import NO_CHAMPION
 from functions.common.clients import client
@@ -15,9 +15,7 @@ from functions.common.clients import client
 def history(parameter: str) -> list[Candidate]:
     """All that is still known (SSM keeps a hundred versions), the one that counts last."""
     pages = client("ssm").get_paginator("get_parameter_history").paginate(Name=parameter)
-    versions = [Candidate.of_version(entry) for page in pages for entry in page["Parameters"]]
-    # The version that was made with the parameter says nothing of an approval.
-    return sorted(versions, key=lambda each: (each.since if each.shadows or each.ended else "", each.version))
+    return in_order(Candidate.of_version(entry) for page in pages for entry in page["Parameters"])
 
 
 def current(parameter: str) -> Candidate:

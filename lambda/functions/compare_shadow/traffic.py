@@ -52,7 +52,7 @@ def of_variant(endpoint: str, variant: str, start: datetime, end: datetime) -> T
         return found
 
     def total(metric: str) -> int:
-        return round(sum(point["Sum"] for point in points(metric, "Sum")))
+        return round(math.fsum(point["Sum"] for point in points(metric, "Sum")))
 
     latency = points("ModelLatency", "Sum", "SampleCount")
     count = sum(point["SampleCount"] for point in latency)

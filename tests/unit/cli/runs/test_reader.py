@@ -106,7 +106,8 @@ class Logs:
 class Stacks:
     def describe_stacks(self, StackName: str) -> dict[str, Any]:
         parameters = [
-            {"ParameterKey": "Champion", "ParameterValue": "/classifier/champion", "ResolvedValue": ARN}
+            {"ParameterKey": "CandidateParameter", "ParameterValue": "", "ResolvedValue": "none"},
+            {"ParameterKey": "ChampionParameter", "ParameterValue": "", "ResolvedValue": ARN},
         ]
         return {"Stacks": [{"StackStatus": "UPDATE_COMPLETE", "Parameters": parameters}]}
 
