@@ -18,7 +18,7 @@ from cli.cost.prices import hourly_or_none
 from cli.cost.serving_hours import Fleet, Period, Served, deployed_fleet
 from cli.release import champion
 from cli.runs import jobs
-from cli.stacks import describe, outputs, resources
+from cli.stacks import describe, outputs, outputs_of, resources
 from cli.target import Target
 from contract import prices
 from contract.hyperparameters import unquoted
@@ -192,9 +192,10 @@ def of_serving(target: Target) -> str:
     if fleet is None or not fleet.instance:
         return f"The model is served, billed by what the Serving stack makes, {until}."
     each = usd_text(hourly_or_none(fleet.instance, prices.HOSTING))
+    compared = outputs_of(describe(target, target.stack("serving")) or {}).get("ComparisonCost", "")
     return (
         f"The model is served by {fleet.least} × {fleet.instance}, billed by the second at {each} an hour "
-        f"each ({prices.PRICES_REGION}, table of {prices.PRICES_DATE}), {until}."
+        f"each ({prices.PRICES_REGION}, table of {prices.PRICES_DATE}), {until}. {compared}".rstrip()
     )
 
 

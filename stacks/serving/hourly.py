@@ -27,16 +27,18 @@ def statement(serving: ServingSettings) -> str:
     return (
         f"While a model serves: {what}, {low:.3f} to {high:.3f} USD an hour "
         f"({estimated}{prices.PRICES_REGION}, table of {prices.PRICES_DATE}). {idle}."
-        f"{_comparison(serving, price.usd_per_hour)}"
     )
 
 
-def _comparison(serving: ServingSettings, usd_per_hour: float) -> str:
-    """What a candidate costs at most before it serves, where it is compared."""
-    if not serving.shadows:
-        return ""
+def comparison(serving: ServingSettings) -> str:
+    """What a candidate costs at most before it serves, where models are compared."""
     hours, count = serving.shadow.hours, serving.min_instances
-    return (
-        f" While an approved model is compared: {count} x {serving.instance} more, for {hours} hours at "
-        f"most: {hours * count * usd_per_hour:.2f} USD."
+    more = (
+        f"While an approved model is compared with the champion: {count} x {serving.instance} more, for "
+        f"{hours} hours at most"
     )
+    try:
+        price = prices.price_of(serving.instance, prices.HOSTING)
+    except prices.UnknownPrice as error:
+        return f"{more}; {error}."
+    return f"{more}, {hours * count * price.usd_per_hour:.2f} USD."

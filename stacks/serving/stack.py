@@ -46,7 +46,7 @@ from stacks.serving.hosting import (
     endpoint_config,
     isolates_its_model,
 )
-from stacks.serving.hourly import statement
+from stacks.serving.hourly import comparison, statement
 from stacks.serving.scaling import scale_copies, scale_instances
 from stacks.serving.shadow import Candidate
 from stacks.settings.serving import SERVERLESS, is_burstable
@@ -139,6 +139,7 @@ class ServingStack(Stack):
         model.cfn_options.condition = candidate.shadows
         candidate.put_into(config, model, self._instance_type, artifacts)
         CfnOutput(self, "Candidate", value=candidate.package)
+        CfnOutput(self, "ComparisonCost", value=comparison(self._context.settings.serving))
 
     def _model(self, construct_id: str, package: str) -> sagemaker.CfnModel:
         isolated = isolates_its_model(self._context)

@@ -5,10 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from contract import environment
-from stacks.serving.hourly import statement
-from stacks.settings.load import load
-from tests.infrastructure.conftest import ROOT, Synthesised
+from contract import environment, prices
+from tests.infrastructure.conftest import Synthesised
 from tests.infrastructure.test_permissions import _allowed
 from tests.infrastructure.test_pipeline import _functions, _schedules
 
@@ -124,10 +122,8 @@ def test_the_candidate_is_written_by_who_promotes_and_read_by_who_deploys(shadow
     }
 
 
-def test_a_deployment_says_before_what_a_comparison_costs() -> None:
-    values = json.loads((ROOT / "stacks/samples/shadow.json").read_text())
-    serving = load(values, "shadow.json").serving
-    assert "While an approved model is compared: 2 x ml.c7i.large more, for 24 hours at most" in statement(
-        serving
-    )
-    assert "compared" not in statement(load({}, "cdk.json").serving)
+def test_a_deployment_says_before_what_a_comparison_costs(shadow: Synthesised) -> None:
+    said = shadow.templates["serving"]["Outputs"]["ComparisonCost"]["Value"]
+    each = prices.price_of("ml.c7i.large", prices.HOSTING).usd_per_hour
+    assert "2 x ml.c7i.large more, for 24 hours at most" in said
+    assert f"{24 * 2 * each:.2f} USD" in said
