@@ -130,13 +130,13 @@ def _servers(svc: JsonService, name: str) -> list[Any]:
     ]
 
 
-def test_a_shadow_has_the_processor_after_everybody_else(svc: JsonService) -> None:
+def test_a_shadow_gives_way_to_who_answers_clients(svc: JsonService) -> None:
     create(svc, "both")
     niceness = {
         name: os.getpriority(os.PRIO_PROCESS, _servers(svc, name)[0]._container.pid)
         for name in ("AllTraffic", "shadow")
     }
-    assert niceness == {"AllTraffic": os.nice(0), "shadow": 19}
+    assert niceness == {"AllTraffic": os.nice(0), "shadow": process.BEHIND}
 
 
 def test_a_shadow_comes_and_goes_with_the_configuration_and_is_addressed_by_nobody(

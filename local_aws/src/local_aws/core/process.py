@@ -37,8 +37,11 @@ DRAIN_SECONDS = 5.0
 # What a container sees of the server's own environment. Credentials and settings stay outside.
 INHERITED = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "TZ", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
 
-_LAST = 19
-"""The niceness of what comes after everything else."""
+BEHIND = 10
+"""The niceness of what gives way: beside others that want a core it has a tenth of what one of them has.
+
+The greatest, 19, is too much: on a machine that others keep busy such a process hardly moves.
+"""
 NVIDIA_DRIVER = Path("/proc/driver/nvidia/version")
 
 
@@ -90,7 +93,7 @@ def start(
         base_dir: stands for ``/opt/ml``; the process finds it in ``SAGEMAKER_BASE_DIR``.
         log: receives stdout and stderr, merged, line by line.
         entrypoint: instead of the image's ENTRYPOINT.
-        gives_way: whether it has the processor only when no other process wants it.
+        gives_way: whether it leaves the processor to other processes that want it.
 
     Raises OSError, as the kernel says it, for a command that does not exist or may not be run.
     """
@@ -253,10 +256,10 @@ def _environment(image: Image, env: Mapping[str, str], base_dir: Path) -> dict[s
 def _give_way(pid: int) -> None:
     """Put a process that was just started behind all others; the threads it starts inherit that."""
     with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.setpriority(os.PRIO_PROCESS, pid, _LAST)
+        os.setpriority(os.PRIO_PROCESS, pid, BEHIND)
     # Where the kernel shares by session, a process's own priority counts within its session only.
     with contextlib.suppress(OSError):
-        Path(f"/proc/{pid}/autogroup").write_text(str(_LAST))
+        Path(f"/proc/{pid}/autogroup").write_text(str(BEHIND))
 
 
 def _mounted(word: str, base_dir: Path) -> str:

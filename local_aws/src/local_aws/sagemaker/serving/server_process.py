@@ -103,7 +103,7 @@ class ServerProcess:
                 self._environment(port),
                 self._base,
                 self._log.write,
-                # On AWS it has instances of its own; here it must take nothing from who answers clients.
+                # On AWS it has instances of its own; here it takes little from who answers clients.
                 gives_way=self.plan.shadow,
             )
         except (model_data.ModelDataError, process.ProcessesNotBegunError, AwsError, OSError) as error:
