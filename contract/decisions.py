@@ -24,7 +24,7 @@ MAX_LENGTH = 1024
 Sources: https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_PutParameter.html and
 https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_UpdateModelPackage.html
 """
-_TIME = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ"
+TIME = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ"
 
 
 class Outcome(StrEnum):
@@ -60,6 +60,10 @@ class Outcome(StrEnum):
     """An approved model could not be brought up for something that is not its fault; `Waiting` says what."""
     RETRIED = "retried"
     """A model that waited is tried again, by itself or because a person asked."""
+    SHADOWED = "shadowed"
+    """It answered a copy of the traffic beside the champion, well enough to take its place."""
+    NOT_TRUSTED = "not-trusted"
+    """It answered a copy of the traffic, or was to, and a person decides now."""
     BY_HAND = "by-hand"
     """A person's own put-parameter, or words that none of the functions wrote."""
 
@@ -91,7 +95,7 @@ class Reason:
         """The approval description that `of_package` reads."""
         document = {"code": self.outcome.value}
         document |= {"back_to": self.back_to} if self.back_to else {}
-        return _fitted(document, self.why)
+        return fitted(document, self.why)
 
     @classmethod
     def of_package(cls, text: str) -> Reason:
@@ -151,7 +155,7 @@ class Decision:
             waits = self.waiting
             document |= {"waits": waits.package, "for": waits.cause.value, "tries": str(waits.tries)}
         document |= {"tried": " ".join(self.tried)} if self.tried else {}
-        return _fitted(document, self.reason.why)
+        return fitted(document, self.reason.why)
 
     @classmethod
     def of_version(cls, entry: Mapping[str, Any]) -> Decision:
@@ -167,7 +171,7 @@ class Decision:
         if document is None:
             return _of_old_version(text, by_hand)
         time, since = document.get("time", ""), document.get("since", "")
-        if not re.fullmatch(_TIME, time) or not re.fullmatch(_TIME, since or time):
+        if not re.fullmatch(TIME, time) or not re.fullmatch(TIME, since or time):
             return by_hand
         if document.get("serves", package) != package:
             return by_hand
@@ -216,7 +220,7 @@ def _waiting(document: Mapping[str, str]) -> Waiting | None:
     return Waiting(package, Cause(cause), int(tries) if re.fullmatch(r"[0-9]{1,6}", tries) else 0)
 
 
-def _fitted(document: Mapping[str, str], why: str) -> str:
+def fitted(document: Mapping[str, str], why: str) -> str:
     """The object with as much of the reason as the description has room for.
 
     On one line, as an approval description has to be. Counted in bytes, which are never fewer than what AWS
@@ -238,7 +242,7 @@ def _json(document: Mapping[str, str]) -> str:
 # What was written before there was JSON; nobody writes it any more. Of a version of the parameter:
 # `<time>[ asleep <arn>][ since <time>] <reason>`. Of a package: `rolled back to <arn>: …`, `taken back to …`.
 _OLD_VERSION = re.compile(
-    rf"(?P<time>{_TIME})(?: asleep (?P<asleep>arn:\S+))?(?: since (?P<since>{_TIME}))?(?P<why>.*)", re.DOTALL
+    rf"(?P<time>{TIME})(?: asleep (?P<asleep>arn:\S+))?(?: since (?P<since>{TIME}))?(?P<why>.*)", re.DOTALL
 )
 _OLD_PACKAGE = re.compile(r"(?P<how>rolled|taken) back to (?P<back_to>none|arn:\S+): (?P<why>.*)", re.DOTALL)
 _OLD_REASONS = (

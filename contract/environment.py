@@ -156,6 +156,8 @@ class PromoteEnvironment(Notified):
     instance_type_parameter: str = _variable("INSTANCE_TYPE_PARAMETER", default="")
     """The SSM parameter with the one that was chosen."""
     min_instances: int = _variable("MIN_INSTANCES", _whole, default=0)
+    candidate_parameter: str = _variable("CANDIDATE_PARAMETER", default="")
+    """The SSM parameter with the model that is compared before it serves; empty: none is."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -199,6 +201,28 @@ class IdleGuardEnvironment(Environment):
     variant: str = _variable("VARIANT")
     champion_parameter: str = _variable("CHAMPION_PARAMETER")
     idle_minutes: int = _variable("IDLE_MINUTES", _whole)
+    promote_function: str = _variable("PROMOTE_FUNCTION")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ShadowEnvironment(Environment):
+    """For compare-shadow: where both variants' answers lie, what a candidate has to show, and who decides."""
+
+    artifacts_bucket: str = _variable("ARTIFACTS_BUCKET")
+    champion_parameter: str = _variable("CHAMPION_PARAMETER")
+    candidate_parameter: str = _variable("CANDIDATE_PARAMETER")
+    endpoint_name: str = _variable("ENDPOINT_NAME")
+    capture_folder: str = _variable("CAPTURE_FOLDER")
+    """`captured/<endpoint>/<variant>` in the artifacts bucket, of the champion's variant."""
+    shadow_folder: str = _variable("SHADOW_FOLDER")
+    """The same of the candidate's."""
+    hours: int = _variable("HOURS", _whole)
+    """At the end of so many it is decided."""
+    requests: int = _variable("REQUESTS", _whole)
+    """So many answers of both are enough; with fewer at the end a person decides."""
+    min_agreement: float = _variable("MIN_AGREEMENT", _number)
+    max_latency_percent: int = _variable("MAX_LATENCY_PERCENT", _whole)
+    """Of the champion's average."""
     promote_function: str = _variable("PROMOTE_FUNCTION")
 
 

@@ -95,3 +95,8 @@ def version_of(package: str) -> str:
 def champion_parameter(project: str) -> str:
     """The SSM parameter with the model package that is served."""
     return f"/{project}/champion"
+
+
+def candidate_parameter(project: str) -> str:
+    """The SSM parameter with the model package that answers a copy of the traffic."""
+    return f"/{project}/candidate"

@@ -21,6 +21,8 @@ from contract.storage import CAPTURED
 MODEL_TAG = "model-"
 """Before a version of the registry: the tag that keeps the serving image it runs in."""
 VARIANT = "main"
+SHADOW_VARIANT = "shadow"
+"""Answers a copy of the traffic while a candidate is compared with the champion."""
 API_STAGE = "live"
 DRIFT_NAMESPACE = "Classifier/Drift"
 API_LOG_ROLE = f"api-gateway-logs-{Aws.REGION}"
@@ -72,6 +74,10 @@ class Names:
         return names.champion_parameter(self.project)
 
     @property
+    def candidate_parameter(self) -> str:
+        return names.candidate_parameter(self.project)
+
+    @property
     def instance_type_parameter(self) -> str:
         """The SSM parameter with the instance type that the endpoint is made on."""
         return f"/{self.project}/instance-type"
@@ -117,6 +123,11 @@ class Names:
     def capture_folder(self) -> str:
         """Where SageMaker's data capture puts what the endpoint answered, in the artifacts bucket."""
         return f"{CAPTURED}/{self.endpoint}/{VARIANT}"
+
+    @property
+    def shadow_folder(self) -> str:
+        """The same of what a candidate answered."""
+        return f"{CAPTURED}/{self.endpoint}/{SHADOW_VARIANT}"
 
     @property
     def champion_prefix(self) -> str:
@@ -168,9 +179,13 @@ def generated_arns(scope: Construct, names: Names, resource: str) -> list[str]:
     return [arn(scope, "sagemaker", resource, f"{prefix}*") for prefix in names.generated_prefixes]
 
 
-def served_parameter_arns(scope: Construct, names: Names) -> list[str]:
-    """Of the parameters that say what is served: the model package, and on which instance type."""
-    return [parameter_arn(scope, each) for each in (names.champion_parameter, names.instance_type_parameter)]
+def served_parameter_arns(scope: Construct, names: Names, *, shadow: bool) -> list[str]:
+    """Of the parameters that say what is served: the model package, on which instance type, and where models
+    are compared before they serve, with which candidate beside it.
+    """
+    served = (names.champion_parameter, names.instance_type_parameter)
+    candidate = (names.candidate_parameter,) if shadow else ()
+    return [parameter_arn(scope, each) for each in (*served, *candidate)]
 
 
 def model_packages_arn(scope: Construct, names: Names) -> str:

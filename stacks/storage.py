@@ -69,12 +69,15 @@ class StorageStack(Stack):
             statements=[
                 allow(
                     ["ssm:GetParameter", "ssm:PutParameter", "ssm:DeleteParameter"],
-                    served_parameter_arns(self, names),
+                    served_parameter_arns(self, names, shadow=context.settings.serving.shadows),
                 )
             ],
         )
         champion = {"ParameterName": names.champion_parameter}
         keeper.custom_resource(self, "ChampionParameterValue", "ChampionParameter", champion)
+        if context.settings.serving.shadows:
+            candidate = {"ParameterName": names.candidate_parameter}
+            keeper.custom_resource(self, "CandidateParameterValue", "CandidateParameter", candidate)
         if context.settings.serving.flavour != SERVERLESS:
             # Kept as it is, too, as long as the settings still allow the type that was taken.
             instance_type = {

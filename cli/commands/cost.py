@@ -53,7 +53,10 @@ def lines(target: Target, cost: Cost) -> list[str]:
     out.append(f"running  {cost.hourly_usd:10.3f} USD an hour")
     if cost.endpoint:
         each = usd_text(cost.endpoint.usd_per_hour)
-        out.append(f"           endpoint: {cost.endpoint.count} × {cost.endpoint.instance}, {each} an hour")
+        more = f" and {cost.endpoint.shadows} for a candidate" if cost.endpoint.shadows else ""
+        out.append(
+            f"           endpoint: {cost.endpoint.count} × {cost.endpoint.instance}{more}, {each} an hour"
+        )
     out += [f"           {job.name}: {job.instance}, {usd_text(job.usd_per_hour)} an hour" for job in running]
     stored = cost.stored_gb * prices.S3_USD_PER_GB_MONTH
     out.append(

@@ -2,8 +2,8 @@
 
 Of a run that is over nothing is changed. Else a mark is written beside the run's record, which the launchers
 look for before they start what follows: so a search that ends in the very moment it is stopped leads to no
-final training. Then its jobs are stopped, and a model that waits for approval is rejected. A model that
-serves is left: that is `rollback` and `sleep`.
+final training. Then its jobs are stopped, and a model that waits for approval, or is compared with the
+champion, is rejected. A model that serves is left: that is `rollback` and `sleep`.
 """
 
 from __future__ import annotations
@@ -99,7 +99,13 @@ def _of_the_champion(target: Target, run: PipelineRun) -> list[str]:
 
 def _stop_package(target: Target, run: PipelineRun, why: str) -> list[str]:
     package = run.package
-    if package is None or package.approval != "PendingManualApproval":
+    if package is None:
+        return []
+    compared = run.serving.candidate is not None and run.serving.candidate.package == package.arn
+    if compared:
+        registry.write_approval(target, package.arn, "Rejected", f"stopped: {why}")
+        return [f"Version {package.version} was compared with the champion, which ends; it is rejected."]
+    if package.approval != "PendingManualApproval":
         return []
     registry.write_approval(target, package.arn, "Rejected", f"stopped: {why}")
     return [f"Version {package.version} waited for approval and is rejected."]

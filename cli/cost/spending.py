@@ -18,7 +18,7 @@ from cli.cost.prices import hourly_or_none
 from cli.cost.serving_hours import Fleet, Period, Served, deployed_fleet
 from cli.release import champion
 from cli.runs import jobs
-from cli.stacks import describe, outputs, resources
+from cli.stacks import describe, outputs, outputs_of, resources
 from cli.target import Target
 from contract import prices
 from contract.hyperparameters import unquoted
@@ -53,6 +53,9 @@ class Endpoint:
     count: int
     began: datetime
     usd_per_hour: float | None
+    """Of all of them, shadows included."""
+    shadows: int = 0
+    """So many instances more, of a candidate that is compared with the champion."""
 
 
 @dataclass(frozen=True)
@@ -174,8 +177,12 @@ def _endpoint(target: Target) -> Endpoint | None:
     instance = variant.get("InstanceType", SERVERLESS)
     summaries = endpoint.get("ProductionVariants", [{}])
     count = summaries[0].get("CurrentInstanceCount", variant.get("InitialInstanceCount", 0))
-    usd = _times(count, instance, prices.HOSTING) if count else 0.0
-    return Endpoint(instance, count, endpoint["CreationTime"].astimezone(UTC), usd)
+    # A candidate that is compared runs on the champion's instance type.
+    shadows = sum(
+        each.get("CurrentInstanceCount", 0) for each in endpoint.get("ShadowProductionVariants", ())
+    )
+    usd = _times(count + shadows, instance, prices.HOSTING) if count else 0.0
+    return Endpoint(instance, count, endpoint["CreationTime"].astimezone(UTC), usd, shadows)
 
 
 def of_serving(target: Target) -> str:
@@ -185,9 +192,10 @@ def of_serving(target: Target) -> str:
     if fleet is None or not fleet.instance:
         return f"The model is served, billed by what the Serving stack makes, {until}."
     each = usd_text(hourly_or_none(fleet.instance, prices.HOSTING))
+    compared = outputs_of(describe(target, target.stack("serving")) or {}).get("ComparisonCost", "")
     return (
         f"The model is served by {fleet.least} × {fleet.instance}, billed by the second at {each} an hour "
-        f"each ({prices.PRICES_REGION}, table of {prices.PRICES_DATE}), {until}."
+        f"each ({prices.PRICES_REGION}, table of {prices.PRICES_DATE}), {until}. {compared}".rstrip()
     )
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from cli import aws
 from cli.errors import CdkFailed, CliError
-from cli.release import champion, registry
+from cli.release import candidate, champion, registry
 from cli.stacks import describe, outputs_of
 from cli.target import Target
 from contract.decisions import WENT_BACK, Decision, time_of
@@ -43,6 +43,12 @@ def approve(target: Target, which: str, why: str, anyway: bool) -> str:
         )
     if now.model == arn:
         raise NotPossible(f"Version {version} is the champion already.")
+    if _compared(target, arn):
+        raise NotPossible(
+            f"Version {version} is approved already, and is compared with the champion before it serves. To "
+            f"let it serve at once: classifier reject {version}{target.option}, then classifier approve "
+            f"{version} --anyway{target.option}"
+        )
     _must_be_updatable(target)
     if status == "Approved":  # only a change sends an event
         registry.write_approval(target, arn, "PendingManualApproval", "asked for again")
@@ -74,13 +80,14 @@ def ask(target: Target, action: str, why: str, model: str = "") -> dict[str, Any
 
 
 def await_decision(target: Target, arn: str) -> None:
-    """Until an approval has become the champion, or was undone again; its event takes a moment.
+    """Until an approval has become the champion or the candidate, or was undone again; its event takes a
+    moment.
 
     Raises:
         NotPossible: somebody decided for another model after it, or nothing came of it within some minutes.
     """
     for _ in target.polls(DECISION_SECONDS):
-        if (now := champion.read(target)).model == arn:
+        if (now := champion.read(target)).model == arn or _compared(target, arn):
             return
         package = registry.find(target, arn)
         if package["ModelApprovalStatus"] != "Approved":
@@ -99,7 +106,7 @@ def await_decision(target: Target, arn: str) -> None:
 
 
 def must_serve(target: Target, arn: str) -> None:
-    """After the wait: raises NotPossible unless the approved model is what serves."""
+    """After the wait: raises NotPossible unless the approved model is what serves, or is compared first."""
     now, package = champion.read(target), registry.find(target, arn)
     version = version_of(arn)
     if package["ModelApprovalStatus"] == "Rejected":
@@ -108,7 +115,7 @@ def must_serve(target: Target, arn: str) -> None:
         )
     if now.waits is not None and now.waits.package == arn:
         raise NotPossible(f"Version {version} waits: {champion.waiting_in_words(now)}")
-    if now.package != arn:
+    if now.package != arn and not _compared(target, arn):
         raise NotPossible(f"Version {version} was overtaken by a newer decision. {_standing(target, now)}")
 
 
@@ -131,12 +138,20 @@ def wait(target: Target, on_change: Callable[[str], None]) -> str:
         if status != before:
             on_change(f"stack {target.stack('serving')}: {status}")
             before = status
-        settled = not status.endswith("_IN_PROGRESS")
-        if settled and (not stack or outputs_of(stack).get("Champion") == now.package):
-            return _standing(target, now)
+        settled, shown = not status.endswith("_IN_PROGRESS"), outputs_of(stack)
+        beside = candidate.read(target, stack)
+        compared = shown.get(candidate.OUTPUT, NO_CHAMPION) == (beside.package if beside else NO_CHAMPION)
+        if settled and (not stack or (shown.get("Champion") == now.package and compared)):
+            also = f" And {candidate.in_words(beside)}." if beside else ""
+            return f"{_standing(target, now)}{also}"
         if status == HELPLESS:
             _must_be_updatable(target)
     raise CdkFailed(f"{target.stack('serving')} is still {status}; look with `classifier status`.")
+
+
+def _compared(target: Target, arn: str) -> bool:
+    beside = candidate.read(target)
+    return beside is not None and beside.package == arn
 
 
 def _standing(target: Target, now: Decision) -> str:

@@ -1,8 +1,8 @@
 """One run from tuning to endpoint, as a value.
 
 A `PipelineRun` is everything the APIs say about a run at one moment. `outcome` judges it: still running,
-serving, refused by the quality gate, waiting for approval, superseded by a newer champion, stopped, or failed
-and why.
+serving, compared with the champion, refused by the quality gate, waiting for approval, superseded by a newer
+champion, stopped, or failed and why.
 How it is read from AWS is in `reader`, how it looks in `screen`.
 """
 
@@ -12,9 +12,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from cli.release.candidate import in_words
 from cli.release.champion import waiting_in_words
 from cli.runs.jobs import RUNNING, counted, log_of
 from contract import names
+from contract.candidates import Candidate
 from contract.decisions import Decision, Outcome, Reason
 from contract.names import version_of
 
@@ -141,6 +143,8 @@ class Serving:
     champion: Decision
     actual: str
     endpoint_status: str
+    candidate: Candidate | None = None
+    """The model that is compared with the champion."""
 
     @property
     def settled(self) -> bool:
@@ -179,8 +183,8 @@ class PipelineRun:
 
     @property
     def outcome(self) -> str:
-        """`running`, `serving`, `asleep`, `waiting`, `refused`, `awaiting approval`, `superseded`, `stopped`
-        or `failed`.
+        """`running`, `serving`, `shadowing`, `asleep`, `waiting`, `refused`, `awaiting approval`,
+        `superseded`, `stopped` or `failed`.
         """
         return self._judge()[0]
 
@@ -217,7 +221,9 @@ class PipelineRun:
     def over(self) -> bool:
         """Whether nothing of it runs and nothing can follow by itself; one that only hangs is not over."""
         if self.package is not None:
-            return self.package.approval != "PendingManualApproval"
+            candidate = self.serving.candidate
+            compared = candidate is not None and candidate.package == self.package.arn
+            return not compared and self.package.approval != "PendingManualApproval"
         if self.mark is not None:
             return True
         return any(job.status == "Stopped" for job in self._jobs) or self._failed is not None
@@ -279,6 +285,8 @@ class PipelineRun:
             if package.has_other_classes:
                 words = package.reason.in_words or package.verdict
                 why = f"callers would get other classes than now ({words}); "
+            elif package.reason.outcome is Outcome.NOT_TRUSTED:
+                why = f"it was compared with the champion, and {package.reason.why}; "
             return "awaiting approval", (
                 f"{why}approve it with: classifier approve {package.version}, or in the AWS console; or "
                 f"reject it: classifier reject {package.version}"
@@ -289,7 +297,9 @@ class PipelineRun:
         # It answers before the update ends, which keeps the old fleet for a while to roll back to.
         if self.serving.serves(package.arn) or self.answering == package.version:
             return "serving", ""
-        champion = self.serving.champion
+        champion, candidate = self.serving.champion, self.serving.candidate
+        if candidate is not None and candidate.package == package.arn:
+            return "shadowing", in_words(candidate)
         if champion.waits is not None and champion.waits.package == package.arn:
             return "waiting", waiting_in_words(champion)
         if self.serving.settled and _version(champion.model) > _version(package.arn):

@@ -15,7 +15,7 @@ from typing import Any
 
 from cli import aws
 from cli.errors import CliError
-from cli.release import champion
+from cli.release import candidate, champion
 from cli.runs.jobs import LOG_GROUP, log_of, newest_attempt, number, search_of
 from cli.runs.pipeline_run import (
     Mark,
@@ -313,13 +313,14 @@ class RunReader:
 def read_serving(target: Target) -> Serving:
     """What should serve, what does, and how the stack and the endpoint are."""
     stack = describe(target, target.stack("serving")) or {}
-    resolved = [p["ResolvedValue"] for p in stack.get("Parameters", []) if "ResolvedValue" in p]
+    resolved = {each["ParameterKey"]: each.get("ResolvedValue", "") for each in stack.get("Parameters", [])}
     endpoint = aws.endpoint(target) or {}
     return Serving(
         stack_status=stack.get("StackStatus", ""),
         champion=champion.read(target),
-        actual=next(iter(resolved), ""),
+        actual=resolved.get("ChampionParameter", ""),
         endpoint_status=endpoint.get("EndpointStatus", ""),
+        candidate=candidate.read(target, stack),
     )
 
 

@@ -47,7 +47,8 @@ def steps(run: PipelineRun) -> list[tuple[str, str]]:
         done.insert(0, run.race.status == "Completed")
     states = ["done" if flag else "next" for flag in done]
     if "next" in states:
-        states[states.index("next")] = {"running": "now", "failed": "failed"}.get(run.outcome, "held")
+        now = {"running": "now", "shadowing": "now", "failed": "failed"}
+        states[states.index("next")] = now.get(run.outcome, "held")
     return list(zip(names, states, strict=True))
 
 

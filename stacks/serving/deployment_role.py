@@ -37,7 +37,7 @@ class ServingDeploymentRole(Construct):
             description="CloudFormation uses it to update the Serving stack, and for nothing else.",
             assumed_by=iam.ServicePrincipal("cloudformation.amazonaws.com"),
         )
-        read = served_parameter_arns(self, names)
+        read = served_parameter_arns(self, names, shadow=context.settings.serving.shadows)
         for statement in (*self._sagemaker(context), *self._scaling(context), *self._alarms(context)):
             self.role.add_to_policy(statement)
         self.role.add_to_policy(allow("ssm:GetParameters", read))

@@ -22,7 +22,7 @@ def endpoint_role(
     stack: Construct, context: Context, artifacts: s3.IBucket, repository_arns: Sequence[str]
 ) -> iam.Role:
     names, settings = context.names, context.settings
-    captures = settings.drift.capture_percent > 0
+    captures = settings.drift.capture_percent > 0 or settings.serving.shadows
     log_group = names.serving_logs(components=settings.serving.scale_to_zero)
     statements = (
         allow("s3:GetObject", below(artifacts, JOBS)),

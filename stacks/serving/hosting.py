@@ -27,6 +27,8 @@ ResourceT = TypeVar("ResourceT", bound=CfnResource)
 
 # The first GPU image of SageMaker whose driver knows CUDA 13, which this project's PyTorch is built with.
 GPU_AMI = "al2023-ami-sagemaker-inference-gpu-4-1"
+ROUTING = "LEAST_OUTSTANDING_REQUESTS"
+"""To the instance with the least in hand, not to one at random."""
 # What a copy reserves of an instance; it may use more. The part of an instance that can be reserved is far
 # smaller than its memory, and one that asks for too much is refused as if there were no instance at all.
 COPY_MEMORY_MB = 1024
@@ -162,6 +164,5 @@ def _variant(
         initial_variant_weight=None if serving.scale_to_zero else 1,
         managed_instance_scaling=instances if serving.scale_to_zero else None,
         inference_ami_version=GPU_AMI if serving.flavour == GPU else None,
-        # To the instance with the least in hand, not to one at random.
-        routing_config=config.RoutingConfigProperty(routing_strategy="LEAST_OUTSTANDING_REQUESTS"),
+        routing_config=config.RoutingConfigProperty(routing_strategy=ROUTING),
     )

@@ -28,3 +28,17 @@ def statement(serving: ServingSettings) -> str:
         f"While a model serves: {what}, {low:.3f} to {high:.3f} USD an hour "
         f"({estimated}{prices.PRICES_REGION}, table of {prices.PRICES_DATE}). {idle}."
     )
+
+
+def comparison(serving: ServingSettings) -> str:
+    """What a candidate costs at most before it serves, where models are compared."""
+    hours, count = serving.shadow.hours, serving.min_instances
+    more = (
+        f"While an approved model is compared with the champion: {count} x {serving.instance} more, for "
+        f"{hours} hours at most"
+    )
+    try:
+        price = prices.price_of(serving.instance, prices.HOSTING)
+    except prices.UnknownPrice as error:
+        return f"{more}; {error}."
+    return f"{more}, {hours * count * price.usd_per_hour:.2f} USD."

@@ -12,8 +12,9 @@ The stack is deployed under a role of its own (deployment_role.py). It knows oth
 where answers are captured it imports the bucket's.
 
 Costs: instances by the second while the endpoint exists (min_instances to max_instances of them; with
-scale_to_zero none while nobody asks, and serverless by the millisecond of answering); the alarms are within
-the ten that are free. Nothing without a champion.
+scale_to_zero none while nobody asks, and serverless by the millisecond of answering), and as many as
+min_instances more while a candidate is compared, where the setting asks for it; the alarms are within the ten
+that are free. Nothing without a champion.
 """
 
 from __future__ import annotations
@@ -45,8 +46,9 @@ from stacks.serving.hosting import (
     endpoint_config,
     isolates_its_model,
 )
-from stacks.serving.hourly import statement
+from stacks.serving.hourly import comparison, statement
 from stacks.serving.scaling import scale_copies, scale_instances
+from stacks.serving.shadow import Candidate
 from stacks.settings.serving import SERVERLESS, is_burstable
 
 
@@ -79,10 +81,12 @@ class ServingStack(Stack):
             expression=Fn.condition_not(Fn.condition_equals(self._champion.value_as_string, NO_CHAMPION)),
         )
         self._instance_type = self._instance_type_parameter()
-        model = self._model()
+        model = self._model("Model", self._champion.value_as_string)
         config = self._only_with_champion(
             endpoint_config(self, context, model, artifacts, self._instance_type)
         )
+        if context.settings.serving.shadows:
+            self._add_candidate(config, artifacts)
         alarms = rollback_alarms(self, context, config, self._only_with_champion)
         endpoint = self._endpoint(config, alarms)
         if context.settings.serving.scale_to_zero:
@@ -128,17 +132,26 @@ class ServingStack(Stack):
 
         return keep
 
-    def _model(self) -> sagemaker.CfnModel:
-        champion, isolated = self._champion.value_as_string, isolates_its_model(self._context)
+    def _add_candidate(self, config: sagemaker.CfnEndpointConfig, artifacts: s3.IBucket) -> None:
+        """The model that answers a copy of the traffic, while there is one to compare."""
+        candidate = Candidate(self, self._context, self._exists)
+        model = self._model("CandidateModel", candidate.package)
+        model.cfn_options.condition = candidate.shadows
+        candidate.put_into(config, model, self._instance_type, artifacts)
+        CfnOutput(self, "Candidate", value=candidate.package)
+        CfnOutput(self, "ComparisonCost", value=comparison(self._context.settings.serving))
+
+    def _model(self, construct_id: str, package: str) -> sagemaker.CfnModel:
+        isolated = isolates_its_model(self._context)
         model = sagemaker.CfnModel(
             self,
-            "Model",
+            construct_id,
             execution_role_arn=role_arn(self, self._context.names.endpoint_role),
             # The server needs no network: SageMaker brings the model and takes the logs away.
             enable_network_isolation=True if isolated else None,
             primary_container=sagemaker.CfnModel.ContainerDefinitionProperty(
-                model_package_name=champion,
-                environment={"MODEL_PACKAGE_ARN": champion},
+                model_package_name=package,
+                environment={"MODEL_PACKAGE_ARN": package},
             ),
         )
         if not isolated:

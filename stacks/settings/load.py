@@ -29,6 +29,7 @@ def load(values: object, source: str) -> Settings:
     settings: Settings = _read(Settings, values, CONTEXT_KEY, source)
     _check_serving(settings.serving, source)
     _check_capture(settings, source)
+    _check_shadow(settings.serving, source)
     for each in settings.training.instances:
         _check_instance("training.instance_type", each, prices.TRAINING, source)
     return settings
@@ -95,6 +96,15 @@ def _check_capture(settings: Settings, source: str) -> None:
             f"{source}: {CONTEXT_KEY}.drift.capture_percent is {settings.drift.capture_percent}, but answers"
             " can be captured of endpoints with instances of their own only; set it to 0, or leave out"
             " scale_to_zero and the flavour serverless."
+        )
+
+
+def _check_shadow(serving: ServingSettings, source: str) -> None:
+    if serving.shadows and not serving.has_own_instances:
+        raise SettingsError(
+            f"{source}: {CONTEXT_KEY}.serving.shadow.hours is {serving.shadow.hours}, but AWS copies requests"
+            " on endpoints with instances of their own only; set it to 0, or leave out scale_to_zero and the"
+            " flavour serverless."
         )
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from contract import instances
 from stacks.settings.rules import (
     CRON_RULE,
     IMAGE_RULE,
     INSTANCE_RULE,
+    fraction,
     one_of,
     one_or_several,
     setting,
@@ -34,6 +35,23 @@ DEFAULT_SERVING_INSTANCE = {flavour: types[0] for flavour, types in DEFAULT_SERV
 SERVERLESS_BODY_BYTES = 4_000_000
 
 _BURSTABLE_FAMILY = re.compile(r"t\d")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ShadowSettings:
+    """Whether an approved model first answers a copy of the traffic, which nobody sees (docs/shadow.md)."""
+
+    hours: int = setting(0, whole_number(0, 720, "hours, or 0 for no comparison"))
+    """For so long at most it answers beside the champion: as many instances more as min_instances, billed by
+    the second."""
+    requests: int = setting(500, whole_number(20, 100_000, "requests"))
+    """So many answers of both are enough to decide. With fewer at the end of the hours a person decides."""
+    percent: int = setting(100, whole_number(1, 100, "percent of the requests"))
+    """The part of the requests that is copied."""
+    min_agreement: float = setting(0.8, fraction("the share of requests to be answered with the same class"))
+    """With less it waits for a person: a model that corrects many of the champion's answers does so too."""
+    max_latency_percent: int = setting(150, whole_number(100, 10_000, "percent of the champion's latency"))
+    """On average; slower than this it waits for a person."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -77,6 +95,7 @@ class ServingSettings:
     """Memory of a serverless worker; its share of processor grows with it."""
     serverless_concurrency: int = setting(10, whole_number(1, 200, "simultaneous requests"))
     """How many requests a serverless endpoint answers at a time; more are refused with 429."""
+    shadow: ShadowSettings = field(default_factory=ShadowSettings)
     image_uri: str = setting("", IMAGE_RULE)
     """An image to use instead of building inference_code/Dockerfile at deploy time; empty: build."""
 
@@ -92,6 +111,11 @@ class ServingSettings:
     def instance(self) -> str:
         """The first choice of them."""
         return self.instances[0]
+
+    @property
+    def shadows(self) -> bool:
+        """Whether a model is compared with the champion before it serves."""
+        return self.shadow.hours > 0
 
     @property
     def has_own_instances(self) -> bool:

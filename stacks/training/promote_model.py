@@ -44,6 +44,7 @@ def _environment(pipeline: Pipeline) -> PromoteEnvironment:
         instance_types=serving.instances if has_instances else (),
         instance_type_parameter=names.instance_type_parameter if has_instances else "",
         min_instances=serving.min_instances if has_instances else 0,
+        candidate_parameter=names.candidate_parameter if serving.shadows else "",
         notification_topic_arn=pipeline.resources.topic.topic_arn,
     )
 
@@ -58,7 +59,7 @@ def _permissions(pipeline: Pipeline) -> Sequence[iam.PolicyStatement]:
         # ssm:GetParameters: UpdateStack resolves the stack's parameter in the caller's name.
         allow(
             ["ssm:GetParameter", "ssm:GetParameterHistory", "ssm:GetParameters", "ssm:PutParameter"],
-            served_parameter_arns(pipeline, names),
+            served_parameter_arns(pipeline, names, shadow=pipeline.context.settings.serving.shadows),
         ),
         allow("sagemaker:DescribeEndpoint", arn(pipeline, "sagemaker", "endpoint", names.endpoint)),
         # A quota is known by its name only, which GetServiceQuota does not take. Lists know no resource.

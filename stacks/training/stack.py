@@ -28,6 +28,7 @@ from stacks.serving.endpoint_role import endpoint_role
 from stacks.settings.serving import CPU, GPU
 from stacks.training import (
     check_drift,
+    compare_shadow,
     idle_guard,
     launch_batch,
     launch_doctor,
@@ -115,6 +116,7 @@ class TrainingStack(Stack):
         }
         idle_guard.add(pipeline)
         check_drift.add(pipeline)
+        compare_shadow.add(pipeline)
         adopt_provided_functions(self, context)
         accept_build_project(self)
 

@@ -18,7 +18,7 @@ from cli.node import node_bin
 ROOT = Path(__file__).resolve().parents[2]
 ROOMS = ("storage", "training", "serving", "api", "monitoring")
 SAMPLES = ("minimal", "comprehensive")
-FLAVOURS = ("serverless", "scale_to_zero")
+FLAVOURS = ("serverless", "scale_to_zero", "shadow")
 """Samples that differ from `minimal` in what stands behind the endpoint's name."""
 
 
@@ -92,6 +92,12 @@ def serverless(tmp_path_factory: pytest.TempPathFactory) -> Synthesised:
 def sleeper(tmp_path_factory: pytest.TempPathFactory) -> Synthesised:
     """The sample scale_to_zero."""
     return synthesise("scale_to_zero", tmp_path_factory)
+
+
+@pytest.fixture(scope="session")
+def shadow(tmp_path_factory: pytest.TempPathFactory) -> Synthesised:
+    """The sample in which a model is compared before it serves."""
+    return synthesise("shadow", tmp_path_factory)
 
 
 def synthesise(name: str, tmp_path_factory: pytest.TempPathFactory) -> Synthesised:

@@ -49,6 +49,7 @@ _TURNED_ELSEWHERE = {
     "serving.scale_to_zero": "scale_to_zero",
     "serving.serverless_memory_mb": "serverless",
     "serving.serverless_concurrency": "serverless",
+    "serving.shadow": "shadow",
 }
 
 
@@ -67,6 +68,12 @@ def test_every_setting_is_turned_by_the_comprehensive_sample_or_that_of_its_flav
                 key = f"{field.name}.{inner.name}"
                 turned = getattr(_sample(_TURNED_ELSEWHERE.get(key, "comprehensive")), field.name)
                 assert getattr(turned, inner.name) != getattr(theirs, inner.name), key
+
+
+def test_every_setting_of_a_comparison_is_turned_by_its_sample() -> None:
+    ours, theirs = _sample("shadow").serving.shadow, Settings().serving.shadow
+    for field in dataclasses.fields(ours):
+        assert getattr(ours, field.name) != getattr(theirs, field.name), field.name
 
 
 def test_tags_are_on_something_of_every_stack_and_on_all_that_has_the_project_s(
@@ -136,6 +143,15 @@ def test_a_serverless_endpoint_is_sent_no_more_than_it_takes() -> None:
         ({"serving": {"scale_to_zero": True, "min_instances": 2}}, ["scale_to_zero", "min_instances 2"]),
         ({"serving": {"flavour": "serverless", "scale_to_zero": True}}, ["scale_to_zero", "has none of"]),
         ({"serving": {"flavour": "serverless", "max_instances": 4}}, ["max_instances", "has none of"]),
+        (
+            {"serving": {"flavour": "serverless", "shadow": {"hours": 1}}},
+            ["serving.shadow.hours is 1", "instances of their own"],
+        ),
+        (
+            {"serving": {"scale_to_zero": True, "shadow": {"hours": 1}}},
+            ["serving.shadow.hours is 1", "leave out scale_to_zero"],
+        ),
+        ({"serving": {"shadow": {"hour": 1}}}, ["serving.shadow.hour is not a setting", '"hours"']),
         ({"serving": {"serverless_memory_mb": 1500}}, ["serverless_memory_mb is 1500", "1024, 2048"]),
         ({"serving": {"instance_type": ["ml.c7i.large", "ml.c7g.large"]}}, ["ml.c7g.large", "x86-64"]),
         ({"serving": {"instance_type": []}}, ["instance_type", "a list of up to 5"]),

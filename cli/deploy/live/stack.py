@@ -14,7 +14,7 @@ from typing import Any
 from cli.errors import CdkFailed
 from cli.stacks import describe, settled
 from cli.target import Target
-from contract.names import champion_parameter
+from contract.names import candidate_parameter, champion_parameter
 
 SCALING = ("AWS::ApplicationAutoScaling::ScalableTarget", "AWS::ApplicationAutoScaling::ScalingPolicy")
 ENDPOINT = ("AWS::SageMaker::Endpoint",)
@@ -22,14 +22,17 @@ Template = dict[str, Any]
 
 
 def read_by_name(target: Target) -> dict[str, str]:
-    """What the stack reads from SSM beside the champion, by the parameter's name, as it was read last."""
+    """What the stack reads from SSM beside champion and candidate, by the parameter's name, as it was read
+    last.
+    """
     stack = describe(target, target.stack("serving")) or {}
     read = {
         each["ParameterValue"]: each["ResolvedValue"]
         for each in stack.get("Parameters", [])
         if "ResolvedValue" in each
     }
-    read.pop(champion_parameter(target.project), None)
+    for decided in (champion_parameter(target.project), candidate_parameter(target.project)):
+        read.pop(decided, None)
     return read
 
 

@@ -9,6 +9,7 @@ https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_runtime_InvokeEndp
 from __future__ import annotations
 
 import json
+import re
 from typing import Any, cast
 
 from botocore.exceptions import (
@@ -31,6 +32,7 @@ from functions.common.rest import ApiError
 _PASSED_ON = (400, 408, 413, 415, 429, 503, 504)
 """What the API answers for the container; anything else of the container is a fault of the model server."""
 
+_INFERENCE_ID = re.compile(r"[!-~]{1,64}")
 _CODES = {
     "ModelNotReadyException": starting,
     "ThrottlingException": slow_down,
@@ -42,8 +44,11 @@ _CODES = {
 """What SageMaker's own errors mean for a client."""
 
 
-def classify(env: ClassifyEnvironment, picture: Picture) -> str:
+def classify(env: ClassifyEnvironment, picture: Picture, request_id: str) -> str:
     """The container's JSON answer for a picture.
+
+    The request's id goes along: "it is added to the captured data when you enable data capture", so that two
+    models' answers to one request can be laid side by side.
 
     Raises:
         ApiError: there is none, and why.
@@ -58,6 +63,7 @@ def classify(env: ClassifyEnvironment, picture: Picture) -> str:
         "Accept": "application/json",
         **({"CustomAttributes": attributes} if attributes else {}),
         **({"InferenceComponentName": component} if component else {}),
+        **({"InferenceId": request_id} if _INFERENCE_ID.fullmatch(request_id) else {}),
     }
     try:
         answer = _invoke(request)

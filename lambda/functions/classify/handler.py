@@ -41,6 +41,6 @@ def _respond(event: Event, request_id: str, env: ClassifyEnvironment) -> Answer:
 def _classify(event: Event, request_id: str, env: ClassifyEnvironment) -> str:
     asked = picture.picture(event, env.max_image_bytes)
     gift = giving.of(event, asked, env)
-    answer = endpoint.classify(env, gift.asked if gift else asked)
+    answer = endpoint.classify(env, gift.asked if gift else asked, request_id)
     marks.count(answer, env.project)
     return gift.keep(request_id, answer) if gift else answer

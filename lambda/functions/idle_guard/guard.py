@@ -7,13 +7,12 @@ Source: https://docs.aws.amazon.com/sagemaker/latest/dg/monitoring-cloudwatch.ht
 
 from __future__ import annotations
 
-import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from contract.decisions import Outcome
 from contract.environment import IdleGuardEnvironment
-from functions.common import champion, logs
+from functions.common import champion, logs, promotion
 from functions.common.clients import client, describe
 
 METRICS_LATE = timedelta(minutes=2)
@@ -37,10 +36,7 @@ def guard(env: IdleGuardEnvironment) -> dict[str, Any]:
         return _saw(f"{requests:.0f} requests")
     why = f"no request for {env.idle_minutes} minutes"
     request = {"action": "sleep", "code": Outcome.IDLE, "why": why, "model": decision.model}
-    answer = client("lambda").invoke(FunctionName=env.promote_function, Payload=json.dumps(request).encode())
-    reply = json.loads(answer["Payload"].read() or b"null")
-    if "FunctionError" in answer:
-        raise RuntimeError(f"{env.promote_function} failed: {reply}")
+    reply = promotion.ask(env.promote_function, request)
     logs.info("put to sleep", why=why, champion=decision.model, answer=reply)
     return {"saw": why, "asked": reply}
 

@@ -65,8 +65,7 @@ def launch(
         raise InvalidRecipe(f"{recipe.source} leaves nothing to search after the race: give it ranges")
     s3 = client("s3")
     data = datasets.find(s3, env.data_bucket, request.dataset, request.dataset_version)
-    types = estimate.instance_types(recipe, env)
-    _check_entrants(recipe, data.version, types, env)
+    _check_entrants(recipe, data.version, estimate.instance_types(recipe, env), env)
     record = runs.RunRecord(
         run=run,
         kind="tuning",
@@ -85,7 +84,7 @@ def launch(
     )
     planned = record.on(types)
     if request.dry_run:
-        machines = estimate.machines_of(planned, env) | {"instance_types": list(types)}
+        machines = estimate.machines_of(planned, env) | {"instance_types": types}
         what, cost = estimate.in_words(planned, env), estimate.cost_of(planned, env)
         said = (*data.notes, *notes(planned, env))
         return answers.planned("tuning_job", run, what, cost, machines, data.version.name, said)

@@ -1,4 +1,4 @@
-"""What may be asked of promote-model: sleep, wake, roll back, retry.
+"""What may be asked of promote-model: sleep, wake, roll back, retry, and the end of a comparison (shadow.py).
 
 Each is one more decision in the champion's history (common/champion.py), which the reconciler then carries
 out. So it can be repeated, and what cannot be done is said before anything is written. `model` in a request
@@ -21,6 +21,8 @@ from functions.common.recipes.keys import quoted
 
 APPROVED, REJECTED = "Approved", "Rejected"
 SLEEP, RETRY = "sleep", "retry"
+TRUST, DISTRUST = "trust", "distrust"
+"""What compare-shadow asks for a candidate (shadow.py); `model` names the candidate then."""
 _KEYS = ("action", "why", "model", "code")
 _SLEEP_CODES = (Outcome.ASKED_TO_SLEEP, Outcome.IDLE, Outcome.SCHEDULED)
 
@@ -57,8 +59,9 @@ class OtherChampion(UserError):
 
 @dataclass(frozen=True)
 class Request:
-    """`{"action": "sleep" | "wake" | "rollback" | "retry", "why"?, "model"?}`; to sleep also
-    `"code"?: "asked-to-sleep" | "idle" | "scheduled"`, for who asks.
+    """`{"action": "sleep" | "wake" | "rollback" | "retry" | "trust" | "distrust", "why"?, "model"?}`.
+
+    To sleep also `"code"?: "asked-to-sleep" | "idle" | "scheduled"`, for who asks.
     """
 
     action: str
@@ -80,15 +83,16 @@ def parse(payload: object) -> Request | None:
     if not payload:
         return None
     action = payload.get("action")
-    if action not in _ACTIONS:
-        raise InvalidPayload(f"action = {quoted(action)}; allowed are {listed(_ACTIONS)}")
+    if action not in (*_ACTIONS, *_OF_CANDIDATES):
+        allowed = listed([*_ACTIONS, *_OF_CANDIDATES])
+        raise InvalidPayload(f"action = {quoted(action)}; allowed are {allowed}")
     reason = Reason(_code(str(action), payload.get("code")), payload.get("why", "asked for"))
     return Request(str(action), reason, payload.get("model", ""))
 
 
 def _code(action: str, given: str | None) -> Outcome:
     if given is None:
-        return _ACTIONS[action][1]
+        return _OF_CANDIDATES[action] if action in _OF_CANDIDATES else _ACTIONS[action][1]
     if action != SLEEP or given not in _SLEEP_CODES:
         raise InvalidPayload(
             f"code = {quoted(given)}; allowed are, with the action {SLEEP} only: {listed(_SLEEP_CODES)}"
@@ -240,3 +244,4 @@ _ACTIONS = {
     RETRY: (_retry, Outcome.RETRIED),
 }
 """What each does, and its code in the decision."""
+_OF_CANDIDATES = {TRUST: Outcome.SHADOWED, DISTRUST: Outcome.NOT_TRUSTED}

@@ -2,7 +2,7 @@
 and endpoint agree.
 
 Invoke it with `{}` at any time to have them compared, or with `{"action": "sleep" | "wake" | "rollback" |
-"retry"}`.
+"retry" | "trust" | "distrust"}`.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any
 from contract.environment import PromoteEnvironment
 from functions.common import events, logs
 from functions.common.errors import UserError, refused
-from functions.promote_model import actions
+from functions.promote_model import actions, shadow
 from functions.promote_model.promote import promote, reconcile
 
 
@@ -32,7 +32,13 @@ def handler(payload: object, context: Any) -> dict[str, Any]:
 def _answered(payload: object, env: PromoteEnvironment) -> dict[str, Any]:
     try:
         request = actions.parse(payload)
-        decided = {} if request is None else {"action": actions.decide(request, env)}
+        decided = {} if request is None else {"action": _decide(request, env)}
     except UserError as error:
         return refused(error)
     return {"statusCode": 200, **decided, **reconcile(None, env)}
+
+
+def _decide(request: actions.Request, env: PromoteEnvironment) -> str:
+    if request.action in (actions.TRUST, actions.DISTRUST):
+        return shadow.decide(request, env)
+    return actions.decide(request, env)

@@ -12,13 +12,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from contract.candidates import Candidate
 from contract.decisions import Decision, Outcome, Reason
 from contract.environment import PromoteEnvironment
 from contract.names import NO_CHAMPION
 from contract.waiting import Cause
 from functions.common import champion, logs, notify
 from functions.common.events import ENDPOINT, MODEL_PACKAGE, STACK_STATUS, Event
-from functions.promote_model import actions, causes, instances, stack, take_back, waiting
+from functions.promote_model import actions, causes, instances, shadow, stack, take_back, waiting
 from functions.promote_model.actions import APPROVED, REJECTED
 from functions.promote_model.stack import Stack
 
@@ -40,7 +41,8 @@ def reconcile(event: Event | None, env: PromoteEnvironment) -> dict[str, Any]:
     serving = stack.describe(env.serving_stack)
     if serving is not None and not serving.busy and serving.serving == decision.package:
         decision = waiting.go_on(decision, serving, env)
-    did = _reconcile(event, decision, serving, env)
+    beside = shadow.settle(decision, env)
+    did = _reconcile(event, decision, beside, serving, env)
     logs.info("reconciled", did=did, champion=decision.package, serving=serving.serving if serving else None)
     return {
         "did": did,
@@ -48,6 +50,7 @@ def reconcile(event: Event | None, env: PromoteEnvironment) -> dict[str, Any]:
         "champion": decision.model,
         "asleep": bool(decision.asleep),
         "waits": decision.waits.package if decision.waits else "",
+        **({"candidate": beside.package} if beside is not None else {}),
         "stack": serving.status if serving else "missing",
     }
 
@@ -78,6 +81,8 @@ def _consider(event: Event, env: PromoteEnvironment) -> str:
         return f"ignored: the approval of {event.time} was taken into account before"
     if newest.model == arn:
         return "ignored: it is the champion already"
+    if shadow.comes_first(arn, package, newest, env):
+        return shadow.begin(arn, event.time, env)
     # Sleeping and waking are newer than the model they were about, but no reason to lose an approval.
     time = max(event.time, newest.time)
     champion.decide(env.champion_parameter, arn, time, Reason(Outcome.APPROVED), since=event.time)
@@ -85,14 +90,19 @@ def _consider(event: Event, env: PromoteEnvironment) -> str:
 
 
 def _reconcile(
-    event: Event | None, decision: Decision, serving: Stack | None, env: PromoteEnvironment
+    event: Event | None,
+    decision: Decision,
+    beside: Candidate | None,
+    serving: Stack | None,
+    env: PromoteEnvironment,
 ) -> str:
     """The one step between what is served and what should be, in words."""
     if serving is None:
         return "nothing: the Serving stack is not deployed; its first deploy reads the champion"
     if serving.busy:
         return f"nothing: the stack is {serving.status}; its end sends an event"
-    if serving.serving == decision.package:
+    shown = serving.serving == decision.package
+    if shown and shadow.agrees(beside, serving):
         _tell_left_behind(event, decision, serving, env)
         return "nothing: champion and endpoint agree"
     if not serving.updatable:
@@ -105,7 +115,9 @@ def _reconcile(
             return take_back.go_back(decision, serving, reason, env)
     if serving.rolled_back:
         last = stack.last_update(serving)
-        if last.token == stack.token_of(decision):
+        if last.token == stack.token_of(decision, beside):
+            if shown and beside is not None:
+                return shadow.failed(event, beside, serving, last.reason, env)
             return _failed(decision, serving, last.reason, env)
     return _update(decision, serving, env)
 
@@ -124,7 +136,7 @@ def _update(
         types = ", ".join(env.instance_types)
         reason = f"no quota for {env.min_instances} instances of any of {types}"
         return take_back.give_up(decision, serving, cause, why or reason, env)
-    started = stack.update(serving, stack.token_of(decision))
+    started = stack.update(serving, stack.token_of(decision, shadow.current(env)))
     return f"update of the Serving stack: {started}"
 
 
@@ -138,7 +150,12 @@ def _failed(decision: Decision, serving: Stack, reason: str, env: PromoteEnviron
     logs.info("the update failed", cause=cause, why=reason, package=decision.package)
     if cause in (Cause.QUOTA, Cause.CAPACITY) and serving.serving == NO_CHAMPION and env.instance_types:
         return _next_type(decision, serving, cause, reason, env)
-    return take_back.give_up(decision, serving, cause, reason, env)
+    did = take_back.give_up(decision, serving, cause, reason, env)
+    beside = shadow.current(env)
+    if shadow.agrees(beside, serving):
+        return did
+    # The stack rolled back to a comparison that has ended.
+    return f"{did}; {_update(champion.current(env.champion_parameter), serving, env)}"
 
 
 def _next_type(decision: Decision, serving: Stack, cause: Cause, reason: str, env: PromoteEnvironment) -> str:

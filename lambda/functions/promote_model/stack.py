@@ -14,12 +14,15 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from contract.aws_errors import code_of
+from contract.candidates import Candidate
 from contract.decisions import Decision
 from functions.common import sentences
 from functions.common.clients import client
 
 OUTPUT = "Champion"
 """The stack's output with the package it was last deployed with, or `none`."""
+CANDIDATE_OUTPUT = "Candidate"
+"""The same with the package that shadows it, where models are compared before they serve."""
 
 _UPDATABLE = ("CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE", "IMPORT_COMPLETE")
 
@@ -33,6 +36,8 @@ class Stack:
     serving: str
     parameters: tuple[str, ...]
     capabilities: tuple[str, ...]
+    candidate: str | None = None
+    """None: its template knows no candidate."""
 
     @property
     def busy(self) -> bool:
@@ -71,14 +76,19 @@ def describe(name: str) -> Stack | None:
         serving=outputs.get(OUTPUT, ""),
         parameters=tuple(each["ParameterKey"] for each in found.get("Parameters", [])),
         capabilities=tuple(found.get("Capabilities", [])),
+        candidate=outputs.get(CANDIDATE_OUTPUT),
     )
 
 
-def token_of(decision: Decision) -> str:
+def token_of(decision: Decision, beside: Candidate | None) -> str:
     """The request token of the update that carries out a decision: how its own failure is told from
     others'.
+
+    Args:
+        beside: the candidate, where models are compared before they serve.
     """
-    return f"promote-v{decision.version}-{sha256(decision.package.encode()).hexdigest()[:16]}"
+    candidate = f"-c{beside.version}" if beside is not None else ""
+    return f"promote-v{decision.version}-{sha256(decision.package.encode()).hexdigest()[:16]}{candidate}"
 
 
 def update(stack: Stack, token: str) -> str:

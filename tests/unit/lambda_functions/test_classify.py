@@ -101,8 +101,15 @@ def test_the_pictures_bytes_reach_the_endpoint_as_they_are_and_its_answer_comes_
             "Body": picture,
             "ContentType": "image/jpeg",
             "Accept": "application/json",
+            "InferenceId": "api-request-1",
         }
     ]
+
+
+@pytest.mark.parametrize("odd", ["x" * 65, "two words", "ümlaut", "line\n"])
+def test_a_request_id_that_aws_would_refuse_is_left_out(runtime: FakeRuntime, odd: str) -> None:
+    assert handler({**request(), "requestContext": {"requestId": odd}}, Context())["statusCode"] == 200
+    assert "InferenceId" not in runtime.called("InvokeEndpoint")[0]
 
 
 def test_top_k_goes_on_to_the_container(runtime: FakeRuntime) -> None:

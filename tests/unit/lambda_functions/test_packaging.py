@@ -25,6 +25,7 @@ def test_there_is_a_handler_for_every_function() -> None:
         "champion_parameter",
         "check_drift",
         "classify",
+        "compare_shadow",
         "empty_registry",
         "feedback",
         "idle_guard",

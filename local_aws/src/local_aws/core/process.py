@@ -37,6 +37,11 @@ DRAIN_SECONDS = 5.0
 # What a container sees of the server's own environment. Credentials and settings stay outside.
 INHERITED = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "TZ", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
 
+BEHIND = 10
+"""The niceness of what gives way: beside others that want a core it has a tenth of what one of them has.
+
+The greatest, 19, is too much: on a machine that others keep busy such a process hardly moves.
+"""
 NVIDIA_DRIVER = Path("/proc/driver/nvidia/version")
 
 
@@ -78,6 +83,7 @@ def start(
     log: LineWriter,
     *,
     entrypoint: Sequence[str] | None = None,
+    gives_way: bool = False,
 ) -> ContainerProcess:
     """Run ``image`` with ``args`` as a process of its own.
 
@@ -87,6 +93,7 @@ def start(
         base_dir: stands for ``/opt/ml``; the process finds it in ``SAGEMAKER_BASE_DIR``.
         log: receives stdout and stderr, merged, line by line.
         entrypoint: instead of the image's ENTRYPOINT.
+        gives_way: whether it leaves the processor to other processes that want it.
 
     Raises OSError, as the kernel says it, for a command that does not exist or may not be run.
     """
@@ -94,7 +101,10 @@ def start(
         raise ProcessesNotBegunError("call process.begin(directory) before starting a process")
     # As in Docker, another entrypoint drops the image's CMD.
     command = [*image.entrypoint, *(args or image.cmd)] if entrypoint is None else [*entrypoint, *args]
-    return _state.start(command, _environment(image, env, base_dir), image.workdir, log)
+    started = _state.start(command, _environment(image, env, base_dir), image.workdir, log)
+    if gives_way:
+        _give_way(started.pid)
+    return started
 
 
 class ContainerProcess:
@@ -241,6 +251,15 @@ def _environment(image: Image, env: Mapping[str, str], base_dir: Path) -> dict[s
         given[name] = ":".join(_mounted(part, base_dir) for part in given[name].split(":"))
     spare_loopback(given)  # a proxy that a job is given is for elsewhere; the local AWS is here
     return given
+
+
+def _give_way(pid: int) -> None:
+    """Put a process that was just started behind all others; the threads it starts inherit that."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.setpriority(os.PRIO_PROCESS, pid, BEHIND)
+    # Where the kernel shares by session, a process's own priority counts within its session only.
+    with contextlib.suppress(OSError):
+        Path(f"/proc/{pid}/autogroup").write_text(str(BEHIND))
 
 
 def _mounted(word: str, base_dir: Path) -> str:

@@ -22,10 +22,11 @@ from cli.errors import LaunchRefused, NotConfirmed
 from cli.release import champion, promotion, registry
 from cli.runs.pipeline_run import Mark, PipelineRun, Serving
 from cli.target import Target
-from contract.decisions import Decision
+from contract.candidates import Candidate
+from contract.decisions import Decision, Outcome, Reason
 from contract.names import NO_CHAMPION
 from tests.unit.cli.conftest import client_error
-from tests.unit.cli.runs.pipeline_runs import DONE, PACKAGE, SERVING, TRAINING, pipeline_run
+from tests.unit.cli.runs.pipeline_runs import BEFORE, DONE, PACKAGE, SERVING, TRAINING, pipeline_run
 
 GROUP = "arn:aws:sagemaker:us-east-1:000000000000:model-package/classifier"
 
@@ -45,6 +46,8 @@ class Aws:
         self.asked: list[dict[str, Any]] = []
         self.answer: dict[str, Any] = {"statusCode": 200, "action": "done"}
         self.history = [version(7, f"{GROUP}/3", "2026-11-20T12:00:00Z approved")]
+        self.candidates = [version(1, "none", "")]
+        self.shadow = ""
         self.endpoints = ["classifier-other"]
         self.status, self.serving = "UPDATE_COMPLETE", f"{GROUP}/3"
         names = ("ResourceNotFoundException", "ParameterNotFound")
@@ -76,11 +79,14 @@ class Aws:
 
     def describe_stacks(self, StackName: str) -> dict[str, Any]:
         outputs = [{"OutputKey": "Champion", "OutputValue": self.serving}]
+        if self.shadow:
+            outputs.append({"OutputKey": "Candidate", "OutputValue": self.shadow})
         return {"Stacks": [{"StackStatus": self.status, "Outputs": outputs}]}
 
     def get_paginator(self, name: str) -> Any:
         assert name == "get_parameter_history"
-        return SimpleNamespace(paginate=lambda Name: [{"Parameters": self.history}])
+        histories = {"/classifier/champion": self.history, "/classifier/candidate": self.candidates}
+        return SimpleNamespace(paginate=lambda Name: [{"Parameters": histories[Name]}])
 
     def describe_endpoint(self, EndpointName: str) -> dict[str, Any]:
         if EndpointName not in self.endpoints:
@@ -306,3 +312,54 @@ def test_an_approval_that_was_taken_back_is_an_error_with_the_reason(aws: Aws, w
         promotion.must_serve(where, f"{GROUP}/2")
     with pytest.raises(promotion.NotPossible, match="Version 1 was overtaken by a newer decision"):
         promotion.must_serve(where, f"{GROUP}/1")
+
+
+def comparing(aws: Aws, number: int) -> Candidate:
+    """A deployment in which models are compared, this one since a minute."""
+    aws.shadow = f"{GROUP}/{number}"
+    begun = Candidate(2, aws.shadow, "2026-11-20T13:01:00Z", reason=Reason(Outcome.APPROVED))
+    aws.candidates.append(version(2, aws.shadow, begun.text()))
+    return Candidate.of_version(aws.candidates[-1])
+
+
+def test_an_approval_has_done_its_part_when_the_model_is_compared(aws: Aws, where: Target) -> None:
+    comparing(aws, 1)
+    promotion.await_decision(where, f"{GROUP}/1")
+    assert "version 1 answers a copy of the requests" in promotion.wait(where, lambda _: None)
+    promotion.must_serve(where, f"{GROUP}/1")
+
+
+def test_what_is_compared_is_not_approved_a_second_time(aws: Aws, where: Target) -> None:
+    comparing(aws, 1)
+    with pytest.raises(promotion.NotPossible, match="is compared with the champion"):
+        promotion.approve(where, "1", "now", anyway=False)
+    assert aws.written == []
+
+
+def test_a_deployment_waits_until_the_stack_shows_the_candidate_too(
+    aws: Aws, where: Target, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    comparing(aws, 1)
+    aws.shadow = "none"
+    slept: list[float] = []
+
+    def sleep(seconds: float) -> None:
+        slept.append(seconds)
+        aws.shadow = f"{GROUP}/1"
+
+    monkeypatch.setattr(time, "sleep", sleep)
+    promotion.wait(where, lambda _: None)
+    assert slept
+
+
+def test_a_run_whose_model_is_compared_is_stopped_by_rejecting_it(
+    aws: Aws, where: Target, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compared = pipeline_run(serving=replace(BEFORE, candidate=comparing(aws, 3)))
+    aws.history = [version(7, f"{GROUP}/2", "2026-11-20T12:00:00Z approved")]
+    assert compared.outcome == "shadowing"
+    monkeypatch.setattr(stopping, "_mark", lambda *_: None)
+    monkeypatch.setattr(stopping, "RunReader", lambda *_: SimpleNamespace(read=lambda: compared))
+    (said,) = stopping.stop_run(where, "classifier-d-1", "enough")
+    assert aws.written == [("3", "Rejected")]
+    assert "compared with the champion" in said

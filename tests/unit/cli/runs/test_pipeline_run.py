@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from cli.runs.pipeline_run import Mark, PipelineRun, Serving
+from contract.candidates import Candidate
 from contract.decisions import Decision, Outcome, Reason
 from contract.waiting import Cause, Waiting
 from tests.unit.cli.runs.pipeline_runs import (
@@ -99,6 +100,24 @@ REJECTED = replace(PACKAGE, approval="Rejected")
             ),
             "awaiting approval",
             "callers would get other classes than now (tells other classes apart: new bee); approve it with",
+        ),
+        (
+            pipeline_run(
+                package=replace(
+                    PACKAGE,
+                    approval="PendingManualApproval",
+                    reason=Reason(Outcome.NOT_TRUSTED, "it is slower"),
+                )
+            ),
+            "awaiting approval",
+            "compared with the champion, and it is slower; approve it with",
+        ),
+        (
+            pipeline_run(
+                serving=replace(BEFORE, candidate=Candidate(2, f"{GROUP}/3", written="2026-11-20T12:00:00Z"))
+            ),
+            "shadowing",
+            "since 2026-11-20T12:00:00Z, and nobody sees its answers",
         ),
         (
             pipeline_run(

@@ -108,7 +108,8 @@ class Logs:
 class Stacks:
     def describe_stacks(self, StackName: str) -> dict[str, Any]:
         parameters = [
-            {"ParameterKey": "Champion", "ParameterValue": "/classifier/champion", "ResolvedValue": ARN}
+            {"ParameterKey": "CandidateParameter", "ParameterValue": "", "ResolvedValue": "none"},
+            {"ParameterKey": "ChampionParameter", "ParameterValue": "", "ResolvedValue": ARN},
         ]
         outputs = [{"OutputKey": "ArtifactsBucket", "OutputValue": "artifacts"}]
         stack = {"StackStatus": "UPDATE_COMPLETE", "Parameters": parameters, "Outputs": outputs}

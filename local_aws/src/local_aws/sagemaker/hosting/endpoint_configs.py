@@ -5,7 +5,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from local_aws.core.api import JsonService, Request, Response
@@ -29,7 +30,6 @@ _CONFIGS = Resources(
 _NOT_HERE = {
     "AsyncInferenceConfig": "asynchronous inference",
     "ExplainerConfig": "explainers",
-    "ShadowProductionVariants": "shadow variants",
 }
 
 
@@ -63,7 +63,9 @@ def plan(aws: LocalAws, name: str) -> tuple[VariantPlan, ...]:
     Raises SageMaker's "Could not find ..." if the configuration or one of its models is gone.
     """
     config = find(aws, name)
-    return tuple(_variant(aws, config, variant) for variant in config["ProductionVariants"])
+    seen = (_variant(aws, config, variant) for variant in config["ProductionVariants"])
+    shadows = (_variant(aws, config, variant) for variant in config.get("ShadowProductionVariants", ()))
+    return (*seen, *(replace(plan, shadow=True) for plan in shadows))
 
 
 def _variant(aws: LocalAws, config: Mapping[str, Any], variant: Mapping[str, Any]) -> VariantPlan:
@@ -88,7 +90,10 @@ def _check(aws: LocalAws, request: Request) -> None:
     for member, what in _NOT_HERE.items():
         if request.get(member):
             raise ValidationException(f"The local AWS has no {what}; leave {member} out when deploying here.")
-    variants = request["ProductionVariants"]
+    shadows = request.get("ShadowProductionVariants", [])
+    if shadows:
+        _check_shadows(request["ProductionVariants"], shadows)
+    variants = [*request["ProductionVariants"], *shadows]
     names = [variant["VariantName"] for variant in variants]
     if len(set(names)) != len(names):
         raise ValidationException(
@@ -105,6 +110,26 @@ def _check(aws: LocalAws, request: Request) -> None:
             _check_for_components(request, variant)
         else:
             _check_variant(aws, variant, len(variants))
+
+
+def _check_shadows(seen: Sequence[Mapping[str, Any]], shadows: Sequence[Mapping[str, Any]]) -> None:
+    """ "If you use this field, you can only specify one variant for ProductionVariants and one variant for
+    ShadowProductionVariants." Serverless inference is among the features that AWS says do not go with it.
+
+    https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_CreateEndpointConfig.html
+    https://docs.aws.amazon.com/sagemaker/latest/dg/shadow-tests-create.html
+    """
+    if (len(seen), len(shadows)) != (1, 1):
+        raise ValidationException(
+            "With ShadowProductionVariants, there can be only one variant in ProductionVariants and one in "
+            f"ShadowProductionVariants; there are {len(seen)} and {len(shadows)}."
+        )
+    for variant in (*seen, *shadows):
+        if "ModelName" not in variant or "ServerlessConfig" in variant:
+            raise ValidationException(
+                f"Variant {variant['VariantName']} has no instances and model of its own, so it does not go "
+                "with ShadowProductionVariants."
+            )
 
 
 def _check_for_components(request: Request, variant: Mapping[str, Any]) -> None:

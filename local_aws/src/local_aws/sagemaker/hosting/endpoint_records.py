@@ -66,9 +66,26 @@ def pending(
 
 
 def _deployment(aws: LocalAws, plans: Sequence[VariantPlan]) -> Record:
-    variants = summaries(aws, plans, running=False)
     folder = uuid.uuid4().hex[:12]
-    return {"ProductionVariants": variants, PLAN: [plan.dump() for plan in plans], DEPLOYMENT: folder}
+    variants = listed(plans, summaries(aws, plans, running=False))
+    return {**variants, PLAN: [plan.dump() for plan in plans], DEPLOYMENT: folder}
+
+
+def listed(plans: Sequence[VariantPlan], variants: Sequence[Record]) -> Record:
+    """The two lists of variants in a record, of what stands for each plan.
+
+    The list of shadows is None where there are none, so that an update which removes one removes it here.
+    """
+    seen, shadows = (
+        [each for plan, each in zip(plans, variants, strict=True) if plan.shadow is shadow]
+        for shadow in (False, True)
+    )
+    return {"ProductionVariants": seen, "ShadowProductionVariants": shadows or None}
+
+
+def variants_of(stored: Mapping[str, Any]) -> list[Record]:
+    """The variants of a record or of its pending part, in the order of their plans."""
+    return [*stored["ProductionVariants"], *(stored.get("ShadowProductionVariants") or ())]
 
 
 def summaries(aws: LocalAws, plans: Sequence[VariantPlan], *, running: bool) -> list[Record]:
@@ -119,6 +136,11 @@ def instances(plans: Sequence[VariantPlan]) -> int:
     return sum(plan.instance_count for plan in plans)
 
 
+def without_shadows(plans: Sequence[VariantPlan]) -> tuple[VariantPlan, ...]:
+    """The variants that answer clients."""
+    return tuple(plan for plan in plans if not plan.shadow)
+
+
 def by_type(plans: Sequence[VariantPlan]) -> Counter[str]:
     """How many instances of each type the variants have together; serverless ones have none."""
     counted: Counter[str] = Counter()
@@ -153,7 +175,7 @@ def in_use(record: Mapping[str, Any]) -> Counter[str]:
     """The instances an endpoint has by type, those of a fleet that comes up beside the old one included."""
     counted: Counter[str] = Counter()
     for stored in _fleets(record):
-        for plan, variant in zip(plans_of(stored), stored["ProductionVariants"], strict=True):
+        for plan, variant in zip(plans_of(stored), variants_of(stored), strict=True):
             if plan.serverless is None:
                 counted[plan.instance_type] += variant["DesiredInstanceCount"]
     return counted
@@ -174,7 +196,7 @@ def serverless(plans: Sequence[VariantPlan]) -> tuple[int, int]:
 
 
 def _processes(record: Mapping[str, Any]) -> int:
-    variants = [variant for stored in _fleets(record) for variant in stored["ProductionVariants"]]
+    variants = [variant for stored in _fleets(record) for variant in variants_of(stored)]
     return sum(variant.get("DesiredInstanceCount", 1) for variant in variants)
 
 

@@ -22,10 +22,13 @@ from local_aws.sagemaker.hosting.endpoint_records import (
     PENDING,
     by_type,
     instances,
+    listed,
     new_record,
     pending,
     plans_of,
+    variants_of,
     within_limit,
+    without_shadows,
 )
 from local_aws.sagemaker.hosting.hosted_fleets import EndpointFleets
 from local_aws.sagemaker.serving.plans import VariantPlan
@@ -39,7 +42,7 @@ def register(svc: JsonService, aws: LocalAws, fleets: EndpointFleets) -> None:
     def create(request: Request) -> Response:
         plans = endpoint_configs.plan(aws, request["EndpointConfigName"])
         # An endpoint is made without shifting traffic, but its next updates may retain this configuration.
-        deployment.steps(request.get("DeploymentConfig"), instances(plans))
+        deployment.steps(request.get("DeploymentConfig"), instances(without_shadows(plans)))
         record = new_record(aws, request, plans)
         with aws.store.transaction():
             endpoint_checks.check_fleet(aws, request["EndpointName"], plans)
@@ -56,7 +59,7 @@ def register(svc: JsonService, aws: LocalAws, fleets: EndpointFleets) -> None:
             way = _deployment_config(record, request)
             endpoint_checks.check_update(aws, record, plans, way)
             retained = _retain(record, request, plans)
-            deployment.steps(way, instances(retained))
+            deployment.steps(way, instances(without_shadows(retained)))
             endpoint_checks.check_fleet(aws, record["EndpointName"], retained)
             return {**record, "EndpointStatus": "Updating", PENDING: pending(aws, config, retained, way)}
 
@@ -72,9 +75,9 @@ def register(svc: JsonService, aws: LocalAws, fleets: EndpointFleets) -> None:
             plans, before = _resized(record, wanted), plans_of(record)
             endpoint_checks.check_instances(aws, by_type(plans) - by_type(before), by_type(plans).total())
             within_limit(aws, plans[0].instance_type, instances(plans) - instances(before))
-            pairs = zip(record["ProductionVariants"], plans, strict=True)
+            pairs = zip(variants_of(record), plans, strict=True)
             variants = [_desired(variant, plan) for variant, plan in pairs]
-            return {**record, "EndpointStatus": "Updating", "ProductionVariants": variants}
+            return {**record, "EndpointStatus": "Updating", **listed(plans, variants)}
 
         record = ENDPOINTS.begin(aws, request["EndpointName"], change)
         fleets.resize(record)
@@ -115,7 +118,7 @@ def _retain(
     if not request.get("RetainAllVariantProperties", False):
         return tuple(plans)
     excluded = {item["VariantPropertyType"] for item in request.get("ExcludeRetainedVariantProperties", [])}
-    running = {variant["VariantName"]: variant for variant in record["ProductionVariants"]}
+    running = {variant["VariantName"]: variant for variant in variants_of(record)}
     retained = []
     for plan in plans:
         now = running.get(plan.name)

@@ -44,7 +44,7 @@ class EndpointFleets(FleetKeeper):
         try:
             new.start()
             deployment.shift(
-                deployment.steps(config, endpoint_records.instances(plans)),
+                deployment.steps(config, endpoint_records.instances(endpoint_records.without_shadows(plans))),
                 set_share=lambda share: self._router.publish(
                     name, [old.share(1.0 - share), new.share(share)]
                 ),
@@ -81,7 +81,7 @@ class EndpointFleets(FleetKeeper):
         fleet, before = self._fleets[self._name(record)], self._plans(record)
         after = [
             replace(plan, instance_count=variant["DesiredInstanceCount"], weight=variant["DesiredWeight"])
-            for plan, variant in zip(before, record["ProductionVariants"], strict=True)
+            for plan, variant in zip(before, endpoint_records.variants_of(record), strict=True)
         ]
         try:
             _apply(fleet, after)
@@ -102,7 +102,7 @@ class EndpointFleets(FleetKeeper):
         return endpoint_records.plans_of(stored)
 
     def _running(self, plans: Sequence[VariantPlan]) -> Record:
-        return {"ProductionVariants": endpoint_records.summaries(self._aws, plans, running=True)}
+        return endpoint_records.listed(plans, endpoint_records.summaries(self._aws, plans, running=True))
 
     def _announce(self, record: Record) -> None:
         endpoint_records.announce(self._aws, record)

@@ -18,6 +18,8 @@ from local_aws.core.api import HttpAnswer, JsonService, error_reply
 from local_aws.core.context import LocalAws
 from local_aws.core.errors import AwsError
 from local_aws.sagemaker.hosting import inference_components
+from local_aws.sagemaker.serving import copies
+from local_aws.sagemaker.serving.copies import Copies
 from local_aws.sagemaker.serving.data_capture import DataCapture, Exchange
 from local_aws.sagemaker.serving.fleet import FleetFailedError
 from local_aws.sagemaker.serving.router import (
@@ -36,6 +38,7 @@ _PATH = re.compile(r"/endpoints/([^/\s]+)/invocations")
 # https://docs.aws.amazon.com/sagemaker/latest/dg/hosting-faqs.html
 MAX_BODY = 25 * 2**20
 TIMEOUT_SECONDS = 60.0
+OCTETS = "application/octet-stream"
 _CUSTOM_ATTRIBUTES = "x-amzn-sagemaker-custom-attributes"
 _INFERENCE_ID = "x-amzn-sagemaker-inference-id"
 _COMPONENT = "x-amzn-sagemaker-inference-component"
@@ -72,6 +75,7 @@ class InvocationService(JsonService):
         self._router = router
         self._metrics = metrics
         self._capture = capture
+        self._copies = Copies(router, metrics, _ask, self._keep_copy)
 
     async def handle(
         self, method: str, path: str, headers: dict[str, str], body: bytes, query: dict[str, Any]
@@ -116,22 +120,26 @@ class InvocationService(JsonService):
             raise AwsError("ServiceUnavailable", message, 503) from None
         reply = self._reply(endpoint, lease, answer)
         if reply[0] == HTTPStatus.OK:
-            self._keep(endpoint, lease, headers, body, reply)
+            self._keep(endpoint, lease, headers, body, answer)
         overhead = time.perf_counter() - began - model
         variant = route, lease.variant, lease.route.config
         self._metrics.record(variant, lease.servers, answer.status, model, overhead)
+        self._copies.send(lease, copies.Request(route, headers, body))
         return reply
 
     def _keep(
-        self, endpoint: str, lease: Lease, headers: dict[str, str], body: bytes, reply: HttpAnswer
+        self, endpoint: str, lease: Lease, headers: dict[str, str], body: bytes, answer: Answer
     ) -> None:
         """Capture a request that was answered, where the endpoint's configuration asks for that."""
-        asked = headers.get("content-type", "application/octet-stream"), body
-        answered = reply[1]["content-type"], reply[2]
+        asked = headers.get("content-type", OCTETS), body
+        answered = answer.headers.get("content-type", OCTETS), answer.body
         exchange = Exchange(
             endpoint, lease.variant, self._aws.now(), asked, answered, headers.get(_INFERENCE_ID)
         )
         self._capture.record(lease.route.capture, exchange)
+
+    def _keep_copy(self, lease: Lease, request: copies.Request, answer: Answer) -> None:
+        self._keep(request.route, lease, request.headers, request.body, answer)
 
     async def _wake(self, endpoint: str, body: bytes) -> None:
         """Wait for the first server of a serverless variant that sleeps."""
@@ -150,7 +158,7 @@ class InvocationService(JsonService):
         # Lower-case names: ministack rewrites the content type of a "Content-Type" it takes for an
         # envelope's.
         headers = {
-            "content-type": answer.headers.get("content-type", "application/octet-stream"),
+            "content-type": answer.headers.get("content-type", OCTETS),
             "x-Amzn-Invoked-Production-Variant": lease.variant,
         }
         if _CUSTOM_ATTRIBUTES in answer.headers:

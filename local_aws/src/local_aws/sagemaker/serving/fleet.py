@@ -68,7 +68,11 @@ class Fleet:
 
     def share(self, share: float) -> FleetRoute:
         """The fleet's route with this share of the endpoint's traffic."""
-        return FleetRoute([variant.route for variant in self._variants.values()], share)
+        seen, shadows = (
+            [each.route for each in self._variants.values() if each.plan.shadow is shadow]
+            for shadow in (False, True)
+        )
+        return FleetRoute(seen, share, shadows)
 
     def start(self) -> None:
         """Fetch the artifacts and bring up every server; returns when all are healthy.

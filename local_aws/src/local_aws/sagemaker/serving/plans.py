@@ -33,6 +33,8 @@ class VariantPlan:
     health_check_seconds: float
     serverless: Serverless | None = None
     capture: CaptureRule | None = None
+    shadow: bool = False
+    """It answers copies of requests, and nobody sees its answers."""
 
     @classmethod
     def load(cls, document: Mapping[str, Any]) -> VariantPlan:

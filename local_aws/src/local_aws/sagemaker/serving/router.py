@@ -2,7 +2,8 @@
 
 An endpoint's route is a list of fleets with their shares of the traffic: two while a new one takes over. In a
 fleet the variants share by weight, in a variant the least loaded server wins. A request holds its server
-(`Router.lease`), so that one taken out of the route can be waited for until it is idle.
+(`Router.lease`), so that one taken out of the route can be waited for until it is idle. A fleet's shadow
+variants are chosen for no request, only for the copy of one (`Router.lease_for_copy`).
 """
 
 from __future__ import annotations
@@ -78,6 +79,8 @@ class FleetRoute:
 
     variants: Sequence[VariantRoute]
     share: float = 1.0
+    shadows: Sequence[VariantRoute] = ()
+    """They get copies of the fleet's requests."""
 
 
 @dataclass(frozen=True)
@@ -89,6 +92,8 @@ class Lease:
     servers: int
     """How many servers the variant has now."""
     route: VariantRoute
+    shadows: Sequence[VariantRoute] = ()
+    """Of the fleet that the request went to."""
 
 
 class Router:
@@ -147,8 +152,35 @@ class Router:
         with self._lock:
             lease = self._choose(endpoint, target)
             lease.server.in_flight += 1
-        try:
+        with self._held(lease):
             yield lease
+
+    @contextmanager
+    def lease_for_copy(self, shadow: VariantRoute) -> Iterator[Lease]:
+        """Hold a server of a shadow variant for the copy of a request that was answered.
+
+        Raises NoServerError.
+        """
+        with self._lock:
+            if not shadow.servers:
+                raise NoServerError(shadow.name)
+            lease = _on_least_loaded(shadow, ())
+            lease.server.in_flight += 1
+        with self._held(lease):
+            yield lease
+
+    def shadows(self, answered: Lease) -> list[VariantRoute]:
+        """The shadow variants that a request, which was answered, is copied to.
+
+        The share of the requests is the shadow's weight beside the production variant's.
+        """
+        weight = answered.route.weight
+        return [each for each in answered.shadows if self._pick() * weight < each.weight]
+
+    @contextmanager
+    def _held(self, lease: Lease) -> Iterator[None]:
+        try:
+            yield
         finally:
             with self._idle:
                 lease.server.in_flight -= 1
@@ -170,7 +202,7 @@ class Router:
             merged: dict[tuple[str, str], list[int]] = {}
             for endpoint, fleets in self._routes.items():
                 for fleet in fleets:
-                    for variant in fleet.variants:
+                    for variant in (*fleet.variants, *fleet.shadows):
                         loads = merged.setdefault((endpoint, variant.name), [])
                         if fleet.share > 0:
                             loads.extend(server.in_flight for server in variant.servers)
@@ -192,11 +224,15 @@ class Router:
             raise NoServerError(endpoint)
         if variant.most_at_once is not None and variant.in_flight >= variant.most_at_once:
             raise TooManyRequestsError(variant.name)
-        server = min(variant.servers, key=lambda server: server.in_flight)
-        if server.in_flight == 0:  # take the idle ones in turn, so that all of them stay warm
-            variant.servers.remove(server)
-            variant.servers.append(server)
-        return Lease(variant.name, server, len(variant.servers), variant)
+        return _on_least_loaded(variant, fleet.shadows)
+
+
+def _on_least_loaded(variant: VariantRoute, shadows: Sequence[VariantRoute]) -> Lease:
+    server = min(variant.servers, key=lambda server: server.in_flight)
+    if server.in_flight == 0:  # take the idle ones in turn, so that all of them stay warm
+        variant.servers.remove(server)
+        variant.servers.append(server)
+    return Lease(variant.name, server, len(variant.servers), variant, shadows)
 
 
 def _weighted(choices: list[tuple[T, float]], pick: Callable[[], float]) -> T:

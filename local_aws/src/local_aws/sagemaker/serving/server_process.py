@@ -97,7 +97,15 @@ class ServerProcess:
             model_data.unpack(self.artifact, self._base / "model")
             port = _free_port()
             image = self.aws.images.resolve(self._model.image)
-            container = process.start(image, ["serve"], self._environment(port), self._base, self._log.write)
+            container = process.start(
+                image,
+                ["serve"],
+                self._environment(port),
+                self._base,
+                self._log.write,
+                # On AWS it has instances of its own; here it takes little from who answers clients.
+                gives_way=self.plan.shadow,
+            )
         except (model_data.ModelDataError, process.ProcessesNotBegunError, AwsError, OSError) as error:
             raise ServerFailedError(
                 f"The container for production variant {self.plan.name} cannot be started: {error}"

@@ -1,0 +1,22 @@
+"""Asking promote-model, which alone decides which model serves."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from functions.common.clients import client
+
+
+def ask(function: str, request: Mapping[str, str]) -> Any:
+    """What promote-model answers to a request; a refusal is an answer too.
+
+    Raises:
+        RuntimeError: it failed.
+    """
+    answer = client("lambda").invoke(FunctionName=function, Payload=json.dumps(request).encode())
+    reply = json.loads(answer["Payload"].read() or b"null")
+    if "FunctionError" in answer:
+        raise RuntimeError(f"{function} failed: {reply}")
+    return reply

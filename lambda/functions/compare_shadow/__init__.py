@@ -1,0 +1,1 @@
+"""See how a candidate answers a copy of the traffic beside the champion."""
