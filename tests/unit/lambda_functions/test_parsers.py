@@ -20,7 +20,7 @@ from functions.check_drift import captured
 from functions.check_drift.handler import handler as check_drift
 from functions.classify import page
 from functions.classify.handler import handler as classify
-from functions.common import evaluation, events, storage
+from functions.common import captures, evaluation, events, storage
 from functions.common.errors import (
     ClassifierError,
     EvaluationInvalid,
@@ -389,5 +389,5 @@ def test_captured_answers_that_tell_nothing_are_passed_over(lines: list[str]) ->
     world.s3.put(
         "artifacts", "captured/2026/11/20/12/a.jsonl", "\n".join([*_captured(lines), DEEP, LONG, "{"])
     )
-    with patch.object(captured, "client", world.client):
+    with patch.object(captures, "client", world.client):
         assert captured.read("artifacts", "captured", "1", now, 1).count >= 0
