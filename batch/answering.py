@@ -1,9 +1,9 @@
 """Pictures to lines, by the functions that serve: each worker answers a few pictures, then the next ones.
 
 There is one worker per core. It decodes as many pictures as the network computes together at its quickest,
-and waits for their scores, which its core computes meanwhile. More workers get no more done by themselves,
-and less beside other programs, as they wait for each other's turn in the interpreter. Lines are looked for
-now and then by whoever takes them, which wakes nobody.
+and waits for their scores, which its core computes meanwhile: a picture takes less of a processor so than in
+any number of threads that ask one by one. Lines are looked for now and then by whoever takes them, which
+wakes nobody.
 """
 
 from __future__ import annotations
