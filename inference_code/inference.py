@@ -93,11 +93,19 @@ class Classifier:
         Raises:
             ApiError: the picture cannot be decoded.
         """
+        return self.network(self.pixels(query), alone)
+
+    def pixels(self, query: Query) -> NDArray[np.uint8]:
+        """The square of the picture that the network is shown.
+
+        Raises:
+            ApiError: the picture cannot be decoded.
+        """
         pixels = picture.pixels(query.picture, self._transform)
         query.decoded_at = time.perf_counter()
         if query.explain:
             query.square = pixels
-        return self.network(pixels, alone)
+        return pixels
 
     def prediction(self, query: Query, said: NDArray[np.float32]) -> dict[str, Any]:
         """What the network said (class scores, and the head's input behind them if it tells it), in the form
