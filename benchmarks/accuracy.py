@@ -16,10 +16,10 @@ and seeds run one by one make one result; `--anew` forgets them.
 
 Of each set and system: the accuracy on the test split, its 95% bounds (of pictures and seeds drawn again),
 and the medians of the seconds. A set is in `behind_in` where a peer is better than ours beyond what chance
-makes of the same pictures. `time_vs_best_peer` is our time through that of the most accurate peer, of the set
-where that is the most; below 0.5 is the aim. `cpu_time_vs_best_peer` is the same of processor seconds, those
-of workers included, which tell more where others work on the machine. Dogs' 120 breeds are among ImageNet's
-classes: compare there, and claim nothing.
+makes of the same pictures; `not_compared` names what nobody measured. `time_vs_best_peer` is our time through
+that of the most accurate peer, of the set where that is the most; below 0.5 is the aim.
+`cpu_time_vs_best_peer` is the same of processor seconds, those of workers included, which tell more where
+others work on the machine. Dogs' 120 breeds are among ImageNet's classes: compare there, and claim nothing.
 """
 
 from __future__ import annotations
@@ -172,6 +172,9 @@ def summary(of_sets: Mapping[str, Results], missing: Mapping[str, str]) -> dict[
     told["time_vs_best_peer"] = max(times.values(), default=None)
     told["cpu_time_vs_best_peer"] = max(processor.values(), default=None)
     told["behind_in"] = behind
+    told["not_compared"] = [
+        f"{name}: {system}" for name in SETS for system in PEER_NAMES if system not in of_sets.get(name, {})
+    ]
     return told | ({"not_measured": dict(missing)} if missing else {})
 
 

@@ -30,6 +30,8 @@ def test_the_time_is_held_against_the_most_accurate_peers_and_the_worst_set_coun
     dogs = {OURS: [result(150, 40)], "fastai": [result(150, 100)], "timm": [result(140, 50)]}
     digits = {OURS: [result(150, 40)], OTHER: [result(120, 5)], "timm": [result(140, 50)]}
     told = summary({"dogs": dogs, "digits": digits}, {})
+    assert "dogs: course loop" in told["not_compared"]
+    assert "dogs: timm" not in told["not_compared"]
     assert told["dogs_time_vs_fastai"] == pytest.approx(0.4)
     assert told["time_vs_best_peer"] == pytest.approx(0.8)
     assert (told["digits_accuracy"], told["digits_accuracy_by_head_alone"]) == (0.75, 0.6)
