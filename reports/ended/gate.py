@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from markupsafe import Markup
 
+from contract.candidates import VERDICT_KEY
 from contract.decisions import Outcome
 from contract.words import listed
 from reports import Record
@@ -39,6 +40,7 @@ def gate(record: Record) -> Markup:
         _bounds(verdict),
         _below(record, (verdict.get("floors") or {}).get("class_recall") or 0.0),
         _champion(verdict),
+        _shadow(verdict.get(VERDICT_KEY)),
     )
 
 
@@ -111,6 +113,21 @@ def _champion(verdict: dict[str, Any]) -> Markup:
         (f"champion, version {verdict['champion']}", verdict["champion_accuracy"]),
     ]
     return draw("ended/gate.champion", shares, _mcnemar(verdict.get("mcnemar")))
+
+
+def _shadow(found: dict[str, Any] | None) -> Markup:
+    """Beside the champion, on a copy of the traffic; nothing where the two were not compared so."""
+    if not found:
+        return NOTHING
+    both = (found["candidate_traffic"], found["champion_traffic"])
+    rows = [
+        ("Requests", *(str(each["requests"]) for each in both)),
+        ("Errors", *(str(each["errors"]) for each in both)),
+        ("A picture took", *(f"{each['latency_ms']:.1f} ms on average" for each in both)),
+    ]
+    agreed = f"{found['agreed']} of {found['compared']} requests were answered with the same class."
+    against = [sentence(str(each)) for each in found["against"]]
+    return draw("ended/gate.shadow", found["trusted"], found["champion"], rows, agreed, against)
 
 
 def _mcnemar(test: dict[str, Any] | None) -> Markup:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -15,6 +16,7 @@ from contract.candidates import Candidate
 from contract.decisions import Outcome, Reason
 from functions.common import candidate
 from functions.compare_shadow.handler import handler
+from reports.ended.gate import gate
 from tests.unit.lambda_functions.fakes import NOW, Context, Fake, World, package_arn
 
 CHAMPION, CANDIDATE = package_arn(3), package_arn(4)
@@ -222,3 +224,18 @@ def test_what_it_says_of_a_model_is_taken_by_the_registry(shadowing: World) -> N
     shadowing.sagemaker.client.update_model_package(
         ModelPackageArn=CANDIDATE, ModelApprovalStatus="PendingManualApproval", ApprovalDescription=text
     )
+
+
+@pytest.mark.parametrize(
+    ("other", "mark", "words"), [(0, "trusted", ""), (20, "left to a person", "It agrees in 0.000")]
+)
+def test_the_report_shows_the_numbers_beside_the_champions(
+    shadowing: World, other: int, mark: str, words: str
+) -> None:
+    both(shadowing, other=other)
+    look(shadowing)
+    verdict = shadowing.s3.json("artifacts", f"runs/{JOB}/verdict.json")
+    page = re.sub(r"<[^>]+>", " ", str(gate({"verdict": verdict, "classes": [], "evaluations": {}})))
+    for each in (mark, "version 3", "12.0 ms", "10.0 ms", f"{20 - other} of 20 requests", words):
+        assert each in page
+    assert "copy of the traffic" not in str(gate({"verdict": {"passed": True}, "classes": []}))
