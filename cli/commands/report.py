@@ -66,11 +66,12 @@ def tuning_report(target: Target, run: str | None, output: Path | None) -> None:
     from datetime import UTC, datetime
 
     from cli.files import replacing
+    from cli.runs import find
     from cli.runs.reader import latest_run
     from cli.runs.tuning_search import read
     from reports.search.page import render
 
-    search = read(target, run or latest_run(target))
+    search = read(target, find.run(target, run) if run else latest_run(target))
     # Not the run's name alone, which `classifier report` gives the page of its last training.
     path = output or target.home / "reports" / f"{search.name}-search.html"
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -23,8 +23,9 @@ from cli.target import Target
 def status(target: Target, name: str | None, watch: bool) -> None:
     """Show a run (default: the newest) from tuning to endpoint. Exits 1 if it failed.
 
-    RUN is a run, one of its jobs, or a model's version; a part of the name does, if no other run has it. With
-    --watch it exits 3 if the quality gate refused the model, and 4 if the run was stopped.
+    RUN is a run, one of its jobs, a model's version, or `endpoint`: the run whose model serves. A part of the
+    name does, if no other run has it. With --watch it exits 3 if the quality gate refused the model, and 4 if
+    the run was stopped.
     """
     name = find.run(target, name) if name else latest_run(target)
     run = RunReader(target, name).read()

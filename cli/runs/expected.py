@@ -8,11 +8,13 @@ start.
 from __future__ import annotations
 
 import re
+import tomllib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from statistics import median
-from typing import Final
+from typing import Any, Final
 
 from cli.answers import duration
 from cli.cost.prices import hourly_or_none
@@ -52,22 +54,26 @@ def before(target: Target, request: dict[str, object], kind: str, planned: Launc
         planned: the launcher's answer to a dry run.
     """
     recipe, dataset = str(request["recipe"]), str(request["dataset"]).partition("@")[0]
-    if earlier := of_earlier(target, recipe, dataset, kind):
+    asked = {table: values for table, values in request.items() if isinstance(values, dict)}
+    if earlier := of_earlier(target, recipe, dataset, kind, _tables(target.root, recipe, asked)):
         return earlier
-    as_it_is = not any(isinstance(value, dict) for value in request.values())
+    as_it_is = not asked
     return _measured(target.root, recipe, kind, planned) if as_it_is else None
 
 
-def of_earlier(target: Target, recipe: str, dataset: str, kind: str, but: str = "") -> Expected | None:
+def of_earlier(
+    target: Target, recipe: str, dataset: str, kind: str, tables: Mapping[str, Any], but: str = ""
+) -> Expected | None:
     """The middle of what the newest runs of a recipe on a data set took; None without any.
 
     Args:
+        tables: the recipe's; runs with as much work to do are looked at.
         but: the run that is left out.
     """
     from botocore.exceptions import ClientError
 
     try:
-        found = [each for each in history.like(target, recipe, dataset, kind) if each.name != but]
+        found = [each for each in history.like(target, recipe, dataset, kind, tables) if each.name != but]
     except (CliError, ClientError):  # who may start runs need not be able to list them
         return None
     if not found:
@@ -89,9 +95,9 @@ def of_run(target: Target, run: PipelineRun) -> Expected | None:
     if not recipe:
         return None
     kind = TRAINING if run.tuning is None else TUNING
-    return of_earlier(target, recipe, dataset, kind, but=run.name) or _measured(
-        target.root, recipe, kind, None
-    )
+    tables = history.tables_of(history.record_of(target, run.name))
+    earlier = of_earlier(target, recipe, dataset, kind, tables, but=run.name)
+    return earlier or _measured(target.root, recipe, kind, None)
 
 
 def left(run: PipelineRun, expected: Expected | None) -> str:
@@ -107,6 +113,18 @@ def left(run: PipelineRun, expected: Expected | None) -> str:
 def _begun(run: PipelineRun) -> datetime:
     first = run.tuning or run.training
     return first.created if first is not None else run.read_at
+
+
+def _tables(root: Path, recipe: str, asked: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The checkout's recipe with what is asked for over it; of a recipe that is not here, that alone."""
+    try:
+        tables: dict[str, Any] = tomllib.loads((root / "recipes" / f"{recipe}.toml").read_text("utf-8"))
+    except (OSError, ValueError):
+        tables = {}
+    for name, values in asked.items():
+        found = tables.get(name)
+        tables[name] = {**(found if isinstance(found, dict) else {}), **values}
+    return tables
 
 
 def _measured(root: Path, recipe: str, kind: str, planned: Launched | None) -> Expected | None:

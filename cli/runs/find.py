@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from cli import aws
 from cli.errors import Ambiguous
-from cli.release import registry
+from cli.release import champion, registry
 from cli.runs.history import names_of_runs
 from cli.runs.jobs import Kind, named
 from cli.runs.reader import TRIAL_NAME, NoSuchRun
@@ -12,6 +12,8 @@ from cli.target import Target
 from contract import names
 from contract.words import did_you_mean, listed
 
+ENDPOINT = "endpoint"
+"""What is behind the API, in `status` and `logs`."""
 _MOST_SHOWN = 10
 _LONGEST, _LONGEST_VERSION = 63, 6
 """Characters of a job's name at SageMaker, and of a version that anybody gets to."""
@@ -20,16 +22,24 @@ _LONGEST, _LONGEST_VERSION = 63, 6
 def run(target: Target, part: str) -> str:
     """The run whose name, or the name of one of whose jobs, has this part; or that made this version.
 
+    `endpoint` is the run whose model serves or sleeps.
+
     Raises:
         Ambiguous: several have it.
         NoSuchRun: none has it.
     """
-    if made := _of_version(target, part):
+    if made := _of_endpoint(target) if part == ENDPOINT else _of_version(target, part):
         return made
     if exact := _exact(target, TRIAL_NAME.sub("", part)):
         return exact
     runs = names_of_runs(target)
     return one(part, [each for each in runs if part in each]) or _of_job(target, part, runs)
+
+
+def _of_endpoint(target: Target) -> str:
+    """The run whose model serves or sleeps; nothing without a champion."""
+    model = champion.read(target).model
+    return "" if model == names.NO_CHAMPION else _of_version(target, names.version_of(model))
 
 
 def _of_version(target: Target, part: str) -> str:

@@ -24,6 +24,11 @@ MOST: Final = 200
 _AT_ONCE: Final = 8
 _NEWEST, _ENOUGH = 40, 5
 """Among so many of the newest runs, so many are looked for that are like another."""
+_WORK: Final = (
+    *(("model", "arch"), ("data", "image_size"), ("data", "train_fraction"), ("training", "epochs")),
+    *(("final", "epochs"), ("tuning", "max_jobs"), ("tuning", "parallel_jobs")),
+)
+"""What of a recipe makes a run longer or shorter."""
 _RECORD_BYTES: Final = 256 * 1024
 
 
@@ -103,15 +108,43 @@ class Trained:
     usd: float | None
 
 
-def like(target: Target, recipe: str, dataset: str, kind: str) -> list[Trained]:
-    """The newest few runs of a recipe on a data set, of one kind, that led to a trained model."""
+def like(
+    target: Target, recipe: str, dataset: str, kind: str, tables: Mapping[str, Any] | None = None
+) -> list[Trained]:
+    """The newest few runs of a recipe on a data set, of one kind, that led to a trained model.
+
+    Args:
+        tables: the recipe's, with what is overridden; runs with as much work to do are meant.
+    """
     with ThreadPoolExecutor(_AT_ONCE) as threads:
         newest = names_of_runs(target)[:_NEWEST]
-        records = list(threads.map(lambda name: _record(target, name), newest))
+        records = list(threads.map(lambda name: record_of(target, name), newest))
         wanted = (recipe, dataset, kind)
-        alike = [name for name, record in zip(newest, records, strict=True) if _of(record) == wanted]
+        alike = [
+            name
+            for name, record in zip(newest, records, strict=True)
+            if _of(record) == wanted and _as_much(tables or {}, tables_of(record))
+        ]
         found = threads.map(lambda name: _trained(target, name), alike[:_ENOUGH])
         return [each for each in found if each is not None]
+
+
+def tables_of(record: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The recipe's tables as a run was given them; empty of a record that is damaged."""
+    recipe = record.get("recipe")
+    tables = recipe.get("tables") if isinstance(recipe, dict) else None
+    return tables if isinstance(tables, dict) else {}
+
+
+def _as_much(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """Whether two recipes have as much work to do, as far as both say."""
+    both = [(_value(one, *key), _value(other, *key)) for key in _WORK]
+    return all(here == there for here, there in both if here is not None and there is not None)
+
+
+def _value(tables: Mapping[str, Any], table: str, key: str) -> Any:
+    found = tables.get(table)
+    return found.get(key) if isinstance(found, dict) else None
 
 
 def _of(record: Mapping[str, Any]) -> tuple[str, str, str]:
@@ -190,10 +223,10 @@ def _usd(
 
 def recipe_of(target: Target, run: str) -> str:
     """The recipe's name, from the run's record; empty of a job of another origin."""
-    return _of(_record(target, run))[0]
+    return _of(record_of(target, run))[0]
 
 
-def _record(target: Target, run: str) -> Mapping[str, Any]:
+def record_of(target: Target, run: str) -> Mapping[str, Any]:
     """What the launcher wrote of a run; empty where there is nothing to read."""
     bucket = outputs(target, "storage")["ArtifactsBucket"]
     found = objects.read(target.client("s3"), bucket, storage.of_run(run, storage.RUN_RECORD), _RECORD_BYTES)

@@ -12,12 +12,12 @@ from typing import Any, Final
 from cli import aws
 from cli.errors import CliError
 from cli.runs import find
+from cli.runs.find import ENDPOINT
 from cli.runs.jobs import LOG_GROUP, Kind, named
 from cli.target import Target
 from contract import names
 from contract.words import did_you_mean
 
-ENDPOINT: Final = "endpoint"
 _FUNCTIONS: Final = "/aws/lambda/"
 _SINCE: Final = re.compile(r"(?P<number>[0-9]{1,6})(?P<unit>[smhd])")
 _UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}

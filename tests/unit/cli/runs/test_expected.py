@@ -74,6 +74,34 @@ def test_runs_of_another_kind_recipe_or_data_set_are_not(there: Callable[..., Ta
     assert history.like(there(**{DIGITS: other}), "digits", "digits", "tuning") == []
 
 
+@pytest.mark.parametrize(
+    ("tables", "meant"),
+    [
+        ({"training": {"epochs": 2}, "tuning": {"max_jobs": 4}}, True),
+        ({"training": {"epochs": 2, "learning_rate": 0.9}}, True),
+        ({}, True),
+        ({"training": {"epochs": 1}}, False),
+        ({"tuning": {"max_jobs": 40}}, False),
+        ({"training": 3}, True),
+    ],
+)
+def test_runs_with_more_or_less_work_to_do_are_not_what_is_expected(
+    there: Callable[..., Target], tables: Any, meant: bool
+) -> None:
+    earlier = record() | {"recipe": {"name": "digits", "tables": tables}}
+    found = expected.before(there(**{DIGITS: earlier}), REQUEST, expected.TUNING, PLANNED)
+    assert found is not None
+    assert ("earlier" in found.source) == meant
+
+
+def test_what_is_overridden_is_looked_for_among_earlier_runs(there: Callable[..., Target]) -> None:
+    earlier = record() | {"recipe": {"name": "digits", "tables": {"training": {"epochs": 100}}}}
+    overridden = REQUEST | {"training": {"epochs": 100}}
+    found = expected.before(there(**{DIGITS: earlier}), overridden, expected.TUNING, PLANNED)
+    assert found is not None
+    assert "earlier" in found.source
+
+
 def test_a_run_without_a_trained_model_tells_nothing(there: Callable[..., Target]) -> None:
     stopped = there(**{HAND: record(kind="training")})
     assert history.like(stopped, "digits", "digits", "training") == []

@@ -184,6 +184,7 @@ def test_models_are_listed_with_what_serves(there: Target) -> None:
         (TRIAL, DIGITS),
         ("aabbcc", DIGITS),
         ("1", DIGITS),
+        ("endpoint", DIGITS),
     ],
 )
 def test_a_run_is_found_by_any_part_of_its_name_or_of_its_jobs(there: Target, part: str, run: str) -> None:
