@@ -30,7 +30,9 @@ _TIMES: Final = ("created", "started")
 class Kind(StrEnum):
     """What an answer is."""
 
+    BATCH = "batch"
     CHECK = "check"
+    CORRECTIONS = "corrections"
     COST = "cost"
     DATASET = "dataset"
     DATASETS = "datasets"

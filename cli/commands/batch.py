@@ -9,15 +9,16 @@ from typing import Any, Final
 
 import click
 
+from cli import answers
 from cli.batch import folder as folders
 from cli.batch import job as jobs
 from cli.batch.folder import Folder
 from cli.commands.check import anyway_option, before_launching
 from cli.commands.launch import cost_line
-from cli.commands.options import confirm_cost, with_target, yes_option
+from cli.commands.options import confirm_cost, json_option, with_target, yes_option
 from cli.console import counting, say
 from cli.errors import CliError
-from cli.runs.launch import estimate, launch
+from cli.runs.launch import Launched, estimate, launch
 from cli.stacks import outputs
 from cli.target import Target
 from contract.batch import FORMATS
@@ -62,6 +63,7 @@ class NoBatch(CliError):
 @click.option("--watch", "--wait", is_flag=True, help="Follow the job to its end.")
 @anyway_option
 @yes_option
+@json_option
 def batch(
     target: Target,
     source: str | None,
@@ -102,6 +104,7 @@ def batch(
     todo = _to_send(target, data_bucket, folder) if folder else None
     before_launching(target, planned, anyway)
     if dry_run:
+        answers.wrote(answers.Kind.LAUNCHED, planned)
         return
     sent = f"{todo.cost}\n" if todo and todo.new else ""
     confirm_cost(target, f"{sent}{_BILLED}", yes)
@@ -112,7 +115,12 @@ def batch(
     say(f"Started {launched.job}.")
     if watch or out:
         _bring(target, launched.job, out)
-        return
+    elif not answers.wrote(answers.Kind.LAUNCHED, launched):
+        _tell(target, launched)
+
+
+def _tell(target: Target, launched: Launched) -> None:
+    """Where a job that was started can be followed."""
     say(
         f"Follow it, and fetch its answers: classifier batch --job {launched.job} --out FOLDER{target.option}"
     )
@@ -170,10 +178,15 @@ def _bring(target: Target, job: str, out: Path | None) -> None:
     place = f" --out {shlex.quote(str(out))}" if out else ""
     ended = jobs.follow(target, job, f"classifier batch --job {job}{place}{target.option}")
     if out is None:
+        if answers.wrote(answers.Kind.BATCH, {"job": job, "answers": jobs.place_of(ended)}):
+            return
         say(f"The answers lie at {jobs.place_of(ended)}")
         say(f"Fetch them: classifier batch --job {job} --out FOLDER{target.option}")
         return
-    summary, answers, page = jobs.fetch(target, ended, out)
+    summary, lines, page = jobs.fetch(target, ended, out)
+    told = {"job": job, "answers": str(lines), "page": str(page), "summary": summary}
+    if answers.wrote(answers.Kind.BATCH, told):
+        return
     for line in jobs.in_words(summary):
         say(line)
-    say(f"The answers are in {answers}; look at {page}.")
+    say(f"The answers are in {lines}; look at {page}.")

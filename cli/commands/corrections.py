@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import threading
 from collections.abc import Callable
 from pathlib import Path
 
 import click
 
-from cli.commands.options import confirm, confirm_cost, with_target, yes_option
-from cli.console import console, say
+from cli import answers
+from cli.commands.options import confirm, confirm_cost, json_option, with_target, yes_option
+from cli.console import console, say, wants_json
 from cli.corrections import tally
 from cli.corrections.desk import Answer, Desk
 from cli.corrections.kept import Entry, NoSuchPicture
@@ -27,7 +27,6 @@ def _ids(option: str, help: str) -> Callable[[Callable[..., None]], Callable[...
 @click.command()
 @with_target
 @click.option("--list", "list_", is_flag=True, help="Show what is kept, what to look at first at the front.")
-@click.option("--json", "as_json", is_flag=True, help="The same as JSON.")
 @click.option("--save", type=click.Path(path_type=Path), metavar="FOLDER", help="Write the pictures there.")
 @_ids("--accept", "It is what its sender says, or with --as of that class.")
 @_ids("--model", "The model is right about it.")
@@ -39,10 +38,10 @@ def _ids(option: str, help: str) -> Callable[[Callable[..., None]], Callable[...
 @click.option("--dataset", metavar="NAME", help="That data set (default: the champion's).")
 @_ids("--delete", "Delete the picture, its answer, and all that was said of it.")
 @yes_option
+@json_option
 def corrections(
     target: Target,
     list_: bool,
-    as_json: bool,
     save: Path | None,
     label: str | None,
     apply: bool,
@@ -67,8 +66,8 @@ def corrections(
         _save(desk, save)
     if apply:
         say(desk.apply(lambda todo: confirm_cost(target, todo.cost, yes)))
-    if as_json:
-        click.echo(json.dumps(desk.as_json(), ensure_ascii=False, indent=1))
+    if wants_json():
+        answers.write(answers.Kind.CORRECTIONS, desk.as_json())
     elif list_:
         _list(desk)
     elif not (apply or save or delete or any(ids.values())):

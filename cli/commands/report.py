@@ -85,6 +85,7 @@ def tuning_report(target: Target, run: str | None, output: Path | None) -> None:
 @with_target
 @click.argument("run", required=False)
 @_output
+@json_option
 def race_report(target: Target, run: str | None, output: Path | None) -> None:
     """Write a page about the race of networks before RUN's search (default: the newest run's)."""
     from cli.files import replacing

@@ -347,7 +347,7 @@ def test_the_terminal_is_enough(deployed: Deployed, tmp_path: Path) -> None:
     done = deployed.run("--accept", "a", "--model", "b", "--apply", answer="y\n")
     assert done.exception is None, done
     assert "pets@2: 2 added" in done.output
-    told = json.loads(deployed.run("--json").output)
+    told = json.loads(deployed.run("--json").output)["data"]
     assert told["counts"]["reviewed"] == 2
     assert {each["decided"]["version"] for each in told["pictures"]} == {"pets@2"}
     assert deployed.run("--delete", "a", answer="n\n").exception is not None
