@@ -20,7 +20,7 @@ from functions.check_drift import captured
 from functions.check_drift.handler import handler as check_drift
 from functions.classify import page
 from functions.classify.handler import handler as classify
-from functions.common import evaluation, events, storage
+from functions.common import captures, evaluation, events, storage
 from functions.common.errors import (
     ClassifierError,
     EvaluationInvalid,
@@ -32,6 +32,7 @@ from functions.common.errors import (
 from functions.common.launching import names, requests, runs
 from functions.common.recipes import recipe
 from functions.common.recipes.keys import HYPERPARAMETERS, TABLES
+from functions.compare_shadow import answers
 from functions.empty_registry.handler import handler as empty_registry
 from functions.launch_training.handler import handler as launch_training
 from functions.launch_tuning.handler import handler as launch_tuning
@@ -375,7 +376,9 @@ def test_any_evaluation_is_believable_or_invalid(data: st.DataObject | None) -> 
 
 def _captured(lines: list[str]) -> Iterator[str]:
     for line in lines:
-        yield json.dumps({"captureData": {"endpointOutput": {"data": line, "encoding": "JSON"}}})
+        output = {"captureData": {"endpointOutput": {"data": line, "encoding": "JSON"}}}
+        metadata = {"inferenceId": "a", "inferenceTime": "2026-11-20T12:00:00Z"}
+        yield json.dumps({**output, "eventMetadata": metadata})
 
 
 @given(
@@ -389,5 +392,7 @@ def test_captured_answers_that_tell_nothing_are_passed_over(lines: list[str]) ->
     world.s3.put(
         "artifacts", "captured/2026/11/20/12/a.jsonl", "\n".join([*_captured(lines), DEEP, LONG, "{"])
     )
-    with patch.object(captured, "client", world.client):
+    with patch.object(captures, "client", world.client):
         assert captured.read("artifacts", "captured", "1", now, 1).count >= 0
+        classes = answers.classes("artifacts", "captured", "1", now, now)
+        assert all(isinstance(each, str) for each in classes.values())
