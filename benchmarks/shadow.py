@@ -2,14 +2,15 @@
 
 On a local AWS of its own, two endpoints serve the same model (a ResNet-18 at 224 pixels, by the real training
 code, in the real server): one alone, one with a shadow that is copied every request. The same pictures go to
-both, a block to the one and a block to the other, in turns, so that whatever else this machine does slows
-both. An answer that is an error ends the benchmark.
+both in turns, so that whatever else this machine does slows both. An answer that is an error ends the
+benchmark.
 
 * changed_answers: bodies from the shadowed endpoint that are not those from the other;
-* slower_paced: how much longer a request takes at the median, where clients leave the shadow time: on AWS
-  it has instances of its own, here it shares the cores;
-* slower_at_once: the same where each request follows the one before at once, so that the shadow answers on
-  the very cores that the champion works on;
+* slower: how much longer a request takes at the median, picture by picture, with a pause between two in
+  which the shadow answers: on AWS it has instances of its own, here it shares the cores. The interval is that
+  of 95 % of the medians of pairs drawn again;
+* slower_at_once: the same in blocks where each request follows the one before at once, so that the shadow
+  answers on the very cores that the champion works on;
 * copied: the share of the requests that the shadow has answered.
 """
 
@@ -17,7 +18,7 @@ from __future__ import annotations
 
 import io
 import json
-import statistics
+import random
 import subprocess
 import sys
 import tempfile
@@ -28,6 +29,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 from PIL import Image
 
 from benchmarks import harness
@@ -37,14 +39,19 @@ from local_aws.images.store import ImageStore
 from local_aws.testing.local_server import LocalServer
 
 IMAGE = "000000000000.dkr.ecr.us-east-1.amazonaws.com/serving:bench"
-ALONE, SHADOWED = "alone", "shadowed"
+ALONE, SHADOWED = ENDPOINTS = ["alone", "shadowed"]
 PICTURES = 20
-TURNS = 12
-PAUSES = {"paced": 0.15, "at_once": 0.0}
-"""Seconds between an answer and the next request."""
+PAIRS = 400
+PAUSE_SECONDS = 0.15
+BLOCKS = 6
+DRAWN = 2000
 SETTLE_SECONDS = 3.0
-"""Between two blocks: the copies that wait are answered, and slow no request of the other endpoint."""
+"""After a block: the copies that wait are answered, and slow no request of the other endpoint."""
 START_SECONDS = 300.0
+
+
+Times = npt.NDArray[np.float64]
+"""Seconds of each pair of requests: alone, and shadowed."""
 
 
 class Client:
@@ -54,67 +61,82 @@ class Client:
         self._runtime = server.client("sagemaker-runtime")
         self._pictures = pictures
 
-    def block(self, endpoint: str, pause: float) -> tuple[list[float], list[bytes]]:
-        """Every picture once, one after the other: seconds and bodies."""
-        seconds, bodies = [], []
-        for picture in self._pictures:
-            began = time.perf_counter()
-            answer = self._runtime.invoke_endpoint(
-                EndpointName=endpoint, Body=picture, ContentType="image/jpeg", Accept="application/json"
-            )
-            bodies.append(answer["Body"].read())
-            seconds.append(time.perf_counter() - began)
-            time.sleep(pause)
-        return seconds, bodies
+    def ask(self, endpoint: str, number: int) -> tuple[float, bytes]:
+        """One picture: seconds and the answer."""
+        began = time.perf_counter()
+        answer = self._runtime.invoke_endpoint(
+            EndpointName=endpoint,
+            Body=self._pictures[number % len(self._pictures)],
+            ContentType="image/jpeg",
+            Accept="application/json",
+        )
+        body: bytes = answer["Body"].read()
+        return time.perf_counter() - began, body
 
 
 def main() -> None:
     with tempfile.TemporaryDirectory(prefix="bench-shadow-") as folder, _serving(Path(folder)) as server:
         client = Client(server, _photos())
-        for endpoint in (ALONE, SHADOWED):
-            client.block(endpoint, 0.0)
-        rows: list[harness.Row] = []
-        changed, summary = 0, dict[str, Any]()
-        for kind, pause in PAUSES.items():
-            ratios, medians, different = _in_turns(client, pause)
-            changed += different
-            rows += [
-                {
-                    "system": endpoint,
-                    "requests": kind,
-                    "median_ms": 1000 * statistics.median(medians[endpoint]),
-                    "fastest_block_ms": 1000 * min(medians[endpoint]),
-                    "blocks": TURNS,
-                }
-                for endpoint in (ALONE, SHADOWED)
-            ]
-            summary[f"slower_{kind}"] = round(statistics.median(ratios) - 1, 4)
-            summary[f"slower_{kind}_of_blocks"] = [round(each - 1, 3) for each in sorted(ratios)]
+        for number in range(PICTURES):
+            for endpoint in ENDPOINTS:
+                client.ask(endpoint, number)
+        time.sleep(SETTLE_SECONDS)
+        pairs, changed = _paired(client)
+        blocks, changed_too = _in_blocks(client)
         time.sleep(SETTLE_SECONDS + 12)  # metrics are published every ten seconds
         asked, copied = (_invocations(server, variant) for variant in ("main", "shadow"))
-        summary = {
-            "changed_answers": changed,
-            "answers": 2 * TURNS * PICTURES,
-            "copied": round(copied / asked, 4) if asked else 0.0,
-            **summary,
-        }
-        harness.publish("shadow", rows, summary)
+    ratio, low, high = _ratio(pairs)
+    rows: list[harness.Row] = [
+        {"system": endpoint, "requests": kind, "median_ms": 1000 * float(np.median(seconds))}
+        for kind, of in (("paced", pairs), ("at_once", blocks))
+        for endpoint, seconds in zip(ENDPOINTS, of.T, strict=True)
+    ]
+    summary = {
+        "changed_answers": changed + changed_too,
+        "answers": len(pairs) + len(blocks),
+        "copied": round(copied / asked, 4) if asked else 0.0,
+        "slower": round(ratio - 1, 4),
+        "slower_interval": [round(low - 1, 4), round(high - 1, 4)],
+        "slower_at_once": round(_ratio(blocks)[0] - 1, 4),
+    }
+    harness.publish("shadow", rows, summary)
 
 
-def _in_turns(client: Client, pause: float) -> tuple[list[float], dict[str, list[float]], int]:
-    """Blocks to both, each turn the other one first: ratios of their medians, these, and changed answers."""
-    medians: dict[str, list[float]] = {ALONE: [], SHADOWED: []}
-    ratios, changed = [], 0
-    for turn in range(TURNS):
-        bodies, median = dict[str, list[bytes]](), dict[str, float]()
-        for endpoint in (ALONE, SHADOWED)[:: 1 if turn % 2 else -1]:
-            seconds, bodies[endpoint] = client.block(endpoint, pause)
-            median[endpoint] = statistics.median(seconds)
-            medians[endpoint].append(median[endpoint])
+def _paired(client: Client) -> tuple[Times, int]:
+    """Each picture to both, now the one first, now the other: seconds, and how many answers differ."""
+    chance, times, changed = random.Random(0), [], 0
+    for number in range(PAIRS):
+        found = {}
+        for endpoint in chance.sample(ENDPOINTS, 2):
+            found[endpoint] = client.ask(endpoint, number)
+            time.sleep(PAUSE_SECONDS)
+        times.append([found[endpoint][0] for endpoint in ENDPOINTS])
+        changed += found[ALONE][1] != found[SHADOWED][1]
+    return np.array(times), changed
+
+
+def _in_blocks(client: Client) -> tuple[Times, int]:
+    """All pictures to the one, one after the other, then to the other, and again the other way round."""
+    times, changed = [], 0
+    for block in range(BLOCKS):
+        found = {}
+        for endpoint in ENDPOINTS[:: 1 if block % 2 else -1]:
+            found[endpoint] = [client.ask(endpoint, number) for number in range(PICTURES)]
             time.sleep(SETTLE_SECONDS)
-        ratios.append(median[SHADOWED] / median[ALONE])
-        changed += sum(a != b for a, b in zip(bodies[ALONE], bodies[SHADOWED], strict=True))
-    return ratios, medians, changed
+        for alone, shadowed in zip(found[ALONE], found[SHADOWED], strict=True):
+            times.append([alone[0], shadowed[0]])
+            changed += alone[1] != shadowed[1]
+    return np.array(times), changed
+
+
+def _ratio(times: Times) -> tuple[float, float, float]:
+    """Of the medians, shadowed to alone, with the interval in which 95 % of those of drawn pairs lie."""
+    rng = np.random.default_rng(0)
+    drawn = times[rng.integers(0, len(times), (DRAWN, len(times)))]
+    ratios = np.median(drawn[:, :, 1], axis=1) / np.median(drawn[:, :, 0], axis=1)
+    low, high = np.percentile(ratios, [2.5, 97.5])
+    medians = np.median(times, axis=0)
+    return float(medians[1] / medians[0]), float(low), float(high)
 
 
 @contextmanager

@@ -38,7 +38,7 @@ def classes(bucket: str, folder: str, version: str, start: datetime, end: dateti
         try:
             if str(each.answer["model"]["version"]) == version:
                 found[each.inference_id] = str(each.answer["predicted_class"])
-        except (LookupError, TypeError):
+        except (LookupError, TypeError, ValueError):
             continue
         if len(found) >= MOST_ANSWERS:
             break

@@ -32,6 +32,7 @@ from functions.common.errors import (
 from functions.common.launching import names, requests, runs
 from functions.common.recipes import recipe
 from functions.common.recipes.keys import HYPERPARAMETERS, TABLES
+from functions.compare_shadow import answers
 from functions.empty_registry.handler import handler as empty_registry
 from functions.launch_training.handler import handler as launch_training
 from functions.launch_tuning.handler import handler as launch_tuning
@@ -375,7 +376,9 @@ def test_any_evaluation_is_believable_or_invalid(data: st.DataObject | None) -> 
 
 def _captured(lines: list[str]) -> Iterator[str]:
     for line in lines:
-        yield json.dumps({"captureData": {"endpointOutput": {"data": line, "encoding": "JSON"}}})
+        output = {"captureData": {"endpointOutput": {"data": line, "encoding": "JSON"}}}
+        metadata = {"inferenceId": "a", "inferenceTime": "2026-11-20T12:00:00Z"}
+        yield json.dumps({**output, "eventMetadata": metadata})
 
 
 @given(
@@ -391,3 +394,5 @@ def test_captured_answers_that_tell_nothing_are_passed_over(lines: list[str]) ->
     )
     with patch.object(captures, "client", world.client):
         assert captured.read("artifacts", "captured", "1", now, 1).count >= 0
+        classes = answers.classes("artifacts", "captured", "1", now, now)
+        assert all(isinstance(each, str) for each in classes.values())
