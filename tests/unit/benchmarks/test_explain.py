@@ -13,12 +13,12 @@ from benchmarks import explain
 
 def test_a_place_lies_on_the_digit_if_its_middle_does() -> None:
     edge = (explain.SIDE - explain.SEEN) / 2 / explain.SIDE
-    told = {"map": np.zeros((4, 4)).tolist(), "box": [edge, edge, 1 - edge, 1 - edge]}
-    # Of places of 32 pixels from 9 on, the middles are at 25, 57, 89 and 121.
-    assert np.argwhere(explain.hits(told, (50, 20, 94, 64))).tolist() == [[0, 1], [0, 2], [1, 1], [1, 2]]
-    assert not explain.hits(told, (26, 26, 56, 56)).any()
+    told = {"map": np.zeros((7, 7)).tolist(), "box": [edge, edge, 1 - edge, 1 - edge]}
+    # Of places of 32 pixels from 16 on, the middles are at 32, 64, 96 and so on.
+    assert np.argwhere(explain.hits(told, (50, 20, 100, 70))).tolist() == [[0, 1], [0, 2], [1, 1], [1, 2]]
+    assert not explain.hits(told, (34, 34, 62, 62)).any()
     whole = {"map": [[0.0, 0.0]], "box": [0.0, 0.0, 1.0, 1.0]}
-    assert explain.hits(whole, (70, 0, 146, 146)).tolist() == [[False, True]]
+    assert explain.hits(whole, (150, 0, 256, 256)).tolist() == [[False, True]]
 
 
 def test_the_digit_is_where_it_is_said_to_be_and_is_seen_whole(

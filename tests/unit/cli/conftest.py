@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import random
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
+from cli import console
 from cli.data.folder import Dataset, assign, examine
 from cli.target import Target
 from contract.datasets.manifest import Picture
@@ -89,3 +90,11 @@ class Paginated(SimpleNamespace):
     def get_paginator(self, name: str) -> Any:
         pages = getattr(self, f"{name}_pages")
         return SimpleNamespace(paginate=lambda **arguments: pages(**arguments))
+
+
+@pytest.fixture(autouse=True)
+def a_console_of_its_own() -> Iterator[None]:
+    """The console is made once in a process, as wide as the terminal is then: not so for each test."""
+    console._console.cache_clear()
+    yield
+    console._console.cache_clear()

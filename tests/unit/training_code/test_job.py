@@ -148,6 +148,7 @@ def test_a_job_without_its_code_says_which_channel_it_misses(tmp_path: Path) -> 
 def test_which_package_is_run_says_the_job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert (entrypoint.PACKAGE, *entrypoint.PACKAGES) == (
         *(jobs.PACKAGE, jobs.TRAINING_PACKAGE, jobs.DOCTOR_PACKAGE, jobs.BATCH_PACKAGE),
+        jobs.RACE_PACKAGE,
     )
     code = tmp_path / "input" / "data" / "code"
     for package in (jobs.TRAINING_PACKAGE, jobs.DOCTOR_PACKAGE, "elsewhere"):

@@ -74,7 +74,7 @@ def test_the_graph_of_a_small_stem_answers_as_the_network_does() -> None:
     torch.manual_seed(3)
     network = fresh("resnet18", 5, 64, "small")
     randomise_norms(network)
-    compiled = serving_form._compiled(serving_graph.graph(network.eval(), TRANSFORM), "f32", 1)
+    compiled = openvino_graph.compiled(serving_graph.graph(network.eval(), TRANSFORM), "f32", 1)
     for pixels in squares(2):
         expected = by_torch(network, pixels)
         assert np.abs(compiled([pixels])[0] - expected).max() < 1e-4 * np.abs(expected).max()
