@@ -38,7 +38,7 @@ def test_without_the_setting_there_is_nothing_of_it(minimal: Synthesised) -> Non
         assert word not in text, word
     assert not [name for name in minimal.resources("AWS::S3::Bucket") if not name.startswith("storage/")]
     assert not [action for action in _allowed(minimal, "ClassifyRole") if action.startswith("s3:")]
-    assert set(_methods(minimal)) == {"GET", "GET model", "POST classify"}
+    assert set(_methods(minimal)) == {"GET", "GET model", "GET openapi.json", "POST classify"}
 
 
 def test_the_bucket_is_closed_encrypted_and_forgets_by_the_setting(comprehensive: Synthesised) -> None:
