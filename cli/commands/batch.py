@@ -82,7 +82,7 @@ def batch(
     not asked again.
     """
     if (source is None) == (job is None):
-        raise click.UsageError("Give one of s3://BUCKET/PREFIX or FOLDER, and --job NAME.")
+        raise click.UsageError("Give s3://BUCKET/PREFIX, a FOLDER, or --job NAME: one of them.")
     _check_out(out)
     if job is not None:
         if dry_run or any(asked.values()):

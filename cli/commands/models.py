@@ -32,7 +32,8 @@ def models(target: Target, sort: str, limit: int | None) -> None:
     if answers.wrote(answers.Kind.MODELS, rows):
         return
     if not rows:
-        say(f"There is no model yet. A run makes one: classifier tune{target.option}")
+        how = f"classifier tune --recipe RECIPE --dataset NAME{target.option}"
+        say(f"There is no model yet. A run makes one: {how}")
         return
     columns = ("version", "state", "approval", "accuracy", "ms", "MB", "made", "run", "why")
     console().print(answers.Listing(columns, [_cells(each) for each in rows], ("accuracy", "ms", "MB")))

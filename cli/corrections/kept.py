@@ -72,7 +72,8 @@ class Room:
         if "GivenBucket" not in told:
             raise NothingIsKept(
                 'This deployment keeps no pictures. To let senders give some, set "corrections": {"days": 30}'
-                f" in cdk.json and run `classifier up{target.option}`."
+                " in cdk.json, under context and there under classifier, and run "
+                f"`classifier up{target.option}`."
             )
         self.bucket, self.days = told["GivenBucket"], int(told["GivenDays"])
         self._s3: Any = target.client("s3", max_pool_connections=_WORKERS)

@@ -229,8 +229,7 @@ def _refuse_what_cannot_work(dataset: Dataset) -> None:
     problem = rules.problem(dataset.counts)
     if problem is None:
         return
-    skipped = sum(finding.skipped for finding in dataset.findings)
-    aside = f" ({skipped} files were set aside, see above)" if skipped else ""
+    aside = " (what was set aside stands above)" if any(each.skipped for each in dataset.findings) else ""
     grouped = any(picture.group for picture in dataset.pictures)
     groups = " (--group-by may have put a whole class into one group)" if grouped else ""
     raise BadDataset(f"{dataset.folder} {problem.what}{aside}: {problem.remedy}{groups}.", dataset.findings)

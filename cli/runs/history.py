@@ -17,7 +17,7 @@ from cli.runs.reader import TRIAL_NAME, NoSuchRun, RunReader, read_serving
 from cli.stacks import outputs
 from cli.target import Target
 from contract import names, objects, storage
-from contract.jobs import is_doctor
+from contract.jobs import trains
 
 MOST: Final = 200
 """So many runs, the newest, are looked at where the newest alone would not do."""
@@ -74,9 +74,10 @@ def names_of_runs(target: Target) -> list[str]:
         newest = {"NameContains": prefix, "SortBy": "CreationTime", "SortOrder": "Descending"}
         for job in aws.listed(sagemaker, operation, summaries, **newest):
             name = str(job[name_key])
+            run = names.run_of(name)
             ours = name.startswith(prefix) and not TRIAL_NAME.search(name)
-            if ours and (kind is Kind.TUNING or names.run_of(name) == name):
-                found[name] = job["CreationTime"]
+            if ours and (kind is Kind.TUNING or name in (run, names.race_of(run))):
+                found[run if kind is Kind.TRAINING else name] = job["CreationTime"]
     return sorted(found, key=lambda name: found[name], reverse=True)
 
 
@@ -180,7 +181,7 @@ class _Known:
         sagemaker = self._target.client("sagemaker")
         search = search_of(sagemaker, name)
         training = newest_attempt(sagemaker, names.final_of(name) if search else name)
-        if training is not None and is_doctor(training):
+        if training is not None and not trains(training):
             return None
         try:
             run = RunReader(self._target, name, listed=(self._serving, self._packages)).read()

@@ -33,7 +33,7 @@ from cli.target import Target
 from contract import capacity, epoch_line, names, objects, storage
 from contract.decisions import Outcome, Reason
 from contract.hyperparameters import unquoted
-from contract.jobs import trains
+from contract.jobs import is_batch, trains
 
 _FINISHED = {"Completed", "Failed", "Stopped"}
 _MARK_BYTES = 64 * 1024
@@ -133,8 +133,15 @@ class RunReader:
             if aws.found(self._sagemaker.describe_training_job, TrainingJobName=names.race_of(name)):
                 self._name = name
                 return
-        if not aws.found(self._sagemaker.describe_training_job, TrainingJobName=self._name):
+        job = aws.found(self._sagemaker.describe_training_job, TrainingJobName=self._name)
+        if job is None:
             raise self._no_run()
+        if not trains(job):
+            kind = "batch" if is_batch(job) else "doctor"
+            raise NoSuchRun(
+                f"{self._name} is no run: it trains nothing. `classifier {kind} --job {self._name}"
+                f"{self._target.option}` shows what came of it; with --out it fetches that."
+            )
         self._by_hand = True
 
     def _no_run(self) -> NoSuchRun:

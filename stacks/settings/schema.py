@@ -106,7 +106,7 @@ class DriftSettings:
 class CorrectionsSettings:
     """Whether senders may give pictures, so that the model gets better (docs/corrections.md)."""
 
-    days: int = setting(0, whole_number(0, 3650, "days, or 0 to keep no picture"))
+    days: int = setting(0, whole_number(0, 3650, "days"))
     """How long a picture is kept that its sender gives, with the answer and what was said of it. With 0
     there is nothing of this: no bucket, no function, no question on the page."""
 

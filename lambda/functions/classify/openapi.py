@@ -27,6 +27,7 @@ _REFUSALS: Final = {
     "413": "The picture has too many bytes.",
     "415": "The body is called something that is no picture.",
     "429": "Too many requests at once, or for today.",
+    "500": "A fault of the deployment, never of what was sent.",
     "502": "The service failed.",
     "503": "No model serves yet, it sleeps and is woken, or it is busy; Retry-After says when to ask again.",
     "504": "The model took too long.",
@@ -108,7 +109,7 @@ def _model() -> Schema:
         "summary": "Which model serves",
         "responses": {
             "200": _json("The model, and what it was measured at.", "Model"),
-            **_refusals("403", "429", "502", "503", "504"),
+            **_refusals("403", "429", "500", "502", "503", "504"),
         },
     }
 
@@ -122,7 +123,7 @@ def _itself() -> Schema:
                 "description": "OpenAPI 3.1.",
                 "content": {"application/json": {"schema": {"type": "object"}}},
             },
-            **_refusals("403", "429", "502", "504"),
+            **_refusals("403", "429", "500", "502", "504"),
         },
     }
 
@@ -141,7 +142,7 @@ def _feedback() -> Schema:
         },
         "responses": {
             "200": _json("It was kept.", "Agreed"),
-            **_refusals("400", "403", "429", "502", "504"),
+            **_refusals("400", "403", "429", "500", "502", "504"),
             "404": _json("No picture of that request is kept.", "Error"),
         },
     }

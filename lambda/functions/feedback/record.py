@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from contract import given, objects
-from contract.words import did_you_mean
+from contract.words import did_you_mean, listed
 from functions.common import logs, rest
 from functions.common.clients import client
 from functions.common.rest import ApiError, Event
@@ -35,8 +35,10 @@ def read(event: Event) -> Said:
         asked = json.loads(body)
     except (ValueError, RecursionError):
         raise _invalid("it is no JSON") from None
-    if not isinstance(asked, dict) or set(asked) != {"request_id", "class"}:
-        raise _invalid("it has other keys")
+    if not isinstance(asked, dict):
+        raise _invalid("it is no object")
+    if set(asked) != {"request_id", "class"}:
+        raise _invalid(f"its keys are {listed(sorted(asked)) or 'none'}")
     request_id, label = asked["request_id"], asked["class"]
     if not isinstance(request_id, str) or not (label is None or isinstance(label, str)):
         raise _invalid("request_id is a text, class a text or null")

@@ -102,7 +102,7 @@ def by_hand(payload: object, request_id: str, env: LaunchEnvironment) -> dict[st
         if recipe.race is not None:
             raise InvalidRecipe(
                 f"{recipe.source} begins with a race of networks, which launch-tuning runs; to train one of "
-                'them, name it: "model": {"arch": "..."}'
+                'them, name it: "model": {"arch": "..."}, or --set model.arch=...'
             )
         final = {key: value for key, value in recipe.final.items() if key not in asked}
         return {**recipe.hyperparameters, **final, **explicit}

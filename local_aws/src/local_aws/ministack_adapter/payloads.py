@@ -23,6 +23,7 @@ MAX_API_BODY = 10 * 2**20
 # As AWS's own sentence has it: "... maximum allowed payload size (6291556 bytes)".
 MAX_RESPONSE = rules.MAX_PAYLOAD + 100
 _TOO_LONG = {"message": "Request Too Long"}
+_TOO_LONG_BODY = json.dumps(_TOO_LONG).encode()
 _JSON = {"Content-Type": "application/json"}
 Async = Callable[..., Awaitable[Any]]
 
@@ -42,7 +43,7 @@ async def bounded_body(
 ) -> Any:
     """`handle_execute`, which answers 413 to a body that no API takes."""
     if len(body or b"") > MAX_API_BODY:
-        answer: HttpAnswer = (413, _JSON, json.dumps(_TOO_LONG).encode())
+        answer: HttpAnswer = (413, _JSON, _TOO_LONG_BODY)
         return answer
     return await execute(api_id, stage, method, path, headers, body, query)
 
@@ -61,6 +62,8 @@ async def bounded_time(invoke: Async, integration: Any, *rest: Any, **named: Any
     milliseconds = int(integration.get("timeoutInMillis") or rules.INTEGRATION_MILLISECONDS[1])
     task = asyncio.ensure_future(invoke(integration, *rest, **named))
     done, _ = await asyncio.wait({task}, timeout=milliseconds / 1000)
+    if done and task.result()[-1] == _TOO_LONG_BODY:
+        return apigateway_v1._gw_error("REQUEST_TOO_LARGE", _TOO_LONG["message"])  # as the API answers that
     if done:
         return task.result()
     return apigateway_v1._gw_error("INTEGRATION_TIMEOUT", "Endpoint request timed out")

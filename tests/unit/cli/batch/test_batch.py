@@ -283,8 +283,8 @@ def test_what_does_not_go_together_is_refused_before_anything_is_started(
 ) -> None:
     (tmp_path / "file.txt").touch()
     for arguments, says in (
-        ((), "Give one of"),
-        ((str(pictures), "--job", JOB), "Give one of"),
+        ((), "Give s3://BUCKET/PREFIX"),
+        ((str(pictures), "--job", JOB), "Give s3://BUCKET/PREFIX"),
         (("--job", JOB, "--afresh"), "--job goes with --out alone"),
         (("--job", JOB, "--dry-run"), "--job goes with --out alone"),
         ((str(pictures), "--version", "latest"), "no version of the registry"),

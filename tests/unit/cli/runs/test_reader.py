@@ -6,7 +6,7 @@ import io
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from botocore.exceptions import ClientError
@@ -63,7 +63,8 @@ class SageMaker:
             "FinalMetricDataList": [{"MetricName": "test_accuracy", "Value": 0.96}],
             "HyperParameters": {"dataset": "digits", "dataset_version": "4"},
         }
-        return self._found("training", TrainingJobName, {f"{RUN}-final": job, "classifier-hand": job})
+        known = {f"{RUN}-final": job, "classifier-hand": job, **self.others}
+        return self._found("training", TrainingJobName, known)
 
     def list_model_packages(self, **_: Any) -> dict[str, Any]:
         return {"ModelPackageSummaryList": [{"ModelPackageArn": ARN}]}
@@ -80,6 +81,10 @@ class SageMaker:
             },
         }
 
+    others: ClassVar[dict[str, dict[str, Any]]] = {
+        name: {"Environment": {"JOB_PACKAGE": package}, "TrainingJobStatus": "Completed"}
+        for name, package in (("classifier-batch-1", "batch"), ("classifier-doctor-1", "doctor"))
+    }
     accuracy = ""
     approval = "Approved"
     gate = ""
@@ -161,6 +166,12 @@ def test_that_a_model_waits_for_its_other_classes_is_read_from_its_package(
     run = RunReader(aws, RUN).read()
     assert run.outcome == "awaiting approval"
     assert ("other classes than now (first model)" in run.reason) == waits
+
+
+@pytest.mark.parametrize("kind", ["batch", "doctor"])
+def test_a_job_that_trains_nothing_is_no_run_and_the_command_for_it_is_named(aws: Any, kind: str) -> None:
+    with pytest.raises(NoSuchRun, match=rf"trains nothing\. `classifier {kind} --job classifier-{kind}-1"):
+        RunReader(aws, f"classifier-{kind}-1")
 
 
 def test_a_finished_run_is_read_whole(aws: Any) -> None:
