@@ -208,7 +208,7 @@ def test_from_the_page_to_a_model_that_learned_from_it(
         file.write_bytes(new_picture(deployment, 9, number))
         give_when_answered(page, file)
         correct(page, "9")
-    listed = json.loads(deployment.cli("corrections", "--json").stdout)
+    listed = json.loads(deployment.cli("corrections", "--json").stdout)["data"]
     assert len(listed["pictures"]) == len(numbers)
     assert {each["said"]["class"] for each in listed["pictures"]} == {"9"}
     assert len({each["sender"] for each in listed["pictures"]}) == 1, "one browser"
