@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Final
 
@@ -97,16 +97,23 @@ class Race:
 
     @property
     def front(self) -> tuple[Entrant, ...]:
-        """The Pareto front: no other is as quick and more accurate, or as accurate and quicker."""
-        found: list[Entrant] = []
-        for each in sorted((one for one in self.entrants if one.accuracy is not None), key=_rank):
-            if not found or _ms(each) < _ms(found[-1]):
-                found.append(each)
-        return tuple(found)
+        """The Pareto front of accuracy and time, the most accurate first."""
+        return tuple(reversed(pareto((each for each in self.entrants if each.accuracy is not None), _ms)))
 
     def text(self) -> str:
         """The file."""
         return json.dumps({"format": _FORMAT, **asdict(self)}, indent=1)
+
+
+def pareto(judged: Iterable[Entrant], value: Callable[[Entrant], float]) -> list[Entrant]:
+    """Those that nothing beats: no other takes as little, by `value`, and is more accurate, or takes less and
+    is as accurate. What takes least comes first.
+    """
+    found: list[Entrant] = []
+    for each in sorted(judged, key=lambda one: (value(one), -(one.accuracy or 0.0))):
+        if not found or (each.accuracy or 0.0) > (found[-1].accuracy or 0.0):
+            found.append(each)
+    return found
 
 
 def read(text: str | bytes) -> Race:

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from markupsafe import Markup
 
-from contract.race import Entrant, Race
+from contract.race import Entrant, Race, pareto
 from reports.shared.charts import Box
 from reports.shared.figures import dollars, duration, interval
 from reports.shared.markup import NOTHING, draw
@@ -111,7 +111,7 @@ def _chart(
         inside = _BOX.height - _BOX.top - _BOX.bottom
         return _BOX.top + (top - accuracy) / (top - bottom) * inside
 
-    front = _front(shown, value)
+    front = pareto(shown, lambda each: value(each) or 0.0)
     spots = [(x(value(each) or 0.0), y(each.accuracy or 0.0)) for each in shown]
     labels = _labels(spots, [each.network for each in shown])
     dots = [
@@ -153,15 +153,6 @@ def _labels(spots: Sequence[tuple[float, float]], names: Sequence[str]) -> list[
 
 def _meet(one: tuple[float, ...], other: tuple[float, ...]) -> bool:
     return one[0] < other[2] and other[0] < one[2] and one[1] < other[3] and other[1] < one[3]
-
-
-def _front(shown: Sequence[Entrant], value: Callable[[Entrant], float | None]) -> list[Entrant]:
-    """The Pareto front: no other takes less and is more accurate."""
-    found: list[Entrant] = []
-    for each in sorted(shown, key=lambda one: (value(one) or 0.0, -(one.accuracy or 0.0))):
-        if not found or (each.accuracy or 0.0) > (found[-1].accuracy or 0.0):
-            found.append(each)
-    return found
 
 
 def _style(each: Entrant, race: Race, front: Sequence[Entrant]) -> str:

@@ -69,7 +69,7 @@ def told(network: Network, parts: Sequence[Batches], stop: StopSignal) -> Told:
     features = np.concatenate(found)
     if not features.shape[1]:
         raise NoFeatures(f"{type(network).__name__} has no single layer as its head")
-    clipped = features.clip(-_LARGEST_HALF, _LARGEST_HALF).astype(np.float16)
+    clipped = _halves(features)
     if form is None:
         return Told(features=clipped)
     return Told(features=clipped, precision=form.precision, ms=form.milliseconds(), mb=form.megabytes())
@@ -107,8 +107,7 @@ class _Form:
         rows: dict[int, Features] = {}
 
         def keep(request: Any, place: int) -> None:
-            features = request.get_output_tensor(1).data[0]
-            rows[place] = features.clip(-_LARGEST_HALF, _LARGEST_HALF).astype(np.float16)
+            rows[place] = _halves(request.get_output_tensor(1).data[0])
 
         queue.set_callback(keep)
         start, place = time.perf_counter(), 0
@@ -129,6 +128,10 @@ class _Form:
             mb=self.megabytes(),
             per_second=place / seconds,
         )
+
+
+def _halves(features: NDArray[np.float32]) -> Features:
+    return features.clip(-_LARGEST_HALF, _LARGEST_HALF).astype(np.float16)
 
 
 def _serving_form(network: Network, train: Batches, stop: StopSignal) -> _Form | None:

@@ -17,8 +17,8 @@ from contract.names import NO_CHAMPION
 from contract.storage import is_model
 from functions.common import champion, logs, storage
 from functions.common.clients import client, describe
-from functions.common.errors import InvalidRecipe, QuotaExceeded
-from functions.common.launching import jobs, requests, runs
+from functions.common.errors import InvalidRecipe
+from functions.common.launching import first_type, jobs, requests, runs
 from functions.common.launching.launcher import (
     TRAINING,
     AlreadyStarted,
@@ -74,17 +74,11 @@ def start(
         AlreadyStarted: there is a job of that name.
         QuotaExceeded, RefusedByAws: AWS will not start it.
     """
-    types = record.instance_types or (jobs.machine(record.recipe, launcher.env).instance_type,)
-    for position in range(len(types)):
-        on = record.on(types[position:])
-        job = jobs.training_job(name, on, hyperparameters, metrics, launcher.env, champion_url)
-        try:
-            return launcher.create(name, job)
-        except QuotaExceeded:
-            if types[position] == types[-1]:
-                raise
-            logs.info("no quota; the next type is taken", instance_type=types[position])
-    raise AssertionError("a run has one type at least")
+
+    def job_of(on: runs.RunRecord) -> jobs.Request:
+        return jobs.training_job(name, on, hyperparameters, metrics, launcher.env, champion_url)
+
+    return first_type.create(launcher, name, record, job_of)
 
 
 def by_hand(payload: object, request_id: str, env: LaunchEnvironment) -> dict[str, Any]:

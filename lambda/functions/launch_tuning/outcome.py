@@ -19,7 +19,7 @@ from functions.common.launching import jobs, runs, weights
 from functions.common.launching.launcher import TUNING, AlreadyStarted, Launcher
 from functions.common.recipes.recipe import Recipe
 from functions.common.storage import read_metric_definitions
-from functions.launch_tuning.race import start
+from functions.launch_tuning.race import entered, start
 
 
 def on_race_ended(event: Event, env: LaunchEnvironment) -> dict[str, Any]:
@@ -55,7 +55,7 @@ def _again(name: str, record: runs.RunRecord, env: LaunchEnvironment) -> dict[st
     """AWS had no instance: the same race on the next type."""
     following = names.following(name)
     try:
-        start(following, record, env)
+        start(following, record, entered(record.recipe, env), env)
     except AlreadyStarted:
         return ignored(f"{following} was started before")
     return {"statusCode": 202, "training_job": following, "run": record.run}

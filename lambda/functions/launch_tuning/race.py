@@ -8,17 +8,18 @@ from dataclasses import replace
 from typing import Any, Final
 
 from contract import capacity, prices, storage
+from contract.datasets.manifest import Version
 from contract.environment import LaunchEnvironment
 from contract.jobs import CODE, PACKAGE, PRETRAINED, RACE_PACKAGE
 from contract.names import race_of
-from functions.common import logs
 from functions.common.clients import client
-from functions.common.errors import InvalidRecipe, JobExists, QuotaExceeded, RunRecordMissing
+from functions.common.errors import InvalidRecipe, JobExists, RunRecordMissing
 from functions.common.launching import (
     answers,
     costs,
     datasets,
     estimate,
+    first_type,
     fit,
     jobs,
     requests,
@@ -30,6 +31,7 @@ from functions.common.launching.launcher import TRAINING, AlreadyStarted, Launch
 from functions.common.recipes.race import RaceTable
 from functions.common.recipes.recipe import Recipe
 
+Entrants = tuple[tuple[str, Recipe], ...]
 NETWORKS: Final = "networks"
 """The job's hyperparameter with each network and where its weights are."""
 
@@ -50,7 +52,8 @@ def started_before(run: str, request_id: str, env: LaunchEnvironment) -> dict[st
         record = None
     if record is None or record.request_id != request_id:
         raise JobExists(f'a job named "{name}" exists; choose another "name", or leave it out to get one')
-    return _answer(found["TrainingJobArn"], record, env)
+    entrants = entered(record.recipe, env) if record.recipe.race else ()
+    return _answer(found["TrainingJobArn"], record, entrants, env)
 
 
 def launch(
@@ -65,7 +68,8 @@ def launch(
         raise InvalidRecipe(f"{recipe.source} leaves nothing to search after the race: give it ranges")
     s3 = client("s3")
     data = datasets.find(s3, env.data_bucket, request.dataset, request.dataset_version)
-    _check_entrants(recipe, data.version, estimate.instance_types(recipe, env), env)
+    entrants = entered(recipe, env)
+    _check(entrants, data.version, estimate.instance_types(recipe, env), env)
     record = runs.RunRecord(
         run=run,
         kind="tuning",
@@ -86,21 +90,21 @@ def launch(
     if request.dry_run:
         machines = estimate.machines_of(planned, env) | {"instance_types": types}
         what, cost = estimate.in_words(planned, env), estimate.cost_of(planned, env)
-        said = (*data.notes, *notes(planned, env))
+        said = (*data.notes, *_notes(entrants, env))
         return answers.planned("tuning_job", run, what, cost, machines, data.version.name, said)
     version = datasets.settled(s3, env.data_bucket, data)
     record = replace(planned, **runs.of_version(version))
     runs.write(env.artifacts_bucket, record)
     try:
-        arn = start(race_of(run), record, env)
+        arn = start(race_of(run), record, entrants, env)
     except AlreadyStarted:
         if (before := started_before(run, request_id, env)) is None:
             raise
         return before
-    return _answer(arn, record, env)
+    return _answer(arn, record, entrants, env)
 
 
-def start(name: str, record: runs.RunRecord, env: LaunchEnvironment) -> str:
+def start(name: str, record: runs.RunRecord, entrants: Entrants, env: LaunchEnvironment) -> str:
     """Start the race's job on the first of its run's types that the account may have; its ARN.
 
     Raises:
@@ -108,28 +112,20 @@ def start(name: str, record: runs.RunRecord, env: LaunchEnvironment) -> str:
         QuotaExceeded, RefusedByAws: AWS will not start it.
     """
     launcher = Launcher(kind=TRAINING, env=env)
-    types = record.instance_types
-    for position in range(len(types)):
-        on = record.on(types[position:])
-        try:
-            return launcher.create(name, _job(name, on, env))
-        except QuotaExceeded:
-            if position == len(types) - 1:
-                raise
-            logs.info("no quota; the next type is taken", instance_type=types[position])
-    raise AssertionError("a run has one type at least")
+    return first_type.create(launcher, name, record, lambda on: _job(name, on, entrants, env))
 
 
-def notes(record: runs.RunRecord, env: LaunchEnvironment) -> tuple[str, ...]:
-    """What the licences of the networks' weights keep from who uses the model."""
-    race = _race_of(record.recipe)
-    values = tuple(
-        each
-        for network in race.networks
-        for each in fit.possible(
-            weights.settled(record.recipe.entered(network, fresh=False), None, env.artifacts_bucket), None
-        )
+def entered(recipe: Recipe, env: LaunchEnvironment) -> Entrants:
+    """Each network of the race with its recipe, its weights being where they are staged."""
+    return tuple(
+        (network, weights.settled(recipe.entered(network, fresh=fresh), None, env.artifacts_bucket))
+        for network, fresh in _race_of(recipe).entrants
     )
+
+
+def _notes(entrants: Entrants, env: LaunchEnvironment) -> tuple[str, ...]:
+    """What the licences of the networks' weights keep from who uses the model."""
+    values = tuple(each for _, own in entrants for each in fit.possible(own, None))
     return weights.restrictions(values, env.artifacts_bucket)
 
 
@@ -139,22 +135,20 @@ def _race_of(recipe: Recipe) -> RaceTable:
     return recipe.race
 
 
-def _check_entrants(recipe: Recipe, version: Any, types: tuple[str, ...], env: LaunchEnvironment) -> None:
+def _check(entrants: Entrants, version: Version, types: tuple[str, ...], env: LaunchEnvironment) -> None:
     """See that each network could be searched and trained on these pictures, whichever wins."""
-    race = _race_of(recipe)
-    for network, fresh in race.entrants:
-        own = weights.settled(recipe.entered(network, fresh=fresh), None, env.artifacts_bucket)
+    for _, own in entrants:
         values = fit.possible(own, None)
         weights.check(values, env.artifacts_bucket, env.data_bucket)
-        fit.check(values, version, jobs.machine(recipe, env).instance_count, types)
+        fit.check(values, version, jobs.machine(own, env).instance_count, types)
 
 
-def _job(name: str, record: runs.RunRecord, env: LaunchEnvironment) -> jobs.Request:
+def _job(name: str, record: runs.RunRecord, entrants: Entrants, env: LaunchEnvironment) -> jobs.Request:
     """The CreateTrainingJob request.
 
     Source: https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_CreateTrainingJob.html
     """
-    recipe, race = record.recipe, _race_of(record.recipe)
+    recipe = record.recipe
     # One job judges them all, on one instance, and nothing of it would outlive an interruption.
     machine = replace(
         jobs.machine(recipe, env),
@@ -162,18 +156,17 @@ def _job(name: str, record: runs.RunRecord, env: LaunchEnvironment) -> jobs.Requ
         max_runtime_minutes=estimate.race_minutes(recipe, jobs.machine(recipe, env)),
     )
     channels = {CODE: f"s3://{env.artifacts_bucket}/{record.code_prefix}"}
-    entrants = []
-    for place, (network, fresh) in enumerate(race.entrants):
-        own = weights.settled(recipe.entered(network, fresh=fresh), None, env.artifacts_bucket)
+    sources = []
+    for place, (network, own) in enumerate(entrants):
         source = str(own.hyperparameters["weights"])
         if source.startswith("s3://"):
             channels[f"{PRETRAINED}-{place}"] = source
             source = f"{PRETRAINED}-{place}"
-        entrants.append([network, source])
+        sources.append([network, source])
     pictures = jobs.channels_of(record.dataset, record.dataset_version or 0, record.pictures, env)
     return {
         "TrainingJobName": name,
-        "HyperParameters": _hyperparameters(record, entrants, machine.instance_type),
+        "HyperParameters": _hyperparameters(record, sources, machine.instance_type),
         "Environment": {
             PACKAGE: RACE_PACKAGE,
             **capacity.environment(record.instance_types[1:]).get("Environment", {}),
@@ -187,13 +180,13 @@ def _job(name: str, record: runs.RunRecord, env: LaunchEnvironment) -> jobs.Requ
         "ResourceConfig": jobs.resources(machine),
         "RoleArn": env.training_role_arn,
         "StoppingCondition": {"MaxRuntimeInSeconds": machine.max_runtime_minutes * 60},
-        "EnableNetworkIsolation": all(source != "imagenet" for _, source in entrants),
+        "EnableNetworkIsolation": all(source != "imagenet" for _, source in sources),
         "Tags": jobs.tags(record, env),
     }
 
 
 def _hyperparameters(
-    record: runs.RunRecord, entrants: list[list[str]], instance_type: str
+    record: runs.RunRecord, sources: list[list[str]], instance_type: str
 ) -> Mapping[str, str]:
     race = _race_of(record.recipe)
     optional: dict[str, object] = {
@@ -206,7 +199,7 @@ def _hyperparameters(
         "image_size": record.recipe.hyperparameters.get("image_size"),
     }
     return {
-        NETWORKS: json.dumps(entrants, separators=(",", ":")),
+        NETWORKS: json.dumps(sources, separators=(",", ":")),
         "run": record.run,
         "dataset": record.dataset,
         **{key: f"{value}" for key, value in optional.items() if value is not None},
@@ -221,7 +214,7 @@ def _usd_per_hour(instance_type: str) -> float | None:
         return None
 
 
-def _answer(arn: str, record: runs.RunRecord, env: LaunchEnvironment) -> dict[str, Any]:
+def _answer(arn: str, record: runs.RunRecord, entrants: Entrants, env: LaunchEnvironment) -> dict[str, Any]:
     what, cost = estimate.in_words(record, env), estimate.cost_of(record, env)
-    said = notes(record, env) if record.recipe.race else ()
+    said = _notes(entrants, env)
     return answers.started(TRAINING.key, race_of(record.run), arn, record.run, record.data, what, cost, said)
