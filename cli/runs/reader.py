@@ -158,18 +158,8 @@ class RunReader:
         if job is None:
             self._races = False
             return None
-        name = job["TrainingJobName"]
-        self._race = Race(
-            name=name,
-            status=job["TrainingJobStatus"],
-            stage=job.get("SecondaryStatus", ""),
-            reason=job.get("FailureReason", ""),
-            created=job["CreationTime"],
-            ended=job.get("TrainingEndTime"),
-            judged=tuple(self._read_lines(name, "race_")),
-            goes_on=bool(capacity.left(job)),
-            data=data_of(job.get("HyperParameters", {})),
-        )
+        judged = self._read_lines(job["TrainingJobName"], "race_")
+        self._race = Race(**_of_job(job), judged=tuple(judged))
         return self._race
 
     def _read_tuning(self, race: Race | None) -> Tuning | None:
@@ -207,18 +197,10 @@ class RunReader:
         job = newest_attempt(self._sagemaker, name)
         if job is None:
             return None
-        name = job["TrainingJobName"]
         self._training = Training(
-            name=name,
-            status=job["TrainingJobStatus"],
-            stage=job.get("SecondaryStatus", ""),
-            reason=job.get("FailureReason", ""),
-            created=job["CreationTime"],
-            ended=job.get("TrainingEndTime"),
-            epochs=self._read_epochs(name),
+            **_of_job(job),
+            epochs=self._read_epochs(job["TrainingJobName"]),
             metrics={m["MetricName"]: m["Value"] for m in job.get("FinalMetricDataList", [])},
-            goes_on=bool(capacity.left(job)),
-            data=data_of(job.get("HyperParameters", {})),
         )
         return self._training
 
@@ -329,6 +311,20 @@ def read_serving(target: Target) -> Serving:
         endpoint_status=endpoint.get("EndpointStatus", ""),
         candidate=candidate.read(target, stack),
     )
+
+
+def _of_job(job: dict[str, Any]) -> dict[str, Any]:
+    """What a `Race` and a `Training` tell of their job alike, from its description."""
+    return {
+        "name": job["TrainingJobName"],
+        "status": job["TrainingJobStatus"],
+        "stage": job.get("SecondaryStatus", ""),
+        "reason": job.get("FailureReason", ""),
+        "created": job["CreationTime"],
+        "ended": job.get("TrainingEndTime"),
+        "goes_on": bool(capacity.left(job)),
+        "data": data_of(job.get("HyperParameters", {})),
+    }
 
 
 def _complaint(line: str) -> str:
