@@ -29,7 +29,7 @@ from contract.batch import (
     together,
 )
 from contract.pictures.parts import UndecodablePicture
-from contract.thumbnail import data_address
+from contract.pictures.thumbnail import data_address
 from reports.batch.page import render
 
 Line = dict[str, Any]

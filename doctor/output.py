@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from contract.picture_decisions import FILE, FINDINGS, PAGE, Action, Decision, write
 from contract.pictures.parts import UndecodablePicture
-from contract.thumbnail import data_address
+from contract.pictures.thumbnail import data_address
 from doctor.examine import Diagnosis
 from doctor.findings import VERSION, Finding, Kind, Picture
 from reports.doctor.page import render

@@ -93,8 +93,9 @@ class Paginated(SimpleNamespace):
 
 
 @pytest.fixture(autouse=True)
-def a_console_of_its_own() -> Iterator[None]:
+def a_console_of_its_own(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """The console is made once in a process, as wide as the terminal is then: not so for each test."""
+    monkeypatch.delenv("COLUMNS", raising=False)
     console._console.cache_clear()
     yield
     console._console.cache_clear()

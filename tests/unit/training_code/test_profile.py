@@ -7,6 +7,7 @@ import gzip
 import itertools
 import json
 import mmap
+import multiprocessing
 import os
 import threading
 import time
@@ -200,18 +201,24 @@ def test_a_slow_step_is_told_with_its_number_and_its_part(pictures: Path, tmp_pa
     assert "'backward'; the slowest is step 17" in findings.findings[0].message
 
 
-def test_memory_that_grows_at_every_step_is_a_leak(pictures: Path, tmp_path: Path) -> None:
+def train_and_leak(pictures: Path, folder: Path) -> None:
     kept: list[mmap.mmap] = []
 
     def leak(_: int) -> None:
-        # Memory that nobody gives back, and that is new: an array may get what an earlier test has freed.
-        # So much of it that it shows beside whatever this process holds already.
         kept.append(mmap.mmap(-1, 48 * 2**20))
         kept[-1].write(bytes(48 * 2**20))
 
-    findings = profile(pictures, tmp_path, Clock(), Fault("forward", leak), epochs=3)
+    findings = profile(pictures, folder, Clock(), Fault("forward", leak), epochs=3)
     assert found(findings) == ["gpu_memory_increase"]
     assert "MiB a step" in findings.findings[0].message
+
+
+def test_memory_that_grows_at_every_step_is_a_leak(pictures: Path, tmp_path: Path) -> None:
+    # In a process of its own: what the tests before have left in this one is given back at any time.
+    alone = multiprocessing.get_context("spawn").Process(target=train_and_leak, args=(pictures, tmp_path))
+    alone.start()
+    alone.join()
+    assert alone.exitcode == 0
 
 
 def test_the_parts_of_the_steps_add_up_to_the_wall_time(pictures: Path, tmp_path: Path) -> None:
