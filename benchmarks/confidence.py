@@ -107,7 +107,7 @@ def _confidence(name: str, seed: int, options: argparse.Namespace) -> Row:
 
 def _rule(network: Network) -> answers.Rule:
     references, labels = network.known("references")
-    like = likeness.fit(references.features, labels, network.classes)
+    like = likeness.fit(references.features, labels, network.classes, references.looks)
     said, truth = network.known("valid")
     return answers.choose(said, truth, like, PROMISED)
 
@@ -118,7 +118,7 @@ def _unknown(name: str, seed: int, options: argparse.Namespace) -> Row:
     rule = _rule(network)
     assert rule.likeness is not None
     unknown = network.labels["test"] < 0
-    like = rule.likeness.of(network.test.features)
+    like = rule.likeness.of(network.test.features, network.test.looks)
     softmax = Confidence().first(network.test.scores)
     random = np.random.default_rng(seed)
     drawn = []
@@ -143,12 +143,13 @@ def _unknown(name: str, seed: int, options: argparse.Namespace) -> Row:
 
 
 def _elsewhere(name: str, network: Network, rule: answers.Rule, options: argparse.Namespace) -> Row:
-    """What is made of pictures of the other set: for a model of dogs, of everyday things in 32 pixels."""
-    if name not in SIZES:
-        return {}
-    (other,) = SIZES.keys() - {name}
-    features = np.load(features_of(other, options.data))["features"] / network.scale
-    far = outputs(np.zeros((len(features), network.classes)), features)
+    """What is made of another set: by models of dogs or digits, of everyday things in 32 pixels."""
+    far = network.far
+    if far is None:
+        (other,) = SIZES.keys() - {name}
+        stored = np.load(features_of(other, options.data))
+        features = stored["features"] / network.scale
+        far = outputs(np.zeros((len(features), network.classes)), features, stored["looks"])
     return {"other_set_marked": float(rule.unlike(far).mean())}
 
 

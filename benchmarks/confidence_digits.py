@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import tomllib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,18 +17,22 @@ from numpy.typing import NDArray
 
 from benchmarks.harness import ROOT, job_folder
 from cli.commands.demo_data import write_digits
+from contract.answers import appearance
 from contract.pictures.file import decode
 from inference_code.model import artifact, openvino_form
 
-Said = tuple[NDArray[np.float32], NDArray[np.float32]]
-"""Scores and features."""
+Said = tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]
+"""Scores, features, and what the pictures look like."""
 
 
-def trained(scratch: Path, seed: int, left_out: int) -> tuple[list[Said], dict[str, NDArray[np.int64]], int]:
-    """Train without some of the digits, and ask of training, validation and test pictures, all digits.
+def trained(
+    scratch: Path, seed: int, left_out: int, far: Sequence[Path]
+) -> tuple[list[Said], dict[str, NDArray[np.int64]], int]:
+    """Train without some of the digits, and ask of training, validation and test pictures, all digits; then
+    of pictures that are `far` from digits.
 
     Returns:
-        What is said of each of the three, the labels of `references`, `valid` and `test` (-1: left out), and
+        What is said of each of the four, the labels of `references`, `valid` and `test` (-1: left out), and
         how many classes were learnt.
     """
     data = scratch / "digits"
@@ -59,14 +64,25 @@ def trained(scratch: Path, seed: int, left_out: int) -> tuple[list[Said], dict[s
     said: list[Said] = []
     labels: dict[str, NDArray[np.int64]] = {}
     for part, split in (("references", "train"), ("valid", "valid"), ("test", "test")):
-        rows, truth = [], []
+        paths, truth = [], []
         for folder in sorted([*(data / split).iterdir(), *(aside / split).glob("*")]):
             for path in sorted(folder.iterdir()):
-                pixels = source.transform.pixels(decode(path.read_bytes(), source.transform.enough))
-                opaque = np.concatenate([pixels, np.full_like(pixels[..., :1], 255)], 2)
-                rows.append(network(opaque, True).result())
+                paths.append(path)
                 truth.append(known.index(folder.name) if folder.name in known else -1)
-        found = np.stack(rows)
-        said.append((found[:, : len(known)], found[:, len(known) :]))
+        said.append(_asked(source, network, paths, len(known)))
         labels[part] = np.array(truth)
+    said.append(_asked(source, network, far, len(known)))
     return said, labels, len(known)
+
+
+def _asked(
+    source: artifact.Artifact, network: openvino_form.Network, paths: Sequence[Path], classes: int
+) -> Said:
+    rows, looks = [], []
+    for path in paths:
+        pixels = source.transform.pixels(decode(path.read_bytes(), source.transform.enough))
+        looks.append(appearance.described(pixels))
+        opaque = np.concatenate([pixels, np.full_like(pixels[..., :1], 255)], 2)
+        rows.append(network(opaque, True).result())
+    found = np.stack(rows)
+    return found[:, :classes], found[:, classes:], np.stack(looks)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import tempfile
@@ -42,30 +43,33 @@ class Network:
     classes: int
     scale: float = 1.0
     """What features were divided by."""
+    far: Outputs | None = None
+    """What it says of pictures of another kind, where it was asked."""
 
     def known(self, name: str) -> tuple[Outputs, Labels]:
         """Its outputs of a part's pictures of known classes, and their labels."""
         said: Outputs = getattr(self, name)
         rows = self.labels[name] >= 0
-        return outputs(said.scores[rows], said.features[rows]), self.labels[name][rows]
+        return outputs(said.scores[rows], said.features[rows], said.looks[rows]), self.labels[name][rows]
 
 
 def networks(name: str, seed: int, left_out: int, data: Path, smoothing: float) -> Iterator[Network]:
     """The networks that together judge each test picture once; without `left_out` classes one does."""
     if name == "digits":
-        yield _trained_digits(seed, left_out)
+        yield _trained_digits(seed, left_out, data)
         return
     random = np.random.default_rng(seed)
     stored = np.load(features_of(name, data))
-    features, labels = stored["features"], stored["labels"]
+    features, looks, labels = stored["features"], stored["looks"], stored["labels"]
     unknown = random.choice(labels.max() + 1, left_out, replace=False)
     for fold in np.array_split(random.permutation(len(labels)), 3)[: 1 if left_out else 3]:
         rest = random.permutation(np.setdiff1d(np.arange(len(labels)), fold))
-        yield head(features, labels, unknown, (rest[VALID:], rest[:VALID], fold), seed, smoothing)
+        yield head(features, looks, labels, unknown, (rest[VALID:], rest[:VALID], fold), seed, smoothing)
 
 
 def head(
     features: Floats,
+    looks: Floats,
     labels: Labels,
     unknown: Labels,
     parts: tuple[Labels, Labels, Labels],
@@ -95,7 +99,7 @@ def head(
         schedule.step()
     with torch.inference_mode():
         said = [
-            outputs(linear(torch.from_numpy(features[rows]).float()).numpy(), features[rows])
+            outputs(linear(torch.from_numpy(features[rows]).float()).numpy(), features[rows], looks[rows])
             for rows in (train, valid, test)
         ]
     names = ("references", "valid", "test")
@@ -104,9 +108,11 @@ def head(
     return Network(references, of_valid, of_test, of, len(known), scale)
 
 
-def outputs(scores: Floats, features: Floats) -> Outputs:
+def outputs(scores: Floats, features: Floats, looks: Floats) -> Outputs:
     """Of some pictures, all of them."""
-    return Outputs(rows=np.arange(len(scores)), scores=scores, features=features.astype(np.float32))
+    return Outputs(
+        rows=np.arange(len(scores)), scores=scores, features=features.astype(np.float32), looks=looks
+    )
 
 
 def features_of(name: str, data: Path) -> Path:
@@ -119,13 +125,18 @@ def features_of(name: str, data: Path) -> Path:
             str(ROOT / "benchmarks" / "peers" / "confidence_lite0.py"),
             *(str(data / name), str(path), "--size", str(SIZES[name])),
         ]
-        subprocess.run(program, check=True)
+        subprocess.run(program, env=os.environ | {"PYTHONPATH": str(ROOT)}, check=True)
     return path
 
 
-def _trained_digits(seed: int, left_out: int) -> Network:
+def _trained_digits(seed: int, left_out: int, data: Path) -> Network:
     """The project's own training of digits, and what its serving form says; see `confidence_digits.py`."""
     with tempfile.TemporaryDirectory() as scratch:
-        said, labels, classes = trained(Path(scratch), seed, left_out)
-    references, valid, test = (outputs(*each) for each in said)
-    return Network(references, valid, test, labels, classes)
+        said, labels, classes = trained(Path(scratch), seed, left_out, photographs(data / "cifar10"))
+    references, valid, test, far = (outputs(*each) for each in said)
+    return Network(references, valid, test, labels, classes, far=far)
+
+
+def photographs(of: Path) -> list[Path]:
+    """Some pictures of everyday things, evenly over the classes."""
+    return [path for folder in sorted((of / "test").iterdir()) for path in sorted(folder.iterdir())[:20]]

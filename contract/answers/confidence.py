@@ -13,6 +13,8 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from contract.answers.appearance import NUMBERS, Appearance
+
 Floats = NDArray[np.floating[Any]]
 
 EDGE: Final = 1e-12
@@ -70,7 +72,8 @@ class Likeness:
 
     The cosine between the picture and the nearest class mean, around the mean of all, in directions that are
     stretched until training pictures vary alike in each. What lies outside the kept directions counts as
-    unlike. Scores alone cannot tell: they say which class is nearest, not whether any is near.
+    unlike. Scores alone cannot tell: they say which class is nearest, not whether any is near. A picture that
+    looks like no training picture loses as much as it lies beyond their reach.
 
     Attributes:
         centre: the mean of all training pictures' features, (features,).
@@ -78,6 +81,7 @@ class Likeness:
         scales: what each is stretched by, (kept,).
         outside: what the squared length of the rest is multiplied by.
         means: of each class, stretched, of length 1, (classes, kept).
+        appearance: what training pictures look like; None in models of before there was this.
     """
 
     centre: Floats
@@ -85,19 +89,28 @@ class Likeness:
     scales: Floats
     outside: float
     means: Floats
+    appearance: Appearance | None = None
 
-    def of(self, features: Floats) -> NDArray[np.float32]:
-        """The likeness, -1 to 1, of pictures with these features (n, features)."""
+    def of(self, features: Floats, looks: Floats | None = None) -> NDArray[np.float32]:
+        """The likeness, at most 1, of pictures with these features (n, features) and looks (n, NUMBERS)."""
         around = features.astype(np.float32) - self.centre
         along = around @ self.directions
         rest = np.maximum((around * around).sum(1) - (along * along).sum(1), 0)
         stretched = along * self.scales
         length = np.sqrt((stretched * stretched).sum(1) + rest * self.outside)
         nearest: NDArray[np.float32] = (stretched @ self.means.T).max(1) / np.maximum(length, 1e-12)
-        return nearest
+        if self.appearance is None or looks is None or not looks.size:
+            return nearest
+        return nearest - self.appearance.beyond(looks)
 
     def write(self, path: Path) -> None:
         """Write the arrays, as numpy does."""
+        looks = self.appearance
+        arrays: dict[str, Any] = {} if looks is None else {
+            "looks_centre": looks.centre,
+            "looks_stretch": looks.stretch,
+            "looks_reach": np.float32(looks.reach),
+        }  # fmt: skip
         with path.open("wb") as file:
             np.savez(
                 file,
@@ -106,6 +119,7 @@ class Likeness:
                 scales=self.scales,
                 outside=np.float32(self.outside),
                 means=self.means,
+                **arrays,
             )
 
     @staticmethod
@@ -118,9 +132,15 @@ class Likeness:
         """
         try:
             with np.load(path, allow_pickle=False) as file:
-                arrays = {name: np.asarray(file[name], np.float32) for name in file.files}
+                arrays: dict[str, Any] = {name: np.asarray(file[name], np.float32) for name in file.files}
+            looks = None
+            if "looks_reach" in arrays:
+                centre, stretch, reach = (
+                    arrays.pop(f"looks_{each}") for each in ("centre", "stretch", "reach")
+                )
+                looks = Appearance(centre, stretch, float(reach))
             outside = float(arrays.pop("outside"))
-            found = Likeness(outside=outside, **arrays)
+            found = Likeness(outside=outside, appearance=looks, **arrays)
         except OSError:
             raise
         except Exception as error:  # numpy's and zipfile's many
@@ -129,4 +149,9 @@ class Likeness:
         shapes = found.directions.shape, found.means.shape
         if shapes != ((len(found.centre), kept), (classes, kept)):
             raise ValueError(f"its arrays do not fit each other, or {classes} classes")
+        if looks and (
+            (looks.centre.shape, looks.stretch.shape) != ((NUMBERS,), (NUMBERS, NUMBERS))
+            or not looks.reach > 0
+        ):
+            raise ValueError("what it says of the look of pictures is of another version")
         return found

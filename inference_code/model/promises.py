@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from contract.answers.appearance import described
 from contract.answers.confidence import Confidence, Likeness
 from inference_code.model.bad_artifact import BadArtifact
 
@@ -33,11 +34,17 @@ class Promises:
         shares: NDArray[np.float64] = self.confidence.shares(scores[None])[0]
         return shares
 
-    def unlike(self, features: NDArray[np.float32]) -> bool | None:
-        """Whether a picture of this head's input (features,) is unlike training's; None: not known."""
+    def look(self, square: NDArray[np.uint8]) -> NDArray[np.float32] | None:
+        """What a picture (side, side, 3 or 4) looks like, where `unlike` asks for it."""
+        asked = self.likeness is not None and self.likeness.appearance is not None
+        return described(square) if asked and self.like_from is not None else None
+
+    def unlike(self, features: NDArray[np.float32], look: NDArray[np.float32] | None) -> bool | None:
+        """Whether a picture of this head's input (features,) and look is unlike training's, if known."""
         if self.likeness is None or self.like_from is None or not len(features):
             return None
-        return bool(self.likeness.of(features[None])[0] < self.like_from)
+        looks = None if look is None else look[None]
+        return bool(self.likeness.of(features[None], looks)[0] < self.like_from)
 
     def certain(self, confidence: float, unlike: bool | None) -> bool | None:
         """Whether an answer is among those of which so many are right as was promised; None: none are."""

@@ -107,9 +107,12 @@ class Batches:
         """
         if self.features is not None:
             return self.input(self.features.pick(rows, torch.zeros_like(rows)))
+        return self.input(self.squares(rows))
+
+    def squares(self, rows: Tensor) -> Tensor:
+        """The pixels of these pictures as evaluation sees them, uint8 (n, side, side, 3)."""
         margin, side = self.split.images.margin, self.transform.crop
-        squares = self.split.images.pick(rows)
-        return self.input(squares[:, margin : margin + side, margin : margin + side])
+        return self.split.images.pick(rows)[:, margin : margin + side, margin : margin + side]
 
     def input(self, examples: Tensor) -> Tensor:
         """What the network takes: normalised pictures (n, 3, side, side), or features as they are."""

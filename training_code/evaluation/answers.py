@@ -20,7 +20,7 @@ from contract.artifact import GRAPH
 from contract.calibration import FALSE_ALARMS, LIKENESS, OPENVINO, PYTORCH, Calibration, Form, Kept
 from training_code.data.batches import Batches
 from training_code.evaluation import calibration, likeness, serving_form
-from training_code.evaluation.outputs import Outputs, chosen, of_network
+from training_code.evaluation.outputs import Outputs, chosen, looks_of, of_network
 from training_code.evaluation.reliability import reliability
 from training_code.network.network import Network, WithFeatures
 from training_code.stopping import Stopped, StopSignal
@@ -30,6 +30,8 @@ Labels = NDArray[np.integer[Any]]
 
 MAX_REFERENCES: Final = 20_000
 """Training pictures that the likeness is learnt from."""
+MAX_LOOKS: Final = 2_000
+"""Of these, how many are looked at for what they look like: more change its few numbers little."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +47,7 @@ class Rule:
         """Whether each picture is unlike the training's."""
         if self.likeness is None or self.like_from is None:
             return np.zeros(len(said.scores), np.bool_)
-        return self.likeness.of(said.features) < self.like_from
+        return self.likeness.of(said.features, said.looks) < self.like_from
 
     def certain(self, said: Outputs) -> NDArray[np.bool_]:
         """Whether each answer is certain: sure enough, and of a picture like the training's."""
@@ -76,16 +78,19 @@ def measure(
     """
     train, valid, test = parts
     try:
+        tested = Outputs(precision=served.precision)
         said = {PYTORCH: _of_pytorch(network, valid, test, stop)}
         if len(served.scores) and (folder / GRAPH[0]).is_file():
-            tested = Outputs(precision=served.precision)
             serving_form.ask(folder, test, tested, stop)
             said[OPENVINO] = (served, tested)
+        for part, known, of in zip((valid, test), (served, tested), said[PYTORCH], strict=True):
+            of.looks = looks_of(part, of.rows, stop, known)
+        looks = looks_of(train, chosen(len(train.split), 1, MAX_LOOKS), stop)
         references = of_network(network, train, chosen(len(train.split), 1, MAX_REFERENCES), stop)
     except Stopped:
         return None
     labels = train.split.labels.numpy()[references.rows]
-    like = likeness.fit(references.features, labels, references.scores.shape[1])
+    like = likeness.fit(references.features, labels, references.scores.shape[1], looks)
     digest = ""
     if like is not None:
         path = folder / LIKENESS
@@ -143,7 +148,7 @@ def choose(
     confidence = calibration.fit(said.scores, labels, weights)
     like_from = None
     if like is not None and said.features.shape[1] == len(like.centre):
-        like_from = calibration.like_from(like.of(said.features), FALSE_ALARMS)
+        like_from = calibration.like_from(like.of(said.features, said.looks), FALSE_ALARMS)
     rule = Rule(confidence, like, None, like_from)
     first = confidence.first(said.scores)
     right, considered = said.scores.argmax(1) == labels, ~rule.unlike(said)

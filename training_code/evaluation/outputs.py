@@ -1,4 +1,6 @@
-"""What a form of the network says of a split's pictures: class scores, and what goes into its head."""
+"""What a form of the network says of a split's pictures: class scores, and what goes into its head; and what
+they look like.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +12,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from contract.answers import appearance
 from training_code.data.batches import Batches
 from training_code.hardware.machine import at_once
 from training_code.network.network import Network, WithFeatures
@@ -30,12 +33,14 @@ class Outputs:
         rows: places in the split, ascending.
         scores: (rows, classes).
         features: (rows, features); no columns where the form does not tell them.
+        looks: (rows, appearance.NUMBERS); no rows where nobody looked.
     """
 
     precision: str = ""
     rows: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
     scores: Floats = field(default_factory=lambda: np.empty((0, 0), np.float32))
     features: Floats = field(default_factory=lambda: np.empty((0, 0), np.float32))
+    looks: Floats = field(default_factory=lambda: np.empty((0, appearance.NUMBERS), np.float32))
     _place_of: dict[int, int] = field(default_factory=dict)
     _count: int = 0
 
@@ -49,18 +54,25 @@ class Outputs:
         """Keep nothing."""
         self.rows = np.arange(self._count)
         self.scores = self.features = np.empty((0, 0), np.float32)
+        self.looks = np.empty((0, appearance.NUMBERS), np.float32)
         self._place_of = {}
 
-    def add(self, picture: int, said: Sequence[Floats]) -> None:
-        """Keep what was said of one picture: scores (1, classes), and features (1, features) if there are."""
+    def add(self, picture: int, said: Sequence[Floats], square: NDArray[np.uint8]) -> None:
+        """Keep what was said of one picture: scores (1, classes), and features (1, features) if there are.
+
+        `square` is the picture, (side, side, 3 or 4).
+        """
         if not len(self.scores):
             widths = [said[0].shape[1], said[1].shape[1] if len(said) > 1 else 0]
             self.rows = chosen(self._count, sum(widths))
-            self.scores, self.features = (np.zeros((len(self.rows), width), np.float32) for width in widths)
+            self.scores, self.features, self.looks = (
+                np.zeros((len(self.rows), width), np.float32) for width in (*widths, appearance.NUMBERS)
+            )
             self._place_of = {row: place for place, row in enumerate(self.rows.tolist())}
         place = self._place_of.get(picture)
         if place is not None:
             self.scores[place] = said[0][0]
+            self.looks[place] = appearance.described(square)
             if len(said) > 1:
                 self.features[place] = said[1][0]
 
@@ -93,3 +105,22 @@ def of_network(network: Network, part: Batches, rows: NDArray[np.int64], stop: S
         scores.append(said.float().cpu().numpy())
         features.append(told[0].float().cpu().numpy() if told else np.empty((len(said), 0), np.float32))
     return Outputs(rows=rows, scores=np.concatenate(scores), features=np.concatenate(features))
+
+
+def looks_of(
+    part: Batches, rows: NDArray[np.int64], stop: StopSignal, known: Outputs | None = None
+) -> Floats:
+    """What these rows of a split look like, (n, appearance.NUMBERS); `known` has been looked at already.
+
+    Raises:
+        Stopped: the job was told to stop.
+    """
+    found = np.empty((len(rows), appearance.NUMBERS), np.float32)
+    seen = dict(zip(known.rows.tolist(), known.looks, strict=False)) if known else {}
+    for place, row in enumerate(rows.tolist()):
+        if row in seen:
+            found[place] = seen[row]
+            continue
+        stop.check()
+        found[place] = appearance.described(part.squares(torch.tensor([row]))[0].numpy())
+    return found

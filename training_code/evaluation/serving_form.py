@@ -120,7 +120,7 @@ def ask(folder: Path, part: Batches, outputs: Outputs, stop: StopSignal) -> None
     for place in outputs.rows.tolist():
         stop.check()
         square = openvino_graph.opaque(part.split.images.pick(torch.tensor([place])))
-        outputs.add(place, openvino_graph.said(request.infer([square], share_inputs=True)))
+        outputs.add(place, openvino_graph.said(request.infer([square], share_inputs=True)), square[0])
 
 
 def _written(
@@ -189,7 +189,7 @@ def _judged(
         said = openvino_graph.said(request.infer([square], share_inputs=True))
         found[place] = said[0][0].argmax()
         took[place] = (time.perf_counter() - start) * 1000
-        outputs.add(place, said)
+        outputs.add(place, said, square[0])
     quick, slow = np.quantile(took, (0.1, 0.9))
     accuracy = float((found == reference.labels.numpy()).mean())
     drop = (reference.accuracy - accuracy) * 100

@@ -9,7 +9,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
+from contract.answers.appearance import NUMBERS, Appearance, described
 from contract.answers.confidence import Likeness
 from contract.calibration import LIKENESS
 from inference_code import inference
@@ -21,21 +23,31 @@ from tests.unit.inference_code.pictures import answered, scene
 FORM = {"temperature": 2.0, "slope": 1.0, "offsets": None, "certain_from": 0.2, "like_from": None}
 
 
-def likeness(features: int = 512, classes: int = 3) -> Likeness:
+LOOKS = Appearance(described(np.asarray(scene((32, 32)))), np.eye(NUMBERS, dtype=np.float32), 1.0)
+"""Of pictures like the scene; noise lies several times as far."""
+
+
+def noise() -> Image.Image:
+    return Image.fromarray(np.random.default_rng(0).integers(0, 256, (60, 80, 3), np.uint8))
+
+
+def likeness(features: int = 512, classes: int = 3, looks: Appearance | None = None) -> Likeness:
     random = np.random.default_rng(0)
     directions = np.linalg.qr(random.normal(size=(features, 8)))[0]
     means = random.normal(size=(classes, 8))
     means /= np.linalg.norm(means, axis=1, keepdims=True)
     centre, scales = np.zeros(features), np.ones(8)
     arrays = (each.astype(np.float32) for each in (centre, directions, scales))
-    return Likeness(*arrays, outside=1.0, means=means.astype(np.float32))
+    return Likeness(*arrays, outside=1.0, means=means.astype(np.float32), appearance=looks)
 
 
-def promising(folder: Path, *, with_likeness: bool = False, **forms: Any) -> Path:
+def promising(
+    folder: Path, *, with_likeness: bool = False, looks: Appearance | None = None, **forms: Any
+) -> Path:
     """The artifact with a calibration of these forms."""
     digest = ""
     if with_likeness:
-        likeness().write(folder / LIKENESS)
+        likeness(looks=looks).write(folder / LIKENESS)
         digest = hashlib.sha256((folder / LIKENESS).read_bytes()).hexdigest()
     card = json.loads((folder / "model.json").read_text())
     card["calibration"] = {"precision": 0.95, "sha256": digest, "forms": forms}
@@ -80,6 +92,25 @@ def test_unlike_pictures_are_marked_and_never_certain(
         assert answers[0] == answers[1], "alone and in a batch"
         marks[edge] = answers[0]["unlike_training"], answers[0]["certain"]
     assert marks == {-1.0: (False, True), 1.0: (True, False)}
+
+
+@pytest.mark.parametrize("form", ["openvino", "pytorch"])
+def test_a_picture_that_looks_like_no_training_picture_is_unlike_whatever_the_network_says(
+    form: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(inference, "FORM", form)
+    folder = add_graph(write_artifact(tmp_path / "model"), "f32")
+    promising(folder, with_likeness=True, **{form: FORM | {"like_from": -1.0}})
+    seen = inference.model_fn(str(folder))
+    assert [answered(seen, each, 3)["unlike_training"] for each in (scene((80, 60)), noise())] == [
+        False,
+        False,
+    ]
+    promising(folder, with_likeness=True, looks=LOOKS, **{form: FORM | {"like_from": -1.0}})
+    model = inference.model_fn(str(folder))
+    for alone in (True, False):
+        marks = [answered(model, each, 3, alone)["unlike_training"] for each in (scene((80, 60)), noise())]
+        assert marks == [False, True]
 
 
 def test_a_graph_that_tells_no_features_leaves_the_mark_open(tmp_path: Path) -> None:

@@ -193,9 +193,11 @@ def test_of_very_many_pictures_some_of_every_class_are_kept() -> None:
     outputs = Outputs()
     outputs.begin(100)
     for picture in range(100):
-        outputs.add(picture, [np.full((1, 4), picture, np.float32), np.full((1, 2), -picture, np.float32)])
+        said = [np.full((1, 4), picture, np.float32), np.full((1, 2), -picture, np.float32)]
+        outputs.add(picture, said, np.full((32, 32, 4), picture, np.uint8))
     assert (outputs.scores[:, 0] == np.arange(100)).all()
     assert (outputs.features[:, 1] == -np.arange(100)).all()
+    assert outputs.looks[:, 0] == pytest.approx(np.arange(100) / 255)
     from training_code.evaluation.outputs import chosen
 
     assert chosen(100, 6, 120).tolist() == np.linspace(0, 99, 20).round().tolist()

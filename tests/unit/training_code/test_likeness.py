@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from contract.answers.appearance import described
 from contract.answers.confidence import Likeness
 from contract.calibration import FALSE_ALARMS
 from training_code.evaluation import calibration, likeness
@@ -89,10 +90,76 @@ def test_a_class_without_pictures_is_never_the_nearest() -> None:
     assert not found.means[2].any()
 
 
+def strokes(count: int, seed: int) -> np.ndarray:
+    """The looks of white strokes on black, as digits are."""
+    random = np.random.default_rng(seed)
+    found = []
+    for _ in range(count):
+        square = np.zeros((32, 32, 3), np.uint8)
+        for _ in range(random.integers(2, 6)):
+            top, left = random.integers(2, 26, 2)
+            high, wide = random.permutation([random.integers(2, 4), random.integers(6, 16)])
+            square[top : top + high, left : left + wide] = random.integers(150, 256)
+        found.append(described(square))
+    return np.stack(found)
+
+
+def strange() -> dict[str, np.ndarray]:
+    """The looks of what nobody takes for white strokes on black."""
+    random, (y, x) = np.random.default_rng(3), np.mgrid[:32, :32]
+    drawn = {
+        "noise": random.integers(0, 256, (32, 32, 3)),
+        "grey noise": random.integers(0, 256, (32, 32, 1)),
+        "white": np.full((32, 32, 3), 255),
+        "red": np.full((32, 32, 3), (255, 0, 0)),
+        "stripes": (x // 2 % 2 * 255)[..., None],
+        "checks": ((x // 4 + y // 4) % 2 * 255)[..., None],
+        "ramp": (x * 8)[..., None],
+        "black on white": 255 - np.pad(np.full((6, 12), 255), 10)[: 32 - 6, :32][..., None],
+    }
+    return {
+        name: described(np.broadcast_to(each, (*each.shape[:2], 3)).astype(np.uint8))
+        for name, each in drawn.items()
+    }
+
+
+def test_what_looks_like_no_training_picture_is_unlike_whatever_the_network_makes_of_it() -> None:
+    features, labels = around([0, 1, 2], 200, 1)
+    found = likeness.fit(features, labels, 3, strokes(600, 1))
+    assert found is not None
+    valid, alike = around([0, 1, 2], 200, 2)[0], around([0, 1, 2], 200, 3)[0]
+    edge = calibration.like_from(found.of(valid, strokes(600, 2)), FALSE_ALARMS)
+    assert edge is not None
+    assert (found.of(alike, strokes(600, 3)) < edge).mean() < 2.5 * FALSE_ALARMS
+    taken_for_one = CENTRES[:1].astype(np.float32) + 4
+    assert found.of(taken_for_one)[0] > edge
+    missed = [name for name, look in strange().items() if found.of(taken_for_one, look[None])[0] >= edge]
+    assert missed == []
+
+
+def test_training_pictures_that_all_look_the_same_leave_room_around_them() -> None:
+    features, labels = around([0, 1], 50, 1)
+    found = likeness.fit(features, labels, 2, np.repeat(strokes(1, 1), 100, 0))
+    assert found is not None
+    assert found.appearance is not None
+    assert not found.appearance.beyond(strokes(1, 1) + 0.01).any()
+
+
 def test_it_is_read_as_it_was_written(learnt: Likeness, tmp_path: Path) -> None:
     learnt.write(tmp_path / "likeness.npz")
     features, _ = around([0, 6], 20, 7)
     assert (Likeness.read(tmp_path / "likeness.npz", 6).of(features) == learnt.of(features)).all()
+    labels = np.arange(60) % 6
+    looking = likeness.fit(learnt.of(features)[:, None] + np.eye(40)[:, :60], labels[:40], 6, strokes(30, 1))
+    assert looking is not None
+    looking.write(tmp_path / "looking.npz")
+    again = Likeness.read(tmp_path / "looking.npz", 6).appearance
+    assert again is not None
+    assert looking.appearance is not None
+    assert (
+        again.beyond(np.stack([*strange().values()]))
+        == looking.appearance.beyond(np.stack([*strange().values()]))
+    ).all()
     with pytest.raises(ValueError, match="7 classes"):
         Likeness.read(tmp_path / "likeness.npz", 7)
     for content in (b"", b"PK\x03\x04nothing", np.array([{}], dtype=object).dumps()):
