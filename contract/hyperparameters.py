@@ -54,6 +54,9 @@ class Hyperparameters:
     """How a ResNet begins: usual makes a quarter of the picture's side at once, small leaves it whole, for
     pictures of some 32 pixels and fresh weights."""
 
+    head: str = _one_of("mapped", "new")
+    """How the last layer begins: mapped from that of the starting weights, by what their classes say of the
+    training pictures, or new. Of fresh weights, and where the last layer is more than one, it is new."""
     image_size: int = _number(224, 8, 1024)
     """Side of the square the network sees, in pixels; where nobody says it, the network's own."""
     train_fraction: float = _number(1.0, 0.0, 1.0, above=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 import torch
@@ -11,7 +12,7 @@ from torch import Tensor
 
 from training_code.errors import UnusableWeights
 from training_code.network.backbone import Backbone
-from training_code.network.network import Network
+from training_code.network.network import Network, OldHead
 
 _COUNTER: Final = "num_batches_tracked"
 """Plays no part in an answer, and files from before it was counted lack it."""
@@ -20,8 +21,32 @@ _TRANSLATIONS: Final = ("checkpoint_filter_fn", "_filter_fn", "_convert_openai_c
 _SHOWN: Final = 5
 
 
-def fitting(network: Network, arch: str, state: Mapping[str, Tensor], file: str) -> dict[str, Tensor]:
-    """What of `state` the network takes, by its own names: all but the last layer.
+@dataclass(frozen=True)
+class Fitted:
+    """What of a file's tensors a network takes, by its own names.
+
+    Attributes:
+        tensors: all but those of the last layer.
+        head: the file's last layer, if it is one linear layer of the network's features: weight (old classes,
+            features, ...) and bias (old classes,), whatever the number of its classes.
+    """
+
+    tensors: dict[str, Tensor]
+    head: dict[str, Tensor]
+
+    @property
+    def old_head(self) -> OldHead | None:
+        """The last layer, for a head that begins from it."""
+        if not self.head:
+            return None
+        owner = next(iter(self.head)).rpartition(".")[0]
+        weight = self.head[f"{owner}.weight"].flatten(1).float()
+        bias = self.head.get(f"{owner}.bias", weight.new_zeros(len(weight)))
+        return OldHead(owner, weight, bias.float())
+
+
+def fitting(network: Network, arch: str, state: Mapping[str, Tensor], file: str) -> Fitted:
+    """What of `state` the network takes.
 
     Raises:
         UnusableWeights: tensors are missing or have other shapes, or hold numbers that are not finite.
@@ -40,7 +65,22 @@ def fitting(network: Network, arch: str, state: Mapping[str, Tensor], file: str)
         fitted[name] = found[name].to(like.dtype)
         if not torch.isfinite(fitted[name]).all():
             raise UnusableWeights(f"{file}: {name} holds numbers that are not finite (NaN or infinite)")
-    return fitted
+    return Fitted(fitted, _head(network, found))
+
+
+def _head(network: Network, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    own = {name: value for name, value in network.state_dict().items() if name in network.head_names}
+    kinds = {name.rpartition(".")[2] for name in own}
+    if len({name.rpartition(".")[0] for name in own}) != 1 or not {"weight"} <= kinds <= {"weight", "bias"}:
+        return {}
+    head = {name: state[name] for name in own if name in state}
+    fits = (
+        head.keys() == own.keys()
+        and all(value.shape[1:] == own[name].shape[1:] for name, value in head.items())
+        and len({len(value) for value in head.values()}) == 1
+        and all(value.isfinite().all() for value in head.values())
+    )
+    return head if fits else {}
 
 
 def _misfits(wanted: Mapping[str, Tensor], state: Mapping[str, Tensor]) -> list[str]:

@@ -32,7 +32,9 @@ def build(config: Config, classes: int, pretrained: Path, machine: Machine) -> N
     if config.weights != "none":
         published = config.weights == "imagenet"
         start = weights.imagenet(config.arch) if published else weights.from_channel(pretrained, config.arch)
-        network.load_state_dict(weights.fitted(network, config.arch, start), strict=False)
+        fitted = weights.fitted(network, config.arch, start)
+        network.load_state_dict(fitted.tensors, strict=False)
+        network.old_head = fitted.old_head
         network.origin = start.describe()
         print(
             f"starting weights: {start.source}, licence {start.licence}, sha256 {start.sha256[:16]}",

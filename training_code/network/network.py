@@ -4,12 +4,28 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping
+from dataclasses import dataclass
 from types import MappingProxyType
 
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from contract.networks import HEAD
+
+
+@dataclass(frozen=True)
+class OldHead:
+    """The last layer that starting weights came with: one linear layer, of classes of their own.
+
+    Attributes:
+        owner: what the network calls its last layer.
+        weight: (old classes, features).
+        bias: (old classes,).
+    """
+
+    owner: str
+    weight: Tensor
+    bias: Tensor
 
 
 class Network(nn.Module):
@@ -23,6 +39,7 @@ class Network(nn.Module):
         freeze_point: the first stage that is trained, counted from 0.
         keeps_statistics: whether batch normalisations keep the statistics they began with.
         origin: source, licence and hash of the weights it started from; empty for fresh ones.
+        old_head: what these had in place of the head; None for fresh ones, and where it is not one layer.
     """
 
     stage_names: tuple[str, ...]
@@ -31,6 +48,7 @@ class Network(nn.Module):
     keeps_statistics: bool = False
     _froze: tuple[nn.Parameter, ...] = ()
     origin: Mapping[str, str] = MappingProxyType({})
+    old_head: OldHead | None = None
 
     def freeze_before(self, stage: str) -> None:
         """Freeze every stage before `stage`, train it and all behind it; `head` is the last of any network.

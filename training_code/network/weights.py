@@ -23,7 +23,7 @@ from torch import Tensor
 from contract import networks, timm_models
 from contract.networks import WEIGHTS_SUFFIXES, arch_of, plain_name
 from training_code.errors import UnusableWeights
-from training_code.network.fitting import fitting
+from training_code.network.fitting import Fitted, fitting
 from training_code.network.fresh import fresh
 from training_code.network.network import Network
 
@@ -117,8 +117,8 @@ def from_file(path: Path, arch: str | None = None) -> tuple[str, Weights]:
     return arch or str(found), Weights(state, path.name, path.name, networks.UNKNOWN, _sha256(path))
 
 
-def fitted(network: Network, arch: str, weights: Weights) -> dict[str, Tensor]:
-    """What of the weights the network takes, by its own names: all but the last layer.
+def fitted(network: Network, arch: str, weights: Weights) -> Fitted:
+    """What of the weights the network takes.
 
     Raises:
         UnusableWeights: they are another network's.
@@ -130,10 +130,15 @@ def fitted(network: Network, arch: str, weights: Weights) -> dict[str, Tensor]:
 
 
 def checked(arch: str, weights: Weights) -> dict[str, Tensor]:
-    """`fitted` to a network that nobody trains."""
+    """The tensors to stage, by the network's own names, found `fitted` to one that nobody trains.
+
+    Raises:
+        UnusableWeights: they are another network's.
+    """
     with torch.device("meta"):
         network = fresh(arch, 2, networks.backbone(arch).size)
-    return fitted(network, arch, weights)
+    found = fitted(network, arch, weights)
+    return found.tensors | found.head
 
 
 def _of_another(file: str, found: str, arch: str) -> str:

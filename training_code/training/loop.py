@@ -24,6 +24,7 @@ from training_code.evaluation.scores import Evaluation, evaluate
 from training_code.hardware.cores import cores
 from training_code.network.network import Network
 from training_code.stopping import Stopped, StopSignal
+from training_code.training import head_start
 from training_code.training.average import Average
 from training_code.training.callback import Callback
 from training_code.training.checkpoints import Checkpoint, Checkpoints
@@ -63,8 +64,11 @@ def train(
         Stopped: the job was told to stop before the first epoch was done; its checkpoint is written.
     """
     callback = callback or Callback()
+    checkpoint = checkpoints.latest()
+    if checkpoint is None:
+        head_start.begin(network, batches, stop)
     training = _Training(network, batches, valid, config, checkpoints, stop, callback)
-    training.resume()
+    training.resume(checkpoint)
     training.begin()
     stopped = False
     try:
@@ -247,9 +251,8 @@ class _Training:
             )
         )
 
-    def resume(self) -> None:
+    def resume(self, checkpoint: Checkpoint | None) -> None:
         """Go back to the latest checkpoint, if there is one."""
-        checkpoint = self.checkpoints.latest()
         if checkpoint is None:
             return
         note = checkpoint.note["progress"]

@@ -208,12 +208,12 @@ def published(monkeypatch: pytest.MonkeyPatch, folder: Path, state: Mapping[str,
     return asked
 
 
-def test_imagenet_weights_are_torchvisions_without_the_head(
+def test_imagenet_weights_are_torchvisions(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, state: dict[str, Tensor]
 ) -> None:
     asked = published(monkeypatch, tmp_path, state)
     found = weights.imagenet("resnet18")
-    assert set(weights.checked("resnet18", found)) == set(state) - {"fc.weight", "fc.bias"}
+    assert set(weights.checked("resnet18", found)) == set(state)
     assert asked == [weights.IMAGENET["resnet18"]]
     assert (found.source, found.licence) == (asked[0], "bsd-3-clause")
 
