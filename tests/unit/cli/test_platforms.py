@@ -8,6 +8,7 @@ import sys
 
 import pytest
 
+from cli.target import ROOT
 from contract.cores import usable_cores
 
 # Everything is imported once as it is, so that what others wrote is there; then ours anew, elsewhere.
@@ -71,3 +72,10 @@ def test_a_lock_on_a_system_without_them_says_what_to_do(monkeypatch: pytest.Mon
     monkeypatch.setitem(sys.modules, "fcntl", None)
     with pytest.raises(locks.NoLocks, match="WSL"):
         locks.take(0)
+
+
+@pytest.mark.parametrize("room", ["batch", "cli", "doctor", "inference_code", "training_code"])
+def test_processors_are_counted_in_one_place(room: str) -> None:
+    """As macOS does not tell which are allowed, and the local AWS runs all of these there."""
+    asking = [path for path in (ROOT / room).rglob("*.py") if "sched_getaffinity" in path.read_text("utf-8")]
+    assert asking == []
