@@ -1,7 +1,8 @@
 """The documentation as a site: `make docs` writes it to .local/site.
 
 MkDocs Material has an environment of its own, installed at the first run. A link that leads nowhere ends
-it. The pages can be read without a server, and ask none: no font and no script comes from elsewhere.
+it. The pages can be read without a server, all but their search, and ask none: no font and no script comes
+from elsewhere.
 """
 
 from __future__ import annotations
