@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 .DEFAULT_GOAL := help
-.PHONY: help install demo up down destroy test lint format unit infrastructure system test-long test-container test-page baseline bench gpu-check verify-aws lock sbom audit audit-templates clean
+.PHONY: help install demo up down destroy test lint format unit infrastructure system test-long test-container test-page baseline bench gpu-check verify-aws lock sbom audit audit-templates reference docs screenshots clean
 
 help: ## list what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -28,8 +28,8 @@ destroy: install ## remove every stack from the local AWS
 
 test: lint unit infrastructure system ## everything a change must pass
 
-lint: install ## ruff, import-linter and mypy
-	ruff format --check . && ruff check . && lint-imports && mypy app.py check.py classifier_client contract reports judging doctor batch stacks lambda/functions training_code inference_code local_aws/src cli benchmarks tools
+lint: install ## ruff, import-linter, mypy, the pages made from the code, and links
+	ruff format --check . && ruff check . && lint-imports && python -m tools.reference --check && python -m tools.links && mypy app.py check.py classifier_client contract reports judging doctor batch stacks lambda/functions training_code inference_code local_aws/src cli benchmarks tools
 
 format: install ## let ruff put the code in order
 	ruff format . && ruff check --fix .
@@ -76,6 +76,15 @@ audit: install ## ask for known faults in all that is pinned (IMAGE=name: in tha
 
 audit-templates: install ## checkov over the templates of every sample, by tools/checkov.yaml
 	@python -m tools.templates
+
+reference: install ## write docs/settings.md and docs/recipe-keys.md anew from the code
+	@python -m tools.reference
+
+docs: install ## the documentation as a site in .local/site, by MkDocs Material
+	@python -m tools.site
+
+screenshots: install ## docs/pictures from the demo that runs, by headless Chromium
+	@python -m tools.screenshots
 
 clean: ## remove the local AWS's state and all that was installed
 	@if [ -x $(BIN)/classifier ]; then $(BIN)/classifier down --wipe || exit 1; fi; rm -rf .local .venv cdk.out

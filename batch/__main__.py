@@ -23,6 +23,7 @@ from batch.job import CannotBegin, Job, read
 from batch.parts import Parts
 from batch.progress import Progress
 from contract.batch import MAX_PICTURE_BYTES, OURS, Listed
+from contract.cores import usable_cores
 from inference_code import logs
 from inference_code.process import prepare
 
@@ -99,7 +100,7 @@ def _answer(job: Job, parts: Parts, model: Classifier, todo: Iterator[Listed], p
     """
     from batch.answering import Answering
 
-    answering = Answering(model, todo, job.path, job.name, len(os.sched_getaffinity(0)))
+    answering = Answering(model, todo, job.path, job.name, usable_cores())
     ours, theirs, why = 0, 0, ""
     try:
         for picture, line in answering.lines():

@@ -82,7 +82,8 @@ def read(root: Path, environment: str) -> Mapping[str, Any]:
         tables = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise BadTarget(
-            f"There is no {path}, so no environment {environment!r}. docs/command.md shows what to write."
+            f"There is no {path}, so no environment {environment!r}. "
+            "docs/environments.md shows what to write."
         ) from None
     except (OSError, ValueError, RecursionError) as error:
         raise BadTarget(f"{path} is not readable as TOML: {error}. Mend it and run again.") from None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import stat
 import tempfile
@@ -12,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Literal
 
+from cli import locks
 from cli.errors import CliError
 
 PRIVATE_FOLDER = 0o700
@@ -104,18 +104,10 @@ def alone(path: Path, on_wait: Callable[[], None] = nothing) -> Iterator[int]:
     """
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT, PRIVATE_FILE)
     try:
-        if not _locked(descriptor):
+        if not locks.take(descriptor):
             on_wait()
-            while not _locked(descriptor):
+            while not locks.take(descriptor):
                 time.sleep(_LOOK_AGAIN_SECONDS)
         yield descriptor
     finally:
         os.close(descriptor)
-
-
-def _locked(descriptor: int) -> bool:
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True

@@ -12,7 +12,8 @@ import click
 
 from cli.errors import ExitCode
 
-_NUMBERS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_NUMBERS = tuple(number for number in signal.Signals if number.name in ("SIGINT", "SIGTERM", "SIGHUP"))
+"""Windows has no hang-up."""
 
 
 class Interrupted(click.ClickException):

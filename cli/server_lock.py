@@ -7,12 +7,12 @@ started it has to be alive.
 
 from __future__ import annotations
 
-import fcntl
 import json
 import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from cli import locks
 from cli.errors import LocalAwsFailed
 
 # Between taking the lock and writing into it lie microseconds.
@@ -66,10 +66,8 @@ def _read(lock: Path) -> str | None:
     """What stands in the lock file, or None if nobody holds it."""
     try:
         with lock.open() as file:
-            try:
-                # Shared, so that two who look do not see each other; a server that starts asks again.
-                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-            except BlockingIOError:
+            # Shared, so that two who look do not see each other; a server that starts asks again.
+            if not locks.take(file.fileno(), shared=True):
                 return file.read()
     except (FileNotFoundError, NotADirectoryError):
         pass

@@ -69,8 +69,8 @@ class Hyperparameters:
     random_erasing: float = _number(0.0, 0.0, 1.0)
     """The share of training pictures in which a random rectangle is painted over."""
     crop_places: int = _number(0, 0, 64)
-    """How many fixed places crops are cut at, and what else is drawn beside mirroring (of few, frozen stages'
-    answers can be kept); 0 is anywhere."""
+    """How many fixed variants of each picture there are, beside mirrored ones; 0 draws a new one each time.
+    Of few variants, what frozen stages make of each is computed once and kept."""
     max_skipped: float = _number(0.1, 0.0, 1.0)
     """The share of a split's pictures that may be undecodable; more ends the job."""
 
@@ -99,7 +99,7 @@ class Hyperparameters:
     probe_epochs: int = _number(0, 0, 10_000)
     """How many of the epochs come first and train the head alone; 0 trains all from the first step."""
     finetune_rate: float = _number(0.1, 0.0, 1.0, above=True)
-    """What the learning rate is multiplied by after these epochs."""
+    """What the learning rate is multiplied by after `probe_epochs`."""
     layer_decay: float = _number(1.0, 0.0, 1.0, above=True)
     """What the learning rate is multiplied by from each stage to the one before it; the head's is whole."""
     norm_statistics: str = _one_of("trained", "kept")

@@ -19,6 +19,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Final
 
+from contract.cores import usable_cores
 from contract.datasets import SPLITS, channels, rules
 from contract.datasets.manifest import ETAG, InvalidVersion, Picture
 from contract.jobs import DATASET, PRETRAINED
@@ -56,7 +57,7 @@ def main() -> int:
 
 def _run(base: Path) -> None:
     settings = _hyperparameters(base)
-    jobs = int(settings.get("jobs", len(os.sched_getaffinity(0))))
+    jobs = int(settings.get("jobs", usable_cores()))
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     import torch

@@ -60,7 +60,7 @@ def _python(more: Sequence[str]) -> bool:
     options = ["--strict", "--require-hashes", "--disable-pip", "--progress-spinner", "off", *ignored, *more]
     clean = True
     with tempfile.TemporaryDirectory() as folder:
-        files = (pins.LAPTOP, pins.AUDIT, pins.CHECKOV, *(each.path for each in lock.DERIVED))
+        files = (pins.LAPTOP, pins.AUDIT, pins.CHECKOV, pins.DOCS, *(each.path for each in lock.DERIVED))
         for number, pinned in enumerate(rounds(pin for path in files for pin in pins.read(path))):
             path = Path(folder) / f"{number}.txt"
             path.write_text("".join(f"{pin}\n" for pin in pinned))

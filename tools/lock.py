@@ -138,6 +138,7 @@ def _packages(upgraded: Sequence[str]) -> list[Path]:
             *(_derived(folder, each) for each in DERIVED),
             _compiled(folder, pins.AUDIT, ("audit",), *upgrades),
             _compiled(folder, pins.CHECKOV, ("templates",), *upgrades),
+            _compiled(folder, pins.DOCS, ("docs",), *upgrades),
             _package_lock(folder),
         ]
         return [path for path in files if _write(path, _made(folder, path).read_text())]

@@ -18,6 +18,8 @@ UV: Final = ROOT / "tools" / "requirements-uv.txt"
 AUDIT: Final = ROOT / "tools" / "requirements-audit.txt"
 CHECKOV: Final = ROOT / "tools" / "requirements-checkov.txt"
 """A hundred packages that nothing here shares: they have an environment of their own."""
+DOCS: Final = ROOT / "tools" / "requirements-docs.txt"
+"""What makes the documentation's pages, in an environment of its own."""
 TORCH_CPU: Final = tuple(folder / "requirements-torch-cpu.txt" for folder in (SERVING, TRAINING))
 """PyTorch without CUDA, from an index of PyTorch's own: wheels of one version, other files than PyPI's. Both
 say the same, for an image is built from its own folder only.

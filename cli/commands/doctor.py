@@ -22,6 +22,7 @@ from cli.errors import CliError
 from cli.runs import doctor_job
 from cli.runs.launch import estimate, launch
 from cli.target import Target
+from contract.cores import usable_cores
 from contract.picture_decisions import PAGE
 
 if TYPE_CHECKING:
@@ -155,7 +156,7 @@ def _look_at_folder(folder: Path, weights: Path | None, out: Path | None, jobs: 
     if place.resolve().is_relative_to(folder.resolve()):
         raise NoDoctor(f"{place} lies in the folder of pictures; give another place with --out.")
     records = records_of(folder)
-    diagnosis = look(records, weights, jobs or len(os.sched_getaffinity(0)))
+    diagnosis = look(records, weights, jobs or usable_cores())
     from doctor.output import describe, leave
 
     name = folder.resolve().name

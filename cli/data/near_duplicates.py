@@ -6,11 +6,11 @@ one in training has seen the other.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
+from contract.cores import usable_cores
 from contract.datasets.manifest import Picture
 
 MOST: Final = 300_000
@@ -34,7 +34,7 @@ def grouped(
 
     contents = [picture.content for picture in pictures]
     album = of_thumbnails(contents, [thumbnails[content] for content in contents])
-    near = find.find(album, len(os.sched_getaffinity(0)), known=known).near
+    near = find.find(album, usable_cores(), known=known).near
     if not near:
         return tuple(pictures)
     links = [(pair.first, pair.second) for pair in near]

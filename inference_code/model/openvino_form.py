@@ -8,7 +8,6 @@ once, which wastes nothing on cores waiting for each other.
 from __future__ import annotations
 
 import hashlib
-import os
 from collections import deque
 from collections.abc import Callable
 from typing import Any
@@ -17,6 +16,7 @@ import numpy as np
 import openvino
 from numpy.typing import NDArray
 
+from contract.cores import usable_cores
 from inference_code.model.artifact import Artifact, Graph
 from inference_code.model.bad_artifact import BadArtifact
 from inference_code.model.dynamic_batcher import BATCH, DynamicBatcher, Infer, Scores
@@ -45,7 +45,7 @@ def load(source: Artifact, graph: Graph) -> Network:
     try:
         model = core.read_model(graph.path)
         channels = _check(model, source, graph)
-        cores = len(os.sched_getaffinity(0))
+        cores = usable_cores()
         one = _compiled(core, model, graph, streams=cores, threads=cores)
         alone_on_all = _compiled(core, model, graph, streams=1, threads=cores) if cores > 1 else one
         model.reshape([BATCH, side, side, channels])
@@ -81,7 +81,7 @@ def explainer(source: Artifact, graph: Graph) -> Explainer:
     core = openvino.Core()
     model = core.read_model(graph.path)
     channels = _check(model, source, graph)
-    threads = len(os.sched_getaffinity(0))
+    threads = usable_cores()
     infer = _compiled(core, by_place(model), graph, streams=1, threads=threads)
     return lambda pixels: np.array(infer(pixels[None, ..., :channels]))
 

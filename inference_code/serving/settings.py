@@ -6,6 +6,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from contract.cores import usable_cores
 from inference_code.environment import positive, whole
 from inference_code.model.dynamic_batcher import BATCH
 
@@ -39,7 +40,7 @@ class Settings:
     def from_environment() -> Settings:
         """Read SAGEMAKER_BIND_TO_PORT, SAGEMAKER_BASE_DIR, SERVE_HOST, SERVE_QUEUE, SERVE_REQUEST_SECONDS."""
         env = os.environ
-        cores = len(os.sched_getaffinity(0))
+        cores = usable_cores()
         return Settings(
             host=env.get("SERVE_HOST", "0.0.0.0"),  # noqa: S104  (a container is reached from outside)
             port=whole("SAGEMAKER_BIND_TO_PORT", 8080, 0, 65535),

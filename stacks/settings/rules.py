@@ -31,9 +31,10 @@ def one_of(*choices: str | int) -> Rule:
     )
 
 
-def whole_number(least: int, most: int, unit: str) -> Rule:
+def whole_number(least: int, most: int, unit: str, zero: str = "") -> Rule:
+    """`zero` is what 0 stands for, where that is no number of anything."""
     return Rule(
-        f"a whole number of {unit} from {least} to {most}",
+        f"a whole number of {unit} from {least} to {most}" + (f"; 0 is {zero}" if zero else ""),
         lambda value: type(value) is int and least <= value <= most,
     )
 

@@ -72,16 +72,17 @@ class GateSettings:
     """What a trained model has to show before it may serve."""
 
     must_be: str = setting("better", one_of("better", "not_worse"))
-    """Than the champion, picture by picture on the same test split: better beyond chance, or not worse."""
+    """How the model has to do beside the champion, picture by picture on the same test split: better beyond
+    chance, or not worse beyond chance."""
     significance: float = setting(0.05, fraction("the probability below which a difference is no chance"))
-    """Of McNemar's test."""
+    """The level of McNemar's test, which compares the model with the champion."""
     min_accuracy: float = setting(0.0, fraction("the share of test pictures to be found at least"))
     """Floor for all test pictures together."""
     min_class_recall: float = setting(0.0, fraction("the share of each class to be found at least"))
     """Floor for the test pictures of every single class."""
-    max_latency_ms: int = setting(0, whole_number(0, 60000, "milliseconds, or 0 for no limit"))
+    max_latency_ms: int = setting(0, whole_number(0, 60000, "milliseconds", zero="no limit"))
     """Ceiling for one picture in the form that serves it, as the training job measured it."""
-    max_size_mb: int = setting(0, whole_number(0, 100_000, "megabytes, or 0 for no limit"))
+    max_size_mb: int = setting(0, whole_number(0, 100_000, "megabytes", zero="no limit"))
     """Ceiling for the model archive."""
 
 
@@ -89,13 +90,14 @@ class GateSettings:
 class DriftSettings:
     """Whether what is asked of the model still looks like what it was tested on."""
 
-    capture_percent: int = setting(0, whole_number(0, 100, "percent of the requests, or 0 for none"))
+    capture_percent: int = setting(0, whole_number(0, 100, "percent of the requests", zero="none"))
     """So many of the endpoint's answers are kept in the artifacts bucket, the pictures never; without them
     nothing is checked."""
     keep_days: int = setting(14, whole_number(1, 3650, "days"))
     """How long captured answers are kept."""
     threshold: float = setting(0.25, fraction("the population stability index to be told of"))
-    """Of the predicted classes, and of the confidence, against the test split."""
+    """How far answers may differ from those on the test split, in their classes and confidence, before a
+    message goes out."""
     min_predictions: int = setting(200, whole_number(20, 1_000_000, "predictions"))
     """With fewer captured in a day nothing is said."""
     retrain: str = setting("no", one_of("no", "yes"))
@@ -151,9 +153,10 @@ class ApiSettings:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Settings:
-    """All settings. `project` names every stack, role and endpoint, so two projects can share an account."""
+    """All settings."""
 
     project: str = setting("classifier", text(PROJECT.pattern, PROJECT_IN_WORDS))
+    """The beginning of every name in AWS, so that two projects can share an account."""
     on_destroy: str = setting("keep", one_of("keep", "delete"))
     """What `cdk destroy` does with the buckets and what is in them; the local AWS always deletes them."""
     approval: str = setting("auto", one_of("auto", "manual"))
@@ -166,7 +169,7 @@ class Settings:
     log_retention_days: int = setting(30, one_of(*LOG_RETENTION_DAYS))
     """How long CloudWatch keeps the logs."""
     tags: Mapping[str, str] = field(default_factory=dict, metadata={"rule": TAGS_RULE})
-    """Tags of everything that takes some, beside `project`."""
+    """Tags that every resource gets beside the tag `project`."""
     storage: StorageSettings = field(default_factory=StorageSettings)
     training: TrainingSettings = field(default_factory=TrainingSettings)
     gate: GateSettings = field(default_factory=GateSettings)

@@ -41,7 +41,7 @@ _BURSTABLE_FAMILY = re.compile(r"t\d")
 class ShadowSettings:
     """Whether an approved model first answers a copy of the traffic, which nobody sees (docs/shadow.md)."""
 
-    hours: int = setting(0, whole_number(0, 720, "hours, or 0 for no comparison"))
+    hours: int = setting(0, whole_number(0, 720, "hours", zero="no comparison"))
     """For so long at most it answers beside the champion: as many instances more as min_instances, billed by
     the second."""
     requests: int = setting(500, whole_number(20, 100_000, "requests"))
@@ -49,9 +49,10 @@ class ShadowSettings:
     percent: int = setting(100, whole_number(1, 100, "percent of the requests"))
     """The part of the requests that is copied."""
     min_agreement: float = setting(0.8, fraction("the share of requests to be answered with the same class"))
-    """With less it waits for a person: a model that corrects many of the champion's answers does so too."""
+    """The least share. With less it waits for a person, as does a model that corrects many of the champion's
+    answers."""
     max_latency_percent: int = setting(150, whole_number(100, 10_000, "percent of the champion's latency"))
-    """On average; slower than this it waits for a person."""
+    """The most its average latency may be. A slower model waits for a person."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -84,7 +85,7 @@ class ServingSettings:
     """For how many minutes in a row errors or slowness have to last to ring, and to roll a new model back."""
     alarm_latency_ms: int = setting(2000, whole_number(10, 60000, "milliseconds"))
     """The latency alarm rings when one picture in a hundred takes longer than this in the container."""
-    idle_minutes: int = setting(60, whole_number(0, 10080, "minutes, or 0 for never"))
+    idle_minutes: int = setting(60, whole_number(0, 10080, "minutes", zero="never"))
     """After so long without a request the endpoint is taken away; the next request wakes it, and is answered
     503 for the minutes that takes. 0: it stays, and is billed, until somebody puts it to sleep."""
     sleep_at: str = setting("", CRON_RULE)

@@ -8,6 +8,8 @@ import time
 from pathlib import Path
 from typing import Final
 
+from contract.cores import usable_cores
+
 
 class CoreWatch:
     """Finds out how many cores others leave free, between its making and the question.
@@ -32,7 +34,7 @@ class CoreWatch:
 def cores() -> int:
     """How many cores this process may use: OMP_NUM_THREADS if set, else those it is allowed to run on."""
     limit = os.environ.get("OMP_NUM_THREADS", "")
-    return int(limit) if limit.isdigit() and int(limit) > 0 else len(os.sched_getaffinity(0))
+    return int(limit) if limit.isdigit() and int(limit) > 0 else usable_cores()
 
 
 def _idle_seconds() -> float:

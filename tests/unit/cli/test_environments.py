@@ -209,7 +209,7 @@ def test_up_says_which_account_it_is_about_to_change(
 
 
 def test_the_example_of_the_page_can_be_used(root: Path) -> None:
-    page = (ROOT / "docs" / "command.md").read_text()
+    page = (ROOT / "docs" / "environments.md").read_text()
     (root / "classifier.toml").write_text(page.partition("```toml\n")[2].partition("```")[0])
     (root / "stacks" / "samples").mkdir(parents=True)
     for name in ("minimal", "comprehensive"):

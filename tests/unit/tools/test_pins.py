@@ -42,7 +42,7 @@ def commands(path: Path) -> list[str]:
 
 
 def test_every_requirements_file_is_known_here() -> None:
-    assert {*FILES} == {pins.LAPTOP, pins.AUDIT, pins.CHECKOV, *pins.TORCH_CPU, *DERIVED}
+    assert {*FILES} == {pins.LAPTOP, pins.AUDIT, pins.CHECKOV, pins.DOCS, *pins.TORCH_CPU, *DERIVED}
 
 
 @pytest.mark.parametrize("path", FILES, ids=name)
