@@ -49,6 +49,9 @@ class NoBatch(CliError):
 @click.option(
     "--format", "form", type=click.Choice(FORMATS), help="Of the answers (default: as --out, jsonl)."
 )
+@click.option(
+    "--features", is_flag=True, help="Keep what `classifier select` chooses by: half a kilobyte a picture."
+)
 @click.option("--afresh", is_flag=True, help="Ask again what an earlier run answered.")
 @click.option("--on-demand", is_flag=True, help="No spot instances: dearer, and never interrupted.")
 @click.option("--instance-type", metavar="TYPE", help="(default: as trainings)")
@@ -139,6 +142,7 @@ def _request(asked: dict[str, Any], out: Path | None) -> dict[str, Any]:
     request = {
         "version": int(version_of(version)) if version else None,
         "format": form,
+        "features": asked["features"] or None,
         "afresh": asked["afresh"],
         "spot": not asked["on_demand"],
         "instance_type": asked["instance_type"],

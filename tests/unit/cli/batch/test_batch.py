@@ -221,11 +221,12 @@ def test_a_dry_run_sends_and_starts_nothing(
     target: Any, pictures: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     s3, function = MemoryS3(), launcher()
-    done = run(deployed(target, s3, function), monkeypatch, str(pictures), "--dry-run", "--on-demand")
+    options = ("--dry-run", "--on-demand", "--features")
+    done = run(deployed(target, s3, function), monkeypatch, str(pictures), *options)
     assert done.exit_code == 0, done.output
     assert not s3.called("put")
     ((_, request),) = function.requests
-    assert (request["dry_run"], request["spot"]) == (True, False)
+    assert (request["dry_run"], request["spot"], request["features"]) == (True, False, True)
 
 
 def test_on_aws_nothing_is_sent_or_started_before_somebody_agrees(
