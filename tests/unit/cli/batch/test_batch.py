@@ -259,9 +259,13 @@ def test_a_job_is_come_back_to(target: Any, tmp_path: Path, monkeypatch: pytest.
     done = run(here, monkeypatch, "--job", JOB, "--out", str(tmp_path / "out"))
     assert done.exit_code == 0, done.output
     assert "1 pictures: 1 answered, 0 not." in done.output
+    assert "classifier select" not in done.output
     assert not function.requests
     done = run(here, monkeypatch, "--job", JOB)
     assert f"s3://artifacts/{PLACE}" in done.output.replace("\n", "")
+    here.client("sagemaker").job["HyperParameters"]["features"] = "true"
+    done = run(here, monkeypatch, "--job", JOB, "--out", str(tmp_path / "out"))
+    assert f"classifier select {JOB}" in done.output
 
 
 def test_a_job_that_was_stopped_says_that_its_answers_are_kept(
