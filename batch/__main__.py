@@ -31,6 +31,9 @@ if TYPE_CHECKING:
     from inference_code.inference import Classifier
 
 _FAILURE_CHARACTERS: Final = 1024
+_TELLS_NONE: Final = (
+    "the model is of before models told their features: train it again, or run the batch without features"
+)
 _STOPPED: Final = "stopped: what is answered is kept, and the next run of this batch goes on from there"
 
 
@@ -75,7 +78,7 @@ def _run(job: Job) -> None:
     from batch.output import leave
     from inference_code.inference import model_fn
 
-    parts = Parts(job.parts)
+    parts = Parts(job.parts, features=job.features)
     answered = {each.identity for each in parts.kept() if each.final}
     total = sum(1 for _ in job.listed())
     kept = sum(each.identity in answered for each in job.listed())
@@ -84,6 +87,8 @@ def _run(job: Job) -> None:
     with tempfile.TemporaryDirectory() as folder:
         job.unpack_model(Path(folder))
         model = model_fn(folder)
+    if job.features and not model.width:
+        raise CannotBegin(_TELLS_NONE)
     progress = Progress(total, kept, begin=begin)
     _answer(job, parts, model, (each for each in job.listed() if each.identity not in answered), progress)
     print(progress.line(), flush=True)
@@ -99,12 +104,14 @@ def _answer(job: Job, parts: Parts, model: Classifier, todo: Iterator[Listed], p
         NothingAnswered: there were pictures, and not one line says something of its picture.
     """
     from batch.answering import Answering
+    from batch.features import Compact
 
-    answering = Answering(model, todo, job.path, job.name, usable_cores())
+    compact = Compact(model.width) if job.features else None
+    answering = Answering(model, todo, job.path, job.name, usable_cores(), compact)
     ours, theirs, why = 0, 0, ""
     try:
-        for picture, line in answering.lines():
-            parts.add(picture, line)
+        for picture, line, features in answering.lines():
+            parts.add(picture, line, features)
             progress.done("error" in line)
             if line.get("error", {}).get("code") in OURS:
                 ours, why = ours + 1, f"{picture.key}: {line['error']['message']}"

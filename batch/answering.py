@@ -15,11 +15,12 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from batch.features import Compact, as_text
 from batch.reading import Content, Reading
 from contract.artifact import TOGETHER
 from contract.batch import INTERNAL, NOT_READ, Listed, answer, refusal
@@ -40,8 +41,20 @@ _FOR_A_GPU: Final = 2
 Line = dict[str, Any]
 
 
+class Answered(NamedTuple):
+    """A picture with its line, and with its features where they are kept and it was classified."""
+
+    picture: Listed
+    line: Line
+    features: str = ""
+
+
 class Answering:
-    """One model, which answers these pictures on so many cores."""
+    """One model, which answers these pictures on so many cores.
+
+    Args:
+        compact: makes what is kept of a picture's features; None: nothing is.
+    """
 
     def __init__(
         self,
@@ -50,10 +63,11 @@ class Answering:
         place: Callable[[str], Path],
         name: Callable[[Listed], str],
         cores: int,
+        compact: Compact | None = None,
     ) -> None:
-        self._model, self._place, self._name = model, place, name
+        self._model, self._place, self._name, self._compact = model, place, name, compact
         self._reading = Reading(pictures, self._content, cores)
-        self._done: deque[tuple[Listed, Line]] = deque()
+        self._done: deque[Answered] = deque()
         self._failure: BaseException | None = None
         self._closed = False
         count = cores * (_FOR_A_GPU if model.form == PYTORCH else 1)
@@ -62,7 +76,7 @@ class Answering:
             for number in range(count)
         ]
 
-    def lines(self) -> Iterator[tuple[Listed, Line]]:
+    def lines(self) -> Iterator[Answered]:
         """Each picture with its line, in the order in which they are done.
 
         Raises:
@@ -108,14 +122,19 @@ class Answering:
             self._keep(taken[0], partial(decode, *taken))
         return together
 
-    def _answer(self, picture: Listed, query: Query, scores: Scores) -> Line:
-        return answer(self._name(picture), self._model.prediction(query, scores.result()))
+    def _answer(self, picture: Listed, query: Query, scores: Scores) -> tuple[Line, str]:
+        said = scores.result()
+        line = answer(self._name(picture), self._model.prediction(query, said))
+        return line, as_text(self._compact(self._model.features(said))) if self._compact else ""
 
-    def _keep(self, picture: Listed, step: Callable[[], Line | None]) -> None:
+    def _keep(self, picture: Listed, step: Callable[[], tuple[Line, str] | None]) -> None:
         """Keep the line that a step makes, or why it failed: no picture's fault ends the others."""
-        name = self._name(picture)
+        name, features = self._name(picture), ""
         try:
-            line = step()
+            made = step()
+            if made is None:
+                return
+            line, features = made
         except ApiError as error:
             line = refusal(name, error.code, error.message)
         except OSError as error:
@@ -124,8 +143,7 @@ class Answering:
             log.error("picture failed", extra={"fields": {"key": picture.key}}, exc_info=error)
             why = f"The picture could not be classified ({type(error).__name__})."
             line = refusal(name, INTERNAL, why)
-        if line is not None:
-            self._done.append((picture, line))
+        self._done.append(Answered(picture, line, features))
 
     def _content(self, picture: Listed) -> bytes:
         """What a picture's file holds; a mounted bucket is asked a few times.

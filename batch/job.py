@@ -12,7 +12,19 @@ from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
 from contract import archives
-from contract.batch import COUNT, FORMAT, FORMATS, JSON_LINES, KEYS, LIST, MODEL, NAMED_BELOW, SOURCE, Listed
+from contract.batch import (
+    COUNT,
+    FEATURES,
+    FORMAT,
+    FORMATS,
+    JSON_LINES,
+    KEYS,
+    LIST,
+    MODEL,
+    NAMED_BELOW,
+    SOURCE,
+    Listed,
+)
 from contract.batch import PICTURES as CHANNEL
 
 _MOST_UNPACKED: Final = 8 * 1024**3
@@ -36,6 +48,8 @@ class Job:
     share: int
     """Which of the instances this is, from 0."""
     shares: int
+    features: bool = False
+    """Whether pictures' features are kept beside their answers."""
 
     @property
     def parts(self) -> Path:
@@ -113,6 +127,7 @@ def read(base: Path) -> Job:
         count=int(told.get(COUNT, 0)),
         share=hosts.index(resources.get("current_host", hosts[0])),
         shares=len(hosts),
+        features=told.get(FEATURES) == "true",
     )
 
 

@@ -10,11 +10,12 @@ import heapq
 import json
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from itertools import count
 from pathlib import Path
 from typing import Any, Final
 
+from batch.features import Rows
 from batch.job import Job
 from batch.parts import Kept, Parts
 from contract.batch import (
@@ -25,6 +26,7 @@ from contract.batch import (
     Summary,
     answers_file,
     cells,
+    features_file,
     summary_file,
     together,
 )
@@ -55,10 +57,14 @@ def leave(job: Job, parts: Parts, model: dict[str, str], kept: int, seconds: flo
     summary = Summary(source=job.source, model=model, pictures=total, kept=kept, seconds=round(seconds, 1))
     tally = _Tally(summary)
     job.output.mkdir(parents=True, exist_ok=True)
-    with _writing(job.output / answers_file(job.share, job.shares, job.form), job.form) as write:
+    answers = _writing(job.output / answers_file(job.share, job.shares, job.form), job.form)
+    features = Rows(job.output / features_file(job.share, job.shares)) if job.features else nullcontext()
+    with answers as write, features as rows:
         for each in _once(parts, wanted):
             line = json.loads(each.text)
             write(line)
+            if rows is not None and each.features:
+                rows.add(each.features)
             wanted.remove(each.identity)
             tally.count(line)
     if wanted:

@@ -21,6 +21,9 @@ _MOST_SECONDS: Final = 10.0
 _NAME: Final = "*.part"
 _UNFINISHED: Final = ".unfinished-"
 
+_OURS, _FINAL, _WITH_FEATURES = "0", "1", "2"
+"""How a line begins behind its picture: what is asked again, what is not, and what has features before it."""
+
 
 class Kept(NamedTuple):
     """A line that a part has, and the picture it is of."""
@@ -30,13 +33,21 @@ class Kept(NamedTuple):
     """Not for a picture that could not be asked for reasons of ours: it is asked again."""
     text: str
     """The line, without its end."""
+    features: str = ""
+    """Of its picture, as `batch.features` writes them; empty where they were not asked for."""
 
 
 class Parts:
-    """The parts of a batch in one folder, to which one thread writes."""
+    """The parts of a batch in one folder, to which one thread writes.
 
-    def __init__(self, folder: Path, clock: Callable[[], float] = time.monotonic) -> None:
-        self._folder, self._clock = folder, clock
+    Args:
+        features: answers count that have features beside them; others are as if they were not there.
+    """
+
+    def __init__(
+        self, folder: Path, clock: Callable[[], float] = time.monotonic, features: bool = False
+    ) -> None:
+        self._folder, self._clock, self._features = folder, clock, features
         self._lines: list[str] = []
         self._opened = clock()
         folder.mkdir(parents=True, exist_ok=True)
@@ -51,14 +62,20 @@ class Parts:
                 print(f"{path.name} is damaged and left out: its pictures are asked again", flush=True)
                 continue
             for line in content.decode().splitlines():
-                identity, final, text = line.split(" ", 2)
-                yield Kept(bytes.fromhex(identity), final == "1", text)
+                identity, kind, text = line.split(" ", 2)
+                features, text = text.split(" ", 1) if kind == _WITH_FEATURES else ("", text)
+                if features or not (self._features and _is_answer(text)):
+                    yield Kept(bytes.fromhex(identity), kind != _OURS, text, features)
 
-    def add(self, picture: Listed, line: dict[str, Any]) -> None:
-        """Keep the line of a picture."""
-        final = line.get("error", {}).get("code") not in OURS
+    def add(self, picture: Listed, line: dict[str, Any], features: str = "") -> None:
+        """Keep the line of a picture, and what `batch.features` made of it."""
         # ASCII: other ends of lines than "\n" would be one for splitlines().
-        self._lines.append(f"{picture.identity.hex()} {final:d} {json.dumps(line)}\n")
+        kind, text = _FINAL, json.dumps(line)
+        if line.get("error", {}).get("code") in OURS:
+            kind = _OURS
+        elif features:
+            kind, text = _WITH_FEATURES, f"{features} {text}"
+        self._lines.append(f"{picture.identity.hex()} {kind} {text}\n")
         if len(self._lines) >= _MOST_LINES or self._clock() - self._opened >= _MOST_SECONDS:
             self.close()
 
@@ -70,6 +87,10 @@ class Parts:
             unfinished.write_bytes(content)
             unfinished.replace(self._folder / _name(content))
         self._lines, self._opened = [], self._clock()
+
+
+def _is_answer(text: str) -> bool:
+    return "error" not in json.loads(text)
 
 
 def _name(content: bytes) -> str:

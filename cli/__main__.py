@@ -3,8 +3,8 @@
 Each command is in `commands/<name>.py`, or beside its like (`TOGETHER`). Larger work has rooms: `check` (what
 the account lacks), `deploy` (CDK, and changing an endpoint that serves), `data` (a folder becomes a dataset),
 `corrections` (what senders gave), `runs` (launched, read, judged, drawn), `batch` (many pictures answered at
-once), `release` (registry and champion), `cost`, and `local` (the local AWS as a process). What all use
-stands beside this file: `target` is which AWS, `aws` how it is asked.
+once), `select` (which of those to label next), `release` (registry and champion), `cost`, and `local` (the
+local AWS as a process). What all use stands beside this file: `target` is which AWS, `aws` how it is asked.
 """
 
 from __future__ import annotations
@@ -55,6 +55,7 @@ COMMANDS: Mapping[str, str] = {
     "retry": "Try a model that waits again.",
     "rollback": "Return to the previous champion.",
     "runs": "List the runs, with time and cost.",
+    "select": "Choose which pictures to label next.",
     "sleep": "Take the endpoint away to cost nothing.",
     "status": "Show a run from tuning to endpoint.",
     "stop": "End all of a run.",

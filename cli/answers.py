@@ -46,6 +46,7 @@ class Kind(StrEnum):
     REPORT = "report"
     RUN = "run"
     RUNS = "runs"
+    SELECTION = "selection"
 
 
 def write(kind: Kind, data: Any) -> None:

@@ -30,6 +30,10 @@ that was sent."""
 FORMAT: Final = "format"
 COUNT: Final = "pictures"
 """Of the pictures in the list."""
+FEATURES: Final = "features"
+"""The hyperparameter that asks for pictures' features beside their answers."""
+FEATURES_WIDTH: Final = 256
+"""Numbers of two bytes that are kept of a picture's features, at most."""
 
 JSON_LINES, CSV = "jsonl", "csv"
 FORMATS: Final = (JSON_LINES, CSV)
@@ -83,6 +87,11 @@ def answers_file(share: int, shares: int, form: str) -> str:
 
 def summary_file(share: int, shares: int) -> str:
     return f"summary-{share + 1}-of-{shares}.json"
+
+
+def features_file(share: int, shares: int) -> str:
+    """The features of one instance's pictures: a row for each line of its answers that is no refusal."""
+    return f"features-{share + 1}-of-{shares}.npy"
 
 
 def answer(name: str, prediction: Mapping[str, Any]) -> dict[str, Any]:

@@ -45,6 +45,8 @@ S3_USD_PER_GB_MONTH = 0.023
 """S3 Standard, the first 50 TB. Source: https://aws.amazon.com/s3/pricing/"""
 S3_USD_PER_1000_PUTS = 0.005
 """PUT, COPY, POST and LIST requests of S3 Standard; bytes sent to S3 cost nothing. Source: as above."""
+S3_USD_PER_GB_OUT = 0.09
+"""Bytes that leave AWS for the internet, the first 10 TB; 100 GB of a month are free. Source: as above."""
 FREE_ALARMS, FREE_DASHBOARDS = 10, 3
 """Of an account, always; dashboards of up to 50 metrics. Source: https://aws.amazon.com/cloudwatch/pricing/"""
 ALARM_USD_PER_MONTH = 0.10

@@ -79,6 +79,7 @@ class Classifier:
 
     Attributes:
         identity: its name and version, as answers have them.
+        width: how many features it tells behind its scores; 0 where its form tells none.
     """
 
     def __init__(self, source: Artifact, name: str, version: str) -> None:
@@ -87,6 +88,7 @@ class Classifier:
         self._explanations = Explanations(partial(_explainer, source, self.form))
         self._promises = source.promises.get(self.form, Promises())
         self.identity = {"name": name, "version": version}
+        self.width = 0
 
     def scores(self, query: Query, alone: bool = False) -> Scores:
         """What the network says of the picture, once it has. A request `alone` may use all cores.
@@ -113,7 +115,7 @@ class Classifier:
         """What the network said (class scores, and the head's input behind them if it tells it), in the form
         that docs/api.md describes.
         """
-        scores, features = np.split(said, [len(self._classes)])
+        scores, features = said[: len(self._classes)], self.features(said)
         probabilities = self._promises.shares(scores)
         best = np.argsort(-scores, kind="stable")[: query.top_k]
         unlike = self._promises.unlike(features, query.look)
@@ -134,6 +136,10 @@ class Classifier:
             "predictions": predictions,
             "model": self.identity,
         }
+
+    def features(self, said: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Of what the network said, the head's input (width,)."""
+        return said[len(self._classes) :]
 
     def explained(self, query: Query, prediction: dict[str, Any]) -> Future[dict[str, Any]]:
         """The prediction with a map of where its class was seen, or why there is none, once it is computed.
@@ -169,6 +175,7 @@ class Classifier:
             said = self.network(np.zeros((side, side, 4), np.uint8), alone).result()
             if not np.isfinite(self._promises.shares(said[: len(self._classes)])).all():
                 raise BadArtifact("The model answers with NaN: its weights are damaged or diverged.")
+            self.width = len(self.features(said))
 
 
 def _network(source: Artifact) -> tuple[str, openvino_form.Network]:

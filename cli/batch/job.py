@@ -27,6 +27,7 @@ from contract.batch import (
     together,
 )
 from contract.jobs import is_batch
+from contract.objects import below
 
 _KIND: Final = Kind(
     what="batch",
@@ -90,7 +91,7 @@ def fetch(target: Target, job: Mapping[str, Any], out: Path) -> tuple[Summary, P
     folder.mkdir(parents=True, exist_ok=True)
     answers = out if is_file(out) else out / f"answers.{form}"
     page = out.with_suffix(".html") if is_file(out) else out / PAGE
-    source = _Source(target, job)
+    source = Left(target, job)
     try:
         summary = together(
             [Summary.read(source.read(summary_file(share, shares))) for share in range(shares)]
@@ -130,8 +131,8 @@ def in_words(summary: Summary) -> Iterator[str]:
         yield f"Without an answer: {', '.join(f'{code} {count:,}' for code, count in reasons)}."
 
 
-class _Source:
-    """What a job left in S3."""
+class Left:
+    """What a completed job left in S3."""
 
     def __init__(self, target: Target, job: Mapping[str, Any]) -> None:
         place = urlparse(place_of(job))
@@ -139,7 +140,11 @@ class _Source:
         self._s3, self._bucket, self._key = target.client("s3"), place.netloc, place.path.lstrip("/")
 
     def open(self, file: str) -> Any:
-        """A file's content, to be read piece by piece."""
+        """A file's content, to be read piece by piece.
+
+        Raises:
+            JobFailed: it is gone.
+        """
         from botocore.exceptions import ClientError
 
         try:
@@ -155,8 +160,13 @@ class _Source:
     def read(self, file: str) -> bytes:
         return bytes(self.open(file).read())
 
+    def sizes(self) -> dict[str, int]:
+        """The size of each file."""
+        there = below(self._s3, self._bucket, self._key)
+        return {each["Key"].removeprefix(self._key): each["Size"] for each in there}
 
-def _append(source: _Source, file: str, whole: IO[bytes], without_head: bool) -> int:
+
+def _append(source: Left, file: str, whole: IO[bytes], without_head: bool) -> int:
     """Add a file to the whole; how many lines it had. CSV's first line names the columns, once."""
     lines = 0
     rest = file.endswith(CSV) and without_head

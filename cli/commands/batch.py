@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -21,7 +22,7 @@ from cli.errors import CliError
 from cli.runs.launch import Launched, estimate, launch
 from cli.stacks import outputs
 from cli.target import Target
-from contract.batch import FORMATS
+from contract.batch import FEATURES, FORMATS
 from contract.names import version_of
 
 _FUNCTION: Final = "launch-batch"
@@ -48,6 +49,9 @@ class NoBatch(CliError):
 @click.option("--version", metavar="N", help="Of the model (default: the champion, also while it sleeps).")
 @click.option(
     "--format", "form", type=click.Choice(FORMATS), help="Of the answers (default: as --out, jsonl)."
+)
+@click.option(
+    "--features", is_flag=True, help="Keep what `classifier select` chooses by: half a kilobyte a picture."
 )
 @click.option("--afresh", is_flag=True, help="Ask again what an earlier run answered.")
 @click.option("--on-demand", is_flag=True, help="No spot instances: dearer, and never interrupted.")
@@ -139,6 +143,7 @@ def _request(asked: dict[str, Any], out: Path | None) -> dict[str, Any]:
     request = {
         "version": int(version_of(version)) if version else None,
         "format": form,
+        "features": asked["features"] or None,
         "afresh": asked["afresh"],
         "spot": not asked["on_demand"],
         "instance_type": asked["instance_type"],
@@ -182,6 +187,7 @@ def _bring(target: Target, job: str, out: Path | None) -> None:
             return
         say(f"The answers lie at {jobs.place_of(ended)}")
         say(f"Fetch them: classifier batch --job {job} --out FOLDER{target.option}")
+        _tell_of_labels(target, ended)
         return
     summary, lines, page = jobs.fetch(target, ended, out)
     told = {"job": job, "answers": str(lines), "page": str(page), "summary": summary}
@@ -190,3 +196,10 @@ def _bring(target: Target, job: str, out: Path | None) -> None:
     for line in jobs.in_words(summary):
         say(line)
     say(f"The answers are in {lines}; look at {page}.")
+    _tell_of_labels(target, ended)
+
+
+def _tell_of_labels(target: Target, job: Mapping[str, Any]) -> None:
+    if FEATURES in job["HyperParameters"]:
+        name = job["TrainingJobName"]
+        say(f"Choose which of them to label next: classifier select {name}{target.option}")

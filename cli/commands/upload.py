@@ -133,7 +133,7 @@ def bring_data(
         # Groups of another rule are no reason any more to keep pictures together.
         same = rule == remembered
         examined = examined.grouped(before.pictures if same else (), compared=same and before.uploaded)
-    dataset = folders.assign(examined, before.pictures)
+    dataset = folders.assign(examined, before.pictures, agreement.keep)
     plan = sync.plan(dataset.pictures, before)
     console().print(counts_table(dataset.counts, dataset.made_splits))
     if dataset.made_splits:

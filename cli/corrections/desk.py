@@ -17,7 +17,7 @@ from cli.stacks import outputs
 from cli.target import Target
 from contract import storage
 from contract.given import Decided
-from contract.names import DATASET_VERSION, NO_CHAMPION
+from contract.names import NO_CHAMPION
 from contract.objects import folders
 
 
@@ -201,12 +201,9 @@ def _decision(entry: Entry, answer: Answer, label: str | None) -> tuple[Decided,
 
 def _of_champion(target: Target) -> str:
     now = champion.read(target)
-    metadata: Mapping[str, str] = {}
-    if now.model != NO_CHAMPION:
-        metadata = registry.find(target, now.model).get("CustomerMetadataProperties", {})
-    found = DATASET_VERSION.fullmatch(metadata.get("dataset", ""))
-    if found is None:
+    found = registry.dataset_of(registry.find(target, now.model)) if now.model != NO_CHAMPION else ""
+    if not found:
         raise CliError(
             "Say with --dataset which data set this is for: no champion says what it was trained on."
         )
-    return str(found["dataset"])
+    return found

@@ -7,6 +7,7 @@ from contract.prices import (
     PRICES_REGION,
     S3_USD_PER_1000_PUTS,
     S3_USD_PER_GB_MONTH,
+    S3_USD_PER_GB_OUT,
     UnknownPrice,
     hourly_usd,
 )
@@ -26,6 +27,15 @@ def of_storing(objects: int, gigabytes: float) -> str:
     return (
         f", {gigabytes:.3f} GB, to S3: {_usd(sent)} once for the requests, and {_usd(kept)} a month for as "
         f"long as they are stored ({PRICES_REGION}, table of {PRICES_DATE})."
+    )
+
+
+def of_fetching(gigabytes: float) -> str:
+    """What AWS bills for bytes that leave it, to follow what they are in a sentence."""
+    billed = _usd(gigabytes * S3_USD_PER_GB_OUT)
+    return (
+        f", for at most {billed} ({PRICES_REGION}, table of {PRICES_DATE}; an account's first 100 GB of a "
+        "month are free)."
     )
 
 

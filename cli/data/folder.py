@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -146,23 +146,29 @@ def examine(
     return Examined(folder, pictures_once, paths, tuple(findings), decisions.moved, thumbnails)
 
 
-def assign(examined: Examined, before: Iterable[Picture] = ()) -> Dataset:
+def assign(examined: Examined, before: Iterable[Picture] = (), keep: bool = False) -> Dataset:
     """Decides every picture's split.
 
     Args:
         examined: what `examine` found.
         before: the pictures of the version before; those in chosen splits keep theirs, so that adding
             pictures never moves one from test to train.
+        keep: those that the folder does not have stay, so that splits and classes need not all be in it.
 
     Raises:
         BadDataset: it cannot become a data set; says why and what to do.
     """
+    before = tuple(before)
+    here = {picture.content for picture in examined.pictures}
+    stay = [picture for picture in before if keep and picture.content not in here]
     fixed = {picture.split for picture in examined.pictures if picture.split}
+    if fixed:
+        fixed |= {picture.split for picture in stay}
     missing = tuple(split for split in SPLITS if split not in fixed)
     # Without any split all pictures are dealt out; with some missing, those are carved out of train.
     dealt = [picture for picture in examined.pictures if missing and picture.split in ("", "train")]
     chosen = splits.fill(
-        [splits.Candidate(each.content, each.label, each.group) for each in dealt],
+        [splits.Candidate(each.content, each.label, each.group) for each in [*dealt, *stay]],
         missing,
         {picture.content: picture.split for picture in before} | dict(examined.moved),
     )
@@ -174,7 +180,7 @@ def assign(examined: Examined, before: Iterable[Picture] = ()) -> Dataset:
     dataset = Dataset(
         examined.folder, tuple(rules.named_once(pictures)), examined.paths, examined.findings, missing
     )
-    _refuse_what_cannot_work(dataset)
+    _refuse_what_cannot_work(dataset, stay)
     return dataset
 
 
@@ -225,8 +231,8 @@ def _duplicates(cleaned: rules.Cleaned, path_of: Mapping[Picture, Path], folder:
     return findings
 
 
-def _refuse_what_cannot_work(dataset: Dataset) -> None:
-    problem = rules.problem(dataset.counts)
+def _refuse_what_cannot_work(dataset: Dataset, stay: Sequence[Picture]) -> None:
+    problem = rules.problem(manifest.count([*dataset.pictures, *stay]))
     if problem is None:
         return
     aside = " (what was set aside stands above)" if any(each.skipped for each in dataset.findings) else ""

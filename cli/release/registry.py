@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Any
 
 from cli import aws
 from cli.errors import CliError
 from cli.target import Target
 from contract.decisions import Reason, own_words
-from contract.names import version_of
+from contract.names import DATASET_VERSION, version_of
 
 
 class NoSuchVersion(CliError):
@@ -32,6 +33,12 @@ def find(target: Target, which: str) -> dict[str, Any]:
     if package is None:
         raise NoSuchVersion(f"There is no version {which}. {_there_are(target)}")
     return dict(package)
+
+
+def dataset_of(package: Mapping[str, Any]) -> str:
+    """The data set that a package's model was trained on; empty where it does not say."""
+    found = DATASET_VERSION.fullmatch(package.get("CustomerMetadataProperties", {}).get("dataset", ""))
+    return str(found["dataset"]) if found else ""
 
 
 def write_approval(target: Target, arn: str, status: str, why: str) -> None:

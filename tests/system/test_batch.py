@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -21,7 +22,7 @@ from contract.names import NO_CHAMPION, champion_parameter
 from contract.storage import BATCH_ANSWERS, BATCH_PARTS
 from tests.system.conftest import LOCAL_SETTINGS, PROJECT, Deployment, deploying
 from tests.system.releases import Registry
-from tests.unit.inference_code.artifacts import add_graph, write_artifact
+from tests.unit.inference_code.artifacts import CLASSES, add_graph, write_artifact
 
 pytestmark = [pytest.mark.timeout(1800), pytest.mark.long]
 
@@ -207,3 +208,48 @@ def test_without_the_right_to_keep_them_answers_are_not_lost_and_not_kept(
     ):
         deployment.cli("batch", f"s3://{data}/shelf", "--afresh", "--out", str(out))
     assert set(answers(out)) == {"shelf/a/1.png"}
+
+
+def noise(path: Path, seed: int) -> None:
+    """A picture that is no near duplicate of another."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    squares = np.random.default_rng(seed).integers(0, 256, (8, 8, 3), np.uint8)
+    Image.fromarray(squares).resize((80, 80), Image.Resampling.BICUBIC).save(path)
+
+
+def test_what_to_label_next_is_chosen_from_a_batch_and_becomes_a_version(
+    deployment: Deployment, sleeping: str, tmp_path: Path
+) -> None:
+    shelf, insects, chosen = tmp_path / "shelf", tmp_path / "insects", tmp_path / "chosen"
+    for seed in range(24):
+        noise(insects / CLASSES[seed % 3] / f"{seed}.png", seed)
+        noise(shelf / f"{seed % 2}" / f"{seed}.png", seed + 20)  # the first four are insects already
+    (shelf / "broken.jpg").write_bytes(b"no picture")
+    deployment.cli("upload", str(insects), "--dataset", "insects", "--yes")
+    deployment.cli("batch", str(shelf), "--watch")
+    asked = ("select", str(shelf), "--count", "6", "--dataset", "insects", "--out", str(chosen))
+    refused = deployment.cli(*asked, check=False)
+    assert refused.returncode == 1
+    assert "kept no features" in refused.stderr
+    assert not chosen.exists()
+
+    planned = deployment.cli("batch", str(shelf), "--features", "--instances", "2", "--watch").stdout
+    assert "features are kept beside the answers" in planned
+    assert "4 are in insects@1 already" in deployment.cli(*asked).stdout
+    files = sorted(path.relative_to(chosen) for path in chosen.rglob("*.png"))
+    assert len(files) == 6
+    assert {(each.parts[0], each.parts[1] in CLASSES) for each in files} == {("train", True)}
+    again = json.loads(deployment.cli(*asked, "--json").stdout)["data"]
+    assert sorted(Path(each["file"]) for each in again["pictures"]) == files
+
+    (chosen / "train" / CLASSES[1]).mkdir(exist_ok=True)
+    (chosen / files[0]).rename(chosen / "train" / CLASSES[1] / files[0].name)
+    deployment.cli(*asked)
+    assert (chosen / "train" / CLASSES[1] / files[0].name).exists(), "what was moved stays where it is"
+    deployment.cli("upload", str(chosen), "--dataset", "insects", "--keep", "--yes")
+    newest = json.loads(deployment.cli("dataset", "insects", "--json").stdout)["data"]
+    assert (newest["version"], newest["pictures"]) == (2, 30)
+    deployment.cli(*asked[:-1], str(tmp_path / "next"), "--count", "100")
+    left = {path.stem.partition("-")[0] for path in (tmp_path / "next").rglob("*.png")}
+    assert len(left) == 24 - 4 - 6
+    assert not left & {each.stem.partition("-")[0] for each in files}

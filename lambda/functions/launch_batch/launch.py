@@ -11,7 +11,17 @@ from hashlib import sha256
 from typing import Any, Final
 
 from contract import storage
-from contract.batch import COUNT, FORMAT, LIST, MODEL, NAMED_BELOW, PICTURES, SOURCE
+from contract.batch import (
+    COUNT,
+    FEATURES,
+    FEATURES_WIDTH,
+    FORMAT,
+    LIST,
+    MODEL,
+    NAMED_BELOW,
+    PICTURES,
+    SOURCE,
+)
 from contract.calibration import PYTORCH
 from contract.environment import BatchEnvironment
 from contract.instances import has_gpu
@@ -32,6 +42,8 @@ _SMALLER: Final = (
     "which --on-demand does without"
 )
 _LOWER: Final = "max_minutes, instance_count or the instance type"
+_BYTES: Final = 2
+"""Of a number that is kept of a picture's features."""
 _WAITS: Final = 2
 """A spot job may take so many times as long as it may run, waiting included."""
 
@@ -108,6 +120,7 @@ def _job(
         FORMAT: request.format,
         COUNT: str(count),
         **({NAMED_BELOW: named_below} if named_below else {}),
+        **({FEATURES: "true"} if request.features else {}),
     }
     longest = machine.max_runtime_minutes * 60
     waiting = {"MaxWaitTimeInSeconds": _WAITS * longest} if request.spot else {}
@@ -155,11 +168,16 @@ def _identity(request: BatchRequest, request_id: str, chosen: Model) -> str:
 
 
 def _notes(job: single.Job, chosen: Model) -> tuple[str, ...]:
+    notes = []
     if chosen.on_gpu and not has_gpu(job["ResourceConfig"]["InstanceType"]):
-        return (
-            "this model's endpoint answers on a GPU; on a processor the same answers take many times as long",
+        notes.append(
+            "this model's endpoint answers on a GPU; on a processor the same answers take many times as long"
         )
-    return ()
+    told = job["HyperParameters"]
+    if FEATURES in told:
+        megabytes = int(told[COUNT]) * FEATURES_WIDTH * _BYTES / 1e6
+        notes.append(f"features are kept beside the answers: at most {megabytes:,.1f} MB of them")
+    return tuple(notes)
 
 
 def _answer(name: str, arn: str, job: single.Job) -> dict[str, Any]:

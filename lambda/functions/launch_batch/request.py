@@ -1,5 +1,6 @@
-"""What a person asks launch-batch for: `{"source", "version"?, "format"?, "relative"?, "afresh"?, "spot"?,
-"instance_type"?, "instance_count"?, "max_minutes"?, "max_cost_usd"?, "name"?, "dry_run"?, "expected"?}`.
+"""What a person asks launch-batch for: `{"source", "version"?, "format"?, "features"?, "relative"?,
+"afresh"?, "spot"?, "instance_type"?, "instance_count"?, "max_minutes"?, "max_cost_usd"?, "name"?,
+"dry_run"?, "expected"?}`.
 """
 
 from __future__ import annotations
@@ -30,6 +31,8 @@ class BatchRequest:
     version: int | None
     """Of the model; None: the champion."""
     format: str
+    features: bool
+    """Each picture's features are kept beside its answer."""
     relative: bool
     """Pictures are named by their place below the source, and not by their whole key."""
     afresh: bool
@@ -69,6 +72,7 @@ def parse(payload: object) -> BatchRequest:
         key=key,
         version=_whole(payload, "version", _MOST_PICTURES),
         format=form,
+        features=requests.flag(payload, "features"),
         relative=requests.flag(payload, "relative"),
         afresh=requests.flag(payload, "afresh"),
         spot=requests.flag({"spot": True, **payload}, "spot"),

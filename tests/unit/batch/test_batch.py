@@ -245,7 +245,7 @@ def test_a_file_that_is_too_large_is_not_read(
     monkeypatch.setattr(inference, "MAX_IMAGE_BYTES", len(PETS["a/0.jpg"]) - 1)
     monkeypatch.setattr(Path, "read_bytes", lambda path: pytest.fail(f"{path} was read"))
     answering = Answering(model, listed(PETS)[:1], job.path, job.name, 1)
-    ((_, line),) = answering.lines()
+    ((_, line, _),) = answering.lines()
     assert line["error"]["code"] == "PayloadTooLarge"
 
 

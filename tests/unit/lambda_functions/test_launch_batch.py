@@ -89,6 +89,19 @@ def test_a_job_answers_what_lies_below_an_address(world: World) -> None:
     assert not world.s3.keys("artifacts", "runs/"), "no run has it"
 
 
+def test_features_are_kept_where_they_are_asked_for_and_their_size_is_said(world: World) -> None:
+    planned = ask(features=True, dry_run=True, expected=1_000_000)
+    assert "at most 512.0 MB" in str(planned["notes"])
+    assert "features" not in str(ask(dry_run=True)["notes"])
+    ask("1")
+    assert "features" not in job(world)["HyperParameters"]
+    place = job(world)["CheckpointConfig"]
+    ask("2", features=True)
+    assert job(world)["HyperParameters"]["features"] == "true"
+    assert job(world)["CheckpointConfig"] == place, "it goes on with what was answered"
+    assert ask("3", features="yes")["statusCode"] == 400
+
+
 def test_the_list_has_each_picture_once_with_its_content(world: World) -> None:
     ask()
     assert [each.key for each in listed(world)] == ["holiday/a.jpg", "holiday/c", "holiday/deep/er/b.png"]

@@ -221,11 +221,12 @@ def test_a_dry_run_sends_and_starts_nothing(
     target: Any, pictures: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     s3, function = MemoryS3(), launcher()
-    done = run(deployed(target, s3, function), monkeypatch, str(pictures), "--dry-run", "--on-demand")
+    options = ("--dry-run", "--on-demand", "--features")
+    done = run(deployed(target, s3, function), monkeypatch, str(pictures), *options)
     assert done.exit_code == 0, done.output
     assert not s3.called("put")
     ((_, request),) = function.requests
-    assert (request["dry_run"], request["spot"]) == (True, False)
+    assert (request["dry_run"], request["spot"], request["features"]) == (True, False, True)
 
 
 def test_on_aws_nothing_is_sent_or_started_before_somebody_agrees(
@@ -258,9 +259,13 @@ def test_a_job_is_come_back_to(target: Any, tmp_path: Path, monkeypatch: pytest.
     done = run(here, monkeypatch, "--job", JOB, "--out", str(tmp_path / "out"))
     assert done.exit_code == 0, done.output
     assert "1 pictures: 1 answered, 0 not." in done.output
+    assert "classifier select" not in done.output
     assert not function.requests
     done = run(here, monkeypatch, "--job", JOB)
     assert f"s3://artifacts/{PLACE}" in done.output.replace("\n", "")
+    here.client("sagemaker").job["HyperParameters"]["features"] = "true"
+    done = run(here, monkeypatch, "--job", JOB, "--out", str(tmp_path / "out"))
+    assert f"classifier select {JOB}" in done.output
 
 
 def test_a_job_that_was_stopped_says_that_its_answers_are_kept(

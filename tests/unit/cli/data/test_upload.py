@@ -240,6 +240,35 @@ def test_adding_pictures_asks_nothing_and_moves_none(account: Account, tmp_path:
     assert {content: after[content] for content in before} == before
 
 
+def test_a_few_pictures_are_added_to_what_stays_in_the_splits_that_they_are_in(
+    account: Account, tmp_path: Path
+) -> None:
+    ok(account.upload(drawn(tmp_path / "pets"), "--yes"))
+    before = account.places()
+    for number, place in enumerate(("train/cat", "train/dog", "cat", "dog")):
+        folder = tmp_path / ("chosen" if place.startswith("train") else "flat") / place
+        folder.mkdir(parents=True)
+        for picture in range(2):
+            (folder / f"{picture}.png").write_bytes(png(7000 + 10 * number + picture))
+    refused = account.upload(tmp_path / "chosen", "--yes")
+    assert isinstance(refused.exception, BadDataset), "alone it is too little"
+    assert "4 added" in ok(account.upload(tmp_path / "chosen", "--keep", "--yes"))
+    after = account.places()
+    assert {content: after[content] for content in before} == before
+    assert sorted(after[content] for content in after.keys() - before) == [
+        *[("cat", "train")] * 2,
+        *[("dog", "train")] * 2,
+    ]
+    assert "4 added" in ok(account.upload(tmp_path / "flat", "--keep", "--yes"))
+    assert len(account.places()) == 88
+    assert account.newest().count("test") == 12 + 2, "dealt with what stays, and not by themselves"
+    (tmp_path / "chosen" / "train" / "cow").mkdir()
+    (tmp_path / "chosen" / "train" / "cow" / "1.png").write_bytes(png(7999))
+    refused = account.upload(tmp_path / "chosen", "--keep", "--yes")
+    assert "has no picture of cow in valid" in str(refused.exception)
+    assert len(account.places()) == 88
+
+
 def test_a_synced_data_set_is_adopted_and_copied_not_sent_again(account: Account, tmp_path: Path) -> None:
     folder = drawn(tmp_path / "pets", count=10)
     for split, numbers in {"train": range(6), "valid": range(6, 8), "test": range(8, 10)}.items():
