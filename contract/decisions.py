@@ -64,6 +64,10 @@ class Outcome(StrEnum):
     """It answered a copy of the traffic beside the champion, well enough to take its place."""
     NOT_TRUSTED = "not-trusted"
     """It answered a copy of the traffic, or was to, and a person decides now."""
+    SERVES_ON = "serves-on"
+    """On a package only: it was rejected when it was to be left, but what was to come did not, so it serves
+    and is Approved again.
+    """
     BY_HAND = "by-hand"
     """A person's own put-parameter, or words that none of the functions wrote."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from cli import aws
 from cli.console import say
@@ -13,6 +13,9 @@ from cli.errors import CliError
 from cli.interrupt import Interrupted
 from cli.runs.jobs import LOG_GROUP, RUNNING, log_of
 from cli.target import Target
+
+_WAITING: Final = ("Pending", "Starting")
+"""Stages in which a job has no log yet, and AWS tells what it waits for: an instance, or other jobs."""
 
 
 class NoSuchJob(CliError):
@@ -32,7 +35,9 @@ class Kind:
     is_one: Callable[[Mapping[str, Any]], bool]
     """Told of DescribeTrainingJob's answer."""
     stages: Mapping[str, str]
-    """What of SageMaker's statuses is worth a line; while it is `Training` the job's own log says more."""
+    """What of SageMaker's statuses is worth a line; while it is `Training` the job's own log says more. While
+    it waits AWS's own message is told too.
+    """
     left: str
     """What one that did not complete leaves, as a sentence."""
     fetches: str
@@ -84,20 +89,30 @@ def _why_stopped(job: Mapping[str, Any]) -> str:
 
 
 def _until_ended(target: Target, name: str, kind: Kind) -> Mapping[str, Any]:
-    sagemaker, log, stage = target.client("sagemaker"), _Log(target, name), ""
+    sagemaker, log, told = target.client("sagemaker"), _Log(target, name), ""
     while True:
         job = aws.found(sagemaker.describe_training_job, TrainingJobName=name)
         if job is None:
             raise NoSuchJob(f"There is no job {name}.")
         if not kind.is_one(job):
             raise NoSuchJob(f"{name} is no {kind.what}; `classifier report` shows trainings.")
-        if stage != (stage := job.get("SecondaryStatus", "")) and stage in kind.stages:
-            say(kind.stages[stage])
+        if told != (told := _stage(job, kind)) and told:
+            say(told)
         for line in log.news():
             say(line)
         if job["TrainingJobStatus"] not in RUNNING:
             return job  # type: ignore[no-any-return]
         time.sleep(target.poll_seconds)
+
+
+def _stage(job: Mapping[str, Any], kind: Kind) -> str:
+    """What there is to say of where a job is; nothing of a stage that is worth no line."""
+    stage = job.get("SecondaryStatus", "")
+    if stage not in kind.stages:
+        return ""
+    transitions = job.get("SecondaryStatusTransitions") or [{}]
+    message = transitions[-1].get("StatusMessage", "") if stage in _WAITING else ""
+    return f"{kind.stages[stage]} AWS says: {message}" if message else kind.stages[stage]
 
 
 class _Log:

@@ -166,7 +166,7 @@ def _job(name: str, record: runs.RunRecord, entrants: Entrants, env: LaunchEnvir
     pictures = jobs.channels_of(record.dataset, record.dataset_version or 0, record.pictures, env)
     return {
         "TrainingJobName": name,
-        "HyperParameters": _hyperparameters(record, sources, machine.instance_type),
+        "HyperParameters": _hyperparameters(record, sources, jobs.machine(recipe, env)),
         "Environment": {
             PACKAGE: RACE_PACKAGE,
             **capacity.environment(record.instance_types[1:]).get("Environment", {}),
@@ -186,14 +186,14 @@ def _job(name: str, record: runs.RunRecord, entrants: Entrants, env: LaunchEnvir
 
 
 def _hyperparameters(
-    record: runs.RunRecord, sources: list[list[str]], instance_type: str
+    record: runs.RunRecord, sources: list[list[str]], machine: costs.Machine
 ) -> Mapping[str, str]:
     race = _race_of(record.recipe)
     optional: dict[str, object] = {
         "max_ms": race.max_ms,
         "max_mb": race.max_mb,
-        "max_minutes": race.max_minutes or record.recipe.table("resources").get("max_runtime_minutes"),
-        "usd_per_hour": _usd_per_hour(instance_type),
+        "max_minutes": estimate.race_limit(race, machine),
+        "usd_per_hour": _usd_per_hour(machine.instance_type),
         "dataset_version": record.dataset_version,
         "seed": record.recipe.hyperparameters.get("seed"),
         "image_size": record.recipe.hyperparameters.get("image_size"),

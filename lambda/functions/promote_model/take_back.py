@@ -1,7 +1,8 @@
 """Taking a decision back that could not be carried out.
 
 The champion is again what the endpoint serves. The approved package is Rejected if the model was to blame
-(causes.py), and waits if not (waiting.py). A person is mailed what happened and what to do.
+(causes.py), and waits if not (waiting.py). What serves on is Approved, also if it was rejected to be left. A
+person is mailed what happened and what to do.
 """
 
 from __future__ import annotations
@@ -11,8 +12,8 @@ from contract.environment import PromoteEnvironment
 from contract.waiting import Cause, Waiting
 from functions.common import champion, notify
 from functions.common.clients import client
-from functions.promote_model import waiting
-from functions.promote_model.actions import REJECTED
+from functions.promote_model import actions, waiting
+from functions.promote_model.actions import APPROVED, REJECTED
 from functions.promote_model.stack import Stack
 
 
@@ -79,7 +80,7 @@ def go_back(
     parameter = env.champion_parameter
     earlier = [each for each in champion.history(parameter) if each.version < decision.version]
     before = next((each for each in reversed(earlier) if each.package == serving.serving), None)
-    champion.decide(
+    now = champion.decide(
         parameter,
         serving.serving,
         decision.time,
@@ -88,4 +89,30 @@ def go_back(
         since=decision.since,
         waiting=waits,
     )
+    if now.package == serving.serving:
+        _serves_on(now.package, reason.why, env)
     return f"champion goes back to {serving.serving}: {reason.why}"
+
+
+def _serves_on(model: str, why: str, env: PromoteEnvironment) -> None:
+    """Let the registry say that a model serves which was rejected when it was to be left: it could not be
+    woken otherwise.
+
+    The event of this approval finds it the champion already.
+    """
+    package = actions.package(model, env)
+    if package is None or package["ModelApprovalStatus"] != REJECTED:
+        return
+    client("sagemaker").update_model_package(
+        ModelPackageArn=model,
+        ModelApprovalStatus=APPROVED,
+        ApprovalDescription=Reason(Outcome.SERVES_ON, why).text(),
+    )
+    notify.send(
+        env,
+        "a model that was to be left serves on",
+        f"{model} was rejected, or rolled back from, but the endpoint could not be changed. It serves on, so "
+        "it is Approved again.",
+        f"Why: {why}",
+        "To leave it: classifier approve another version, or classifier sleep",
+    )

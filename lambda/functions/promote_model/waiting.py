@@ -67,12 +67,14 @@ def _due(now: Decision, waits: Waiting) -> bool:
 def _still_short(serving: Stack, env: PromoteEnvironment) -> bool:
     """Whether no instance type is known to be allowed often enough; what is not known may be."""
     types = env.instance_types
+    if not types:  # nothing is known of what a serverless endpoint may have
+        return False
     quotas = instances.allowed(types)
     if serving.serving == NO_CHAMPION:
         need = env.min_instances
     else:
         need, types = BLUE_GREEN * env.min_instances, (instances.current(env),)
-    return bool(types) and all(quotas.get(each, float("inf")) < need for each in types)
+    return all(quotas.get(each, float("inf")) < need for each in types)
 
 
 def _forget(now: Decision, env: PromoteEnvironment) -> Decision:

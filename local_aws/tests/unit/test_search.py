@@ -1,6 +1,9 @@
 """Claims about the search space, the samplers and the stopping rules."""
 
 import math
+import threading
+import time
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -189,7 +192,7 @@ def test_parallel_jobs_divide_the_cores() -> None:
     assert machine.share(2) == 4
     assert machine.share(100) == 1
     for job in ("a", "b", "c", "d"):
-        assert machine.enter(job, lambda: False, lambda: None)
+        assert machine.enter(job, lambda: False, lambda _: None)
     assert machine.share(1) == 2
     machine.leave("a")
     machine.leave("b")
@@ -198,22 +201,54 @@ def test_parallel_jobs_divide_the_cores() -> None:
 
 def test_places_go_to_those_who_waited_longest() -> None:
     machine = Machine(cores=1, memory=64 * GIB)
-    assert machine.enter("a", lambda: False, lambda: None)
+    assert machine.enter("a", lambda: False, lambda _: None)
     overtaken: list[bool] = []
 
     def while_waiting() -> bool:
         machine.leave("a")
-        overtaken.append(machine.enter("c", lambda: True, lambda: None))
+        overtaken.append(machine.enter("c", lambda: True, lambda _: None))
         return False
 
-    assert machine.enter("b", while_waiting, lambda: None)
+    assert machine.enter("b", while_waiting, lambda _: None)
     assert overtaken == [False]
+
+
+def test_who_waits_is_told_how_many_are_before_it_whenever_that_changes() -> None:
+    machine = Machine(cores=2, memory=64 * GIB)
+    for job in ("a", "b"):
+        assert machine.enter(job, lambda: False, lambda _: None)
+    told: dict[str, list[int]] = {"c": [], "d": []}
+    entered = {name: threading.Event() for name in told}
+
+    def wait_for(name: str) -> None:
+        assert machine.enter(name, lambda: False, told[name].append)
+        entered[name].set()
+
+    threads = []
+    for name in told:
+        threads.append(threading.Thread(target=wait_for, args=(name,), daemon=True))
+        threads[-1].start()
+        _until(lambda name=name: bool(told[name]))  # type: ignore[misc]
+    assert told == {"c": [2], "d": [3]}
+    machine.leave("a")
+    assert entered["c"].wait(10)
+    _until(lambda: told["d"] == [3, 2])
+    machine.leave("b")
+    assert entered["d"].wait(10)
+    assert told == {"c": [2], "d": [3, 2]}
+
+
+def _until(holds: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 10
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
 
 
 def test_a_job_that_gives_up_waiting_leaves_the_queue() -> None:
     machine = Machine(cores=1, memory=64 * GIB)
-    assert machine.enter("a", lambda: False, lambda: None)
+    assert machine.enter("a", lambda: False, lambda _: None)
     told: list[str] = []
-    assert not machine.enter("b", lambda: bool(told), lambda: told.append("waiting"))
+    assert not machine.enter("b", lambda: bool(told), lambda _: told.append("waiting"))
     machine.leave("a")
-    assert machine.enter("c", lambda: True, lambda: None)
+    assert machine.enter("c", lambda: True, lambda _: None)

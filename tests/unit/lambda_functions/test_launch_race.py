@@ -99,8 +99,22 @@ def test_a_race_is_started_in_place_of_the_search_and_its_cost_bound_is_of_all_t
         ["resnet34", "imagenet"],
         ["resnet50", "none"],
     ]
-    assert told["run"] == answer["run"]
+    assert (told["run"], told["max_minutes"]) == (answer["run"], "10")
     assert not job["EnableNetworkIsolation"]
+
+
+@pytest.mark.parametrize(
+    ("resources", "minutes"), [("", 60), ("[resources]\nmax_runtime_minutes = 40\n", 40)]
+)
+def test_a_race_without_a_limit_of_its_own_is_told_the_longest_run_time_of_its_jobs(
+    auto: World, resources: str, minutes: int
+) -> None:
+    recipe = AUTO.replace("max_minutes = 10\n", "") + resources
+    auto.s3.put("artifacts", "recipes/auto.toml", recipe)
+    launch()
+    job = the_race(auto)
+    assert job["HyperParameters"]["max_minutes"] == str(minutes)
+    assert job["StoppingCondition"] == {"MaxRuntimeInSeconds": (minutes + 5) * 60}
 
 
 def test_with_all_weights_staged_the_race_is_cut_off_from_the_network(auto: World) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import random
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -126,6 +126,13 @@ def approve(arn: str, minute: int, *, changed: list[str] | None = None) -> dict[
     if changed is not None:
         detail["UpdatedModelPackageFields"] = changed  # type: ignore[assignment]
     return handler(sagemaker_event(KIND, detail, time=f"2026-11-20T12:{minute:02}:00Z"), Context())
+
+
+def approved_now(arn: str) -> dict[str, Any]:
+    """Deliver an approval that is newer than whatever was asked for."""
+    detail = {"ModelPackageArn": arn, "ModelPackageGroupName": "demo", "ModelApprovalStatus": "Approved"}
+    time = (datetime.now(UTC) + timedelta(seconds=1)).isoformat()
+    return handler(sagemaker_event(KIND, detail, time=time), Context())
 
 
 def settled() -> dict[str, Any]:
@@ -757,6 +764,84 @@ def test_a_rollback_leaves_out_versions_that_did_not_come_up(world: World, stack
     ask("rollback")
     done(stack)
     assert stack.serving == ONE
+
+
+@pytest.mark.parametrize(
+    ("reason", "status"),
+    [
+        ("The primary container did not pass the ping health check.", "Rejected"),
+        ("ResourceLimitExceeded: the quota is 1", "Approved"),
+    ],
+)
+def test_what_serves_on_as_its_rollback_failed_is_approved_again(
+    world: World, stack: FakeServing, reason: str, status: str
+) -> None:
+    promoted(stack, ONE, 0)
+    promoted(stack, TWO, 1)
+    ask("rollback", why="complaints")
+    assert world.sagemaker.packages[TWO]["ModelApprovalStatus"] == "Rejected"
+    stack.roll_back(reason)
+    settled()
+    assert stack.serving == champion(world) == TWO
+    found = {arn: world.sagemaker.packages[arn]["ModelApprovalStatus"] for arn in (ONE, TWO)}
+    assert found == {ONE: status, TWO: "Approved"}
+
+
+def test_what_serves_on_is_told_of_once_and_can_sleep_and_be_woken(world: World, stack: FakeServing) -> None:
+    promoted(stack, ONE, 0)
+    promoted(stack, TWO, 1)
+    ask("rollback", why="complaints")
+    stack.roll_back()
+    settled()
+    packages = world.sagemaker.packages
+    assert json.loads(packages[TWO]["ApprovalDescription"])["code"] == "serves-on"
+    assert any("serves on" in mail["Subject"] for mail in world.sns.mails)
+    asked, mails = updates(stack), len(world.sns.mails)
+    approved_now(TWO)  # the event of that approval
+    settled()
+    assert (champion(world), updates(stack), len(world.sns.mails)) == (TWO, asked, mails)
+    ask("sleep")
+    done(stack)
+    ask("wake")
+    done(stack)
+    assert stack.serving == TWO
+
+
+@pytest.mark.parametrize("before", [True, False])
+def test_a_rejected_champion_whose_endpoint_could_not_be_changed_is_approved_again(
+    world: World, stack: FakeServing, before: bool
+) -> None:
+    if before:
+        promoted(stack, ONE, 0)
+    promoted(stack, TWO, 1)
+    put(world, TWO, "Rejected")
+    rejected(TWO, 2)
+    stack.roll_back()
+    settled()
+    assert stack.serving == champion(world) == TWO
+    assert world.sagemaker.packages[TWO]["ModelApprovalStatus"] == "Approved"
+    rejected(TWO, 2)  # the same event again
+    assert champion(world) == TWO
+
+
+def test_an_approval_that_came_as_a_rollback_failed_leaves_what_was_left_rejected(
+    world: World, stack: FakeServing
+) -> None:
+    promoted(stack, ONE, 0)
+    promoted(stack, TWO, 1)
+    ask("rollback")
+    stack.roll_back()
+    put_parameter, raced = world.ssm.on["PutParameter"], iter([True])
+
+    def race(params: dict[str, Any]) -> dict[str, Any]:
+        if next(raced, False):  # the other handler writes its approval just before this write
+            put_parameter({**params, "Value": THREE, "Description": "2126-11-20T12:01:00Z approved"})
+        return put_parameter(params)
+
+    world.ssm.on["PutParameter"] = race
+    settled()
+    assert champion(world) == THREE
+    assert world.sagemaker.packages[TWO]["ModelApprovalStatus"] == "Rejected"
 
 
 def test_a_rollback_of_a_sleeping_champion_changes_who_sleeps(world: World, stack: FakeServing) -> None:

@@ -275,6 +275,21 @@ def test_with_no_quota_at_all_nothing_is_tried_until_it_is_granted(
     assert len(stack.called("UpdateStack")) == 1
 
 
+def test_without_instances_a_quota_in_the_way_is_tried_again_when_it_is_due(
+    world: World, stack: FakeServing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    approve(ONE, 1)
+    stack.succeed()
+    settled()
+    approve(TWO, 2)
+    stack.roll_back(OVER)
+    settled()
+    assert (waits(world).package, waits(world).cause) == (TWO, "quota")
+    now(monkeypatch, timedelta(minutes=16))
+    handler({}, Context())
+    assert champion(world) == TWO
+
+
 def test_where_quotas_may_not_be_looked_up_it_is_found_by_trying(types: World, stack: FakeServing) -> None:
     def denied(_: dict[str, Any]) -> dict[str, Any]:
         raise AwsFailure("AccessDeniedException", "not authorized")

@@ -9,6 +9,7 @@ from typing import Any, Final
 from contract.environment import LaunchEnvironment
 from functions.common.launching import costs, jobs, runs
 from functions.common.launching.costs import CostBound, Machine
+from functions.common.recipes.race import RaceTable
 from functions.common.recipes.recipe import Recipe
 
 RACE_GRACE_MINUTES: Final = 5
@@ -42,7 +43,12 @@ def race_minutes(recipe: Recipe, machine: Machine) -> int:
     """For how long at most the race of a recipe runs; 0 without one."""
     if recipe.race is None:
         return 0
-    return (recipe.race.max_minutes or machine.max_runtime_minutes) + RACE_GRACE_MINUTES
+    return race_limit(recipe.race, machine) + RACE_GRACE_MINUTES
+
+
+def race_limit(race: RaceTable, machine: Machine) -> int:
+    """After how many minutes a race begins no other network: its own, or the longest run time of any job."""
+    return race.max_minutes or machine.max_runtime_minutes
 
 
 def machines_of(record: runs.RunRecord, env: LaunchEnvironment) -> dict[str, Any]:

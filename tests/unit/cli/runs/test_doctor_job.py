@@ -110,6 +110,25 @@ def test_each_line_of_the_log_is_told_once_until_the_job_has_completed(target: A
     assert lines == ["Downloading the pictures.", "line 0", "line 1", "line 2", "line 3"]
 
 
+def test_while_it_waits_it_says_for_what_whenever_that_changes(target: Any, lines: list[str]) -> None:
+    messages = ["2 jobs before it", "2 jobs before it", "1 job before it", ""]
+    account = Account(*[("InProgress", "Pending") for _ in messages], DONE)
+    describe = account.describe_training_job
+
+    def described(TrainingJobName: str) -> dict[str, Any]:
+        message = messages[min(account.looks, len(messages) - 1)]
+        transitions = [{"Status": "Pending", "StatusMessage": message}] if message else []
+        return {**describe(TrainingJobName), "SecondaryStatusTransitions": transitions}
+
+    account.describe_training_job = described  # type: ignore[method-assign]
+    doctor_job.follow(of(target, account), JOB, "again")
+    assert [line for line in lines if not line.startswith("line ")] == [
+        "Waiting for an instance. AWS says: 2 jobs before it",
+        "Waiting for an instance. AWS says: 1 job before it",
+        "Waiting for an instance.",
+    ]
+
+
 @pytest.mark.parametrize(
     ("status", "more", "says"),
     [

@@ -28,21 +28,28 @@ class Machine:
         self._running: set[object] = set()
         self._changed = threading.Condition()
 
-    def enter(self, job: object, given_up: Callable[[], bool], waiting: Callable[[], None]) -> bool:
-        """Wait for a place; false if ``given_up()`` became true meanwhile. ``waiting`` is told if it must."""
+    def enter(self, job: object, given_up: Callable[[], bool], waiting: Callable[[int], None]) -> bool:
+        """Wait for a place; false if ``given_up()`` became true meanwhile.
+
+        While it must wait, ``waiting`` is told how many jobs are before it, those that run included, whenever
+        that changes.
+        """
+        told = 0
         with self._changed:
             self._queue.append(job)
-            must_wait = not self._free_for(job)
-        if must_wait:
-            waiting()
-        with self._changed:
-            while not (free := self._free_for(job)) and not given_up():
-                self._changed.wait(0.2)  # given_up tells nobody when it changes
-            self._queue.remove(job)
-            if free:
-                self._running.add(job)
-            self._changed.notify_all()
-        return free
+        while True:
+            with self._changed:
+                free, before = self._free_for(job), len(self._running) + self._queue.index(job)
+                if free or given_up():
+                    self._queue.remove(job)
+                    if free:
+                        self._running.add(job)
+                    self._changed.notify_all()
+                    return free
+                if before == told:
+                    self._changed.wait(0.2)  # given_up tells nobody when it changes
+            if before != told:
+                waiting(told := before)
 
     def _free_for(self, job: object) -> bool:
         return len(self._running) < self.places and self._queue[0] is job

@@ -125,8 +125,9 @@ class TrainingRun:
         finally:
             self._machine.leave(self)
 
-    def _pending(self) -> None:
-        self._state.progress("Pending", "Waiting for a free place on this machine")
+    def _pending(self, before: int) -> None:
+        others = "1 job" if before == 1 else f"{before} jobs"
+        self._state.progress("Pending", f"Waiting for a free place on this machine: {others} before it")
 
     def _run(self, members: Document) -> Outcome:
         if not instances.has(self._job["ResourceConfig"]["InstanceType"]):
