@@ -16,8 +16,8 @@ from reports.shared.page import document
 from reports.shared.ticks import logarithmic, text
 
 _BOX: Final = Box(width=520, height=340, left=48, right=20, top=20, bottom=40)
-_CHARACTER: Final = 6.6
-"""Pixels that a character of a name takes, about."""
+_CHARACTER: Final = 7.7
+"""Pixels that a character of a name takes at most, which is on a phone."""
 _TICKS: Final = 10
 
 

@@ -134,6 +134,7 @@ def timeline(
         shapes.append((each.style, dots, stacked, f"{each.name}: up to {max(each.values):.4g}{unit}"))
     return draw(
         "shared/charts.timeline",
+        f"{', '.join(each.name for each in series)} from {first:.4g} to {last:.4g}{along}",
         box,
         [(y(tick), f"{tick:.4g}") for tick in ticks],
         [
@@ -204,6 +205,7 @@ def heat_map(rows: Sequence[str], columns: Sequence[int], powers: Sequence[Seque
             paths.setdefault(level, []).append(shape)
     return draw(
         "shared/charts.heat_map",
+        f"Powers of ten of {len(rows)} layers over {len(columns)} steps",
         len(rows) * tall,
         [(row * tall + 9, name) for row, name in enumerate(rows)],
         [(level, "".join(shapes)) for level, shapes in sorted(paths.items())],
@@ -229,7 +231,8 @@ def confusion_map(classes: Sequence[str], cells: Sequence[Sequence[int]]) -> Mar
         }
         for truth, answer, count in sorted(cells, key=lambda cell: -cell[2])[:SPOTS]
     ]
-    return draw("shared/charts.confusion_map", len(classes), spots)
+    title = f"Confusion matrix of {len(classes)} classes"
+    return draw("shared/charts.confusion_map", title, len(classes), spots)
 
 
 def matrix(classes: Sequence[str], counts: Sequence[Sequence[int]]) -> Markup:
@@ -247,7 +250,7 @@ def _cell(truth: str, predicted: str, count: int, total: int) -> dict[str, Any] 
         return None
     share = round(100 * count / total)
     return {
-        "style": f"{'right' if truth == predicted else 'wrong'}{' deep' if share >= 55 else ''}",
+        "style": "right" if truth == predicted else "wrong",
         "share": max(8, share),
         "says": f"{count} of {total} pictures of {truth} ({share}%) taken for {predicted}",
         "count": count,
