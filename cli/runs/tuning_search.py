@@ -42,7 +42,10 @@ def read(target: Target, name: str) -> Search:
 
 
 def _axes(ranges: dict[str, Any]) -> tuple[Axis, ...]:
-    numeric = [*ranges.get("ContinuousParameterRanges", []), *ranges.get("IntegerParameterRanges", [])]
+    numeric = [
+        *((each, False) for each in ranges.get("ContinuousParameterRanges", [])),
+        *((each, True) for each in ranges.get("IntegerParameterRanges", [])),
+    ]
     return (
         *(
             Axis(
@@ -50,8 +53,9 @@ def _axes(ranges: dict[str, Any]) -> tuple[Axis, ...]:
                 float(each["MinValue"]),
                 float(each["MaxValue"]),
                 each.get("ScalingType", "Auto"),
+                whole=whole,
             )
-            for each in numeric
+            for each, whole in numeric
         ),
         *(
             Axis(each["Name"], choices=tuple(unquoted(value) for value in each["Values"]))

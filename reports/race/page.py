@@ -13,11 +13,12 @@ from reports.shared.charts import Box
 from reports.shared.figures import dollars, duration, interval
 from reports.shared.markup import NOTHING, draw
 from reports.shared.page import document
+from reports.shared.ticks import logarithmic, text
 
 _BOX: Final = Box(width=520, height=340, left=48, right=20, top=20, bottom=40)
-_CHARACTER: Final = 6.6
-"""Pixels that a character of a name takes, about."""
-_TICKS: Final = (1, 2, 5)
+_CHARACTER: Final = 7.7
+"""Pixels that a character of a name takes at most, which is on a phone."""
+_TICKS: Final = 10
 
 
 def render(run: str, race: Race) -> str:
@@ -132,7 +133,7 @@ def _chart(
     ]
     line = [(x(value(each) or 0.0), y(each.accuracy or 0.0)) for each in front]
     limit = x(most) if most is not None and low < math.log(most) < high else None
-    ticks = [(x(tick), f"{tick:g}") for tick in _round(math.exp(low), math.exp(high))]
+    ticks = [(x(tick), text(tick)) for tick in logarithmic(math.exp(low), math.exp(high), _TICKS)]
     return draw("race/page.chart", _BOX, title, levels, ticks, line, dots, limit)
 
 
@@ -161,13 +162,6 @@ def _style(each: Entrant, race: Race, front: Sequence[Entrant]) -> str:
     if not each.within(race.bounds):
         return "outside"
     return "front" if each in front else "behind"
-
-
-def _round(low: float, high: float) -> list[float]:
-    """Round numbers between two, evenly on a logarithmic axis."""
-    first = math.floor(math.log10(low))
-    numbers = (factor * 10.0**power for power in range(first, first + 8) for factor in _TICKS)
-    return [number for number in numbers if low <= number <= high]
 
 
 def _in_order(race: Race, judged: Sequence[Entrant]) -> list[Entrant]:

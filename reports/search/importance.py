@@ -11,6 +11,7 @@ import math
 import warnings
 from typing import TYPE_CHECKING
 
+from reports.search.axes import logarithmic
 from reports.search.record import Axis, Search
 
 if TYPE_CHECKING:
@@ -45,13 +46,6 @@ def importance(search: Search) -> dict[str, float] | None:
             study, evaluator=optuna.importance.FanovaImportanceEvaluator(seed=0)
         )
     return dict(shares) if all(math.isfinite(share) for share in shares.values()) else None
-
-
-def logarithmic(axis: Axis) -> bool:
-    """Whether an axis is better looked at by order of magnitude: as its scale says, or for Auto its width."""
-    if axis.scale == "Auto":
-        return axis.low > 0 and axis.high / axis.low >= 100
-    return axis.scale == "Logarithmic"
 
 
 def _distribution(axis: Axis) -> BaseDistribution:

@@ -21,7 +21,7 @@ def render(search: Search, now: datetime) -> str:
         draw("shared/page.header", "Hyperparameter search", search.name, _verdict(search)),
         draw("shared/page.tiles", _figures(search)),
         _results(search) if search.ranked else draw("search/page.nothing"),
-        _failed(search),
+        _unfinished(search),
         draw("search/page.written", f"{now:%Y-%m-%d %H:%M}"),
     ]
     return document(f"Search {search.name}", sections, "search")
@@ -33,6 +33,7 @@ def _results(search: Search) -> Markup:
         "search/page.trials",
         search.metric,
         charts.coordinates(search),
+        _endings(search),
         charts.progress(search),
         _depended(search, shares),
         NOTHING if shares is None else charts.bars(shares),
@@ -40,9 +41,23 @@ def _results(search: Search) -> Markup:
     return draw("search/page.leaderboard", search, _leaderboard(search)) + trials
 
 
-def _failed(search: Search) -> Markup:
-    trials = [trial for trial in search.trials if trial.failed]
-    return draw("search/page.failed", trials) if trials else NOTHING
+def _unfinished(search: Search) -> Markup:
+    trials = [(trial, _why(trial)) for trial in search.trials if trial.failed or trial.stopped]
+    return draw("search/page.unfinished", trials) if trials else NOTHING
+
+
+def _why(trial: Trial) -> str:
+    """SageMaker does not tell who stopped a job."""
+    if trial.failed:
+        return f"Failed: {trial.reason or 'no reason was given'}"
+    return f"Stopped: {trial.reason or 'by the search, which had given up on it, or by hand'}"
+
+
+def _endings(search: Search) -> list[str]:
+    """The ways of ending, beside the usual one, that a drawing has a mark for."""
+    there = {"stopped": any(each.stopped for each in search.trials)}
+    there["failed"] = any(each.failed for each in search.trials)
+    return [ending for ending, is_there in there.items() if is_there]
 
 
 def _verdict(search: Search) -> str:
@@ -84,7 +99,8 @@ def _row(search: Search, trial: Trial, rank: str) -> dict[str, Any]:
         "result": charts.number_text(trial.objective) if trial.objective is not None else "",
         "cells": [charts.value_text(trial.values.get(axis.name, "")) for axis in search.axes],
         "time": duration(trial.seconds) if trial.seconds is not None else "",
-        "status": f"{trial.status}: {trial.reason}" if trial.reason else trial.status,
+        "status": charts.ending(trial),
+        "style": charts.style_of(trial),
     }
 
 

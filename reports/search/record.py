@@ -16,6 +16,8 @@ class Axis:
     high: float = 0.0
     scale: str = "Linear"
     """SageMaker's word: Linear, Logarithmic, ReverseLogarithmic or Auto."""
+    whole: bool = False
+    """Whether its numbers have no fraction."""
     choices: tuple[str, ...] = ()
 
 
@@ -35,6 +37,11 @@ class Trial:
     @property
     def failed(self) -> bool:
         return self.status == "Failed"
+
+    @property
+    def stopped(self) -> bool:
+        """Before its end: by the search, which gave up on it, or by hand."""
+        return self.status in ("Stopped", "Stopping")
 
     @property
     def measured(self) -> bool:

@@ -14,6 +14,7 @@ from typing import Any, Final
 from markupsafe import Markup
 
 from reports.shared.markup import draw
+from reports.shared.ticks import spanning
 
 _NARROW: Final = 16
 _LEVELS: Final = 10
@@ -57,7 +58,7 @@ def curves(
     for short names of curves that end together.
     """
     count, box = max(len(line.values) for line in lines), Box() if named else Box(right=_NARROW)
-    ticks = _ticks([value for line in lines for value in line.values], most=1.0 if percent else math.inf)
+    ticks = spanning([value for line in lines for value in line.values], most=1.0 if percent else math.inf)
     low, high = ticks[0], ticks[-1]
 
     def x(epoch: float) -> float:
@@ -115,7 +116,7 @@ def timeline(
     for each in series:
         levels = [low + value for low, value in zip(levels, each.values, strict=True)]
         tops.append(levels if stacked else list(each.values))
-    ticks = _ticks([0.0, *(value for top in tops for value in top)], most=most)
+    ticks = spanning([0.0, *(value for top in tops for value in top)], most=most)
     high, first, last = ticks[-1], places[0], places[-1]
 
     def x(place: float) -> float:
@@ -133,11 +134,12 @@ def timeline(
         shapes.append((each.style, dots, stacked, f"{each.name}: up to {max(each.values):.4g}{unit}"))
     return draw(
         "shared/charts.timeline",
+        f"{', '.join(each.name for each in series)} from {first:.4g} to {last:.4g}{along}",
         box,
         [(y(tick), f"{tick:.4g}") for tick in ticks],
         [
             (x(place), f"{place:.4g}{along}")
-            for place in _ticks([first, last], most=math.inf, parts=5)
+            for place in spanning([first, last], most=math.inf, parts=5)
             if first <= place <= last
         ],
         shapes,
@@ -203,6 +205,7 @@ def heat_map(rows: Sequence[str], columns: Sequence[int], powers: Sequence[Seque
             paths.setdefault(level, []).append(shape)
     return draw(
         "shared/charts.heat_map",
+        f"Powers of ten of {len(rows)} layers over {len(columns)} steps",
         len(rows) * tall,
         [(row * tall + 9, name) for row, name in enumerate(rows)],
         [(level, "".join(shapes)) for level, shapes in sorted(paths.items())],
@@ -228,7 +231,8 @@ def confusion_map(classes: Sequence[str], cells: Sequence[Sequence[int]]) -> Mar
         }
         for truth, answer, count in sorted(cells, key=lambda cell: -cell[2])[:SPOTS]
     ]
-    return draw("shared/charts.confusion_map", len(classes), spots)
+    title = f"Confusion matrix of {len(classes)} classes"
+    return draw("shared/charts.confusion_map", title, len(classes), spots)
 
 
 def matrix(classes: Sequence[str], counts: Sequence[Sequence[int]]) -> Markup:
@@ -246,25 +250,11 @@ def _cell(truth: str, predicted: str, count: int, total: int) -> dict[str, Any] 
         return None
     share = round(100 * count / total)
     return {
-        "style": f"{'right' if truth == predicted else 'wrong'}{' deep' if share >= 55 else ''}",
+        "style": "right" if truth == predicted else "wrong",
         "share": max(8, share),
         "says": f"{count} of {total} pictures of {truth} ({share}%) taken for {predicted}",
         "count": count,
     }
-
-
-def _ticks(values: Sequence[float], most: float, parts: int = 3) -> list[float]:
-    """Round numbers that span the values, with about `parts` steps between them."""
-    low, high = min(values), max(values)
-    if high - low < 1e-9:
-        room = max(0.05, abs(low) * 1e-9)  # else a very large number would have none
-        low, high = low - room, high + room
-    rough = (high - low) / parts
-    power = 10.0 ** math.floor(math.log10(rough))
-    step = next(power * factor for factor in (1, 2, 2.5, 5, 10) if power * factor >= rough)
-    first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
-    last = min(last, round(most / step)) if math.isfinite(most) else last
-    return [tick * step for tick in range(max(first, 0) if low >= 0 else first, max(last, first + 1) + 1)]
 
 
 def _epochs_shown(count: int) -> list[int]:

@@ -111,13 +111,13 @@ class Page:
         self.call("Page.navigate", url=url)
         self.until("document.readyState === 'complete'")
 
-    def look(self, *, dark: bool = False, phone: bool = False) -> None:
-        """Choose the colour scheme and the size of the window; a phone also has a finger."""
+    def look(self, *, dark: bool = False, phone: bool = False, width: int = 1200) -> None:
+        """Choose the colour scheme and the width of the window; a phone is 390 wide and has a finger."""
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
         # Nothing moves, so that every screenshot is of the end of a movement.
         still = {"name": "prefers-reduced-motion", "value": "reduce"}
         self.call("Emulation.setEmulatedMedia", features=[scheme, still])
-        width, height = (390, 844) if phone else (1200, 860)
+        width, height = (390, 844) if phone else (width, 860)
         size = {"width": width, "height": height, "deviceScaleFactor": 2 if phone else 1}
         self.call("Emulation.setDeviceMetricsOverride", mobile=phone, **size)
         self.call("Emulation.setTouchEmulationEnabled", enabled=phone)

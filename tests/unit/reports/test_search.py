@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 
+from reports.search import charts
+from reports.search.axes import named, share
 from reports.search.importance import importance
 from reports.search.page import render
 from reports.search.record import Axis, Search, Trial
@@ -91,8 +93,8 @@ def test_the_best_trial_leads_the_board(maximize: bool) -> None:
     html = render(found, NOW)
     rows = re.findall(r"<tr[^>]*><td>(\d+)</td><td title=\"([^\"]+)\"", html)
     assert [name for _, name in rows] == [trial.name for trial in found.ranked]
-    assert html.count('<polyline class="trial first"') == 1
-    assert html.count('<polyline class="trial') == len(found.trials)
+    assert html.count('<g class="trial first"') == 1
+    assert html.count('<g class="trial') == len(found.trials)
 
 
 def test_what_the_objective_depends_on_is_found() -> None:
@@ -189,9 +191,58 @@ def test_a_trial_that_failed_is_counted_told_and_never_the_best() -> None:
     html = render(found, NOW)
     text = Page(html).text
     assert "1 of 3 trials completed, 1 failed, 1 stopped" in text
-    assert text.count("AlgorithmError: <no> space") == 2
+    assert text.count("AlgorithmError: <no> space") == 4, "in the table, both drawings and the list"
     assert "(streams <t-2>/)" in text
-    assert html.count("<circle") == 2
+    assert html.count('r="5"') == 2, "only results are dots"
+
+
+def test_trials_without_a_result_are_marked_with_their_reason_below_the_results() -> None:
+    """In both drawings: 0.9 was reported before the failure, and is no result."""
+    trials = (
+        Trial("t-1", "Completed", {"x": 1.0}, 0.5, 1.0),
+        Trial("t-2", "Failed", {"x": 2.0}, 0.9, 1.0, "OutOfMemory"),
+        Trial("t-3", "Stopped", {"x": 3.0}, None, 1.0),
+        Trial("t-4", "Stopped", {"x": 4.0}, 0.4, 1.0),
+        Trial("t-5", "InProgress", {"x": 5.0}, None, None),
+    )
+    found = Search("s", "InProgress", "Random", "m", True, (Axis("x", 0, 9),), trials, "", None, ())
+    for drawing in (charts.coordinates(found), charts.progress(found)):
+        assert drawing.count('class="mark-x"') == 2
+        assert re.findall(r'class="(?:trial|spot) ?(\w*)"', drawing).count("stopped") == 2
+        assert "t-2: m 0.9, Failed: OutOfMemory (x 2)" in drawing
+        assert "t-5" not in drawing
+
+
+@pytest.mark.parametrize(
+    ("axis", "names"),
+    [
+        (Axis("rate", 1e-4, 0.1, "Logarithmic"), ["0.0001", "0.001", "0.01", "0.1"]),
+        (Axis("rate", 3e-7, 4e-5, "Logarithmic"), ["5e-7", "1e-6", "2e-6", "5e-6", "1e-5", "2e-5"]),
+        (Axis("rate", 1e-12, 1.0, "Auto"), ["1e-12", "1e-10", "1e-8", "1e-6", "0.0001", "0.01", "1"]),
+        (Axis("momentum", 0.5, 0.99, "ReverseLogarithmic"), ["0.99", "0.98", "0.95", "0.9", "0.8", "0.5"]),
+        (Axis("epochs", 1, 3, whole=True), ["1", "2", "3"]),
+        (Axis("crop", 0.08, 0.47), ["0.1", "0.2", "0.3", "0.4"]),
+        (Axis("one", 0.3, 0.3), ["0.3"]),
+        (Axis("optimizer", choices=("sgd", "adamw")), ["sgd", "adamw"]),
+    ],
+)
+def test_an_axis_names_round_numbers_on_its_own_scale(axis: Axis, names: list[str]) -> None:
+    assert [text for _, text in named(axis)] == names
+    places = [share(axis, value) for value, _ in named(axis)]
+    assert all(0 <= place <= 1 for place in places)
+    assert len(set(places)) == len(places)
+
+
+@pytest.mark.parametrize(("trials", "numbers"), [(4, [1, 2, 3, 4]), (20, [1, 5, 10, 15, 20]), (1, [1, 2])])
+def test_trials_are_numbered_by_round_numbers(trials: int, numbers: list[int]) -> None:
+    drawing = charts.progress(search(trials))
+    assert [int(each) for each in re.findall(r'text-anchor="middle">(\d+)<', drawing)] == numbers
+
+
+def test_a_long_name_is_cut_and_told_whole_where_a_pointer_rests() -> None:
+    long = "classifier_head_learning_rate_factor"
+    drawing = charts.coordinates(dataclasses.replace(search(), axes=(Axis(long, 0, 1),)))
+    assert f"classifier_head_learn…<title>{long}</title>" in drawing
 
 
 def test_trials_that_all_came_out_alike_are_drawn_too() -> None:
