@@ -42,6 +42,12 @@ class Ambiguous(CliError):
     exit_code = ExitCode.USAGE
 
 
+class NoSuchFile(CliError):
+    """A file or a folder that was named is not there, or holds nothing that can be used."""
+
+    exit_code = ExitCode.USAGE
+
+
 class BadTarget(CliError):
     """The target, its port, its region or its environment cannot be used as given."""
 
@@ -83,8 +89,4 @@ class RunFailed(CliError):
 
 
 class RequestFailed(CliError):
-    """The API answered with an error, or not at all; `for_all` when no other picture would fare better."""
-
-    def __init__(self, message: str, for_all: bool = False) -> None:
-        super().__init__(message)
-        self.for_all = for_all
+    """The API answered with an error, or not at all."""

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import IO, Literal
 
 from cli.errors import CliError
+from contract.datasets.rules import is_hidden
 
 PRIVATE_FOLDER = 0o700
 PRIVATE_FILE = 0o600
@@ -119,3 +120,10 @@ def _locked(descriptor: int) -> bool:
     except BlockingIOError:
         return False
     return True
+
+
+def files_below(folder: Path) -> Iterator[Path]:
+    """The files of a folder in order, without hidden ones and what systems put beside people's."""
+    for root, folders, names in os.walk(folder):
+        folders[:] = sorted(name for name in folders if not is_hidden(name))
+        yield from (Path(root, name) for name in sorted(names) if not is_hidden(name))

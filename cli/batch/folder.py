@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import mimetypes
-import os
 import platform
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -19,9 +18,9 @@ from cli.cost.prices import of_storing
 from cli.data.findings import BadDataset
 from cli.data.folder import dataset_name
 from cli.data.sending import WORKERS, Sender, in_parallel
+from cli.files import files_below
 from cli.target import Target
 from contract.batch import MAX_PICTURE_BYTES
-from contract.datasets.rules import is_hidden
 from contract.objects import below
 from contract.storage import batch_upload
 
@@ -80,7 +79,7 @@ def look(path: Path) -> Folder:
         raise BadDataset(f"{what}. Give a folder of pictures, or an S3 address: s3://BUCKET/PREFIX.")
     files: dict[str, Path] = {}
     left_out = []
-    for file in _walked(path):
+    for file in files_below(path):
         name = file.relative_to(path).as_posix()
         problem = _problem(name, file)
         if problem:
@@ -128,12 +127,6 @@ def send(
     for first in range(0, len(todo.gone), _AT_ONCE):
         keys = [{"Key": folder.prefix + name} for name in todo.gone[first : first + _AT_ONCE]]
         s3.delete_objects(Bucket=bucket, Delete={"Objects": keys, "Quiet": True})
-
-
-def _walked(path: Path) -> Iterator[Path]:
-    for root, folders, names in os.walk(path):
-        folders[:] = sorted(name for name in folders if not is_hidden(name))
-        yield from (Path(root, name) for name in sorted(names) if not is_hidden(name))
 
 
 def _problem(name: str, file: Path) -> str:
