@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from cli.cost.prices import of_storing
-from cli.data.findings import BadDataset
+from cli.data.findings import BadUpload
 from cli.data.folder import dataset_name
 from cli.data.sending import WORKERS, Sender, in_parallel
 from cli.files import files_below
@@ -72,11 +72,11 @@ def look(path: Path) -> Folder:
     """The files of a folder, without hidden ones and what systems put beside people's.
 
     Raises:
-        BadDataset: there is no such folder, or nothing in it.
+        BadUpload: there is no such folder, or nothing in it.
     """
     if not path.is_dir():
         what = f"{path} is a file" if path.exists() else f"There is no folder {path}"
-        raise BadDataset(f"{what}. Give a folder of pictures, or an S3 address: s3://BUCKET/PREFIX.")
+        raise BadUpload(f"{what}. Give a folder of pictures, or an S3 address: s3://BUCKET/PREFIX.")
     files: dict[str, Path] = {}
     left_out = []
     for file in files_below(path):
@@ -87,7 +87,7 @@ def look(path: Path) -> Folder:
         else:
             files[name] = file
     if not files:
-        raise BadDataset(f"There is no file in {path} that can be sent.")
+        raise BadUpload(f"There is no file in {path} that can be sent.")
     return Folder(path, files, tuple(left_out))
 
 

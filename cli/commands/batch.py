@@ -17,7 +17,7 @@ from cli.commands.check import anyway_option, before_launching
 from cli.commands.launch import cost_line
 from cli.commands.options import confirm_cost, json_option, with_target, yes_option
 from cli.console import counting, say
-from cli.errors import CliError
+from cli.errors import BadArgument
 from cli.runs.launch import Launched, estimate, launch
 from cli.stacks import outputs
 from cli.target import Target
@@ -32,7 +32,7 @@ _NAMED: Final = 5
 _VERSION: Final = re.compile(r"(?:arn:\S+/)?[1-9][0-9]{0,8}")
 
 
-class NoBatch(CliError):
+class NoBatch(BadArgument):
     """There is nothing here that can be answered."""
 
 

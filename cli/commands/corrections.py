@@ -15,7 +15,7 @@ from cli.corrections import tally
 from cli.corrections.desk import Answer, Desk
 from cli.corrections.kept import Entry, NoSuchPicture
 from cli.corrections.server import ReviewServer
-from cli.errors import CliError
+from cli.errors import BadArgument
 from cli.files import private_folder
 from cli.target import Target
 
@@ -100,7 +100,7 @@ def _delete(desk: Desk, request_id: str, yes: bool) -> None:
 
 def _save(desk: Desk, folder: Path) -> None:
     if folder.exists() and not folder.is_dir():
-        raise CliError(f"--save: {folder} is no folder.")
+        raise BadArgument(f"--save: {folder} is no folder.")
     private_folder(folder)
     kept = desk.room.look()
     for entry in kept.entries:

@@ -11,7 +11,7 @@ from cli import answers
 from cli.commands.options import confirm, json_option, with_target, yes_option
 from cli.console import console, say
 from cli.data.screen import change_lines, counts_table
-from cli.errors import CliError
+from cli.errors import BadArgument, CliError
 from cli.runs.data_use import users
 from cli.stacks import outputs
 from cli.target import Target
@@ -80,7 +80,9 @@ def with_errors(work: Callable[[], None]) -> None:
     """Does the work; what is wrong with a data set or its name becomes the command's error."""
     try:
         work()
-    except (store.NoSuchVersion, store.ChangedMeanwhile, manifest.InvalidVersion, plain.Unusable) as error:
+    except store.NoSuchVersion as error:
+        raise BadArgument(f"{error.args[0]!s}.".replace("..", ".")) from None
+    except (store.ChangedMeanwhile, manifest.InvalidVersion, plain.Unusable) as error:
         raise CliError(f"{error.args[0]!s}.".replace("..", ".")) from None
 
 
@@ -109,7 +111,7 @@ class Room:
             return
         newest = store.newest(*self._where, self._name)
         if newest is None:
-            raise CliError(self._nothing())
+            raise self._nothing()
         version = store.read(*self._where, self._name, number) if number else newest
         if compare is not None:
             self._compare(self._read(compare), version)
@@ -123,14 +125,16 @@ class Room:
     def _read(self, number: int) -> Version:
         return store.read(*self._where, self._name, number)
 
-    def _nothing(self) -> str:
+    def _nothing(self) -> CliError:
         lying = plain.look(*self._where, self._name)
         if lying.objects:
-            return (
+            return CliError(
                 f"{self._name} has no version yet: something else than `classifier upload` put "
                 f"{len(lying.objects)} objects there. The first run makes them one, or --adopt does now."
             )
-        return f'There is no data set "{self._name}": classifier datasets lists them, upload makes one.'
+        return BadArgument(
+            f'There is no data set "{self._name}": classifier datasets lists them, upload makes one.'
+        )
 
     def _show(self, version: Version) -> None:
         versions = [self._read(number) for number in reversed(store.numbers(*self._where, self._name))]

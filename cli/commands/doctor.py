@@ -18,7 +18,7 @@ from cli.console import Count, counting, say
 from cli.data.folder import dataset_name
 from cli.data.folder_records import records_of
 from cli.data.layouts import must_be_folder
-from cli.errors import CliError
+from cli.errors import BadArgument, CliError
 from cli.runs import doctor_job
 from cli.runs.launch import estimate, launch
 from cli.target import Target
@@ -153,7 +153,7 @@ def _look_at_folder(folder: Path, weights: Path | None, out: Path | None, jobs: 
     must_be_folder(folder)
     place = _place(out, dataset_name(folder))
     if place.resolve().is_relative_to(folder.resolve()):
-        raise NoDoctor(f"{place} lies in the folder of pictures; give another place with --out.")
+        raise BadArgument(f"{place} lies in the folder of pictures; give another place with --out.")
     records = records_of(folder)
     diagnosis = look(records, weights, jobs or len(os.sched_getaffinity(0)))
     from doctor.output import describe, leave
@@ -164,10 +164,10 @@ def _look_at_folder(folder: Path, weights: Path | None, out: Path | None, jobs: 
 
 
 def _place(out: Path | None, name: str) -> Path:
-    """Where to write. Raises NoDoctor where a file is."""
+    """Where to write. Raises BadArgument where a file is."""
     place = out or Path(f"doctor-{name}")
     if place.exists() and not place.is_dir():
-        raise NoDoctor(f"{place} is a file; give a folder with --out.")
+        raise BadArgument(f"{place} is a file; give a folder with --out.")
     return place
 
 
@@ -226,7 +226,7 @@ def _network(weights: Path, records: list[Record]) -> Extractor:
     from doctor.features.network import UnusableWeights, from_file, suited_size
 
     if not weights.is_file():
-        raise NoDoctor(f"There is no file {weights}.")
+        raise BadArgument(f"There is no file {weights}.")
     try:
         return from_file(weights, suited_size(records))
     except UnusableWeights as error:

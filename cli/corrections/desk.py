@@ -11,7 +11,7 @@ from typing import Any
 from cli.corrections import tally, version
 from cli.corrections.kept import Entry, Room
 from cli.data.upload import Todo
-from cli.errors import CliError
+from cli.errors import BadArgument, CliError
 from cli.release import champion, registry
 from cli.stacks import outputs
 from cli.target import Target
@@ -38,7 +38,7 @@ class Answer(StrEnum):
     """It is not decided, after all."""
 
 
-class BadAnswer(CliError):
+class BadAnswer(BadArgument):
     """What cannot be said about a picture."""
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
-from cli.errors import CliError
+from cli.errors import BadArgument, CliError
 from cli.stacks import outputs
 from cli.target import Target
 from contract import given, objects
@@ -22,7 +22,7 @@ class NothingIsKept(CliError):
     """The deployment keeps no picture: the setting is off."""
 
 
-class NoSuchPicture(CliError):
+class NoSuchPicture(BadArgument):
     """No picture of that request is kept."""
 
 

@@ -6,13 +6,13 @@ import re
 from typing import Any
 
 from cli import aws
-from cli.errors import CliError
+from cli.errors import BadArgument
 from cli.target import Target
 from contract.decisions import Reason, own_words
 from contract.names import version_of
 
 
-class NoSuchVersion(CliError):
+class NoSuchVersion(BadArgument):
     """No model of that version in this project's registry."""
 
 

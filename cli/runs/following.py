@@ -9,13 +9,13 @@ from typing import Any
 
 from cli import aws
 from cli.console import say
-from cli.errors import CliError
+from cli.errors import BadArgument, CliError
 from cli.interrupt import Interrupted
 from cli.runs.jobs import LOG_GROUP, RUNNING, log_of
 from cli.target import Target
 
 
-class NoSuchJob(CliError):
+class NoSuchJob(BadArgument):
     """There is no job of that name, or it is of another kind."""
 
 

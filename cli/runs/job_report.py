@@ -19,7 +19,7 @@ from typing import Any
 from urllib.parse import urlparse
 
 from cli.cost import spending as cost
-from cli.errors import CliError
+from cli.errors import BadArgument, CliError
 from cli.files import replacing
 from cli.runs.archives import UnsafeArchive, unpack
 from cli.runs.jobs import newest_attempt
@@ -32,11 +32,11 @@ from reports.ended import jobs as ended
 from reports.ended.jobs import BILLED, VERDICT
 
 
-class NoSuchJob(CliError):
+class NoSuchJob(BadArgument):
     """There is no training job of that name, and no folder either."""
 
 
-class NotWatched(CliError):
+class NotWatched(BadArgument):
     """The job is a trial of a search: those are not watched, and leave no report."""
 
 

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from cli import aws
-from cli.errors import CliError
+from cli.errors import BadArgument
 from cli.runs import find
 from cli.runs.find import ENDPOINT
 from cli.runs.jobs import LOG_GROUP, Kind, named
@@ -23,11 +23,11 @@ _SINCE: Final = re.compile(r"(?P<number>[0-9]{1,6})(?P<unit>[smhd])")
 _UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 
-class BadSince(CliError):
+class BadSince(BadArgument):
     """A --since that is no time."""
 
 
-class NoLog(CliError):
+class NoLog(BadArgument):
     """Nothing of that name writes a log."""
 
 

@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from cli import aws
-from cli.errors import CliError
+from cli.errors import BadArgument, ExitCode
 from cli.release import candidate, champion
 from cli.runs.jobs import LOG_GROUP, log_of, newest_attempt, number, search_of
 from cli.runs.pipeline_run import (
@@ -40,8 +40,14 @@ _MARK_BYTES = 64 * 1024
 TRIAL_NAME = re.compile(r"-\d{3}-[0-9a-f]{8}\Z")
 
 
-class NoSuchRun(CliError):
-    """No run of that name, or none at all yet."""
+class NoSuchRun(BadArgument):
+    """No run of that name."""
+
+
+class NothingRunYet(NoSuchRun):
+    """No run at all: nobody named one."""
+
+    exit_code = ExitCode.ERROR
 
 
 def latest_run(target: Target) -> str:
@@ -63,7 +69,7 @@ def latest_run(target: Target) -> str:
     for _, name in sorted(runs, reverse=True):
         if _may_train(target, name):
             return str(name)
-    raise NoSuchRun(f"Nothing has been run yet. Start with `classifier tune{target.option}`.")
+    raise NothingRunYet(f"Nothing has been run yet. Start with `classifier tune{target.option}`.")
 
 
 def _may_train(target: Target, name: str) -> bool:

@@ -7,7 +7,7 @@ import csv
 import io
 import json
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Event, Thread
@@ -57,7 +57,8 @@ def api(judge: Judge) -> Iterator[tuple[str, list[dict[str, str]]]]:
             self.send_response(status)
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
-            self.wfile.write(body)
+            with suppress(BrokenPipeError):  # who was interrupted has gone away
+                self.wfile.write(body)
 
         def log_message(self, format: str, *args: Any) -> None:
             pass
