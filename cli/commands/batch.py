@@ -18,11 +18,12 @@ from cli.commands.launch import cost_line
 from cli.commands.options import confirm_cost, json_option, with_target, yes_option
 from cli.console import counting, say
 from cli.errors import BadArgument
+from cli.runs import find
 from cli.runs.launch import Launched, estimate, launch
 from cli.stacks import outputs
 from cli.target import Target
 from contract.batch import FORMATS
-from contract.names import version_of
+from contract.names import batch_jobs, version_of
 
 _FUNCTION: Final = "launch-batch"
 _SECONDS: Final = 610.0
@@ -87,7 +88,7 @@ def batch(
     if job is not None:
         if dry_run or any(asked.values()):
             raise click.UsageError("--job goes with --out alone: the job is as it was started.")
-        _bring(target, job, out)
+        _bring(target, find.job(target, job, batch_jobs(target.project), "batches"), out)
         return
     folder = None if str(source).startswith("s3://") else folders.look(Path(str(source)))
     request = _request(asked, out)

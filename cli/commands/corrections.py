@@ -53,14 +53,15 @@ def corrections(
     """Review the pictures that senders gave; without an option on a page of this machine.
 
     The corrected and the least certain come first. What is accepted becomes a data set's new version, by the
-    page's button or by --apply, and `classifier tune` goes on from it.
+    page's button or by --apply, and `classifier tune` goes on from it. A part of an ID does.
     """
     if label is not None and not ids["accept"]:
         raise click.UsageError("--as names the class of what --accept names.")
     desk = Desk(target, dataset)
-    for request_id, answer in _answers(ids, label):
+    whole = {option: tuple(map(desk.room.meant, typed)) for option, typed in ids.items()}
+    for request_id, answer in _answers(whole, label):
         _say(desk, request_id, answer, label)
-    for request_id in delete:
+    for request_id in map(desk.room.meant, delete):
         _delete(desk, request_id, yes)
     if save:
         _save(desk, save)

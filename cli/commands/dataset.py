@@ -7,9 +7,10 @@ from typing import Any
 
 import click
 
-from cli import answers
+from cli import answers, parts
 from cli.commands.options import confirm, json_option, with_target, yes_option
 from cli.console import console, say
+from cli.data import sets
 from cli.data.screen import change_lines, counts_table
 from cli.errors import BadArgument, CliError
 from cli.runs.data_use import users
@@ -47,12 +48,12 @@ def dataset(
     chosen = [option for option in (compare, restore, delete, adopt or None) if option is not None]
     if len(chosen) > 1:
         raise click.UsageError("--compare, --restore, --delete and --adopt: one at a time.")
-    parts = DATASET_VERSION.fullmatch(name)
-    if parts is None:
+    if DATASET_VERSION.fullmatch(name) is None:
         raise click.UsageError(f"{name!r} names no data set: it is NAME or NAME@VERSION, such as digits@3.")
     bucket = outputs(target, "storage")["DataBucket"]
-    room = Room(target, bucket, parts["dataset"])
-    with_errors(lambda: room.act(int(parts["number"] or 0), compare, restore, delete, adopt, yes))
+    name, _, number = sets.named(target.client("s3"), bucket, name).partition("@")
+    room = Room(target, bucket, name)
+    with_errors(lambda: room.act(int(number or 0), compare, restore, delete, adopt, yes))
 
 
 def _cells(version: Version) -> tuple[str, ...]:
@@ -132,9 +133,9 @@ class Room:
                 f"{self._name} has no version yet: something else than `classifier upload` put "
                 f"{len(lying.objects)} objects there. The first run makes them one, or --adopt does now."
             )
-        return BadArgument(
-            f'There is no data set "{self._name}": classifier datasets lists them, upload makes one.'
-        )
+        known = sets.names(*self._where)
+        none = parts.none(self._name, [*known.versioned, *known.plain], "data sets")
+        return BadArgument(f"{none} `classifier upload FOLDER{self._target.option}` makes one.")
 
     def _show(self, version: Version) -> None:
         versions = [self._read(number) for number in reversed(store.numbers(*self._where, self._name))]

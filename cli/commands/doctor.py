@@ -15,13 +15,15 @@ from cli import answers
 from cli.commands.launch import cost_line
 from cli.commands.options import confirm_cost, json_option, with_target, yes_option
 from cli.console import Count, counting, say
+from cli.data import sets
 from cli.data.folder import dataset_name
 from cli.data.folder_records import records_of
 from cli.data.layouts import must_be_folder
 from cli.errors import BadArgument, CliError
-from cli.runs import doctor_job
+from cli.runs import doctor_job, find
 from cli.runs.launch import estimate, launch
 from cli.target import Target
+from contract.names import doctor_jobs
 from contract.picture_decisions import PAGE
 
 if TYPE_CHECKING:
@@ -108,8 +110,11 @@ def doctor(
         _look_at_folder(folder, Path(weights) if weights else None, out, jobs)
         return
     if dataset is not None:
-        job = _start(target, {"dataset": dataset, "weights": weights, **_limits(limits)}, yes)
-    _follow(target, str(job), out)
+        named = sets.meant(target, dataset)
+        _follow(target, _start(target, {"dataset": named, "weights": weights, **_limits(limits)}, yes), out)
+        return
+    jobs_name = find.job(target, str(job), doctor_jobs(target.project), "doctor's jobs")
+    _follow(target, jobs_name, out)
 
 
 def _follow(target: Target, job: str, out: Path | None) -> None:

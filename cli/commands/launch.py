@@ -13,6 +13,7 @@ from cli.commands.check import anyway_option, before_launching
 from cli.commands.completion import recipes
 from cli.commands.options import confirm_cost, json_option, with_target, yes_option
 from cli.console import say
+from cli.data import sets
 from cli.runs import expected
 from cli.runs.expected import Expected
 from cli.runs.launch import Launched, estimate, launch, payload
@@ -80,6 +81,7 @@ def _launch(
     yes: bool,
 ) -> None:
     request = payload(recipe, dataset, overrides, name, max_cost)
+    request["dataset"] = sets.meant(target, dataset)
     planned = estimate(target, function, request)
     kind = expected.TUNING if function == "launch-tuning" else expected.TRAINING
     likely = expected.before(target, request, kind, planned)

@@ -12,7 +12,7 @@ from cli import answers
 from cli.commands.options import json_option, listing_options, with_target
 from cli.console import console, say
 from cli.release import champion
-from cli.runs.history import packages
+from cli.release.registry import packages
 from cli.runs.jobs import number
 from cli.target import Target
 from contract.decisions import Decision, Reason

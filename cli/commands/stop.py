@@ -17,6 +17,7 @@ from cli.commands.completion import runs
 from cli.commands.options import with_target
 from cli.console import say
 from cli.release import champion, registry
+from cli.runs import find
 from cli.runs.jobs import RUNNING
 from cli.runs.pipeline_run import PipelineRun
 from cli.runs.reader import RunReader
@@ -30,8 +31,11 @@ from contract import storage
 @click.argument("run", shell_complete=runs)
 @click.option("--reason", default="asked for with classifier stop", show_default=True, help="For the record.")
 def stop(target: Target, run: str, reason: str) -> None:
-    """End all of a RUN: race, search, trainings, and what would follow. A model that serves stays."""
-    for line in stop_run(target, run, reason):
+    """End all of a RUN: race, search, trainings, and what would follow. A model that serves stays.
+
+    A part of the name does, if no other run has it.
+    """
+    for line in stop_run(target, find.run(target, run), reason):
         say(line)
 
 

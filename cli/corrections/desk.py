@@ -10,6 +10,7 @@ from typing import Any
 
 from cli.corrections import tally, version
 from cli.corrections.kept import Entry, Room
+from cli.data import sets
 from cli.data.upload import Todo
 from cli.errors import BadArgument, CliError
 from cli.release import champion, registry
@@ -46,7 +47,7 @@ class Desk:
     """Where a person decides about the given pictures of a deployment.
 
     Args:
-        dataset: the one that what is accepted goes into; None: the champion's.
+        dataset: the one that what is accepted goes into, or a part of its name; None: the champion's.
     """
 
     def __init__(self, target: Target, dataset: str | None = None) -> None:
@@ -54,8 +55,7 @@ class Desk:
         self._target = target
         self._s3: Any = target.client("s3")
         self._data: str = outputs(target, "storage")["DataBucket"]
-        self._asked = dataset
-        self._dataset = dataset or ""
+        self._dataset = sets.named(self._s3, self._data, dataset) if dataset else ""
         self._classes: tuple[str, ...] = ()
 
     @property

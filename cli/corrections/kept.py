@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
+from cli import parts
 from cli.errors import BadArgument, CliError
 from cli.stacks import outputs
 from cli.target import Target
@@ -15,6 +16,7 @@ from contract import given, objects
 from contract.given import Decided, Feedback, Given, InvalidRecord, Review
 
 _WORKERS = 16
+_PICTURES = "given pictures"
 R = TypeVar("R", Given, Feedback, Review)
 
 
@@ -98,6 +100,14 @@ class Room:
         damaged = tuple(each for each in pictures if answers.get(each) is None)
         return Kept(tuple(sorted(entries, key=_rank)), damaged, len(old))
 
+    def meant(self, part: str) -> str:
+        """The request whose id has this part; the part itself where none has it.
+
+        Raises:
+            Ambiguous: several have it.
+        """
+        return parts.one(part, self._ids(given.PICTURES, ""), _PICTURES) or part
+
     def entry(self, request_id: str) -> Entry:
         """One given picture.
 
@@ -106,9 +116,8 @@ class Room:
         """
         record = self._one(Given, request_id, given.answer_of)
         if record is None:
-            raise NoSuchPicture(
-                f"No picture is kept of the request {request_id}: see `classifier corrections --list`."
-            )
+            none = parts.none(request_id, self._ids(given.PICTURES, ""), _PICTURES)
+            raise NoSuchPicture(f"{none} `classifier corrections --list` shows all.")
         feedback = self._one(Feedback, request_id, given.feedback_of)
         return Entry(record, feedback, self._one(Review, request_id, given.review_of))
 

@@ -9,9 +9,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-from cli import aws
+from cli import aws, parts
 from cli.errors import BadArgument
-from cli.runs import find
 from cli.runs.find import ENDPOINT
 from cli.runs.jobs import LOG_GROUP, Kind, named
 from cli.target import Target
@@ -78,10 +77,9 @@ def source(target: Target, name: str) -> Source:
     wanted = name if name in jobs else names.final_of(name)
     if wanted in jobs:
         return Source(LOG_GROUP, f"{wanted}/")
-    candidates = [each for each in (*functions, *jobs) if name in each]
     if any(each.startswith(f"{name}-") for each in jobs):  # a search whose last training has not begun
         return Source(LOG_GROUP, f"{name}-")
-    found = find.one(name, candidates, "functions and jobs")
+    found = parts.one(name, [*functions, *jobs], "functions and jobs")
     if not found:
         near = did_you_mean(name, [ENDPOINT, *functions, *jobs])
         raise NoLog(
