@@ -75,7 +75,7 @@ def invoke(
         response = client.invoke(FunctionName=name, Payload=json.dumps(request).encode())
     except client.exceptions.ResourceNotFoundException:
         raise NotDeployed(
-            f"The function {name} is not deployed. Run `classifier up{target.option}` first."
+            f"The function {name} is not deployed. Run `{target.command('up')}` first."
         ) from None
     answer = json.loads(response["Payload"].read() or b"null")
     return read_answer(name, answer, failed="FunctionError" in response)

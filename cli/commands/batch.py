@@ -122,9 +122,7 @@ def batch(
 
 def _tell(target: Target, launched: Launched) -> None:
     """Where a job that was started can be followed."""
-    say(
-        f"Follow it, and fetch its answers: classifier batch --job {launched.job} --out FOLDER{target.option}"
-    )
+    say(f"Follow it, and fetch its answers: {target.command(f'batch --job {launched.job} --out FOLDER')}")
     if not target.is_local:
         say(f"In the console: {launched.watch['console']}\nIts log: {launched.watch['log']}")
 
@@ -177,12 +175,12 @@ def _to_send(target: Target, bucket: str, folder: Folder) -> folders.Todo:
 def _bring(target: Target, job: str, out: Path | None) -> None:
     """Follow a job to its end, and say what came of it."""
     place = f" --out {shlex.quote(str(out))}" if out else ""
-    ended = jobs.follow(target, job, f"classifier batch --job {job}{place}{target.option}")
+    ended = jobs.follow(target, job, f"{target.command(f'batch --job {job}{place}')}")
     if out is None:
         if answers.wrote(answers.Kind.BATCH, {"job": job, "answers": jobs.place_of(ended)}):
             return
         say(f"The answers lie at {jobs.place_of(ended)}")
-        say(f"Fetch them: classifier batch --job {job} --out FOLDER{target.option}")
+        say(f"Fetch them: {target.command(f'batch --job {job} --out FOLDER')}")
         return
     summary, lines, page = jobs.fetch(target, ended, out)
     told = {"job": job, "answers": str(lines), "page": str(page), "summary": summary}

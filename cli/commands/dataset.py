@@ -130,12 +130,12 @@ class Room:
         lying = plain.look(*self._where, self._name)
         if lying.objects:
             return CliError(
-                f"{self._name} has no version yet: something else than `classifier upload` put "
+                f"{self._name} has no version yet: something else than an upload put "
                 f"{len(lying.objects)} objects there. The first run makes them one, or --adopt does now."
             )
         known = sets.names(*self._where)
         none = parts.none(self._name, [*known.versioned, *known.plain], "data sets")
-        return BadArgument(f"{none} `classifier upload FOLDER{self._target.option}` makes one.")
+        return BadArgument(f"{none} `{self._target.command('upload FOLDER')}` makes one.")
 
     def _show(self, version: Version) -> None:
         versions = [self._read(number) for number in reversed(store.numbers(*self._where, self._name))]
@@ -182,7 +182,7 @@ class Room:
             if run := needed.get(version.name):
                 raise CliError(
                     f"{version.name} is what {run} works on, which has not ended. Wait for it, or end it: "
-                    f"`classifier stop {run}{self._target.option}`. Nothing was deleted."
+                    f"`{self._target.command(f'stop {run}')}`. Nothing was deleted."
                 )
         names = ", ".join(version.name for version in doomed)
         confirm(

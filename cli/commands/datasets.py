@@ -32,7 +32,7 @@ def datasets(target: Target, sort: str, limit: int | None) -> None:
     if answers.wrote(answers.Kind.DATASETS, rows):
         return
     if not rows:
-        say("There is no data set yet. Make one: classifier upload FOLDER")
+        say(f"There is no data set yet. Make one: {target.command('upload FOLDER')}")
         return
     columns = ("name", "version", "pictures", "classes", "MB", "made")
     right = ("version", "pictures", "classes", "MB")

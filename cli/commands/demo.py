@@ -19,7 +19,7 @@ from classifier_client import Answer, ApiError, Client, Patience
 from cli import asking
 from cli.commands.check import anyway_option, before_deploying
 from cli.commands.demo_data import write_digits
-from cli.commands.launch import JOB_COST
+from cli.commands.launch import JOB_COST, served
 from cli.commands.options import confirm_cost, with_target, yes_option
 from cli.commands.up import AWS_COST
 from cli.commands.upload import bring_data, look_through
@@ -56,7 +56,7 @@ def demo(target: Target, data: Path | None, recipe: str | None, yes: bool, anywa
     """The main job whole: deploy, upload, tune, train, register, promote, classify."""
     plan = prepare(target, data, recipe)
     before_deploying(target, plan.recipe, anyway)
-    confirm_cost(target, f"{AWS_COST}\n{JOB_COST}", yes)
+    confirm_cost(target, f"{AWS_COST}\n{JOB_COST} {served(target)}", yes)
     carry_out(target, plan)
 
 

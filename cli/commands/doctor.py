@@ -119,7 +119,7 @@ def doctor(
 
 def _follow(target: Target, job: str, out: Path | None) -> None:
     place_option = f" --out {shlex.quote(str(out))}" if out else ""
-    again = f"classifier doctor --job {job}{place_option}{target.option}"
+    again = f"{target.command(f'doctor --job {job}{place_option}')}"
     ended = doctor_job.follow(target, job, again)
     place = _place(out, doctor_job.dataset_of(ended))
     _tell(doctor_job.fetch(target, ended, place), place)

@@ -60,7 +60,8 @@ def compare(target: Target, jobs: tuple[str, ...], output: Path | None) -> None:
     from cli.runs.job_report import write_page
 
     if len(jobs) < 2:
-        raise click.UsageError("compare needs two jobs or more; for one there is `classifier report`")
+        one = target.command("report")
+        raise click.UsageError(f"compare needs two jobs or more; for one there is `{one}`")
     page = output or target.home / "reports" / "comparison.html"
     write_page(target, [_meant(target, job) for job in jobs], page)
     _tell(page, f"The comparison of {len(jobs)} jobs is {page}")

@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 
 import click
 
+from cli.choice import command
 from cli.commands.completion import runs
 from cli.commands.options import with_target
 from cli.console import say
@@ -60,7 +61,7 @@ def _nothing_runs(run: PipelineRun) -> str:
     if run.outcome == "running" and run.package is not None:
         return (
             f"Nothing was changed: version {run.package.version} is approved and on its way into service. "
-            "When it serves, `classifier rollback` returns to the one before."
+            f"When it serves, `{command('rollback', run.option)}` returns to the one before."
         )
     reason = f": {run.reason}" if run.reason else ""
     return f"Nothing of {run.name} is running, and nothing was changed. It is {run.outcome}{reason}."
@@ -96,8 +97,8 @@ def _of_the_champion(target: Target, run: PipelineRun) -> list[str]:
     if package is None or champion.read(target).model != package.arn:
         return []
     return [
-        f"Version {package.version} is the champion and stays. To return to the one before: classifier "
-        f"rollback{target.option}; to take the endpoint away: classifier sleep{target.option}"
+        f"Version {package.version} is the champion and stays. To return to the one before: "
+        f"{target.command('rollback')}; to take the endpoint away: {target.command('sleep')}"
     ]
 
 

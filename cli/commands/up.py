@@ -58,7 +58,7 @@ def down(target: Target, wipe: bool) -> None:
     """Stop the local AWS and everything it runs; its state is kept."""
     if not target.is_local:
         raise BadArgument(
-            "`down` stops the local AWS. To remove what is on AWS: `classifier destroy --target aws`."
+            f"`down` stops the local AWS. To remove what is on AWS: `{target.command('destroy')}`."
         )
     with console().status("Stopping the local AWS"):
         stopped = server.stop(target)

@@ -86,7 +86,7 @@ class Desk:
         if entry.review and entry.review.version:
             raise BadAnswer(
                 f"The picture of {request_id} is in {entry.review.version} already. To take it out: "
-                f"`classifier corrections --delete {request_id}`."
+                f"`{self._target.command(f'corrections --delete {request_id}')}`."
             )
         if answer is Answer.UNDO:
             self.room.undo(request_id)
@@ -118,8 +118,8 @@ class Desk:
             return f"{now.name} has the {len(made.accepted)} accepted pictures already."
         changed = ", ".join(f"{count} {kind}" for kind, count in now.changes.items())
         return (
-            f"{now.name}: {changed}. To go on from it: `classifier tune --recipe NAME --dataset "
-            f"{self.dataset}{self._target.option}`."
+            f"{now.name}: {changed}. To go on from it: "
+            f"`{self._target.command(f'tune --recipe NAME --dataset {self.dataset}')}`."
         )
 
     def delete(self, request_id: str, agree: Callable[[Todo], None] = lambda todo: None) -> list[str]:
@@ -142,7 +142,7 @@ class Desk:
                 done.append(f"{without.name} is {dataset} without it.")
             done.append(
                 f"Older versions have it still: {', '.join(each.name for each in holding)}. To delete one "
-                f"with it: `classifier dataset {dataset} --delete N{self._target.option}`."
+                f"with it: `{self._target.command(f'dataset {dataset} --delete N')}`."
             )
         return done
 

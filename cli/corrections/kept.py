@@ -75,7 +75,7 @@ class Room:
             raise NothingIsKept(
                 'This deployment keeps no pictures. To let senders give some, set "corrections": {"days": 30}'
                 " in cdk.json, under context and there under classifier, and run "
-                f"`classifier up{target.option}`."
+                f"`{target.command('up')}`."
             )
         self.bucket, self.days = told["GivenBucket"], int(told["GivenDays"])
         self._s3: Any = target.client("s3", max_pool_connections=_WORKERS)
@@ -117,7 +117,7 @@ class Room:
         record = self._one(Given, request_id, given.answer_of)
         if record is None:
             none = parts.none(request_id, self._ids(given.PICTURES, ""), _PICTURES)
-            raise NoSuchPicture(f"{none} `classifier corrections --list` shows all.")
+            raise NoSuchPicture(f"{none} --list shows all.")
         feedback = self._one(Feedback, request_id, given.feedback_of)
         return Entry(record, feedback, self._one(Review, request_id, given.review_of))
 

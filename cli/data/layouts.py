@@ -72,7 +72,7 @@ def must_be_folder(folder: Path) -> None:
     if unpack:
         place = folder.name.split(".")[0]
         command = unpack.format(file=folder, folder=place)
-        raise BadUpload(f"{folder} is an archive. Unpack it first:\n  {command} && classifier upload {place}")
+        raise BadUpload(f"{folder} is an archive. Unpack it, and give the folder {place}:\n  {command}")
     raise BadUpload(f"{folder} is a file. {hint}")
 
 

@@ -103,4 +103,4 @@ def _of_job(target: Target, part: str, runs: list[str]) -> str:
         return next(iter(of))
     if of:
         raise Ambiguous(parts.several(part, list(of), "runs"))
-    raise NoSuchRun(f"{parts.none(part, runs, 'runs')} `classifier runs{target.option}` lists all.")
+    raise NoSuchRun(f"{parts.none(part, runs, 'runs')} `{target.command('runs')}` lists all.")

@@ -90,7 +90,7 @@ def _until_ended(target: Target, name: str, kind: Kind) -> Mapping[str, Any]:
         if job is None:
             raise NoSuchJob(f"There is no job {name}.")
         if not kind.is_one(job):
-            raise NoSuchJob(f"{name} is no {kind.what}; `classifier report` shows trainings.")
+            raise NoSuchJob(f"{name} is no {kind.what}; `{target.command('report')}` shows trainings.")
         if stage != (stage := job.get("SecondaryStatus", "")) and stage in kind.stages:
             say(kind.stages[stage])
         for line in log.news():

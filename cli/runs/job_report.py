@@ -94,7 +94,7 @@ def _folder(target: Target, job: str, scratch: Path) -> Path:
         run = str(search).rpartition("/")[2]
         raise NotWatched(
             f"{name} is a trial of the search {run}. Trials are not watched and have no report; their "
-            f"results are on the page of the search: classifier tuning-report {run}{target.option}"
+            f"results are on the page of the search: {target.command(f'tuning-report {run}')}"
         )
     scratch.mkdir()
     place = urlparse(f"{described['OutputDataConfig']['S3OutputPath'].rstrip('/')}/{output_of(name)}")
@@ -127,7 +127,7 @@ def _described(target: Target, job: str) -> dict[str, Any]:
             return described
     raise NoSuchJob(
         f"There is no training job {job!r}, nor one {names.final_of(job)!r}, nor a folder of that name. "
-        f"`classifier status{target.option}` shows the newest run."
+        f"`{target.command('status')}` shows the newest run."
     )
 
 

@@ -84,7 +84,7 @@ def source(target: Target, name: str) -> Source:
         near = did_you_mean(name, [ENDPOINT, *functions, *jobs])
         raise NoLog(
             f"Nothing called {name!r} writes a log.{near} There are: {ENDPOINT}, the functions "
-            f"{', '.join(functions) or '(none)'}, and the jobs of `classifier runs{target.option}`."
+            f"{', '.join(functions) or '(none)'}, and the jobs of `{target.command('runs')}`."
         )
     if found in functions:
         return Source(f"{_FUNCTIONS}{names.function(target.project, found)}")
