@@ -1,8 +1,9 @@
 """Asking a deployed classifier from Python: `Client(url, key).classify("dog.jpg").predicted_class`."""
 
 from classifier_client.answers import Answer, Confidence, Explanation
-from classifier_client.client import AsyncClient, Client
+from classifier_client.client import AsyncClient, Client, Outcome
 from classifier_client.errors import ApiError, NotAnswered, NotAPicture, Refused
+from classifier_client.policy import Patience
 
 __all__ = [
     "Answer",
@@ -13,5 +14,7 @@ __all__ = [
     "Explanation",
     "NotAPicture",
     "NotAnswered",
+    "Outcome",
+    "Patience",
     "Refused",
 ]

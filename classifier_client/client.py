@@ -3,85 +3,37 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import time
-from collections.abc import Generator, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
+from collections import deque
+from collections.abc import AsyncGenerator, Iterable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from types import TracebackType
 from typing import Any, Final, Self, overload
 
 import httpx
 
 from classifier_client.answers import Answer
-from classifier_client.errors import NotAnswered
-from classifier_client.pictures import Picture, content
-from classifier_client.policy import Patience, Tries
+from classifier_client.asking import Asking
+from classifier_client.errors import ApiError, NotAPicture
+from classifier_client.pictures import Picture
 
-_OUTPUTS: Final = Path(".local/outputs.json")
 _TIMEOUT: Final = 60.0
 """Seconds for one try: API Gateway gives up after 29."""
+AT_ONCE: Final = 8
+"""Requests under way at a time, of many pictures."""
 
-Step = Generator[httpx.Request | float, httpx.Response | httpx.TransportError | None, Answer]
-"""Gives a request to send, and is sent the reply; gives seconds to wait, and is sent nothing."""
-
-
-class _Asking:
-    """What both clients know."""
-
-    def __init__(
-        self,
-        url: str,
-        key: str,
-        *,
-        patience: Patience | None = None,
-        sender: str = "",
-        auth: httpx.Auth | None = None,
-    ) -> None:
-        """Ask the API at `url` with an API key; `classifier outputs` prints both.
-
-        Args:
-            patience: how long to wait for a service that is busy or asleep.
-            sender: a random word for whoever sends, beside the pictures that are given (docs/corrections.md).
-            auth: signs the requests, where the API asks for a signature.
-        """
-        self._url, self._patience, self._auth = url.rstrip("/"), patience or Patience(), auth
-        self._headers = {"x-api-key": key} | ({"x-sender": sender} if sender else {})
-
-    @classmethod
-    def from_outputs(cls, path: str | Path = _OUTPUTS, **more: Any) -> Self:
-        """The client of a deployment that `classifier outputs` or `make demo` left a file of."""
-        said: Mapping[str, Any] = json.loads(Path(path).read_text(encoding="utf-8"))
-        return cls(said["api_url"], said["api_key"], **more)
-
-    def _steps(self, picture: Picture, top_k: int | None, explain: bool, give: bool) -> Step:
-        body, tries = content(picture), Tries(self._patience)
-        asked = {"top_k": top_k, "explain": "true" if explain else None}
-        params = {name: str(value) for name, value in asked.items() if value is not None}
-        headers = self._headers | {"Content-Type": "application/octet-stream"}
-        headers |= {"x-give-picture": "true"} if give else {}
-        while True:
-            request = httpx.Request(
-                "POST", f"{self._url}/classify", params=params, headers=headers, content=body
-            )
-            reply = yield request
-            if isinstance(reply, httpx.Response) and reply.status_code == httpx.codes.OK:
-                return _answer(reply)
-            if isinstance(reply, httpx.Response):
-                seconds = tries.after_reply(reply.status_code, reply.headers, reply.content)
-            else:
-                seconds = tries.after_silence(str(reply) or type(reply).__name__)
-            yield seconds
+Outcome = Answer | ApiError | NotAPicture | OSError
+"""Of one of several pictures: what is on it, or why that is not known."""
 
 
-class Client(_Asking):
+class Client(Asking):
     """Asks and waits. It may be used by several threads."""
 
     def __init__(self, url: str, key: str, **more: Any) -> None:
         super().__init__(url, key, **more)
         self._http = httpx.Client(timeout=_TIMEOUT, auth=self._auth)
 
-    __init__.__doc__ = _Asking.__init__.__doc__
+    __init__.__doc__ = Asking.__init__.__doc__
 
     @overload
     def classify(
@@ -106,11 +58,43 @@ class Client(_Asking):
             Refused: the request is at fault.
             NotAnswered: the service did not answer in time.
             NotAPicture: see `Picture`.
+            OSError: a file cannot be read.
         """
         if isinstance(picture, list):
-            with ThreadPoolExecutor(8) as pool:
-                return list(pool.map(lambda each: self._one(each, top_k, explain, give), picture))
+            asked = self.each(picture, top_k=top_k, explain=explain, give=give)
+            return [_answered(outcome) for outcome in asked]
         return self._one(picture, top_k, explain, give)
+
+    def each(
+        self,
+        pictures: Iterable[Picture],
+        *,
+        top_k: int | None = None,
+        explain: bool = False,
+        give: bool = False,
+    ) -> Iterator[Outcome]:
+        """What is on each of many pictures, in their order, or the error why that is not known.
+
+        Eight are asked at a time, and no more of them are looked at before those have been taken.
+        """
+
+        def outcome(picture: Picture) -> Outcome:
+            try:
+                return self._one(picture, top_k, explain, give)
+            except (ApiError, NotAPicture, OSError) as error:
+                return error
+
+        waiting: deque[Future[Outcome]] = deque()
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            try:
+                for picture in pictures:
+                    waiting.append(pool.submit(outcome, picture))
+                    if len(waiting) == AT_ONCE:
+                        yield waiting.popleft().result()
+                while waiting:
+                    yield waiting.popleft().result()
+            finally:
+                pool.shutdown(cancel_futures=True)
 
     def model(self) -> Mapping[str, Any]:
         """Which model serves (`GET /model`)."""
@@ -132,7 +116,7 @@ class Client(_Asking):
         self.close()
 
     def _one(self, picture: Picture, top_k: int | None, explain: bool, give: bool) -> Answer:
-        steps = self._steps(picture, top_k, explain, give)
+        steps = self.steps(picture, top_k, explain, give)
         reply: httpx.Response | httpx.TransportError | None = None
         while True:
             try:
@@ -150,28 +134,52 @@ class Client(_Asking):
                 reply = error
 
 
-class AsyncClient(_Asking):
+class AsyncClient(Asking):
     """The same for asyncio."""
 
     def __init__(self, url: str, key: str, **more: Any) -> None:
         super().__init__(url, key, **more)
         self._http = httpx.AsyncClient(timeout=_TIMEOUT, auth=self._auth)
 
-    __init__.__doc__ = _Asking.__init__.__doc__
+    __init__.__doc__ = Asking.__init__.__doc__
 
     async def classify(
         self, picture: Any, *, top_k: int | None = None, explain: bool = False, give: bool = False
     ) -> Any:
         """As `Client.classify`."""
         if isinstance(picture, list):
-            room = asyncio.Semaphore(8)
-
-            async def one(each: Picture) -> Answer:
-                async with room:
-                    return await self._one(each, top_k, explain, give)
-
-            return await asyncio.gather(*map(one, picture))
+            asked = self.each(picture, top_k=top_k, explain=explain, give=give)
+            return [_answered(outcome) async for outcome in asked]
         return await self._one(picture, top_k, explain, give)
+
+    async def each(
+        self,
+        pictures: Iterable[Picture],
+        *,
+        top_k: int | None = None,
+        explain: bool = False,
+        give: bool = False,
+    ) -> AsyncGenerator[Outcome]:
+        """As `Client.each`. Who stops early calls `aclose`, which ends what is under way."""
+
+        async def outcome(picture: Picture) -> Outcome:
+            try:
+                return await self._one(picture, top_k, explain, give)
+            except (ApiError, NotAPicture, OSError) as error:
+                return error
+
+        waiting: deque[asyncio.Task[Outcome]] = deque()
+        try:
+            for picture in pictures:
+                waiting.append(asyncio.create_task(outcome(picture)))
+                if len(waiting) == AT_ONCE:
+                    yield await waiting.popleft()
+            while waiting:
+                yield await waiting.popleft()
+        finally:
+            for task in waiting:
+                task.cancel()
+            await asyncio.gather(*waiting, return_exceptions=True)
 
     async def aclose(self) -> None:
         """Give the connections back."""
@@ -186,7 +194,7 @@ class AsyncClient(_Asking):
         await self.aclose()
 
     async def _one(self, picture: Picture, top_k: int | None, explain: bool, give: bool) -> Answer:
-        steps = self._steps(picture, top_k, explain, give)
+        steps = self.steps(picture, top_k, explain, give)
         reply: httpx.Response | httpx.TransportError | None = None
         while True:
             try:
@@ -204,10 +212,7 @@ class AsyncClient(_Asking):
                 reply = error
 
 
-def _answer(reply: httpx.Response) -> Answer:
-    try:
-        return Answer.of(reply.json())
-    except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
-        raise NotAnswered(
-            200, "", f"the API gave an answer nobody here understands: {reply.text[:200]!r}"
-        ) from None
+def _answered(outcome: Outcome) -> Answer:
+    if isinstance(outcome, Answer):
+        return outcome
+    raise outcome

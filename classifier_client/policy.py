@@ -9,13 +9,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from classifier_client.errors import ApiError, NotAnswered, Refused
+from classifier_client.errors import HOPELESS, SLEEPING, ApiError, NotAnswered, Refused
 
 _AGAIN: Final = (429, 502, 503, 504)
-_SLEEPING: Final = ("Asleep", "EndpointStarting")
-"""The model comes by itself, in minutes."""
-_NEVER: Final = ("NoModelYet", "QuotaExceeded", "EndpointFailed")
-"""No waiting helps."""
 _FIRST: Final = 0.5
 _LONGEST: Final = 20.0
 """Seconds between two tries where the service names none."""
@@ -39,8 +35,13 @@ class Tries:
     """One request, asked until it is answered or patience is over."""
 
     patience: Patience
-    begun: float = field(default_factory=lambda: time.monotonic())
+    since: float = field(default_factory=lambda: time.monotonic())
+    busy: float = 0.0
+    asleep: float = 0.0
+    """Seconds that went on each: a model that woke may be busy for as long as any."""
     count: int = 0
+    why: ApiError | None = None
+    """What came last in place of an answer."""
 
     def after_reply(self, status: int, headers: Mapping[str, str], body: bytes) -> float:
         """Seconds to wait before the next try, for a reply that is no answer.
@@ -49,22 +50,26 @@ class Tries:
             Refused, NotAnswered: there is to be none.
         """
         code, message, request_id = read_error(status, body)
-        if status not in _AGAIN or code in _NEVER:
+        if status not in _AGAIN or code in HOPELESS:
             kind = Refused if status < 500 else NotAnswered
             raise kind(status, code, message, request_id)
-        longest = self.patience.asleep if code in _SLEEPING else self.patience.busy
-        return self._wait(longest, _seconds(headers), NotAnswered(status, code, message, request_id))
+        return self._wait(_seconds(headers), NotAnswered(status, code, message, request_id))
 
     def after_silence(self, why: str) -> float:
         """The same where nothing came back."""
-        return self._wait(self.patience.busy, None, NotAnswered(0, "", f"the API did not answer: {why}"))
+        return self._wait(None, NotAnswered(0, "", f"the API did not answer: {why}"))
 
-    def _wait(self, longest: float, asked: float | None, otherwise: ApiError) -> float:
-        self.count += 1
+    def _wait(self, asked: float | None, why: ApiError) -> float:
+        self.count, self.why = self.count + 1, why
         own = min(_LONGEST, _FIRST * 2 ** (self.count - 1)) * random.uniform(0.75, 1.25)  # noqa: S311
         seconds = own if asked is None else asked
-        if time.monotonic() - self.begun + seconds > longest:
-            raise otherwise
+        kind = "asleep" if why.code in SLEEPING else "busy"
+        now = time.monotonic()
+        spent = getattr(self, kind) + now - self.since + seconds
+        if spent > getattr(self.patience, kind):
+            raise why
+        setattr(self, kind, spent)
+        self.since = now + seconds
         return seconds
 
 
@@ -80,4 +85,4 @@ def read_error(status: int, body: bytes) -> tuple[str, str, str]:
 
 def _seconds(headers: Mapping[str, str]) -> float | None:
     text = headers.get("retry-after", "")
-    return float(text) if text.isdigit() else None
+    return float(text) if text.isascii() and text.isdigit() else None

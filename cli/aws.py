@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from cli.errors import LaunchRefused, NotDeployed
+from cli.errors import LaunchRefused, NotDeployed, UnknownToLauncher
 from cli.target import Target
 from contract import names
 from contract.aws_errors import code_of
@@ -19,6 +19,8 @@ ABSENT = frozenset(
     }
 )
 """That there is no such thing: AWS has as many words for it as services."""
+_TYPED = ("UnknownRecipe", "UnknownDataset", "UnknownModel", "InvalidName", "InvalidPayload")
+"""Codes of a launcher for what was typed (docs/api.md)."""
 
 
 def found(call: Callable[..., Any], **request: Any) -> Any:
@@ -73,7 +75,7 @@ def invoke(
         response = client.invoke(FunctionName=name, Payload=json.dumps(request).encode())
     except client.exceptions.ResourceNotFoundException:
         raise NotDeployed(
-            f"The function {name} is not deployed. Run `classifier up{target.option}` first."
+            f"The function {name} is not deployed. Run `{target.command('up')}` first."
         ) from None
     answer = json.loads(response["Payload"].read() or b"null")
     return read_answer(name, answer, failed="FunctionError" in response)
@@ -87,5 +89,7 @@ def read_answer(function: str, answer: Any, failed: bool) -> dict[str, Any]:
     if not isinstance(answer, dict) or "statusCode" not in answer:
         raise LaunchRefused(f"{function} gave an answer nobody here understands: {answer!r}. Deploy again.")
     if answer["statusCode"] >= 400:
-        raise LaunchRefused(str(answer.get("error", {}).get("message", answer)))
+        error = answer.get("error", {})
+        kind = UnknownToLauncher if error.get("code") in _TYPED else LaunchRefused
+        raise kind(str(error.get("message", answer)))
     return answer

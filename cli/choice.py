@@ -23,3 +23,13 @@ class Choice:
 
 
 NO_CHOICE = Choice()
+
+
+def command(words: str, option: str) -> str:
+    """A command line to suggest.
+
+    Args:
+        words: such as `approve 3`.
+        option: what it must carry to reach the same place (`Target.option`).
+    """
+    return f"classifier {words}{option}"

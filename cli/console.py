@@ -1,7 +1,7 @@
 """The terminal every command prints to, and a counted progress bar on it.
 
-With --quiet nothing is printed but errors; with --json what is for people goes to standard error, and
-standard output has the answer alone (`cli.answers`).
+With --quiet nothing is printed but errors; with --json or `--csv -` standard output has the answer alone
+(`cli.answers`), and what is for people goes to standard error.
 
 Rich is imported when it is first used, so that `--help` stays quick.
 """
@@ -27,11 +27,11 @@ HELD, FAILED = ("◌", "yellow"), ("✗", "red")
 
 
 def console() -> Console:
-    return _console(wants_json(), bool(_asked_for(QUIET)))
+    return _console(wants_json() or bool(_asked_for(ROWS)), bool(_asked_for(QUIET)))
 
 
 @cache
-def _console(json: bool, quiet: bool) -> Console:
+def _console(on_stderr: bool, quiet: bool) -> Console:
     from rich.console import Console
 
     class Pipe(Console):
@@ -39,14 +39,14 @@ def _console(json: bool, quiet: bool) -> Console:
             """Rich would end the process here; the command line does, with its own exit code."""
             raise BrokenPipeError
 
-    made = Pipe(highlight=False, stderr=json, quiet=quiet)
+    made = Pipe(highlight=False, stderr=on_stderr, quiet=quiet)
     if not made.is_terminal and "COLUMNS" not in os.environ:
         made.width = _PIPE_COLUMNS  # no line is broken and no name cut, for whoever greps in it
     return made
 
 
-JSON, QUIET = "cli.console.json", "cli.console.quiet"
-"""The keys of Click's context in which --json and --quiet are kept."""
+JSON, QUIET, ROWS = "cli.console.json", "cli.console.quiet", "cli.console.rows"
+"""The keys of Click's context in which --json, --quiet and `--csv -` are kept."""
 
 
 def wants_json() -> bool:

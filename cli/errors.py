@@ -4,27 +4,36 @@ from __future__ import annotations
 
 import os
 from enum import IntEnum
-from typing import IO, Any
+from typing import IO, Any, Self
 
 import click
 
 
 class ExitCode(IntEnum):
-    """What a command ends with (docs/command.md)."""
+    """What a command ends with, and when, in the words of docs/command.md."""
 
-    OK = 0
-    ERROR = 1
-    """Something the user can do something about, which the message says; or a run that failed."""
-    USAGE = 2
-    """A wrong option, or an argument that is missing or means several things. Click's own."""
-    REFUSED = 3
-    """With --watch: the quality gate refused the model."""
-    STOPPED = 4
-    """With --watch: somebody stopped the run."""
-    INTERRUPTED = 130
-    """Ctrl-C, or a polite kill."""
-    BROKEN_PIPE = 141
-    """Whoever read the output went away."""
+    means: str
+
+    def __new__(cls, value: int, means: str) -> Self:
+        made = int.__new__(cls, value)
+        made._value_, made.means = value, means
+        return made
+
+    OK = 0, "it went well; a run that sleeps, waits or was superseded is no failure"
+    ERROR = (
+        1,
+        "something you can do something about, which the message says; a run that failed; a check that found "
+        "something wrong; a picture without an answer",
+    )
+    USAGE = (
+        2,
+        "what was typed: a wrong option; a name, a file or an environment that is missing, is not there, or "
+        "means several things",
+    )
+    REFUSED = 3, "with `--watch`: the quality gate refused the model"
+    STOPPED = 4, "with `--watch`: the run was stopped"
+    INTERRUPTED = 130, "Ctrl-C, or a polite kill"
+    BROKEN_PIPE = 141, "whoever read the output went away, as `head` does"
 
 
 class CliError(click.ClickException):
@@ -36,13 +45,21 @@ class CliError(click.ClickException):
         click.secho(f"Error: {self.message}", file=file, err=True, fg="red", color=plain)
 
 
-class Ambiguous(CliError):
-    """A part of a name that several things have; the message lists them."""
+class BadArgument(CliError):
+    """What was typed is not there, or cannot be used as it is. Nothing was done."""
 
     exit_code = ExitCode.USAGE
 
 
-class BadTarget(CliError):
+class Ambiguous(BadArgument):
+    """A part of a name that several things have; the message lists them."""
+
+
+class NoSuchFile(BadArgument):
+    """A file or a folder that was named is not there, or holds nothing that can be used."""
+
+
+class BadTarget(BadArgument):
     """The target, its port, its region or its environment cannot be used as given."""
 
 
@@ -56,6 +73,10 @@ class LocalAwsFailed(CliError):
 
 class WouldFail(CliError):
     """Something that would have failed later; nothing was started or deployed."""
+
+
+class NoSuchRecipe(WouldFail, BadArgument):
+    """A recipe that was named is not there."""
 
 
 class NotConfirmed(CliError):
@@ -78,13 +99,13 @@ class LaunchRefused(CliError):
     """A launcher Lambda refused the request, or failed."""
 
 
+class UnknownToLauncher(LaunchRefused, BadArgument):
+    """A launcher Lambda knows nothing of a name in the request."""
+
+
 class RunFailed(CliError):
     """A run ended without a serving model."""
 
 
 class RequestFailed(CliError):
-    """The API answered with an error, or not at all; `for_all` when no other picture would fare better."""
-
-    def __init__(self, message: str, for_all: bool = False) -> None:
-        super().__init__(message)
-        self.for_all = for_all
+    """The API answered with an error, or not at all."""

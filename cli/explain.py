@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 
+from cli.choice import command
 from cli.target import Target
 
 
@@ -32,7 +33,8 @@ def _explain_botocore(error: BaseException, target: Target | None) -> str:
     if isinstance(error, connection):
         if target is not None and target.is_local:
             return (
-                f"The local AWS does not answer at {target.endpoint_url}. Run `make up` (or `classifier up`)."
+                f"The local AWS does not answer at {target.endpoint_url}. Run `make up` (or "
+                f"`{target.command('up')}`)."
             )
         return f"AWS did not answer: {error}. Check the network and run again."
     credentials = (
@@ -68,7 +70,7 @@ def _explain_client_error(error: BaseException, target: Target | None) -> str:
             )
         return f"AWS refused the credentials ({code}). Run `aws sso login` or `aws configure` and try again."
     if _no_such_stack(code, message):
-        return f"{message}. Deploy first: `classifier up{target.option if target else ''}`."
+        return f"{message}. Deploy first: `{_command('up', target)}`."
     if code == "NoSuchBucket":
         return bucket_gone(response["Error"].get("BucketName", ""), target)
     return f"{getattr(error, 'operation_name', 'AWS')}: {message} ({code})"
@@ -85,9 +87,13 @@ def _no_such_stack(code: str, message: str) -> bool:
 
 def bucket_gone(name: str, target: Target | None) -> str:
     """What to do when a bucket was deleted past its stack, which CloudFormation does not notice."""
-    option, command = target.option if target else "", f"aws s3 mb s3://{name or 'NAME'}"
+    make = f"aws s3 mb s3://{name or 'NAME'}"
     return (
         f"The bucket {name or 'of a stack'} does not exist any more: somebody deleted it past its stack. To "
-        f"keep the rest, make one of the same name ({command}) and upload again; its policies come back only "
-        f"with `classifier destroy{option}` and `classifier up{option}`."
+        f"keep the rest, make one of the same name ({make}) and upload again; its policies come back only "
+        f"with `{_command('destroy', target)}` and `{_command('up', target)}`."
     )
+
+
+def _command(words: str, target: Target | None) -> str:
+    return command(words, target.option if target else "")

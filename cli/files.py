@@ -13,6 +13,7 @@ from typing import IO, Literal
 
 from cli import locks
 from cli.errors import CliError
+from contract.datasets.rules import is_hidden
 
 PRIVATE_FOLDER = 0o700
 PRIVATE_FILE = 0o600
@@ -111,3 +112,10 @@ def alone(path: Path, on_wait: Callable[[], None] = nothing) -> Iterator[int]:
         yield descriptor
     finally:
         os.close(descriptor)
+
+
+def files_below(folder: Path) -> Iterator[Path]:
+    """The files of a folder in order, without hidden ones and what systems put beside people's."""
+    for root, folders, names in os.walk(folder):
+        folders[:] = sorted(name for name in folders if not is_hidden(name))
+        yield from (Path(root, name) for name in sorted(names) if not is_hidden(name))

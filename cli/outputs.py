@@ -7,7 +7,7 @@ import re
 import shlex
 from typing import Any
 
-from cli.errors import CliError
+from cli.errors import BadArgument
 from cli.files import alone, private_folder, replacing
 from cli.stacks import outputs
 from cli.target import Target
@@ -50,9 +50,11 @@ def read(target: Target) -> dict[str, Any]:
 
 
 def exports(target: Target) -> list[str]:
-    """Lines for a shell in which every AWS client works on the local AWS. Raises CliError for an account."""
+    """Lines for a shell in which AWS clients work on the local AWS. Raises BadArgument for an account."""
     if not target.is_local:
-        raise CliError("--export is for the local AWS: for an account, the AWS CLI has what you configured.")
+        raise BadArgument(
+            "--export is for the local AWS: for an account, the AWS CLI has what you configured."
+        )
     variables = {
         "AWS_ENDPOINT_URL": target.endpoint_url,
         **target.root_key,

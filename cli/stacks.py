@@ -40,7 +40,7 @@ def outputs(target: Target, stack: str) -> dict[str, str]:
     described = describe(target, target.stack(stack))
     if described is None:
         raise NotDeployed(
-            f"The stack {target.stack(stack)} is not deployed. Run `classifier up{target.option}` first."
+            f"The stack {target.stack(stack)} is not deployed. Run `{target.command('up')}` first."
         )
     return outputs_of(described)
 

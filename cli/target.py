@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from cli import server_lock
-from cli.choice import NO_CHOICE, Choice
+from cli.choice import NO_CHOICE, Choice, command
 from cli.errors import BadTarget, NotUp
 from cli.node import node_bin
 from cli.settings_file import project_of
@@ -87,7 +87,7 @@ class Target:
             }
         except FileNotFoundError:
             raise NeverStarted(
-                f"The local AWS of {self.home} is not up yet. Run `make up` (or `classifier up`)."
+                f"The local AWS of {self.home} is not up yet. Run `make up` (or `{self.command('up')}`)."
             ) from None
         except (ValueError, KeyError, TypeError, RecursionError):
             raise NeverStarted(
@@ -98,6 +98,10 @@ class Target:
     def option(self) -> str:
         """What a suggested command line must carry to reach this target again."""
         return self.choice.option or ("" if self.is_local else " --target aws")
+
+    def command(self, words: str) -> str:
+        """A command line to suggest, such as `approve 3`, which reaches this target again."""
+        return command(words, self.option)
 
     @property
     def outputs_path(self) -> Path:
@@ -155,7 +159,9 @@ class Target:
             NotUp: the local AWS of this checkout is not up; another checkout's may answer on its port.
         """
         if self.is_local and server_lock.holder(self.home) is None:
-            raise NotUp("The local AWS of this checkout is not up. Run `make up` (or `classifier up`).")
+            raise NotUp(
+                f"The local AWS of this checkout is not up. Run `make up` (or `{self.command('up')}`)."
+            )
         return self.any_client(service, **config)
 
     def any_client(self, service: str, **config: Any) -> Any:

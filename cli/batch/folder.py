@@ -8,20 +8,19 @@ from __future__ import annotations
 
 import hashlib
 import mimetypes
-import os
 import platform
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from cli.cost.prices import of_storing
-from cli.data.findings import BadDataset
+from cli.data.findings import BadUpload
 from cli.data.folder import dataset_name
 from cli.data.sending import WORKERS, Sender, in_parallel
+from cli.files import files_below
 from cli.target import Target
 from contract.batch import MAX_PICTURE_BYTES
-from contract.datasets.rules import is_hidden
 from contract.objects import below
 from contract.storage import batch_upload
 
@@ -73,14 +72,14 @@ def look(path: Path) -> Folder:
     """The files of a folder, without hidden ones and what systems put beside people's.
 
     Raises:
-        BadDataset: there is no such folder, or nothing in it.
+        BadUpload: there is no such folder, or nothing in it.
     """
     if not path.is_dir():
         what = f"{path} is a file" if path.exists() else f"There is no folder {path}"
-        raise BadDataset(f"{what}. Give a folder of pictures, or an S3 address: s3://BUCKET/PREFIX.")
+        raise BadUpload(f"{what}. Give a folder of pictures, or an S3 address: s3://BUCKET/PREFIX.")
     files: dict[str, Path] = {}
     left_out = []
-    for file in _walked(path):
+    for file in files_below(path):
         name = file.relative_to(path).as_posix()
         problem = _problem(name, file)
         if problem:
@@ -88,7 +87,7 @@ def look(path: Path) -> Folder:
         else:
             files[name] = file
     if not files:
-        raise BadDataset(f"There is no file in {path} that can be sent.")
+        raise BadUpload(f"There is no file in {path} that can be sent.")
     return Folder(path, files, tuple(left_out))
 
 
@@ -128,12 +127,6 @@ def send(
     for first in range(0, len(todo.gone), _AT_ONCE):
         keys = [{"Key": folder.prefix + name} for name in todo.gone[first : first + _AT_ONCE]]
         s3.delete_objects(Bucket=bucket, Delete={"Objects": keys, "Quiet": True})
-
-
-def _walked(path: Path) -> Iterator[Path]:
-    for root, folders, names in os.walk(path):
-        folders[:] = sorted(name for name in folders if not is_hidden(name))
-        yield from (Path(root, name) for name in sorted(names) if not is_hidden(name))
 
 
 def _problem(name: str, file: Path) -> str:

@@ -14,7 +14,7 @@ from typing import Any
 
 from cli.check.templates import Templates
 from cli.deploy.settings import stacks_check
-from cli.errors import WouldFail
+from cli.errors import NoSuchRecipe
 from cli.runs.launch import Launched
 from cli.target import Target
 
@@ -77,11 +77,12 @@ class Wanted:
 
 
 def read(target: Target, recipes: tuple[str, ...]) -> Wanted:
-    """What this checkout's settings and all its recipes want. Raises WouldFail where one is unusable."""
+    """What this checkout's settings and all its recipes want. Raises NoSuchRecipe, and
+    WouldFail where one is unusable."""
     files = {path.stem: path for path in sorted((target.root / "recipes").glob("*.toml"))}
     for name in recipes:
         if name not in files:
-            raise WouldFail(f"There is no recipe {name!r} in recipes/. There are: {', '.join(files)}.")
+            raise NoSuchRecipe(f"There is no recipe {name!r} in recipes/. There are: {', '.join(files)}.")
     chosen = [word for path in files.values() for word in ("--recipe", str(path))]
     with tempfile.TemporaryDirectory(prefix="classifier-check-", ignore_cleanup_errors=True) as folder:
         answer = stacks_check(target, ["--templates", folder, "--region", target.region, *chosen])

@@ -18,12 +18,13 @@ from cli.commands.check import anyway_option, before_launching
 from cli.commands.launch import cost_line
 from cli.commands.options import confirm_cost, json_option, with_target, yes_option
 from cli.console import counting, say
-from cli.errors import CliError
+from cli.errors import BadArgument
+from cli.runs import find
 from cli.runs.launch import Launched, estimate, launch
 from cli.stacks import outputs
 from cli.target import Target
 from contract.batch import FEATURES, FORMATS
-from contract.names import version_of
+from contract.names import batch_jobs, version_of
 
 _FUNCTION: Final = "launch-batch"
 _SECONDS: Final = 610.0
@@ -33,7 +34,7 @@ _NAMED: Final = 5
 _VERSION: Final = re.compile(r"(?:arn:\S+/)?[1-9][0-9]{0,8}")
 
 
-class NoBatch(CliError):
+class NoBatch(BadArgument):
     """There is nothing here that can be answered."""
 
 
@@ -91,7 +92,7 @@ def batch(
     if job is not None:
         if dry_run or any(asked.values()):
             raise click.UsageError("--job goes with --out alone: the job is as it was started.")
-        _bring(target, job, out)
+        _bring(target, find.job(target, job, batch_jobs(target.project), "batches"), out)
         return
     folder = None if str(source).startswith("s3://") else folders.look(Path(str(source)))
     request = _request(asked, out)
@@ -125,9 +126,7 @@ def batch(
 
 def _tell(target: Target, launched: Launched) -> None:
     """Where a job that was started can be followed."""
-    say(
-        f"Follow it, and fetch its answers: classifier batch --job {launched.job} --out FOLDER{target.option}"
-    )
+    say(f"Follow it, and fetch its answers: {target.command(f'batch --job {launched.job} --out FOLDER')}")
     if not target.is_local:
         say(f"In the console: {launched.watch['console']}\nIts log: {launched.watch['log']}")
 
@@ -181,12 +180,12 @@ def _to_send(target: Target, bucket: str, folder: Folder) -> folders.Todo:
 def _bring(target: Target, job: str, out: Path | None) -> None:
     """Follow a job to its end, and say what came of it."""
     place = f" --out {shlex.quote(str(out))}" if out else ""
-    ended = jobs.follow(target, job, f"classifier batch --job {job}{place}{target.option}")
+    ended = jobs.follow(target, job, f"{target.command(f'batch --job {job}{place}')}")
     if out is None:
         if answers.wrote(answers.Kind.BATCH, {"job": job, "answers": jobs.place_of(ended)}):
             return
         say(f"The answers lie at {jobs.place_of(ended)}")
-        say(f"Fetch them: classifier batch --job {job} --out FOLDER{target.option}")
+        say(f"Fetch them: {target.command(f'batch --job {job} --out FOLDER')}")
         _tell_of_labels(target, ended)
         return
     summary, lines, page = jobs.fetch(target, ended, out)
@@ -202,4 +201,4 @@ def _bring(target: Target, job: str, out: Path | None) -> None:
 def _tell_of_labels(target: Target, job: Mapping[str, Any]) -> None:
     if FEATURES in job["HyperParameters"]:
         name = job["TrainingJobName"]
-        say(f"Choose which of them to label next: classifier select {name}{target.option}")
+        say(f"Choose which of them to label next: {target.command(f'select {name}')}")

@@ -84,7 +84,7 @@ def _show(target: Target, lines: list[Line], *, brief: bool) -> None:
     console().print(table(listed))
     if len(listed) < len(lines):
         fine = len(lines) - len(listed)
-        say(f"{fine} more {'is' if fine == 1 else 'are'} ok: `classifier check{target.option}` lists all.")
+        say(f"{fine} more {'is' if fine == 1 else 'are'} ok: `{target.command('check')}` lists all.")
 
 
 def _refuse(lines: list[Line], anyway: bool) -> None:

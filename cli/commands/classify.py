@@ -1,80 +1,227 @@
-"""`classifier classify`"""
+"""`classifier classify`: what is on pictures, several asked at a time.
+
+The answers come in the order of the pictures, each as soon as it and those before it are there.
+"""
 
 from __future__ import annotations
 
+import asyncio
+import csv
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import aclosing, contextmanager, nullcontext
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any, Final
 
 import click
 
-from cli import answers, api
+from classifier_client import Answer, ApiError, AsyncClient, Outcome, Patience
+from cli import answers, asking
 from cli.commands.options import json_option, with_target
-from cli.console import console, error_console
-from cli.errors import RequestFailed
+from cli.console import ROWS, console, counting, error_console, say, wants_json
+from cli.errors import NoSuchFile, RequestFailed
+from cli.files import files_below
+from cli.interrupt import Interrupted
 from cli.outputs import read
+from cli.prediction import headline, prediction
 from cli.target import Target
+from contract.api import error_of
+from contract.batch import COLUMNS, NOT_READ, cells
+from contract.datasets.rules import is_picture
+from contract.words import listed
 
-if TYPE_CHECKING:
-    from rich.console import RenderableType
+_NAMED: Final = 5
+_UNKNOWN: Final = {"certain": None, "unlike_training": None}
+"""What an answer of an older model does not say."""
+_NO_REPLY: Final = "NoReply"
+"""The code where the API gave none."""
 
-_BAR_WIDTH = 30
+
+def _check_csv(context: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
+    """Refuses a place that cannot be written, before anything is asked."""
+    if value == "-":
+        context.meta[ROWS] = True
+    elif value is not None and (Path(value).is_dir() or not Path(value).parent.is_dir()):
+        raise click.BadParameter(f"{value}: name a file in a folder that is there, or - for standard output.")
+    return value
 
 
 @click.command()
 @with_target
-@click.argument("pictures", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument(
+    "pictures", nargs=-1, required=True, metavar="FOLDER|FILE...", type=click.Path(path_type=Path)
+)
+@click.option(
+    "--csv",
+    "csv_file",
+    metavar="FILE|-",
+    callback=_check_csv,
+    help="Write a row for each picture as soon as it is answered; -: to standard output.",
+)
 @json_option
 @click.option("--top-k", type=click.IntRange(1), help="How many classes to show (default: 5).")
-def classify(target: Target, pictures: tuple[Path, ...], top_k: int | None) -> None:
-    """Ask the API what is on each of PICTURES."""
-    api.must_be_files(pictures)
+def classify(target: Target, pictures: tuple[Path, ...], csv_file: str | None, top_k: int | None) -> None:
+    """Ask the API what is on each picture, several at a time; of a FOLDER, on each in it and below it.
+
+    A service that is busy is asked again, and a model that sleeps is waited for. A picture without an answer
+    keeps none of the others from theirs.
+    """
+    if wants_json() and csv_file == "-":
+        raise click.UsageError("--json and --csv - both write to standard output: give one of them a file.")
+    found = gather(pictures)
     outputs = read(target)
-    refused, answered = 0, []
-    for picture in pictures:
+    if found.skipped:
+        names = listed([str(each) for each in found.skipped], _NAMED)
+        say(f"Skipped, as they are no pictures by their names: {names}.", style="yellow")
+    with _rows(csv_file) as write:
+        told = Told(target, len(found.pictures), write, shown=csv_file is None, whole=top_k is not None)
         try:
-            result = api.classify(target, outputs, picture, top_k)
-        except RequestFailed as error:
-            if len(pictures) == 1 or error.for_all:
-                raise
-            refused += 1
-            error_console().print(str(error), style="red", markup=False)
+            asyncio.run(_ask(target, outputs, found.pictures, top_k, told))
+        except KeyboardInterrupt:
+            answers.wrote(answers.Kind.PREDICTIONS, told.lines)
+            kept = "" if csv_file in (None, "-") else f" {csv_file} has them."
+            raise Interrupted(
+                f"Stopped: {told.answered} of {told.count} pictures are answered.{kept}"
+            ) from None
+    answers.wrote(answers.Kind.PREDICTIONS, told.lines)
+    if csv_file is not None:
+        say(
+            f"{told.answered} of {told.count} pictures are answered"
+            + (f": {csv_file}" if csv_file != "-" else ".")
+        )
+    told.finish()
+
+
+@dataclass(frozen=True)
+class Found:
+    """The pictures to ask about in the order of what was named, and files in the folders that are none."""
+
+    pictures: tuple[Path, ...]
+    skipped: tuple[Path, ...]
+
+
+def gather(places: Iterable[Path]) -> Found:
+    """The files that were named, and in each folder those with a picture's name.
+
+    Raises:
+        NoSuchFile: one of them is not there, or a folder holds no picture; nothing is asked then.
+    """
+    pictures: list[Path] = []
+    skipped: list[Path] = []
+    for place in places:
+        if not place.is_dir():
+            if not place.is_file():
+                raise NoSuchFile(
+                    f"There is no file {place}. Name pictures or a folder of them. Nothing was asked."
+                )
+            pictures.append(place)
             continue
-        answered.append({"picture": str(picture), **result.answer})
-        console().print(prediction(result))
-    answers.wrote(answers.Kind.PREDICTIONS, answered)
-    if refused:
-        raise RequestFailed(f"{refused} of {len(pictures)} pictures got no answer; see above.")
+        below = [(file, is_picture(file.name)) for file in files_below(place)]
+        if not any(named for _, named in below):
+            raise NoSuchFile(f"No file in {place} ends as a picture does. Nothing was asked.")
+        pictures += [file for file, named in below if named]
+        skipped += [file for file, named in below if not named]
+    return Found(tuple(pictures), tuple(skipped))
 
 
-def prediction(result: api.Prediction) -> RenderableType:
-    """A prediction for people: the predicted class, and every returned class with its confidence as a bar."""
-    from rich.console import Group
-    from rich.table import Table
-    from rich.text import Text
+@contextmanager
+def _rows(place: str | None) -> Iterator[Callable[[Mapping[str, Any]], None]]:
+    """A function that writes a line as a row, there at once; with a batch's columns, but for `key`."""
+    if place is None:
+        yield lambda line: None
+        return
+    with click.open_file(place, "w", encoding="utf-8", errors="surrogateescape") as file:
+        writer = csv.writer(file, lineterminator="\n")
 
-    model = result.answer.get("model") or {}
-    head = Text(result.picture.name, style="dim")
-    head.append(f"  {result.predicted_class} ", style="not dim bold green")
-    head.append(f"{result.confidence:.1%}", style="not dim bold")
-    for words in marks(result):
-        head.append(f"  {words}", style="not dim yellow")
-    if model:
-        head.append(f"  (model {model.get('name', '?')} version {model.get('version', '?')})")
-    table = Table(box=None, padding=(0, 2, 0, 2), show_header=False)
-    table.add_column(overflow="fold")  # a class's name is never cut
-    for label, confidence in result.ranking:
-        table.add_row(label, f"{confidence:.1%}", Text(bar(confidence), style="green"))
-    return Group(head, table)
+        def row(columns: Sequence[str]) -> None:
+            writer.writerow(columns)
+            file.flush()
+
+        row(["picture", *COLUMNS[1:]])
+        yield lambda line: row(cells({"key": line["picture"], **line}))
 
 
-def marks(result: api.Prediction) -> list[str]:
-    """What the model says of its own answer, in words; nothing of one that cannot tell."""
-    if result.answer.get("unlike_training") is True:
-        return ["unlike the training pictures: perhaps none of these"]
-    certain = result.answer.get("certain")
-    return [] if not isinstance(certain, bool) else ["certain" if certain else "not certain"]
+async def _ask(
+    target: Target, outputs: Mapping[str, Any], pictures: Sequence[Path], top_k: int | None, told: Told
+) -> None:
+    """Asks about all pictures, or until the API is of no use for any."""
+    patience = Patience()
+    made = asking.client(
+        AsyncClient, target, outputs, patience=patience, on_wait=asking.telling_waits(patience)
+    )
+    many = counting("Asking", len(pictures)) if len(pictures) > 1 else nullcontext()
+    async with made as api, aclosing(api.each(pictures, top_k=top_k)) as asked:
+        with many as bar:
+            async for outcome in asked:
+                told.tell(pictures[len(told.lines)], outcome)
+                if bar is not None:
+                    bar.add(1)
+                if isinstance(outcome, ApiError) and outcome.of_all:  # another picture would fare no better
+                    told.give_up(outcome, pictures[len(told.lines) :])
+                    return
 
 
-def bar(fraction: float) -> str:
-    """A bar of at most 30 cells for a fraction of 0 to 1."""
-    return "█" * round(max(0.0, min(1.0, fraction)) * _BAR_WIDTH)
+@dataclass
+class Told:
+    """What came so far, as it is printed and written.
+
+    Attributes:
+        count: of the pictures.
+        write: takes each picture's line.
+        shown: whether answers are printed for people.
+        whole: whether each is printed with all its classes; one alone always is.
+    """
+
+    target: Target
+    count: int
+    write: Callable[[Mapping[str, Any]], None]
+    shown: bool = True
+    whole: bool = False
+    lines: list[dict[str, Any]] = field(default_factory=list)
+    answered: int = 0
+    ended_by: str = ""
+    """Why nothing more was asked."""
+
+    def tell(self, picture: Path, outcome: Outcome) -> None:
+        """One picture's answer, or the reason why there is none."""
+        if isinstance(outcome, Answer):
+            self.answered += 1
+            self._add(picture, {**_UNKNOWN, **outcome.raw})
+            if self.shown:
+                whole = self.whole or self.count == 1
+                console().print(prediction(picture, outcome) if whole else headline(str(picture), outcome))
+            return
+        code, why = self._reason(outcome)
+        self._add(picture, error_of(code, why))
+        if self.count == 1:
+            self.ended_by = f"{picture}: {why}"
+        elif not _of_all(outcome):
+            error_console().print(f"{picture}: {why}", style="red", markup=False)
+
+    def give_up(self, error: ApiError, others: Sequence[Path]) -> None:
+        """The same reason for all that are left."""
+        code, why = self._reason(error)
+        for picture in others:
+            self._add(picture, error_of(code, why))
+        self.ended_by = why
+
+    def finish(self) -> None:
+        """Raises RequestFailed where a picture has no answer."""
+        if self.ended_by:
+            raise RequestFailed(self.ended_by)
+        if left := self.count - self.answered:
+            raise RequestFailed(f"{left} of {self.count} pictures got no answer; see above.")
+
+    def _reason(self, error: Exception) -> tuple[str, str]:
+        if isinstance(error, ApiError):
+            return error.code or _NO_REPLY, asking.in_words(error, self.target)
+        return NOT_READ, getattr(error, "strerror", None) or str(error)
+
+    def _add(self, picture: Path, said: Mapping[str, Any]) -> None:
+        line = {"picture": str(picture), **said}
+        self.lines.append(line)
+        self.write(line)
+
+
+def _of_all(outcome: Outcome) -> bool:
+    return isinstance(outcome, ApiError) and outcome.of_all

@@ -15,7 +15,7 @@ from cli.corrections import tally
 from cli.corrections.desk import Answer, Desk
 from cli.corrections.kept import Entry, NoSuchPicture
 from cli.corrections.server import ReviewServer
-from cli.errors import CliError
+from cli.errors import BadArgument
 from cli.files import private_folder
 from cli.target import Target
 
@@ -53,14 +53,15 @@ def corrections(
     """Review the pictures that senders gave; without an option on a page of this machine.
 
     The corrected and the least certain come first. What is accepted becomes a data set's new version, by the
-    page's button or by --apply, and `classifier tune` goes on from it.
+    page's button or by --apply, and `classifier tune` goes on from it. A part of an ID does.
     """
     if label is not None and not ids["accept"]:
         raise click.UsageError("--as names the class of what --accept names.")
     desk = Desk(target, dataset)
-    for request_id, answer in _answers(ids, label):
+    whole = {option: tuple(map(desk.room.meant, typed)) for option, typed in ids.items()}
+    for request_id, answer in _answers(whole, label):
         _say(desk, request_id, answer, label)
-    for request_id in delete:
+    for request_id in map(desk.room.meant, delete):
         _delete(desk, request_id, yes)
     if save:
         _save(desk, save)
@@ -100,7 +101,7 @@ def _delete(desk: Desk, request_id: str, yes: bool) -> None:
 
 def _save(desk: Desk, folder: Path) -> None:
     if folder.exists() and not folder.is_dir():
-        raise CliError(f"--save: {folder} is no folder.")
+        raise BadArgument(f"--save: {folder} is no folder.")
     private_folder(folder)
     kept = desk.room.look()
     for entry in kept.entries:

@@ -64,9 +64,9 @@ def lines(target: Target, cost: Cost) -> list[str]:
         f"in S3 are {stored:.2f} USD a month; {cost.watching}"
     )
     if cost.sleeper:
-        out.append(f"Version {cost.sleeper} sleeps: a picture or `classifier wake{target.option}` wakes it.")
+        out.append(f"Version {cost.sleeper} sleeps: a picture or `{target.command('wake')}` wakes it.")
     elif cost.endpoint:
-        out.append(f"To take the endpoint away until it is needed: classifier sleep{target.option}")
+        out.append(f"To take the endpoint away until it is needed: {target.command('sleep')}")
     unknown = {job.instance for job in cost.jobs if job.usd is None}
     if cost.served and cost.served.usd is None:
         unknown.add(cost.served.fleet.instance)

@@ -7,11 +7,12 @@ from typing import Any
 
 import click
 
-from cli import answers
+from cli import answers, parts
 from cli.commands.options import confirm, json_option, with_target, yes_option
 from cli.console import console, say
+from cli.data import sets
 from cli.data.screen import change_lines, counts_table
-from cli.errors import CliError
+from cli.errors import BadArgument, CliError
 from cli.runs.data_use import users
 from cli.stacks import outputs
 from cli.target import Target
@@ -47,12 +48,12 @@ def dataset(
     chosen = [option for option in (compare, restore, delete, adopt or None) if option is not None]
     if len(chosen) > 1:
         raise click.UsageError("--compare, --restore, --delete and --adopt: one at a time.")
-    parts = DATASET_VERSION.fullmatch(name)
-    if parts is None:
+    if DATASET_VERSION.fullmatch(name) is None:
         raise click.UsageError(f"{name!r} names no data set: it is NAME or NAME@VERSION, such as digits@3.")
     bucket = outputs(target, "storage")["DataBucket"]
-    room = Room(target, bucket, parts["dataset"])
-    with_errors(lambda: room.act(int(parts["number"] or 0), compare, restore, delete, adopt, yes))
+    name, _, number = sets.named(target.client("s3"), bucket, name).partition("@")
+    room = Room(target, bucket, name)
+    with_errors(lambda: room.act(int(number or 0), compare, restore, delete, adopt, yes))
 
 
 def _cells(version: Version) -> tuple[str, ...]:
@@ -80,7 +81,9 @@ def with_errors(work: Callable[[], None]) -> None:
     """Does the work; what is wrong with a data set or its name becomes the command's error."""
     try:
         work()
-    except (store.NoSuchVersion, store.ChangedMeanwhile, manifest.InvalidVersion, plain.Unusable) as error:
+    except store.NoSuchVersion as error:
+        raise BadArgument(f"{error.args[0]!s}.".replace("..", ".")) from None
+    except (store.ChangedMeanwhile, manifest.InvalidVersion, plain.Unusable) as error:
         raise CliError(f"{error.args[0]!s}.".replace("..", ".")) from None
 
 
@@ -109,7 +112,7 @@ class Room:
             return
         newest = store.newest(*self._where, self._name)
         if newest is None:
-            raise CliError(self._nothing())
+            raise self._nothing()
         version = store.read(*self._where, self._name, number) if number else newest
         if compare is not None:
             self._compare(self._read(compare), version)
@@ -123,14 +126,16 @@ class Room:
     def _read(self, number: int) -> Version:
         return store.read(*self._where, self._name, number)
 
-    def _nothing(self) -> str:
+    def _nothing(self) -> CliError:
         lying = plain.look(*self._where, self._name)
         if lying.objects:
-            return (
-                f"{self._name} has no version yet: something else than `classifier upload` put "
+            return CliError(
+                f"{self._name} has no version yet: something else than an upload put "
                 f"{len(lying.objects)} objects there. The first run makes them one, or --adopt does now."
             )
-        return f'There is no data set "{self._name}": classifier datasets lists them, upload makes one.'
+        known = sets.names(*self._where)
+        none = parts.none(self._name, [*known.versioned, *known.plain], "data sets")
+        return BadArgument(f"{none} `{self._target.command('upload FOLDER')}` makes one.")
 
     def _show(self, version: Version) -> None:
         versions = [self._read(number) for number in reversed(store.numbers(*self._where, self._name))]
@@ -177,7 +182,7 @@ class Room:
             if run := needed.get(version.name):
                 raise CliError(
                     f"{version.name} is what {run} works on, which has not ended. Wait for it, or end it: "
-                    f"`classifier stop {run}{self._target.option}`. Nothing was deleted."
+                    f"`{self._target.command(f'stop {run}')}`. Nothing was deleted."
                 )
         names = ", ".join(version.name for version in doomed)
         confirm(

@@ -9,11 +9,10 @@ import click
 from cli import answers
 from cli.commands.options import json_option, listing_options, with_target
 from cli.console import console, say
+from cli.data import sets
 from cli.stacks import outputs
 from cli.target import Target
-from contract import storage
 from contract.datasets import manifest, store
-from contract.objects import folders
 
 KEYS = ("name", "version", "pictures", "classes", "bytes", "created")
 
@@ -26,19 +25,14 @@ def datasets(target: Target, sort: str, limit: int | None) -> None:
     """List the data sets, each with its newest version."""
     bucket = outputs(target, "storage")["DataBucket"]
     s3 = target.client("s3")
-    versioned = list(folders(s3, bucket, f"{storage.DATASETS}/"))
-    plain = [
-        name
-        for name in folders(s3, bucket, "")
-        if name not in (*versioned, storage.DATASETS, storage.BATCH_UPLOADS)
-    ]
+    versioned, plain = sets.names(s3, bucket)
     rows = [_row(s3, bucket, name) for name in versioned]
     rows += [_unknown(name, "not by upload; a version is made when it is first used") for name in plain]
     rows = answers.ordered(rows, sort, limit)
     if answers.wrote(answers.Kind.DATASETS, rows):
         return
     if not rows:
-        say("There is no data set yet. Make one: classifier upload FOLDER")
+        say(f"There is no data set yet. Make one: {target.command('upload FOLDER')}")
         return
     columns = ("name", "version", "pictures", "classes", "MB", "made")
     right = ("version", "pictures", "classes", "MB")

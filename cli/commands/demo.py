@@ -15,11 +15,11 @@ from typing import Any
 
 import click
 
-from cli import api
+from classifier_client import Answer, ApiError, Client, Patience
+from cli import asking
 from cli.commands.check import anyway_option, before_deploying
-from cli.commands.classify import prediction
 from cli.commands.demo_data import write_digits
-from cli.commands.launch import JOB_COST
+from cli.commands.launch import JOB_COST, served
 from cli.commands.options import confirm_cost, with_target, yes_option
 from cli.commands.up import AWS_COST
 from cli.commands.upload import bring_data, look_through
@@ -32,6 +32,7 @@ from cli.deploy.bring_up import bring_up
 from cli.errors import RequestFailed
 from cli.files import private_folder
 from cli.outputs import address_lines, save
+from cli.prediction import prediction
 from cli.runs.launch import launch, payload
 from cli.runs.pipeline_run import PipelineRun
 from cli.runs.screen import seconds as seconds_between
@@ -55,34 +56,33 @@ def demo(target: Target, data: Path | None, recipe: str | None, yes: bool, anywa
     """The main job whole: deploy, upload, tune, train, register, promote, classify."""
     plan = prepare(target, data, recipe)
     before_deploying(target, plan.recipe, anyway)
-    confirm_cost(target, f"{AWS_COST}\n{JOB_COST}", yes)
+    confirm_cost(target, f"{AWS_COST}\n{JOB_COST} {served(target)}", yes)
     carry_out(target, plan)
 
 
-class Asking:
+class Probe:
     """Asks the API about one test picture, and keeps the last answer and how long it took."""
 
     def __init__(self, target: Target, outputs: dict[str, Any], picture: Path, label: str) -> None:
-        self._target = target
-        self._outputs = outputs
-        self.picture = picture
-        self.label = label
-        self.result: api.Prediction | None = None
+        self._target, self._outputs = target, outputs
+        self.picture, self.label = picture, label
+        self.result: Answer | None = None
         self.seconds = 0.0
 
-    def ask(self) -> api.Prediction:
-        """One request; raises RequestFailed as `api.classify` does."""
+    def ask(self, patience: Patience | None = None) -> Answer:
+        """Asks until there is an answer; raises ApiError where there is none in time."""
         begun = time.monotonic()
         self.result = None
-        self.result = api.classify(self._target, self._outputs, self.picture)
+        with asking.client(Client, self._target, self._outputs, patience=patience) as api:
+            self.result = api.classify(self.picture)
         self.seconds = time.monotonic() - begun
         return self.result
 
     def version(self) -> str:
         """The version that answers now; empty while none does."""
         try:
-            return str(self.ask().answer.get("model", {}).get("version", ""))
-        except RequestFailed:
+            return self.ask(asking.NO_PATIENCE).model
+        except ApiError:
             return ""
 
 
@@ -127,11 +127,11 @@ def carry_out(target: Target, plan: Plan) -> None:
     _say(2, "Uploading the pictures")
     name, dataset = bring_data(target, plan.folder, plan.name, plan.examined)
     chosen = plan.recipe or _recipe_for(target, outputs, name)
-    asking = Asking(target, outputs, *_test_picture(dataset))
+    probe = Probe(target, outputs, *_test_picture(dataset))
 
     _say(3, f"Tuning with the recipe {chosen}, training, registering and promoting the best")
     launched = launch(target, "launch-tuning", payload(chosen, name, ()))
-    run = follow(target, launched.run, asking.version)
+    run = follow(target, launched.run, probe.version)
     timings |= _run_seconds(run)
     save(target, {"seconds": _rounded(timings), **_run_names(run)})
     _say_outcome(run)
@@ -140,20 +140,20 @@ def carry_out(target: Target, plan: Plan) -> None:
 
     _say(4, "Classifying a test picture through the API")
     try:
-        result = asking.result if run.answering and asking.result else asking.ask()
-    except RequestFailed as error:
+        result = probe.result if run.answering and probe.result else probe.ask()
+    except ApiError as error:
         if run.outcome == "serving":
-            raise
+            raise RequestFailed(asking.in_words(error, target)) from None
         say(f"No model answers yet: {error}", style="yellow")
         return
-    timings["first_prediction"] = asking.seconds
-    picture = {"picture": str(asking.picture), "expected_class": asking.label}
-    saved = save(target, {"prediction": {**picture, **result.answer}, "seconds": _rounded(timings)})
-    console().print(prediction(result))
+    timings["first_prediction"] = probe.seconds
+    picture = {"picture": str(probe.picture), "expected_class": probe.label}
+    saved = save(target, {"prediction": {**picture, **result.raw}, "seconds": _rounded(timings)})
+    console().print(prediction(probe.picture, result))
     say("\n".join(["", *_summary(saved, result, dataset, run)]))
 
 
-def _summary(saved: dict[str, Any], result: api.Prediction, dataset: Dataset, run: PipelineRun) -> list[str]:
+def _summary(saved: dict[str, Any], result: Answer, dataset: Dataset, run: PipelineRun) -> list[str]:
     expected = saved["prediction"]["expected_class"]
     lines = [f"predicted class  {result.predicted_class} ({result.confidence:.1%}), really {expected}"]
     if run.test_accuracy is not None:

@@ -91,7 +91,7 @@ def remove(target: Target, found: Found) -> None:
     tear_down_stacks(target)
     _forget_job_logs(target)
     if left := _left(target):
-        raise CdkFailed(f"Still there: {', '.join(left)}. Run `classifier destroy{target.option}` again.")
+        raise CdkFailed(f"Still there: {', '.join(left)}. Run `{target.command('destroy')}` again.")
     target.outputs_path.unlink(missing_ok=True)
 
 

@@ -15,14 +15,16 @@ from cli import answers
 from cli.commands.launch import cost_line
 from cli.commands.options import confirm_cost, json_option, with_target, yes_option
 from cli.console import Count, counting, say
+from cli.data import sets
 from cli.data.folder import dataset_name
 from cli.data.folder_records import records_of
 from cli.data.layouts import must_be_folder
-from cli.errors import CliError
-from cli.runs import doctor_job
+from cli.errors import BadArgument, CliError
+from cli.runs import doctor_job, find
 from cli.runs.launch import estimate, launch
 from cli.target import Target
 from contract.cores import usable_cores
+from contract.names import doctor_jobs
 from contract.picture_decisions import PAGE
 
 if TYPE_CHECKING:
@@ -109,13 +111,16 @@ def doctor(
         _look_at_folder(folder, Path(weights) if weights else None, out, jobs)
         return
     if dataset is not None:
-        job = _start(target, {"dataset": dataset, "weights": weights, **_limits(limits)}, yes)
-    _follow(target, str(job), out)
+        named = sets.meant(target, dataset)
+        _follow(target, _start(target, {"dataset": named, "weights": weights, **_limits(limits)}, yes), out)
+        return
+    jobs_name = find.job(target, str(job), doctor_jobs(target.project), "doctor's jobs")
+    _follow(target, jobs_name, out)
 
 
 def _follow(target: Target, job: str, out: Path | None) -> None:
     place_option = f" --out {shlex.quote(str(out))}" if out else ""
-    again = f"classifier doctor --job {job}{place_option}{target.option}"
+    again = f"{target.command(f'doctor --job {job}{place_option}')}"
     ended = doctor_job.follow(target, job, again)
     place = _place(out, doctor_job.dataset_of(ended))
     _tell(doctor_job.fetch(target, ended, place), place)
@@ -154,7 +159,7 @@ def _look_at_folder(folder: Path, weights: Path | None, out: Path | None, jobs: 
     must_be_folder(folder)
     place = _place(out, dataset_name(folder))
     if place.resolve().is_relative_to(folder.resolve()):
-        raise NoDoctor(f"{place} lies in the folder of pictures; give another place with --out.")
+        raise BadArgument(f"{place} lies in the folder of pictures; give another place with --out.")
     records = records_of(folder)
     diagnosis = look(records, weights, jobs or usable_cores())
     from doctor.output import describe, leave
@@ -165,10 +170,10 @@ def _look_at_folder(folder: Path, weights: Path | None, out: Path | None, jobs: 
 
 
 def _place(out: Path | None, name: str) -> Path:
-    """Where to write. Raises NoDoctor where a file is."""
+    """Where to write. Raises BadArgument where a file is."""
     place = out or Path(f"doctor-{name}")
     if place.exists() and not place.is_dir():
-        raise NoDoctor(f"{place} is a file; give a folder with --out.")
+        raise BadArgument(f"{place} is a file; give a folder with --out.")
     return place
 
 
@@ -227,7 +232,7 @@ def _network(weights: Path, records: list[Record]) -> Extractor:
     from doctor.features.network import UnusableWeights, from_file, suited_size
 
     if not weights.is_file():
-        raise NoDoctor(f"There is no file {weights}.")
+        raise BadArgument(f"There is no file {weights}.")
     try:
         return from_file(weights, suited_size(records))
     except UnusableWeights as error:

@@ -13,7 +13,7 @@ import click
 
 from cli.commands.options import with_target
 from cli.console import say
-from cli.errors import CliError
+from cli.errors import BadArgument, CliError
 from cli.release import champion, registry
 from cli.runs.archives import unpack
 from cli.target import Target
@@ -41,7 +41,7 @@ def export(target: Target, version: str | None, form: str, output: Path | None) 
     found = version_of(package["ModelPackageArn"])
     out = output or Path(f"{target.project}-{found}-{form}")
     if out.exists():
-        raise NotExported(f"{out} is there already: name another folder with --output, or delete it.")
+        raise BadArgument(f"{out} is there already: name another folder with --output, or delete it.")
     place = urlparse(package["InferenceSpecification"]["Containers"][0]["ModelDataUrl"])
     with tempfile.TemporaryDirectory() as scratch:
         archive, model = Path(scratch) / "model.tar.gz", Path(scratch) / "model"

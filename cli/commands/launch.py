@@ -13,6 +13,7 @@ from cli.commands.check import anyway_option, before_launching
 from cli.commands.completion import recipes
 from cli.commands.options import confirm_cost, json_option, with_target, yes_option
 from cli.console import say
+from cli.data import sets
 from cli.runs import expected
 from cli.runs.expected import Expected
 from cli.runs.launch import Launched, estimate, launch, payload
@@ -21,11 +22,16 @@ from cli.runs.screen import as_data
 from cli.runs.watch import exit_unless_served, follow
 from cli.target import Target
 
-SERVED = "A model that passes the gate is then served, billed by the second until `classifier destroy`."
 JOB_COST = (
     "This starts SageMaker training instances, billed by the second until they end or reach the recipe's\n"
-    "maximum run time. A model that passes the gate is then served, billed until `classifier destroy`."
+    "maximum run time."
 )
+
+
+def served(target: Target) -> str:
+    """What follows from a run, to agree to."""
+    end = target.command("destroy")
+    return f"A model that passes the gate is then served, billed by the second until `{end}`."
 
 
 _OPTIONS: tuple[Callable[..., Any], ...] = (
@@ -80,6 +86,7 @@ def _launch(
     yes: bool,
 ) -> None:
     request = payload(recipe, dataset, overrides, name, max_cost)
+    request["dataset"] = sets.meant(target, dataset)
     planned = estimate(target, function, request)
     kind = expected.TUNING if function == "launch-tuning" else expected.TRAINING
     likely = expected.before(target, request, kind, planned)
@@ -90,7 +97,7 @@ def _launch(
     if dry_run:
         answers.wrote(answers.Kind.LAUNCHED, planned)
         return
-    confirm_cost(target, SERVED, yes)
+    confirm_cost(target, served, yes)
     launched = launch(target, function, request)
     say(f"Started {launched.job}.")
     if watch:
@@ -98,7 +105,7 @@ def _launch(
         return
     if answers.wrote(answers.Kind.LAUNCHED, launched):
         return
-    say(f"Follow it with: classifier status {launched.run} --watch{target.option}")
+    say(f"Follow it with: {target.command(f'status {launched.run} --watch')}")
     if not target.is_local:
         say(f"In the console: {launched.watch['console']}\nIts log: {launched.watch['log']}")
 

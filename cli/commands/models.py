@@ -12,7 +12,7 @@ from cli import answers
 from cli.commands.options import json_option, listing_options, with_target
 from cli.console import console, say
 from cli.release import champion
-from cli.runs.history import packages
+from cli.release.registry import packages
 from cli.runs.jobs import number
 from cli.target import Target
 from contract.decisions import Decision, Reason
@@ -32,7 +32,7 @@ def models(target: Target, sort: str, limit: int | None) -> None:
     if answers.wrote(answers.Kind.MODELS, rows):
         return
     if not rows:
-        how = f"classifier tune --recipe RECIPE --dataset NAME{target.option}"
+        how = f"{target.command('tune --recipe RECIPE --dataset NAME')}"
         say(f"There is no model yet. A run makes one: {how}")
         return
     columns = ("version", "state", "approval", "accuracy", "ms", "MB", "made", "run", "why")

@@ -21,6 +21,13 @@ def _tell(page: Path, text: str) -> None:
         say(text)
 
 
+def _meant(target: Target, job: str) -> str:
+    """The training job, or the folder, that is meant by what was typed."""
+    from cli.runs import find
+
+    return job if Path(job).is_dir() else find.training(target, job)
+
+
 @click.command()
 @with_target
 @click.argument("job", required=False)
@@ -29,12 +36,12 @@ def _tell(page: Path, text: str) -> None:
 def report(target: Target, job: str | None, output: Path | None) -> None:
     """Write the page of a training JOB (default: the newest run's): results, rules, times, errors.
 
-    JOB is a training job, a tuning job (its last training is meant), or a folder that a job left.
+    JOB is a training job, a run (its last training is meant), a part of its name, or a folder a job left.
     """
     from cli.runs.job_report import write_page
     from cli.runs.reader import latest_run
 
-    job = job or latest_run(target)
+    job = _meant(target, job) if job else latest_run(target)
     page = output or target.home / "reports" / f"{Path(job).name}.html"
     write_page(target, [job], page)
     _tell(page, f"The report of {job} is {page}")
@@ -46,13 +53,17 @@ def report(target: Target, job: str | None, output: Path | None) -> None:
 @_output
 @json_option
 def compare(target: Target, jobs: tuple[str, ...], output: Path | None) -> None:
-    """Write one page with several training jobs beside each other: which is better, and what differs."""
+    """Write one page with several training jobs beside each other: which is better, and what differs.
+
+    A JOB is named as for `report`.
+    """
     from cli.runs.job_report import write_page
 
     if len(jobs) < 2:
-        raise click.UsageError("compare needs two jobs or more; for one there is `classifier report`")
+        one = target.command("report")
+        raise click.UsageError(f"compare needs two jobs or more; for one there is `{one}`")
     page = output or target.home / "reports" / "comparison.html"
-    write_page(target, jobs, page)
+    write_page(target, [_meant(target, job) for job in jobs], page)
     _tell(page, f"The comparison of {len(jobs)} jobs is {page}")
 
 
@@ -89,12 +100,12 @@ def tuning_report(target: Target, run: str | None, output: Path | None) -> None:
 def race_report(target: Target, run: str | None, output: Path | None) -> None:
     """Write a page about the race of networks before RUN's search (default: the newest run's)."""
     from cli.files import replacing
+    from cli.runs import find
     from cli.runs.race_outcome import read
     from cli.runs.reader import latest_run
-    from contract.names import run_of
     from reports.race.page import render
 
-    name = run_of(run or latest_run(target))
+    name = find.run(target, run) if run else latest_run(target)
     race = read(target, name)
     path = output or target.home / "reports" / f"{name}-race.html"
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -161,7 +161,7 @@ def _nothing(picked: Picked, found: Batch, known: int) -> str:
 
 def _tell(target: Target, out: Path, choice: Choice, chosen: list[Chosen], picked: Picked | None) -> None:
     name = choice.dataset or "NAME"
-    upload = f"classifier upload {shlex.quote(str(out))} --dataset {name} --keep{target.option}"
+    upload = target.command(f"upload {shlex.quote(str(out))} --dataset {name} --keep")
     told = {
         "folder": str(out),
         "job": choice.job,

@@ -13,10 +13,12 @@ from datetime import UTC, datetime
 
 import click
 
+from cli.choice import command
 from cli.commands.completion import runs
 from cli.commands.options import with_target
 from cli.console import say
 from cli.release import champion, registry
+from cli.runs import find
 from cli.runs.jobs import RUNNING
 from cli.runs.pipeline_run import PipelineRun
 from cli.runs.reader import RunReader
@@ -30,8 +32,11 @@ from contract import storage
 @click.argument("run", shell_complete=runs)
 @click.option("--reason", default="asked for with classifier stop", show_default=True, help="For the record.")
 def stop(target: Target, run: str, reason: str) -> None:
-    """End all of a RUN: race, search, trainings, and what would follow. A model that serves stays."""
-    for line in stop_run(target, run, reason):
+    """End all of a RUN: race, search, trainings, and what would follow. A model that serves stays.
+
+    A part of the name does, if no other run has it.
+    """
+    for line in stop_run(target, find.run(target, run), reason):
         say(line)
 
 
@@ -56,7 +61,7 @@ def _nothing_runs(run: PipelineRun) -> str:
     if run.outcome == "running" and run.package is not None:
         return (
             f"Nothing was changed: version {run.package.version} is approved and on its way into service. "
-            "When it serves, `classifier rollback` returns to the one before."
+            f"When it serves, `{command('rollback', run.option)}` returns to the one before."
         )
     reason = f": {run.reason}" if run.reason else ""
     return f"Nothing of {run.name} is running, and nothing was changed. It is {run.outcome}{reason}."
@@ -92,8 +97,8 @@ def _of_the_champion(target: Target, run: PipelineRun) -> list[str]:
     if package is None or champion.read(target).model != package.arn:
         return []
     return [
-        f"Version {package.version} is the champion and stays. To return to the one before: classifier "
-        f"rollback{target.option}; to take the endpoint away: classifier sleep{target.option}"
+        f"Version {package.version} is the champion and stays. To return to the one before: "
+        f"{target.command('rollback')}; to take the endpoint away: {target.command('sleep')}"
     ]
 
 

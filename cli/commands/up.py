@@ -11,7 +11,7 @@ from cli.console import console, say
 from cli.deploy.bring_up import bring_up
 from cli.deploy.live import Change
 from cli.deploy.settings import check_settings
-from cli.errors import CliError
+from cli.errors import BadArgument
 from cli.local import server
 from cli.outputs import address_lines
 from cli.target import Target
@@ -57,8 +57,8 @@ def agree(change: Change, yes: bool) -> None:
 def down(target: Target, wipe: bool) -> None:
     """Stop the local AWS and everything it runs; its state is kept."""
     if not target.is_local:
-        raise CliError(
-            "`down` stops the local AWS. To remove what is on AWS: `classifier destroy --target aws`."
+        raise BadArgument(
+            f"`down` stops the local AWS. To remove what is on AWS: `{target.command('destroy')}`."
         )
     with console().status("Stopping the local AWS"):
         stopped = server.stop(target)

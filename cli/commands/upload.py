@@ -140,7 +140,7 @@ def bring_data(
         say(f"* made here: {', '.join(dataset.made_splits)} (stratified, by content, 70/15/15).")
     _show_near_duplicates(dataset)
     plan = _settled(name, plan, agreement)
-    _show_passed_over(bucket, name, found)
+    _show_passed_over(target, bucket, name, found)
     if found.version and not plan.changes and same:
         say(f"{found.version.name} has these pictures already: nothing to do.")
         return name, dataset
@@ -257,11 +257,11 @@ def _show_near_duplicates(dataset: Dataset) -> None:
         )
 
 
-def _show_passed_over(bucket: str, name: str, found: Found) -> None:
+def _show_passed_over(target: Target, bucket: str, name: str, found: Found) -> None:
     if found.passed_over and found.version:
         say(
             f"s3://{bucket}/{name}/ holds {found.passed_over} objects that something else put there after "
-            f"{found.version.name}. They are not in the new version; `classifier dataset {name} --adopt` "
-            "makes them one.",
+            f"{found.version.name}. They are not in the new version; "
+            f"`{target.command(f'dataset {name} --adopt')}` makes them one.",
             style="yellow",
         )

@@ -18,7 +18,7 @@ import click
 from cli.commands.options import confirm_cost, with_target, yes_option
 from cli.console import say
 from cli.cost.prices import of_storing
-from cli.errors import CliError
+from cli.errors import BadArgument
 from cli.stacks import outputs
 from cli.target import Target
 from contract import networks, storage
@@ -72,7 +72,7 @@ def weights(
         say(f"Use it with: --set model.arch={staged.arch} --set model.weights={staged.uri}")
 
 
-class BadWeights(CliError):
+class BadWeights(BadArgument):
     """A file that cannot be used as starting weights; nothing was uploaded."""
 
 

@@ -10,8 +10,9 @@ from typing import Any
 
 from cli.corrections import tally, version
 from cli.corrections.kept import Entry, Room
+from cli.data import sets
 from cli.data.upload import Todo
-from cli.errors import CliError
+from cli.errors import BadArgument, CliError
 from cli.release import champion, registry
 from cli.stacks import outputs
 from cli.target import Target
@@ -38,7 +39,7 @@ class Answer(StrEnum):
     """It is not decided, after all."""
 
 
-class BadAnswer(CliError):
+class BadAnswer(BadArgument):
     """What cannot be said about a picture."""
 
 
@@ -46,7 +47,7 @@ class Desk:
     """Where a person decides about the given pictures of a deployment.
 
     Args:
-        dataset: the one that what is accepted goes into; None: the champion's.
+        dataset: the one that what is accepted goes into, or a part of its name; None: the champion's.
     """
 
     def __init__(self, target: Target, dataset: str | None = None) -> None:
@@ -54,8 +55,7 @@ class Desk:
         self._target = target
         self._s3: Any = target.client("s3")
         self._data: str = outputs(target, "storage")["DataBucket"]
-        self._asked = dataset
-        self._dataset = dataset or ""
+        self._dataset = sets.named(self._s3, self._data, dataset) if dataset else ""
         self._classes: tuple[str, ...] = ()
 
     @property
@@ -86,7 +86,7 @@ class Desk:
         if entry.review and entry.review.version:
             raise BadAnswer(
                 f"The picture of {request_id} is in {entry.review.version} already. To take it out: "
-                f"`classifier corrections --delete {request_id}`."
+                f"`{self._target.command(f'corrections --delete {request_id}')}`."
             )
         if answer is Answer.UNDO:
             self.room.undo(request_id)
@@ -118,8 +118,8 @@ class Desk:
             return f"{now.name} has the {len(made.accepted)} accepted pictures already."
         changed = ", ".join(f"{count} {kind}" for kind, count in now.changes.items())
         return (
-            f"{now.name}: {changed}. To go on from it: `classifier tune --recipe NAME --dataset "
-            f"{self.dataset}{self._target.option}`."
+            f"{now.name}: {changed}. To go on from it: "
+            f"`{self._target.command(f'tune --recipe NAME --dataset {self.dataset}')}`."
         )
 
     def delete(self, request_id: str, agree: Callable[[Todo], None] = lambda todo: None) -> list[str]:
@@ -142,7 +142,7 @@ class Desk:
                 done.append(f"{without.name} is {dataset} without it.")
             done.append(
                 f"Older versions have it still: {', '.join(each.name for each in holding)}. To delete one "
-                f"with it: `classifier dataset {dataset} --delete N{self._target.option}`."
+                f"with it: `{self._target.command(f'dataset {dataset} --delete N')}`."
             )
         return done
 

@@ -8,13 +8,15 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
-from cli.errors import CliError
+from cli import parts
+from cli.errors import BadArgument, CliError
 from cli.stacks import outputs
 from cli.target import Target
 from contract import given, objects
 from contract.given import Decided, Feedback, Given, InvalidRecord, Review
 
 _WORKERS = 16
+_PICTURES = "given pictures"
 R = TypeVar("R", Given, Feedback, Review)
 
 
@@ -22,7 +24,7 @@ class NothingIsKept(CliError):
     """The deployment keeps no picture: the setting is off."""
 
 
-class NoSuchPicture(CliError):
+class NoSuchPicture(BadArgument):
     """No picture of that request is kept."""
 
 
@@ -73,7 +75,7 @@ class Room:
             raise NothingIsKept(
                 'This deployment keeps no pictures. To let senders give some, set "corrections": {"days": 30}'
                 " in cdk.json, under context and there under classifier, and run "
-                f"`classifier up{target.option}`."
+                f"`{target.command('up')}`."
             )
         self.bucket, self.days = told["GivenBucket"], int(told["GivenDays"])
         self._s3: Any = target.client("s3", max_pool_connections=_WORKERS)
@@ -98,6 +100,14 @@ class Room:
         damaged = tuple(each for each in pictures if answers.get(each) is None)
         return Kept(tuple(sorted(entries, key=_rank)), damaged, len(old))
 
+    def meant(self, part: str) -> str:
+        """The request whose id has this part; the part itself where none has it.
+
+        Raises:
+            Ambiguous: several have it.
+        """
+        return parts.one(part, self._ids(given.PICTURES, ""), _PICTURES) or part
+
     def entry(self, request_id: str) -> Entry:
         """One given picture.
 
@@ -106,9 +116,8 @@ class Room:
         """
         record = self._one(Given, request_id, given.answer_of)
         if record is None:
-            raise NoSuchPicture(
-                f"No picture is kept of the request {request_id}: see `classifier corrections --list`."
-            )
+            none = parts.none(request_id, self._ids(given.PICTURES, ""), _PICTURES)
+            raise NoSuchPicture(f"{none} --list shows all.")
         feedback = self._one(Feedback, request_id, given.feedback_of)
         return Entry(record, feedback, self._one(Review, request_id, given.review_of))
 

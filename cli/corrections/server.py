@@ -94,7 +94,7 @@ def _few(todo: Todo) -> None:
         raise Refused(
             409,
             "AskFirst",
-            f"{todo.cost}. `classifier corrections --apply` asks for your agreement and does it.",
+            f"{todo.cost}. The command with --apply, in a terminal, asks for your agreement and does it.",
         )
 
 

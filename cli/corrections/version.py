@@ -52,13 +52,11 @@ def newest(s3: Any, bucket: str, dataset: str) -> tuple[Found, Version]:
     """
     found = look(s3, bucket, check_name(dataset))
     if found.version is None:
-        raise CannotBecomeAVersion(
-            f'There is no data set "{dataset}": classifier datasets lists them; choose one with --dataset.'
-        )
+        raise CannotBecomeAVersion(f'There is no data set "{dataset}". Choose another with --dataset.')
     if found.version.packed:
         raise CannotBecomeAVersion(
-            f"{found.version.name} is packed as tar files, to which nothing can be added: unpack it and bring"
-            f" it by `classifier upload FOLDER --dataset {dataset}`."
+            f"{found.version.name} is packed as tar files, to which nothing can be added: unpack it and "
+            f"upload the folder as {dataset}."
         )
     return found, found.version
 
@@ -73,7 +71,7 @@ def must_be_a_class(label: str, classes: Sequence[str], dataset: str) -> None:
     if label not in classes:
         raise CannotBecomeAVersion(
             f'The data set "{dataset}" has no class {label!r}.{did_you_mean(label, classes)} There are: '
-            f"{listed(classes, 10)}. A new class begins with `classifier upload`."
+            f"{listed(classes, 10)}. A new class begins with an upload."
         )
 
 
@@ -109,7 +107,7 @@ def draft(
         if other.label != label:
             raise CannotBecomeAVersion(
                 f"{other.name} and {picture.name} are the same picture, accepted as {other.label} and as "
-                f"{label}. Decide one of them again: `classifier corrections --accept {entry.id} --as CLASS`."
+                f"{label}. Decide one of them again: --accept {entry.id} --as CLASS."
             )
         paths[picture.content] = str(path)
         accepted.append(entry.id)
@@ -200,8 +198,7 @@ def _picture(entry: Entry, label: str, content: bytes, folder: Path) -> tuple[Pi
     checked = pictures.check(path)
     if checked.problem:
         raise CannotBecomeAVersion(
-            f"The picture of {entry.id} {checked.problem}. Reject it: `classifier corrections --reject "
-            f"{entry.id}`."
+            f"The picture of {entry.id} {checked.problem}. Reject it: --reject {entry.id}."
         )
     return (
         Picture(

@@ -188,7 +188,8 @@ def _endpoint(target: Target) -> Endpoint | None:
 def of_serving(target: Target) -> str:
     """What the endpoint that the Serving stack makes is billed, in words to agree to."""
     fleet = deployed_fleet(target)
-    until = "until it sleeps (`classifier sleep`, or by itself after serving.idle_minutes without a request)"
+    sleep = target.command("sleep")
+    until = f"until it sleeps (`{sleep}`, or by itself after serving.idle_minutes without a request)"
     if fleet is None or not fleet.instance:
         return f"The model is served, billed by what the Serving stack makes, {until}."
     each = usd_text(hourly_or_none(fleet.instance, prices.HOSTING))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from cli.data.findings import BadDataset, Finding
+from cli.data.findings import BadDataset, BadUpload, Finding
 from contract.datasets.manifest import Picture
 from contract.picture_decisions import Action, BadDecisions, Decision, read
 
@@ -14,7 +14,7 @@ class Decisions:
     """What a person decided, by content where the file has its hash, else by the path below the folder.
 
     Raises:
-        BadDataset: the file cannot be applied; says what is wrong in which line.
+        BadUpload, BadDataset: the file cannot be applied; says what is wrong in which line.
     """
 
     def __init__(self, file: Path | None = None) -> None:
@@ -64,6 +64,6 @@ def _read(file: Path) -> list[Decision]:
     try:
         return read(file.read_bytes())
     except OSError as error:
-        raise BadDataset(f"--decisions: {file} cannot be read: {error.strerror}.") from None
+        raise BadUpload(f"--decisions: {file} cannot be read: {error.strerror}.") from None
     except BadDecisions as error:
         raise BadDataset(f"--decisions: {file} cannot be applied.\n{error}") from None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from cli.errors import CliError
+from cli.errors import BadArgument, CliError
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,3 +24,7 @@ class BadDataset(CliError):
     def __init__(self, message: str, findings: Iterable[Finding] = ()) -> None:
         super().__init__(message)
         self.findings = tuple(findings)
+
+
+class BadUpload(BadDataset, BadArgument):
+    """What an upload was told to take: a folder, a name or a file that is not there or cannot be used."""

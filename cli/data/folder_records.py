@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from cli.data import layouts
-from cli.data.findings import BadDataset
+from cli.data.findings import BadUpload
 from contract.datasets import SUFFIXES
 from doctor.records import Record
 
@@ -14,11 +14,11 @@ def records_of(folder: Path) -> list[Record]:
     """A record for each file that is a picture by its name.
 
     Raises:
-        BadDataset: there are none where they should be; says why and what to do.
+        BadUpload: there are none where they should be; says why and what to do.
     """
     files = [file for file in layouts.find(folder, []) if file.path.suffix.lower() in SUFFIXES]
     if not files:
-        raise BadDataset(f"{folder} holds no pictures in its class folders: no file ends as a picture does.")
+        raise BadUpload(f"{folder} holds no pictures in its class folders: no file ends as a picture does.")
     return [
         Record(
             name=file.path.relative_to(folder).as_posix(),

@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 
-from cli.data.findings import BadDataset
+from cli.data.findings import BadUpload
 from cli.data.layouts import File
 
 FOLDER = "folder"
@@ -31,7 +31,7 @@ def rule(group_by: str, folder: Path) -> Callable[[File], str]:
             the picture's path inside `folder` is its group. Empty: there are no groups.
 
     Raises:
-        BadDataset: the table or the expression cannot be used.
+        BadUpload: the table or the expression cannot be used.
     """
     if not group_by:
         return lambda file: ""
@@ -43,7 +43,7 @@ def rule(group_by: str, folder: Path) -> Callable[[File], str]:
     try:
         expression = re.compile(group_by)
     except re.error as error:
-        raise BadDataset(f"--group-by {group_by!r} is no regular expression: {error}.") from None
+        raise BadUpload(f"--group-by {group_by!r} is no regular expression: {error}.") from None
     return lambda file: _match(expression, _below(file, folder))
 
 
@@ -64,18 +64,18 @@ def _table(path: Path) -> dict[str, str]:
         with path.open(encoding="utf-8-sig", newline="") as file:
             lines = csv.DictReader(file)
             if not {"file_name", "group"} <= set(lines.fieldnames or ()):
-                raise BadDataset(
+                raise BadUpload(
                     f"{path} lacks a column: --group-by wants file_name and group, and it has "
                     f"{', '.join(lines.fieldnames or ('none',))}."
                 )
             return {line["file_name"]: line["group"] for line in lines if line["file_name"]}
     except OSError as error:
-        raise BadDataset(
+        raise BadUpload(
             f"--group-by: {path} cannot be read: {error.strerror}. Say where it is, or "
             "--group-by none to have no groups any more."
         ) from None
     except (UnicodeDecodeError, csv.Error) as error:
-        raise BadDataset(f"--group-by: {path} is no CSV table in UTF-8: {error}.") from None
+        raise BadUpload(f"--group-by: {path} is no CSV table in UTF-8: {error}.") from None
 
 
 def _below(file: File, folder: Path) -> str:

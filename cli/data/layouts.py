@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Final
 
 from cli.data import tables
-from cli.data.findings import BadDataset, Finding
+from cli.data.findings import BadDataset, BadUpload, Finding
 from cli.data.splits import SPLIT_NAMES
 from contract.datasets import SPLITS, SUFFIXES, rules
 
@@ -45,7 +45,7 @@ def find(folder: Path, findings: list[Finding]) -> list[File]:
     """The files of a picture folder, in order; what is left out is added to `findings`.
 
     Raises:
-        BadDataset: there is no picture in it where one should be; says why and what to do.
+        BadUpload: there is no picture in it where one should be; says why and what to do.
     """
     must_be_folder(folder)
     top = _inside_outer_folders(folder)
@@ -57,25 +57,23 @@ def find(folder: Path, findings: list[Finding]) -> list[File]:
         found = _in_a_table(folder, top, findings) or found
     findings += _hidden(hidden, folder)
     if not found:
-        raise BadDataset(_why_empty(folder, findings), findings)
+        raise BadUpload(_why_empty(folder, findings), findings)
     return sorted(found)
 
 
 def must_be_folder(folder: Path) -> None:
-    """Raises BadDataset when `folder` is missing or no folder; of an archive it says how to unpack it."""
+    """Raises BadUpload when `folder` is missing or no folder; of an archive it says how to unpack it."""
     hint = "Give the folder that holds one subfolder per class."
     if not folder.exists():
-        raise BadDataset(f"There is no folder {folder}. {hint}")
+        raise BadUpload(f"There is no folder {folder}. {hint}")
     if folder.is_dir():
         return
     unpack = _UNPACK.get(folder.suffix.lower())
     if unpack:
         place = folder.name.split(".")[0]
         command = unpack.format(file=folder, folder=place)
-        raise BadDataset(
-            f"{folder} is an archive. Unpack it first:\n  {command} && classifier upload {place}"
-        )
-    raise BadDataset(f"{folder} is a file. {hint}")
+        raise BadUpload(f"{folder} is an archive. Unpack it, and give the folder {place}:\n  {command}")
+    raise BadUpload(f"{folder} is a file. {hint}")
 
 
 def _tells_classes(files: Iterable[File]) -> bool:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from cli.cost.prices import of_storing
-from cli.data.findings import BadDataset
+from cli.data.findings import BadDataset, BadUpload
 from cli.data.sending import WORKERS, Sender, in_parallel
 from cli.data.sync import Plan
 from cli.errors import RequestFailed
@@ -47,7 +47,7 @@ class Todo:
 def check_name(name: str) -> str:
     """The data set's name, if a bucket key, a job's tag and a Lambda payload can all carry it."""
     if not DATASET.fullmatch(name):
-        raise BadDataset(
+        raise BadUpload(
             f"{name!r} cannot be a data set's name: letters, digits, dots, dashes and underscores, at most "
             "63, beginning with a letter or digit, and not `datasets`. Choose one with --dataset."
         )

@@ -93,7 +93,7 @@ def start_local_aws(target: Target) -> bool:
     if working:
         say(
             f"It runs other code than this checkout's: it works on {', '.join(working)}, which a restart "
-            "would break off. Run `classifier up` again when that has ended."
+            f"would break off. Run `{target.command('up')}` again when that has ended."
         )
     return started
 
@@ -112,9 +112,7 @@ def check_buckets(target: Target, found: dict[str, Any]) -> None:
 
 def _what_stays(target: Target) -> str:
     if not target.is_local:
-        return (
-            "Stopped. AWS may still be working on the last stack; run `classifier up --target aws` to go on."
-        )
+        return f"Stopped. AWS may still be working on the last stack; run `{target.command('up')}` to go on."
     if _is_up(target):
         return (
             "Stopped. The local AWS keeps running; run the same command to go on, or `make down` to stop it."

@@ -9,7 +9,7 @@ from pathlib import Path
 from cli import aws, server_lock
 from cli.data.folder import Examined
 from cli.deploy.settings import check_settings
-from cli.errors import NotDeployed, WouldFail
+from cli.errors import NoSuchRecipe, NotDeployed, WouldFail
 from cli.stacks import outputs
 from cli.target import Target
 from contract import storage
@@ -52,7 +52,7 @@ def _recipe_file(target: Target, recipe: str | None, dataset: str) -> Path | Non
         return None
     near = get_close_matches(recipe, recipes, 1)
     hint = f" Did you mean {near[0]}?" if near else ""
-    raise WouldFail(
+    raise NoSuchRecipe(
         f"There is no recipe {recipe!r}.{hint} There are: {', '.join(recipes)}, and any of your own at "
         f"s3://<artifacts bucket>/recipes/<name>.toml. Nothing was started."
     )

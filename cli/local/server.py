@@ -203,7 +203,8 @@ def _refuse_if_up(target: Target) -> None:
     if server is not None or who_listens(target) is Listener.US:
         who = f"process {server.pid}" if server else f"port {target.port}"
         raise LocalAwsFailed(
-            f"The local AWS is up ({who}), so its state was not removed. Run `classifier down --wipe`."
+            f"The local AWS is up ({who}), so its state was not removed. Run "
+            f"`{target.command('down --wipe')}`."
         )
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from cli.aws import listed
+from cli.choice import command
 from cli.stacks import describe, outputs_of
 from cli.target import Target
 from contract.candidates import Candidate, in_order
@@ -34,10 +35,10 @@ def read(target: Target, stack: Mapping[str, Any] | None = None) -> Candidate | 
     return found[-1] if found and found[-1].shadows else None
 
 
-def in_words(now: Candidate) -> str:
-    """That a model is compared, and how that ends before its time."""
+def in_words(now: Candidate, option: str) -> str:
+    """That a model is compared, and how that ends before its time; `option`: the target's."""
     version = version_of(now.package)
     return (
         f"version {version} answers a copy of the requests beside the champion since {now.written}, and "
-        f"nobody sees its answers (docs/shadow.md). To end it: classifier reject {version}"
+        f"nobody sees its answers (docs/shadow.md). To end it: {command(f'reject {version}', option)}"
     )

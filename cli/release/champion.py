@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from cli.aws import listed
+from cli.choice import command
 from cli.target import Target
 from contract.decisions import Decision, in_order
 from contract.names import NO_CHAMPION, champion_parameter, version_of
@@ -27,8 +28,12 @@ def history(target: Target) -> list[Decision]:
     return in_order(map(Decision.of_version, versions))
 
 
-def waiting_in_words(now: Decision) -> str:
-    """That the model that waits is not to blame, what is, and how it goes on; nothing when none waits."""
+def waiting_in_words(now: Decision, option: str) -> str:
+    """That the model that waits is not to blame, what is, and how it goes on; nothing when none waits.
+
+    Args:
+        option: the target's.
+    """
     waits = now.waits
     if waits is None:
         return ""
@@ -39,5 +44,5 @@ def waiting_in_words(now: Decision) -> str:
     mend = MENDED_BY.get(waits.cause, "The reason says what to do")
     return (
         f"version {version_of(waits.package)} is approved and waits, for something that is not its fault "
-        f"({waits.cause}){why}. {mend}. {by_itself} `classifier retry`"
+        f"({waits.cause}){why}. {mend}. {by_itself} `{command('retry', option)}`"
     )

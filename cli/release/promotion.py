@@ -39,15 +39,15 @@ def approve(target: Target, which: str, why: str, anyway: bool) -> str:
     if status == "Rejected" and not anyway:
         raise NotPossible(
             f"Version {version} was rejected: {registry.why_of(package)}. To promote it all the same: "
-            f"classifier approve {version} --anyway{target.option}"
+            f"{target.command(f'approve {version} --anyway')}"
         )
     if now.model == arn:
         raise NotPossible(f"Version {version} is the champion already.")
     if _compared(target, arn):
         raise NotPossible(
             f"Version {version} is approved already, and is compared with the champion before it serves. To "
-            f"let it serve at once: classifier reject {version}{target.option}, then classifier approve "
-            f"{version} --anyway{target.option}"
+            f"let it serve at once: {target.command(f'reject {version}')}, then "
+            f"{target.command(f'approve {version} --anyway')}"
         )
     _must_be_updatable(target)
     if status == "Approved":  # only a change sends an event
@@ -63,8 +63,8 @@ def reject(target: Target, which: str, why: str) -> str:
     version = version_of(arn)
     if now.model == arn:
         raise NotPossible(
-            f"Version {version} is the champion. To return to the one before: classifier rollback"
-            f"{target.option}; to take the endpoint away: classifier sleep{target.option}"
+            f"Version {version} is the champion. To return to the one before: "
+            f"{target.command('rollback')}; to take the endpoint away: {target.command('sleep')}"
         )
     if package["ModelApprovalStatus"] == "Rejected":
         raise NotPossible(f"Version {version} was rejected before: {registry.why_of(package)}")
@@ -96,8 +96,8 @@ def await_decision(target: Target, arn: str) -> None:
             version = version_of(arn)
             raise NotPossible(
                 f"Version {version} is approved, but somebody decided for version {version_of(now.model)} "
-                f"after that: the newest decision counts. To promote version {version} now: classifier "
-                f"approve {version}{target.option}"
+                f"after that: the newest decision counts. To promote version {version} now: "
+                f"{target.command(f'approve {version}')}"
             )
     raise NotPossible(
         f"Version {version_of(arn)} is approved, and is no champion after {DECISION_SECONDS} s. "
@@ -114,7 +114,7 @@ def must_serve(target: Target, arn: str) -> None:
             f"Version {version} was taken back: {registry.why_of(package)}. {_standing(target, now)}"
         )
     if now.waits is not None and now.waits.package == arn:
-        raise NotPossible(f"Version {version} waits: {champion.waiting_in_words(now)}")
+        raise NotPossible(f"Version {version} waits: {champion.waiting_in_words(now, target.option)}")
     if now.package != arn and not _compared(target, arn):
         raise NotPossible(f"Version {version} was overtaken by a newer decision. {_standing(target, now)}")
 
@@ -142,11 +142,11 @@ def wait(target: Target, on_change: Callable[[str], None]) -> str:
         beside = candidate.read(target, stack)
         compared = shown.get(candidate.OUTPUT, NO_CHAMPION) == (beside.package if beside else NO_CHAMPION)
         if settled and (not stack or (shown.get("Champion") == now.package and compared)):
-            also = f" And {candidate.in_words(beside)}." if beside else ""
+            also = f" And {candidate.in_words(beside, target.option)}." if beside else ""
             return f"{_standing(target, now)}{also}"
         if status == HELPLESS:
             _must_be_updatable(target)
-    raise CdkFailed(f"{target.stack('serving')} is still {status}; look with `classifier status`.")
+    raise CdkFailed(f"{target.stack('serving')} is still {status}; look with `{target.command('status')}`.")
 
 
 def _compared(target: Target, arn: str) -> bool:
@@ -170,7 +170,7 @@ def _must_be_updatable(target: Target) -> None:
     name = target.stack("serving")
     if (describe(target, name) or {}).get("StackStatus") == HELPLESS:
         raise NotPossible(
-            f"The stack {name} is {HELPLESS} and takes no update. Put it right first: `classifier up"
-            f"{target.option}` continues the rollback, or: aws cloudformation continue-update-rollback "
-            f"--stack-name {name}"
+            f"The stack {name} is {HELPLESS} and takes no update. Put it right first: "
+            f"`{target.command('up')}` continues the rollback, or: aws cloudformation "
+            f"continue-update-rollback --stack-name {name}"
         )

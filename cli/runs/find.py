@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from cli import aws
+from cli import aws, parts
 from cli.errors import Ambiguous
 from cli.release import champion, registry
+from cli.runs.following import NoSuchJob
 from cli.runs.history import names_of_runs
-from cli.runs.jobs import Kind, named
+from cli.runs.jobs import Kind, named, newest_attempt
 from cli.runs.reader import TRIAL_NAME, NoSuchRun
 from cli.target import Target
 from contract import names
-from contract.words import did_you_mean, listed
 
 ENDPOINT = "endpoint"
 """What is behind the API, in `status` and `logs`."""
-_MOST_SHOWN = 10
 _LONGEST, _LONGEST_VERSION = 63, 6
 """Characters of a job's name at SageMaker, and of a version that anybody gets to."""
 
@@ -33,7 +32,40 @@ def run(target: Target, part: str) -> str:
     if exact := _exact(target, TRIAL_NAME.sub("", part)):
         return exact
     runs = names_of_runs(target)
-    return one(part, [each for each in runs if part in each]) or _of_job(target, part, runs)
+    return parts.one(part, runs, "runs") or _of_job(target, part, runs)
+
+
+def training(target: Target, part: str) -> str:
+    """The training job of this name, or the last training of the run that a part means (as in `run`).
+
+    Raises:
+        Ambiguous: several have it.
+        NoSuchRun: none has it.
+    """
+    sagemaker = target.client("sagemaker")
+    if newest_attempt(sagemaker, part) is not None:
+        return part
+    found = run(target, part)
+    final = names.final_of(found)
+    return found if newest_attempt(sagemaker, final) is None else final
+
+
+def job(target: Target, part: str, prefix: str, what: str) -> str:
+    """The job whose name begins with `prefix` and has this part.
+
+    Args:
+        what: such jobs in a word, as `batches`.
+
+    Raises:
+        Ambiguous: several have it.
+        NoSuchJob: none has it, and no other job is called so.
+    """
+    if newest_attempt(target.client("sagemaker"), part) is not None:
+        return part  # perhaps of another kind: whoever follows it says so
+    candidates = named(target, Kind.TRAINING, prefix)
+    if found := parts.one(part, candidates, what):
+        return found
+    raise NoSuchJob(parts.none(part, candidates, what))
 
 
 def _of_endpoint(target: Target) -> str:
@@ -50,7 +82,7 @@ def _of_version(target: Target, part: str) -> str:
         package = registry.find(target, part)
     except registry.NoSuchVersion:
         return ""
-    return names.run_of(package.get("CustomerMetadataProperties", {}).get("training_job", ""))
+    return registry.run_of_package(package)
 
 
 def _exact(target: Target, name: str) -> str:
@@ -64,22 +96,11 @@ def _exact(target: Target, name: str) -> str:
     return "" if found is None else names.first_of(name)
 
 
-def one(part: str, candidates: list[str], what: str = "runs") -> str:
-    """The only candidate; nothing of none. Raises Ambiguous with the list of several."""
-    if len(candidates) > 1:
-        shown = "".join(f"\n  {each}" for each in candidates[:_MOST_SHOWN])
-        more = f"\n  and {len(candidates) - _MOST_SHOWN} more" if len(candidates) > _MOST_SHOWN else ""
-        raise Ambiguous(f"{part!r} is in the names of {len(candidates)} {what}. Name one:{shown}{more}")
-    return candidates[0] if candidates else ""
-
-
 def _of_job(target: Target, part: str, runs: list[str]) -> str:
-    jobs = [job for job in named(target, Kind.TRAINING, f"{target.project}-") if part in job]
-    of = dict.fromkeys(names.run_of(TRIAL_NAME.sub("", job)) for job in jobs)
-    if found := one(part, list(of)):
-        return found
-    shown = f" The newest are: {listed(runs)}." if runs else ""
-    raise NoSuchRun(
-        f"There is no run with {part!r} in its name.{did_you_mean(part, runs)}{shown} "
-        f"`classifier runs{target.option}` lists all."
-    )
+    jobs = [name for name in named(target, Kind.TRAINING, f"{target.project}-") if part in name]
+    of = dict.fromkeys(names.run_of(TRIAL_NAME.sub("", name)) for name in jobs)
+    if len(of) == 1:
+        return next(iter(of))
+    if of:
+        raise Ambiguous(parts.several(part, list(of), "runs"))
+    raise NoSuchRun(f"{parts.none(part, runs, 'runs')} `{target.command('runs')}` lists all.")

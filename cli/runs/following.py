@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from cli import aws
 from cli.console import say
-from cli.errors import CliError
+from cli.errors import BadArgument, CliError
 from cli.interrupt import Interrupted
 from cli.runs.jobs import LOG_GROUP, RUNNING, log_of
 from cli.target import Target
@@ -18,7 +18,7 @@ _WAITING: Final = ("Pending", "Starting")
 """Stages in which a job has no log yet, and AWS tells what it waits for: an instance, or other jobs."""
 
 
-class NoSuchJob(CliError):
+class NoSuchJob(BadArgument):
     """There is no job of that name, or it is of another kind."""
 
 
@@ -95,7 +95,7 @@ def _until_ended(target: Target, name: str, kind: Kind) -> Mapping[str, Any]:
         if job is None:
             raise NoSuchJob(f"There is no job {name}.")
         if not kind.is_one(job):
-            raise NoSuchJob(f"{name} is no {kind.what}; `classifier report` shows trainings.")
+            raise NoSuchJob(f"{name} is no {kind.what}; `{target.command('report')}` shows trainings.")
         if told != (told := _stage(job, kind)) and told:
             say(told)
         for line in log.news():

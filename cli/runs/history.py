@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from cli import aws
 from cli.cost import spending
+from cli.release import registry
 from cli.runs.jobs import Kind, newest_attempt, search_of
 from cli.runs.pipeline_run import PipelineRun
 from cli.runs.reader import TRIAL_NAME, NoSuchRun, RunReader, read_serving
@@ -173,7 +174,7 @@ class _Known:
         self._serving = read_serving(target)
         self._packages = {
             package.get("CustomerMetadataProperties", {}).get("training_job", ""): package["ModelPackageArn"]
-            for package in packages(target)
+            for package in registry.packages(target)
         }
 
     def read(self, name: str) -> Past | None:
@@ -189,17 +190,6 @@ class _Known:
             return None
         seconds, usd = took(run), _usd(search, training)
         return Past(run, recipe_of(self._target, name), seconds, usd)
-
-
-def packages(target: Target) -> Iterator[dict[str, Any]]:
-    """The descriptions of the registry's models, the newest first."""
-    sagemaker = target.client("sagemaker")
-    request = {"ModelPackageGroupName": target.project, "SortBy": "CreationTime", "SortOrder": "Descending"}
-    listed = aws.found(sagemaker.list_model_packages, **request, MaxResults=100) or {}
-    for summary in listed.get("ModelPackageSummaryList", []):
-        arn = summary["ModelPackageArn"]
-        if package := aws.found(sagemaker.describe_model_package, ModelPackageName=arn):
-            yield {"ModelPackageArn": arn, **package}
 
 
 def took(run: PipelineRun) -> float:

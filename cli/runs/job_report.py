@@ -19,7 +19,7 @@ from typing import Any
 from urllib.parse import urlparse
 
 from cli.cost import spending as cost
-from cli.errors import CliError
+from cli.errors import BadArgument, CliError
 from cli.files import replacing
 from cli.runs.archives import UnsafeArchive, unpack
 from cli.runs.jobs import newest_attempt
@@ -32,11 +32,11 @@ from reports.ended import jobs as ended
 from reports.ended.jobs import BILLED, VERDICT
 
 
-class NoSuchJob(CliError):
+class NoSuchJob(BadArgument):
     """There is no training job of that name, and no folder either."""
 
 
-class NotWatched(CliError):
+class NotWatched(BadArgument):
     """The job is a trial of a search: those are not watched, and leave no report."""
 
 
@@ -94,7 +94,7 @@ def _folder(target: Target, job: str, scratch: Path) -> Path:
         run = str(search).rpartition("/")[2]
         raise NotWatched(
             f"{name} is a trial of the search {run}. Trials are not watched and have no report; their "
-            f"results are on the page of the search: classifier tuning-report {run}{target.option}"
+            f"results are on the page of the search: {target.command(f'tuning-report {run}')}"
         )
     scratch.mkdir()
     place = urlparse(f"{described['OutputDataConfig']['S3OutputPath'].rstrip('/')}/{output_of(name)}")
@@ -127,7 +127,7 @@ def _described(target: Target, job: str) -> dict[str, Any]:
             return described
     raise NoSuchJob(
         f"There is no training job {job!r}, nor one {names.final_of(job)!r}, nor a folder of that name. "
-        f"`classifier status{target.option}` shows the newest run."
+        f"`{target.command('status')}` shows the newest run."
     )
 
 

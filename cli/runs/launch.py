@@ -9,14 +9,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from cli.aws import invoke
-from cli.errors import CliError
+from cli.errors import BadArgument
 from cli.target import Target
 
 _MOST_PARTS = 8
 """Of an override's path; a recipe has four at most (tuning.ranges.learning_rate.min)."""
 
 
-class BadOverride(CliError):
+class BadOverride(BadArgument):
     """A --set option that is not `table.key=value`."""
 
 

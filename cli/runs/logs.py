@@ -9,9 +9,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-from cli import aws
-from cli.errors import CliError
-from cli.runs import find
+from cli import aws, parts
+from cli.errors import BadArgument
 from cli.runs.find import ENDPOINT
 from cli.runs.jobs import LOG_GROUP, Kind, named
 from cli.target import Target
@@ -23,11 +22,11 @@ _SINCE: Final = re.compile(r"(?P<number>[0-9]{1,6})(?P<unit>[smhd])")
 _UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 
-class BadSince(CliError):
+class BadSince(BadArgument):
     """A --since that is no time."""
 
 
-class NoLog(CliError):
+class NoLog(BadArgument):
     """Nothing of that name writes a log."""
 
 
@@ -78,15 +77,14 @@ def source(target: Target, name: str) -> Source:
     wanted = name if name in jobs else names.final_of(name)
     if wanted in jobs:
         return Source(LOG_GROUP, f"{wanted}/")
-    candidates = [each for each in (*functions, *jobs) if name in each]
     if any(each.startswith(f"{name}-") for each in jobs):  # a search whose last training has not begun
         return Source(LOG_GROUP, f"{name}-")
-    found = find.one(name, candidates, "functions and jobs")
+    found = parts.one(name, [*functions, *jobs], "functions and jobs")
     if not found:
         near = did_you_mean(name, [ENDPOINT, *functions, *jobs])
         raise NoLog(
             f"Nothing called {name!r} writes a log.{near} There are: {ENDPOINT}, the functions "
-            f"{', '.join(functions) or '(none)'}, and the jobs of `classifier runs{target.option}`."
+            f"{', '.join(functions) or '(none)'}, and the jobs of `{target.command('runs')}`."
         )
     if found in functions:
         return Source(f"{_FUNCTIONS}{names.function(target.project, found)}")

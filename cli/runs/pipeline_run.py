@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from cli.choice import command
 from cli.release.candidate import in_words
 from cli.release.champion import waiting_in_words
 from cli.runs.jobs import RUNNING, counted, log_of
@@ -180,6 +181,8 @@ class PipelineRun:
     clue: str = ""
     mark: Mark | None = None
     race: Race | None = None
+    option: str = ""
+    """What a suggested command must carry to reach where it is."""
 
     @property
     def outcome(self) -> str:
@@ -287,9 +290,11 @@ class PipelineRun:
                 why = f"callers would get other classes than now ({words}); "
             elif package.reason.outcome is Outcome.NOT_TRUSTED:
                 why = f"it was compared with the champion, and {package.reason.why}; "
+            approve, reject = (
+                command(f"{word} {package.version}", self.option) for word in ("approve", "reject")
+            )
             return "awaiting approval", (
-                f"{why}approve it with: classifier approve {package.version}, or in the AWS console; or "
-                f"reject it: classifier reject {package.version}"
+                f"{why}approve it with: {approve}, or in the AWS console; or reject it: {reject}"
             )
         return self._judge_approved(package)
 
@@ -299,16 +304,14 @@ class PipelineRun:
             return "serving", ""
         champion, candidate = self.serving.champion, self.serving.candidate
         if candidate is not None and candidate.package == package.arn:
-            return "shadowing", in_words(candidate)
+            return "shadowing", in_words(candidate, self.option)
         if champion.waits is not None and champion.waits.package == package.arn:
-            return "waiting", waiting_in_words(champion)
+            return "waiting", waiting_in_words(champion, self.option)
         if self.serving.settled and _version(champion.model) > _version(package.arn):
             return "superseded", f"version {_version(champion.model)} is the champion now"
         if champion.asleep == package.arn:
-            return (
-                "asleep",
-                "its endpoint was taken away to cost nothing; a picture or `classifier wake` wakes it",
-            )
+            wake = command("wake", self.option)
+            return "asleep", f"its endpoint was taken away to cost nothing; a picture or `{wake}` wakes it"
         if self.serving.endpoint_status == "Failed":
             return "failed", f"the endpoint {self.project} failed; the stack {self.project}-serving says why"
         if not self.serving.settled:

@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from cli import aws
-from cli.errors import CliError
+from cli.errors import BadArgument, ExitCode
 from cli.release import candidate, champion
 from cli.runs.jobs import LOG_GROUP, log_of, newest_attempt, number, search_of
 from cli.runs.pipeline_run import (
@@ -40,8 +40,14 @@ _MARK_BYTES = 64 * 1024
 TRIAL_NAME = re.compile(r"-\d{3}-[0-9a-f]{8}\Z")
 
 
-class NoSuchRun(CliError):
-    """No run of that name, or none at all yet."""
+class NoSuchRun(BadArgument):
+    """No run of that name."""
+
+
+class NothingRunYet(NoSuchRun):
+    """No run at all: nobody named one."""
+
+    exit_code = ExitCode.ERROR
 
 
 def latest_run(target: Target) -> str:
@@ -63,7 +69,7 @@ def latest_run(target: Target) -> str:
     for _, name in sorted(runs, reverse=True):
         if _may_train(target, name):
             return str(name)
-    raise NoSuchRun(f"Nothing has been run yet. Start with `classifier tune{target.option}`.")
+    raise NothingRunYet(f"Nothing has been run yet. Start with `{target.command('tune')}`.")
 
 
 def _may_train(target: Target, name: str) -> bool:
@@ -113,7 +119,15 @@ class RunReader:
         package = self._read_package(training) if training and training.status == "Completed" else None
         serving = read_serving(self._target) if self._listed is None else self._listed[0]
         run = PipelineRun(
-            self._target.project, self._name, tuning, training, package, serving, datetime.now(UTC), race=race
+            self._target.project,
+            self._name,
+            tuning,
+            training,
+            package,
+            serving,
+            datetime.now(UTC),
+            race=race,
+            option=self._target.option,
         )
         if run.may_be_marked:
             run = replace(run, mark=self._read_mark())
@@ -138,15 +152,16 @@ class RunReader:
             raise self._no_run()
         if not trains(job):
             kind = "batch" if is_batch(job) else "doctor"
+            show = self._target.command(f"{kind} --job {self._name}")
             raise NoSuchRun(
-                f"{self._name} is no run: it trains nothing. `classifier {kind} --job {self._name}"
-                f"{self._target.option}` shows what came of it; with --out it fetches that."
+                f"{self._name} is no run: it trains nothing. `{show}` shows what came of it; with --out it "
+                "fetches that."
             )
         self._by_hand = True
 
     def _no_run(self) -> NoSuchRun:
         return NoSuchRun(
-            f"There is no run {self._name}. `classifier status{self._target.option}` without a name "
+            f"There is no run {self._name}. `{self._target.command('status')}` without a name "
             "shows the newest one."
         )
 

@@ -17,7 +17,7 @@ def read(target: Target, name: str) -> Search:
     found = search_of(target.client("sagemaker"), names.run_of(name))
     if found is None:
         raise NoSuchRun(
-            f"There is no tuning job {name}. `classifier status{target.option}` shows the newest run; a "
+            f"There is no tuning job {name}. `{target.command('status')}` shows the newest run; a "
             "training started by hand has none."
         )
     job, items = found

@@ -48,7 +48,7 @@ def follow(
         stop = " `make down` stops everything." if target.is_local else ""
         raise Interrupted(
             f"Stopped watching. The run {name} goes on in {where}; look again with "
-            f"`classifier status {name} --watch{target.option}`.{stop}"
+            f"`{target.command(f'status {name} --watch')}`.{stop}"
         ) from None
     then(run)
     raise_if_failed(run)

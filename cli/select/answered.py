@@ -144,7 +144,7 @@ def find(target: Target, asked: str, data_bucket: str) -> Batch:
 
 def _newest(target: Target, source: str, asked: str) -> Batch:
     sagemaker, why_not = target.client("sagemaker"), ""
-    again = f"classifier batch {shlex.quote(asked)} --features{target.option}"
+    again = target.command(f"batch {shlex.quote(asked)} --features")
     listed = aws.listed(
         sagemaker,
         "list_training_jobs",
@@ -167,7 +167,7 @@ def _newest(target: Target, source: str, asked: str) -> Batch:
 def _again(target: Target, job: Mapping[str, Any]) -> str:
     told = job["HyperParameters"]
     source = "FOLDER" if told.get(NAMED_BELOW) else shlex.quote(str(told.get(SOURCE)))
-    return f"classifier batch {source} --features{target.option}"
+    return target.command(f"batch {source} --features")
 
 
 def _why_not(target: Target, job: Mapping[str, Any], again: str) -> str:
@@ -179,7 +179,8 @@ def _why_not(target: Target, job: Mapping[str, Any], again: str) -> str:
             "answers the same pictures once more and keeps them."
         )
     if status in RUNNING:
-        return f"The batch {name} is not done yet. Follow it: `classifier batch --job {name}{target.option}`."
+        follow = target.command(f"batch --job {name}")
+        return f"The batch {name} is not done yet. Follow it: `{follow}`."
     if status != "Completed":
         return f"The batch {name} did not come to its end ({status}). Go on with it: `{again}`."
     return ""

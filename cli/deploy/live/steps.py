@@ -72,7 +72,7 @@ class _Work:
             except (CliError, ClientError) as error:
                 raise HalfWay(
                     f"{why}\nWhat had been changed before could not be put back: {error}\nWhen that is "
-                    f"mended, run `classifier up{self._target.option}` again: it deploys the rest."
+                    f"mended, run `{self._target.command('up')}` again: it deploys the rest."
                 ) from why
 
     def _raise(self, step: Raise) -> None:

@@ -12,6 +12,12 @@ from functions.common.rest import ApiError, Event
 _IMAGE_TYPE = re.compile(r"image/[a-z0-9.+-]{1,40}")
 # No type at all, or what curl calls any --data-binary: the bytes will tell whether it is a picture.
 _UNTYPED = ("", *RAW_BYTES, "application/x-www-form-urlencoded")
+# What API Gateway takes a request for that names none.
+# https://docs.aws.amazon.com/apigateway/latest/developerguide/integration-passthrough-behaviors.html
+_DEFAULT_TYPE = "application/json"
+_BEGINS_JSON = re.compile(rb"\s*[\[{\"]")
+_LOST = "\ufffd"
+"""What stands in a text for bytes that were none."""
 _TOP_K = re.compile(r"[0-9]{1,4}")
 
 
@@ -34,7 +40,6 @@ def picture(event: Event, max_bytes: int) -> Picture:
         ApiError: 400 EmptyBody, InvalidBody, InvalidTopK or InvalidExplain, 413 PayloadTooLarge, 415
             UnsupportedMediaType.
     """
-    content_type = _content_type(event)
     asked = rest.member(event, "queryStringParameters")
     top_k, explain = (str(asked.get(name, "")) for name in ("top_k", "explain"))
     if top_k and not _TOP_K.fullmatch(top_k):
@@ -45,17 +50,26 @@ def picture(event: Event, max_bytes: int) -> Picture:
         raise ApiError(
             400, "InvalidExplain", f"explain = {explain[:20]!r} is neither {' nor '.join(SWITCH)}."
         )
+    kind = rest.header(event, "content-type").split(";")[0].strip().lower()
     body = rest.body(event, max_bytes, lambda size: _too_large(size, max_bytes))
+    content_type = _content_type(kind, body)
     if not body:
         raise ApiError(400, "EmptyBody", "The request has no body. Send the bytes of one picture.")
+    if not event.get("isBase64Encoded") and _LOST in str(event.get("body")):
+        raise ApiError(
+            415,
+            "UnsupportedMediaType",
+            "The picture came as text, in which bytes are lost. Send it with Content-Type: image/jpeg, or "
+            "application/octet-stream.",
+        )
     return Picture(body=body, content_type=content_type, top_k=top_k, explain=explain)
 
 
-def _content_type(event: Event) -> str:
-    kind = rest.header(event, "content-type").split(";")[0].strip().lower()
+def _content_type(kind: str, body: bytes) -> str:
+    """What is told to the container: the type that was sent, or that the bytes decide."""
     if _IMAGE_TYPE.fullmatch(kind):
         return kind
-    if kind in _UNTYPED:
+    if kind in _UNTYPED or (kind == _DEFAULT_TYPE and not _BEGINS_JSON.match(body)):
         return RAW_BYTES[-1]
     hint = " A form's upload is not taken apart here." if kind.startswith("multipart/") else ""
     raise ApiError(

@@ -65,9 +65,14 @@ USED: dict[str, dict[str, tuple[str, ...] | None]] = {
         "extract_access_key_id": ("headers", "query_params"),
     },
     "ministack.services.apigateway_v1": {
+        "_build_lambda_event_v1": (
+            *("api_id", "stage_name", "stage", "resource", "request_path", "method", "headers", "body"),
+            *("query_params", "path_params", "binary_media_types"),
+        ),
         "_call_lambda_raw": ("function_ref", "event"),
         "_gw_error": ("response_type", "message"),
         "_invoke_lambda_proxy_v1": ("integration",),
+        "_media_type_matches": ("media_type", "binary_media_types"),
         "handle_execute": ("api_id", "stage_name", "method", "path", "headers", "body", "query_params"),
     },
     "ministack.services.cloudformation": {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
 import re
 from functools import partial
@@ -12,7 +13,7 @@ from urllib.parse import parse_qsl, unquote, urlencode
 import pytest
 from botocore.serialize import create_serializer
 from ministack.core.responses import AccountScopedDict
-from ministack.services import cloudwatch_logs, eventbridge, iam, lambda_svc
+from ministack.services import apigateway_v1, cloudwatch_logs, eventbridge, iam, lambda_svc
 
 from local_aws.core import wire
 from local_aws.core.errors import AwsError
@@ -236,6 +237,29 @@ def test_an_api_takes_10_mb_and_its_function_6() -> None:
     result, _ = asyncio.run(call("f", {"body": "x" * (rules.MAX_PAYLOAD + 1)}))
     assert result["body"]["statusCode"] == 413
     assert asyncio.run(call("f", {"body": "x"})) == "reached"
+
+
+@pytest.mark.parametrize(
+    ("headers", "binary", "whole"),
+    [
+        ({}, ["*/*"], True),
+        ({"content-type": ""}, ["application/json"], True),
+        ({}, ["image/*"], False),
+        ({}, [], False),
+        ({"content-type": "image/png"}, ["*/*"], True),
+        ({"content-type": "text/plain"}, ["image/*"], False),
+    ],
+)
+def test_a_body_without_a_content_type_counts_as_json(
+    headers: dict[str, str], binary: list[str], whole: bool
+) -> None:
+    picture = bytes(range(256))
+    build = partial(payloads.untyped_body, apigateway_v1._build_lambda_event_v1)
+    place = ("api", "live", {}, {"path": "/", "id": "r"}, "/", "POST")
+    event = build(*place, headers, picture, {}, {}, binary_media_types=binary)
+    assert event["isBase64Encoded"] is whole
+    assert (whole and base64.b64decode(event["body"]) == picture) or "\ufffd" in event["body"]
+    assert event["headers"] == headers
 
 
 def test_who_waits_for_longer_than_the_integration_is_told_so() -> None:

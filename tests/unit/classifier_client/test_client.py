@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import io
 import json
+import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -13,12 +15,15 @@ from typing import Any
 import httpx
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from PIL import Image
 
 import classifier_client
 from classifier_client import Answer, AsyncClient, Client, NotAnswered, NotAPicture, Refused, policy
 from classifier_client import client as module
 from classifier_client.policy import Patience
+from tests.unit.anything import DEEP, LONG, json_values
 
 SAID = {
     "predicted_class": "Beagle",
@@ -133,6 +138,115 @@ def test_a_list_is_answered_in_its_order(how: str, tmp_path: Path) -> None:
     assert [each.predicted_class for each in answers] == [str(number) for number in range(20)]
 
 
+def each(api: Reply, pictures: list[Any], how: str) -> list[Any]:
+    """The outcomes of either client."""
+    if how == "sync":
+        return list(client(api).each(pictures))
+
+    async def run() -> list[Any]:
+        async with AsyncClient("https://api.example/live/", "the-key") as made:
+            made._http = httpx.AsyncClient(transport=httpx.MockTransport(api))
+            return [outcome async for outcome in made.each(pictures)]
+
+    return asyncio.run(run())
+
+
+@pytest.mark.parametrize("how", ["sync", "async"])
+def test_each_picture_has_its_answer_or_its_reason(how: str, tmp_path: Path) -> None:
+    def judge(request: httpx.Request) -> httpx.Response:
+        return (
+            httpx.Response(200, json=SAID) if request.content == b"good" else refusal(400, "TruncatedImage")
+        )
+
+    outcomes = each(judge, [b"good", b"bad", tmp_path / "none.png", 3, b"good"], how)
+    kinds = [type(outcome) for outcome in outcomes]
+    assert kinds == [Answer, Refused, FileNotFoundError, NotAPicture, Answer]
+    assert outcomes[1].code == "TruncatedImage"
+
+
+@pytest.mark.parametrize("how", ["sync", "async"])
+def test_no_more_than_eight_are_asked_at_a_time(how: str) -> None:
+    under_way, most = 0, 0
+
+    def count(by: int) -> None:
+        nonlocal under_way, most
+        under_way += by
+        most = max(most, under_way)
+
+    class Slow(httpx.AsyncBaseTransport, httpx.BaseTransport):
+        def handle_request(self, request: httpx.Request) -> httpx.Response:
+            count(1)
+            time.sleep(0.01)
+            count(-1)
+            return httpx.Response(200, json=SAID)
+
+        async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+            count(1)
+            await asyncio.sleep(0.01)
+            count(-1)
+            return httpx.Response(200, json=SAID)
+
+    async def run() -> None:
+        made = AsyncClient("https://api.example/live/", "the-key")
+        made._http = httpx.AsyncClient(transport=Slow())
+        async for _ in made.each([b"x"] * 40):
+            pass
+
+    if how == "async":
+        asyncio.run(run())
+    else:
+        made = client(Api())
+        made._http = httpx.Client(transport=Slow())
+        assert len(list(made.each([b"x"] * 40))) == 40
+    assert 2 <= most <= 8
+
+
+def test_who_stops_taking_answers_leaves_no_request_behind() -> None:
+    ended: list[str] = []
+
+    class Never(httpx.AsyncBaseTransport):
+        async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+            if request.content == b"0":
+                return httpx.Response(200, json=SAID)
+            try:
+                await asyncio.Event().wait()
+            finally:
+                ended.append(request.content.decode())
+            raise AssertionError
+
+    async def run() -> None:
+        made = AsyncClient("https://api.example/live/", "the-key")
+        made._http = httpx.AsyncClient(transport=Never())
+        asked = made.each([str(number).encode() for number in range(40)])
+        await anext(asked)
+        await asyncio.sleep(0)
+        await asked.aclose()
+
+    asyncio.run(run())
+    assert sorted(ended) == [str(number) for number in range(1, 8)]
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "of_all"),
+    [
+        (0, "", True),
+        (403, "Forbidden", True),
+        (429, "QuotaExceeded", True),
+        (503, "NoModelYet", True),
+        (503, "Asleep", True),
+        (400, "UnsupportedImage", False),
+        (413, "PayloadTooLarge", False),
+        (429, "TooManyRequests", False),
+        (503, "ModelFailed", False),
+        (500, "InternalError", False),
+    ],
+)
+def test_an_error_says_whether_any_other_picture_would_fare_better(
+    status: int, code: str, of_all: bool
+) -> None:
+    assert NotAnswered(status, code, "").of_all is of_all
+
+
 @pytest.mark.parametrize("how", ["sync", "async"])
 def test_a_sleeping_model_is_waited_for_as_long_as_the_service_says(how: str, waited: list[float]) -> None:
     api = Api(
@@ -142,6 +256,23 @@ def test_a_sleeping_model_is_waited_for_as_long_as_the_service_says(how: str, wa
     )
     assert ask(api, how=how).predicted_class == "Beagle"
     assert waited == [30.0, 30.0]
+
+
+def test_a_model_that_woke_may_be_busy_for_as_long_as_any_and_every_wait_is_told(
+    waited: list[float],
+) -> None:
+    told: list[tuple[str, float]] = []
+    api = Api(
+        *(refusal(503, "Asleep", retry_after="60") for _ in range(2)),
+        *(refusal(429, "TooManyRequests", retry_after="20") for _ in range(2)),
+        httpx.Response(200, json=SAID),
+    )
+    made = client(
+        api, patience=Patience(busy=50, asleep=200), on_wait=lambda why, s: told.append((why.code, s))
+    )
+    assert made.classify(b"bytes").predicted_class == "Beagle"
+    assert told == [("Asleep", 60.0), ("Asleep", 60.0), ("TooManyRequests", 20.0), ("TooManyRequests", 20.0)]
+    assert waited == [seconds for _, seconds in told]
 
 
 def test_a_busy_service_is_asked_again_after_growing_pauses(waited: list[float]) -> None:
@@ -185,6 +316,38 @@ def test_what_no_waiting_mends_is_said_at_once(
     assert (error.status, error.code, error.request_id) == (status, code, "r-1")
     assert f"{code} happened" in str(error)
     assert not waited
+
+
+ANSWERS = json_values(
+    ["predicted_class", "class_index", "predictions", "confidence", "class", "error", "code", "message"],
+    ["ant"],
+)
+
+
+@given(
+    st.binary(max_size=50)
+    | (
+        ANSWERS.map(json.dumps)
+        | st.sampled_from([DEEP, LONG, "", json.dumps(SAID | {"confidence": 10**400})])
+    ).map(str.encode)
+)
+def test_any_reply_is_an_answer_or_an_error_by_name(body: bytes) -> None:
+    for status in (200, 400):
+        with suppress(NotAnswered, Refused):
+            ask(Api(httpx.Response(status, content=body)))
+
+
+@given(st.text(max_size=5) | st.sampled_from(["²", "1e9", "-1", "٣"]))
+def test_any_retry_after_is_seconds_or_passed_over(text: str) -> None:
+    headers = {"retry-after": text}
+    assert policy.Tries(Patience(busy=1e12)).after_reply(429, headers, b"") >= 0
+
+
+def test_a_picture_larger_than_any_api_takes_is_refused_without_being_sent() -> None:
+    api = Api(httpx.Response(200, json=SAID))
+    with pytest.raises(Refused, match=r"12\.0 MB") as caught:
+        ask(api, b"x" * 12_000_000)
+    assert (caught.value.code, api.asked) == ("PayloadTooLarge", [])
 
 
 @pytest.mark.parametrize("body", [b"", b"[]", b"<html>", b'{"error": "x"}', b'{"predicted_class": 1}'])

@@ -145,7 +145,8 @@ def test_how_a_run_ended_is_the_exit_code_of_whoever_watched_it(
 def test_the_page_of_the_command_has_every_kind_and_every_exit_code() -> None:
     text = Path(PAGE).read_text()
     assert set(re.findall(r"^\| `([a-z-]+)` \| .*`data`", text, flags=re.M)) == set(answers.Kind)
-    assert {int(code) for code in re.findall(r"^\| (\d+) \|", text, flags=re.M)} == set(ExitCode)
+    said = re.findall(r"^\| (\d+) \| (.*) \|$", text, flags=re.M)
+    assert said == [(str(int(code)), code.means) for code in ExitCode]
 
 
 def test_no_bar_is_drawn_in_a_pipe() -> None:

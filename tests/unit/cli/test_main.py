@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import errno
+import importlib
 import os
+import pkgutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 from click.testing import CliRunner
 
+import cli as cli_package
 from cli.__main__ import COMMANDS, cli, main
+from cli.aws import read_answer
 from cli.deploy.bring_up import check_buckets
-from cli.errors import CliError
+from cli.errors import BadArgument, CliError, ExitCode, LaunchRefused
 from cli.explain import explain
 from cli.target import Target
 from tests.unit.cli.conftest import client_error
@@ -91,23 +95,85 @@ def test_without_a_local_aws_the_remedy_is_make_up(
 
 def test_a_missing_folder_is_named_before_aws_is_asked(capsys: pytest.CaptureFixture[str]) -> None:
     code, error = run("upload", "/nowhere/at/all", capsys=capsys)
-    assert code == 1
+    assert code == ExitCode.USAGE
     assert "There is no folder /nowhere/at/all" in error
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["status", "--env", "nope"],
+        ["--env", "nope", "status"],
+        ["up", "--profile", "p"],
+        ["outputs", "--export", "--target", "aws", "--region", "eu-west-1"],
+        ["classify", "/nowhere.png"],
+        ["batch", "/nowhere"],
+        ["doctor", "/nowhere"],
+        ["doctor", ".", "--out", "README.md"],
+        ["demo", "--data", "/nowhere"],
+        ["demo", "--recipe", "nope"],
+        ["weights", "--file", "/nowhere.pth"],
+        ["weights", "--arch", "nope"],
+        ["logs", "endpoint", "--since", "nope"],
+        ["tune", "--recipe", "r", "--dataset", "d", "--set", "nope"],
+        ["dataset", "no/name"],
+    ],
+)
+def test_what_was_typed_and_is_not_there_exits_2(
+    arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, error = run(*arguments, capsys=capsys)
+    assert (code, "Traceback" in error) == (ExitCode.USAGE, False), error
+
+
+def every_error() -> Iterator[type[CliError]]:
+    """All classes of errors, in every module of the command."""
+    for module in pkgutil.walk_packages(cli_package.__path__, "cli."):
+        importlib.import_module(module.name)
+    found = [CliError]
+    for kind in found:
+        found += kind.__subclasses__()
+    yield from (kind for kind in found if kind.__module__.startswith("cli."))
+
+
+def test_an_error_that_is_named_for_what_was_typed_is_one_of_usage() -> None:
+    of_the_pictures, of_nobody = "BadDataset", "NothingRunYet"
+    for kind in every_error():
+        typed = kind.__name__.startswith(("NoSuch", "Bad")) and kind.__name__ != of_the_pictures
+        if typed or kind.exit_code == ExitCode.USAGE:
+            assert (kind.exit_code, issubclass(kind, BadArgument)) == (ExitCode.USAGE, True), kind
+        elif kind.__name__ != of_nobody:
+            assert (kind.exit_code, issubclass(kind, BadArgument)) == (ExitCode.ERROR, False), kind
+
+
+@pytest.mark.parametrize(
+    ("code", "ends_with"),
+    [
+        ("UnknownRecipe", ExitCode.USAGE),
+        ("UnknownDataset", ExitCode.USAGE),
+        ("InvalidRecipe", ExitCode.ERROR),
+    ],
+)
+def test_what_a_launcher_does_not_know_exits_2(code: str, ends_with: ExitCode) -> None:
+    answer = {"statusCode": 404, "error": {"code": code, "message": "no"}}
+    with pytest.raises(LaunchRefused) as caught:
+        read_answer("launch-tuning", answer, failed=False)
+    assert caught.value.exit_code == ends_with
 
 
 def test_down_is_not_for_aws(capsys: pytest.CaptureFixture[str]) -> None:
     for arguments in (["--target", "aws", "down"], ["down", "--target", "aws"]):
         code, error = run(*arguments, capsys=capsys)
-        assert (code, "classifier destroy --target aws" in error) == (1, True)
+        assert (code, "classifier destroy --target aws" in error) == (ExitCode.USAGE, True)
 
 
 def test_the_environment_names_the_target_too(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("CLASSIFIER_TARGET", "aws")
-    assert run("down", capsys=capsys)[0] == 1
+    assert "stops the local AWS" in run("down", capsys=capsys)[1]
     monkeypatch.setenv("CLASSIFIER_TARGET", "mars")
-    assert run("down", capsys=capsys)[0] == 2
+    assert "Usage" in run("down", capsys=capsys)[1]
 
 
 def test_a_full_disk_is_said_and_a_foreign_error_is_not_explained_away() -> None:

@@ -9,11 +9,11 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from cli import api, outputs, server_lock
+from cli import outputs, server_lock
 from cli.data.findings import BadDataset
 from cli.data.upload import check_name
 from cli.deploy.cdk_output import Deployment
-from cli.errors import BadTarget, CliError, RequestFailed
+from cli.errors import BadTarget, CliError
 from cli.runs import reader as chain_reader
 from cli.runs.launch import BadOverride, payload
 from cli.target import NeverStarted, Target, resolve
@@ -103,20 +103,6 @@ def test_any_line_of_the_cdk_cli_is_read_or_passed_over(lines: list[str]) -> Non
     for line in lines:
         deployment.read(line)
     assert isinstance(deployment.reason(), str)
-
-
-ANSWERS = json_values(
-    ["predicted_class", "predictions", "confidence", "class", "error", "code", "message"], ["ant"]
-)
-WHOLE = {"predicted_class": "ant", "confidence": 0.5, "predictions": [{"class": "ant", "confidence": 0.5}]}
-
-
-@given(
-    ANSWERS.map(json.dumps) | st.sampled_from([DEEP, LONG, "", json.dumps(WHOLE | {"confidence": 10**400})])
-)
-def test_any_answer_of_the_api_is_read_or_refused(text: str) -> None:
-    refusal(RequestFailed, api.read_answer, text.encode())
-    assert api.say_refusal(500, text.encode())
 
 
 @given(texts("epoch=3 train_loss=0.5", "epoch=nan valid_accuracy=1e999", f"epoch={LONG} a=1"))

@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import re
 import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
 from cli.__main__ import COMMANDS, cli
+from cli.choice import Choice
 from cli.commands import completion
 from cli.errors import NotUp
 from cli.synonyms import ALIASES, MEANT
 from cli.target import ROOT, Target
 from cli.version import version
+from tests.unit.cli.runs.pipeline_runs import PACKAGE, pipeline_run
 
 
 def completed(*words: str) -> list[str]:
@@ -117,3 +121,37 @@ def test_the_version_of_a_checkout_tells_its_commit(tmp_path: Path) -> None:
     assert version(tmp_path) == f"{plain} (commit {commit})"
     (tmp_path / "pyproject.toml").write_text("")
     assert version(tmp_path).endswith(f"(commit {commit}, with changes)")
+
+
+def of_no_hint(tree: ast.Module) -> set[int]:
+    """The texts of a module that are no hints: what documents the code, and the help of options."""
+    found: set[int] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
+            found.add(id(node.value))
+        if isinstance(node, ast.keyword) and node.arg == "help":
+            found |= {id(each) for each in ast.walk(node.value)}
+    return found
+
+
+@pytest.mark.parametrize(
+    "path", sorted((ROOT / "cli").rglob("*.py")), ids=lambda path: path.relative_to(ROOT).as_posix()
+)
+def test_no_hint_is_written_out_past_what_makes_it_reach_the_same_place(path: Path) -> None:
+    """`Target.command` adds --env, --profile and their like, which a command line in a text would lack."""
+    written = re.compile(rf"classifier ({'|'.join(COMMANDS)})\b(?! completion)")
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    spared = of_no_hint(tree)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in spared:
+            found = written.search(node.value.replace("asked for with classifier", ""))
+            assert found is None or found[1] == "completion", f"{path}:{node.lineno}: {node.value}"
+
+
+def test_a_suggested_command_reaches_the_same_place(tmp_path: Path) -> None:
+    place = Choice(option=" --env prod --profile p")
+    target = Target(kind="aws", project="demo", root=tmp_path, home=tmp_path, port=1, choice=place)
+    assert target.command("approve 3") == "classifier approve 3 --env prod --profile p"
+    waiting = replace(PACKAGE, approval="PendingManualApproval")
+    run = pipeline_run(package=waiting, option=target.option)
+    assert "classifier approve 3 --env prod --profile p, or" in run.reason

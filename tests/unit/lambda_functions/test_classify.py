@@ -153,6 +153,7 @@ def test_a_top_k_that_is_no_number_is_a_400(runtime: FakeRuntime, top_k: str) ->
         ("IMAGE/JPEG", "image/jpeg"),
         (None, "application/octet-stream"),
         ("application/x-www-form-urlencoded", "application/octet-stream"),  # what curl --data-binary says
+        ("application/json", "application/octet-stream"),  # what API Gateway takes for granted
     ],
 )
 def test_the_content_type_is_told_or_left_to_the_bytes(
@@ -163,14 +164,28 @@ def test_the_content_type_is_told_or_left_to_the_bytes(
 
 
 @pytest.mark.parametrize(
-    "content_type", ["application/json", "text/plain", "multipart/form-data; boundary=x"]
+    ("content_type", "body"),
+    [
+        ("application/json", b'{"instances": []}'),
+        ("application/json", b"\n [1]"),
+        ("text/plain", b"picture"),
+        ("multipart/form-data; boundary=x", b"picture"),
+    ],
 )
 def test_another_content_type_is_a_415_that_says_how_to_send_a_picture(
-    runtime: FakeRuntime, content_type: str
+    runtime: FakeRuntime, content_type: str, body: bytes
 ) -> None:
-    answer = handler(request(content_type=content_type), Context())
+    answer = handler(request(body, content_type=content_type), Context())
     assert error_of(answer) == (415, "UnsupportedMediaType")
     assert "--data-binary" in answer["body"]
+    assert not runtime.calls
+
+
+def test_a_picture_that_came_as_text_is_a_415_that_says_what_to_send(runtime: FakeRuntime) -> None:
+    text = b"\x89PNG\r\n".decode(errors="replace")
+    answer = handler({**request(content_type=None), "body": text, "isBase64Encoded": False}, Context())
+    assert error_of(answer) == (415, "UnsupportedMediaType")
+    assert "Send it with Content-Type" in answer["body"]
     assert not runtime.calls
 
 

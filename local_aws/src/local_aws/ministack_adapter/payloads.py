@@ -1,7 +1,12 @@
-"""How much goes through API Gateway and Lambda, and for how long, as AWS documents it.
+"""What goes through API Gateway and Lambda, how much and for how long, as AWS documents it.
 
 10 MB to an API, 6 MB to a function and back from it (an API's picture is in there as base64), 29 seconds or
 what the integration says. ministack bounds none of them.
+
+A body without a content type counts as JSON ("API Gateway defaults to application/json"), so where the API's
+binary media types have that, as `*/*` has, its function gets it as base64. ministack takes it for text of no
+type, which damages a picture.
+https://docs.aws.amazon.com/apigateway/latest/developerguide/integration-passthrough-behaviors.html
 https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-execution-service-limits-table.html
 https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
 """
@@ -9,6 +14,7 @@ https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
 from collections.abc import Awaitable, Callable
 from functools import partial
@@ -25,14 +31,17 @@ MAX_RESPONSE = rules.MAX_PAYLOAD + 100
 _TOO_LONG = {"message": "Request Too Long"}
 _TOO_LONG_BODY = json.dumps(_TOO_LONG).encode()
 _JSON = {"Content-Type": "application/json"}
+_UNTYPED = "application/json"
+"""What a request counts as that names no content type."""
 Async = Callable[..., Awaitable[Any]]
 
 
 def install() -> None:
-    """Bound API Gateway's and Lambda's data planes."""
+    """Bound API Gateway's and Lambda's data planes, and hand on what has no type."""
     apigateway_v1.handle_execute = partial(bounded_body, apigateway_v1.handle_execute)
     apigateway_v1._call_lambda_raw = partial(bounded_event, apigateway_v1._call_lambda_raw)
     apigateway_v1._invoke_lambda_proxy_v1 = partial(bounded_time, apigateway_v1._invoke_lambda_proxy_v1)
+    apigateway_v1._build_lambda_event_v1 = partial(untyped_body, apigateway_v1._build_lambda_event_v1)
     lambda_svc._execute_function_with_config_scope = partial(
         bounded_response, lambda_svc._execute_function_with_config_scope
     )
@@ -46,6 +55,18 @@ async def bounded_body(
         answer: HttpAnswer = (413, _JSON, _TOO_LONG_BODY)
         return answer
     return await execute(api_id, stage, method, path, headers, body, query)
+
+
+def untyped_body(
+    build: Callable[..., Any], *request: Any, binary_media_types: Any = None, **named: Any
+) -> Any:
+    """`_build_lambda_event_v1`, for which a body that names no content type is what it counts as."""
+    event = build(*request, binary_media_types=binary_media_types, **named)
+    headers, body = request[6:8]
+    untyped = body and not str(headers.get("content-type") or "").strip()
+    if untyped and apigateway_v1._media_type_matches(_UNTYPED, binary_media_types):
+        event |= {"body": base64.b64encode(body).decode(), "isBase64Encoded": True}
+    return event
 
 
 async def bounded_event(call: Async, function: Any, event: Any, **scope: Any) -> Any:

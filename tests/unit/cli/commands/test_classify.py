@@ -1,70 +1,257 @@
-"""Answers of the API, good and bad, in plain words."""
+"""`classifier classify`: each picture has its answer or its reason, on the terminal, as JSON and as rows."""
 
 from __future__ import annotations
 
+import _thread
+import csv
+import io
 import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Event, Thread
 from typing import Any
 
 import pytest
+from click.testing import CliRunner, Result
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cli.api import Prediction, classify, read_answer, say_refusal
-from cli.commands.classify import bar, prediction
-from cli.errors import RequestFailed
+from classifier_client import Answer
+from cli.__main__ import cli
+from cli.commands import classify as module
+from cli.commands.classify import gather
+from cli.errors import ExitCode, NoSuchFile
+from cli.prediction import bar, prediction
+from contract.batch import COLUMNS
 
-GOOD = {
+GOOD: dict[str, Any] = {
     "predicted_class": "bee",
     "class_index": 1,
     "confidence": 0.93,
     "predictions": [{"class": "bee", "class_index": 1, "confidence": 0.93}],
+    "model": {"name": "demo", "version": "3"},
 }
+Judge = Callable[[bytes], tuple[int, dict[str, Any]]]
 
 
-def test_a_good_answer_passes() -> None:
-    assert read_answer(json.dumps(GOOD).encode()) == GOOD
+def refusal(code: str) -> dict[str, Any]:
+    return {"error": {"code": code, "message": f"{code} happened."}, "request_id": "r"}
 
 
-@pytest.mark.parametrize("key", ["predicted_class", "confidence", "predictions"])
-def test_an_answer_that_lacks_something_is_refused(key: str) -> None:
-    lacking = {name: value for name, value in GOOD.items() if name != key}
-    with pytest.raises(RequestFailed, match="nobody here understands"):
-        read_answer(json.dumps(lacking).encode())
+def judge(body: bytes) -> tuple[int, dict[str, Any]]:
+    return (200, GOOD) if body.startswith(b"good") else (400, refusal("TruncatedImage"))
 
 
-@given(
-    st.one_of(
-        st.binary(max_size=50),
-        st.recursive(st.none() | st.text(), st.lists).map(lambda x: json.dumps(x).encode()),
-    )
-)
-def test_no_answer_is_a_traceback(body: bytes) -> None:
-    with pytest.raises(RequestFailed):
-        read_answer(body)
+@contextmanager
+def api(judge: Judge) -> Iterator[tuple[str, list[dict[str, str]]]]:
+    """A server that answers as `judge` does, and the headers of what it was asked."""
+    asked: list[dict[str, str]] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            asked.append({name.lower(): value for name, value in self.headers.items()})
+            status, said = judge(self.rfile.read(int(self.headers["content-length"])))
+            body = json.dumps(said).encode()
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            with suppress(BrokenPipeError):  # who was interrupted has gone away
+                self.wfile.write(body)
+
+        def log_message(self, format: str, *args: Any) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}/live/", asked
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+@pytest.fixture
+def ask(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., Result]:
+    """Runs the command against an API that answers as `judge` does."""
+    monkeypatch.setenv("CLASSIFIER_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("CLASSIFIER_PORT", "1")
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+
+    def run(*arguments: str | Path, judge: Judge = judge) -> Result:
+        with api(judge) as (url, _):
+            monkeypatch.setattr(module, "read", lambda target: {"api_url": url, "api_key": "k"})
+            return CliRunner().invoke(cli, ["classify", *map(str, arguments)])
+
+    return run
+
+
+@pytest.fixture
+def pictures(tmp_path: Path) -> Path:
+    """A folder of four pictures, the second of which is broken, and things that are none."""
+    folder = tmp_path / "pictures"
+    (folder / "sub").mkdir(parents=True)
+    for name, content in {"a.png": b"good", "b.jpg": b"bad", "c.JPG": b"good", "sub/d.png": b"good"}.items():
+        (folder / name).write_bytes(content)
+    for name in ("notes.txt", ".hidden.png", "Thumbs.db"):
+        (folder / name).write_bytes(b"x")
+    return folder
+
+
+def test_one_bad_picture_takes_no_other_s_answer_away(ask: Callable[..., Result], pictures: Path) -> None:
+    done = ask(pictures / "a.png", pictures / "b.jpg", pictures / "c.JPG", "--json")
+    assert done.exit_code == ExitCode.ERROR
+    lines = json.loads(done.stdout)["data"]
+    assert [line["picture"] for line in lines] == [
+        str(pictures / name) for name in ("a.png", "b.jpg", "c.JPG")
+    ]
+    assert [line.get("predicted_class") for line in lines] == ["bee", None, "bee"]
+    assert lines[1]["error"]["code"] == "TruncatedImage"
+    assert "1 of 3 pictures got no answer" in done.stderr
+
+
+def test_of_a_folder_the_pictures_are_asked_and_the_other_files_told(
+    ask: Callable[..., Result], pictures: Path
+) -> None:
+    (pictures / "b.jpg").unlink()
+    done = ask(pictures)
+    assert done.exit_code == ExitCode.OK
+    lines = done.stdout.splitlines()
+    assert lines[0].endswith(f"no pictures by their names: {pictures / 'notes.txt'}.")
+    assert [line.split()[0] for line in lines[1:]] == [
+        str(pictures / name) for name in ("a.png", "c.JPG", "sub/d.png")
+    ]
+
+
+def test_a_picture_alone_is_told_with_all_its_classes(ask: Callable[..., Result], pictures: Path) -> None:
+    assert "█" in ask(pictures / "a.png").stdout
+    assert "█" not in ask(pictures / "a.png", pictures / "c.JPG").stdout
+    assert "█" in ask(pictures / "a.png", pictures / "c.JPG", "--top-k", "1").stdout
+
+
+@pytest.mark.parametrize("place", ["-", "file"])
+def test_rows_have_the_columns_of_a_batch_in_the_order_of_the_pictures(
+    ask: Callable[..., Result], pictures: Path, tmp_path: Path, place: str
+) -> None:
+    file = tmp_path / "answers.csv"
+    done = ask(pictures, "--csv", "-" if place == "-" else file)
+    rows = list(csv.DictReader(io.StringIO(done.stdout if place == "-" else file.read_text())))
+    assert list(rows[0]) == ["picture", *COLUMNS[1:]]
+    assert [Path(row["picture"]).name for row in rows] == ["a.png", "b.jpg", "c.JPG", "d.png"]
+    assert [row["predicted_class"] for row in rows] == ["bee", "", "bee", "bee"]
+    assert [row["error"] for row in rows] == ["", "TruncatedImage", "", ""]
+    assert "3 of 4 pictures are answered" in (done.stderr if place == "-" else done.stdout)
 
 
 @pytest.mark.parametrize(
-    ("status", "body", "words"),
-    [
-        (
-            400,
-            {"error": {"code": "TruncatedImage", "message": "The file ends early."}},
-            "ends early. (400 Trunc",
-        ),
-        (403, {"message": "Forbidden"}, "API key is missing or not valid"),
-        (429, {"message": "Too Many Requests"}, "too many requests"),
-        (503, {"error": {"code": "NoModelYet", "message": "Train first."}}, "Train first. (503 NoModelYet)"),
-        (418, "what", "the API answered 418"),
-    ],
+    "wrong", [["--csv", "-", "--json"], ["--csv", "/nowhere/at/all.csv"], ["--csv", "/tmp"], ["nowhere.png"]]
 )
-def test_a_refusal_is_said_in_words(status: int, body: Any, words: str) -> None:
-    assert words in say_refusal(status, json.dumps(body).encode())
+def test_what_cannot_be_is_said_before_anything_is_asked(
+    ask: Callable[..., Result], pictures: Path, wrong: list[str]
+) -> None:
+    asked: list[bytes] = []
+
+    def count(body: bytes) -> tuple[int, dict[str, Any]]:
+        asked.append(body)
+        return 200, GOOD
+
+    assert ask(pictures / "a.png", *wrong, judge=count).exit_code == ExitCode.USAGE
+    assert not asked
 
 
-@given(st.integers(400, 599), st.binary(max_size=50))
-def test_any_refusal_names_its_status(status: int, body: bytes) -> None:
-    assert str(status) in say_refusal(status, body)
+def test_a_folder_without_pictures_is_named(tmp_path: Path) -> None:
+    (tmp_path / "x.txt").write_text("x")
+    with pytest.raises(NoSuchFile, match=str(tmp_path)):
+        gather([tmp_path])
+
+
+def test_nothing_more_is_asked_once_no_picture_would_fare_better(
+    ask: Callable[..., Result], tmp_path: Path
+) -> None:
+    for number in range(60):
+        (tmp_path / f"{number:02}.png").write_bytes(b"good" if number < 3 else b"later")
+    asked: list[bytes] = []
+
+    def count(body: bytes) -> tuple[int, dict[str, Any]]:
+        asked.append(body)
+        return (200, GOOD) if body == b"good" else (503, refusal("NoModelYet"))
+
+    done = ask(tmp_path, "--json", judge=count)
+    lines = json.loads(done.stdout)["data"]
+    assert [line.get("error", {}).get("code") for line in lines] == [None] * 3 + ["NoModelYet"] * 57
+    assert len(asked) < 30
+    assert (done.exit_code, done.stderr.count("NoModelYet happened")) == (ExitCode.ERROR, 1)
+
+
+def test_ctrl_c_says_how_many_are_answered_and_keeps_their_rows(
+    ask: Callable[..., Result], tmp_path: Path
+) -> None:
+    for number in range(40):
+        (tmp_path / f"{number:02}.png").write_bytes(b"good" if number < 3 else b"never")
+    file, interrupted = tmp_path / "answers.csv", Event()
+
+    def hang(body: bytes) -> tuple[int, dict[str, Any]]:
+        if body == b"good":
+            return 200, GOOD
+        for _ in range(100):  # until the rows of the three are there
+            if file.exists() and file.read_text().count("\n") == 4:
+                break
+            Event().wait(0.05)
+        if not interrupted.is_set():
+            interrupted.set()
+            _thread.interrupt_main()
+        Event().wait(0.5)
+        return 200, GOOD
+
+    done = ask(tmp_path, "--csv", file, judge=hang)
+    assert done.exit_code == ExitCode.INTERRUPTED
+    assert f"3 of 40 pictures are answered. {file} has them." in done.stderr
+    assert len(file.read_text().splitlines()) == 4
+
+
+def test_a_picture_that_cannot_be_read_has_its_reason(
+    ask: Callable[..., Result], pictures: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = Path.read_bytes
+
+    def locked(path: Path) -> bytes:
+        if path.name == "a.png":
+            raise PermissionError(13, "Permission denied", str(path))
+        return real(path)
+
+    monkeypatch.setattr(Path, "read_bytes", locked)
+    done = ask(pictures / "a.png", pictures / "c.JPG", "--json")
+    first, second = json.loads(done.stdout)["data"]
+    assert (first["error"]["code"], second["predicted_class"]) == ("PictureNotRead", "bee")
+
+
+@pytest.mark.parametrize("signed", [False, True])
+def test_a_request_is_signed_where_the_api_asks_for_it(target: Any, tmp_path: Path, signed: bool) -> None:
+    from classifier_client import Client
+    from cli.asking import client
+
+    (tmp_path / "a.jpg").write_bytes(b"good")
+    with api(judge) as (url, asked):
+        outputs = {"api_url": url, "api_key": "k", "api_signed": signed}
+        with client(Client, target(), outputs) as made:
+            made.classify(tmp_path / "a.jpg", top_k=2)
+    (headers,) = asked
+    assert headers["x-api-key"] == "k"
+    authorization = headers.get("authorization", "")
+    assert authorization.startswith("AWS4-HMAC-SHA256 Credential=LOCALAWSKEY/") == signed
+    assert ("SignedHeaders=content-type;host;x-amz-date;x-api-key" in authorization) == signed
+
+
+def test_an_api_that_is_not_there_is_said_with_the_remedy(
+    ask: Callable[..., Result], pictures: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "Patience", lambda: module.asking.NO_PATIENCE)
+    monkeypatch.setattr(module, "read", lambda target: {"api_url": "http://127.0.0.1:1/", "api_key": "k"})
+    done = CliRunner().invoke(cli, ["classify", str(pictures / "a.png")])
+    assert done.exit_code == ExitCode.ERROR
+    assert "did not answer" in done.stderr
+    assert "make up" in done.stderr
 
 
 @pytest.mark.parametrize(
@@ -81,44 +268,12 @@ def test_what_an_answer_says_of_itself_is_said_in_words(marks: dict[str, Any], w
     from rich.console import Console
 
     console = Console(width=160)
+    said = {name: value for name, value in GOOD.items() if name != "model"}
     with console.capture() as captured:
-        console.print(prediction(Prediction(Path("x.jpg"), GOOD | marks)))
+        console.print(prediction(Path("x.jpg"), Answer.of(said | marks)))
     head = captured.get().splitlines()[0]
     assert head.strip().endswith(words or "93.0%")
     assert ("certain" in head) == ("certain" in words)
-
-
-OUTPUTS = {"api_url": "http://127.0.0.1:1/", "api_key": "k"}
-
-
-def test_a_missing_picture_is_named(target: Any, tmp_path: Path) -> None:
-    with pytest.raises(RequestFailed, match=r"none\.jpg: No such file"):
-        classify(target(), OUTPUTS, tmp_path / "none.jpg")
-
-
-def test_an_api_that_is_not_there_is_said(target: Any, tmp_path: Path) -> None:
-    (tmp_path / "a.jpg").write_bytes(b"x")
-    with pytest.raises(RequestFailed, match=r"did not answer.*make up"):
-        classify(target(), OUTPUTS, tmp_path / "a.jpg")
-
-
-@pytest.mark.parametrize("signed", [False, True])
-def test_a_request_is_signed_where_the_api_asks_for_it(
-    target: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, signed: bool
-) -> None:
-    sent: list[dict[str, str]] = []
-
-    def opened(_: Any, request: Any, data: Any, timeout: float) -> Any:
-        sent.append({name.lower(): value for name, value in request.header_items()})
-        raise OSError("enough")
-
-    monkeypatch.setattr("urllib.request.OpenerDirector.open", opened)
-    (tmp_path / "a.jpg").write_bytes(b"x")
-    with pytest.raises(RequestFailed):
-        classify(target(), OUTPUTS | {"api_signed": signed}, tmp_path / "a.jpg")
-    (headers,) = sent
-    assert (headers["x-api-key"], headers["content-type"]) == ("k", "image/jpeg")
-    assert headers.get("authorization", "").startswith("AWS4-HMAC-SHA256 Credential=LOCALAWSKEY/") == signed
 
 
 @given(st.floats(allow_nan=False))

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
+from classifier_client import NotAnswered
 from cli.commands import demo
-from cli.errors import RequestFailed
 from cli.runs.pipeline_run import PipelineRun
 from tests.unit.cli.conftest import client_error
 from tests.unit.cli.runs.pipeline_runs import SERVING, pipeline_run
@@ -57,14 +57,14 @@ def test_the_steps_seconds_are_those_of_their_jobs(run: PipelineRun, promote: fl
 
 def test_asking_an_api_without_a_model_is_no_version(target: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     outputs = {"api_url": "u", "api_key": "k"}
-    asking = demo.Asking(target(), outputs, Path("a.png"), "ant")
+    probe = demo.Probe(target(), outputs, Path("a.png"), "ant")
 
     def refuse(*_: Any) -> None:
-        raise RequestFailed("no model yet")
+        raise NotAnswered(503, "NoModelYet", "no model yet")
 
-    monkeypatch.setattr(demo.api, "classify", refuse)
-    assert asking.version() == ""
-    answered = SimpleNamespace(answer={"model": {"name": "classifier", "version": "3"}})
-    monkeypatch.setattr(demo.api, "classify", lambda *_: answered)
-    assert asking.version() == "3"
-    assert asking.result is answered
+    monkeypatch.setattr(demo.Client, "classify", refuse)
+    assert probe.version() == ""
+    answered = SimpleNamespace(model="3")
+    monkeypatch.setattr(demo.Client, "classify", lambda *_: answered)
+    assert probe.version() == "3"
+    assert probe.result is answered

@@ -12,6 +12,7 @@ from cli.corrections import tally
 from cli.corrections.desk import Answer, BadAnswer
 from cli.corrections.kept import NoSuchPicture, NothingIsKept
 from cli.corrections.version import CannotBecomeAVersion
+from cli.errors import Ambiguous
 from contract import given
 from contract.datasets import store
 from contract.datasets.manifest import Origin
@@ -353,6 +354,18 @@ def test_the_terminal_is_enough(deployed: Deployed, tmp_path: Path) -> None:
     assert deployed.run("--delete", "a", answer="n\n").exception is not None
     assert deployed.run("--delete", "a", "--yes").exception is None
     assert deployed.run("--delete", "nobody", "--yes").exception is not None
+
+
+def test_a_part_of_an_id_does_if_no_other_has_it(deployed: Deployed) -> None:
+    for each in ("8f1c-aa", "8f1c-bb"):
+        deployed.give(each, said="bee")
+    assert "8f1c-bb: accepted bee" in deployed.run("--accept", "bb").output
+    assert isinstance(deployed.run("--accept", "8f1c").exception, Ambiguous)
+    refused = deployed.run("--accept", "8f1c-ab").exception
+    assert isinstance(refused, NoSuchPicture)
+    assert 'Did you mean "8f1c-' in refused.message
+    assert deployed.run("--delete", "aa", "--yes").exception is None
+    assert [each.id for each in deployed.desk().room.look().entries] == ["8f1c-bb"]
 
 
 @pytest.mark.parametrize("line", [["--as", "bee"], ["--accept", "a", "--reject", "a"]])

@@ -129,9 +129,9 @@ def test_class_folders_count_more_than_a_table(folder: Make) -> None:
 @pytest.mark.parametrize(
     ("name", "command"),
     [
-        ("pets.zip", "unzip {0}/pets.zip -d pets && classifier upload pets"),
-        ("pets.tar.gz", "mkdir pets && tar -xf {0}/pets.tar.gz -C pets && classifier upload pets"),
-        ("pets.tar", "mkdir pets && tar -xf {0}/pets.tar -C pets && classifier upload pets"),
+        ("pets.zip", "unzip {0}/pets.zip -d pets"),
+        ("pets.tar.gz", "mkdir pets && tar -xf {0}/pets.tar.gz -C pets"),
+        ("pets.tar", "mkdir pets && tar -xf {0}/pets.tar -C pets"),
     ],
 )
 def test_an_archive_is_refused_with_the_command(tmp_path: Path, name: str, command: str) -> None:

@@ -22,7 +22,7 @@ from cli.commands.datasets import datasets as datasets_command
 from cli.commands.upload import upload
 from cli.data.findings import BadDataset
 from cli.data.upload import Todo, check_name
-from cli.errors import CliError, NotConfirmed
+from cli.errors import Ambiguous, CliError, NotConfirmed
 from cli.target import Target
 from contract import storage
 from contract.datasets import store
@@ -579,7 +579,7 @@ def test_a_search_whose_last_training_was_there_is_over(account: Account, tmp_pa
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        (("nothing",), 'There is no data set "nothing"'),
+        (("nothing",), "None of the data sets has 'nothing' in its name"),
         (("pets@7",), "has no version 7; there are: 1"),
         (("pets", "--restore", "9"), "has no version 9"),
         (("pets", "--delete", "9"), "has no version 9"),
@@ -596,6 +596,17 @@ def test_what_is_wrong_with_a_data_set_s_name_or_version_is_said(
     refused = account.dataset(*options)
     assert refused.exception is not None
     assert words in str(refused.exception) + getattr(refused.exception, "message", "")
+
+
+def test_a_data_set_is_found_by_a_part_of_its_name(account: Account, tmp_path: Path) -> None:
+    ok(account.upload(drawn(tmp_path / "pets", count=5), "--yes"))
+    assert "pets@1: " in ok(account.dataset("pet"))
+    assert "pets@1: " in ok(account.dataset("et@1"))
+    account.s3.objects["pets-2/train/cat/1.png"] = b"x"
+    assert "pets@1: " in ok(account.dataset("pets"))
+    asked = account.dataset("et")
+    assert isinstance(asked.exception, Ambiguous)
+    assert "pets-2" in asked.exception.message
 
 
 def test_a_damaged_version_is_one_clear_error(account: Account, tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from cli.deploy import bring_up, cdk, live
 from cli.deploy.live.plan import Deploy, Remove
 from cli.deploy.live.state import Hosting
 from cli.deploy.preflight import check_room
-from cli.errors import NotConfirmed, WouldFail
+from cli.errors import ExitCode, NotConfirmed, WouldFail
 from cli.interrupt import Interrupted
 from cli.local import server as local_server
 from cli.target import resolve
@@ -41,18 +41,18 @@ def nothing_may_start(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.delenv("CLASSIFIER_CONFIG", raising=False)
 
 
-def refused(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+def refused(capsys: pytest.CaptureFixture[str], *arguments: str, code: int = ExitCode.ERROR) -> str:
     """What a command says on stderr when it is refused."""
     with pytest.raises(SystemExit) as done:
         main(list(arguments))
-    assert done.value.code == 1
+    assert done.value.code == code
     told = capsys.readouterr().err
     assert "Traceback" not in told
     return told
 
 
 def test_a_demo_of_a_folder_that_is_not_there_starts_nothing(capsys: pytest.CaptureFixture[str]) -> None:
-    assert "There is no folder /nosuch" in refused(capsys, "demo", "--data", "/nosuch")
+    assert "There is no folder /nosuch" in refused(capsys, "demo", "--data", "/nosuch", code=ExitCode.USAGE)
 
 
 @pytest.mark.parametrize(
@@ -69,11 +69,12 @@ def test_a_demo_of_a_folder_that_is_no_dataset_starts_nothing(
     folder: Callable[[dict[str, int]], Path],
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    assert why in refused(capsys, "demo", "--data", str(folder(counts)))
+    code = ExitCode.ERROR if counts else ExitCode.USAGE  # a folder that is not there was typed
+    assert why in refused(capsys, "demo", "--data", str(folder(counts)), code=code)
 
 
 def test_a_demo_with_a_recipe_nobody_knows_starts_nothing(capsys: pytest.CaptureFixture[str]) -> None:
-    told = refused(capsys, "demo", "--recipe", "digitz")
+    told = refused(capsys, "demo", "--recipe", "digitz", code=ExitCode.USAGE)
     assert "Did you mean digits?" in told
 
 
@@ -100,7 +101,7 @@ def test_settings_that_cannot_be_used_start_nothing(
     monkeypatch.setenv("CLASSIFIER_CONFIG", str(settings))
     assert "min_instances" in refused(capsys, command)
     monkeypatch.setenv("CLASSIFIER_CONFIG", str(tmp_path / "none.json"))
-    assert "none.json" in refused(capsys, command)
+    assert "none.json" in refused(capsys, command, code=ExitCode.USAGE)
 
 
 @pytest.mark.parametrize("text", ["{", "[]", '{"context": 3}'])
@@ -109,7 +110,7 @@ def test_a_broken_cdk_json_starts_nothing(
 ) -> None:
     (tmp_path / "cdk.json").write_text(text)
     monkeypatch.setattr("cli.commands.options.resolve", lambda kind: resolve(kind, tmp_path))
-    assert "cdk.json" in refused(capsys, "up")
+    assert "cdk.json" in refused(capsys, "up", code=ExitCode.USAGE)
 
 
 def test_pictures_that_the_disk_cannot_hold_are_refused(
@@ -186,7 +187,8 @@ def test_a_missing_picture_is_named_before_anybody_is_asked(
 ) -> None:
     there = tmp_path / "a.png"
     there.touch()
-    assert "b.png: No such file" in refused(capsys, "classify", str(there), str(tmp_path / "b.png"))
+    told = refused(capsys, "classify", str(there), str(tmp_path / "b.png"), code=ExitCode.USAGE)
+    assert f"There is no file {tmp_path / 'b.png'}" in told
 
 
 @pytest.mark.parametrize(
@@ -200,4 +202,4 @@ def test_a_missing_picture_is_named_before_anybody_is_asked(
 def test_weights_that_cannot_be_are_refused_before_anybody_is_asked(
     arguments: list[str], why: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert why in refused(capsys, "weights", *arguments)
+    assert why in refused(capsys, "weights", *arguments, code=ExitCode.USAGE)

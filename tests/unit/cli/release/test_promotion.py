@@ -126,7 +126,7 @@ def test_a_waiting_version_is_approved_and_an_approved_one_is_asked_for_again(
             "arn:aws:sagemaker:us-east-1:000000000000:model-package/other/1",
             "no model of the project classifier",
         ),
-        ("newest", "neither a version nor an ARN"),
+        ("newest", "no version, no ARN and no part of the name of a run"),
     ],
 )
 def test_what_cannot_be_promoted_is_named_and_nothing_is_written(

@@ -199,6 +199,7 @@ def test_what_the_doctor_does_not_write_is_not_taken(
 
 def run(target: Target, monkeypatch: pytest.MonkeyPatch, *arguments: str, text: str = "") -> Any:
     monkeypatch.setattr("cli.commands.options.resolve", lambda kind: target)
+    monkeypatch.setattr("cli.data.sets.meant", lambda target, text: text)
     return click.testing.CliRunner().invoke(command.doctor, arguments, input=text)
 
 

@@ -15,7 +15,9 @@ from click.testing import CliRunner
 
 from cli.__main__ import cli
 from cli.errors import Ambiguous, ExitCode
+from cli.release import registry
 from cli.runs import find, history
+from cli.runs.following import NoSuchJob
 from cli.runs.reader import NoSuchRun
 from cli.target import Target
 from tests.unit.cli.conftest import client_error
@@ -204,6 +206,52 @@ def test_a_name_that_nothing_has_is_answered_with_the_nearest(there: Target) -> 
         find.run(there, "classifier-dogs-5c7d")
     with pytest.raises(NoSuchRun):
         find.run(there, "77")
+
+
+@pytest.mark.parametrize(
+    ("part", "job"),
+    [
+        ("0a1b", f"{DIGITS}-final"),
+        (DIGITS, f"{DIGITS}-final"),
+        ("1", f"{DIGITS}-final"),
+        ("hand", HAND),
+        (TRIAL, TRIAL),
+        ("dogs", DOGS),
+    ],
+)
+def test_a_part_means_the_last_training_of_its_run(there: Target, part: str, job: str) -> None:
+    assert find.training(there, part) == job
+
+
+def test_a_job_of_a_kind_is_found_by_a_part_among_its_like(there: Target) -> None:
+    prefix = "classifier-doctor-"
+    there.client("sagemaker").trainings[f"{prefix}7f"] = training(f"{prefix}7f", 40000)
+    assert find.job(there, "7f", prefix, "doctor's jobs") == f"{prefix}7f"
+    assert find.job(there, HAND, prefix, "doctor's jobs") == HAND, "who follows it says that it is none"
+    with pytest.raises(Ambiguous, match="2 doctor's jobs"):
+        find.job(there, "doctor", prefix, "doctor's jobs")
+    with pytest.raises(NoSuchJob, match=f'Did you mean "{prefix}7f"'):
+        find.job(there, f"{prefix}8f", prefix, "doctor's jobs")
+
+
+@pytest.mark.parametrize("which", ["1", "0a1b", f"{DIGITS}-final"[:-6], f"{GROUP}/1"])
+def test_a_model_is_found_by_its_version_or_by_a_part_of_its_runs_name(there: Target, which: str) -> None:
+    assert registry.find(there, which)["ModelPackageArn"] == f"{GROUP}/1"
+
+
+@pytest.mark.parametrize(
+    "command", [["stop"], ["status"], ["tuning-report"], ["race-report"], ["report"], ["compare", DIGITS]]
+)
+def test_every_command_of_a_run_takes_a_part_and_lists_what_has_it(there: Target, command: list[str]) -> None:
+    done = CliRunner().invoke(cli, [*command, "digits"])
+    assert (done.exit_code, HAND in done.stderr) == (ExitCode.USAGE, True)
+    done = CliRunner().invoke(cli, [*command, "classifier-dogs-5c7d"])
+    assert (done.exit_code, f'Did you mean "{DOGS}"' in done.stderr) == (ExitCode.USAGE, True)
+
+
+def test_a_part_stops_the_run_that_has_it(there: Target, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cli.commands.stop.stop_run", lambda target, name, why: [f"{name}: {why}"])
+    assert CliRunner().invoke(cli, ["stop", "dogs", "--reason", "dear"]).stdout == f"{DOGS}: dear\n"
 
 
 def test_no_run_at_all_says_how_to_start_one(there: Target) -> None:

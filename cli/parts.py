@@ -1,0 +1,41 @@
+"""A part of a name, and the one thing that has it: for every name that a command takes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from cli.errors import Ambiguous
+from contract.words import did_you_mean, listed
+
+_MOST_SHOWN: Final = 10
+
+
+def one(part: str, candidates: Sequence[str], what: str) -> str:
+    """The candidate of this name, or the only one that has it as a part; empty where none has.
+
+    Args:
+        what: the candidates in a word, as `runs`.
+
+    Raises:
+        Ambiguous: several have it; the message lists them.
+    """
+    if part in candidates:
+        return part
+    having = [each for each in candidates if part in each]
+    if len(having) > 1:
+        raise Ambiguous(several(part, having, what))
+    return having[0] if having else ""
+
+
+def several(part: str, having: Sequence[str], what: str) -> str:
+    """That several have a part, and which."""
+    shown = "".join(f"\n  {each}" for each in having[:_MOST_SHOWN])
+    more = f"\n  and {len(having) - _MOST_SHOWN} more" if len(having) > _MOST_SHOWN else ""
+    return f"{part!r} is in the names of {len(having)} {what}. Name one:{shown}{more}"
+
+
+def none(part: str, candidates: Sequence[str], what: str) -> str:
+    """That none has a part, with the nearest name and the first few."""
+    some = f" There are: {listed(candidates)}." if candidates else " There is none."
+    return f"None of the {what} has {part!r} in its name.{did_you_mean(part, candidates)}{some}"
