@@ -87,6 +87,7 @@ def _asked(settings: Settings, recipes: Iterable[dict[str, Any]]) -> dict[str, A
             "serverless_memory_mb": 0 if own else serving.serverless_memory_mb,
         },
         "account_log_role": settings.api.account_log_role,
+        "retrain_usd_month": settings.retrain.max_cost_usd_month if settings.retrain.is_on else 0,
         "recipes": list(recipes),
     }
 

@@ -70,6 +70,8 @@ class Wanted:
     serverless_concurrency: int
     serverless_memory_mb: int
     account_log_role: str
+    retrain_usd_month: int
+    """What searches that start by themselves may cost a month at most; 0: none does."""
     launches: tuple[Launch, ...]
     lacks: tuple[Lack, ...]
     templates: Templates
@@ -115,6 +117,7 @@ def _wanted(answer: Mapping[str, Any], launches: Iterable[Launch], templates: Te
         serverless_concurrency=serving["serverless_concurrency"],
         serverless_memory_mb=serving["serverless_memory_mb"],
         account_log_role=answer["account_log_role"],
+        retrain_usd_month=answer["retrain_usd_month"],
         launches=tuple(launches),
         lacks=tuple(Lack(**each) for each in answer["lacks"]),
         templates=templates,

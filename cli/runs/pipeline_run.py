@@ -9,7 +9,7 @@ How it is read from AWS is in `reader`, how it looks in `screen`.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from cli.release.candidate import in_words
@@ -180,6 +180,8 @@ class PipelineRun:
     clue: str = ""
     mark: Mark | None = None
     race: Race | None = None
+    scheduled: Mapping[str, float] = field(default_factory=dict)
+    """Why it started by itself (`contract.retraining`); empty of one that a person started."""
 
     @property
     def outcome(self) -> str:

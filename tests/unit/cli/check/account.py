@@ -50,6 +50,7 @@ def wanted(**changes: Any) -> Wanted:
         "serverless_concurrency": 0,
         "serverless_memory_mb": 0,
         "account_log_role": "create",
+        "retrain_usd_month": 0,
         "launches": (),
         "lacks": (),
         "templates": templates(),
