@@ -67,6 +67,8 @@ class Wanted:
     """Those of them on which an endpoint does not scale."""
     min_instances: int
     max_instances: int
+    shadow_instances: int
+    """Beside those, while a candidate is compared with the champion; 0: none is."""
     serverless_concurrency: int
     serverless_memory_mb: int
     account_log_role: str
@@ -114,6 +116,7 @@ def _wanted(answer: Mapping[str, Any], launches: Iterable[Launch], templates: Te
         fixed_types=tuple(serving["fixed_types"]),
         min_instances=serving["min_instances"],
         max_instances=serving["max_instances"],
+        shadow_instances=serving["shadow_instances"],
         serverless_concurrency=serving["serverless_concurrency"],
         serverless_memory_mb=serving["serverless_memory_mb"],
         account_log_role=answer["account_log_role"],

@@ -47,6 +47,7 @@ def wanted(**changes: Any) -> Wanted:
         "fixed_types": (),
         "min_instances": 1,
         "max_instances": 2,
+        "shadow_instances": 0,
         "serverless_concurrency": 0,
         "serverless_memory_mb": 0,
         "account_log_role": "create",
