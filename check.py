@@ -83,10 +83,12 @@ def _asked(settings: Settings, recipes: Iterable[dict[str, Any]]) -> dict[str, A
             "fixed_types": [each for each in serving.instances if own and is_burstable(each)],
             "min_instances": serving.min_instances if own else 0,
             "max_instances": serving.max_instances if own else 0,
+            "shadow_instances": serving.min_instances if serving.shadows else 0,
             "serverless_concurrency": 0 if own else serving.serverless_concurrency,
             "serverless_memory_mb": 0 if own else serving.serverless_memory_mb,
         },
         "account_log_role": settings.api.account_log_role,
+        "retrain_usd_month": settings.retrain.max_cost_usd_month if settings.retrain.is_on else 0,
         "recipes": list(recipes),
     }
 

@@ -236,6 +236,22 @@ class DriftEnvironment(Notified):
     """`captured/<endpoint>/<variant>` in the artifacts bucket."""
     threshold: float = _variable("THRESHOLD", _number)
     min_predictions: int = _variable("MIN_PREDICTIONS", _whole)
-    retrain: str = _variable("RETRAIN")
-    """`yes` to start a new search."""
+    retrain_function: str = _variable("RETRAIN_FUNCTION", default="")
+    """Who starts a new search then; empty: nobody."""
     metric_namespace: str = _variable("METRIC_NAMESPACE")
+
+
+@dataclass(frozen=True, kw_only=True)
+class RetrainEnvironment(Notified):
+    """For launch-retraining: when a new search is due, what of, and within which budget."""
+
+    data_bucket: str = _variable("DATA_BUCKET")
+    artifacts_bucket: str = _variable("ARTIFACTS_BUCKET")
+    champion_parameter: str = _variable("CHAMPION_PARAMETER")
+    corrections: int = _variable("CORRECTIONS", _whole)
+    """So many accepted corrections are enough; 0: they start nothing."""
+    recipe: str = _variable("RECIPE", default="")
+    """Empty: the champion's."""
+    max_cost_usd_month: int = _variable("MAX_COST_USD_MONTH", _whole)
+    """The most that all searches of a month may cost together."""
+    launch_function: str = _variable("LAUNCH_FUNCTION")

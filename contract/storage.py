@@ -28,6 +28,8 @@ BATCH_ANSWERS: Final = f"{BATCH}/answers"
 """Outputs of batch jobs, as SageMaker puts them below S3OutputPath."""
 CAPTURED: Final = "captured"
 """What the endpoint answered."""
+RETRAINING: Final = "retraining"
+"""What was started by the settings `retrain`, and what was told of it."""
 
 RUN_RECORD: Final = "run.json"
 STOPPED: Final = "stopped.json"

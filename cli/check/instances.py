@@ -1,6 +1,7 @@
 """Quotas of the instances that serve and train.
 
-An update of an endpoint brings the new fleet up beside the old one, so each needs room twice. Of several
+An update of an endpoint brings the new fleet up beside the old one, so each needs room twice, and so does a
+candidate that is compared with the champion beside it (docs/shadow.md). Of several
 types the first with a quota is taken, by the launchers and promote-model as here. What else runs in the
 account uses the same quotas and is not counted here.
 """
@@ -13,7 +14,7 @@ from dataclasses import replace
 from cli.check.line import Code, Line, Status
 from cli.check.look import Look
 from cli.check.quotas import Need, Quotas, lines
-from cli.check.wanted import Launch
+from cli.check.wanted import Launch, Wanted
 
 ALL_ENDPOINTS = "Number of instances across active endpoints"
 ONE_ENDPOINT = "Maximum number of instances per endpoint"
@@ -31,20 +32,31 @@ BLUE_GREEN = 2
 
 
 def of_endpoint(look: Look) -> Iterator[Line]:
-    """Room for the endpoint, for its update, and for its update when scaled out."""
+    """Room for the endpoint, for its update, and for its update when scaled out or beside a candidate."""
     wanted, quotas = look.wanted, look.sagemaker_quotas
     if not wanted.endpoint_types:
         yield from _of_serverless(look)
         return
     least = wanted.min_instances
     chosen = _first(quotas, wanted.endpoint_types, least, _endpoint_quota)
-    most = least if chosen in wanted.fixed_types else wanted.max_instances
+    most, how = _at_its_most(wanted, chosen)
     update = "the endpoint and the new fleet beside it when it is updated"
-    scaled_out = f"an update while it is scaled out to {most}" if most > least else update
-    twice = Need(ALL_ENDPOINTS, BLUE_GREEN * least, update, BLUE_GREEN * most, scaled_out)
-    alone = Need(ONE_ENDPOINT, least, "one endpoint", most, f"scaling out to {most}", quiet=True)
+    later = f"an update while it is {how}" if how else update
+    twice = Need(ALL_ENDPOINTS, BLUE_GREEN * least, update, BLUE_GREEN * most, later)
+    alone = Need(ONE_ENDPOINT, least, "one endpoint", most, f"one endpoint while it is {how}", quiet=True)
     of_type = replace(twice, quota=_endpoint_quota(chosen), others=_others(wanted.endpoint_types, chosen))
     yield from lines(Code.ENDPOINT_QUOTA, quotas, [of_type, twice, alone])
+
+
+def _at_its_most(wanted: Wanted, chosen: str) -> tuple[int, str]:
+    """How many instances of a type the endpoint ever has, and what it is then; empty where it has always so
+    many.
+    """
+    least = wanted.min_instances
+    scaled_out = least if chosen in wanted.fixed_types else wanted.max_instances
+    states = [f"scaled out to {scaled_out}"] if scaled_out > least else []
+    states += ["compared with a candidate"] if wanted.shadow_instances else []
+    return scaled_out + wanted.shadow_instances, " and ".join(states)
 
 
 def _of_serverless(look: Look) -> Iterator[Line]:

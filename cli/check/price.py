@@ -19,6 +19,11 @@ def check(look: Look) -> Iterator[Line]:
         most = ", ".join(f"{name} {usd:.2f}" for name, usd in cheapest_first)
         table = f"on demand in {prices.PRICES_REGION}, table of {prices.PRICES_DATE}"
         yield Line(Code.COST, Status.OK, f"a first search costs at most, in USD: {most} ({table})")
+    if look.wanted.retrain_usd_month:
+        by_itself = (
+            f"searches that start by themselves cost at most {look.wanted.retrain_usd_month} USD a month"
+        )
+        yield Line(Code.COST, Status.OK, f"{by_itself} (retrain.max_cost_usd_month)")
     unpriced = [each.name for each in launches if each.most_usd is None]
     if unpriced:
         why = "the price table does not have their instance types"

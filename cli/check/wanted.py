@@ -67,9 +67,13 @@ class Wanted:
     """Those of them on which an endpoint does not scale."""
     min_instances: int
     max_instances: int
+    shadow_instances: int
+    """Beside those, while a candidate is compared with the champion; 0: none is."""
     serverless_concurrency: int
     serverless_memory_mb: int
     account_log_role: str
+    retrain_usd_month: int
+    """What searches that start by themselves may cost a month at most; 0: none does."""
     launches: tuple[Launch, ...]
     lacks: tuple[Lack, ...]
     templates: Templates
@@ -113,9 +117,11 @@ def _wanted(answer: Mapping[str, Any], launches: Iterable[Launch], templates: Te
         fixed_types=tuple(serving["fixed_types"]),
         min_instances=serving["min_instances"],
         max_instances=serving["max_instances"],
+        shadow_instances=serving["shadow_instances"],
         serverless_concurrency=serving["serverless_concurrency"],
         serverless_memory_mb=serving["serverless_memory_mb"],
         account_log_role=answer["account_log_role"],
+        retrain_usd_month=answer["retrain_usd_month"],
         launches=tuple(launches),
         lacks=tuple(Lack(**each) for each in answer["lacks"]),
         templates=templates,

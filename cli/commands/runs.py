@@ -42,7 +42,7 @@ def _cells(row: dict[str, Any]) -> tuple[str, ...]:
         row["name"],
         row["outcome"],
         answers.number(row["accuracy"], ".4f"),
-        row["recipe"],
+        f"{row['recipe']}{', scheduled' if row['scheduled'] else ''}",
         row["dataset"],
         answers.number(row["version"], "d"),
         answers.minute(row["created"]),

@@ -19,7 +19,7 @@ from typing import Any, Final
 from cli.answers import duration
 from cli.cost.prices import hourly_or_none
 from cli.errors import CliError
-from cli.runs import history
+from cli.runs import history, record
 from cli.runs.launch import Launched
 from cli.runs.pipeline_run import PipelineRun
 from cli.target import Target
@@ -91,12 +91,12 @@ def of_run(target: Target, run: PipelineRun) -> Expected | None:
     """Of a run that is under way, by its own record; None where nothing is known, or it is trained."""
     if run.ended or run.package is not None:
         return None
-    recipe, dataset = history.recipe_of(target, run.name), run.data.partition("@")[0]
+    written = record.of(target, run.name)
+    recipe, dataset = record.recipe_of(written), run.data.partition("@")[0]
     if not recipe:
         return None
     kind = TRAINING if run.tuning is None else TUNING
-    tables = history.tables_of(history.record_of(target, run.name))
-    earlier = of_earlier(target, recipe, dataset, kind, tables, but=run.name)
+    earlier = of_earlier(target, recipe, dataset, kind, record.tables_of(written), but=run.name)
     return earlier or _measured(target.root, recipe, kind, None)
 
 

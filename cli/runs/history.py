@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Final
 
 from cli import aws
 from cli.cost import spending
 from cli.release import registry
+from cli.runs import record
 from cli.runs.jobs import Kind, newest_attempt, search_of
 from cli.runs.pipeline_run import PipelineRun
 from cli.runs.reader import TRIAL_NAME, NoSuchRun, RunReader, read_serving
-from cli.stacks import outputs
 from cli.target import Target
-from contract import names, objects, storage
+from contract import names
 from contract.jobs import trains
 
 MOST: Final = 200
@@ -30,7 +29,6 @@ _WORK: Final = (
     *(("final", "epochs"), ("tuning", "max_jobs"), ("tuning", "parallel_jobs")),
 )
 """What of a recipe makes a run longer or shorter."""
-_RECORD_BYTES: Final = 256 * 1024
 
 
 @dataclass(frozen=True)
@@ -63,6 +61,7 @@ class Past:
             "created": first.created.astimezone(UTC).isoformat(timespec="seconds") if first else None,
             "seconds": round(self.seconds, 1),
             "usd": None if self.usd is None else round(self.usd, 4),
+            "scheduled": dict(run.scheduled),
         }
 
 
@@ -120,22 +119,15 @@ def like(
     """
     with ThreadPoolExecutor(_AT_ONCE) as threads:
         newest = names_of_runs(target)[:_NEWEST]
-        records = list(threads.map(lambda name: record_of(target, name), newest))
+        records = list(threads.map(lambda name: record.of(target, name), newest))
         wanted = (recipe, dataset, kind)
         alike = [
             name
-            for name, record in zip(newest, records, strict=True)
-            if _of(record) == wanted and _as_much(tables or {}, tables_of(record))
+            for name, each in zip(newest, records, strict=True)
+            if record.described(each) == wanted and _as_much(tables or {}, record.tables_of(each))
         ]
         found = threads.map(lambda name: _trained(target, name), alike[:_ENOUGH])
         return [each for each in found if each is not None]
-
-
-def tables_of(record: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The recipe's tables as a run was given them; empty of a record that is damaged."""
-    recipe = record.get("recipe")
-    tables = recipe.get("tables") if isinstance(recipe, dict) else None
-    return tables if isinstance(tables, dict) else {}
 
 
 def _as_much(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
@@ -147,13 +139,6 @@ def _as_much(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
 def _value(tables: Mapping[str, Any], table: str, key: str) -> Any:
     found = tables.get(table)
     return found.get(key) if isinstance(found, dict) else None
-
-
-def _of(record: Mapping[str, Any]) -> tuple[str, str, str]:
-    """Recipe, data set and kind of a record; of one that is damaged, empty."""
-    recipe = record.get("recipe")
-    name = recipe.get("name", "") if isinstance(recipe, dict) else ""
-    return str(name), str(record.get("dataset", "")), str(record.get("kind", ""))
 
 
 def _trained(target: Target, name: str) -> Trained | None:
@@ -188,8 +173,9 @@ class _Known:
             run = RunReader(self._target, name, listed=(self._serving, self._packages)).read()
         except NoSuchRun:
             return None
-        seconds, usd = took(run), _usd(search, training)
-        return Past(run, recipe_of(self._target, name), seconds, usd)
+        written = record.of(self._target, name)
+        run = replace(run, scheduled=record.scheduled_of(written))
+        return Past(run, record.recipe_of(written), took(run), _usd(search, training))
 
 
 def took(run: PipelineRun) -> float:
@@ -210,19 +196,3 @@ def _usd(
         described += [{**item, "ResourceConfig": machine} for item in search[1]]
     billed = [spending.of_job({"ResourceConfig": {}, **each}, now).usd for each in described]
     return None if None in billed else sum(usd or 0.0 for usd in billed)
-
-
-def recipe_of(target: Target, run: str) -> str:
-    """The recipe's name, from the run's record; empty of a job of another origin."""
-    return _of(record_of(target, run))[0]
-
-
-def record_of(target: Target, run: str) -> Mapping[str, Any]:
-    """What the launcher wrote of a run; empty where there is nothing to read."""
-    bucket = outputs(target, "storage")["ArtifactsBucket"]
-    found = objects.read(target.client("s3"), bucket, storage.of_run(run, storage.RUN_RECORD), _RECORD_BYTES)
-    try:
-        record = json.loads(found or b"{}")
-    except (ValueError, RecursionError):
-        return {}
-    return record if isinstance(record, dict) else {}

@@ -9,7 +9,7 @@ How it is read from AWS is in `reader`, how it looks in `screen`.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from cli.choice import command
@@ -183,6 +183,8 @@ class PipelineRun:
     race: Race | None = None
     option: str = ""
     """What a suggested command must carry to reach where it is."""
+    scheduled: Mapping[str, float] = field(default_factory=dict)
+    """Why it started by itself (`contract.retraining`); empty of one that a person started."""
 
     @property
     def outcome(self) -> str:

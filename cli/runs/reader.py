@@ -16,6 +16,7 @@ from typing import Any
 from cli import aws
 from cli.errors import BadArgument, ExitCode
 from cli.release import candidate, champion
+from cli.runs import record
 from cli.runs.jobs import LOG_GROUP, log_of, newest_attempt, number, search_of
 from cli.runs.pipeline_run import (
     Mark,
@@ -110,6 +111,7 @@ class RunReader:
         """Whether the run began with a race; looked for once."""
         self._package_arn: str | None = None
         self._find_run()
+        self._scheduled = record.scheduled_of(record.of(target, self._name)) if listed is None else {}
 
     def read(self) -> PipelineRun:
         """Everything about the run, now."""
@@ -129,6 +131,7 @@ class RunReader:
             race=race,
             option=self._target.option,
         )
+        run = replace(run, scheduled=self._scheduled)
         if run.may_be_marked:
             run = replace(run, mark=self._read_mark())
         if self._answering and serving.endpoint_status == "Updating" and package and not run.ended:

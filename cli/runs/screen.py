@@ -10,6 +10,7 @@ from cli.answers import Listing
 from cli.console import DONE, FAILED, HELD, NEXT, NOW
 from cli.runs.jobs import log_of
 from cli.runs.pipeline_run import PipelineRun, Race, Training, Trial, Tuning
+from contract.retraining import in_words
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -99,6 +100,7 @@ def seconds(start: datetime | None, end: datetime | None) -> float | None:
 
 def _facts(run: PipelineRun) -> list[str]:
     facts = [f"data set {run.data}"] if run.data else []
+    facts += [f"scheduled: {in_words(run.scheduled)}"] if run.scheduled else []
     facts += _facts_of_race(run.race) if run.race else []
     if tuning := run.tuning:
         ended = "" if tuning.status == "InProgress" else f", {tuning.counted}"
@@ -158,6 +160,8 @@ def _headline(run: PipelineRun) -> RenderableType:
     text = Text(run.name, style="bold")
     if run.data:
         text.append(f"  {run.data}", style="not bold")
+    if run.scheduled:
+        text.append(f"  scheduled: {in_words(run.scheduled)}", style="not bold")
     text.append("\n")
     for number, (name, state) in enumerate(steps(run)):
         mark, style = marks[state]

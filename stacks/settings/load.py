@@ -30,6 +30,7 @@ def load(values: object, source: str) -> Settings:
     _check_serving(settings.serving, source)
     _check_capture(settings, source)
     _check_shadow(settings.serving, source)
+    _check_retrain(settings, source)
     for each in settings.training.instances:
         _check_instance("training.instance_type", each, prices.TRAINING, source)
     return settings
@@ -42,7 +43,7 @@ def _read(kind: type[Any], values: object, path: str, source: str) -> Any:
     hints = get_type_hints(kind)
     for key in values:
         if key not in by_name:
-            guess = did_you_mean(str(key), by_name)
+            guess = _moved(f"{path}.{key}") or did_you_mean(str(key), by_name)
             raise SettingsError(
                 f"{source}: {path}.{str(key)[:60]} is not a setting.{guess} Known here: {', '.join(by_name)}."
             )
@@ -106,6 +107,26 @@ def _check_shadow(serving: ServingSettings, source: str) -> None:
             " on endpoints with instances of their own only; set it to 0, or leave out scale_to_zero and the"
             " flavour serverless."
         )
+
+
+def _check_retrain(settings: Settings, source: str) -> None:
+    """Nothing could ever start where nothing is measured or given."""
+    where, retrain = f"{source}: {CONTEXT_KEY}.retrain", settings.retrain
+    if retrain.on_drift and not settings.drift.capture_percent:
+        raise SettingsError(
+            f"{where}.on_drift is true, but drift is looked for in captured answers only; set"
+            f" {CONTEXT_KEY}.drift.capture_percent above 0, or on_drift to false."
+        )
+    if retrain.corrections and not settings.corrections.days:
+        raise SettingsError(
+            f"{where}.corrections is {retrain.corrections}, but no sender can give a picture; set"
+            f" {CONTEXT_KEY}.corrections.days above 0, or retrain.corrections to 0."
+        )
+
+
+def _moved(path: str) -> str:
+    """Where a setting is that stood elsewhere in earlier versions."""
+    return " It is retrain.on_drift now, true or false." if path == f"{CONTEXT_KEY}.drift.retrain" else ""
 
 
 def _check_serverless(serving: ServingSettings, where: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from contract.names import PROJECT, PROJECT_IN_WORDS
+from contract.names import PROJECT, PROJECT_IN_WORDS, RECIPE
 from stacks.settings.rules import (
     IMAGE_RULE,
     INSTANCE_RULE,
@@ -100,8 +100,26 @@ class DriftSettings:
     message goes out."""
     min_predictions: int = setting(200, whole_number(20, 1_000_000, "predictions"))
     """With fewer captured in a day nothing is said."""
-    retrain: str = setting("no", one_of("no", "yes"))
-    """Whether drift starts a new search with the champion's recipe and data set, once per champion."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RetrainSettings:
+    """When a new search starts by itself (docs/operations.md). The gate and the approval decide as ever."""
+
+    corrections: int = setting(0, whole_number(0, 1_000_000, "accepted corrections, or 0 for never"))
+    """So many that the champion's data set has gained since it, or such a search, was trained."""
+    on_drift: bool = setting(False, switch())
+    """Whether drift starts one, once per champion and version of the data set."""
+    recipe: str = setting("", text(rf"|{RECIPE.pattern}", 'the name of a recipe, or "" for the champion\'s'))
+    """What is searched."""
+    max_cost_usd_month: int = setting(20, whole_number(1, 1_000_000, "USD"))
+    """What all searches that start so in a month could cost at most, together; one that could come to more
+    does not start."""
+
+    @property
+    def is_on(self) -> bool:
+        """Whether anything starts by itself."""
+        return self.corrections > 0 or self.on_drift
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -178,6 +196,7 @@ class Settings:
     drift: DriftSettings = field(default_factory=DriftSettings)
     api: ApiSettings = field(default_factory=ApiSettings)
     corrections: CorrectionsSettings = field(default_factory=CorrectionsSettings)
+    retrain: RetrainSettings = field(default_factory=RetrainSettings)
 
     @property
     def max_image_bytes(self) -> int:

@@ -13,6 +13,7 @@ from contract.environment import DriftEnvironment
 from contract.storage import CAPTURED, RUNS
 from stacks.names import DRIFT_NAMESPACE, model_packages_arn
 from stacks.roles import allow, below, may_invoke, may_list
+from stacks.training import launch_retraining
 from stacks.training.pipeline import Pipeline
 
 
@@ -32,6 +33,7 @@ def add(pipeline: Pipeline) -> None:
 
 def _environment(pipeline: Pipeline) -> DriftEnvironment:
     names, drift = pipeline.context.names, pipeline.context.settings.drift
+    retrains = pipeline.context.settings.retrain.on_drift
     return DriftEnvironment(
         project=names.project,
         artifacts_bucket=pipeline.resources.artifacts.bucket_name,
@@ -39,7 +41,7 @@ def _environment(pipeline: Pipeline) -> DriftEnvironment:
         capture_folder=names.capture_folder,
         threshold=drift.threshold,
         min_predictions=drift.min_predictions,
-        retrain=drift.retrain,
+        retrain_function=names.function(launch_retraining.NAME) if retrains else "",
         metric_namespace=DRIFT_NAMESPACE,
         notification_topic_arn=pipeline.resources.topic.topic_arn,
     )
@@ -47,6 +49,7 @@ def _environment(pipeline: Pipeline) -> DriftEnvironment:
 
 def _permissions(pipeline: Pipeline) -> Sequence[iam.PolicyStatement]:
     names, artifacts = pipeline.context.names, pipeline.resources.artifacts
+    retrains = pipeline.context.settings.retrain.on_drift
     return (
         allow("sagemaker:DescribeModelPackage", model_packages_arn(pipeline, names)),
         allow("s3:GetObject", below(artifacts, CAPTURED, RUNS)),
@@ -56,6 +59,6 @@ def _permissions(pipeline: Pipeline) -> Sequence[iam.PolicyStatement]:
         allow(
             "cloudwatch:PutMetricData", "*", when={"StringEquals": {"cloudwatch:namespace": DRIFT_NAMESPACE}}
         ),
-        may_invoke(pipeline, names.function("launch-tuning")),
+        *((may_invoke(pipeline, names.function(launch_retraining.NAME)),) if retrains else ()),
         pipeline.may_publish(),
     )

@@ -58,8 +58,14 @@ def permissions_for_data(pipeline: Pipeline) -> Sequence[iam.PolicyStatement]:
     data, artifacts = pipeline.resources.data, pipeline.resources.artifacts
     return (
         may_pass(pipeline, pipeline.context.names.training_role, "sagemaker"),
-        allow("s3:GetObject", [data.arn_for_objects(f"{DATASETS}/{each}") for each in _READ]),
+        may_read_versions(pipeline),
         allow("s3:PutObject", [data.arn_for_objects(f"{DATASETS}/{each}") for each in _WRITTEN]),
         may_list(artifacts),
         may_list(data),
     )
+
+
+def may_read_versions(pipeline: Pipeline) -> iam.PolicyStatement:
+    """The right to read what versions of data sets are, and what they changed: no picture."""
+    data = pipeline.resources.data
+    return allow("s3:GetObject", [data.arn_for_objects(f"{DATASETS}/{each}") for each in _READ])

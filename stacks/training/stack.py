@@ -32,6 +32,7 @@ from stacks.training import (
     idle_guard,
     launch_batch,
     launch_doctor,
+    launch_retraining,
     launch_training,
     launch_tuning,
     promote_model,
@@ -116,6 +117,7 @@ class TrainingStack(Stack):
         }
         idle_guard.add(pipeline)
         check_drift.add(pipeline)
+        launch_retraining.add(pipeline)
         compare_shadow.add(pipeline)
         adopt_provided_functions(self, context)
         accept_build_project(self)

@@ -18,7 +18,9 @@ KNOW_NO_RESOURCE = {
     "cloudwatch:GetMetricStatistics",
     "cloudwatch:PutMetricData",
     "ecr:GetAuthorizationToken",
+    "sagemaker:ListHyperParameterTuningJobs",
     "sagemaker:ListModelPackages",
+    "sagemaker:ListTrainingJobs",
     "servicequotas:ListAWSDefaultServiceQuotas",
     "servicequotas:ListServiceQuotas",
 }
@@ -237,6 +239,23 @@ def test_a_batch_job_reads_pictures_and_models_and_writes_answers_only(sample: S
         *("/*", "/code/*", "/jobs/*", "/batch/lists/*", "/batch/parts/*"),
     }
     assert not any(action.startswith(("sagemaker:", "iam:", "s3:Delete")) for action in allowed)
+
+
+def test_who_starts_searches_by_itself_asks_for_them_and_reads_no_picture(comprehensive: Synthesised) -> None:
+    allowed = _allowed(comprehensive, "LaunchRetraining")
+    (invoked,) = allowed["lambda:InvokeFunction"]
+    assert invoked.endswith(":pets-launch-tuning")
+    assert {resource.split(">")[1] for resource in allowed["s3:PutObject"]} == {"/retraining/*"}
+    assert {resource.rpartition(">/")[2] for resource in allowed["s3:GetObject"]} == {
+        *("datasets/*/newest.json", "datasets/*/versions/*", "recipes/*", "runs/*", "retraining/*"),
+    }
+    assert {action for action in allowed if not action.startswith(("logs:", "s3:"))} == {
+        *("sagemaker:ListHyperParameterTuningJobs", "sagemaker:ListTrainingJobs"),
+        *("sagemaker:DescribeTrainingJob", "sagemaker:DescribeModelPackage", "ssm:GetParameterHistory"),
+        *("lambda:InvokeFunction", "sns:Publish", "sqs:SendMessage"),
+    }
+    (asked,) = _allowed(comprehensive, "PipelineCheckDrift")["lambda:InvokeFunction"]
+    assert asked.endswith(":pets-launch-retraining")
 
 
 def test_the_promoting_function_may_update_the_serving_stack_and_no_other(sample: Synthesised) -> None:

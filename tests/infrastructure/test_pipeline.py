@@ -27,8 +27,9 @@ FUNCTIONS = {
     "champion-parameter",
     "empty-registry",
 }
-# Where answers are captured, images built, API Gateway's role for logs is asked for, and pictures are kept.
-AS_ASKED = {"check-drift", "build-image", "api-log-role", "feedback"}
+# Where answers are captured, images built, API Gateway's role for logs is asked for, pictures are kept, and
+# searches start by themselves.
+AS_ASKED = {"check-drift", "build-image", "api-log-role", "feedback", "launch-retraining"}
 
 
 def _functions(sample: Synthesised) -> dict[str, dict[str, Any]]:
@@ -174,10 +175,23 @@ def test_answers_are_captured_by_setting_and_the_pictures_never(
     variables = _functions(comprehensive)["check-drift"]["Environment"]["Variables"]
     values = {key: value if isinstance(value, str) else "later" for key, value in variables.items()}
     settings = environment.DriftEnvironment.read(values)
-    assert (settings.threshold, settings.min_predictions, settings.retrain) == (0.2, 500, "yes")
+    assert (settings.threshold, settings.min_predictions) == (0.2, 500)
     assert settings.capture_folder == "captured/pets/main"
     drawn = [json.dumps(each.resources("AWS::CloudWatch::Dashboard")) for each in (minimal, comprehensive)]
     assert ["psi_confidence" in each for each in drawn] == [False, True]
+
+
+def test_searches_start_by_themselves_by_setting(minimal: Synthesised, comprehensive: Synthesised) -> None:
+    assert "retrain" not in json.dumps(minimal.templates["training"]).lower()
+    functions = _functions(comprehensive)
+    variables = functions["launch-retraining"]["Environment"]["Variables"]
+    values = {key: value if isinstance(value, str) else "later" for key, value in variables.items()}
+    read = environment.RetrainEnvironment.read(values)
+    assert (read.corrections, read.recipe, read.max_cost_usd_month) == (200, "finetune", 40)
+    asked = functions["check-drift"]["Environment"]["Variables"]["RETRAIN_FUNCTION"]
+    assert asked == functions["launch-retraining"]["FunctionName"]
+    called = _schedules(comprehensive)["rate(1 hour)"]["Arn"]["Fn::GetAtt"][0]
+    assert called.startswith("PipelineLaunchRetraining")
 
 
 def test_code_and_recipes_are_put_where_the_launchers_look(sample: Synthesised) -> None:
@@ -192,7 +206,7 @@ def test_code_and_recipes_are_put_where_the_launchers_look(sample: Synthesised) 
     looked = {
         name: function["Environment"]["Variables"]["CODE_PREFIX"]
         for name, function in _functions(sample).items()
-        if name.startswith("launch-")
+        if name.startswith("launch-") and name != "launch-retraining"  # which has launch-tuning start jobs
     }
     assert set(looked) == {"launch-tuning", "launch-training", "launch-doctor", "launch-batch"}
     assert looked["launch-tuning"] == looked["launch-training"]

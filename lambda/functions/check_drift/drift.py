@@ -1,8 +1,8 @@
 """Compare what the champion answered in the last day with what it answered on the test split.
 
 Three indices: of the predicted classes, of the confidence, and of pictures unlike training's. Above the
-threshold a message goes out, once a day, and where the setting asks for it a new search starts, once per
-champion. The indices are metrics too.
+threshold a message goes out, once a day, and where the setting asks for it launch-retraining is asked for a
+new search. The indices are metrics too.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import Any
 from contract import names, storage
 from contract.environment import DriftEnvironment
 from contract.evaluation import CONFIDENCE_BINS
+from contract.retraining import DRIFT
 from functions.check_drift import captured
 from functions.check_drift.captured import Predictions
 from functions.check_drift.psi import psi
@@ -82,12 +83,9 @@ def _tell(
         return False
     request = {"recipe": facts.get("recipe", ""), "dataset": facts.get("dataset", "")}
     function = names.function(env.project, "launch-tuning")
-    started = ""
-    if env.retrain == "yes" and notify.once(bucket, storage.of_run(job, "retrained.json"), f"{now:%Y-%m-%d}"):
-        client("lambda").invoke(
-            FunctionName=function, InvocationType="Event", Payload=json.dumps(request).encode()
-        )
-        started = "A new search was started."
+    if env.retrain_function:
+        asked = json.dumps({DRIFT: max(indices.values())}).encode()
+        client("lambda").invoke(FunctionName=env.retrain_function, InvocationType="Event", Payload=asked)
     numbers = ", ".join(f"{name} {value:.3f}" for name, value in indices.items())
     notify.send(
         env,
@@ -96,8 +94,9 @@ def _tell(
         f"{numbers}; from 0.1 on something moved, above {env.threshold:g} you are told.",
         f"Most often predicted: {', '.join(f'{name} ({n})' for name, n in found.classes.most_common(5))}."
         + (f" Unlike training's: {found.unlike} of {found.judged} pictures." if found.judged else ""),
-        started
-        or "If pictures have changed, label some of them, add them to the data set and search again:\n"
+        "A new search is started where it was not yet and the budget allows it; its own message follows."
+        if env.retrain_function
+        else "If pictures have changed, label some of them, add them to the data set and search again:\n"
         + notify.invoke_command(function, request),
     )
     return True

@@ -1,5 +1,5 @@
-"""check-drift: once a day; predictions far from those on the test split → a message, and a new search by
-setting.
+"""check-drift: once a day; predictions far from those on the test split → a message, and by setting
+launch-retraining is asked for a new search.
 """
 
 from __future__ import annotations

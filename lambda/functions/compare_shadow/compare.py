@@ -16,7 +16,7 @@ from typing import Any
 from contract import names, objects, storage
 from contract.candidates import VERDICT_KEY, Candidate
 from contract.environment import ShadowEnvironment
-from functions.common import candidate, champion, logs, promotion
+from functions.common import asking, candidate, champion, logs
 from functions.common.clients import client, describe
 from functions.compare_shadow import answers, traffic
 from functions.compare_shadow.answers import Agreement
@@ -60,7 +60,7 @@ def compare(env: ShadowEnvironment) -> dict[str, Any]:
     why = "; ".join([*against, found.in_words()])
     _note(now, decision.model, found, against, env)
     action = "distrust" if against else "trust"
-    reply = promotion.ask(env.promote_function, {"action": action, "model": now.package, "why": why})
+    reply = asking.ask(env.promote_function, {"action": action, "model": now.package, "why": why})
     logs.info("compared", action=action, why=why, candidate=now.package, answer=reply)
     return {"asked": action, "why": why, "answer": reply}
 

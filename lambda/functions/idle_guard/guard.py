@@ -12,7 +12,7 @@ from typing import Any
 
 from contract.decisions import Outcome
 from contract.environment import IdleGuardEnvironment
-from functions.common import champion, logs, promotion
+from functions.common import asking, champion, logs
 from functions.common.clients import client, describe
 
 METRICS_LATE = timedelta(minutes=2)
@@ -36,7 +36,7 @@ def guard(env: IdleGuardEnvironment) -> dict[str, Any]:
         return _saw(f"{requests:.0f} requests")
     why = f"no request for {env.idle_minutes} minutes"
     request = {"action": "sleep", "code": Outcome.IDLE, "why": why, "model": decision.model}
-    reply = promotion.ask(env.promote_function, request)
+    reply = asking.ask(env.promote_function, request)
     logs.info("put to sleep", why=why, champion=decision.model, answer=reply)
     return {"saw": why, "asked": reply}
 

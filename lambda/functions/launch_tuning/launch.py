@@ -47,6 +47,7 @@ def launch(payload: object, request_id: str, env: LaunchEnvironment) -> dict[str
             code_prefix=env.code_prefix,
             recipe=recipe,
             instance_types=choice.types,
+            scheduled=request.scheduled,
             **runs.of_version(checked.version),
         )
         job = jobs.tuning_job(checked.name, record, tuning, checked.metrics, env, alone=choice.alone)

@@ -76,6 +76,7 @@ def launch(
         request_id=request_id,
         code_prefix=env.code_prefix,
         recipe=recipe,
+        scheduled=request.scheduled,
         **runs.of_version(data.version),
     )
     limits = recipe.table("resources")

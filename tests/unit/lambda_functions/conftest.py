@@ -86,7 +86,9 @@ ENVIRONMENT = {
     "MAX_LATENCY_PERCENT": "150",
     "THRESHOLD": "0.25",
     "MIN_PREDICTIONS": "50",
-    "RETRAIN": "no",
+    "CORRECTIONS": "3",
+    "MAX_COST_USD_MONTH": "5",
+    "LAUNCH_FUNCTION": "demo-launch-tuning",
     "METRIC_NAMESPACE": "Classifier/Drift",
     "IDLE_MINUTES": "60",
     "PROMOTE_FUNCTION": "demo-promote-model",
@@ -101,7 +103,7 @@ def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     """Buckets with one recipe and one data set, no job, no model; every handler's clients go here."""
     for name, value in ENVIRONMENT.items():
         monkeypatch.setenv(name, value)
-    for name in ("ALLOWED_ORIGIN", "GIVEN_BUCKET", "GIVEN_DAYS"):
+    for name in ("ALLOWED_ORIGIN", "GIVEN_BUCKET", "GIVEN_DAYS", "RECIPE", "RETRAIN_FUNCTION"):
         monkeypatch.delenv(name, raising=False)
     world = World()
     world.s3.put("artifacts", "recipes/digits.toml", RECIPE)

@@ -113,13 +113,13 @@ class FakeS3(Fake):
         return sorted(key for where, key in self.objects if where == bucket and key.startswith(prefix))
 
     def _get(self, params: dict[str, Any]) -> dict[str, Any]:
-        body = self._found(params)
+        body, whole = self._found(params), _etag(self._found(params))
         if "Range" in params:
             first, last = params["Range"].removeprefix("bytes=").split("-")
             body = body[int(first) : int(last) + 1]
             if not body:
                 raise AwsFailure("InvalidRange", "The requested range is not satisfiable", 416)
-        return {"Body": StreamingBody(io.BytesIO(body), len(body)), "ContentLength": len(body)}
+        return {"Body": StreamingBody(io.BytesIO(body), len(body)), "ContentLength": len(body), "ETag": whole}
 
     def _head(self, params: dict[str, Any]) -> dict[str, Any]:
         body = self._found(params)
@@ -135,8 +135,10 @@ class FakeS3(Fake):
         where = params["Bucket"], params["Key"]
         if params.get("IfNoneMatch") == "*" and where in self.objects:
             raise AwsFailure("PreconditionFailed", "At least one of the pre-conditions did not hold", 412)
+        if "IfMatch" in params and params["IfMatch"] != _etag(self._found(params)):
+            raise AwsFailure("PreconditionFailed", "At least one of the pre-conditions did not hold", 412)
         self.objects[where] = params["Body"]
-        return {}
+        return {"ETag": _etag(params["Body"])}
 
     def _delete(self, params: dict[str, Any]) -> dict[str, Any]:
         self.objects.pop((params["Bucket"], params["Key"]), None)
@@ -230,6 +232,14 @@ class FakeSageMaker(Fake):
         self.on = {
             "CreateHyperParameterTuningJob": self._create_tuning,
             "DescribeHyperParameterTuningJob": self._describe_tuning,
+            "ListHyperParameterTuningJobs": lambda params: {
+                "HyperParameterTuningJobSummaries": _of_status(
+                    self.tuning_jobs, "HyperParameterTuningJob", params
+                )
+            },
+            "ListTrainingJobs": lambda params: {
+                "TrainingJobSummaries": _of_status(self.training_jobs, "TrainingJob", params)
+            },
             "ListTrainingJobsForHyperParameterTuningJob": lambda _: {
                 "TrainingJobSummaries": self.failed_trials
             },
@@ -304,6 +314,15 @@ class FakeSageMaker(Fake):
             raise AwsFailure("ValidationException", "Could not find endpoint")
         status = self.endpoints[params["EndpointName"]]
         return {"EndpointStatus": status, "EndpointConfigName": "DemoChampionConfig-1"}
+
+
+def _of_status(jobs: dict[str, Any], kind: str, asked: dict[str, Any]) -> list[dict[str, Any]]:
+    """The jobs whose name contains what is asked for, and that are in the status."""
+    return [
+        {f"{kind}Name": name}
+        for name, job in jobs.items()
+        if asked["NameContains"] in name and job[f"{kind}Status"] == asked["StatusEquals"]
+    ]
 
 
 class FakeSns(Fake):

@@ -125,15 +125,18 @@ def test_pictures_unlike_training_are_drift_where_the_test_split_had_few(
         assert "Unlike training's: 30 of 100 pictures." in drifting.sns.mails[0]["Message"]
 
 
-def test_a_new_search_is_started_once_per_champion_by_setting(
+def test_by_setting_a_new_search_is_asked_for_whenever_it_is_told_of(
     drifting: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("RETRAIN", "yes")
+    monkeypatch.setenv("RETRAIN_FUNCTION", "demo-launch-retraining")
     capture(drifting, "0" * 100)
+    found = handler({}, Context())
     handler({}, Context())
     (call,) = drifting.others["lambda"].called("Invoke")
-    assert call["FunctionName"] == "demo-launch-tuning"
-    assert json.loads(call["Payload"]) == {"recipe": "digits", "dataset": "digits"}
+    assert (call["FunctionName"], call["InvocationType"]) == ("demo-launch-retraining", "Event")
+    assert json.loads(call["Payload"]) == {"drift": found["psi_classes"]}
+    (mail,) = drifting.sns.mails
+    assert "demo-launch-tuning" not in mail["Message"]
 
 
 def test_answers_of_another_version_and_too_few_say_nothing(drifting: World) -> None:

@@ -31,6 +31,7 @@ def test_there_is_a_handler_for_every_function() -> None:
         "idle_guard",
         "launch_batch",
         "launch_doctor",
+        "launch_retraining",
         "launch_training",
         "launch_tuning",
         "promote_model",

@@ -261,5 +261,6 @@ def tags(record: RunRecord, env: LaunchEnvironment) -> list[dict[str, str]]:
         "recipe": record.recipe.name,
         "dataset": record.dataset,
         **({"dataset-version": str(record.dataset_version)} if record.dataset_version else {}),
+        **({"scheduled": " ".join(record.scheduled)} if record.scheduled else {}),
     }
     return [{"Key": key, "Value": value} for key, value in values.items()]

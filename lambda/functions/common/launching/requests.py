@@ -1,17 +1,18 @@
 """What a person asks a launcher for: `{"recipe", "dataset", "name"?, "<recipe table>": {overrides}}`, and
 `"dry_run": true` to hear what would start and what it could cost. `"max_cost_usd"` stands for the override of
-that key in [resources].
+that key in [resources]. `"scheduled"` is for launch-retraining: why it asks (`contract.retraining`).
 
 launch-training by hand also takes `"hyperparameters"`, the explicit values of that one training.
 """
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from contract import names
+from contract import names, retraining
 from functions.common.errors import InvalidPayload, listed, suggest
 from functions.common.recipes.keys import TABLES, quoted
 
@@ -31,6 +32,8 @@ class LaunchRequest:
     hyperparameters: Mapping[str, object]
     dry_run: bool = False
     """Check everything and answer as if, but start nothing."""
+    scheduled: Mapping[str, float] = field(default_factory=dict)
+    """The causes of a run that no person asked for."""
 
 
 def parse(payload: object, *, with_hyperparameters: bool) -> LaunchRequest:
@@ -41,7 +44,7 @@ def parse(payload: object, *, with_hyperparameters: bool) -> LaunchRequest:
     """
     payload = checked_object(payload, _EXAMPLE)
     own = ("recipe", "dataset", "name", "max_cost_usd", "dry_run")
-    check_keys(payload, (*own, *(("hyperparameters",) if with_hyperparameters else ()), *TABLES))
+    check_keys(payload, (*own, "hyperparameters" if with_hyperparameters else "scheduled", *TABLES))
     hyperparameters = payload.get("hyperparameters", {})
     if not isinstance(hyperparameters, Mapping):
         raise InvalidPayload(
@@ -57,6 +60,7 @@ def parse(payload: object, *, with_hyperparameters: bool) -> LaunchRequest:
         overrides=_overrides(payload),
         hyperparameters=hyperparameters,
         dry_run=flag(payload, "dry_run"),
+        scheduled=_causes(payload),
     )
 
 
@@ -77,6 +81,22 @@ def check_keys(payload: Mapping[str, object], keys: Collection[str]) -> None:
             raise InvalidPayload(
                 f"the payload has the unknown key {quoted(str(key))}{near} allowed are: {listed(keys)}"
             )
+
+
+def _causes(payload: Mapping[str, object]) -> dict[str, float]:
+    value = payload.get("scheduled", {})
+    if not isinstance(value, Mapping):
+        raise InvalidPayload(f"scheduled = {quoted(value)} has to be an object of causes and numbers")
+    return {str(cause): cause_of(cause, number) for cause, number in value.items()}
+
+
+def cause_of(cause: object, number: object) -> float:
+    """The number of a cause for a run. Raises InvalidPayload where either is none."""
+    if cause not in retraining.CAUSES:
+        raise InvalidPayload(f"{quoted(cause)} is no cause; there are: {listed(retraining.CAUSES)}")
+    if isinstance(number, bool) or not isinstance(number, int | float) or not 0 <= number < math.inf:
+        raise InvalidPayload(f"{cause} = {quoted(number)} has to be a number from 0 on")
+    return number
 
 
 def _overrides(payload: Mapping[str, object]) -> dict[str, object]:

@@ -52,6 +52,8 @@ class RunRecord:
     """The key prefix that the keys of the version's pictures are below; empty where each split is a prefix of
     its own: of packed versions, and in older records.
     """
+    scheduled: Mapping[str, float] = field(default_factory=dict)
+    """The causes of a run that no person asked for (`contract.retraining`); empty for all others."""
 
     @property
     def data(self) -> str:

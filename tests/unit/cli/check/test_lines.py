@@ -518,6 +518,13 @@ def test_the_cost_is_by_the_hour_and_for_the_first_search(target: Make) -> None:
     assert "b" in only(found[Status.UNKNOWN]).looked_at
 
 
+@pytest.mark.parametrize("usd", [0, 20])
+def test_what_searches_that_start_by_themselves_cost_a_month_is_said(target: Make, usd: int) -> None:
+    found = by_status(price.check(look(target("aws"), wanted(retrain_usd_month=usd))))
+    said = [line.looked_at for line in found[Status.OK] if "20 USD a month" in line.looked_at]
+    assert len(said) == (usd > 0)
+
+
 @pytest.mark.parametrize(("types", "words"), [((), "serverless"), (("ml.c9z.huge",), "does not have")])
 def test_an_endpoint_without_a_price_is_said_to_have_none(
     target: Make, types: tuple[str, ...], words: str

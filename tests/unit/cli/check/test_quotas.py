@@ -81,6 +81,22 @@ def test_an_endpoint_needs_room_twice_for_its_update_and_twice_all_of_it_when_sc
     assert ("--desired-value" in lines[0].mend) == (status is not Status.OK)
 
 
+@pytest.mark.parametrize(
+    ("value", "status"), [(1, Status.WRONG), (2, Status.LATER), (5, Status.LATER), (6, Status.OK)]
+)
+def test_a_candidate_that_is_compared_has_instances_of_its_own(ask: Ask, value: int, status: Status) -> None:
+    found = ask(instances.of_endpoint, wanted(shadow_instances=1), **{ENDPOINT: value})
+    (line,) = [line for line in found[status] if ENDPOINT in line.looked_at]
+    said = f"{line.looked_at} {line.wrong}"
+    assert "6" in said
+    assert "compared with a candidate" in said
+
+
+def test_a_candidate_counts_where_the_endpoint_does_not_scale_too(ask: Ask) -> None:
+    wants = wanted(shadow_instances=1, fixed_types=(ENDPOINT_TYPE,))
+    assert "4 are needed" in only(ask(instances.of_endpoint, wants, **{ENDPOINT: 3})[Status.LATER]).wrong
+
+
 @pytest.mark.parametrize("name", ["Number of instances across active endpoints"])
 def test_all_endpoints_of_the_account_share_a_quota(ask: Ask, name: str) -> None:
     assert name in only(ask(instances.of_endpoint, wanted(), **{name: 1})[Status.WRONG]).looked_at
@@ -91,7 +107,7 @@ def test_one_endpoint_may_have_only_so_many_instances(ask: Ask) -> None:
     wants = wanted(min_instances=2, max_instances=6)
     many = {ENDPOINT: 20, "Number of instances across active endpoints": 20}
     assert name in only(ask(instances.of_endpoint, wants, **many, **{name: 1})[Status.WRONG]).looked_at
-    assert "scaling out to 6" in only(ask(instances.of_endpoint, wants, **many)[Status.LATER]).wrong
+    assert "scaled out to 6" in only(ask(instances.of_endpoint, wants, **many)[Status.LATER]).wrong
     assert not [line for line in ask(instances.of_endpoint, wanted())[Status.OK] if name in line.looked_at]
 
 

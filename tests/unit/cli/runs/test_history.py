@@ -114,7 +114,8 @@ class Past:
     def get_object(self, Bucket: str, Key: str) -> dict[str, Any]:
         if Key != f"runs/{DIGITS}/run.json":
             raise client_error("NoSuchKey")
-        return {"Body": io.BytesIO(json.dumps({"recipe": {"name": "digits"}}).encode())}
+        written = {"recipe": {"name": "digits"}, "scheduled": {"corrections": 212}}
+        return {"Body": io.BytesIO(json.dumps(written).encode())}
 
 
 @pytest.fixture
@@ -135,6 +136,8 @@ def test_a_run_is_listed_with_what_it_led_to_took_and_cost(there: Target) -> Non
     digits = by_name[DIGITS]
     assert (digits["outcome"], digits["accuracy"], digits["version"]) == ("serving", 0.97, 1)
     assert (digits["recipe"], digits["dataset"]) == ("digits", "digits@3")
+    assert (digits["scheduled"], by_name[HAND]["scheduled"]) == ({"corrections": 212}, {})
+    assert "digits, scheduled" in CliRunner().invoke(cli, ["runs"]).stdout
     assert digits["seconds"] == 7201
     assert digits["created"] == START.isoformat()
     assert digits["usd"] == pytest.approx(2 * 0.2304), "an hour of the trial and one of the last training"

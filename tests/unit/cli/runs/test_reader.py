@@ -122,19 +122,21 @@ class Stacks:
 
 
 class Bucket:
-    """S3 with what `classifier stop` left, if it left anything."""
+    """S3 with what `classifier stop` left, if it left anything, and the run's record."""
 
     exceptions = SimpleNamespace(ClientError=ClientError)
 
-    def __init__(self, mark: bytes | None = None) -> None:
-        self.mark = mark
+    def __init__(self, mark: bytes | None = None, record: bytes | None = None) -> None:
+        self.mark, self.record = mark, record
 
     def get_object(self, Bucket: str, Key: str) -> dict[str, Any]:
         assert Bucket == "artifacts"
-        assert Key in ("runs/classifier-hand/stopped.json", f"runs/{RUN}/stopped.json")
-        if self.mark is None:
+        run, _, file = Key.removeprefix("runs/").partition("/")
+        assert run in ("classifier-hand", RUN)
+        content = {"stopped.json": self.mark, "run.json": self.record}[file]
+        if content is None:
             raise client_error("NoSuchKey")
-        return {"Body": io.BytesIO(self.mark)}
+        return {"Body": io.BytesIO(content)}
 
 
 class Parameters:
@@ -185,6 +187,23 @@ def test_a_finished_run_is_read_whole(aws: Any) -> None:
     assert run.package is not None
     assert run.package.version == "1"
     assert run.data == "digits@3"
+
+
+@pytest.mark.parametrize(
+    ("record", "scheduled"),
+    [
+        (b'{"scheduled": {"corrections": 212, "drift": 0.314}}', {"corrections": 212, "drift": 0.314}),
+        (b'{"scheduled": {"corrections": "many", "whim": 1}}', {}),
+        (b'{"scheduled": 7}', {}),
+        (b"{", {}),
+        (None, {}),
+    ],
+)
+def test_why_a_run_started_by_itself_is_read_from_its_record(
+    target: Any, record: bytes | None, scheduled: dict[str, float]
+) -> None:
+    run = RunReader(_of(target, SageMaker(), Bucket(record=record)), RUN).read()
+    assert run.scheduled == scheduled
 
 
 def test_a_resumed_job_s_repeated_epoch_counts_once(aws: Any) -> None:

@@ -9,7 +9,7 @@ import pytest
 from rich.console import Console
 
 from cli.runs.pipeline_run import Mark, PipelineRun, Serving, data_of
-from cli.runs.screen import MAX_TRIALS, lines, screen, steps
+from cli.runs.screen import MAX_TRIALS, as_data, lines, screen, steps
 from contract.decisions import Decision, Outcome, Reason
 from tests.unit.cli.runs.pipeline_runs import (
     BEFORE,
@@ -59,6 +59,14 @@ def test_a_run_is_shown_with_its_data_set_s_version() -> None:
     assert "data set digits@3" in lines(None, of_search)
     assert "digits@4" in drawn(by_hand)
     assert not any(line.startswith("data set") for line in lines(None, pipeline_run()))
+
+
+def test_a_run_that_started_by_itself_says_why() -> None:
+    run = pipeline_run(scheduled={"corrections": 212, "drift": 0.314})
+    assert "scheduled: 212 corrections, drift 0.31" in drawn(run)
+    assert "scheduled: 212 corrections, drift 0.31" in lines(None, run)
+    assert as_data(run)["scheduled"] == {"corrections": 212, "drift": 0.314}
+    assert "scheduled" not in drawn(pipeline_run())
 
 
 def test_what_a_job_is_told_names_its_data_set() -> None:

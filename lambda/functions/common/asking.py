@@ -1,4 +1,4 @@
-"""Asking promote-model, which alone decides which model serves."""
+"""Asking another function of the project, and waiting for what it answers."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import Any
 from functions.common.clients import client
 
 
-def ask(function: str, request: Mapping[str, str]) -> Any:
-    """What promote-model answers to a request; a refusal is an answer too.
+def ask(function: str, request: Mapping[str, object]) -> Any:
+    """What a function answers to a request; a refusal is an answer too.
 
     Raises:
         RuntimeError: it failed.
