@@ -114,6 +114,20 @@ def alone(path: Path, on_wait: Callable[[], None] = nothing) -> Iterator[int]:
         os.close(descriptor)
 
 
+def of_results(folder: Path, checkout: Path) -> None:
+    """Makes a folder for results, unless it is there; a new one in the checkout is none of git's."""
+    new = not folder.exists() or not any(folder.iterdir())
+    folder.mkdir(parents=True, exist_ok=True)
+    if new:
+        ignored_by_git(folder, checkout)
+
+
+def ignored_by_git(folder: Path, checkout: Path) -> None:
+    """Where the folder lies in the checkout, lets git pass over it and all that is in it."""
+    if checkout.resolve() in folder.resolve().parents:
+        (folder / ".gitignore").write_text("*\n", encoding="utf-8")
+
+
 def files_below(folder: Path) -> Iterator[Path]:
     """The files of a folder in order, without hidden ones and what systems put beside people's."""
     for root, folders, names in os.walk(folder):

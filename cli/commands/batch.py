@@ -19,6 +19,7 @@ from cli.commands.launch import cost_line
 from cli.commands.options import confirm_cost, json_option, with_target, yes_option
 from cli.console import counting, say
 from cli.errors import BadArgument
+from cli.files import of_results
 from cli.runs import find
 from cli.runs.launch import Launched, estimate, launch
 from cli.stacks import outputs
@@ -116,7 +117,7 @@ def batch(
     if folder and todo:
         with counting("Sending", len(todo.new)) as bar:
             folders.send(target, data_bucket, folder, todo, bar.add)
-    launched = launch(target, _FUNCTION, request, _SECONDS)
+    launched = launch(target, _FUNCTION, request, _SECONDS).as_planned(planned)
     say(f"Started {launched.job}.")
     if watch or out:
         _bring(target, launched.job, out)
@@ -188,6 +189,8 @@ def _bring(target: Target, job: str, out: Path | None) -> None:
         say(f"Fetch them: {target.command(f'batch --job {job} --out FOLDER')}")
         _tell_of_labels(target, ended)
         return
+    if not jobs.is_file(out):
+        of_results(out, target.root)
     summary, lines, page = jobs.fetch(target, ended, out)
     told = {"job": job, "answers": str(lines), "page": str(page), "summary": summary}
     if answers.wrote(answers.Kind.BATCH, told):

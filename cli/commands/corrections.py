@@ -15,9 +15,10 @@ from cli.corrections import tally
 from cli.corrections.desk import Answer, Desk
 from cli.corrections.kept import Entry, NoSuchPicture
 from cli.corrections.server import ReviewServer
+from cli.data.pictures import suffix_of
 from cli.errors import BadArgument
-from cli.files import private_folder
-from cli.target import Target
+from cli.files import of_results, private_folder
+from cli.target import ROOT, Target
 
 
 def _ids(option: str, help: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
@@ -65,10 +66,12 @@ def corrections(
         _delete(desk, request_id, yes)
     if save:
         _save(desk, save)
-    if apply:
-        say(desk.apply(lambda todo: confirm_cost(target, todo.cost, yes)))
+    applied = desk.apply(lambda todo: confirm_cost(target, todo.cost, yes)) if apply else None
+    if applied:
+        say(applied.done)
     if wants_json():
-        answers.write(answers.Kind.CORRECTIONS, desk.as_json())
+        version = {"version": applied.version or None} if applied else {}
+        answers.write(answers.Kind.CORRECTIONS, {**desk.as_json(), **version})
     elif list_:
         _list(desk)
     elif not (apply or save or delete or any(ids.values())):
@@ -102,10 +105,12 @@ def _delete(desk: Desk, request_id: str, yes: bool) -> None:
 def _save(desk: Desk, folder: Path) -> None:
     if folder.exists() and not folder.is_dir():
         raise BadArgument(f"--save: {folder} is no folder.")
+    of_results(folder, ROOT)
     private_folder(folder)
     kept = desk.room.look()
     for entry in kept.entries:
-        (folder / f"{entry.id}.jpg").write_bytes(desk.room.picture(entry.id))
+        content = desk.room.picture(entry.id)
+        (folder / f"{entry.id}{suffix_of(content)}").write_bytes(content)
     say(f"{len(kept.entries)} pictures are in {folder}; they are people's, so delete them when you are done.")
 
 

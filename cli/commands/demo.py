@@ -33,7 +33,8 @@ from cli.errors import RequestFailed
 from cli.files import private_folder
 from cli.outputs import address_lines, save
 from cli.prediction import prediction
-from cli.runs.launch import launch, payload
+from cli.runs import expected
+from cli.runs.launch import estimate, launch, payload
 from cli.runs.pipeline_run import PipelineRun
 from cli.runs.screen import seconds as seconds_between
 from cli.runs.watch import follow
@@ -130,8 +131,12 @@ def carry_out(target: Target, plan: Plan) -> None:
     probe = Probe(target, outputs, *_test_picture(dataset))
 
     _say(3, f"Tuning with the recipe {chosen}, training, registering and promoting the best")
-    launched = launch(target, "launch-tuning", payload(chosen, name, ()))
-    run = follow(target, launched.run, probe.version)
+    request = payload(chosen, name, ())
+    likely = expected.before(target, request, expected.TUNING, estimate(target, "launch-tuning", request))
+    if likely:
+        say(f"Expected: {likely.in_words(target)}.")
+    launched = launch(target, "launch-tuning", request)
+    run = follow(target, launched.run, probe.version, likely=likely)
     timings |= _run_seconds(run)
     save(target, {"seconds": _rounded(timings), **_run_names(run)})
     _say_outcome(run)

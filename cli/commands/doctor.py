@@ -20,9 +20,10 @@ from cli.data.folder import dataset_name
 from cli.data.folder_records import records_of
 from cli.data.layouts import must_be_folder
 from cli.errors import BadArgument, CliError
+from cli.files import of_results
 from cli.runs import doctor_job, find
 from cli.runs.launch import estimate, launch
-from cli.target import Target
+from cli.target import ROOT, Target
 from contract.cores import usable_cores
 from contract.names import doctor_jobs
 from contract.picture_decisions import PAGE
@@ -123,6 +124,7 @@ def _follow(target: Target, job: str, out: Path | None) -> None:
     again = f"{target.command(f'doctor --job {job}{place_option}')}"
     ended = doctor_job.follow(target, job, again)
     place = _place(out, doctor_job.dataset_of(ended))
+    of_results(place, target.root)
     _tell(doctor_job.fetch(target, ended, place), place)
 
 
@@ -165,6 +167,7 @@ def _look_at_folder(folder: Path, weights: Path | None, out: Path | None, jobs: 
     from doctor.output import describe, leave
 
     name = folder.resolve().name
+    of_results(place, ROOT)
     leave(diagnosis, name, place)
     _tell(describe(diagnosis, name), place)
 

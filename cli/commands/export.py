@@ -14,6 +14,7 @@ import click
 from cli.commands.options import with_target
 from cli.console import say
 from cli.errors import BadArgument, CliError
+from cli.files import ignored_by_git
 from cli.release import champion, registry
 from cli.runs.archives import unpack
 from cli.target import Target
@@ -55,6 +56,7 @@ def export(target: Target, version: str | None, form: str, output: Path | None) 
         done = subprocess.run(command, cwd=target.root, env=environment, stderr=subprocess.PIPE, text=True)
     if done.returncode:
         raise NotExported(f"Version {found} was not exported: {done.stderr.strip().splitlines()[-1]}.")
+    ignored_by_git(out, target.root)
     say(
         f"Version {found} is in {out}. Where onnxruntime, Pillow and numpy are installed: "
         f"python {out / 'classify.py'} PICTURE"

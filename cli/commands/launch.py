@@ -98,7 +98,7 @@ def _launch(
         answers.wrote(answers.Kind.LAUNCHED, planned)
         return
     confirm_cost(target, served, yes)
-    launched = launch(target, function, request)
+    launched = launch(target, function, request).as_planned(planned)
     say(f"Started {launched.job}.")
     if watch:
         exit_unless_served(follow(target, launched.run, then=_tell_run, likely=likely))

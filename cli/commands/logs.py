@@ -22,8 +22,9 @@ from cli.target import Target
 @click.option(
     "--since", metavar="AGE|TIME", default="1d", show_default=True, help="As in 30m, 2h, 1d, 2026-11-30."
 )
+@click.option("--all", "platform", is_flag=True, help="Also Lambda's own lines: start, end, memory.")
 @json_option
-def logs(target: Target, name: str, follow: bool, since: str) -> None:
+def logs(target: Target, name: str, follow: bool, since: str, platform: bool) -> None:
     """Print the log of a job, of the endpoint, or of a function such as classify.
 
     Of a run's name, the log of its last training. A part of a name does, if nothing else has it.
@@ -34,7 +35,7 @@ def logs(target: Target, name: str, follow: bool, since: str) -> None:
     where = read.source(target, name)
     found = []
     try:
-        for line in read.lines(target, where, start, follow):
+        for line in read.lines(target, where, start, follow, platform):
             if not follow:
                 found.append(line)
             if not wants_json():

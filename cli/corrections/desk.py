@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from cli.corrections import tally, version
 from cli.corrections.kept import Entry, Room
@@ -41,6 +41,15 @@ class Answer(StrEnum):
 
 class BadAnswer(BadArgument):
     """What cannot be said about a picture."""
+
+
+class Applied(NamedTuple):
+    """What became of the accepted pictures."""
+
+    version: str
+    """The data set's that has them, as `pets@2`; empty where nothing was to be added."""
+    done: str
+    """In words."""
 
 
 class Desk:
@@ -96,8 +105,8 @@ class Desk:
             version.must_be_a_class(str(label), self.classes, self.dataset)
         return replace(entry, review=self.room.decide(request_id, decided, label))
 
-    def apply(self, agree: Callable[[Todo], None] = lambda todo: None) -> str:
-        """Make what was accepted a new version of the data set; returns what was done, in words.
+    def apply(self, agree: Callable[[Todo], None] = lambda todo: None) -> Applied:
+        """Make what was accepted a new version of the data set.
 
         Args:
             agree: is told what is sent before anything is, and raises if that is too much.
@@ -109,18 +118,17 @@ class Desk:
         with version.in_a_folder() as folder:
             made = version.draft(self._s3, self._data, self.dataset, entries, self.room.picture, Path(folder))
             if not made.accepted:
-                return "Nothing is accepted that is not in a version already."
+                return Applied("", "Nothing is accepted that is not in a version already.")
             now = version.bring(self._target, self._s3, self._data, made, agree)
         for request_id in made.accepted:
             label = next(each.review.label for each in entries if each.id == request_id and each.review)
             self.room.decide(request_id, Decided.ACCEPTED, label, now.name)
         if not made.plan.changes:
-            return f"{now.name} has the {len(made.accepted)} accepted pictures already."
+            done = f"{now.name} has the {len(made.accepted)} accepted pictures already."
+            return Applied(now.name, done)
         changed = ", ".join(f"{count} {kind}" for kind, count in now.changes.items())
-        return (
-            f"{now.name}: {changed}. To go on from it: "
-            f"`{self._target.command(f'tune --recipe NAME --dataset {self.dataset}')}`."
-        )
+        tune = self._target.command(f"tune --recipe NAME --dataset {self.dataset}")
+        return Applied(now.name, f"{now.name}: {changed}. To go on from it: `{tune}`.")
 
     def delete(self, request_id: str, agree: Callable[[Todo], None] = lambda todo: None) -> list[str]:
         """Delete all that is kept of a request, and take its picture out of the newest versions; returns what

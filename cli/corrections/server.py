@@ -76,7 +76,7 @@ class _Handler(loopback.Handler):
             self.send_json(dict(shown(entry)))
         elif path == "/version":
             with self.server.turn:
-                self.send_json({"done": desk.apply(_few)})
+                self.send_json({"done": desk.apply(_few).done})
         else:
             raise _nothing()
 

@@ -16,6 +16,8 @@ class Finding:
     path: str
     why: str
     skipped: bool = True
+    files: int = 1
+    """How many it is about."""
 
 
 class BadDataset(CliError):

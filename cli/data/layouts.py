@@ -17,6 +17,7 @@ from typing import Final
 from cli.data import tables
 from cli.data.findings import BadDataset, BadUpload, Finding
 from cli.data.splits import SPLIT_NAMES
+from cli.files import files_below
 from contract.datasets import SPLITS, SUFFIXES, rules
 
 _UNPACK: Final = {
@@ -111,7 +112,9 @@ def _in_class_folders(folder: Path, top: Path, findings: list[Finding], hidden: 
                 count += 1
                 yield File(path, label, split, rules.same_text(name))
             if not count:
-                findings.append(Finding("class", f"{_below(place, folder)}/", "holds no picture"))
+                findings.append(
+                    Finding("class", f"{_below(place, folder)}/", "holds no picture", skipped=False)
+                )
 
 
 def _split_folders(top: Path, findings: list[Finding]) -> dict[Path, str]:
@@ -129,7 +132,8 @@ def _split_folders(top: Path, findings: list[Finding]) -> dict[Path, str]:
         return {top: ""}
     for each in folders:
         if each not in splits:
-            findings.append(Finding("place", f"{each.name}/", "is beside train/ but is no split"))
+            why, count = "is beside train/ but is no split", sum(1 for _ in files_below(each))
+            findings.append(Finding("place", f"{each.name}/", why, skipped=count > 0, files=count))
     twice = [name for name in SPLITS if list(splits.values()).count(name) > 1]
     if twice:
         raise BadDataset(f"{top} holds the split {twice[0]} under two names. Keep one of them.")

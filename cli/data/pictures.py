@@ -104,6 +104,17 @@ def _decode(path: Path, content: bytes) -> Checked:
     )
 
 
+def suffix_of(content: bytes) -> str:
+    """How names of files with this picture end, by its bytes; nothing where they are of no known format."""
+    from contract.pictures import file as image_file
+    from contract.pictures.parts import UndecodablePicture
+
+    try:
+        return FORMATS[image_file.read(content).kind][0]
+    except UndecodablePicture:
+        return ""
+
+
 def _is_text(name: str) -> bool:
     """What file systems and S3 take is taken; a name that is no Unicode, S3 cannot have."""
     try:

@@ -87,7 +87,7 @@ def finding_lines(findings: tuple[Finding, ...]) -> list[str]:
         by_kind[finding.kind].append(finding)
     out = []
     for kind, items in by_kind.items():
-        out.append(f"{len(items)} {_TITLES.get(kind, kind)}:")
+        out.append(f"{sum(item.files for item in items)} {_TITLES.get(kind, kind)}:")
         out += [f"  {item.path} {item.why}" for item in items[:MAX_EXAMPLES]]
         if len(items) > MAX_EXAMPLES:
             out.append(f"  ... and {len(items) - MAX_EXAMPLES} more")

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlparse
 
+from cli import aws
 from cli.cost import spending as cost
 from cli.errors import BadArgument, CliError
 from cli.files import replacing
@@ -122,9 +123,23 @@ def _folder(target: Target, job: str, scratch: Path) -> Path:
 
 def _described(target: Target, job: str) -> dict[str, Any]:
     """The training job's description; of a search, that of its last training."""
+    sagemaker = target.client("sagemaker")
     for name in (job, names.final_of(job)):
-        if described := newest_attempt(target.client("sagemaker"), name):
+        if described := newest_attempt(sagemaker, name):
             return described
+    if search := aws.found(
+        sagemaker.describe_hyper_parameter_tuning_job, HyperParameterTuningJobName=names.run_of(job)
+    ):
+        run, status = names.run_of(job), search["HyperParameterTuningJobStatus"]
+        raise NothingLeft(
+            f"{run} has no last training: its search is {status}. The page of the search and its trials: "
+            f"`{target.command(f'tuning-report {run}')}`"
+        )
+    if newest_attempt(sagemaker, names.race_of(job)):
+        raise NothingLeft(
+            f"{job} has a race of networks so far, and no training. The page of the race: "
+            f"`{target.command(f'race-report {job}')}`"
+        )
     raise NoSuchJob(
         f"There is no training job {job!r}, nor one {names.final_of(job)!r}, nor a folder of that name. "
         f"`{target.command('status')}` shows the newest run."

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import tomllib
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from cli.aws import invoke
@@ -38,6 +38,10 @@ class Launched:
     """Of a dry run, what the data set's owner should know."""
     watch: dict[str, str] = field(default_factory=dict)
     """Where to watch it: `command`, `console`, `log_group`, `log`."""
+
+    def as_planned(self, planned: Launched) -> Launched:
+        """What was started, with what only its dry run tells: the machines and the notes."""
+        return replace(self, machines=planned.machines, notes=planned.notes)
 
 
 def payload(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import time
 from collections.abc import Iterator
@@ -18,6 +19,7 @@ from contract import names
 from contract.words import did_you_mean
 
 _FUNCTIONS: Final = "/aws/lambda/"
+_PLATFORM: Final = re.compile(r"(START|END|REPORT) RequestId: |INIT_START ")
 _SINCE: Final = re.compile(r"(?P<number>[0-9]{1,6})(?P<unit>[smhd])")
 _UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
@@ -36,6 +38,10 @@ class Source:
 
     group: str
     streams: str = ""
+
+    @property
+    def of_function(self) -> bool:
+        return self.group.startswith(_FUNCTIONS)
 
 
 @dataclass(frozen=True)
@@ -91,8 +97,29 @@ def source(target: Target, name: str) -> Source:
     return Source(LOG_GROUP, f"{found}/")
 
 
-def lines(target: Target, where: Source, start: datetime, follow: bool = False) -> Iterator[Line]:
-    """The lines since `start`; with `follow` also those that come, without an end."""
+def of_platform(message: str) -> bool:
+    """Whether Lambda itself wrote a function's line: that a call begins or ends, its time and memory.
+
+    Source: https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-logformat.html
+    """
+    if _PLATFORM.match(message):
+        return True
+    try:
+        found = json.loads(message)
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(found, dict) and str(found.get("type", "")).startswith("platform.")
+
+
+def lines(
+    target: Target, where: Source, start: datetime, follow: bool = False, platform: bool = False
+) -> Iterator[Line]:
+    """The lines since `start`.
+
+    Args:
+        follow: go on with those that come, without an end.
+        platform: also those of a function that Lambda itself wrote.
+    """
     logs, seen = target.client("logs"), set[str]()
     begin = int(start.timestamp() * 1000)
     while True:
@@ -102,6 +129,8 @@ def lines(target: Target, where: Source, start: datetime, follow: bool = False) 
             newest = max(newest, event["timestamp"])
             if key not in seen:
                 seen.add(key)
+                if where.of_function and not platform and of_platform(event["message"]):
+                    continue
                 moment = datetime.fromtimestamp(event["timestamp"] / 1000, UTC)
                 yield Line(moment, event["logStreamName"], event["message"].rstrip("\n"))
         if not follow:

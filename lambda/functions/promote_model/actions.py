@@ -13,7 +13,7 @@ from typing import Any
 
 from contract.decisions import Decision, Outcome, Reason
 from contract.environment import PromoteEnvironment
-from contract.names import NO_CHAMPION
+from contract.names import NO_CHAMPION, version_of
 from functions.common import champion, logs
 from functions.common.clients import client, describe
 from functions.common.errors import InvalidPayload, UserError, listed
@@ -108,7 +108,7 @@ def decide(request: Request, env: PromoteEnvironment) -> str:
     """
     now = champion.settle(env.champion_parameter)
     if request.model and request.model != now.model:
-        raise OtherChampion(f"{request.model} is not the champion any more; {now.model} is")
+        raise OtherChampion(f"{named(request.model)} is not the champion any more; {named(now.model)} is")
     if now.model == NO_CHAMPION and request.action != RETRY:
         raise NoModel("there is no model yet; tune or train one, and approve it")
     act, _ = _ACTIONS[request.action]
@@ -129,7 +129,7 @@ def leave_rejected(now: Decision, time: str, env: PromoteEnvironment) -> str:
     before = predecessor(now, env) or NO_CHAMPION
     reason = Reason(Outcome.REJECTED, "the champion was rejected")
     _replace(now, before, max(time, now.time), reason, env)
-    return f"the champion was rejected; back to {before}"
+    return f"the champion was rejected; back to {named(before)}"
 
 
 def predecessor(now: Decision, env: PromoteEnvironment) -> str | None:
@@ -154,6 +154,11 @@ def package(arn: str, env: PromoteEnvironment) -> Mapping[str, Any] | None:
     return describe(client("sagemaker").describe_model_package, ModelPackageName=arn)
 
 
+def named(model: str) -> str:
+    """A model for people, by its version."""
+    return "no model" if model == NO_CHAMPION else f"version {version_of(model)}"
+
+
 def _sleep(now: Decision, reason: Reason, env: PromoteEnvironment) -> str:
     if now.asleep:
         return "it sleeps already"
@@ -161,7 +166,7 @@ def _sleep(now: Decision, reason: Reason, env: PromoteEnvironment) -> str:
     champion.decide(
         parameter, NO_CHAMPION, time, reason, asleep=now.model, since=now.since, waiting=now.waits
     )
-    return f"{now.model} goes to sleep"
+    return f"{named(now.model)} goes to sleep"
 
 
 def _wake(now: Decision, reason: Reason, env: PromoteEnvironment) -> str:
@@ -171,11 +176,11 @@ def _wake(now: Decision, reason: Reason, env: PromoteEnvironment) -> str:
     status = found["ModelApprovalStatus"] if found else "deleted"
     if status != APPROVED:
         raise NotApproved(
-            f"the model that sleeps, {now.model}, is {status} by now; approve it again, or another version"
+            f"what sleeps, {named(now.model)}, is {status} by now; approve it again, or another version"
         )
     parameter, time = env.champion_parameter, max(champion.now(), now.time)
     champion.decide(parameter, now.model, time, reason, since=now.since, waiting=now.waits)
-    return f"{now.model} wakes up"
+    return f"{named(now.model)} wakes up"
 
 
 def _retry(now: Decision, reason: Reason, env: PromoteEnvironment) -> str:
@@ -184,10 +189,10 @@ def _retry(now: Decision, reason: Reason, env: PromoteEnvironment) -> str:
         raise NothingWaits("no model waits to be tried again; classifier status tells how things stand")
     if not still_approved(waits.package, env):
         raise NotApproved(
-            f"{waits.package} waits, but is not Approved any more; approve it again, or another"
+            f"{named(waits.package)} waits, but is not Approved any more; approve it again, or another"
         )
     try_again(now, reason, env)
-    return f"{waits.package} is tried again"
+    return f"{named(waits.package)} is tried again"
 
 
 def still_approved(arn: str, env: PromoteEnvironment) -> bool:
@@ -212,8 +217,8 @@ def _roll_back(now: Decision, reason: Reason, env: PromoteEnvironment) -> str:
     before = predecessor(now, env)
     if before is None:
         raise NoPredecessor(
-            f"{now.model} has no predecessor that is still Approved in the registry, so there is nothing to "
-            "go back to; approve another version, or let it sleep"
+            f"{named(now.model)} has no predecessor that is still Approved in the registry, so there is "
+            "nothing to go back to; approve another version, or let it sleep"
         )
     _replace(now, before, max(champion.now(), now.time), reason, env)
     # Only now, so that a crash in between leaves a champion that is approved. Its event changes nothing more.
@@ -222,7 +227,7 @@ def _roll_back(now: Decision, reason: Reason, env: PromoteEnvironment) -> str:
         ModelApprovalStatus=REJECTED,
         ApprovalDescription=Reason(reason.outcome, reason.why, back_to=before).text(),
     )
-    return f"back from {now.model} to {before}"
+    return f"back from {named(now.model)} to {named(before)}"
 
 
 def _replace(now: Decision, before: str, time: str, reason: Reason, env: PromoteEnvironment) -> None:

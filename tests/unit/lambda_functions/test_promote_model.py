@@ -495,6 +495,19 @@ def test_asleep_the_parameter_is_none_and_waking_brings_the_same_model_back(
     assert updates(stack) == 3
 
 
+def test_what_was_asked_for_is_told_by_versions(world: World, stack: FakeServing) -> None:
+    promoted(stack, ONE, 0)
+    promoted(stack, TWO, 1)
+    assert ask("sleep")["action"] == "version 2 goes to sleep"
+    done(stack)
+    assert ask("wake")["action"] == "version 2 wakes up"
+    done(stack)
+    assert ask("rollback")["action"] == "back from version 2 to version 1"
+    done(stack)
+    assert "version 1 has no predecessor" in ask("rollback")["error"]["message"]
+    assert "version 2 is not the champion" in ask("sleep", model=TWO)["error"]["message"]
+
+
 def test_the_approval_of_a_sleeping_model_that_comes_again_does_not_wake_it(
     world: World, stack: FakeServing
 ) -> None:

@@ -217,6 +217,24 @@ def test_a_folder_is_answered_with_its_cost_said_first(
     assert len(out.read_text().splitlines()) == 3
 
 
+def test_what_was_started_is_told_with_its_machines(
+    target: Any, pictures: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    machines = {"instance_type": "ml.c7i.large", "instance_count": 1}
+
+    class Launcher(Function):
+        """Says what machines there are of a dry run only, as the real one does."""
+
+        def invoke(self, **request: Any) -> Any:
+            dry = json.loads(request["Payload"]).get("dry_run")
+            told = {"machines": machines} if dry else {}
+            return Function({**launcher().answer, **told}).invoke(**request)
+
+    here = deployed(target, MemoryS3(), Launcher({}))
+    told = json.loads(run(here, monkeypatch, str(pictures), "--json").stdout)
+    assert told["data"]["machines"] == machines
+
+
 def test_a_dry_run_sends_and_starts_nothing(
     target: Any, pictures: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -125,7 +125,7 @@ def test_what_is_accepted_becomes_a_version_that_says_where_it_is_from(deployed:
     desk.say("a-2", Answer.MODEL)
     desk.say("none", Answer.NONE)
     desk.say("rejected", Answer.REJECT)
-    assert desk.apply().startswith("pets@2: 2 added.")
+    assert desk.apply().done.startswith("pets@2: 2 added.")
     version, now = deployed.newest(), deployed.pictures()
     assert (version.number, version.parent, version.origin) == (2, 1, Origin.CORRECTIONS)
     assert {each: now[each] for each in before} == before
@@ -136,7 +136,7 @@ def test_what_is_accepted_becomes_a_version_that_says_where_it_is_from(deployed:
     review = desk.room.entry("a-1").review
     assert review is not None
     assert review.version == "pets@2"
-    assert desk.apply() == "Nothing is accepted that is not in a version already."
+    assert desk.apply().done == "Nothing is accepted that is not in a version already."
     assert deployed.newest().number == 2
     with pytest.raises(BadAnswer, match="pets@2 already"):
         desk.say("a-1", Answer.REJECT)
@@ -189,7 +189,7 @@ def test_a_picture_that_the_data_set_has_changes_its_class_and_stays_in_its_spli
     deployed.give("a", said="bee", body=body)
     desk = deployed.desk()
     desk.say("a", Answer.SENDER)
-    assert "1 relabelled" in desk.apply()
+    assert "1 relabelled" in desk.apply().done
     now = deployed.pictures()[there.content]
     assert (now.label, now.split) == ("bee", there.split)
 
@@ -199,7 +199,7 @@ def test_a_picture_that_the_data_set_has_under_the_same_class_makes_no_version(d
     deployed.give("a", body=deployed.s3.objects[deployed.newest().root + there.key])
     desk = deployed.desk()
     desk.say("a", Answer.MODEL)
-    assert desk.apply() == "pets@1 has the 1 accepted pictures already."
+    assert desk.apply().done == "pets@1 has the 1 accepted pictures already."
     assert deployed.newest().number == 1
 
 
@@ -234,7 +234,7 @@ def test_pictures_that_came_past_upload_stay_where_they_are_in_the_new_version(d
     came = deployed.give("a", said="bee")
     desk = deployed.desk("synced")
     desk.say("a", Answer.SENDER)
-    assert desk.apply().startswith("synced@2: 1 added.")
+    assert desk.apply().done.startswith("synced@2: 1 added.")
     version = store.newest(deployed.s3, BUCKET, "synced")
     assert version is not None
     found = {
@@ -269,7 +269,7 @@ def test_killed_anywhere_the_same_command_ends_with_one_version(deployed: Deploy
         break
     assert kills > 5
     deployed.s3.kill_before_write = None
-    assert deployed.desk().apply().startswith("Nothing is accepted")
+    assert deployed.desk().apply().done.startswith("Nothing is accepted")
     assert store.numbers(deployed.s3, BUCKET, DATASET) == [1, 2]
     assert deployed.newest().pictures == 30 + 3
 
@@ -344,16 +344,26 @@ def test_the_terminal_is_enough(deployed: Deployed, tmp_path: Path) -> None:
     assert "2 given. Their senders: 0 right, 1 corrected" in listed.output
     saved = deployed.run("--save", str(tmp_path / "look"))
     assert saved.exception is None
-    assert sorted(each.name for each in (tmp_path / "look").iterdir()) == ["a.jpg", "b.jpg"]
+    assert sorted(each.name for each in (tmp_path / "look").iterdir()) == ["a.png", "b.png"]
     done = deployed.run("--accept", "a", "--model", "b", "--apply", answer="y\n")
     assert done.exception is None, done
     assert "pets@2: 2 added" in done.output
+    again = json.loads(deployed.run("--apply", "--json").stdout)["data"]
+    assert again["version"] is None, "nothing was left to add"
     told = json.loads(deployed.run("--json").output)["data"]
+    assert "version" not in told
     assert told["counts"]["reviewed"] == 2
     assert {each["decided"]["version"] for each in told["pictures"]} == {"pets@2"}
     assert deployed.run("--delete", "a", answer="n\n").exception is not None
     assert deployed.run("--delete", "a", "--yes").exception is None
     assert deployed.run("--delete", "nobody", "--yes").exception is not None
+
+
+def test_the_new_version_is_in_the_json_of_who_applied(deployed: Deployed) -> None:
+    deployed.give("a", said="bee")
+    told = json.loads(deployed.run("--accept", "a", "--apply", "--yes", "--json").stdout)["data"]
+    assert told["version"] == "pets@2"
+    assert told["pictures"][0]["decided"]["version"] == "pets@2"
 
 
 def test_a_part_of_an_id_does_if_no_other_has_it(deployed: Deployed) -> None:

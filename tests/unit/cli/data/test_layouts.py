@@ -10,6 +10,7 @@ import pytest
 
 from cli.data.findings import BadDataset
 from cli.data.folder import Dataset
+from cli.data.screen import finding_lines
 from tests.unit.cli.conftest import dataset_of, png
 
 Make = Callable[[dict[str, int]], Path]
@@ -83,6 +84,22 @@ def test_kaggle_s_labels_without_the_end_of_the_names(tmp_path: Path) -> None:
         "labels.csv, line 19": "names no file or no class",
         "test/unknown.png": "is not in labels.csv",
     }
+
+
+def test_only_files_are_counted_as_set_aside(folder: Callable[[dict[str, int]], Path]) -> None:
+    root = folder({f"{split}/{label}": 4 for split in ("train", "valid", "test") for label in ("ant", "bee")})
+    for name in ("extra/one.png", "extra/deep/two.png"):
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_bytes(b"x")
+    for name in ("empty", "train/cat"):
+        (root / name).mkdir()
+    findings = dataset_of(root).findings
+    assert {each.path: (each.files, each.skipped) for each in findings} == {
+        "extra/": (2, True),
+        "empty/": (0, False),
+        "train/cat/": (1, False),
+    }
+    assert "2 in the wrong place (skipped):" in finding_lines(findings)
 
 
 def test_hugging_face_s_metadata_in_each_split(tmp_path: Path) -> None:

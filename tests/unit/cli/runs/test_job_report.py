@@ -82,6 +82,11 @@ class Jobs:
             **({"TuningJobArn": f"{TUNING}/c-one"} if TrainingJobName == "c-one-001-0a" else {}),
         }
 
+    def describe_hyper_parameter_tuning_job(self, *, HyperParameterTuningJobName: str) -> dict[str, Any]:
+        if HyperParameterTuningJobName != "c-stopped":
+            raise ClientError({"Error": {"Code": "ResourceNotFound"}}, "DescribeHyperParameterTuningJob")
+        return {"HyperParameterTuningJobStatus": "Stopped"}
+
     def download_file(self, bucket: str, key: str, path: str) -> None:
         name = key.split("/")[1]
         if key == f"runs/{name}/verdict.json" and self.records[name]:
@@ -162,6 +167,21 @@ def test_a_job_that_left_nothing_and_one_that_is_not_there_are_told_apart(
         write_page(there, ["c-none"], tmp_path / "page.html")
     with pytest.raises(NothingLeft, match=r"neither report\.json nor the debug folder"):
         write_page(there, [str(tmp_path)], tmp_path / "page.html")
+
+
+@pytest.mark.parametrize(
+    ("run", "says"),
+    [
+        ("c-stopped", "no last training: its search is Stopped.*`classifier tuning-report c-stopped`"),
+        ("c-races", "`classifier race-report c-races`"),
+    ],
+)
+def test_a_run_without_a_last_training_says_which_page_there_is(
+    there: Target, tmp_path: Path, run: str, says: str
+) -> None:
+    there.client("sagemaker").records["c-races-race"] = {}
+    with pytest.raises(NothingLeft, match=says):
+        write_page(there, [run], tmp_path / "page.html")
 
 
 @pytest.mark.parametrize("jobs", [["c-one-001-0a"], ["c-two", "c-one-001-0a"]])

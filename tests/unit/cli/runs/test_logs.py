@@ -137,6 +137,26 @@ def test_following_prints_each_line_once(there: Target, aws: Aws, monkeypatch: p
     assert printed == ["first", "second", "late, of another second"]
 
 
+PLATFORM = (
+    "START RequestId: 8f-1 Version: $LATEST",
+    "END RequestId: 8f-1",
+    "REPORT RequestId: 8f-1\tDuration: 3.1 ms\tMax Memory Used: 40 MB",
+    "INIT_START Runtime Version: python:3.13",
+    '{"time": "2026-11-30T12:00:00Z", "type": "platform.report", "record": {}}',
+)
+
+
+def test_what_lambda_itself_writes_is_shown_to_who_asks_for_it(there: Target, aws: Aws) -> None:
+    said = ['{"level": "INFO", "message": "answered"}', "REPORT on ants"]
+    for number, message in enumerate((*PLATFORM, *said), 1):
+        aws.events.append({**event(number, message), "logStreamName": "2026/11/30/[1]ab"})
+    line = ["logs", "classify", "--since", "2026-11-30T12:00+00:00"]
+    assert [each[21:] for each in CliRunner().invoke(cli, line).stdout.splitlines()][-2:] == said
+    assert "RequestId" not in CliRunner().invoke(cli, line).stdout
+    shown = CliRunner().invoke(cli, [*line, "--all"]).stdout
+    assert all(each in shown for each in (*PLATFORM[:2], *said))
+
+
 def test_a_log_that_nobody_wrote_yet_is_no_error(there: Target) -> None:
     done = CliRunner().invoke(cli, ["logs", "endpoint"])
     assert done.exit_code == 0
