@@ -96,6 +96,14 @@ def test_a_training_begins_so_and_one_that_goes_on_does_not(
     assert right(begun, valid) > 0.85
 
 
+def test_weights_that_know_nothing_of_the_classes_leave_the_head_as_it_was_drawn(
+    trained: ResNet, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    train, _ = batches(classes_of_noise(tmp_path, NEW, random=True))
+    assert torch.equal(started(trained, train).fc.weight, network(2, 2).fc.weight)
+    assert "tells too little of the new ones (0.0" in capsys.readouterr().out
+
+
 def test_weights_of_fewer_classes_tell_too_little(trained: ResNet, root: Path) -> None:
     train, _ = batches(root)
     assert trained.old_head is not None
