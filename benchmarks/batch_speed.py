@@ -67,7 +67,7 @@ def main() -> None:
 
     def as_job(pictures: list[Listed]) -> None:
         answering = Answering(model, pictures, job.path, job.name, cores)
-        for picture, line in answering.lines():
+        for picture, line, _ in answering.lines():
             parts.add(picture, line)
             progress.done("error" in line)
         answering.close()

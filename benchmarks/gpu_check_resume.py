@@ -65,7 +65,7 @@ def main(folder: Path, scratch: Path, scale: dict[str, Any]) -> None:
         training = loop._Training(
             network, train, valid, config, checkpoints, StopSignal(), callback or Callback()
         )
-        training.resume()
+        training.resume(checkpoints.latest())
         try:
             training.run()
         except Stopped:
