@@ -1,8 +1,8 @@
 """What goes into the network's head, made small: a few numbers a picture, by which pictures are told apart.
 
-Features are added up in groups of random signs, which keeps the distances between pictures to about a tenth
-(Achlioptas 2003, database-friendly random projections). The signs follow from a hash, which no version of a
-library changes: all instances, and whoever goes on later, add up alike.
+Each number is the sum of all features with random signs, which keeps the distances between pictures to about
+a tenth (Achlioptas 2003, Database-friendly random projections). The signs follow from a hash, which no
+version of a library changes: all instances, and whoever goes on later, add up alike.
 """
 
 from __future__ import annotations

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from cli.select.pictures import Picked
 
 _OUT: Final = "to-label"
-_MOST: Final = 100_000
+_MOST: Final = 10_000
 
 
 class NothingToChoose(CliError):

@@ -120,9 +120,9 @@ def _apart(points: Points, count: int, seed: int) -> Points:
 
 
 def _far(points: Points, point: Points) -> Points:
-    """Square distances; those of copies are 0 and not what rounding leaves."""
-    far: Points = 2 - 2 * (points @ point)
-    return np.where(far > 1e-5, far, np.float32(0))
+    """Square distances."""
+    far: Points = np.maximum(2 - 2 * (points @ point), 0)
+    return far
 
 
 def _nearest(points: Points, middles: Points) -> tuple[Rows, Points]:

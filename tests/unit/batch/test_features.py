@@ -93,7 +93,7 @@ def test_what_was_answered_without_features_is_asked_again_and_what_could_not_be
     assert len(first) == 21
 
 
-def test_a_killed_job_loses_and_doubles_no_row(tmp_path: Path, archive: Path) -> None:
+def test_a_killed_job_loses_and_doubles_no_row(tmp_path: Path, model: Path, archive: Path) -> None:
     many = {f"{number}.jpg": picture(number) for number in range(2500)} | BROKEN
     base, parts = lay_out(tmp_path, archive, many, features="true"), tmp_path / "checkpoints"
     job, deadline = started(base), time.monotonic() + 120
@@ -107,9 +107,9 @@ def test_a_killed_job_loses_and_doubles_no_row(tmp_path: Path, archive: Path) ->
     assert again.returncode == 0
     assert f"{len(many):,} pictures, 0 answered before" not in output
     killed = rows(base)
-    straight = lay_out(tmp_path / "straight", archive, many, features="true")
-    run(straight)
-    assert same(killed, rows(straight))
+    assert len(killed) == len(many) - 3
+    some = {name: many[name] for name in list(killed)[::100]}
+    assert same({name: killed[name] for name in some}, said(model, some))
 
 
 def test_instances_share_the_rows_as_they_share_the_answers(tmp_path: Path, archive: Path) -> None:

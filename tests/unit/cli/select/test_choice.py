@@ -49,12 +49,14 @@ def test_of_each_kind_an_unsure_one_is_asked_for() -> None:
     assert len(set(kind[rows])) >= KINDS - 1
 
 
-def test_one_that_many_are_near_is_asked_for_before_one_that_is_alone() -> None:
-    features, kind = planted()
-    odd = np.flatnonzero(kind == 0)[:5]
-    features[odd] += np.random.default_rng(2).normal(size=(5, 32)).astype(np.float16)
-    said = shares(np.full(len(kind), 0.5))
-    assert not set(odd) & set(chosen(features, said, KINDS))
+def test_one_that_many_are_near_is_asked_for_and_not_one_alone_in_the_middle() -> None:
+    random = np.random.default_rng(0)
+    degrees = np.concatenate([[0, 180], *(around + random.normal(size=30) for around in (30, -30, 150, 210))])
+    points = np.stack([np.cos(np.radians(degrees)), np.sin(np.radians(degrees))], 1).astype(np.float16)
+    found = groups(points, shares(np.full(len(points), 0.5)), 2)
+    assert sorted(len(each.rows) for each in found) == [61, 61]
+    for each in found:
+        assert each.rows[-1] in (0, 1), "the one in the middle, which none is near, comes last"
 
 
 def test_of_very_many_the_least_certain_are_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -236,6 +236,8 @@ def test_copies_near_duplicates_and_what_is_broken_or_gone_are_left_out(
     del s3.objects["pets/b/03.jpg"]
     done = select(s3, SageMaker(described()), JOB, "--count", "20", "--json")
     assert done.exit_code == 0, done.output
+    assert "1 are copies of others" in done.output
+    assert len({"pets/copy.jpg", "pets/a/00.jpg"} & set(s3.called("get"))) == 1, "fetched is one of them"
     keys = {row["key"] for row in table(tmp_path / "to-label")}
     refused = sorted(pictures)[6]
     assert "pets/b/03.jpg" not in keys
@@ -282,6 +284,21 @@ def test_what_the_models_data_set_has_is_left_out_before_anything_is_fetched(
     assert "in the data set already: there is nothing to label" in " ".join(done.output.split())
     done = select(s3, SageMaker(described()), JOB, "--dataset", "cats")
     assert 'no data set "cats"' in done.output
+
+
+def test_what_the_data_set_has_is_told_by_its_content_where_s3_does_not_tell(
+    select: Select, tmp_path: Path
+) -> None:
+    s3 = answered(PICTURES)
+    dataset(s3, *list(PICTURES.values())[:10])
+    place = f"{storage.batch_list(JOB)}{KEYS}"
+    listed = [Listed.read(line) for line in gzip.decompress(s3.objects[place]).decode().splitlines()]
+    by_key = [each._replace(etag=f"{number}-by-a-kms-key") for number, each in enumerate(listed)]
+    s3.objects[place] = gzip.compress("".join(each.line() for each in by_key).encode())
+    done = select(s3, SageMaker(described(), dataset="pets@1"), JOB, "--count", "100")
+    assert done.exit_code == 0, done.output
+    assert "in the data set already" in done.output
+    assert not {row["key"] for row in table(tmp_path / "to-label")} & set(list(PICTURES)[:10])
 
 
 def test_a_folder_that_was_answered_is_copied_from_where_it_is(select: Select, tmp_path: Path) -> None:
