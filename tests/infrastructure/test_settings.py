@@ -144,7 +144,7 @@ def test_a_serverless_endpoint_is_sent_no_more_than_it_takes() -> None:
         ({"retrain": {"max_cost_usd_month": 0}}, ["max_cost_usd_month is 0", "a whole number of USD from 1"]),
         ({"retrain": {"recipe": "a b"}}, ["retrain.recipe", "the name of a recipe"]),
         ({"drift": {"retrain": "yes"}}, ["drift.retrain is not a setting", "retrain.on_drift now"]),
-        ({"batch": {"read_buckets": "theirs"}}, ["batch.read_buckets", '["partner-pictures"]']),
+        ({"batch": {"read_buckets": "theirs"}}, ["batch.read_buckets", 'such as ["partner-pictures"].']),
         ({"batch": {"read_buckets": ["Theirs"]}}, ["batch.read_buckets", "names of S3 buckets"]),
         ({"batch": {"read_buckets": ["a-b", "a-b"]}}, ["batch.read_buckets", "different"]),
         ({"batch": {"read_buckets": [["a-b"]]}}, ["batch.read_buckets"]),
