@@ -111,10 +111,12 @@ class LaunchEnvironment(Notified):
 
 @dataclass(frozen=True, kw_only=True)
 class BatchEnvironment(LaunchEnvironment):
-    """For launch-batch: besides, where a model is found by its version."""
+    """For launch-batch: besides, where a model is found by its version, and pictures of others."""
 
     model_packages: str = _variable("MODEL_PACKAGES")
     """The ARN of the registry's versions, without the number."""
+    read_buckets: tuple[str, ...] = _variable("READ_BUCKETS", _list, default=())
+    """Buckets of others that its jobs may read pictures in, beside the data bucket."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -160,6 +160,11 @@ def arn(scope: Construct, service: str, resource: str, name: str, *, separator: 
     )
 
 
+def bucket_arn(scope: Construct, name: str) -> str:
+    """Of a bucket that is not made here."""
+    return f"arn:{Stack.of(scope).partition}:s3:::{name}"
+
+
 def role_arn(scope: Construct, name: str) -> str:
     stack = Stack.of(scope)
     return f"arn:{stack.partition}:iam::{stack.account}:role/{name}"

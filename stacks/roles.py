@@ -13,7 +13,7 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
-from stacks.names import arn, role_arn
+from stacks.names import arn, bucket_arn, role_arn
 from stacks.review import REASON_NO_RESOURCE, accept
 
 
@@ -47,6 +47,18 @@ def may_list(bucket: s3.IBucket) -> iam.PolicyStatement:
     A condition on the prefix would not do: reading an object carries none.
     """
     return allow("s3:ListBucket", bucket.bucket_arn)
+
+
+def may_list_named(scope: Construct, buckets: Sequence[str]) -> Sequence[iam.PolicyStatement]:
+    """The right to list buckets of others, given by name; no statement without any."""
+    return (allow("s3:ListBucket", [bucket_arn(scope, each) for each in buckets]),) if buckets else ()
+
+
+def may_read_named(scope: Construct, buckets: Sequence[str]) -> Sequence[iam.PolicyStatement]:
+    """The right to read all that lies in buckets of others, given by name; no statement without any."""
+    if not buckets:
+        return ()
+    return (allow("s3:GetObject", [f"{bucket_arn(scope, each)}/*" for each in buckets]),)
 
 
 def below(bucket: s3.IBucket, *prefixes: str) -> Sequence[str]:

@@ -81,7 +81,7 @@ def batch(
     yes: bool,
     **asked: Any,
 ) -> None:
-    """Answer all pictures of a folder, or below an address in the data bucket, by a job: one line for each,
+    """Answer all pictures of a folder, or below an S3 address, by a job: one line for each,
     with its class or the reason why it has none. No endpoint is needed, and one that sleeps goes on sleeping.
 
     A FOLDER is sent to the data bucket first. What an earlier run of the same pictures and model answered is

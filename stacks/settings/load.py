@@ -55,7 +55,7 @@ def _read(kind: type[Any], values: object, path: str, source: str) -> Any:
         elif isinstance(rule, Rule) and rule.accepts(value):
             read[key] = tuple(value) if isinstance(value, list) else value
         elif isinstance(rule, Rule):
-            default = "" if item.default in (MISSING, "") else f" (default: {_listed(item.default)})"
+            default = "" if item.default in (MISSING, "", ()) else f" (default: {_listed(item.default)})"
             raise SettingsError(
                 f"{source}: {path}.{key} is {_as_json(value)}; allowed is {rule.allowed}{default}."
             )

@@ -96,6 +96,23 @@ IMAGE_RULE = text(
 )
 
 
+_BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
+_MOST_BUCKETS = 20
+
+
+def _are_buckets(value: Any) -> bool:
+    return (
+        isinstance(value, list)
+        and len(value) <= _MOST_BUCKETS
+        and all(isinstance(each, str) and _BUCKET.fullmatch(each) for each in value)
+        and len(set(value)) == len(value)
+    )
+
+
+BUCKETS_RULE = Rule(
+    f'a list of up to {_MOST_BUCKETS} different names of S3 buckets, such as ["partner-pictures"]',
+    _are_buckets,
+)
 TAGS_RULE = Rule(
     f'at most {_MOST_TAGS} tags such as {{"owner": "ann"}}, of letters, digits, spaces and _.:/=+@-, none of '
     'them "project"',

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from contract.names import PROJECT, PROJECT_IN_WORDS, RECIPE
 from stacks.settings.rules import (
+    BUCKETS_RULE,
     IMAGE_RULE,
     INSTANCE_RULE,
     TAGS_RULE,
@@ -132,6 +133,15 @@ class CorrectionsSettings:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class BatchSettings:
+    """Where pictures may lie that are answered in one go (docs/batch.md)."""
+
+    read_buckets: tuple[str, ...] = setting((), BUCKETS_RULE)
+    """Buckets beside the data bucket in which batches may list and read. A bucket of another account has to
+    allow that too."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class CostSettings:
     monthly_budget_usd: int | None = setting(
         50,
@@ -197,6 +207,7 @@ class Settings:
     api: ApiSettings = field(default_factory=ApiSettings)
     corrections: CorrectionsSettings = field(default_factory=CorrectionsSettings)
     retrain: RetrainSettings = field(default_factory=RetrainSettings)
+    batch: BatchSettings = field(default_factory=BatchSettings)
 
     @property
     def max_image_bytes(self) -> int:

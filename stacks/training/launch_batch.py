@@ -11,7 +11,7 @@ from contract.environment import BatchEnvironment
 from contract.names import batch_jobs
 from contract.storage import BATCH_LISTS
 from stacks.names import arn, model_packages_arn
-from stacks.roles import allow, below, may_list, may_pass
+from stacks.roles import allow, below, may_list, may_list_named, may_pass
 from stacks.training import launching
 from stacks.training.pipeline import Pipeline
 
@@ -25,6 +25,7 @@ def add(pipeline: Pipeline) -> lambda_.Function:
         "code_prefix": pipeline.resources.batch_prefix,
         "training_role_arn": pipeline.resources.batch_role.role_arn,
         "model_packages": model_packages_arn(pipeline, pipeline.context.names).removesuffix("*"),
+        "read_buckets": pipeline.context.settings.batch.read_buckets,
     }
     return pipeline.function(
         "launch-batch",
@@ -47,4 +48,5 @@ def _permissions(pipeline: Pipeline) -> Sequence[iam.PolicyStatement]:
         allow("s3:PutObject", below(resources.artifacts, BATCH_LISTS)),
         may_list(resources.artifacts),
         may_list(resources.data),
+        *may_list_named(pipeline, pipeline.context.settings.batch.read_buckets),
     )

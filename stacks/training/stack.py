@@ -83,7 +83,9 @@ class TrainingStack(Stack):
 
         repositories = [image.repository_arn for image in (training_image, training_image_gpu)]
         training_role = training_job_role(self, names.training_role, data, artifacts, repositories)
-        batch_role = batch_job_role(self, names.batch_role, data, artifacts, repositories)
+        batch_role = batch_job_role(
+            self, names.batch_role, data, artifacts, repositories, settings.batch.read_buckets
+        )
         self._endpoint_logs()
         endpoint_role(self, context, artifacts, [serving_image.repository_arn])
         ServingDeploymentRole(self, "ServingDeployment", context)

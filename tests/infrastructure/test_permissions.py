@@ -26,6 +26,8 @@ KNOW_NO_RESOURCE = {
 }
 # Roles of Lambdas and builds that CDK constructs bring; the rest is ours.
 PROVIDED = ("Custom", "DeployTimeBuild", "ContainerImageBuild")
+# In the comprehensive sample.
+BUCKETS_OF_OTHERS = (":s3:::partner-pictures", ":s3:::archive.example.org")
 # With a name of their own, for other stacks to know them by.
 ROLES = ("training-job", "batch-job", "endpoint", "serving-deployment")
 
@@ -97,9 +99,10 @@ def test_every_named_resource_lies_in_the_projects_own_account(sample: Synthesis
     for name, statement in _statements(sample):
         for resource in map(_text, _as_list(statement["Resource"])):
             named = resource == "*" or resource.startswith("<") or "<AWS::AccountId>" in resource
-            # An image a user names may lie in another account (AWS's own, for example); API Gateway's one
-            # account of a region is written without a number.
-            assert named or "repository" in resource or resource.endswith("::/account"), (name, resource)
+            # An image a user names may lie in another account (AWS's own, for example), and so may a bucket;
+            # API Gateway's one account of a region is written without a number.
+            of_others = "repository" in resource or resource.removesuffix("/*").endswith(BUCKETS_OF_OTHERS)
+            assert named or of_others or resource.endswith("::/account"), (name, resource)
 
 
 def test_a_role_is_passed_to_one_service_only(sample: Synthesised) -> None:
@@ -235,10 +238,31 @@ def test_a_batch_job_reads_pictures_and_models_and_writes_answers_only(sample: S
     assert {resource.split(">")[1] for resource in allowed["s3:PutObject"]} == {
         *("/batch/parts/*", "/batch/answers/*"),
     }
+    of_others = {f"{each}/*" for each in BUCKETS_OF_OTHERS} if sample.project == "pets" else set()
     assert {resource.split(">")[1] for resource in allowed["s3:GetObject"]} == {
-        *("/*", "/code/*", "/jobs/*", "/batch/lists/*", "/batch/parts/*"),
+        *("/*", "/code/*", "/jobs/*", "/batch/lists/*", "/batch/parts/*", *of_others),
     }
     assert not any(action.startswith(("sagemaker:", "iam:", "s3:Delete")) for action in allowed)
+
+
+def test_buckets_of_others_are_listed_and_read_by_batches_alone(
+    minimal: Synthesised, comprehensive: Synthesised
+) -> None:
+    who: dict[str, set[str]] = {}
+    for name, statement in _statements(comprehensive):
+        for resource in map(_text, _as_list(statement["Resource"])):
+            if resource.removesuffix("/*").endswith(BUCKETS_OF_OTHERS):
+                who.setdefault(name.split("/")[1], set()).update(_as_list(statement["Action"]))
+    (job,) = (actions for name, actions in who.items() if name.startswith("BatchJobRole"))
+    (launcher,) = (actions for name, actions in who.items() if "LaunchBatch" in name)
+    assert (job, launcher, len(who)) == ({"s3:GetObject", "s3:ListBucket"}, {"s3:ListBucket"}, 2)
+    assert ":s3:::" not in str([_text(each) for _, each in _resources(minimal)])
+
+
+def _resources(sample: Synthesised) -> Iterator[tuple[str, Any]]:
+    for name, statement in _statements(sample):
+        for resource in _as_list(statement["Resource"]):
+            yield name, resource
 
 
 def test_who_starts_searches_by_itself_asks_for_them_and_reads_no_picture(comprehensive: Synthesised) -> None:

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
-from contract import storage
+from contract import names, storage
+from contract.aws_errors import code_of, message_of
 from contract.batch import KEYS, Listed
 from contract.datasets.rules import is_hidden
 from contract.environment import BatchEnvironment
@@ -18,6 +19,7 @@ from functions.launch_batch.request import BatchRequest
 
 MOST: Final = 2_000_000
 """Keys that are listed in the time that a function has."""
+_DENIED: Final = ("AccessDenied", "AllAccessDisabled", "403")
 
 
 class NoPictures(UserError):
@@ -34,6 +36,12 @@ class ForeignBucket(UserError):
     """The pictures lie where no job of this project may read."""
 
 
+class NotAllowed(UserError):
+    """The bucket's owner lets nobody of this project list it."""
+
+    status = 403
+
+
 @dataclass(frozen=True)
 class Pictures:
     """All that a batch answers."""
@@ -48,16 +56,12 @@ def find(s3: Any, request: BatchRequest, env: BatchEnvironment) -> Pictures:
     """List what lies below the source. Hidden files and what systems put beside people's are left out.
 
     Raises:
-        NoPictures, TooManyPictures, ForeignBucket: with what to do.
+        NoPictures, TooManyPictures, ForeignBucket, NotAllowed: with what to do.
     """
-    if request.bucket != env.data_bucket:
-        raise ForeignBucket(
-            f"jobs of this project read pictures in the data bucket only, and {request.source} is not in it. "
-            f"Bring them there: aws s3 sync {request.source} s3://{env.data_bucket}/{request.key}"
-        )
+    _must_be_ours_to_read(request, env)
     buffer, count, size = io.BytesIO(), 0, 0
     with gzip.GzipFile(fileobj=buffer, mode="wb", compresslevel=6, mtime=0) as packed:
-        for each in _listed(s3, request):
+        for each in _listed(s3, request, env):
             count, size = count + 1, size + each.size
             if count > MOST:
                 raise TooManyPictures(
@@ -76,11 +80,31 @@ def keep(s3: Any, job: str, pictures: Pictures, env: BatchEnvironment) -> str:
     return f"s3://{env.artifacts_bucket}/{storage.batch_list(job)}"
 
 
-def _listed(s3: Any, request: BatchRequest) -> Iterator[Listed]:
+def _must_be_ours_to_read(request: BatchRequest, env: BatchEnvironment) -> None:
+    readable = (env.data_bucket, *env.read_buckets)
+    if request.bucket in readable:
+        return
+    raise ForeignBucket(
+        f"jobs of this project read pictures in {', '.join(readable)} only, and {request.source} is not "
+        f'there. Add "{request.bucket}" to batch.read_buckets in cdk.json and run classifier up, or bring '
+        f"them: aws s3 sync {request.source} s3://{env.data_bucket}/{request.key}"
+    )
+
+
+def _listed(s3: Any, request: BatchRequest, env: BatchEnvironment) -> Iterator[Listed]:
     try:
         for each in below(s3, request.bucket, request.key):
             parts = each["Key"].removeprefix(request.key).split("/")
             if parts[-1] and not any(is_hidden(part) for part in parts):
                 yield Listed(each["Key"], each["ETag"].strip('"'), each["Size"])
     except s3.exceptions.NoSuchBucket:
-        raise NoPictures(f"the bucket {request.bucket} does not exist any more") from None
+        raise NoPictures(f"there is no bucket {request.bucket} (any more)") from None
+    except s3.exceptions.ClientError as error:
+        if code_of(error) not in _DENIED or request.bucket not in env.read_buckets:
+            raise
+        launcher = names.function(env.project, "launch-batch")
+        raise NotAllowed(
+            f"the owner of the bucket {request.bucket} does not let this project list it: "
+            f"{message_of(error)}. Its policy has to allow s3:ListBucket to the role of {launcher}, and "
+            f"s3:ListBucket and s3:GetObject to {env.training_role_arn}"
+        ) from None

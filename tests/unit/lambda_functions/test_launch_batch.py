@@ -173,6 +173,7 @@ def test_the_same_request_twice_is_the_same_job(world: World) -> None:
         ({"source": f"s3://data/{'x' * 2000}"}, "InvalidPayload", "S3 address"),
         ({"source": "s3://data/nothing"}, "NoPictures", "s3://data/nothing/"),
         ({"source": "s3://elsewhere/x"}, "ForeignBucket", "aws s3 sync s3://elsewhere/x/ s3://data/x/"),
+        ({"source": "s3://elsewhere/x"}, "ForeignBucket", 'Add "elsewhere" to batch.read_buckets'),
         ({"version": 7}, "UnknownModel", "no version 7"),
         ({"version": 0}, "InvalidPayload", "version"),
         ({"version": "1"}, "InvalidPayload", "version"),
@@ -201,6 +202,41 @@ def test_without_a_model_it_says_how_to_get_one(world: World) -> None:
     answer = ask()
     assert answer["error"]["code"] == "UnknownModel"
     assert "classifier tune" in answer["error"]["message"]
+
+
+def test_pictures_of_others_are_answered_where_the_settings_name_their_bucket(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("READ_BUCKETS", "other,theirs")
+    world.s3.put("theirs", "shelf/a.jpg")
+    answer = ask(source="s3://theirs/shelf")
+    (job,) = world.sagemaker.called("CreateTrainingJob")
+    assert "s3://theirs/shelf/" in channels(job)["pictures"]
+    assert "1 pictures below s3://theirs/shelf/" in answer["started"]
+
+
+@pytest.mark.parametrize(("bucket", "code"), [("theirs", "NotAllowed"), ("data", "AccessDenied")])
+def test_a_bucket_whose_owner_allows_nothing_is_named_with_the_roles_to_allow(
+    world: World, monkeypatch: pytest.MonkeyPatch, bucket: str, code: str
+) -> None:
+    monkeypatch.setenv("READ_BUCKETS", "theirs")
+
+    listed = world.s3.on["ListObjectsV2"]
+
+    def denied(params: dict[str, Any]) -> dict[str, Any]:
+        if params["Bucket"] == bucket:
+            raise AwsFailure("AccessDenied", "not authorized to perform s3:ListBucket", 403)
+        return listed(params)
+
+    world.s3.on["ListObjectsV2"] = denied
+    if bucket == "data":  # its own role lacks a right: that is no mistake of who asks
+        with pytest.raises(Exception, match=code):
+            ask(source=f"s3://{bucket}/holiday")
+        return
+    answer = ask(source=f"s3://{bucket}/holiday")
+    assert (answer["statusCode"], answer["error"]["code"]) == (403, code)
+    for part in ("demo-launch-batch", "role/demo-training-job", "s3:GetObject"):
+        assert part in answer["error"]["message"]
 
 
 def test_a_model_that_no_job_may_read_is_refused(world: World) -> None:

@@ -182,6 +182,14 @@ def test_finalists_whose_weights_are_staged_share_one_channel(auto: World) -> No
     assert sources["pretrained"] == "s3://artifacts/weights/imagenet/"
 
 
+def test_why_a_run_started_by_itself_is_kept_over_its_race(auto: World) -> None:
+    launch({**PAYLOAD, "scheduled": {"drift": 0.31}})
+    ended(end(auto, outcome(("resnet34", 0.9), ("resnet18", 0.8))))
+    (search,) = auto.sagemaker.called("CreateHyperParameterTuningJob")
+    for job in (the_race(auto), search):
+        assert {"Key": "scheduled", "Value": "drift"} in job["Tags"]
+
+
 def test_a_network_that_the_request_names_runs_no_race(auto: World) -> None:
     answer = launch({**PAYLOAD, "model": {"arch": "resnet34"}})
     assert answer["tuning_job"] == answer["run"]
