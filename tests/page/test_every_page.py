@@ -35,6 +35,10 @@ FINDINGS: Final = """
   const said = (rule) => rule.nodes.map((node) => `${rule.id}: ${node.html.slice(0, 200)} (${why(node)})`);
   return violations.flatMap(said);
 })()"""
+SCALES: Final = """[...document.querySelectorAll("svg.chart")].map(
+  (each) => each.getBoundingClientRect().width / each.viewBox.baseVal.width)"""
+MOST_SCALE: Final = 1.32
+"""More looks like a fault: text in a drawing grows with it."""
 
 
 @pytest.fixture(scope="module")
@@ -63,6 +67,9 @@ def faults(page: Page, name: str, axe: str) -> list[str]:
         told: list[Any] = page.js(FINDINGS)
         if page.js("document.documentElement.scrollWidth > innerWidth"):
             told.append("it runs out of the window")
+        told += [
+            f"a drawing is {scale:.2f} times its size" for scale in page.js(SCALES) if scale > MOST_SCALE
+        ]
         found += [f"{look}: {each}" for each in told]
     return found
 

@@ -1,7 +1,7 @@
 // --- asking --------------------------------------------------------------------------------------
 const PATIENCE_MS = 40000;
 const WAKING_MS = 15 * 60000;   // for so long a model that is on its way is asked again by the page itself
-let asleepSince = 0;
+let slept = false, waitingSince = 0;
 
 const send = (body, controller, asked = "", more = {}) => post(
   "classify" + asked, body, controller, { "Content-Type": body.type || "application/octet-stream", ...more },
@@ -40,7 +40,7 @@ function meaning(status, json, pause) {
   const more = { id }, repeat = { id, again: true, after: Math.min(pause, 30) };
   // A sleeper that wakes is starting for most of the time: to whoever waits that is one thing.
   if (code === "Asleep") return waking({ ...repeat, pause: repeat.after });
-  if (code === "EndpointStarting" && asleepSince) return waking({ ...repeat, pause: repeat.after });
+  if (code === "EndpointStarting" && slept) return waking({ ...repeat, pause: repeat.after });
   if (code === "EndpointStarting") return new Problem("The model is starting", `${said} This page asks again by itself.`, { ...repeat, pause: repeat.after });
   if (status === 401 || status === 403) return new Problem("The API key was not accepted", "Check the key below and press Enter.", { ...more, focus: key, stop: true });
   if (code === "NoModelYet") return new Problem("No model is serving yet", said, { ...more, stop: true });
@@ -53,13 +53,13 @@ function meaning(status, json, pause) {
 }
 
 function waking(more) {
-  asleepSince ||= Date.now();
+  slept = true;
   tellState(WAKES);
   return new Problem(WAKES, "It slept to cost nothing, and takes some minutes to wake. This page asks again by itself.", more);
 }
 
 // What is on its way answers after some minutes; whoever waits here need not press anything.
 function stillWaking() {
-  asleepSince ||= Date.now();
-  return Date.now() - asleepSince < WAKING_MS;
+  waitingSince ||= Date.now();
+  return Date.now() - waitingSince < WAKING_MS;
 }

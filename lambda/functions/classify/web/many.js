@@ -8,7 +8,7 @@ const unanswered = () => many.filter((item) => !item.result && (!item.problem ||
 function takeMany(files) {
   asking?.abort();
   for (const item of many) URL.revokeObjectURL(item.url);
-  running?.abort(); running = null; current = null; asleepSince = 0;
+  running?.abort(); running = null; current = null; waitingSince = 0;
   rest();
   alertBox.hidden = true; answer.hidden = true; figure.hidden = true; stage.classList.remove("has-picture");
   tooMany = files.length > MOST ? `The first ${MOST} of ${files.length} are taken; for more there is classifier batch. ` : "";
@@ -42,7 +42,7 @@ async function askOne(item, controller) {
     const result = await patiently(body, controller);
     if (controller.signal.aborted) return;
     item.result = result; item.unseen = !picture.shown;
-    if (asleepSince) { asleepSince = 0; alertBox.hidden = true; }
+    if (waitingSince) { slept = false; waitingSince = 0; alertBox.hidden = true; }
     tellAnswering(result.model);
   } catch (problem) {
     if (controller.signal.aborted) return;
@@ -104,6 +104,7 @@ byId("rest").addEventListener("click", () => askAll());
 async function reopen(item) {
   running?.abort();
   running = null; current = item.file;
+  if (gave) { given(false); give.checked = false; }
   rest();
   alertBox.hidden = true;
   try {

@@ -22,7 +22,7 @@ async function askModel() {
   try {
     const response = await fetch(base + "model"), json = await response.json();
     if (response.ok) { about = json; tellModel(json.model); tellClasses(); return; }
-    if (!asleepSince) tellState(ABSENT[json.error?.code] || "No model is serving yet");
+    if (!slept) tellState(ABSENT[json.error?.code] || "No model is serving yet");
   } catch {
     tellState("Which model is serving could not be asked");
   }

@@ -16,7 +16,7 @@ async function classify(file) {
     const gift = GIVEN_DAYS && give.checked && !gave ? { "x-give-picture": "true", "x-sender": senderWord() } : {};
     const result = await send(await ready(picture), mine, "", gift);
     if (running !== mine) return;
-    asleepSince = 0;
+    slept = false; waitingSince = 0;
     given(Boolean(result.kept));
     present(result, picture);
     answered(file, result);

@@ -18,7 +18,7 @@ addEventListener("drop", async (event) => {
   if (!ours(event)) return;
   event.preventDefault();
   const { dataTransfer } = event, address = addressIn(dataTransfer);
-  const files = await filesIn(dataTransfer);
+  const files = await filesIn(dataTransfer).catch(() => []);   // what may not be read is no picture
   if (files.length) { take(files); return; }
   if (address.startsWith("data:image/")) { take([fileOf(address)]); return; }
   refuse(address ? new Problem(
@@ -62,7 +62,7 @@ function take(files) {
   if (!files.length) return;
   if (gave || files.length > 1) { given(false); give.checked = false; }
   if (files.length > 1) { takeMany(files); return; }
-  asleepSince = 0;
+  waitingSince = 0;
   classify(files[0]);
 }
 
