@@ -180,6 +180,8 @@ class ClassifyEnvironment(AnsweringEnvironment):
     max_image_bytes: int = _variable("MAX_IMAGE_BYTES", _whole)
     promote_function: str = _variable("PROMOTE_FUNCTION")
     """Who wakes an endpoint that sleeps."""
+    artifacts_bucket: str = _variable("ARTIFACTS_BUCKET")
+    """Where models' evaluations are kept, which name their classes."""
     inference_component: str = _variable("INFERENCE_COMPONENT", default="")
     """What of the endpoint to ask; only an endpoint that may scale to zero has such parts."""
     given_bucket: str = _variable("GIVEN_BUCKET", default="")

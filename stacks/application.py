@@ -28,7 +28,7 @@ def add_stacks(app: App, settings: Settings, root: Path) -> None:
     storage = StorageStack(app, context)
     training = TrainingStack(app, context, storage.data, storage.artifacts)
     serving = ServingStack(app, context, storage.artifacts)
-    api = ApiStack(app, context)
+    api = ApiStack(app, context, storage.artifacts)
     monitoring = MonitoringStack(app, context)
 
     # The first of these follows from what is imported; the others are known by name only, so they are said.

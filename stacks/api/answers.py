@@ -16,14 +16,12 @@ from stacks.settings.schema import Settings
 _SIGN = "Sign the request with AWS credentials (Signature Version 4, service execute-api)."
 
 
-def allow_browsers(resource: apigateway.Resource, settings: Settings) -> None:
-    """Answer a browser's question whether another site's script may send pictures here (CORS
-    preflight).
-    """
+def allow_browsers(resource: apigateway.Resource, method: str, settings: Settings) -> None:
+    """Answer a browser's question whether another site's script may ask for this (CORS preflight)."""
     given = f",{GIVE},{SENDER}" if settings.corrections.days else ""
     parameters = {
         "Access-Control-Allow-Origin": f"'{settings.api.cors_origin}'",
-        "Access-Control-Allow-Methods": "'POST,OPTIONS'",
+        "Access-Control-Allow-Methods": f"'{method},OPTIONS'",
         # A signature comes in the headers that begin with `authorization` and `x-amz`.
         "Access-Control-Allow-Headers": "'content-type,x-api-key,authorization,x-amz-date,"
         f"x-amz-security-token,x-amz-content-sha256{given}'"
@@ -95,7 +93,7 @@ def _known_paths(settings: Settings) -> str:
     paths = ["POST /classify"]
     if settings.corrections.days:
         paths.append("POST /feedback")
-    paths += ["GET /model", "GET /openapi.json"]
+    paths += ["GET /model", "GET /classes", "GET /openapi.json"]
     if not settings.api.iam_auth:
         paths.append("GET /")
     *others, last = paths

@@ -1,8 +1,8 @@
 """The API stack: a picture in, its class out, over HTTPS.
 
-One Lambda answers `POST /classify` (with an API key, throttled and counted by a usage plan), `GET /model`,
-`GET /openapi.json` and the page at `GET /`. It knows the endpoint by its fixed name, so this stack needs
-nothing of the Serving stack. Before the first model it answers 503 with what to do next.
+One Lambda answers `POST /classify` and `GET /classes` (with an API key, throttled and counted by a usage
+plan), `GET /model`, `GET /openapi.json` and the page at `GET /`. It knows the endpoint by its fixed name, so
+this stack needs nothing of the Serving stack. Before the first model it answers 503 with what to do next.
 
 With the setting `corrections.days` senders may give pictures, and say what is on them (corrections.py).
 
@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from aws_cdk import CfnOutput, Duration, Stack
 from aws_cdk import aws_apigateway as apigateway
+from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from stacks.api.answers import add_error_answers, allow_browsers
@@ -30,14 +31,14 @@ from stacks.review import accept
 
 
 class ApiStack(Stack):
-    def __init__(self, scope: Construct, context: Context) -> None:
+    def __init__(self, scope: Construct, context: Context, artifacts: s3.IBucket) -> None:
         names = context.names
         super().__init__(
             scope, names.stack("api"), description="The HTTPS API and the page of the image classifier."
         )
         self._context = context
         corrections = Corrections(self, "Corrections", context) if context.settings.corrections.days else None
-        classify = classify_function(self, context, corrections.bucket if corrections else None)
+        classify = classify_function(self, context, artifacts, corrections.bucket if corrections else None)
         self._api = self._rest_api()
         integration = apigateway.LambdaIntegration(
             classify.function, timeout=Duration.seconds(TIMEOUT_SECONDS), allow_test_invoke=False
@@ -47,10 +48,13 @@ class ApiStack(Stack):
             self._api.root.add_method("GET", integration)
         for path in ("model", "openapi.json"):
             self._api.root.add_resource(path).add_method("GET", integration)
-        self._post("classify", integration)
+        self._keyed("POST", "classify", integration)
+        self._keyed("GET", "classes", integration)
         if corrections:
-            self._post(
-                "feedback", apigateway.LambdaIntegration(corrections.feedback, allow_test_invoke=False)
+            self._keyed(
+                "POST",
+                "feedback",
+                apigateway.LambdaIntegration(corrections.feedback, allow_test_invoke=False),
             )
             CfnOutput(self, "GivenBucket", value=corrections.bucket.bucket_name)
             CfnOutput(self, "GivenDays", value=str(context.settings.corrections.days))
@@ -68,18 +72,18 @@ class ApiStack(Stack):
         CfnOutput(self, "ClassifyFunction", value=classify.function.function_name)
         adopt_provided_functions(self, context)
 
-    def _post(self, path: str, integration: apigateway.LambdaIntegration) -> None:
-        """A path that takes POST, with the key and by the setting a signature."""
+    def _keyed(self, method: str, path: str, integration: apigateway.LambdaIntegration) -> None:
+        """A path that asks for the key and by the setting a signature."""
         settings = self._context.settings
         resource = self._api.root.add_resource(path)
         resource.add_method(
-            "POST",
+            method,
             integration,
             api_key_required=True,
             authorization_type=apigateway.AuthorizationType.IAM if settings.api.iam_auth else None,
         )
         if settings.api.cors_origin:
-            allow_browsers(resource, settings)
+            allow_browsers(resource, method, settings)
 
     def _rest_api(self) -> apigateway.RestApi:
         context, settings = self._context, self._context.settings
@@ -145,8 +149,8 @@ class ApiStack(Stack):
                 " checks it.",
                 "AwsSolutions-APIG3": "A web ACL costs every month, also while nobody calls, so it is a"
                 " setting (api.waf); throttling and quota of the API key are the bound without it.",
-                "AwsSolutions-APIG4": "/classify asks for an API key; the page and /model tell nothing"
-                " secret and are throttled by the stage.",
+                "AwsSolutions-APIG4": "/classify and /classes ask for an API key; the page and /model tell"
+                " nothing secret and are throttled by the stage.",
                 "AwsSolutions-COG4": "Callers are programs with an API key, there are no users to sign in.",
             },
         )

@@ -139,11 +139,11 @@ class Page:
     def shown(self, selector: str) -> bool:
         return bool(self.js(f"document.querySelector({selector!r})?.checkVisibility() ?? false"))
 
-    def choose(self, selector: str, path: Path) -> None:
-        """Put a file into a file input, as its dialogue does."""
+    def choose(self, selector: str, *paths: Path) -> None:
+        """Put files into a file input, as its dialogue does."""
         root = self.call("DOM.getDocument")["root"]["nodeId"]
         node = self.call("DOM.querySelector", nodeId=root, selector=selector)["nodeId"]
-        self.call("DOM.setFileInputFiles", nodeId=node, files=[str(path)])
+        self.call("DOM.setFileInputFiles", nodeId=node, files=[str(path) for path in paths])
 
     def press(self, key: str, code: int, text: str = "") -> None:
         """Press and release a key; `code` is its virtual key code."""

@@ -17,6 +17,7 @@ from tests.page.browser import Browser, Page, executable
 
 SCREENSHOTS = Path(__file__).resolve().parents[2] / ".local" / "page"
 MAX_BYTES = 300_000
+KEY = "the-key"
 NAMES = ("Golden retriever", "Labrador retriever", "Kuvasz", "Otterhound", "Great Pyrenees")
 SHARES = (0.8731, 0.0822, 0.0213, 0.0091, 0.0004)
 MODEL = {
@@ -62,6 +63,7 @@ class Api:
     answers: list[tuple[int, dict[str, Any]]] = field(default_factory=list)
     """Taken one by one by POST /classify; the last one stays."""
     model: tuple[int, dict[str, Any]] = (200, MODEL)
+    classes: tuple[str, ...] = NAMES
     given_days: int = 0
     """How long the page says that a picture is kept; 0: it offers no such thing."""
     feedback: tuple[int, dict[str, Any]] | None = None
@@ -95,8 +97,11 @@ def api() -> Iterator[Api]:
                 policy = classify_page.policy(html)
                 kind = "text/html; charset=utf-8"
                 self.answer(200, html.encode(), Content_Type=kind, Content_Security_Policy=policy)
+            elif self.path == "/live/classes" and self.headers["x-api-key"] == KEY:
+                document = {"model": MODEL["model"], "classes": list(state.classes)}
+                self.answer(200, json.dumps(document).encode(), Content_Type="application/json")
             else:
-                status, document = state.model if self.path == "/live/model" else (404, {})
+                status, document = state.model if self.path == "/live/model" else (403, {})
                 self.answer(status, json.dumps(document).encode(), Content_Type="application/json")
 
         def do_POST(self) -> None:
@@ -136,7 +141,7 @@ def opened_page(browser: Browser, api: Api) -> Iterator[Page]:
     opened.look()
     opened.open(api.url)
     opened.js("document.getElementById('key').focus()")
-    opened.type("the-key")
+    opened.type(KEY)
     yield opened
     assert opened.complaints() == []
     opened.close()

@@ -88,7 +88,7 @@ def test_without_the_setting_nobody_is_asked_and_nothing_is_given(
 
 
 def test_the_page_says_what_is_kept_and_for_how_long(giving: Page) -> None:
-    assert "not kept unless you give it." in giving.text(".drop p")
+    assert "not kept unless you give one." in giving.text(".drop p")
     hint = giving.text("#give-hint")
     assert "30 days" in hint
     assert "learn from it" in hint

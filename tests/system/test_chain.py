@@ -470,7 +470,7 @@ def described(deployment: Deployment, api: httpx.Client) -> Any:
     return schema
 
 
-@pytest.mark.parametrize("operation", ["POST /classify", "GET /model", "GET /openapi.json"])
+@pytest.mark.parametrize("operation", ["POST /classify", "GET /model", "GET /classes", "GET /openapi.json"])
 def test_the_running_api_keeps_to_its_description(
     operation: str, described: Any, deployment: Deployment
 ) -> None:

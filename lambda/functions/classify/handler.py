@@ -1,4 +1,4 @@
-"""classify: answers POST /classify, GET /model, GET /openapi.json and GET / behind API Gateway.
+"""classify: answers POST /classify, GET /model, /classes, /openapi.json and / behind API Gateway.
 
 Whatever goes wrong is answered as JSON with a code and a message, never as a bare error.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from contract.environment import ClassifyEnvironment
-from functions.classify import endpoint, giving, marks, model, openapi, page, picture
+from functions.classify import classes, endpoint, giving, marks, model, openapi, page, picture
 from functions.common import rest
 from functions.common.rest import Answer, ApiError, Event
 
@@ -24,6 +24,8 @@ def _respond(event: Event, request_id: str, env: ClassifyEnvironment) -> Answer:
             return rest.ok(_classify(event, request_id, env))
         case "GET /model":
             return rest.ok(model.as_json(env))
+        case "GET /classes":
+            return rest.ok(classes.as_json(env))
         case "GET /openapi.json":
             return rest.ok(openapi.text(event, env))
         case "GET /":
@@ -34,7 +36,8 @@ def _respond(event: Event, request_id: str, env: ClassifyEnvironment) -> Answer:
             raise ApiError(
                 404,
                 "NotFound",
-                f"There is no {other} here, but POST /classify, GET /model, GET /openapi.json and GET /.",
+                f"There is no {other} here, but POST /classify, GET /model, GET /classes, GET /openapi.json "
+                "and GET /.",
             )
 
 

@@ -45,6 +45,7 @@ def document(server: str, env: ClassifyEnvironment) -> Schema:
     paths: Schema = {
         "/classify": {"post": _classify(env, gives=gives)},
         "/model": {"get": _model()},
+        "/classes": {"get": _classes()},
         "/openapi.json": {"get": _itself()},
     }
     if gives:
@@ -65,6 +66,7 @@ def document(server: str, env: ClassifyEnvironment) -> Schema:
                 "Answer": _answer(gives=gives),
                 "Error": _error(),
                 "Model": _model_schema(),
+                "Classes": _classes_schema(),
                 **({"Agreed": _agreed()} if gives else {}),
             },
         },
@@ -110,6 +112,19 @@ def _model() -> Schema:
         "responses": {
             "200": _json("The model, and what it was measured at.", "Model"),
             **_refusals("403", "429", "500", "502", "503", "504"),
+        },
+    }
+
+
+def _classes() -> Schema:
+    return {
+        "operationId": "classes",
+        "summary": "What it can answer",
+        "security": [{_KEY: []}],
+        "responses": {
+            "200": _json("All classes, in the order of class_index.", "Classes"),
+            **_refusals("403", "429", "500", "502", "503", "504"),
+            "404": _json("They are no longer known.", "Error"),
         },
     }
 
@@ -194,6 +209,16 @@ def _model_schema() -> Schema:
             "test_accuracy": {"type": "number", "minimum": 0, "maximum": 1},
         },
         *("model", "endpoint", "limits"),
+    )
+
+
+def _classes_schema() -> Schema:
+    return _object(
+        {
+            "model": _object({"name": _string(), "version": _string()}, "name", "version"),
+            "classes": {"type": "array", "items": _string(), "minItems": 2},
+        },
+        *("model", "classes"),
     )
 
 

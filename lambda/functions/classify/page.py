@@ -12,7 +12,9 @@ from functools import cache
 from hashlib import sha256
 from pathlib import Path
 
-_FILE = Path(__file__).with_name("page.html")
+_FOLDER = Path(__file__).with_name("web")
+_SCRIPTS = ("start", "ask", "picture", "answer", "many", "ways_in", "model")
+"""The parts of the script, in their order: each may name what a later one declares, once all are there."""
 
 
 @cache
@@ -20,10 +22,16 @@ def html(max_image_bytes: int, given_days: int = 0) -> str:
     """The page, told how large a picture may be (it makes larger ones smaller before it sends them), and for
     how long one is kept that its sender gives; 0: none is, and nobody is asked for one.
     """
-    told = {"__MAX_IMAGE_BYTES__": max_image_bytes, "__GIVEN_DAYS__": given_days}
-    text = _FILE.read_text(encoding="utf-8")
-    for word, number in told.items():
-        text = text.replace(word, str(number))
+    script = "".join(_read(f"{part}.js") for part in _SCRIPTS)
+    told = {
+        "__STYLE__": f"\n{_read('page.css')}",
+        "__SCRIPT__": f'\n"use strict";\n(() => {{\n{script}}})();\n',
+        "__MAX_IMAGE_BYTES__": str(max_image_bytes),
+        "__GIVEN_DAYS__": str(given_days),
+    }
+    text = _read("page.html")
+    for word, value in told.items():
+        text = text.replace(word, value)
     return text
 
 
@@ -35,6 +43,10 @@ def policy(page: str) -> str:
         f"default-src 'none'; script-src {script}; style-src {style}; img-src blob: data:; "
         "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
     )
+
+
+def _read(name: str) -> str:
+    return (_FOLDER / name).read_text(encoding="utf-8")
 
 
 def _hashes(page: str, tag: str) -> str:

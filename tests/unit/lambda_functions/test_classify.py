@@ -15,7 +15,7 @@ from botocore.response import StreamingBody
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from functions.classify import absence, model
+from functions.classify import absence, classes, model
 from functions.classify.handler import handler
 from tests.unit.lambda_functions.fakes import AwsFailure, Context, Fake, World, package_arn
 
@@ -48,6 +48,7 @@ class FakeRuntime(Fake):
 @pytest.fixture
 def runtime(world: World, monkeypatch: pytest.MonkeyPatch) -> FakeRuntime:
     monkeypatch.setattr(model, "_cached", None)
+    classes._of.cache_clear()
     monkeypatch.setattr(absence, "_woken", None)
     world.others["sagemaker-runtime"] = runtime = FakeRuntime()
     return runtime
@@ -375,6 +376,51 @@ def test_while_a_new_champion_is_on_its_way_the_model_that_still_serves_is_named
     world.ssm._put({"Name": "/demo/champion", "Value": package_arn(4), "Overwrite": True})
     body = json.loads(handler(get("/model"), Context())["body"])
     assert (body["model"]["version"], body["endpoint"]["status"]) == ("3", "Updating")
+
+
+CLASSES = ["b", "a"]
+EVALUATION = {
+    "arch": "resnet18",
+    "classes": CLASSES,
+    "test": {
+        "accuracy": 0.9,
+        "loss": 0.3,
+        "count": 20,
+        "fingerprint": "f",
+        "per_class": {"count": [10, 10], "predicted": [10, 10], "right": [9, 9]},
+    },
+}
+
+
+def measured(world: World, evaluation: bytes | None) -> None:
+    serve(world, package_arn(3))
+    world.sagemaker.packages[package_arn(3)] = {
+        "CustomerMetadataProperties": {"training_job": "demo-x-final"}
+    }
+    if evaluation is not None:
+        world.s3.put("artifacts", "runs/demo-x-final/evaluation.json", evaluation)
+
+
+def test_the_classes_are_told_in_their_order_and_read_once(world: World, runtime: FakeRuntime) -> None:
+    measured(world, json.dumps(EVALUATION).encode())
+    for _ in range(3):
+        answer = handler(get("/classes"), Context())
+        assert answer["statusCode"] == 200
+        told = {"model": {"name": "demo", "version": "3"}, "classes": CLASSES}
+        assert json.loads(answer["body"]) == told
+    assert len(world.s3.called("GetObject")) == 1
+
+
+@pytest.mark.parametrize("evaluation", [None, b"{}"])
+def test_classes_that_are_not_known_are_a_404(
+    world: World, runtime: FakeRuntime, evaluation: bytes | None
+) -> None:
+    measured(world, evaluation)
+    assert error_of(handler(get("/classes"), Context())) == (404, "ClassesUnknown")
+
+
+def test_without_a_model_there_are_no_classes(world: World, runtime: FakeRuntime) -> None:
+    assert error_of(handler(get("/classes"), Context())) == (503, "NoModelYet")
 
 
 def test_the_model_is_not_asked_of_sagemaker_for_every_visitor(world: World, runtime: FakeRuntime) -> None:

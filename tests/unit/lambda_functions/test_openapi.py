@@ -34,7 +34,7 @@ def test_it_names_the_server_that_was_asked(world: World, monkeypatch: pytest.Mo
     said = document(world, monkeypatch)
     assert said["openapi"] == "3.1.0"
     assert said["servers"] == [{"url": "https://abc.example/live"}]
-    assert set(said["paths"]) == {"/classify", "/model", "/openapi.json"}
+    assert set(said["paths"]) == {"/classify", "/model", "/classes", "/openapi.json"}
 
 
 def test_feedback_is_described_where_there_is_feedback(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
