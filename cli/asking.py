@@ -61,7 +61,7 @@ def telling_waits(patience: Patience) -> Callable[[ApiError, float], None]:
         asleep = why.code in SLEEPING
         if asleep not in told:
             longest = patience.asleep if asleep else patience.busy
-            say(f"{why.message} Waiting, at most {longest / 60:.0f} min.", style="yellow")
+            say(f"{why.message.rstrip('.')}. Waiting, at most {longest / 60:.0f} min.", style="yellow")
         told.add(asleep)
 
     return tell

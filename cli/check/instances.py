@@ -96,7 +96,7 @@ def of_launch(look: Look) -> Iterator[Line]:
             Status.UNKNOWN,
             "what the run would have at a time",
             "the deployed launcher does not say it yet",
-            f"{look.target.command('up')}",
+            look.target.command("up"),
         )
     quotas = look.sagemaker_quotas
     yield from lines(Code.TRAINING_QUOTA, quotas, _of_launches(quotas, look.wanted.launches))

@@ -81,8 +81,12 @@ class Wanted:
 
 
 def read(target: Target, recipes: tuple[str, ...]) -> Wanted:
-    """What this checkout's settings and all its recipes want. Raises NoSuchRecipe, and
-    WouldFail where one is unusable."""
+    """What this checkout's settings and all its recipes want.
+
+    Raises:
+        NoSuchRecipe: one of `recipes` is not there.
+        WouldFail: settings or a recipe cannot be used.
+    """
     files = {path.stem: path for path in sorted((target.root / "recipes").glob("*.toml"))}
     for name in recipes:
         if name not in files:

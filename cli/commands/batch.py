@@ -181,7 +181,7 @@ def _to_send(target: Target, bucket: str, folder: Folder) -> folders.Todo:
 def _bring(target: Target, job: str, out: Path | None) -> None:
     """Follow a job to its end, and say what came of it."""
     place = f" --out {shlex.quote(str(out))}" if out else ""
-    ended = jobs.follow(target, job, f"{target.command(f'batch --job {job}{place}')}")
+    ended = jobs.follow(target, job, target.command(f"batch --job {job}{place}"))
     if out is None:
         if answers.wrote(answers.Kind.BATCH, {"job": job, "answers": jobs.place_of(ended)}):
             return

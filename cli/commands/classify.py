@@ -191,19 +191,17 @@ class Told:
                 whole = self.whole or self.count == 1
                 console().print(prediction(picture, outcome) if whole else headline(str(picture), outcome))
             return
-        code, why = self._reason(outcome)
-        self._add(picture, error_of(code, why))
+        self._add(picture, _as_error(outcome))
         if self.count == 1:
-            self.ended_by = f"{picture}: {why}"
-        elif not _of_all(outcome):
-            error_console().print(f"{picture}: {why}", style="red", markup=False)
+            self.ended_by = f"{picture}: {self._in_words(outcome)}"
+        elif not (isinstance(outcome, ApiError) and outcome.of_all):
+            error_console().print(f"{picture}: {self._in_words(outcome)}", style="red", markup=False)
 
     def give_up(self, error: ApiError, others: Sequence[Path]) -> None:
         """The same reason for all that are left."""
-        code, why = self._reason(error)
         for picture in others:
-            self._add(picture, error_of(code, why))
-        self.ended_by = why
+            self._add(picture, _as_error(error))
+        self.ended_by = self._in_words(error)
 
     def finish(self) -> None:
         """Raises RequestFailed where a picture has no answer."""
@@ -212,10 +210,8 @@ class Told:
         if left := self.count - self.answered:
             raise RequestFailed(f"{left} of {self.count} pictures got no answer; see above.")
 
-    def _reason(self, error: Exception) -> tuple[str, str]:
-        if isinstance(error, ApiError):
-            return error.code or _NO_REPLY, asking.in_words(error, self.target)
-        return NOT_READ, getattr(error, "strerror", None) or str(error)
+    def _in_words(self, error: Exception) -> str:
+        return asking.in_words(error, self.target) if isinstance(error, ApiError) else _why_unread(error)
 
     def _add(self, picture: Path, said: Mapping[str, Any]) -> None:
         line = {"picture": str(picture), **said}
@@ -223,5 +219,12 @@ class Told:
         self.write(line)
 
 
-def _of_all(outcome: Outcome) -> bool:
-    return isinstance(outcome, ApiError) and outcome.of_all
+def _as_error(error: Exception) -> dict[str, dict[str, str]]:
+    """An error for programs, in the form that the API's have."""
+    if isinstance(error, ApiError):
+        return error_of(error.code or _NO_REPLY, error.message)
+    return error_of(NOT_READ, _why_unread(error))
+
+
+def _why_unread(error: Exception) -> str:
+    return getattr(error, "strerror", None) or str(error)

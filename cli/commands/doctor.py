@@ -121,7 +121,7 @@ def doctor(
 
 def _follow(target: Target, job: str, out: Path | None) -> None:
     place_option = f" --out {shlex.quote(str(out))}" if out else ""
-    again = f"{target.command(f'doctor --job {job}{place_option}')}"
+    again = target.command(f"doctor --job {job}{place_option}")
     ended = doctor_job.follow(target, job, again)
     place = _place(out, doctor_job.dataset_of(ended))
     of_results(place, target.root)

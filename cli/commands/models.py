@@ -32,7 +32,7 @@ def models(target: Target, sort: str, limit: int | None) -> None:
     if answers.wrote(answers.Kind.MODELS, rows):
         return
     if not rows:
-        how = f"{target.command('tune --recipe RECIPE --dataset NAME')}"
+        how = target.command("tune --recipe RECIPE --dataset NAME")
         say(f"There is no model yet. A run makes one: {how}")
         return
     columns = ("version", "state", "approval", "accuracy", "ms", "MB", "made", "run", "why")

@@ -97,15 +97,15 @@ def source(target: Target, name: str) -> Source:
     return Source(LOG_GROUP, f"{found}/")
 
 
-def of_platform(message: str) -> bool:
+def of_platform(line: str) -> bool:
     """Whether Lambda itself wrote a function's line: that a call begins or ends, its time and memory.
 
     Source: https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-logformat.html
     """
-    if _PLATFORM.match(message):
+    if _PLATFORM.match(line):
         return True
     try:
-        found = json.loads(message)
+        found = json.loads(line)
     except (ValueError, RecursionError):
         return False
     return isinstance(found, dict) and str(found.get("type", "")).startswith("platform.")

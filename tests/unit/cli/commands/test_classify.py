@@ -107,7 +107,7 @@ def test_one_bad_picture_takes_no_other_s_answer_away(ask: Callable[..., Result]
         str(pictures / name) for name in ("a.png", "b.jpg", "c.JPG")
     ]
     assert [line.get("predicted_class") for line in lines] == ["bee", None, "bee"]
-    assert lines[1]["error"]["code"] == "TruncatedImage"
+    assert lines[1]["error"] == refusal("TruncatedImage")["error"]
     assert "1 of 3 pictures got no answer" in done.stderr
 
 

@@ -11,9 +11,12 @@ import pytest
 
 from classifier_client import NotAnswered
 from cli.commands import demo
+from cli.runs.expected import Expected
+from cli.runs.launch import Launched
 from cli.runs.pipeline_run import PipelineRun
+from contract.decisions import Outcome
 from tests.unit.cli.conftest import client_error
-from tests.unit.cli.runs.pipeline_runs import SERVING, pipeline_run
+from tests.unit.cli.runs.pipeline_runs import PACKAGE, SERVING, pipeline_run
 
 
 def s3_with(*keys: str) -> Any:
@@ -53,6 +56,29 @@ def test_the_install_s_seconds_come_from_the_environment_or_the_installer_s_mark
 )
 def test_the_steps_seconds_are_those_of_their_jobs(run: PipelineRun, promote: float | None) -> None:
     assert demo._run_seconds(run) == {"tune": 30.0, "train": 29.0, "promote": promote}
+
+
+def test_how_long_it_will_take_is_said_and_followed(
+    target: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    likely, told = Expected(64.0, None, "as its recipe was measured"), {}
+    monkeypatch.setattr(demo, "bring_up", lambda *_: {"artifacts_bucket": "a"})
+    monkeypatch.setattr(demo, "bring_data", lambda *_: ("digits", None))
+    monkeypatch.setattr(demo, "_test_picture", lambda _: (tmp_path / "a.png", "1"))
+    monkeypatch.setattr(demo, "estimate", lambda *_: Launched("r", "r"))
+    monkeypatch.setattr(demo.expected, "before", lambda *_: likely)
+    monkeypatch.setattr(demo, "launch", lambda *_: Launched("r", "r"))
+
+    def follow(*_: Any, **given: Any) -> PipelineRun:
+        told.update(given)
+        return pipeline_run(
+            package=replace(PACKAGE, gate=Outcome.OTHER_CLASSES, approval="PendingManualApproval")
+        )
+
+    monkeypatch.setattr(demo, "follow", follow)
+    demo.carry_out(target(), demo.Plan(tmp_path, "digits", None, "digits"))  # type: ignore[arg-type]
+    assert "Expected: about 64 s (as its recipe was measured)." in capsys.readouterr().out
+    assert told == {"likely": likely}
 
 
 def test_asking_an_api_without_a_model_is_no_version(target: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -88,18 +88,18 @@ def test_kaggle_s_labels_without_the_end_of_the_names(tmp_path: Path) -> None:
 
 def test_only_files_are_counted_as_set_aside(folder: Callable[[dict[str, int]], Path]) -> None:
     root = folder({f"{split}/{label}": 4 for split in ("train", "valid", "test") for label in ("ant", "bee")})
-    for name in ("extra/one.png", "extra/deep/two.png"):
+    for name in ("extra/one.png", "extra/deep/two.png", "extra/deep/three.png"):
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).write_bytes(b"x")
     for name in ("empty", "train/cat"):
         (root / name).mkdir()
     findings = dataset_of(root).findings
     assert {each.path: (each.files, each.skipped) for each in findings} == {
-        "extra/": (2, True),
+        "extra/": (3, True),
         "empty/": (0, False),
         "train/cat/": (1, False),
     }
-    assert "2 in the wrong place (skipped):" in finding_lines(findings)
+    assert "3 in the wrong place (skipped):" in finding_lines(findings)
 
 
 def test_hugging_face_s_metadata_in_each_split(tmp_path: Path) -> None:
