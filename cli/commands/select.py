@@ -89,7 +89,7 @@ def _version(target: Target, found: Batch, data: str, dataset: str | None) -> Ve
     name = check_name(dataset) if dataset else _dataset_of(target, found)
     version = store.newest(target.client("s3"), data, name) if name else None
     if version is None and dataset:
-        raise NothingToChoose(f'There is no data set "{dataset}": `classifier datasets` lists them.')
+        raise NothingToChoose(f'There is no data set "{dataset}": `{target.command("datasets")}` lists them.')
     if version is None:
         say(
             "It is not known which data set this is for, so what is in it already is not left out: name it "

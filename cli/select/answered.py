@@ -134,7 +134,7 @@ def find(target: Target, asked: str, data_bucket: str) -> Batch:
     if job is None or not is_batch(job):
         raise NoBatch(
             f"There is no folder {asked}, and no batch of that name. Give the s3://BUCKET/PREFIX or the "
-            "FOLDER that `classifier batch ... --features` answered, or the name of its job."
+            "FOLDER that a batch with --features answered, or the name of its job."
         )
     why_not = _why_not(target, job, _again(target, job))
     if why_not:
