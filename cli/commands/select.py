@@ -54,8 +54,8 @@ class NothingToChoose(CliError):
 @yes_option
 @json_option
 def select(target: Target, batch: str, count: int, out: Path, dataset: str | None, yes: bool) -> None:
-    """Choose the pictures to label next among those that `classifier batch ... --features` answered: those
-    the model is unsure of, and unlike each other.
+    """Choose the pictures to label next among those that `classifier batch ... --features` answered: of every
+    kind that there is, one that the model is unsure of.
 
     They are copied into a folder for each class that the model says. Move the wrong ones; then `classifier
     upload` with --keep adds them to the data set.
