@@ -67,8 +67,8 @@ def main() -> None:
 
     def as_job(pictures: list[Listed]) -> None:
         answering = Answering(model, pictures, job.path, job.name, cores)
-        for picture, line, _ in answering.lines():
-            parts.add(picture, line)
+        for picture, line, features in answering.lines():
+            parts.add(picture, line, features)
             progress.done("error" in line)
         answering.close()
 

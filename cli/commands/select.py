@@ -22,7 +22,8 @@ from contract.datasets import store
 from contract.datasets.manifest import Version
 
 if TYPE_CHECKING:
-    from cli.select.answered import Answers, Batch
+    from cli.select.answered import Answers
+    from cli.select.finished import Batch
     from cli.select.folder import Choice, Chosen
     from cli.select.pictures import Picked
 
@@ -54,16 +55,16 @@ class NothingToChoose(CliError):
 @yes_option
 @json_option
 def select(target: Target, batch: str, count: int, out: Path, dataset: str | None, yes: bool) -> None:
-    """Choose the pictures to label next among those that `classifier batch ... --features` answered: those
-    the model is unsure of, and unlike each other.
+    """Choose the pictures to label next among those that `classifier batch ... --features` answered: of every
+    kind that there is, one that the model is unsure of.
 
     They are copied into a folder for each class that the model says. Move the wrong ones; then `classifier
     upload` with --keep adds them to the data set.
     """
-    from cli.select import answered, folder
+    from cli.select import answered, finished, folder
 
     data = outputs(target, "storage")["DataBucket"]
-    found = answered.find(target, batch, data)
+    found = finished.find(target, batch, data)
     version = _version(target, found, data, dataset)
     choice = folder.Choice(found.name, count, version.dataset if version else "")
     chosen = folder.there(out, choice)

@@ -6,7 +6,6 @@ pictures that were taken: the doctor's eye for them is the one of `classifier up
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -21,6 +20,7 @@ from cli.data.pictures import Checked, check
 from cli.data.sending import WORKERS
 from cli.select.answered import Answers
 from contract import objects, storage
+from contract.cores import usable_cores
 from contract.datasets import store
 from contract.datasets.manifest import ETAG, Version
 
@@ -152,7 +152,7 @@ def _first_of_alike(pictures: list[Taken]) -> list[Taken]:
     album = of_thumbnails(
         [each.checked.content for each in pictures], [each.checked.thumbnail for each in pictures]
     )
-    alike = find.find(album, len(os.sched_getaffinity(0))).group.tolist()
+    alike = find.find(album, usable_cores()).group.tolist()
     return [each for row, each in enumerate(pictures) if alike[row] == row]
 
 
