@@ -8,7 +8,6 @@ import io
 import json
 import tarfile
 from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -22,18 +21,22 @@ from contract.names import NO_CHAMPION, champion_parameter
 from contract.storage import BATCH_ANSWERS, BATCH_PARTS
 from tests.system.conftest import LOCAL_SETTINGS, PROJECT, Deployment, deploying
 from tests.system.releases import Registry
+from tests.system.rights import role_of, without
 from tests.unit.inference_code.artifacts import CLASSES, add_graph, write_artifact
 
 pytestmark = [pytest.mark.timeout(1800), pytest.mark.long]
 
 _ARCHIVE: Final = "jobs/classifier-pets-final/output/model.tar.gz"
 _IMAGE: Final = "000000000000.dkr.ecr.us-east-1.amazonaws.com/serving:1"
+THEIRS: Final = "somebody-elses-pictures"
+"""A bucket of others, which the settings name."""
 _NAMES: Final = ("one.png", "deep/er/two.png", "deep/three.png", "broken.jpg")
 
 
 @pytest.fixture(scope="module")
 def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
-    with deploying("local", tmp_path_factory.mktemp("batch"), LOCAL_SETTINGS) as deployed:
+    settings = LOCAL_SETTINGS | {"batch": {"read_buckets": [THEIRS]}}
+    with deploying("local", tmp_path_factory.mktemp("batch"), settings) as deployed:
         yield deployed
 
 
@@ -112,6 +115,26 @@ def test_a_prefix_of_the_data_bucket_is_answered_where_it_lies(
     assert rows[1].startswith("shelf/a/1.png,")
 
 
+def test_a_bucket_of_others_is_answered_where_it_lies_as_long_as_each_role_may(
+    deployment: Deployment, sleeping: str, folder: Path, tmp_path: Path
+) -> None:
+    s3 = deployment.client("s3")
+    s3.create_bucket(Bucket=THEIRS)
+    s3.put_object(Bucket=THEIRS, Key="shelf/1.png", Body=(folder / "deep" / "three.png").read_bytes())
+    source, job = f"s3://{THEIRS}/shelf", f"{PROJECT}-batch-job-us-east-1"
+    with without(deployment, role_of(deployment, "launch-batch"), "s3:ListBucket", THEIRS):
+        answer = deployment.invoke("launch-batch", {"source": source})
+    assert answer["error"]["code"] == "NotAllowed", answer
+    assert "s3:ListBucket" in answer["error"]["message"]
+    for action, resource in (("s3:ListBucket", THEIRS), ("s3:GetObject", f"{THEIRS}/*")):
+        with without(deployment, job, action, resource):
+            done = deployment.cli("batch", source, "--watch", check=False)
+        assert done.returncode == 1, (action, done.stdout)
+        assert action in done.stderr or "Forbidden" in done.stderr, done.stderr
+    deployment.cli("batch", source, "--out", str(tmp_path / "theirs.jsonl"))
+    assert set(answers(tmp_path / "theirs.jsonl")) == {"shelf/1.png"}
+
+
 def test_what_sleeps_goes_on_sleeping_and_nothing_follows(deployment: Deployment, sleeping: str) -> None:
     sagemaker = deployment.client("sagemaker")
     value = deployment.client("ssm").get_parameter(Name=champion_parameter(PROJECT))["Parameter"]["Value"]
@@ -123,37 +146,9 @@ def test_what_sleeps_goes_on_sleeping_and_nothing_follows(deployment: Deployment
     assert "_batch" not in deployment.cli("datasets").stdout
 
 
-@contextmanager
-def without(deployment: Deployment, role: str, action: str, resource: str) -> Iterator[None]:
-    """Take one right from a role while the block lasts: an action on the resources whose ARN ends so."""
-    iam = deployment.client("iam")
-    (policy,) = iam.list_role_policies(RoleName=role)["PolicyNames"]
-    document = iam.get_role_policy(RoleName=role, PolicyName=policy)["PolicyDocument"]
-    left, taken = [], 0
-    for statement in document["Statement"]:
-        for each in _listed(statement["Action"]):
-            resources = _listed(statement["Resource"])
-            kept = [arn for arn in resources if each != action or not arn.endswith(resource)]
-            taken += len(resources) - len(kept)
-            if kept:
-                left.append({**statement, "Action": each, "Resource": kept})
-    assert taken == 1, (action, resource, document)
-    put = {"RoleName": role, "PolicyName": policy}
-    iam.put_role_policy(**put, PolicyDocument=json.dumps({**document, "Statement": left}))
-    try:
-        yield
-    finally:
-        iam.put_role_policy(**put, PolicyDocument=json.dumps(document))
-
-
-def _listed(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else [value]
-
-
 def test_the_launcher_needs_each_of_its_permissions(deployment: Deployment, sleeping: str) -> None:
     data, artifacts = (deployment.outputs[f"{name}_bucket"] for name in ("data", "artifacts"))
-    function = deployment.client("lambda").get_function_configuration(FunctionName=f"{PROJECT}-launch-batch")
-    role = function["Role"].rpartition("/")[2]
+    role = role_of(deployment, "launch-batch")
     request = {"source": f"s3://{data}/shelf/"}
     for action, resource in (
         ("sagemaker:CreateTrainingJob", f"training-job/{PROJECT}-batch-*"),

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import copy
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +17,7 @@ from contract.datasets.manifest import Origin, Picture, Version
 from tests.page.browser import Browser, Page, executable
 from tests.page.test_giving import give_when_answered
 from tests.system.conftest import LOCAL_SETTINGS, PROJECT, Deployment, deploying
+from tests.system.rights import role_of, without
 
 pytestmark = [pytest.mark.timeout(1800), pytest.mark.long]
 
@@ -136,51 +135,18 @@ def test_each_role_needs_each_of_its_rights(deployment: Deployment, api: httpx.C
         return api.post("feedback", json={"request_id": about, "class": "5"}).status_code
 
     for part in (given.PICTURES, given.ANSWERS):
-        with without(deployment, "classify", "s3:PutObject", f"/{part}/*"):
+        with without(deployment, role_of(deployment, "classify"), "s3:PutObject", f"/{part}/*"):
             answer = ask(api, body)
             assert answer["kept"] is None
             assert given.picture_of(answer["request_id"]) not in kept(deployment, bucket)
     # s3:ListBucket makes AWS say of a wrong id that it is missing; the local AWS says so without it.
     for action in ("s3:GetObject", "s3:PutObject"):
-        with without(deployment, "feedback", action):
+        with without(deployment, role_of(deployment, "feedback"), action):
             assert said(request) == 500, action
     assert ask(api, body)["kept"]["days"] == 7
     assert (said(request), said(UNKNOWN)) == (200, 404)
     for key in kept(deployment, bucket):
         deployment.client("s3").delete_object(Bucket=bucket, Key=key)
-
-
-@contextmanager
-def without(deployment: Deployment, function: str, action: str, resource: str = "") -> Iterator[None]:
-    """A function's role without an action, or without it on what ends so, while the block lasts."""
-    iam = deployment.client("iam")
-    configuration = deployment.client("lambda").get_function_configuration(
-        FunctionName=f"{PROJECT}-{function}"
-    )
-    role = configuration["Role"].rsplit("/", 1)[-1]
-    (name,) = iam.list_role_policies(RoleName=role)["PolicyNames"]
-    whole = iam.get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"]
-    less = copy.deepcopy(whole)
-    taken = [each for each in less["Statement"] if action in _as_list(each["Action"])]
-    for statement in taken:
-        if resource:
-            left = [each for each in _as_list(statement["Resource"]) if not each.endswith(resource)]
-            assert len(left) == len(_as_list(statement["Resource"])) - 1
-            statement["Resource"] = left
-        else:
-            statement["Action"] = [each for each in _as_list(statement["Action"]) if each != action]
-            if not statement["Action"]:
-                less["Statement"].remove(statement)
-    assert len(taken) == 1
-    iam.put_role_policy(RoleName=role, PolicyName=name, PolicyDocument=json.dumps(less))
-    try:
-        yield
-    finally:
-        iam.put_role_policy(RoleName=role, PolicyName=name, PolicyDocument=json.dumps(whole))
-
-
-def _as_list(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else [value]
 
 
 @pytest.fixture(scope="module")
