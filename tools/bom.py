@@ -102,7 +102,7 @@ def python(name: str, version: str, licence: str) -> Component:
 
 
 def npm_packages() -> list[Component]:
-    """The CDK CLI, as its lock file has it."""
+    """The CDK CLI, and what pages are tested with, as their lock file has it."""
     packages = json.loads((lock.CDK / "package-lock.json").read_text())["packages"]
     return [_npm(path.rpartition("node_modules/")[2], each) for path, each in packages.items() if path]
 

@@ -25,11 +25,13 @@ def _bucket(sample: Synthesised) -> tuple[str, dict[str, Any]]:
 def _of_bucket(sample: Synthesised, policy: str) -> dict[str, set[str]]:
     """What a role may do, by the part of the bucket."""
     name, _ = _bucket(sample)
-    return {
-        action: {each.removeprefix(f"<{name}.Arn>") for each in resources}
+    arn = f"<{name}.Arn>"
+    found = {
+        action: {each.removeprefix(arn) for each in resources if each.startswith(arn)}
         for action, resources in _allowed(sample, policy).items()
         if action.startswith("s3:")
     }
+    return {action: parts for action, parts in found.items() if parts}
 
 
 def test_without_the_setting_there_is_nothing_of_it(minimal: Synthesised) -> None:
@@ -37,8 +39,11 @@ def test_without_the_setting_there_is_nothing_of_it(minimal: Synthesised) -> Non
     for word in ("feedback", "correction", given.GIVE, given.SENDER, "given_", "givenbucket"):
         assert word not in text, word
     assert not [name for name in minimal.resources("AWS::S3::Bucket") if not name.startswith("storage/")]
-    assert not [action for action in _allowed(minimal, "ClassifyRole") if action.startswith("s3:")]
-    assert set(_methods(minimal)) == {"GET", "GET model", "GET openapi.json", "POST classify"}
+    allowed = _allowed(minimal, "ClassifyRole")
+    assert [action for action in allowed if action.startswith("s3:")] == ["s3:GetObject"]
+    (read,) = allowed["s3:GetObject"]
+    assert read.endswith("/runs/*/evaluation.json"), "which name the model's classes, and no picture"
+    assert set(_methods(minimal)) == {"GET", "GET model", "GET classes", "GET openapi.json", "POST classify"}
 
 
 def test_the_bucket_is_closed_encrypted_and_forgets_by_the_setting(comprehensive: Synthesised) -> None:
