@@ -107,7 +107,7 @@ class DriftSettings:
 class RetrainSettings:
     """When a new search starts by itself (docs/operations.md). The gate and the approval decide as ever."""
 
-    corrections: int = setting(0, whole_number(0, 1_000_000, "accepted corrections, or 0 for never"))
+    corrections: int = setting(0, whole_number(0, 1_000_000, "accepted corrections", zero="never"))
     """So many that the champion's data set has gained since it, or such a search, was trained."""
     on_drift: bool = setting(False, switch())
     """Whether drift starts one, once per champion and version of the data set."""
