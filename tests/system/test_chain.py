@@ -493,6 +493,13 @@ def test_the_page_and_the_model_card_answer_without_a_key(deployment: Deployment
     assert card["model"]["version"] == champion(deployment).rsplit("/", 1)[-1]
 
 
+def test_with_the_key_the_classes_are_told(deployment: Deployment, api: httpx.Client) -> None:
+    known = api.get("classes").json()
+    assert known["model"]["version"] == champion(deployment).rsplit("/", 1)[-1]
+    assert known["classes"] == [str(digit) for digit in range(10)]
+    assert httpx.get(str(api.base_url) + "classes", timeout=150).status_code == 403
+
+
 def test_a_repeated_completion_event_starts_no_second_job_and_registers_no_second_package(
     deployment: Deployment,
 ) -> None:
