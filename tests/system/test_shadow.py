@@ -13,6 +13,7 @@ import pytest
 
 from tests.system.conftest import PROJECT, Deployment, deploying
 from tests.system.releases import FAULTY_IMAGE, Load, Registry, build_faulty_image, until
+from tests.system.rights import role_of, without
 
 pytestmark = [pytest.mark.timeout(3600), pytest.mark.long]
 
@@ -113,6 +114,41 @@ def test_a_candidate_answers_unseen_and_takes_the_champions_place(
     assert " 0 errors of " in decided["why"]
     ends(comparing, candidate, registry)
     assert set(load(comparing, 10).versions) == {"2"}
+
+
+def test_each_right_of_who_compares_is_needed(comparing: Deployment, registry: Registry) -> None:
+    sagemaker = comparing.client("sagemaker")
+    versions = sagemaker.list_model_packages(ModelPackageGroupName=PROJECT)["ModelPackageSummaryList"]
+    # It answers with its own version, as answers are told apart by that.
+    champion, candidate = registry.champion(), registry.faulty(str(len(versions) + 1))
+    # So that the numbers have a verdict to be written into.
+    made = {"training_job": f"{PROJECT}-compared-final"}
+    sagemaker.update_model_package(ModelPackageArn=candidate, CustomerMetadataProperties=made)
+    begins(comparing, registry, candidate)
+    load(comparing, 60)
+    role, artifacts = role_of(comparing, "compare-shadow"), comparing.outputs["artifacts_bucket"]
+
+    def refused(action: str, resource: str) -> bool:
+        with without(comparing, role, action, resource):
+            answer = comparing.invoke("compare-shadow", {})
+        return action in answer.get("errorMessage", "")
+
+    ask = ("lambda:InvokeFunction", f"{PROJECT}-promote-model")
+    until(lambda: refused(*ask), 120, lambda: str(comparing.invoke("compare-shadow", {})))  # it is over
+    for action, resource in (
+        ("ssm:GetParameterHistory", f"parameter/{PROJECT}/candidate"),
+        ("ssm:GetParameterHistory", f"parameter/{PROJECT}/champion"),
+        ("s3:ListBucket", artifacts),
+        ("s3:GetObject", f"{artifacts}/captured/*"),
+        ("cloudwatch:GetMetricStatistics", "*"),
+        ("sagemaker:DescribeModelPackage", f"model-package/{PROJECT}/*"),
+        ("s3:GetObject", f"{artifacts}/runs/*"),
+        ("s3:PutObject", f"{artifacts}/runs/*"),
+    ):
+        assert refused(action, resource), (action, resource)
+    assert registry.champion() == champion
+    assert compared(comparing)["asked"] == "trust"
+    ends(comparing, candidate, registry)
 
 
 def test_a_candidate_that_fails_at_every_request_is_seen_by_nobody_and_rejected_by_hand(
