@@ -40,7 +40,8 @@ def _projected(features: NDArray[np.float16], most: int, seed: int, *, evenly: b
     sample = torch.from_numpy(features[rows.numpy()]).float()
     mean = sample.mean(0)
     sample -= mean
-    values, vectors = torch.linalg.eigh(sample.T @ sample / len(sample))
+    # In single precision LAPACK gives up on what a fresh network makes of pictures that are all alike.
+    values, vectors = (each.float() for each in torch.linalg.eigh((sample.T @ sample / len(sample)).double()))
     most = min(most, width, max(1, count - 1))
     values, vectors = values[-most:].flip(0), vectors[:, -most:].flip(1)
     floor = 0.02 * values[0].clamp(min=1e-12)

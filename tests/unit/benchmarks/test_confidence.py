@@ -7,6 +7,7 @@ import pytest
 
 from benchmarks.confidence import auroc
 from benchmarks.confidence_networks import VALID, head
+from contract.answers.appearance import NUMBERS
 
 
 def test_the_area_is_the_chance_that_a_known_picture_is_above_an_unknown_one() -> None:
@@ -23,7 +24,8 @@ def test_a_head_sees_no_picture_of_an_unknown_class_and_none_of_valid_or_test() 
     labels = np.repeat(np.arange(4), 60)
     features = np.tile(np.eye(4)[labels] * 5 + random.normal(size=(240, 4)), 100).astype(np.float32)
     parts = tuple(np.array_split(random.permutation(240), 3))
-    network = head(features, labels, np.array([2]), parts, 0, 0.0)
+    looks = np.zeros((240, NUMBERS), np.float32)
+    network = head(features, looks, labels, np.array([2]), parts, 0, 0.0)
     assert network.classes == 3
     assert (network.labels["references"] >= 0).all()
     assert (network.labels["test"] < 0).sum() == (labels[parts[2]] == 2).sum()

@@ -133,7 +133,7 @@ def test_all_that_a_checkpoint_restores_lies_on_the_device_that_trains(
     feeds = [Batches(split, transform, config, there) for split in (dataset.train, dataset.valid)]
     kept = Kept(tmp_path, loop.identity(config, dataset))
     training = loop._Training(network, *feeds, config, kept, StopSignal(), Callback())
-    training.resume(None)
+    training.resume(kept.latest())
     assert (training.progress.epoch, training.progress.step) == (2, 2)
     training.save()
     groups = Kept.held.pop().tensors
