@@ -1,4 +1,4 @@
-"""docs/recipes.md tells of every key and of every recipe there is."""
+"""The pages tell of every key and of every recipe there is."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import pytest
 from functions.common.recipes.keys import TABLES
 
 ROOT = Path(__file__).parents[3]
-PAGE = (ROOT / "docs" / "recipes.md").read_text(encoding="utf-8")
-TOLD = set(re.findall(r"`([a-z0-9_-]+)`", PAGE))
+PAGES = [(ROOT / "docs" / name).read_text(encoding="utf-8") for name in ("recipes.md", "recipe-keys.md")]
+TOLD = set(re.findall(r"`([a-z0-9_-]+)`", "".join(PAGES)))
 
 
 @pytest.mark.parametrize("table", sorted(set(TABLES) - {"final"}))

@@ -122,7 +122,7 @@ def _of_job(*names: str) -> dict[str, Key]:
 
 
 MODEL: Mapping[str, Key] = {
-    **_of_job("arch", "stem", "trainable_from"),
+    **_of_job("arch", "stem", "head", "trainable_from"),
     "weights": Choice(words=("imagenet", "none"), form=S3_URI, form_in_words="s3://bucket/key"),
 }
 DATA: Mapping[str, Key] = _of_job(
