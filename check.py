@@ -10,7 +10,7 @@ import argparse
 import json
 import sys
 from collections.abc import Iterable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -137,6 +137,7 @@ def _recipe(path: Path, settings: Settings) -> dict[str, Any]:
     )
     kind = "tuning" if recipe.tuning is not None and recipe.tuning.ranges else "training"
     record = runs.RunRecord(run="", kind=kind, request_id="", dataset="", code_prefix="", recipe=recipe)
+    record = replace(record, instance_types=estimate.affordable(record, deployed))
     return {
         "recipe": recipe.name,
         "machines": {

@@ -45,7 +45,8 @@ def follow(
         run = _watch_live(runs, likely) if console().is_terminal else _watch_lines(runs, likely)
     except KeyboardInterrupt:
         where = f"the local AWS on port {target.port}" if target.is_local else "AWS"
-        stop = " `make down` stops everything." if target.is_local else ""
+        everything = " `make down` stops all that is local." if target.is_local else ""
+        stop = f" End it with `{target.command(f'stop {name}')}`.{everything}"
         raise Interrupted(
             f"Stopped watching. The run {name} goes on in {where}; look again with "
             f"`{target.command(f'status {name} --watch')}`.{stop}"

@@ -65,7 +65,13 @@ def add_error_answers(api: apigateway.RestApi, settings: Settings) -> None:
     unsigned = (("Unknown", kind.MISSING_AUTHENTICATION_TOKEN, "404", "NotFound", paths),)
     firewall = (("Firewall", kind.WAF_FILTERED, "403", "Forbidden", "The firewall refused the request."),)
     for construct_id, response_type, status, code, message in (
-        ("NoKey", kind.INVALID_API_KEY, "403", "Forbidden", "Send your API key in the header x-api-key."),
+        (
+            "NoKey",
+            kind.INVALID_API_KEY,
+            "403",
+            "Forbidden",
+            "The API key is missing or not valid: send yours in the header x-api-key.",
+        ),
         *(signed if settings.api.iam_auth else unsigned),
         *(firewall if settings.api.waf else ()),
         ("Throttled", kind.THROTTLED, "429", "TooManyRequests", "Too many requests; wait and repeat."),

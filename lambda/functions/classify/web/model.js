@@ -13,7 +13,7 @@ function tellModel(model) {
   if (known && about.dataset) parts[0] = `Model ${model.name} ${model.version}, trained on ${about.dataset}`;
   if (known && typeof about.test_accuracy === "number") parts.push(`${percent(about.test_accuracy)} right on its test pictures`);
   const kept = known && about.answers;
-  if (kept && kept.certain_share !== null) parts.push(`certain of ${percent(kept.certain_share)} of pictures, and right in ${percent(kept.precision)} of those`);
+  if (kept && kept.certain_share !== null) parts.push(`certain of ${percent(kept.certain_share)} of pictures, of which ${percent(kept.precision)} are promised to be right`);
   if (known && about.endpoint?.status === "Updating") parts.push("a new one is being brought up");
   tellState(parts.join(" · "), "up");
 }

@@ -32,6 +32,16 @@ def cost_of(record: runs.RunRecord, env: LaunchEnvironment) -> CostBound:
     return max(bounds, key=lambda bound: math.inf if bound.usd is None else bound.usd)
 
 
+def affordable(record: runs.RunRecord, env: LaunchEnvironment) -> tuple[str, ...]:
+    """The first choice of a run's instance types, and those others on which it could cost no more than its
+    recipe allows.
+    """
+    first, *others = instance_types(record.recipe, env)
+    most = record.recipe.table("resources").get("max_cost_usd", math.inf)
+    bounds = {each: cost_of(replace(record, instance_types=(each,)), env).usd for each in others}
+    return (first, *(each for each, usd in bounds.items() if usd is not None and usd <= most))
+
+
 def _cost_on(machine: Machine, record: runs.RunRecord) -> CostBound:
     tuning = record.recipe.tuning
     if record.kind != "tuning" or tuning is None:
