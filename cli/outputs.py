@@ -101,7 +101,7 @@ def address_lines(outputs: dict[str, Any]) -> list[str]:
     """The addresses to go on with, one per line."""
     rows = [
         ("page", outputs["page_url"] or "none: callers of this API sign their requests"),
-        ("API", f"{outputs['api_url'].rstrip('/')}/classify"),
+        ("URL", outputs["api_url"]),
         ("key", outputs["api_key"]),
         ("data", f"s3://{outputs['data_bucket']}"),
         ("artifacts", f"s3://{outputs['artifacts_bucket']}"),

@@ -37,5 +37,5 @@ def several(part: str, having: Sequence[str], what: str) -> str:
 
 def none(part: str, candidates: Sequence[str], what: str) -> str:
     """That none has a part, with the nearest name and the first few."""
-    some = f" There are: {listed(candidates)}." if candidates else " There is none."
+    some = f" There are: {listed(candidates)}." if candidates else f" There are no {what} yet."
     return f"None of the {what} has {part!r} in its name.{did_you_mean(part, candidates)}{some}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -25,6 +26,13 @@ class Code:
     language: str
     text: str
     line: int
+
+    def typed(self) -> Iterator[tuple[str, list[str]]]:
+        """Of a `console` block each command, which may go on in lines with `> `, and the lines below it."""
+        for part in re.split(r"^\$ ", self.text, flags=re.MULTILINE)[1:]:
+            first, *others = part.splitlines()
+            more = list(itertools.takewhile(lambda line: line.startswith("> "), others))
+            yield "\n".join([first, *(line[2:] for line in more)]), others[len(more) :]
 
 
 @dataclass(frozen=True)

@@ -31,7 +31,7 @@ def runs(target: Target, sort: str, limit: int | None) -> None:
     if answers.wrote(answers.Kind.RUNS, rows):
         return
     if not rows:
-        say(f"Nothing has been run yet. Start with: {target.command('tune')}")
+        say(f"Nothing has been run yet. Start with: {target.command('tune --recipe RECIPE --dataset NAME')}")
         return
     columns = ("name", "outcome", "accuracy", "recipe", "data", "version", "made", "time", "USD")
     console().print(answers.Listing(columns, [_cells(row) for row in rows], ("accuracy", "time", "USD")))

@@ -70,7 +70,8 @@ def latest_run(target: Target) -> str:
     for _, name in sorted(runs, reverse=True):
         if _may_train(target, name):
             return str(name)
-    raise NothingRunYet(f"Nothing has been run yet. Start with `{target.command('tune')}`.")
+    how = target.command("tune --recipe RECIPE --dataset NAME")
+    raise NothingRunYet(f"Nothing has been run yet. Start with `{how}`.")
 
 
 def _may_train(target: Target, name: str) -> bool:

@@ -14,7 +14,7 @@ import pytest
 from cli import outputs
 from cli.errors import NotDeployed
 from cli.files import private_folder
-from cli.outputs import load, reachable, read, save
+from cli.outputs import address_lines, load, reachable, read, save
 from tests.unit.cli.conftest import client_error
 
 API = "https://abc123.execute-api.us-east-1.amazonaws.com/v1/"
@@ -115,6 +115,11 @@ def test_of_two_that_save_at_once_neither_loses_what_the_other_said(
         "tuning_job": "t",
         "seconds": {"deploy": 1.0, "tune": 2.0},
     }
+
+
+def test_the_url_is_shown_as_the_examples_of_docs_take_it(target: Any) -> None:
+    lines = address_lines(read(aws(target, "aws")))
+    assert f"URL              {API}" in lines, '"${URL}classify" would be none of its addresses'
 
 
 def test_a_save_cut_short_leaves_the_former_file_and_no_other(

@@ -28,4 +28,4 @@ def test_a_part_of_none_is_answered_with_the_nearest_and_what_there_is() -> None
     told = parts.none("brids", NAMES, "data sets")
     assert 'Did you mean "birds"?' in told
     assert "There are: digits, digits-large, birds." in told
-    assert "There is none." in parts.none("brids", [], "data sets")
+    assert "There are no data sets yet." in parts.none("brids", [], "data sets")

@@ -141,11 +141,18 @@ def command_lines(text: str) -> Iterator[list[str]]:
                 yield command[1:]
 
 
+def typed(block: Code) -> list[str]:
+    """What somebody types of a block: of a `console` one not what is answered."""
+    if block.language == "console":
+        return [command for command, _ in block.typed()]
+    return [block.text]
+
+
 def shell_lines() -> list[Any]:
     """Every command of `classifier` that a page shows."""
     found = {}
     for page in pages():
-        texts = [block.text for block in page.code() if block.language in SHELL]
+        texts = [text for block in page.code() if block.language in SHELL for text in typed(block)]
         texts += [span for span in page.spans() if re.match(r"(\S*/|[A-Z_]+=\S+ )*classifier [a-z-]", span)]
         for text in texts:
             for words in command_lines(text):
@@ -197,6 +204,14 @@ def test_commands_are_found_wherever_they_stand() -> None:
     assert len(shell_lines()) > 100
 
 
+def test_what_a_console_block_shows_below_a_command_is_no_command() -> None:
+    text = "$ classifier up\nclassifier: it's there\n$ python - <<'END'\n> print(3)\n> END\n3\n"
+    block = Code("console", text, 1)
+    script = "python - <<'END'\nprint(3)\nEND"
+    assert list(block.typed()) == [("classifier up", ["classifier: it's there"]), (script, ["3"])]
+    assert typed(block) == ["classifier up", script]
+
+
 def known_options() -> set[str]:
     commands = [cli, *(cli.get_command(click.Context(cli), name) for name in COMMANDS)]
     parameters = [parameter for command in commands if command for parameter in command.params]
@@ -218,7 +233,8 @@ def test_an_option_that_a_page_names_exists() -> None:
 def test_what_make_is_asked_for_can_be_made() -> None:
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
     for page in pages():
-        texts = [*page.spans(), *(block.text for block in page.code() if block.language in SHELL)]
+        shell = [block for block in page.code() if block.language in SHELL]
+        texts = [*page.spans(), *(text for block in shell for text in typed(block))]
         named = {word for text in texts for word in re.findall(r"(?:^|\s|=\S+ )make ([a-z][a-z-]+)", text)}
         assert named <= targets, page.name
 

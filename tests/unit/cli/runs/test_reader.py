@@ -241,7 +241,7 @@ def test_the_newest_run_is_neither_a_trial_nor_a_final_training(aws: Any) -> Non
         return {"TrainingJobName": name, "CreationTime": NOW - timedelta(seconds=age)}
 
     sagemaker = aws.client("sagemaker")
-    with pytest.raises(NoSuchRun, match="Nothing has been run"):
+    with pytest.raises(NoSuchRun, match=r"Nothing has been run yet.*tune --recipe RECIPE --dataset NAME"):
         latest_run(aws)
     sagemaker.tunings = [{"HyperParameterTuningJobName": RUN, "CreationTime": NOW - timedelta(seconds=50)}]
     sagemaker.trainings = [job(f"{RUN}-001-aabbccdd", 1), job(f"{RUN}-final", 2), job("my-classifier-x", 3)]
