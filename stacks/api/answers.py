@@ -52,6 +52,7 @@ def add_error_answers(api: apigateway.RestApi, settings: Settings) -> None:
     origin = settings.api.cors_origin
     megabytes = settings.max_image_bytes / 1e6
     too_large = f"The picture is too large: at most {megabytes:.1f} MB are taken. Send a smaller one."
+    no_key = "Send this API's key in the header x-api-key: none came, or another one."
     paths = _known_paths(settings)
     signed = (
         # API Gateway says the same of a path that does not exist and of a request without a signature.
@@ -65,13 +66,7 @@ def add_error_answers(api: apigateway.RestApi, settings: Settings) -> None:
     unsigned = (("Unknown", kind.MISSING_AUTHENTICATION_TOKEN, "404", "NotFound", paths),)
     firewall = (("Firewall", kind.WAF_FILTERED, "403", "Forbidden", "The firewall refused the request."),)
     for construct_id, response_type, status, code, message in (
-        (
-            "NoKey",
-            kind.INVALID_API_KEY,
-            "403",
-            "Forbidden",
-            "The API key is missing or not valid: send yours in the header x-api-key.",
-        ),
+        ("NoKey", kind.INVALID_API_KEY, "403", "Forbidden", no_key),
         *(signed if settings.api.iam_auth else unsigned),
         *(firewall if settings.api.waf else ()),
         ("Throttled", kind.THROTTLED, "429", "TooManyRequests", "Too many requests; wait and repeat."),
