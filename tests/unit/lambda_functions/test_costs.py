@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from contract import prices
@@ -86,3 +88,14 @@ def test_a_limit_cannot_be_kept_without_a_price() -> None:
     costs.guard(unknown, None)
     with pytest.raises(costs.UnknownPrice, match=r"cannot be kept.*ml\.z9\.large"):
         costs.guard(unknown, 5)
+
+
+def test_other_types_that_are_too_dear_or_of_unknown_price_are_left_out() -> None:
+    def check(instance_type: str) -> None:
+        costs.guard(costs.of_training(replace(MACHINE, instance_type=instance_type)), 5)
+
+    types = ("ml.z8.large", "ml.p4d.24xlarge", MACHINE.instance_type, "ml.z9.large")
+    left_out: list[tuple[str, type]] = []
+    found = costs.affordable(types, check, lambda each, why: left_out.append((each, type(why))))
+    assert found == ("ml.z8.large", MACHINE.instance_type), "the first choice is not checked here"
+    assert left_out == [("ml.p4d.24xlarge", costs.CostTooHigh), ("ml.z9.large", costs.UnknownPrice)]

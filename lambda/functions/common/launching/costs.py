@@ -8,10 +8,12 @@ requests and the endpoint that may serve the model afterwards are not in it.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from contract import prices
+from functions.common import logs
 from functions.common.errors import UserError
 from functions.common.recipes.tuning import Tuning
 
@@ -110,6 +112,33 @@ def guard(
             f"this run could cost up to {bound.usd:.2f} USD, more than max_cost_usd = {max_cost_usd:g}: "
             f"{bound.explained}. Lower {lower}, or raise max_cost_usd; nothing was started"
         )
+
+
+def affordable(
+    types: Sequence[str],
+    check: Callable[[str], object],
+    left_out: Callable[[str, UserError], object] = lambda _type, _why: None,
+) -> tuple[str, ...]:
+    """The first choice of instance types, and those others on which a run could not cost more than it may.
+
+    Args:
+        types: the first choice first; it is not checked here.
+        check: ends in CostTooHigh or UnknownPrice on a type that is too dear, as `guard` does.
+        left_out: told of each such type, and why.
+    """
+    found = [types[0]]
+    for each in types[1:]:
+        try:
+            check(each)
+            found.append(each)
+        except (CostTooHigh, UnknownPrice) as error:
+            left_out(each, error)
+    return tuple(found)
+
+
+def logged(instance_type: str, why: UserError) -> None:
+    """For `affordable`: a line in the function's log."""
+    logs.info("too dear a type", instance_type=instance_type, reason=str(why))
 
 
 def _bound(machine: Machine, minutes: int, what: str) -> CostBound:

@@ -36,10 +36,11 @@ def affordable(record: runs.RunRecord, env: LaunchEnvironment) -> tuple[str, ...
     """The first choice of a run's instance types, and those others on which it could cost no more than its
     recipe allows.
     """
-    first, *others = instance_types(record.recipe, env)
-    most = record.recipe.table("resources").get("max_cost_usd", math.inf)
-    bounds = {each: cost_of(replace(record, instance_types=(each,)), env).usd for each in others}
-    return (first, *(each for each, usd in bounds.items() if usd is not None and usd <= most))
+    most = record.recipe.table("resources").get("max_cost_usd")
+    return costs.affordable(
+        instance_types(record.recipe, env),
+        lambda each: costs.guard(cost_of(replace(record, instance_types=(each,)), env), most),
+    )
 
 
 def _cost_on(machine: Machine, record: runs.RunRecord) -> CostBound:

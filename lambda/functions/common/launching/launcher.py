@@ -14,7 +14,6 @@ from typing import Any
 
 from botocore import xform_name
 
-from contract import prices
 from contract.aws_errors import code_of, message_of
 from contract.datasets.manifest import Version
 from contract.environment import LaunchEnvironment
@@ -200,15 +199,10 @@ class Launcher:
 
     def _affordable(self, checked: Checked, plan: Planner) -> tuple[str, ...]:
         """The first choice, and of the other types those on which it could not cost more than it may."""
-        first, *others = estimate.instance_types(checked.recipe, self.env)
-        affordable = [first]
-        for each in others:
-            try:
-                self._planned(checked, Choice(types=(each,)), plan)
-                affordable.append(each)
-            except (costs.CostTooHigh, prices.UnknownPrice) as error:
-                logs.info("too dear a type", instance_type=each, reason=str(error))
-        return tuple(affordable)
+        types = estimate.instance_types(checked.recipe, self.env)
+        return costs.affordable(
+            types, lambda each: self._planned(checked, Choice(types=(each,)), plan), costs.logged
+        )
 
     def choices(self, types: tuple[str, ...]) -> list[Choice]:
         """What AWS is asked for in turn, while it says no for a quota.

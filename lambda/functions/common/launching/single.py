@@ -71,7 +71,7 @@ def affordable(
     bound: Callable[[str], CostBound],
     max_cost_usd: float | None,
     lower: str,
-) -> list[str]:
+) -> tuple[str, ...]:
     """The first choice, and of the other types those on which it could not cost more than it may.
 
     Args:
@@ -82,16 +82,13 @@ def affordable(
     Raises:
         CostTooHigh, UnknownPrice: on the first choice.
     """
-    first, *others = (chosen,) if chosen else env.training_instance_types
-    costs.guard(bound(first), max_cost_usd, lower)
-    found = [first]
-    for each in others:
-        try:
-            costs.guard(bound(each), max_cost_usd, lower)
-            found.append(each)
-        except (costs.CostTooHigh, costs.UnknownPrice) as error:
-            logs.info("too dear a type", instance_type=each, reason=str(error))
-    return found
+    types = (chosen,) if chosen else env.training_instance_types
+
+    def check(instance_type: str) -> None:
+        costs.guard(bound(instance_type), max_cost_usd, lower)
+
+    check(types[0])
+    return costs.affordable(types, check, costs.logged)
 
 
 def start(
