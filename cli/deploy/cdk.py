@@ -50,7 +50,8 @@ def deploy(target: Target, on_change: OnChange, turn: int, stacks: tuple[str, ..
     open_private(log_path(target), "w").close()
     install_cli(target)
     if status_of(target, BOOTSTRAP_STACK) is None:
-        _run(target, ["bootstrap", f"aws://{target.account()}/{target.region}"], on_change, turn)
+        # Without an app, which would be synthesised here only to be asked for the places it goes to.
+        _run(target, ["bootstrap", f"aws://{target.account()}/{target.region}", "--app", ""], on_change, turn)
     mend(target, lambda what: on_change(Deployment(command="wait", phase=what)))
     arguments = ["deploy", *(stacks or ("--all",)), *_UNATTENDED]
     # Spares the CLI's five seconds of waiting for each change set; on AWS it is worth them.

@@ -11,6 +11,7 @@ import sys
 import time
 import zipfile
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -319,6 +320,45 @@ def busy(server: LocalServer, stack: str) -> bool:
     return started and saved.exists() and events[0]["EventId"] in saved.read_text()
 
 
+def test_a_stack_that_is_soon_made_is_made_when_the_request_is_answered(server: LocalServer) -> None:
+    server.start()
+    cloudformation, logs = server.client("cloudformation"), server.client("logs")
+
+    def template(*names: str) -> str:
+        groups = {
+            name: {"Type": "AWS::Logs::LogGroup", "Properties": {"LogGroupName": name}} for name in names
+        }
+        return json.dumps({"Resources": groups})
+
+    def status() -> str:
+        return str(cloudformation.describe_stacks(StackName="stack")["Stacks"][0]["StackStatus"])
+
+    cloudformation.create_stack(StackName="stack", TemplateBody=template("a"))
+    assert status() == "CREATE_COMPLETE"
+    cloudformation.update_stack(StackName="stack", TemplateBody=template("a", "b"))
+    assert status() == "UPDATE_COMPLETE"
+    cloudformation.create_change_set(
+        StackName="stack", ChangeSetName="change", TemplateBody=template("a", "b", "c")
+    )
+    cloudformation.get_waiter("change_set_create_complete").wait(
+        StackName="stack", ChangeSetName="change", WaiterConfig={"Delay": 1}
+    )
+    cloudformation.execute_change_set(StackName="stack", ChangeSetName="change")
+    assert status() == "UPDATE_COMPLETE"
+    assert [group["logGroupName"] for group in logs.describe_log_groups()["logGroups"]] == ["a", "b", "c"]
+    cloudformation.delete_stack(StackName="stack")
+    assert logs.describe_log_groups()["logGroups"] == []
+
+
+def test_a_request_is_answered_while_what_it_began_goes_on(server: LocalServer) -> None:
+    server.start()
+    function = make_function(server, "slow", SLOW_RESOURCE)
+    cloudformation = server.client("cloudformation")
+    cloudformation.create_stack(StackName="stack", TemplateBody=slow_template("yes", (), function))
+    stack = cloudformation.describe_stacks(StackName="stack")["Stacks"][0]
+    assert stack["StackStatus"] == "CREATE_IN_PROGRESS"
+
+
 def test_a_stack_killed_in_mid_update_is_rolled_back_and_can_be_updated_again(server: LocalServer) -> None:
     server.start()
     function = make_function(server, "slow", SLOW_RESOURCE)
@@ -378,12 +418,14 @@ def test_a_resource_made_a_moment_before_the_kill_is_not_left_over(server: Local
     function = make_function(server, "slow", SLOW_RESOURCE)
     cloudformation, sagemaker = server.client("cloudformation"), server.client("sagemaker")
     time.sleep(2)  # the function is on disk, the stack below is not
-    cloudformation.create_stack(StackName="stack", TemplateBody=slow_template("yes", ("g1", "g2"), function))
-    deadline = time.monotonic() + 150
-    while not sagemaker.list_model_package_groups()["ModelPackageGroupSummaryList"]:
-        assert time.monotonic() < deadline
+    slow = slow_template("yes", ("g1", "g2"), function)
+    with ThreadPoolExecutor(1) as beside:
+        beside.submit(cloudformation.create_stack, StackName="stack", TemplateBody=slow)
+        deadline = time.monotonic() + 150
+        while not sagemaker.list_model_package_groups()["ModelPackageGroupSummaryList"]:
+            assert time.monotonic() < deadline
 
-    server.kill()
+        server.kill()
     server.start()
 
     until(lambda: not sagemaker.list_model_package_groups()["ModelPackageGroupSummaryList"])

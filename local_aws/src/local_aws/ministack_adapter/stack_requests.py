@@ -5,13 +5,17 @@
 * Fn::Join and pseudo parameters in conditions (the CDK's own bootstrap template has them).
 * DescribeStacks: the role, the change set that was executed last, and the name and the resolved value of
   SSM-typed parameters.
+* A request that begins an operation is answered when it has ended, or after some seconds. AWS answers at
+  once, where no stack is made within a second. Who asks then (the CDK CLI every five seconds) asks once.
 """
 
 from __future__ import annotations
 
+import asyncio
 import contextvars
 import re
-from collections.abc import Callable
+import time
+from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any
 from xml.sax.saxutils import escape
@@ -27,6 +31,11 @@ from local_aws.ministack_adapter import permissions
 from local_aws.ministack_adapter.stacks import ROLE, everywhere
 
 _TAKES_ROLE = ("CreateStack", "UpdateStack", "DeleteStack", "CreateChangeSet", "ContinueUpdateRollback")
+_BEGINS = ("CreateStack", "UpdateStack", "DeleteStack")
+_BUSY = "_IN_PROGRESS"
+_PATIENCE = 5.0
+"""Seconds after which a request is answered while its operation goes on."""
+_LOOK_EVERY = 0.02
 _PSEUDO: dict[str, Callable[[], str]] = {
     "AWS::AccountId": get_account_id,
     "AWS::Partition": lambda: "aws",
@@ -41,6 +50,10 @@ _CHANGE_SET = "_executed_change_set"
 _operation_role: contextvars.ContextVar[str] = contextvars.ContextVar("local_aws_operation_role", default="")
 
 
+# The stack whose operation the request that is being handled has begun.
+_begun: contextvars.ContextVar[str] = contextvars.ContextVar("local_aws_begun", default="")
+
+
 def install() -> None:
     """Teach ministack's CloudFormation."""
     actions = handlers._ACTION_HANDLERS
@@ -48,10 +61,34 @@ def install() -> None:
         actions[action] = partial(_handle_with_role, action, actions[action])
     actions["DescribeStacks"] = partial(_describe_with_details, actions["DescribeStacks"])
     actions["ExecuteChangeSet"] = partial(_execute_and_note, actions["ExecuteChangeSet"])
+    for action in _BEGINS:
+        actions[action] = partial(_note_begun, actions[action])
     everywhere("_evaluate_conditions", partial(_evaluate_joined, stacks._evaluate_conditions))
     everywhere("_resolve_parameters", partial(_resolve_if_allowed, handlers._resolve_parameters))
-    handle = cloudformation.handle_request
-    cloudformation.handle_request = partial(permissions.handle_for_caller, handle)
+    handle = partial(permissions.handle_for_caller, cloudformation.handle_request)
+    cloudformation.handle_request = partial(_answer_at_the_end, handle)
+
+
+def _note_begun(handle: Callable[[Any], Any], params: Any) -> Any:
+    answer = handle(params)
+    stack = handlers._resolve_stack(helpers._p(params, "StackName"))
+    if answer[0] == 200 and stack is not None:
+        _begun.set(stack["StackId"])
+    return answer
+
+
+async def _answer_at_the_end(handle: Callable[..., Awaitable[Any]], *request: Any) -> Any:
+    _begun.set("")
+    answer = await handle(*request)
+    until = time.monotonic() + _PATIENCE
+    while time.monotonic() < until and _is_busy(_begun.get()):
+        await asyncio.sleep(_LOOK_EVERY)
+    return answer
+
+
+def _is_busy(stack_id: str) -> bool:
+    stack = handlers._resolve_stack(stack_id) if stack_id else None
+    return stack is not None and stack["StackStatus"].endswith(_BUSY)
 
 
 def _handle_with_role(action: str, handle: Callable[[Any], Any], params: Any) -> Any:
@@ -83,6 +120,7 @@ def _execute_and_note(execute: Callable[[Any], Any], params: Any) -> Any:
         stack = handlers._resolve_stack(found["StackId"])
         if stack is not None:
             stack[_CHANGE_SET] = found["ChangeSetId"]
+            _begun.set(stack["StackId"])
     return answer
 
 
