@@ -9,8 +9,7 @@ The tensors have timm's names, so a model opens in plain timm.
 
 from __future__ import annotations
 
-import copy
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Final
 
@@ -19,7 +18,7 @@ from torch import Tensor, nn
 
 from contract import networks, timm_models
 from training_code.errors import InvalidHyperparameter
-from training_code.network import stages
+from training_code.network import row, stages
 from training_code.network.network import Network, pooled
 
 _ALIKE: Final = 1e-4
@@ -157,10 +156,10 @@ class Backbone(Network):
         """The halves of the network at the freeze point; they share its parts. A part that was
         replaced since, as several processes do with batch norms, is replaced in them.
         """
-        parts = tuple(part for _, part in self._row())
+        parts = tuple(part for _, part in row.parts(self.model))
         if self._halves is None or any(a is not b for a, b in zip(parts, self._halves_of, strict=True)):
             before, behind = self._parts_before(), self._parts_behind()
-            self._halves = _without(self.model, behind), _without(self.model, before)
+            self._halves = row.without(self.model, behind), row.without(self.model, before)
             self._halves_of = parts
         return self._halves
 
@@ -206,19 +205,19 @@ class Backbone(Network):
     def _first_part_of(self, stage: int) -> nn.Module:
         """The first of the parts that a stage is made of."""
         names = set(self._groups[stage])
-        for name, part in self._row():
+        for name, part in row.parts(self.model):
             if any(f"{name}.{each}" in names for each, _ in part.named_parameters()):
                 return part
         raise ValueError(f"no part of stage {self.stage_names[stage]}")
 
     def _parts_before(self) -> set[str]:
-        return {name for name, _ in self._row()} - self._parts_behind()
+        return {name for name, _ in row.parts(self.model)} - self._parts_behind()
 
     def _parts_behind(self) -> set[str]:
         """The parts from the first on that has something of a trained stage, in the order they run in."""
         frozen = {name for group in self._groups[: self.freeze_point] for name in group}
         order = self._order()
-        parts = dict(self._row())
+        parts = dict(row.parts(self.model))
         trained = {
             name
             for name, part in parts.items()
@@ -227,29 +226,12 @@ class Backbone(Network):
         first = min((order.index(name) for name in trained if name in order), default=len(order))
         return {name for name in parts if name not in order[:first]}
 
-    def _row(self) -> Iterator[tuple[str, nn.Module]]:
-        """The parts that could be a row: the network's own, and of its lists those in them."""
-        for name, part in self.model.named_children():
-            if isinstance(part, nn.Sequential | nn.ModuleList) and len(list(part.parameters())):
-                yield from ((f"{name}.{each}", inner) for each, inner in part.named_children())
-            else:
-                yield name, part
-
     def _order(self) -> list[str]:
         """The names of the parts in the order in which a picture meets them."""
-        met: list[str] = []
-        handles = [
-            part.register_forward_pre_hook(lambda _module, _inputs, name=name: met.append(name))
-            for name, part in self._row()
-        ]
         where = next(self.parameters())
-        try:
-            with torch.no_grad(), _evaluating(self):
-                self.model(torch.zeros(1, 3, self._side, self._side, device=where.device, dtype=where.dtype))
-        finally:
-            for handle in handles:
-                handle.remove()
-        return list(dict.fromkeys(met))
+        picture = torch.zeros(1, 3, self._side, self._side, device=where.device, dtype=where.dtype)
+        with _evaluating(self):
+            return row.order(self.model, picture)
 
 
 @contextmanager
@@ -287,20 +269,3 @@ def backbone(arch: str, classes: int, image_size: int) -> Backbone:
             f"a {arch} for pictures of image_size={image_size} cannot be had of timm: {reason}"
         ) from None
     return network
-
-
-def _without(model: nn.Module, names: Collection[str]) -> nn.Module:
-    """The network with these parts passing on what they are given; it shares the others."""
-    half = copy.copy(model)
-    half._modules = dict(model._modules)
-    for name in names:
-        outer, _, inner = name.partition(".")
-        if not inner:
-            half._modules[outer] = nn.Identity()
-            continue
-        if half._modules[outer] is model._modules[outer]:
-            part = copy.copy(model._modules[outer])
-            part._modules = dict(part._modules)  # type: ignore[union-attr]
-            half._modules[outer] = part
-        half._modules[outer]._modules[inner] = nn.Identity()  # type: ignore[union-attr]
-    return half
