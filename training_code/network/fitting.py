@@ -12,7 +12,7 @@ from torch import Tensor
 
 from training_code.errors import UnusableWeights
 from training_code.network.backbone import Backbone
-from training_code.network.network import Network, OldHead
+from training_code.network.network import Network, OldHead, only_layer
 
 _COUNTER: Final = "num_batches_tracked"
 """Plays no part in an answer, and files from before it was counted lack it."""
@@ -71,7 +71,7 @@ def fitting(network: Network, arch: str, state: Mapping[str, Tensor], file: str)
 def _head(network: Network, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     own = {name: value for name, value in network.state_dict().items() if name in network.head_names}
     kinds = {name.rpartition(".")[2] for name in own}
-    if len({name.rpartition(".")[0] for name in own}) != 1 or not {"weight"} <= kinds <= {"weight", "bias"}:
+    if only_layer(own) is None or not {"weight"} <= kinds <= {"weight", "bias"}:
         return {}
     head = {name: state[name] for name in own if name in state}
     fits = (

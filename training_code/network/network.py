@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -166,6 +166,12 @@ class Network(nn.Module):
         """All that is trained in a stage."""
 
 
+def only_layer(tensors: Collection[str]) -> str | None:
+    """The layer that tensors of these names are of; None where they are of several, or none."""
+    owners = {name.rpartition(".")[0] for name in tensors}
+    return owners.pop() if len(owners) == 1 else None
+
+
 class WithFeatures(nn.Module):
     """A network that tells what goes into its head, beside the class scores.
 
@@ -177,8 +183,7 @@ class WithFeatures(nn.Module):
     def __init__(self, network: nn.Module, head_names: frozenset[str]) -> None:
         super().__init__()
         self.network = network
-        owners = {name.rpartition(".")[0] for name in head_names}
-        self._head = owners.pop() if len(owners) == 1 else None
+        self._head = only_layer(head_names)
 
     def forward(self, x: Tensor, **options: bool) -> tuple[Tensor, ...]:
         """Scores (n, classes), and features (n, features) where there are any."""
