@@ -25,7 +25,7 @@ from batch.reading import Content, Reading
 from contract.artifact import TOGETHER
 from contract.batch import INTERNAL, NOT_READ, Listed, answer, refusal
 from contract.calibration import PYTORCH
-from inference_code import inference
+from inference_code import inference, limits
 from inference_code.api_error import ApiError
 from inference_code.inference import Classifier, Query
 from inference_code.model.dynamic_batcher import Scores
@@ -152,7 +152,7 @@ class Answering:
             ApiError: it is too large.
             OSError: it cannot be read.
         """
-        inference.check_size(picture.size)
+        limits.check_size(picture.size)
         path = self._place(self._name(picture))
         for _ in range(_ATTEMPTS - 1):
             try:

@@ -16,7 +16,6 @@ import time
 from concurrent.futures import Future
 from dataclasses import dataclass
 from functools import partial
-from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -24,11 +23,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from contract.answers.explanation import NotExplained
-from contract.api import RAW_BYTES
 from contract.calibration import OPENVINO, PYTORCH
-from inference_code import picture, wishes
-from inference_code.api_error import ApiError
-from inference_code.environment import whole
+from inference_code import limits, picture, wishes
 from inference_code.model import artifact
 from inference_code.model.artifact import Artifact
 from inference_code.model.bad_artifact import BadArtifact
@@ -44,8 +40,6 @@ log = logging.getLogger("inference")
 
 JSON = "application/json"
 CUSTOM_ATTRIBUTES = "X-Amzn-SageMaker-Custom-Attributes"
-# 6 MiB is what SageMaker's InvokeEndpoint safely carries.
-MAX_IMAGE_BYTES = whole("MAX_IMAGE_BYTES", 6 * 1024 * 1024, 1, 100 * 1024 * 1024)
 # `pytorch` serves the weights although there is a serving form: to tell what the form changes.
 FORM = os.environ.get("SERVE_FORM", "")
 
@@ -243,8 +237,8 @@ def input_fn(body: bytes, content_type: str | None, context: Context | None = No
         ApiError: 415 UnsupportedMediaType, 413 PayloadTooLarge, 400 InvalidTopK or InvalidExplain, those of
             `picture.read`.
     """
-    _check_content_type(content_type)
-    check_size(len(body))
+    limits.check_content_type(content_type)
+    limits.check_size(len(body))
     attributes = (context.get_request_header(0, CUSTOM_ATTRIBUTES) if context else None) or ""
     top_k, explain = wishes.top_k(attributes), wishes.explain(attributes)
     return Query(picture.read(body), top_k, explain)
@@ -265,36 +259,6 @@ def output_fn(
 ) -> tuple[str, str]:
     """The answer as JSON, whatever the client says it accepts, and its content type."""
     return json.dumps(prediction, ensure_ascii=False), JSON
-
-
-def check_size(size: int, *, whole: bool = True) -> None:
-    """Whether a body of so many bytes is taken, or one that is not `whole` yet and has so many by now.
-
-    Raises:
-        ApiError: 413 PayloadTooLarge.
-    """
-    if size <= MAX_IMAGE_BYTES:
-        return
-    what = f"The body has {size:,} bytes" if whole else "The body is too large"
-    raise ApiError(
-        HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
-        "PayloadTooLarge",
-        f"{what}; at most {MAX_IMAGE_BYTES:,} bytes are taken. Scale the picture down: "
-        "a few hundred pixels per side are enough.",
-    )
-
-
-def _check_content_type(content_type: str | None) -> None:
-    kind = (content_type or RAW_BYTES[-1]).partition(";")[0].strip().lower()
-    if kind.startswith("image/") or kind in RAW_BYTES:
-        return
-    hint = " Not as a form: curl needs --data-binary and this header." if "form" in kind else ""
-    raise ApiError(
-        HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
-        "UnsupportedMediaType",
-        f"The content type {kind!r} is not taken. Send the bytes of the picture with Content-Type "
-        f"image/jpeg, image/* or application/octet-stream.{hint}",
-    )
 
 
 def _identity(source: Artifact) -> tuple[str, str]:

@@ -7,7 +7,7 @@ import contextlib
 
 from starlette.requests import ClientDisconnect, Request
 
-from inference_code import inference
+from inference_code import limits
 
 # A refused body is read to its end so that the client sees the answer instead of a reset connection:
 # SageMaker lets at most 25 MB through, and nobody is waited for longer than this.
@@ -71,14 +71,14 @@ class Body:
         Raises:
             ApiError: PayloadTooLarge, as soon as it is announced or grows larger than is taken.
         """
-        inference.check_size(self._announced)
+        limits.check_size(self._announced)
         self.asked_for = True
         chunks: list[bytes] = []
         arrivals.begin(self, deadline)
         try:
             async for chunk in self._stream:
                 self.size += len(chunk)
-                inference.check_size(self.size, whole=False)
+                limits.check_size(self.size, whole=False)
                 chunks.append(chunk)
                 self.kept += len(chunk)
                 arrivals.grow(len(chunk))

@@ -24,7 +24,8 @@ from batch.output import LostPictures, leave
 from batch.parts import Parts
 from batch.reading import Reading
 from contract.batch import INTERNAL, NOT_READ, Listed, Summary, refusal, together
-from inference_code import inference
+from inference_code import inference, limits
+from inference_code.api_error import ApiError
 from inference_code.inference import Classifier
 from tests.unit.batch.jobs import SOURCE_KEY, lay_out, lines, listed, pack
 from tests.unit.inference_code.artifacts import add_graph, write_artifact
@@ -74,7 +75,7 @@ def test_every_picture_has_one_line_with_what_the_functions_say(
     for name, content in pictures.items():
         try:
             said: dict[str, Any] = inference.predict_fn(inference.input_fn(content, None), classifier)
-        except inference.ApiError as error:
+        except ApiError as error:
             said = json.loads(error.as_json())
         assert answers[name] == {"key": name, **said}
     assert {answers[name]["error"]["code"] for name in ("a/cut.jpg", "a/no.txt", "empty.png")} == {
@@ -242,7 +243,7 @@ def test_a_file_that_is_too_large_is_not_read(
     tmp_path: Path, archive: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     job, model = read(lay_out(tmp_path, archive, PETS)), cast(Classifier, SimpleNamespace(form="openvino"))
-    monkeypatch.setattr(inference, "MAX_IMAGE_BYTES", len(PETS["a/0.jpg"]) - 1)
+    monkeypatch.setattr(limits, "MAX_IMAGE_BYTES", len(PETS["a/0.jpg"]) - 1)
     monkeypatch.setattr(Path, "read_bytes", lambda path: pytest.fail(f"{path} was read"))
     answering = Answering(model, listed(PETS)[:1], job.path, job.name, 1)
     ((_, line, _),) = answering.lines()

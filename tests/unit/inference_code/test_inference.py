@@ -18,7 +18,7 @@ from safetensors.torch import load_file, save_file
 
 import contract
 import inference_code
-from inference_code import api_error, inference
+from inference_code import api_error, inference, limits
 from inference_code.api_error import ApiError
 from inference_code.inference import Classifier
 from tests.unit.inference_code.artifacts import CLASSES, DESCRIPTION
@@ -124,11 +124,11 @@ def test_another_content_type_is_refused(content_type: str) -> None:
 
 
 def test_a_body_above_the_limit_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(inference, "MAX_IMAGE_BYTES", len(JPEG) - 1)
+    monkeypatch.setattr(limits, "MAX_IMAGE_BYTES", len(JPEG) - 1)
     with pytest.raises(ApiError, match="PayloadTooLarge") as refused:
         inference.input_fn(JPEG, "image/jpeg")
     assert refused.value.status == 413
-    monkeypatch.setattr(inference, "MAX_IMAGE_BYTES", len(JPEG))
+    monkeypatch.setattr(limits, "MAX_IMAGE_BYTES", len(JPEG))
     assert inference.input_fn(JPEG, "image/jpeg").picture.decoded().size == scene().size
 
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from inference_code import environment, inference, wishes
+from inference_code import environment, limits, wishes
 from inference_code.api_error import ApiError
 from inference_code.environment import BadSetting
 from inference_code.model import artifact
@@ -100,5 +100,5 @@ def test_any_custom_attributes_ask_why_or_not_or_are_refused(text: str) -> None:
     )
 )
 def test_any_content_type_is_taken_or_refused(text: str) -> None:
-    said = refusal(ApiError, inference._check_content_type, text)
+    said = refusal(ApiError, limits.check_content_type, text)
     assert not said or "UnsupportedMediaType" in said

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from inference_code import __main__, inference
+from inference_code import __main__, inference, limits
 from inference_code.api_error import ApiError
 from inference_code.environment import NoGpu
 from inference_code.model.dynamic_batcher import Scores
@@ -222,7 +222,7 @@ def test_a_body_that_never_ends_is_given_up_and_its_place_given_back() -> None:
 def test_a_body_above_the_limit_is_refused_without_being_kept(
     announced: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(inference, "MAX_IMAGE_BYTES", 10_000)
+    monkeypatch.setattr(limits, "MAX_IMAGE_BYTES", 10_000)
     monkeypatch.setattr(inference, "input_fn", lambda *_: pytest.fail("kept and handed on"))
     serving = service(StubModel(), queue=0)
 
