@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import click
 import pytest
 from click.testing import CliRunner
 
@@ -58,8 +59,6 @@ def test_completing_a_command_loads_none_of_them() -> None:
 def test_runs_are_completed_where_they_can_be_asked_for(
     monkeypatch: pytest.MonkeyPatch, target: Callable[..., Target]
 ) -> None:
-    import click
-
     context = click.Context(cli)
     parameter = click.Argument(["run"])
     monkeypatch.setattr(completion, "target_of", lambda *_: target())
@@ -132,6 +131,21 @@ def of_no_hint(tree: ast.Module) -> set[int]:
         if isinstance(node, ast.keyword) and node.arg == "help":
             found |= {id(each) for each in ast.walk(node.value)}
     return found
+
+
+ONLY_LOOK = {
+    *("check", "classify", "compare", "completion", "cost", "datasets", "demo-data", "export", "logs"),
+    *("models", "outputs", "race-report", "recipes", "report", "runs", "status", "tuning-report"),
+}
+"""Commands that change nothing but files that they write."""
+
+
+@pytest.mark.parametrize("name", sorted(COMMANDS))
+def test_every_command_that_changes_something_takes_yes(name: str) -> None:
+    command = cli.get_command(click.Context(cli), name)
+    assert command is not None
+    takes = any("--yes" in parameter.opts for parameter in command.params)
+    assert takes == (name not in ONLY_LOOK)
 
 
 @pytest.mark.parametrize(
