@@ -18,6 +18,7 @@ from cli.commands.check import anyway_option, before_launching
 from cli.commands.launch import cost_line
 from cli.commands.options import confirm_cost, json_option, with_target, yes_option
 from cli.console import counting, say
+from cli.data.screen import finding_lines
 from cli.errors import BadArgument
 from cli.files import of_results
 from cli.runs import find
@@ -31,7 +32,6 @@ _FUNCTION: Final = "launch-batch"
 _SECONDS: Final = 610.0
 """For an answer of the launcher, which may have a million keys to list."""
 _BILLED: Final = "This starts SageMaker instances, billed by the second until the job ends."
-_NAMED: Final = 5
 _VERSION: Final = re.compile(r"(?:arn:\S+/)?[1-9][0-9]{0,8}")
 
 
@@ -165,16 +165,14 @@ def _check_out(out: Path | None) -> None:
 
 
 def _to_send(target: Target, bucket: str, folder: Folder) -> folders.Todo:
-    """Say what of a folder is going to lie where."""
+    """Say what of a folder is going to lie where, and what is left out."""
     todo = folders.missing(target.client("s3"), bucket, folder)
     say(
         f"To s3://{bucket}/{folder.prefix}: {todo.in_words}. They are removed there by themselves after "
         "storage.trial_outputs_days."
     )
-    for each in folder.left_out[:_NAMED]:
-        say(f"Left out: {each}.")
-    if len(folder.left_out) > _NAMED:
-        say(f"Left out: {len(folder.left_out) - _NAMED} more.")
+    for line in finding_lines(folder.left_out):
+        say(line, style="yellow")
     return todo
 
 

@@ -110,7 +110,7 @@ def test_what_is_gone_or_something_else_is_named(target: Any, tmp_path: Path) ->
 @pytest.fixture
 def pictures(tmp_path: Path) -> Path:
     place = tmp_path / "Holiday"
-    for name in ("a.png", "deep/b.png", ".git/c.png", "deep/Thumbs.db", "notes"):
+    for name in ("a.png", "deep/b.png", ".git/c.png", "deep/Thumbs.db", "c.gif", "README.md"):
         (place / name).parent.mkdir(parents=True, exist_ok=True)
         (place / name).write_bytes(png(len(name)))
     return place
@@ -132,13 +132,13 @@ def test_a_folder_is_sent_once_and_kept_as_it_is(target: Any, pictures: Path) ->
         folders.send(here, "data", folder, todo)
         return todo
 
-    assert set(send().new) == {"a.png", "deep/b.png", "notes"}
+    assert set(send().new) == {"a.png", "deep/b.png", "c.gif"}
     assert s3.objects[f"{folder.prefix}deep/b.png"] == (pictures / "deep" / "b.png").read_bytes()
     assert (send().new, send().present) == ((), 3)
     (pictures / "a.png").write_bytes(png(77))
-    (pictures / "notes").unlink()
+    (pictures / "c.gif").unlink()
     todo = send()
-    assert (todo.new, todo.gone) == (("a.png",), ("notes",))
+    assert (todo.new, todo.gone) == (("a.png",), ("c.gif",))
     assert {key.removeprefix(folder.prefix) for key in s3.objects} == {"a.png", "deep/b.png"}
 
 
@@ -157,14 +157,59 @@ def test_what_cannot_be_sent_is_left_out_by_name(pictures: Path, monkeypatch: py
     (pictures / "gone.png").symlink_to(pictures / "nowhere")
     (pictures / os.fsdecode(b"\xff.png")).touch()
     folder = folders.look(pictures)
-    assert set(folder.files) == {"a.png", "deep/b.png", "notes"}
-    assert sorted(each.rpartition(" ")[2] for each in folder.left_out) == ["bytes", "file", "text"]
+    assert set(folder.files) == {"a.png", "deep/b.png", "c.gif"}
+    told = {each.path: each.why for each in folder.left_out}
+    assert told == {
+        "README.md": "is not a picture by its name",
+        "gone.png": "is no file",
+        "huge.png": "has more than 1,000 bytes",
+        "?.png": "has a name that is no Unicode text",
+    }
+
+
+def test_files_that_are_no_pictures_are_counted_and_not_sent(
+    target: Any, pictures: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (pictures / "deep" / "sizes.csv").write_text("a,b")
+    (pictures / "phone.heic").write_bytes(b"x")
+    s3 = MemoryS3()
+    done = run(deployed(target, s3, launcher()), monkeypatch, str(pictures))
+    assert done.exit_code == 0, done.output
+    assert "3 files are sent" in done.output
+    assert "2 not pictures (skipped):\n  README.md is not a picture by its name\n" in done.output
+    assert "phone.heic is HEIC, which training and the endpoint do not take" in done.output
+    assert {Path(key).suffix for key in s3.objects} == {".png", ".gif"}
+
+
+def test_a_folder_in_it_that_may_not_be_read_is_left_out_by_name(
+    pictures: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scandir, closed = os.scandir, str(pictures / "deep")
+
+    def listing(place: Any) -> Any:
+        if str(place) == closed:
+            raise PermissionError(13, "Permission denied", place)
+        return scandir(place)
+
+    monkeypatch.setattr(os, "scandir", listing)
+    folder = folders.look(pictures)
+    assert set(folder.files) == {"a.png", "c.gif"}
+    assert ("deep/", "cannot be read: Permission denied") in [
+        (each.path, each.why) for each in folder.left_out
+    ]
 
 
 def test_no_folder_and_an_empty_one_are_named(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     (tmp_path / "empty").mkdir()
-    for name, says in (("nowhere", "There is no folder"), ("file", "is a file"), ("empty", "no file in")):
+    (tmp_path / "text").mkdir()
+    (tmp_path / "text" / "a.txt").touch()
+    for name, says in (
+        ("nowhere", "There is no folder"),
+        ("file", "is a file"),
+        ("empty", "no picture in"),
+        ("text", "no picture in .*a.txt is not"),
+    ):
         with pytest.raises(BadDataset, match=says):
             folders.look(tmp_path / name)
 
@@ -194,7 +239,7 @@ def deployed(target: Any, s3: MemoryS3, function: Function, kind: str = "local",
 def test_a_folder_is_answered_with_its_cost_said_first(
     target: Any, pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    s3, function = left(["a.png", "deep/b.png"], ["notes"]), launcher()
+    s3, function = left(["a.png", "deep/b.png"], ["c.gif"]), launcher()
     here = deployed(target, s3, function)
     out = tmp_path / "answers.jsonl"
     arguments = (str(pictures), "--version", "3", "--max-cost", "2", "--instances", "2", "--out", str(out))
