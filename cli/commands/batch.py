@@ -13,6 +13,7 @@ import click
 from cli import answers
 from cli.batch import folder as folders
 from cli.batch import job as jobs
+from cli.batch import labels
 from cli.batch.folder import Folder
 from cli.commands.check import anyway_option, before_launching
 from cli.commands.launch import cost_line
@@ -196,10 +197,14 @@ def _bring(target: Target, job: str, out: Path | None) -> None:
     for line in jobs.in_words(summary):
         say(line)
     say(f"The answers are in {lines}; look at {page}.")
-    _tell_of_labels(target, ended)
+    if summary.answered:
+        _tell_of_labels(target, ended)
 
 
 def _tell_of_labels(target: Target, job: Mapping[str, Any]) -> None:
-    if FEATURES in job["HyperParameters"]:
+    """What to do with features, unless the pictures' folders name their classes already."""
+    if FEATURES not in job["HyperParameters"]:
+        return
+    if not labels.known(target, outputs(target, "storage")["DataBucket"], job):
         name = job["TrainingJobName"]
         say(f"Choose which of them to label next: {target.command(f'select {name}')}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
 from pathlib import Path
@@ -16,7 +17,11 @@ from cli.commands import batch as command
 from cli.data.findings import BadDataset
 from cli.runs import following
 from cli.target import Target
-from contract.batch import COLUMNS, Summary
+from contract import storage
+from contract.batch import COLUMNS, KEYS, Listed, Summary
+from contract.datasets import store
+from contract.datasets.manifest import Picture
+from contract.datasets.store import Draft
 from tests.unit.cli.conftest import Paginated, client_error, png
 from tests.unit.cli.runs.test_launch import Function
 from tests.unit.memory_s3 import MemoryS3
@@ -35,6 +40,12 @@ def described(shares: int = 2, count: int = 3, form: str = "jsonl", **more: Any)
         "ResourceConfig": {"InstanceCount": shares},
         "StoppingCondition": {"MaxRuntimeInSeconds": 1800, "MaxWaitTimeInSeconds": 3600},
         "ModelArtifacts": {"S3ModelArtifacts": f"s3://artifacts/{PLACE}"},
+        "InputDataConfig": [
+            {
+                "ChannelName": "list",
+                "DataSource": {"S3DataSource": {"S3Uri": f"s3://artifacts/{storage.batch_list(JOB)}"}},
+            }
+        ],
         **more,
     }
 
@@ -70,6 +81,9 @@ class Jobs(Paginated):
         if TrainingJobName != JOB:
             raise client_error("ValidationException")
         return self.job
+
+    def describe_model_package(self, ModelPackageName: str) -> dict[str, Any]:
+        return {"CustomerMetadataProperties": {"dataset": "pets@1"}}
 
 
 def test_the_answers_of_all_instances_are_one_file(target: Any, tmp_path: Path) -> None:
@@ -326,9 +340,50 @@ def test_a_job_is_come_back_to(target: Any, tmp_path: Path, monkeypatch: pytest.
     assert not function.requests
     done = run(here, monkeypatch, "--job", JOB)
     assert f"s3://artifacts/{PLACE}" in done.output.replace("\n", "")
-    here.client("sagemaker").job["HyperParameters"]["features"] = "true"
-    done = run(here, monkeypatch, "--job", JOB, "--out", str(tmp_path / "out"))
-    assert f"classifier select {JOB}" in done.output
+
+
+PETS = Draft(
+    dataset="pets",
+    origin="upload",
+    root="pictures/",
+    pictures=[Picture("ant", "train", "1.png", "0a", 1, "1")],
+    parent=None,
+)
+PACKAGE = "arn:aws:sagemaker:us-east-1:000000000000:model-package/classifier/3"
+
+
+@pytest.mark.parametrize(
+    ("keys", "features", "known", "hinted"),
+    [
+        (["pets/train/ant/a.png", "pets/ant/b.png"], True, True, False),
+        (["pets/train/ant/a.png", "pets/b.png"], True, True, True),
+        (["pets/2024/a.png", "pets/2025/ant.png"], True, True, True),
+        (["pets/train/ant/a.png"], True, False, True),
+        (["pets/a.png"], False, True, False),
+    ],
+)
+def test_choosing_what_to_label_is_offered_where_labels_are_not_known_and_features_are(
+    target: Any,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    keys: list[str],
+    features: bool,
+    known: bool,
+    hinted: bool,
+) -> None:
+    s3 = left(["a"])
+    if known:
+        store.write(s3, "data", PETS)
+    listed = "".join(Listed(key, "etag", 1).line() for key in keys)
+    s3.objects[f"{storage.batch_list(JOB)}{KEYS}"] = gzip.compress(listed.encode())
+    here = deployed(target, s3, launcher(), shares=1, count=1)
+    job = here.client("sagemaker").job
+    job["HyperParameters"] |= {"features": "true"} if features else {}
+    job["Environment"]["MODEL_PACKAGE_ARN"] = PACKAGE
+    for arguments in ((), ("--out", str(tmp_path / "out"))):
+        done = run(here, monkeypatch, "--job", JOB, *arguments)
+        assert done.exit_code == 0, done.output
+        assert (f"classifier select {JOB}" in done.output) == hinted
 
 
 def test_a_job_that_was_stopped_says_that_its_answers_are_kept(
