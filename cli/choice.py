@@ -6,6 +6,7 @@ import os
 import shlex
 import shutil
 import sys
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -52,5 +53,6 @@ def program() -> str:
     found = shutil.which(NAME, path=path)
     if not own.exists() or (found and own.samefile(found)):
         return NAME
-    here = Path.cwd()
-    return shlex.quote(str(own.relative_to(here) if own.is_relative_to(here) else own))
+    with suppress(OSError, ValueError):  # a folder that is gone, or another one
+        own = own.relative_to(Path.cwd())
+    return shlex.quote(str(own))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -10,6 +10,7 @@ from cli.batch.job import listed, model_of
 from cli.release import registry
 from cli.release.registry import NoSuchVersion
 from cli.target import Target
+from contract import storage
 from contract.datasets import rules, store
 
 
@@ -23,12 +24,17 @@ def dataset_of(target: Target, job: Mapping[str, Any]) -> str:
 
 
 def known(target: Target, data_bucket: str, job: Mapping[str, Any]) -> bool:
-    """Whether each picture lies in a folder of one of the model's classes; False where nobody knows."""
+    """Whether each picture is of the data set, or lies in a folder of one of its classes.
+
+    False where that cannot be told.
+    """
     dataset, pictures = dataset_of(target, job), listed(target, job)
     version = store.newest(target.client("s3"), data_bucket, dataset) if dataset else None
     if version is None or pictures is None:
         return False
-    return all(
-        any(rules.same_text(part) in version.classes for part in PurePosixPath(each.key).parts[:-1])
-        for each in pictures
-    )
+    uploaded = storage.pictures_of(dataset)
+    return all(each.key.startswith(uploaded) or _has_class(each.key, version.classes) for each in pictures)
+
+
+def _has_class(key: str, classes: Container[str]) -> bool:
+    return any(rules.same_text(part) in classes for part in PurePosixPath(key).parts[:-1])

@@ -91,7 +91,7 @@ def read(target: Target, recipes: tuple[str, ...]) -> Wanted:
     for name in recipes:
         if name not in files:
             raise NoSuchRecipe(f"There is no recipe {name!r} in recipes/. There are: {', '.join(files)}.")
-    chosen = [word for name in recipes or files for word in ("--recipe", str(files[name]))]
+    chosen = [word for name in dict.fromkeys(recipes or files) for word in ("--recipe", str(files[name]))]
     with tempfile.TemporaryDirectory(prefix="classifier-check-", ignore_cleanup_errors=True) as folder:
         answer = stacks_check(target, ["--templates", folder, "--region", target.region, *chosen])
         templates = Templates.read(Path(folder))

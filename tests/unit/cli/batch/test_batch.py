@@ -356,6 +356,7 @@ PACKAGE = "arn:aws:sagemaker:us-east-1:000000000000:model-package/classifier/3"
     ("keys", "features", "known", "hinted"),
     [
         (["pets/train/ant/a.png", "pets/ant/b.png"], True, True, False),
+        ([f"{storage.pictures_of('pets')}0a.png"], True, True, False),
         (["pets/train/ant/a.png", "pets/b.png"], True, True, True),
         (["pets/2024/a.png", "pets/2025/ant.png"], True, True, True),
         (["pets/train/ant/a.png"], True, False, True),
