@@ -1,5 +1,6 @@
 """What holds for all tests: a claim is tried on the same examples every time, however slow the machine is,
-what runs on this machine is asked past its proxies, and a package is compiled once for all their processes.
+what runs on this machine is asked past its proxies, a package is compiled once for all their processes,
+and the shell finds `classifier`, whoever started them.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ from hypothesis import HealthCheck, settings
 from cli.target import spare_loopback
 
 spare_loopback(os.environ)
+os.environ.pop("MAKELEVEL", None)
+os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
 
 # Where Python is told to keep no bytecode, as in many images, each of the hundred processes that the tests
 # start would compile torch or aws_cdk anew, which takes longer than most of what they are started for. It is

@@ -92,3 +92,16 @@ def _explanation(body: Mapping[str, Any]) -> Explanation:
     left, top, right, bottom = (float(each) for each in body["box"])
     rows = tuple(tuple(float(each) for each in row) for row in body["map"])
     return Explanation(str(body["class"]), (left, top, right, bottom), rows)
+
+
+def classes_of(body: Mapping[str, Any]) -> tuple[str, ...]:
+    """The names in the API's JSON of classes. Raises KeyError or TypeError where it is none."""
+    names = body["classes"]
+    if not isinstance(names, list):
+        raise TypeError("classes are a list")
+    return tuple(map(str, names))
+
+
+def model_of(body: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The API's JSON of the model that serves. Raises TypeError where it is no object."""
+    return {**body}

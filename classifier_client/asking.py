@@ -1,13 +1,17 @@
-"""What both clients know: the request, and what follows from each reply. Nothing here does IO but reading a
-picture's file.
+"""What both clients know: the requests, what follows from each reply, and when to ask again.
+
+How a request is sent and how a while passes each client says itself. It is written down once for both: the
+client that blocks gives coroutines which never wait, and so run to their end at once (`at_once`).
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Generator, Mapping
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Coroutine, Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import Any, Final, Self, TypeVar
 
 import httpx
 
@@ -21,11 +25,10 @@ _MOST_SENT: Final = 10_000_000
 """Bytes: more than this API Gateway does not read to its end.
 https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-execution-service-limits-table.html"""
 
-Step = Generator[httpx.Request | float, httpx.Response | httpx.TransportError | None, Answer]
-"""Gives a request to send, and is sent the reply; gives seconds to wait, and is sent nothing."""
+Read = TypeVar("Read")
 
 
-class Asking:
+class Asking(ABC):
     """A deployed classifier and how it is asked."""
 
     def __init__(
@@ -56,27 +59,61 @@ class Asking:
         said: Mapping[str, Any] = json.loads(Path(path).read_text(encoding="utf-8"))
         return cls(said["api_url"], said["api_key"], **more)
 
-    def steps(self, picture: Picture, top_k: int | None, explain: bool, give: bool) -> Step:
-        """What is to be sent and waited for until there is an answer."""
-        body, tries = _body(picture), Tries(self._patience)
+    @abstractmethod
+    async def _send(self, request: httpx.Request) -> httpx.Response:
+        """The reply. Raises httpx.TransportError where none comes."""
+
+    @abstractmethod
+    async def _pause(self, seconds: float) -> None:
+        """Let so much time pass."""
+
+    async def _classify(self, picture: Picture, top_k: int | None, explain: bool, give: bool) -> Answer:
         asked = {"top_k": top_k, "explain": "true" if explain else None}
-        params = {name: str(value) for name, value in asked.items() if value is not None}
-        headers = self._headers | {"Content-Type": "application/octet-stream"}
-        headers |= {"x-give-picture": "true"} if give else {}
+        headers = {"Content-Type": "application/octet-stream"} | ({"x-give-picture": "true"} if give else {})
+        request = {
+            "params": {name: str(value) for name, value in asked.items() if value is not None},
+            "headers": self._headers | headers,
+            "content": _body(picture),
+        }
+        return await self._ask("POST", "classify", request, Answer.of, self._patience)
+
+    async def _get(self, path: str, read: Callable[[Any], Read]) -> Read:
+        """What a path tells. No sleeping model is waited for, as only pictures wake one."""
+        patience = replace(self._patience, asleep=0)
+        return await self._ask("GET", path, {"headers": self._headers}, read, patience)
+
+    async def _ask(
+        self,
+        method: str,
+        path: str,
+        request: Mapping[str, Any],
+        read: Callable[[Any], Read],
+        patience: Patience,
+    ) -> Read:
+        """Ask until there is an answer, or patience is over."""
+        tries = Tries(patience)
         while True:
-            request = httpx.Request(
-                "POST", f"{self._url}/classify", params=params, headers=headers, content=body
-            )
-            reply = yield request
-            if isinstance(reply, httpx.Response) and reply.status_code == httpx.codes.OK:
-                return _answer(reply)
-            if isinstance(reply, httpx.Response):
-                seconds = tries.after_reply(reply.status_code, reply.headers, reply.content)
+            try:
+                reply = await self._send(httpx.Request(method, f"{self._url}/{path}", **request))
+            except httpx.TransportError as error:
+                seconds = tries.after_silence(str(error) or type(error).__name__)
             else:
-                seconds = tries.after_silence(str(reply) or type(reply).__name__)
+                if reply.status_code == httpx.codes.OK:
+                    return _understood(reply, read)
+                seconds = tries.after_reply(reply.status_code, reply.headers, reply.content)
             if tries.why is not None:
                 self._on_wait(tries.why, seconds)
-            yield seconds
+            await self._pause(seconds)
+
+
+def at_once(work: Coroutine[Any, Any, Read]) -> Read:
+    """What a coroutine that never waits comes to."""
+    try:
+        work.send(None)
+    except StopIteration as done:
+        result: Read = done.value
+        return result
+    raise AssertionError("it waits for something")
 
 
 def _body(picture: Picture) -> bytes:
@@ -91,9 +128,9 @@ def _body(picture: Picture) -> bytes:
     return body
 
 
-def _answer(reply: httpx.Response) -> Answer:
+def _understood(reply: httpx.Response, read: Callable[[Any], Read]) -> Read:
     try:
-        return Answer.of(reply.json())
+        return read(reply.json())
     except (ValueError, LookupError, TypeError, AttributeError, OverflowError, RecursionError):
         raise NotAnswered(
             200, "", f"the API gave an answer nobody here understands: {reply.text[:200]!r}"

@@ -12,8 +12,8 @@ from typing import Any, Final, Self, overload
 
 import httpx
 
-from classifier_client.answers import Answer
-from classifier_client.asking import Asking
+from classifier_client.answers import Answer, classes_of, model_of
+from classifier_client.asking import Asking, at_once
 from classifier_client.errors import ApiError, NotAPicture
 from classifier_client.pictures import Picture
 
@@ -97,11 +97,16 @@ class Client(Asking):
                 pool.shutdown(cancel_futures=True)
 
     def model(self) -> Mapping[str, Any]:
-        """Which model serves (`GET /model`)."""
-        reply = self._http.get(f"{self._url}/model")
-        reply.raise_for_status()
-        said: Mapping[str, Any] = reply.json()
-        return said
+        """Which model serves (`GET /model`).
+
+        Raises:
+            Refused, NotAnswered: as `classify`, but of a model that sleeps at once: only a picture wakes it.
+        """
+        return at_once(self._get("model", model_of))
+
+    def classes(self) -> tuple[str, ...]:
+        """All that it can answer, in the order of `class_index` (`GET /classes`). Raises as `model`."""
+        return at_once(self._get("classes", classes_of))
 
     def close(self) -> None:
         """Give the connections back."""
@@ -116,22 +121,13 @@ class Client(Asking):
         self.close()
 
     def _one(self, picture: Picture, top_k: int | None, explain: bool, give: bool) -> Answer:
-        steps = self.steps(picture, top_k, explain, give)
-        reply: httpx.Response | httpx.TransportError | None = None
-        while True:
-            try:
-                step = steps.send(reply)
-            except StopIteration as done:
-                answer: Answer = done.value
-                return answer
-            reply = None
-            if isinstance(step, float):
-                time.sleep(step)
-                continue
-            try:
-                reply = self._http.send(step)
-            except httpx.TransportError as error:
-                reply = error
+        return at_once(self._classify(picture, top_k, explain, give))
+
+    async def _send(self, request: httpx.Request) -> httpx.Response:
+        return self._http.send(request)
+
+    async def _pause(self, seconds: float) -> None:
+        time.sleep(seconds)
 
 
 class AsyncClient(Asking):
@@ -150,7 +146,7 @@ class AsyncClient(Asking):
         if isinstance(picture, list):
             asked = self.each(picture, top_k=top_k, explain=explain, give=give)
             return [_answered(outcome) async for outcome in asked]
-        return await self._one(picture, top_k, explain, give)
+        return await self._classify(picture, top_k, explain, give)
 
     async def each(
         self,
@@ -164,7 +160,7 @@ class AsyncClient(Asking):
 
         async def outcome(picture: Picture) -> Outcome:
             try:
-                return await self._one(picture, top_k, explain, give)
+                return await self._classify(picture, top_k, explain, give)
             except (ApiError, NotAPicture, OSError) as error:
                 return error
 
@@ -181,6 +177,14 @@ class AsyncClient(Asking):
                 task.cancel()
             await asyncio.gather(*waiting, return_exceptions=True)
 
+    async def model(self) -> Mapping[str, Any]:
+        """As `Client.model`."""
+        return await self._get("model", model_of)
+
+    async def classes(self) -> tuple[str, ...]:
+        """As `Client.classes`."""
+        return await self._get("classes", classes_of)
+
     async def aclose(self) -> None:
         """Give the connections back."""
         await self._http.aclose()
@@ -193,23 +197,11 @@ class AsyncClient(Asking):
     ) -> None:
         await self.aclose()
 
-    async def _one(self, picture: Picture, top_k: int | None, explain: bool, give: bool) -> Answer:
-        steps = self.steps(picture, top_k, explain, give)
-        reply: httpx.Response | httpx.TransportError | None = None
-        while True:
-            try:
-                step = steps.send(reply)
-            except StopIteration as done:
-                answer: Answer = done.value
-                return answer
-            reply = None
-            if isinstance(step, float):
-                await asyncio.sleep(step)
-                continue
-            try:
-                reply = await self._http.send(step)
-            except httpx.TransportError as error:
-                reply = error
+    async def _send(self, request: httpx.Request) -> httpx.Response:
+        return await self._http.send(request)
+
+    async def _pause(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)
 
 
 def _answered(outcome: Outcome) -> Answer:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from cli import terminal
+from cli.choice import program
 from cli.commands.options import KINDS
 from cli.errors import CliError, ExitCode
 from cli.explain import explain
@@ -156,7 +157,7 @@ def main(arguments: list[str] | None = None) -> None:
     treat_as_interrupt()
     spare_loopback(os.environ)
     try:
-        cli.main(arguments, prog_name="classifier")
+        cli.main(arguments, prog_name=program(), complete_var="_CLASSIFIER_COMPLETE")
     finally:
         terminal.finish()
 

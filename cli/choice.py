@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import shlex
+import shutil
+import sys
+from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+NAME: Final = "classifier"
 
 
 @dataclass(frozen=True)
@@ -32,4 +41,18 @@ def command(words: str, option: str) -> str:
         words: such as `approve 3`.
         option: what it must carry to reach the same place (`Target.option`).
     """
-    return f"classifier {words}{option}"
+    return f"{program()} {words}{option}"
+
+
+def program() -> str:
+    """What the user's shell finds this command by: its name, or else its path."""
+    own = Path(sys.executable).with_name(NAME)
+    path = os.environ.get("PATH", "")
+    if "MAKELEVEL" in os.environ:  # make has put the environment first, where the user's shell does not look
+        path = path.partition(os.pathsep)[2]
+    found = shutil.which(NAME, path=path)
+    if not own.exists() or (found and own.samefile(found)):
+        return NAME
+    with suppress(OSError, ValueError):  # a folder that is gone, or another one
+        own = own.relative_to(Path.cwd())
+    return shlex.quote(str(own))

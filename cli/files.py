@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Literal
+from typing import IO, Literal, NoReturn
 
 from cli import locks
 from cli.errors import CliError
@@ -128,8 +128,17 @@ def ignored_by_git(folder: Path, checkout: Path) -> None:
         (folder / ".gitignore").write_text("*\n", encoding="utf-8")
 
 
-def files_below(folder: Path) -> Iterator[Path]:
-    """The files of a folder in order, without hidden ones and what systems put beside people's."""
-    for root, folders, names in os.walk(folder):
+def refuse(error: OSError) -> NoReturn:
+    """Raises it: what `os.walk` is told not to pass over folders that may not be read."""
+    raise error
+
+
+def files_below(folder: Path, on_unreadable: Callable[[OSError], None] = refuse) -> Iterator[Path]:
+    """The files of a folder in order, without hidden ones and what systems put beside people's.
+
+    Args:
+        on_unreadable: called for a folder in it that may not be read.
+    """
+    for root, folders, names in os.walk(folder, onerror=on_unreadable):
         folders[:] = sorted(name for name in folders if not is_hidden(name))
         yield from (Path(root, name) for name in sorted(names) if not is_hidden(name))

@@ -15,14 +15,16 @@ from pathlib import Path
 from typing import Any, Final
 
 from cli.cost.prices import of_storing
-from cli.data.findings import BadUpload
+from cli.data.findings import BadUpload, Finding
 from cli.data.folder import dataset_name
+from cli.data.pictures import Checked, not_a_picture
 from cli.data.sending import WORKERS, Sender, in_parallel
 from cli.files import files_below
 from cli.target import Target
 from contract.batch import MAX_PICTURE_BYTES
 from contract.objects import below
 from contract.storage import batch_upload
+from contract.words import listed
 
 _AT_ONCE: Final = 1000
 """Objects that one request removes."""
@@ -31,12 +33,12 @@ _LONGEST_KEY: Final = 1024
 
 @dataclass(frozen=True)
 class Folder:
-    """The files of a folder, each by its path below it, as S3 can name it."""
+    """The pictures of a folder, each by its path below it, as S3 can name it."""
 
     path: Path
     files: dict[str, Path]
-    left_out: tuple[str, ...]
-    """Files that no batch takes, in words."""
+    left_out: tuple[Finding, ...]
+    """Files that no batch takes, and folders that may not be read."""
 
     @property
     def prefix(self) -> str:
@@ -69,26 +71,35 @@ class Todo:
 
 
 def look(path: Path) -> Folder:
-    """The files of a folder, without hidden ones and what systems put beside people's.
+    """The pictures of a folder by their names, and what is left out.
 
     Raises:
-        BadUpload: there is no such folder, or nothing in it.
+        BadUpload: there is no such folder, or no picture in it.
     """
     if not path.is_dir():
         what = f"{path} is a file" if path.exists() else f"There is no folder {path}"
         raise BadUpload(f"{what}. Give a folder of pictures, or an S3 address: s3://BUCKET/PREFIX.")
     files: dict[str, Path] = {}
-    left_out = []
-    for file in files_below(path):
+    left_out: list[Finding] = []
+    closed: list[OSError] = []
+    for file in files_below(path, closed.append):
         name = file.relative_to(path).as_posix()
         problem = _problem(name, file)
-        if problem:
-            left_out.append(f"{name.encode('utf-8', 'replace').decode()} {problem}")
-        else:
+        if problem is None:
             files[name] = file
+        else:
+            left_out.append(Finding(problem.problem_kind, _shown(name), problem.problem))
+    for error in closed:
+        name = Path(error.filename).relative_to(path).as_posix()
+        left_out.append(Finding("unreadable", f"{_shown(name)}/", f"cannot be read: {error.strerror}"))
     if not files:
-        raise BadUpload(f"There is no file in {path} that can be sent.")
+        why = listed([f"{each.path} {each.why}" for each in left_out])
+        raise BadUpload(f"There is no picture in {path} that can be sent{why and f': {why}'}.", left_out)
     return Folder(path, files, tuple(left_out))
+
+
+def _shown(name: str) -> str:
+    return name.encode("utf-8", "replace").decode()
 
 
 def missing(s3: Any, bucket: str, folder: Folder) -> Todo:
@@ -129,19 +140,21 @@ def send(
         s3.delete_objects(Bucket=bucket, Delete={"Objects": keys, "Quiet": True})
 
 
-def _problem(name: str, file: Path) -> str:
-    """Why a file cannot be sent; empty where it can."""
+def _problem(name: str, file: Path) -> Checked | None:
+    """Why a file is not sent; None where it is."""
     try:
         key = name.encode()
     except UnicodeEncodeError:
-        return "has a name that is no Unicode text"
+        return Checked(problem="has a name that is no Unicode text", problem_kind="name")
     if len(key) > _LONGEST_KEY - 100:
-        return "has too long a name"
+        return Checked(problem="has too long a name", problem_kind="name")
+    if problem := not_a_picture(file):
+        return problem
     if not file.is_file():
-        return "is no file"
+        return Checked(problem="is no file", problem_kind="unreadable")
     if file.stat().st_size > MAX_PICTURE_BYTES:
-        return f"has more than {MAX_PICTURE_BYTES:,} bytes"
-    return ""
+        return Checked(problem=f"has more than {MAX_PICTURE_BYTES:,} bytes", problem_kind="too large")
+    return None
 
 
 def _md5(file: Path) -> str:

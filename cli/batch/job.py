@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+import io
 from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path
@@ -14,20 +16,23 @@ from cli.files import replacing
 from cli.runs import following
 from cli.runs.following import JobFailed, Kind
 from cli.target import Target
+from contract import objects
 from contract.aws_errors import code_of
 from contract.batch import (
     COUNT,
     CSV,
     FORMAT,
     JSON_LINES,
+    KEYS,
+    LIST,
     PAGE,
+    Listed,
     Summary,
     answers_file,
     summary_file,
     together,
 )
 from contract.jobs import is_batch
-from contract.objects import below
 
 _KIND: Final = Kind(
     what="batch",
@@ -114,6 +119,25 @@ def fetch(target: Target, job: Mapping[str, Any], out: Path) -> tuple[Summary, P
     return summary, answers, page
 
 
+def model_of(job: Mapping[str, Any]) -> str:
+    """The ARN of the model package that answers."""
+    return str(job["Environment"].get("MODEL_PACKAGE_ARN", ""))
+
+
+def listed(target: Target, job: Mapping[str, Any]) -> Iterator[Listed] | None:
+    """The pictures that a job was given; None where their list is gone."""
+    (uri,) = (
+        channel["DataSource"]["S3DataSource"]["S3Uri"]
+        for channel in job["InputDataConfig"]
+        if channel["ChannelName"] == LIST
+    )
+    place = urlparse(uri)
+    packed = objects.read(target.client("s3"), place.netloc, f"{place.path.lstrip('/')}{KEYS}")
+    if packed is None:
+        return None
+    return (Listed.read(line.decode()) for line in gzip.open(io.BytesIO(packed)))
+
+
 def in_words(summary: Summary) -> Iterator[str]:
     """A batch in a few lines."""
     refused = sum(summary.refused.values())
@@ -162,7 +186,7 @@ class Left:
 
     def sizes(self) -> dict[str, int]:
         """The size of each file."""
-        there = below(self._s3, self._bucket, self._key)
+        there = objects.below(self._s3, self._bucket, self._key)
         return {each["Key"].removeprefix(self._key): each["Size"] for each in there}
 
 

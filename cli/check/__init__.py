@@ -49,8 +49,8 @@ def deployment(
     """Everything a first deploy and the first search need.
 
     Args:
-        recipes: names of recipes that will be run: what they need is wrong where it is short. Of the others
-            it is only said.
+        recipes: names of recipes that will be run: what they need is wrong where it is short. Without any,
+            what each recipe of the checkout would need is said.
         tell: is told what is being looked at.
 
     Raises:

@@ -78,13 +78,18 @@ def _of_serverless(look: Look) -> Iterator[Line]:
 
 
 def of_training(look: Look) -> Iterator[Line]:
-    """Room for one training on the settings' type, and for what the recipes run."""
+    """Room for what is going to run; where that is not said, for one training on the settings' type, and what
+    each recipe would run.
+    """
     quotas, types = look.sagemaker_quotas, look.wanted.training_types
+    runs = list(_of_launches(quotas, look.wanted.launches))
+    if any(each.asked_for for each in look.wanted.launches):
+        yield from lines(Code.TRAINING_QUOTA, quotas, runs)
+        return
     chosen = _first(quotas, types, 1, _training_quota)
     one = Need(
         _training_quota(chosen), 1, "a training job on the settings' type", others=_others(types, chosen)
     )
-    runs = _of_launches(quotas, look.wanted.launches)
     yield from lines(Code.TRAINING_QUOTA, quotas, [one, *runs])
 
 
@@ -124,12 +129,13 @@ def _of_launches(quotas: Quotas, launches: Iterable[Launch]) -> Iterator[Need]:
 
     Those that need the same of the same quota are named in one breath.
     """
-    found: dict[tuple[str, int, bool], list[str]] = {}
+    found: dict[tuple[str, str, int, bool], list[str]] = {}
     for each in launches:
         total = ALL_SPOT_TRAINING if each.spot else ALL_TRAINING
         of_type = _spot_quota if each.spot else _training_quota
-        for name in (of_type(_first(quotas, each.types, each.instances, of_type)), total):
-            found.setdefault((name, each.instances, each.asked_for), []).append(each.name)
-    for (name, instances, asked_for), names in found.items():
+        chosen = _first(quotas, each.types, each.instances, of_type)
+        for name, others in ((of_type(chosen), _others(each.types, chosen)), (total, "")):
+            found.setdefault((name, others, each.instances, each.asked_for), []).append(each.name)
+    for (name, others, instances, asked_for), names in found.items():
         what = f"the trials at a time of {', '.join(names)}"
-        yield Need(name, instances if asked_for else 0, what, later=instances)
+        yield Need(name, instances if asked_for else 0, what, later=instances, others=others)

@@ -12,7 +12,7 @@ from contract import prices
 
 def check(look: Look) -> Iterator[Line]:
     yield Line(Code.COST, Status.OK, f"nothing by the hour until a model is promoted; then {_endpoint(look)}")
-    launches = [each for each in look.wanted.launches if each.asked_for] or look.wanted.launches
+    launches = look.wanted.launches
     priced = {each.name: each.most_usd for each in launches if each.most_usd is not None}
     if priced:
         cheapest_first = sorted(priced.items(), key=lambda each: each[1])

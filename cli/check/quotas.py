@@ -124,7 +124,7 @@ def _later(now: int, needs: Iterable[Need]) -> str:
 
 
 def _others(needs: Iterable[Need]) -> str:
-    return "".join(f" ({each.others})" for each in needs if each.others)
+    return "".join(f" ({each})" for each in dict.fromkeys(need.others for need in needs) if each)
 
 
 def _listed(uses: Sequence[tuple[int, str]]) -> str:

@@ -81,7 +81,7 @@ class Wanted:
 
 
 def read(target: Target, recipes: tuple[str, ...]) -> Wanted:
-    """What this checkout's settings and all its recipes want.
+    """What this checkout's settings want, and these recipes, which will be run; without any, what all could.
 
     Raises:
         NoSuchRecipe: one of `recipes` is not there.
@@ -91,11 +91,11 @@ def read(target: Target, recipes: tuple[str, ...]) -> Wanted:
     for name in recipes:
         if name not in files:
             raise NoSuchRecipe(f"There is no recipe {name!r} in recipes/. There are: {', '.join(files)}.")
-    chosen = [word for path in files.values() for word in ("--recipe", str(path))]
+    chosen = [word for name in dict.fromkeys(recipes or files) for word in ("--recipe", str(files[name]))]
     with tempfile.TemporaryDirectory(prefix="classifier-check-", ignore_cleanup_errors=True) as folder:
         answer = stacks_check(target, ["--templates", folder, "--region", target.region, *chosen])
         templates = Templates.read(Path(folder))
-    launches = [_launch(each["recipe"], each, each["recipe"] in recipes) for each in answer["recipes"]]
+    launches = [_launch(each["recipe"], each, asked_for=bool(recipes)) for each in answer["recipes"]]
     return _wanted(answer, launches, templates)
 
 
@@ -103,11 +103,11 @@ def read_launch(target: Target, planned: Launched) -> Wanted:
     """What a planned run and the settings want. Raises WouldFail where the settings cannot be used."""
     answer = stacks_check(target, [])
     plan = {"machines": planned.machines, "cost": {"most_usd": planned.most_usd}}
-    launches = [_launch(planned.run, plan, True)] if planned.machines else []
+    launches = [_launch(planned.run, plan, asked_for=True)] if planned.machines else []
     return _wanted(answer, launches, Templates())
 
 
-def _launch(name: str, answer: Mapping[str, Any], asked_for: bool) -> Launch:
+def _launch(name: str, answer: Mapping[str, Any], *, asked_for: bool) -> Launch:
     machines = {**answer["machines"], "instance_types": tuple(answer["machines"].get("instance_types", ()))}
     return Launch(name=name, **machines, most_usd=answer["cost"]["most_usd"], asked_for=asked_for)
 

@@ -13,11 +13,13 @@ import click
 from cli import answers
 from cli.batch import folder as folders
 from cli.batch import job as jobs
+from cli.batch import labels
 from cli.batch.folder import Folder
 from cli.commands.check import anyway_option, before_launching
 from cli.commands.launch import cost_line
 from cli.commands.options import confirm_cost, json_option, with_target, yes_option
 from cli.console import counting, say
+from cli.data.screen import finding_lines
 from cli.errors import BadArgument
 from cli.files import of_results
 from cli.runs import find
@@ -31,7 +33,6 @@ _FUNCTION: Final = "launch-batch"
 _SECONDS: Final = 610.0
 """For an answer of the launcher, which may have a million keys to list."""
 _BILLED: Final = "This starts SageMaker instances, billed by the second until the job ends."
-_NAMED: Final = 5
 _VERSION: Final = re.compile(r"(?:arn:\S+/)?[1-9][0-9]{0,8}")
 
 
@@ -165,16 +166,14 @@ def _check_out(out: Path | None) -> None:
 
 
 def _to_send(target: Target, bucket: str, folder: Folder) -> folders.Todo:
-    """Say what of a folder is going to lie where."""
+    """Say what of a folder is going to lie where, and what is left out."""
     todo = folders.missing(target.client("s3"), bucket, folder)
     say(
         f"To s3://{bucket}/{folder.prefix}: {todo.in_words}. They are removed there by themselves after "
         "storage.trial_outputs_days."
     )
-    for each in folder.left_out[:_NAMED]:
-        say(f"Left out: {each}.")
-    if len(folder.left_out) > _NAMED:
-        say(f"Left out: {len(folder.left_out) - _NAMED} more.")
+    for line in finding_lines(folder.left_out):
+        say(line, style="yellow")
     return todo
 
 
@@ -198,10 +197,14 @@ def _bring(target: Target, job: str, out: Path | None) -> None:
     for line in jobs.in_words(summary):
         say(line)
     say(f"The answers are in {lines}; look at {page}.")
-    _tell_of_labels(target, ended)
+    if summary.answered:
+        _tell_of_labels(target, ended)
 
 
 def _tell_of_labels(target: Target, job: Mapping[str, Any]) -> None:
-    if FEATURES in job["HyperParameters"]:
+    """What to do with features, unless the pictures' folders name their classes already."""
+    if FEATURES not in job["HyperParameters"]:
+        return
+    if not labels.known(target, outputs(target, "storage")["DataBucket"], job):
         name = job["TrainingJobName"]
         say(f"Choose which of them to label next: {target.command(f'select {name}')}")

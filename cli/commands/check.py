@@ -26,7 +26,9 @@ anyway_option = click.option("--anyway", is_flag=True, help="On AWS: start also 
 
 @click.command()
 @with_target
-@click.option("--recipe", "recipes", multiple=True, help="A recipe that will be run (may be repeated).")
+@click.option(
+    "--recipe", "recipes", multiple=True, help="Look at what this one needs, and no other (may be repeated)."
+)
 @json_option
 def check(target: Target, recipes: tuple[str, ...]) -> None:
     """Say what the account lacks, before anything is started: quotas, names, permissions, cost.

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import asyncio
 import csv
+import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import aclosing, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
+from stat import S_ISDIR
 from typing import Any, Final
 
 import click
@@ -94,7 +96,7 @@ def classify(target: Target, pictures: tuple[Path, ...], csv_file: str | None, t
 
 @dataclass(frozen=True)
 class Found:
-    """The pictures to ask about in the order of what was named, and files in the folders that are none."""
+    """What to ask about in the order of what was named, and files in the folders that are no pictures."""
 
     pictures: tuple[Path, ...]
     skipped: tuple[Path, ...]
@@ -103,25 +105,40 @@ class Found:
 def gather(places: Iterable[Path]) -> Found:
     """The files that were named, and in each folder those with a picture's name.
 
+    A place that has nothing to ask about is among them, and gets its reason instead of an answer.
+
     Raises:
-        NoSuchFile: one of them is not there, or a folder holds no picture; nothing is asked then.
+        NoSuchFile: none has anything.
     """
     pictures: list[Path] = []
     skipped: list[Path] = []
     for place in places:
-        if not place.is_dir():
-            if not place.is_file():
-                raise NoSuchFile(
-                    f"There is no file {place}. Name pictures or a folder of them. Nothing was asked."
-                )
+        if not os.path.isdir(place):  # noqa: PTH112 - Path.is_dir raises in a folder that may not be read
             pictures.append(place)
             continue
-        below = [(file, is_picture(file.name)) for file in files_below(place)]
-        if not any(named for _, named in below):
-            raise NoSuchFile(f"No file in {place} ends as a picture does. Nothing was asked.")
-        pictures += [file for file, named in below if named]
-        skipped += [file for file, named in below if not named]
+        closed: list[OSError] = []
+        below = list(files_below(place, closed.append))
+        named = [file for file in below if is_picture(file.name)]
+        pictures += [*named, *(Path(error.filename) for error in closed)] or [place]
+        skipped += [file for file in below if not is_picture(file.name)]
+    if all(map(_nothing_at, pictures)):
+        why = listed([f"{place}: {_nothing_at(place)}" for place in pictures], _NAMED)
+        raise NoSuchFile(f"{why}. Name pictures or a folder of them. Nothing was asked.")
     return Found(tuple(pictures), tuple(skipped))
+
+
+def _nothing_at(place: Path) -> str:
+    """Why there is nothing to ask about at a place; empty where there is, or where only asking will tell."""
+    try:
+        if not S_ISDIR(place.stat().st_mode):
+            return ""
+    except (FileNotFoundError, NotADirectoryError):
+        return "there is no such file"
+    except OSError:
+        return ""
+    if not os.access(place, os.R_OK | os.X_OK):
+        return "this folder may not be read"
+    return "no file in this folder ends as a picture does"
 
 
 @contextmanager
@@ -189,7 +206,7 @@ class Told:
             self._add(picture, {**_UNKNOWN, **outcome.raw})
             if self.shown:
                 whole = self.whole or self.count == 1
-                console().print(prediction(picture, outcome) if whole else headline(str(picture), outcome))
+                console().print(prediction(picture, outcome) if whole else headline(picture, outcome))
             return
         self._add(picture, _as_error(outcome))
         if self.count == 1:
@@ -227,4 +244,6 @@ def _as_error(error: Exception) -> dict[str, dict[str, str]]:
 
 
 def _why_unread(error: Exception) -> str:
+    if isinstance(error, OSError) and error.filename and (why := _nothing_at(Path(error.filename))):
+        return why
     return getattr(error, "strerror", None) or str(error)

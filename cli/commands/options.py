@@ -92,6 +92,10 @@ def with_target(function: Callable[..., None]) -> Callable[..., None]:
 
 
 yes_option = click.option("--yes", "-y", is_flag=True, help="Do not ask.")
+nothing_asked_option = click.option(
+    "--yes", "-y", is_flag=True, expose_value=False, help="For scripts: this command never asks."
+)
+"""Every command that changes something takes --yes, so that nobody has to know which of them ask."""
 
 
 def confirm(question: str, yes: bool) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from cli.commands.options import confirm_cost, with_target, yes_option
+from cli.commands.options import confirm_cost, nothing_asked_option, with_target, yes_option
 from cli.console import say
 from cli.cost.spending import of_serving
 from cli.files import nothing
@@ -45,6 +45,7 @@ def approve(target: Target, version: str, reason: str, anyway: bool, no_wait: bo
 @with_target
 @click.argument("version")
 @_reason("rejected by hand")
+@nothing_asked_option
 def reject(target: Target, version: str, reason: str) -> None:
     """Reject a model VERSION (or ARN) of the registry that does not serve."""
     say(promotion.reject(target, version, reason))
@@ -54,8 +55,13 @@ def reject(target: Target, version: str, reason: str) -> None:
 @with_target
 @_reason("asked for with classifier retry")
 @_no_wait
-def retry(target: Target, reason: str, no_wait: bool) -> None:
-    """Try an approved model again that waits for a quota, an instance, a permission or its image."""
+@yes_option
+def retry(target: Target, reason: str, no_wait: bool, yes: bool) -> None:
+    """Try an approved model again that waits for a quota, an instance, a permission or its image.
+
+    On AWS it says before what serving it costs, and asks.
+    """
+    confirm_cost(target, of_serving, yes)
     waits = champion.read(target).waits
     _ask(target, "retry", reason)
     if not no_wait:
@@ -66,6 +72,7 @@ def retry(target: Target, reason: str, no_wait: bool) -> None:
 @with_target
 @_reason("asked for with classifier rollback")
 @_no_wait
+@nothing_asked_option
 def rollback(target: Target, reason: str, no_wait: bool) -> None:
     """Return to the previous champion; the present one is rejected."""
     _ask(target, "rollback", reason, champion.read(target).model)
@@ -77,6 +84,7 @@ def rollback(target: Target, reason: str, no_wait: bool) -> None:
 @with_target
 @_reason("asked for with classifier sleep")
 @_no_wait
+@nothing_asked_option
 def sleep(target: Target, reason: str, no_wait: bool) -> None:
     """Take the endpoint away to cost nothing; a picture, or `wake`, brings it back."""
     _ask(target, "sleep", reason)

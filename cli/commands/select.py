@@ -9,13 +9,12 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from cli import answers
+from cli.batch import labels
 from cli.commands.options import confirm_cost, json_option, with_target, yes_option
 from cli.console import counting, say
 from cli.cost.prices import of_fetching
 from cli.data.upload import check_name
 from cli.errors import CliError
-from cli.release import registry
-from cli.release.registry import NoSuchVersion
 from cli.stacks import outputs
 from cli.target import Target
 from contract.datasets import store
@@ -87,7 +86,7 @@ def _folder(batch: str) -> Path | None:
 
 def _version(target: Target, found: Batch, data: str, dataset: str | None) -> Version | None:
     """The newest version of the data set that is to grow; None where it is not known."""
-    name = check_name(dataset) if dataset else _dataset_of(target, found)
+    name = check_name(dataset) if dataset else labels.dataset_of(target, found.job)
     version = store.newest(target.client("s3"), data, name) if name else None
     if version is None and dataset:
         raise NothingToChoose(f'There is no data set "{dataset}": `{target.command("datasets")}` lists them.')
@@ -97,14 +96,6 @@ def _version(target: Target, found: Batch, data: str, dataset: str | None) -> Ve
             "with --dataset."
         )
     return version
-
-
-def _dataset_of(target: Target, found: Batch) -> str:
-    """The data set that the model was trained on; empty where the registry does not say."""
-    try:
-        return registry.dataset_of(registry.find(target, found.model))
-    except NoSuchVersion:
-        return ""
 
 
 def _choose(

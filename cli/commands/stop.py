@@ -15,7 +15,7 @@ import click
 
 from cli.choice import command
 from cli.commands.completion import runs
-from cli.commands.options import with_target
+from cli.commands.options import nothing_asked_option, with_target
 from cli.console import say
 from cli.release import champion, registry
 from cli.runs import find
@@ -31,6 +31,7 @@ from contract import storage
 @with_target
 @click.argument("run", shell_complete=runs)
 @click.option("--reason", default="asked for with classifier stop", show_default=True, help="For the record.")
+@nothing_asked_option
 def stop(target: Target, run: str, reason: str) -> None:
     """End all of a RUN: race, search, trainings, and what would follow. A model that serves stays.
 

@@ -6,7 +6,15 @@ import click
 
 from cli import answers
 from cli.commands.check import anyway_option, before_deploying, plays_an_account
-from cli.commands.options import confirm, confirm_cost, json_option, whereabouts, with_target, yes_option
+from cli.commands.options import (
+    confirm,
+    confirm_cost,
+    json_option,
+    nothing_asked_option,
+    whereabouts,
+    with_target,
+    yes_option,
+)
 from cli.console import console, say
 from cli.deploy.bring_up import bring_up
 from cli.deploy.live import Change
@@ -54,6 +62,7 @@ def agree(change: Change, yes: bool) -> None:
 @click.command()
 @with_target
 @click.option("--wipe", is_flag=True, help="Also remove its state: stacks, buckets, jobs and models.")
+@nothing_asked_option
 def down(target: Target, wipe: bool) -> None:
     """Stop the local AWS and everything it runs; its state is kept."""
     if not target.is_local:

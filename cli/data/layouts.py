@@ -17,7 +17,7 @@ from typing import Final
 from cli.data import tables
 from cli.data.findings import BadDataset, BadUpload, Finding
 from cli.data.splits import SPLIT_NAMES
-from cli.files import files_below
+from cli.files import files_below, refuse
 from contract.datasets import SPLITS, SUFFIXES, rules
 
 _UNPACK: Final = {
@@ -179,7 +179,7 @@ def _files(folder: Path) -> list[Path]:
 
 def _files_below(place: Path, hidden: list[Path]) -> Iterator[tuple[Path, str]]:
     """The files of a class, each with its path below the class."""
-    for root, folders, names in os.walk(place):
+    for root, folders, names in os.walk(place, onerror=refuse):
         here, inner = Path(root), Path(root).relative_to(place).as_posix()
         hidden += (here / name for name in (*folders, *names) if rules.is_hidden(name))
         folders[:] = sorted(name for name in folders if not rules.is_hidden(name))

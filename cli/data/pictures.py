@@ -55,12 +55,19 @@ def check(path: Path) -> Checked:
     return _decode(path, content)
 
 
-def _name_problem(path: Path) -> Checked | None:
+def not_a_picture(path: Path) -> Checked | None:
+    """What speaks against a file by how its name ends; None for nothing."""
     suffix = path.suffix.lower()
     if suffix in _OTHER_PICTURES:
         return _other_picture(_OTHER_PICTURES[suffix], path)
     if suffix not in SUFFIXES:
         return Checked(problem="is not a picture by its name", problem_kind="not a picture")
+    return None
+
+
+def _name_problem(path: Path) -> Checked | None:
+    if problem := not_a_picture(path):
+        return problem
     if not (_is_text(path.name) and _is_text(path.parent.name)):
         return Checked(
             problem="has bytes in its name that are no text, or control characters: rename it",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import gzip
 import json
 import shutil
 import tempfile
@@ -11,16 +10,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from io import TextIOWrapper
 from typing import IO, Final, NamedTuple
-from urllib.parse import urlparse
 
 import numpy as np
 from numpy.typing import NDArray
 
-from cli.batch.job import Left, UnreadableAnswers
+from cli.batch.job import Left, UnreadableAnswers, listed
 from cli.select.finished import Batch, NoBatch, again
 from cli.target import Target
-from contract import objects
-from contract.batch import CSV, KEYS, LIST, Listed
+from contract.batch import CSV
 
 _ETAG: Final = "S40"
 
@@ -143,23 +140,16 @@ def _local(left: Left, file: str) -> Iterator[IO[bytes]]:
 
 def _contents(target: Target, batch: Batch, names: list[str]) -> tuple[NDArray[np.bytes_], NDArray[np.int64]]:
     """What S3 tells the pictures' contents by, and their sizes, by the list that the job was given."""
-    (uri,) = (
-        channel["DataSource"]["S3DataSource"]["S3Uri"]
-        for channel in batch.job["InputDataConfig"]
-        if channel["ChannelName"] == LIST
-    )
-    place = urlparse(uri)
-    packed = objects.read(target.client("s3"), place.netloc, f"{place.path.lstrip('/')}{KEYS}")
-    if packed is None:
+    pictures = listed(target, batch.job)
+    if pictures is None:
         raise NoBatch(
             f"The list of the pictures of {batch.name} is gone: it is kept for storage.trial_outputs_days. "
             f"Run the batch again: `{again(target, batch.job)}`."
         )
     etags, sizes = np.zeros(len(names), _ETAG), np.zeros(len(names), np.int64)
     row_of = {name: row for row, name in enumerate(names)}
-    for line in gzip.decompress(packed).splitlines():
-        listed = Listed.read(line.decode())
-        row = row_of.get(listed.key.removeprefix(batch.named_below))
+    for picture in pictures:
+        row = row_of.get(picture.key.removeprefix(batch.named_below))
         if row is not None:
-            etags[row], sizes[row] = listed.etag.encode(), listed.size
+            etags[row], sizes[row] = picture.etag.encode(), picture.size
     return etags, sizes

@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from cli import aws
 from cli.batch.folder import Folder
+from cli.batch.job import model_of
 from cli.errors import CliError
 from cli.runs.jobs import RUNNING
 from cli.target import Target
@@ -51,7 +52,7 @@ class Batch:
     @property
     def model(self) -> str:
         """The ARN of the model package that answered."""
-        return str(self.job["Environment"].get("MODEL_PACKAGE_ARN", ""))
+        return model_of(self.job)
 
     @property
     def source(self) -> str:

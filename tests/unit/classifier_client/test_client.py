@@ -78,20 +78,25 @@ def client(api: Reply, **more: Any) -> Client:
     return made
 
 
-def ask(
-    api: Reply, picture: Any = b"bytes", how: str = "sync", patience: Patience | None = None, **more: Any
-) -> Any:
-    """The answer of either client."""
+def call(api: Reply, name: str, how: str, *given: Any, patience: Patience | None = None, **more: Any) -> Any:
+    """What a method of either client returns."""
     if how == "sync":
-        return client(api, patience=patience).classify(picture, **more)
+        return getattr(client(api, patience=patience), name)(*given, **more)
 
     async def run() -> Any:
         made = AsyncClient("https://api.example/live/", "the-key", patience=patience)
         made._http = httpx.AsyncClient(transport=httpx.MockTransport(api))
         async with made:
-            return await made.classify(picture, **more)
+            return await getattr(made, name)(*given, **more)
 
     return asyncio.run(run())
+
+
+def ask(
+    api: Reply, picture: Any = b"bytes", how: str = "sync", patience: Patience | None = None, **more: Any
+) -> Any:
+    """The answer of either client."""
+    return call(api, "classify", how, picture, patience=patience, **more)
 
 
 @pytest.mark.parametrize("how", ["sync", "async"])
@@ -111,6 +116,42 @@ def test_a_picture_is_sent_as_it_is_and_the_answer_has_types(how: str) -> None:
     assert request.content == b"the bytes"
     assert request.headers["x-api-key"] == "the-key"
     assert request.headers["x-give-picture"] == "true"
+
+
+@pytest.mark.parametrize("how", ["sync", "async"])
+def test_the_classes_are_named_in_their_order(how: str) -> None:
+    api = Api(httpx.Response(200, json={"model": SAID["model"], "classes": ["wasp", "ant", "bee"]}))
+    assert call(api, "classes", how) == ("wasp", "ant", "bee")
+    (request,) = api.asked
+    assert (request.method, str(request.url)) == ("GET", "https://api.example/live/classes")
+    assert request.headers["x-api-key"] == "the-key"
+
+
+@pytest.mark.parametrize("how", ["sync", "async"])
+def test_the_model_that_serves_is_told(how: str) -> None:
+    api = Api(httpx.Response(200, json={"model": SAID["model"], "recipe": "digits"}))
+    assert call(api, "model", how)["model"]["version"] == "3"
+    assert str(api.asked[0].url) == "https://api.example/live/model"
+
+
+@pytest.mark.parametrize("how", ["sync", "async"])
+@pytest.mark.parametrize("name", ["classes", "model"])
+def test_a_model_that_only_a_picture_wakes_is_not_waited_for(
+    name: str, how: str, waited: list[float]
+) -> None:
+    with pytest.raises(NotAnswered) as caught:
+        call(Api(refusal(503, "Asleep", retry_after="60")), name, how)
+    assert (caught.value.code, waited) == ("Asleep", [])
+    busy = Api(refusal(429, "TooManyRequests", retry_after="2"), httpx.Response(200, json={"classes": []}))
+    call(busy, name, how)
+    assert waited == [2.0]
+
+
+@pytest.mark.parametrize("body", [b"", b"[]", b'"ant"', b"3"])
+@pytest.mark.parametrize("name", ["classes", "model"])
+def test_classes_and_models_that_nobody_understands_are_an_error_by_name(name: str, body: bytes) -> None:
+    with pytest.raises(NotAnswered):
+        call(Api(httpx.Response(200, content=body)), name, "sync")
 
 
 def test_nothing_is_given_that_was_not_said_to_be() -> None:

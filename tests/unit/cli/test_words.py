@@ -12,9 +12,11 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import click
 import pytest
 from click.testing import CliRunner
 
+from cli import choice
 from cli.__main__ import COMMANDS, cli
 from cli.choice import Choice
 from cli.commands import completion
@@ -58,8 +60,6 @@ def test_completing_a_command_loads_none_of_them() -> None:
 def test_runs_are_completed_where_they_can_be_asked_for(
     monkeypatch: pytest.MonkeyPatch, target: Callable[..., Target]
 ) -> None:
-    import click
-
     context = click.Context(cli)
     parameter = click.Argument(["run"])
     monkeypatch.setattr(completion, "target_of", lambda *_: target())
@@ -134,6 +134,21 @@ def of_no_hint(tree: ast.Module) -> set[int]:
     return found
 
 
+ONLY_LOOK = {
+    *("check", "classify", "compare", "completion", "cost", "datasets", "demo-data", "export", "logs"),
+    *("models", "outputs", "race-report", "recipes", "report", "runs", "status", "tuning-report"),
+}
+"""Commands that change nothing but files that they write."""
+
+
+@pytest.mark.parametrize("name", sorted(COMMANDS))
+def test_every_command_that_changes_something_takes_yes(name: str) -> None:
+    found = cli.get_command(click.Context(cli), name)
+    assert found is not None
+    takes = any("--yes" in parameter.opts for parameter in found.params)
+    assert takes == (name not in ONLY_LOOK)
+
+
 @pytest.mark.parametrize(
     "path", sorted((ROOT / "cli").rglob("*.py")), ids=lambda path: path.relative_to(ROOT).as_posix()
 )
@@ -155,3 +170,41 @@ def test_a_suggested_command_reaches_the_same_place(tmp_path: Path) -> None:
     waiting = replace(PACKAGE, approval="PendingManualApproval")
     run = pipeline_run(package=waiting, option=target.option)
     assert "classifier approve 3 --env prod --profile p, or" in run.reason
+
+
+@pytest.mark.parametrize(
+    ("on_path", "by_make", "here", "said"),
+    [
+        (True, False, "checkout", "classifier"),
+        (False, False, "checkout", ".venv/bin/classifier"),
+        (False, False, "elsewhere", "{venv}/classifier"),
+        (True, True, "checkout", ".venv/bin/classifier"),
+    ],
+)
+def test_a_suggested_command_is_one_that_the_user_s_shell_finds(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, on_path: bool, by_make: bool, here: str, said: str
+) -> None:
+    venv = tmp_path / "checkout" / ".venv" / "bin"
+    for folder in (venv, tmp_path / "elsewhere"):
+        folder.mkdir(parents=True)
+    (venv / "classifier").touch(0o755)
+    monkeypatch.setattr(sys, "executable", str(venv / "python"))
+    monkeypatch.setenv("PATH", os.pathsep.join([str(venv)] * on_path + ["/usr/bin"]))
+    if by_make:
+        monkeypatch.setenv("MAKELEVEL", "1")
+    monkeypatch.chdir(tmp_path / here)
+    assert choice.command("up", " --env prod") == f"{said.format(venv=venv)} up --env prod"
+
+
+def test_a_hint_of_click_names_the_command_that_was_found(tmp_path: Path) -> None:
+    """As a process of its own, that finds no `classifier` on its PATH."""
+    environment = os.environ | {"PATH": "/usr/bin:/bin", "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(
+        [sys.executable, "-m", "cli", "status", "--nonsense"],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert f"Try '{Path(sys.executable).with_name('classifier')} status --help'" in done.stderr

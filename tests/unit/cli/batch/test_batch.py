@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
 from pathlib import Path
@@ -16,7 +17,11 @@ from cli.commands import batch as command
 from cli.data.findings import BadDataset
 from cli.runs import following
 from cli.target import Target
-from contract.batch import COLUMNS, Summary
+from contract import storage
+from contract.batch import COLUMNS, KEYS, Listed, Summary
+from contract.datasets import store
+from contract.datasets.manifest import Picture
+from contract.datasets.store import Draft
 from tests.unit.cli.conftest import Paginated, client_error, png
 from tests.unit.cli.runs.test_launch import Function
 from tests.unit.memory_s3 import MemoryS3
@@ -35,6 +40,12 @@ def described(shares: int = 2, count: int = 3, form: str = "jsonl", **more: Any)
         "ResourceConfig": {"InstanceCount": shares},
         "StoppingCondition": {"MaxRuntimeInSeconds": 1800, "MaxWaitTimeInSeconds": 3600},
         "ModelArtifacts": {"S3ModelArtifacts": f"s3://artifacts/{PLACE}"},
+        "InputDataConfig": [
+            {
+                "ChannelName": "list",
+                "DataSource": {"S3DataSource": {"S3Uri": f"s3://artifacts/{storage.batch_list(JOB)}"}},
+            }
+        ],
         **more,
     }
 
@@ -70,6 +81,9 @@ class Jobs(Paginated):
         if TrainingJobName != JOB:
             raise client_error("ValidationException")
         return self.job
+
+    def describe_model_package(self, ModelPackageName: str) -> dict[str, Any]:
+        return {"CustomerMetadataProperties": {"dataset": "pets@1"}}
 
 
 def test_the_answers_of_all_instances_are_one_file(target: Any, tmp_path: Path) -> None:
@@ -110,7 +124,7 @@ def test_what_is_gone_or_something_else_is_named(target: Any, tmp_path: Path) ->
 @pytest.fixture
 def pictures(tmp_path: Path) -> Path:
     place = tmp_path / "Holiday"
-    for name in ("a.png", "deep/b.png", ".git/c.png", "deep/Thumbs.db", "notes"):
+    for name in ("a.png", "deep/b.png", ".git/c.png", "deep/Thumbs.db", "c.gif", "README.md"):
         (place / name).parent.mkdir(parents=True, exist_ok=True)
         (place / name).write_bytes(png(len(name)))
     return place
@@ -132,13 +146,13 @@ def test_a_folder_is_sent_once_and_kept_as_it_is(target: Any, pictures: Path) ->
         folders.send(here, "data", folder, todo)
         return todo
 
-    assert set(send().new) == {"a.png", "deep/b.png", "notes"}
+    assert set(send().new) == {"a.png", "deep/b.png", "c.gif"}
     assert s3.objects[f"{folder.prefix}deep/b.png"] == (pictures / "deep" / "b.png").read_bytes()
     assert (send().new, send().present) == ((), 3)
     (pictures / "a.png").write_bytes(png(77))
-    (pictures / "notes").unlink()
+    (pictures / "c.gif").unlink()
     todo = send()
-    assert (todo.new, todo.gone) == (("a.png",), ("notes",))
+    assert (todo.new, todo.gone) == (("a.png",), ("c.gif",))
     assert {key.removeprefix(folder.prefix) for key in s3.objects} == {"a.png", "deep/b.png"}
 
 
@@ -157,14 +171,59 @@ def test_what_cannot_be_sent_is_left_out_by_name(pictures: Path, monkeypatch: py
     (pictures / "gone.png").symlink_to(pictures / "nowhere")
     (pictures / os.fsdecode(b"\xff.png")).touch()
     folder = folders.look(pictures)
-    assert set(folder.files) == {"a.png", "deep/b.png", "notes"}
-    assert sorted(each.rpartition(" ")[2] for each in folder.left_out) == ["bytes", "file", "text"]
+    assert set(folder.files) == {"a.png", "deep/b.png", "c.gif"}
+    told = {each.path: each.why for each in folder.left_out}
+    assert told == {
+        "README.md": "is not a picture by its name",
+        "gone.png": "is no file",
+        "huge.png": "has more than 1,000 bytes",
+        "?.png": "has a name that is no Unicode text",
+    }
+
+
+def test_files_that_are_no_pictures_are_counted_and_not_sent(
+    target: Any, pictures: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (pictures / "deep" / "sizes.csv").write_text("a,b")
+    (pictures / "phone.heic").write_bytes(b"x")
+    s3 = MemoryS3()
+    done = run(deployed(target, s3, launcher()), monkeypatch, str(pictures))
+    assert done.exit_code == 0, done.output
+    assert "3 files are sent" in done.output
+    assert "2 not pictures (skipped):\n  README.md is not a picture by its name\n" in done.output
+    assert "phone.heic is HEIC, which training and the endpoint do not take" in done.output
+    assert {Path(key).suffix for key in s3.objects} == {".png", ".gif"}
+
+
+def test_a_folder_in_it_that_may_not_be_read_is_left_out_by_name(
+    pictures: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scandir, closed = os.scandir, str(pictures / "deep")
+
+    def listing(place: Any) -> Any:
+        if str(place) == closed:
+            raise PermissionError(13, "Permission denied", place)
+        return scandir(place)
+
+    monkeypatch.setattr(os, "scandir", listing)
+    folder = folders.look(pictures)
+    assert set(folder.files) == {"a.png", "c.gif"}
+    assert ("deep/", "cannot be read: Permission denied") in [
+        (each.path, each.why) for each in folder.left_out
+    ]
 
 
 def test_no_folder_and_an_empty_one_are_named(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     (tmp_path / "empty").mkdir()
-    for name, says in (("nowhere", "There is no folder"), ("file", "is a file"), ("empty", "no file in")):
+    (tmp_path / "text").mkdir()
+    (tmp_path / "text" / "a.txt").touch()
+    for name, says in (
+        ("nowhere", "There is no folder"),
+        ("file", "is a file"),
+        ("empty", "no picture in"),
+        ("text", "no picture in .*a.txt is not"),
+    ):
         with pytest.raises(BadDataset, match=says):
             folders.look(tmp_path / name)
 
@@ -194,7 +253,7 @@ def deployed(target: Any, s3: MemoryS3, function: Function, kind: str = "local",
 def test_a_folder_is_answered_with_its_cost_said_first(
     target: Any, pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    s3, function = left(["a.png", "deep/b.png"], ["notes"]), launcher()
+    s3, function = left(["a.png", "deep/b.png"], ["c.gif"]), launcher()
     here = deployed(target, s3, function)
     out = tmp_path / "answers.jsonl"
     arguments = (str(pictures), "--version", "3", "--max-cost", "2", "--instances", "2", "--out", str(out))
@@ -281,9 +340,51 @@ def test_a_job_is_come_back_to(target: Any, tmp_path: Path, monkeypatch: pytest.
     assert not function.requests
     done = run(here, monkeypatch, "--job", JOB)
     assert f"s3://artifacts/{PLACE}" in done.output.replace("\n", "")
-    here.client("sagemaker").job["HyperParameters"]["features"] = "true"
-    done = run(here, monkeypatch, "--job", JOB, "--out", str(tmp_path / "out"))
-    assert f"classifier select {JOB}" in done.output
+
+
+PETS = Draft(
+    dataset="pets",
+    origin="upload",
+    root="pictures/",
+    pictures=[Picture("ant", "train", "1.png", "0a", 1, "1")],
+    parent=None,
+)
+PACKAGE = "arn:aws:sagemaker:us-east-1:000000000000:model-package/classifier/3"
+
+
+@pytest.mark.parametrize(
+    ("keys", "features", "known", "hinted"),
+    [
+        (["pets/train/ant/a.png", "pets/ant/b.png"], True, True, False),
+        ([f"{storage.pictures_of('pets')}0a.png"], True, True, False),
+        (["pets/train/ant/a.png", "pets/b.png"], True, True, True),
+        (["pets/2024/a.png", "pets/2025/ant.png"], True, True, True),
+        (["pets/train/ant/a.png"], True, False, True),
+        (["pets/a.png"], False, True, False),
+    ],
+)
+def test_choosing_what_to_label_is_offered_where_labels_are_not_known_and_features_are(
+    target: Any,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    keys: list[str],
+    features: bool,
+    known: bool,
+    hinted: bool,
+) -> None:
+    s3 = left(["a"])
+    if known:
+        store.write(s3, "data", PETS)
+    listed = "".join(Listed(key, "etag", 1).line() for key in keys)
+    s3.objects[f"{storage.batch_list(JOB)}{KEYS}"] = gzip.compress(listed.encode())
+    here = deployed(target, s3, launcher(), shares=1, count=1)
+    job = here.client("sagemaker").job
+    job["HyperParameters"] |= {"features": "true"} if features else {}
+    job["Environment"]["MODEL_PACKAGE_ARN"] = PACKAGE
+    for arguments in ((), ("--out", str(tmp_path / "out"))):
+        done = run(here, monkeypatch, "--job", JOB, *arguments)
+        assert done.exit_code == 0, done.output
+        assert (f"classifier select {JOB}" in done.output) == hinted
 
 
 def test_a_job_that_was_stopped_says_that_its_answers_are_kept(

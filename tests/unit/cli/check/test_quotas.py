@@ -154,16 +154,26 @@ def test_a_recipe_nobody_asked_for_is_only_told_of(ask: Ask) -> None:
 
 
 def test_a_quota_that_several_use_has_one_line_which_asks_for_the_most_of_them(ask: Ask) -> None:
-    big = launch("pets", parallel_jobs=4, asked_for=False)
-    wants = wanted(launches=(launch(parallel_jobs=2), big))
-    for value, status in ((0, Status.WRONG), (1, Status.WRONG), (3, Status.LATER), (4, Status.OK)):
+    big, small = launch("pets", parallel_jobs=4, asked_for=False), launch(parallel_jobs=2, asked_for=False)
+    wants = wanted(launches=(small, big))
+    for value, status in ((0, Status.WRONG), (1, Status.LATER), (3, Status.LATER), (4, Status.OK)):
         found = ask(instances.of_training, wants, **{TRAINING: value})
         (line,) = (each for some in found.values() for each in some if TRAINING in each.looked_at)
         assert line.status is status
         told = line.looked_at + line.wrong
-        assert ("settings' type" in told) == (status is Status.OK or value == 0)
+        assert ("settings' type" in told) == (value in (0, 4))
         assert "pets" in told
-    assert "--desired-value 2 " in ask(instances.of_training, wants, **{TRAINING: 1})[Status.WRONG][0].mend
+    assert "--desired-value 4 " in ask(instances.of_training, wants, **{TRAINING: 1})[Status.LATER][0].mend
+
+
+def test_of_a_recipe_that_will_run_only_its_own_quotas_are_told(ask: Ask) -> None:
+    types = ("ml.g5.xlarge", "ml.g6.xlarge")
+    wants = wanted(launches=(launch("pets", instance_type=types[0], instance_types=types),))
+    found = ask(instances.of_training, wants, **of_types(dict.fromkeys(types, 2), "training job"))
+    assert found.keys() == {Status.OK}
+    told = "".join(line.looked_at for line in found[Status.OK])
+    assert ("ml.g5.xlarge for training" in told, TRAINING in told) == (True, False)
+    assert told.count("or as many of ml.g6.xlarge") == 1
 
 
 def test_spot_has_quotas_of_its_own(ask: Ask) -> None:

@@ -6,6 +6,7 @@ import _thread
 import csv
 import io
 import json
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -23,7 +24,7 @@ from cli.__main__ import cli
 from cli.commands import classify as module
 from cli.commands.classify import gather
 from cli.errors import ExitCode, NoSuchFile
-from cli.prediction import bar, prediction
+from cli.prediction import bar, headline, prediction
 from contract.batch import COLUMNS
 
 GOOD: dict[str, Any] = {
@@ -145,19 +146,60 @@ def test_rows_have_the_columns_of_a_batch_in_the_order_of_the_pictures(
 
 
 @pytest.mark.parametrize(
-    "wrong", [["--csv", "-", "--json"], ["--csv", "/nowhere/at/all.csv"], ["--csv", "/tmp"], ["nowhere.png"]]
+    "wrong",
+    [
+        ["pictures/a.png", "--csv", "-", "--json"],
+        ["pictures/a.png", "--csv", "/nowhere/at/all.csv"],
+        ["pictures/a.png", "--csv", "/tmp"],
+        ["nowhere.png"],
+        ["nowhere.png", "empty", "pictures/a.png/b.png"],
+    ],
 )
 def test_what_cannot_be_is_said_before_anything_is_asked(
-    ask: Callable[..., Result], pictures: Path, wrong: list[str]
+    ask: Callable[..., Result], pictures: Path, wrong: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.chdir(pictures.parent)
+    Path("empty").mkdir()
     asked: list[bytes] = []
 
     def count(body: bytes) -> tuple[int, dict[str, Any]]:
         asked.append(body)
         return 200, GOOD
 
-    assert ask(pictures / "a.png", *wrong, judge=count).exit_code == ExitCode.USAGE
+    assert ask(*wrong, judge=count).exit_code == ExitCode.USAGE
     assert not asked
+
+
+def test_what_leads_to_no_picture_takes_no_other_s_answer_away(
+    ask: Callable[..., Result], pictures: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (pictures / "empty").mkdir()
+    (pictures / "b.jpg").unlink()
+    closed, scandir, access = str(pictures / "sub"), os.scandir, os.access
+
+    def listing(place: Any) -> Any:
+        if str(place) == closed:
+            raise PermissionError(13, "Permission denied", place)
+        return scandir(place)
+
+    monkeypatch.setattr(os, "scandir", listing)
+    monkeypatch.setattr(os, "access", lambda place, mode: str(place) != closed and access(place, mode))
+    done = ask(pictures / "no.jpg", pictures, pictures / "empty", pictures / "a.png", "--json")
+    assert done.exit_code == ExitCode.ERROR
+    lines = json.loads(done.stdout)["data"]
+    assert [
+        (Path(line["picture"]).name, line.get("predicted_class") or line["error"]["message"])
+        for line in lines
+    ] == [
+        ("no.jpg", "there is no such file"),
+        ("a.png", "bee"),
+        ("c.JPG", "bee"),
+        ("sub", "this folder may not be read"),
+        ("empty", "no file in this folder ends as a picture does"),
+        ("a.png", "bee"),
+    ]
+    assert f"{pictures / 'no.jpg'}: there is no such file" in done.stderr
+    assert "3 of 6 pictures got no answer; see above." in done.stderr
 
 
 def test_a_folder_without_pictures_is_named(tmp_path: Path) -> None:
@@ -261,19 +303,24 @@ def test_an_api_that_is_not_there_is_said_with_the_remedy(
         ({"certain": None, "unlike_training": None}, ""),
         ({"certain": True, "unlike_training": False}, "certain"),
         ({"certain": False, "unlike_training": None}, "not certain"),
-        ({"certain": False, "unlike_training": True}, "perhaps none of these"),
+        (
+            {"certain": False, "unlike_training": True},
+            "unlike the training pictures, perhaps none of these classes",
+        ),
     ],
 )
 def test_what_an_answer_says_of_itself_is_said_in_words(marks: dict[str, Any], words: str) -> None:
     from rich.console import Console
 
     console = Console(width=160)
-    said = {name: value for name, value in GOOD.items() if name != "model"}
+    answer = Answer.of(GOOD | marks)
     with console.capture() as captured:
-        console.print(prediction(Path("x.jpg"), Answer.of(said | marks)))
-    head = captured.get().splitlines()[0]
-    assert head.strip().endswith(words or "93.0%")
-    assert ("certain" in head) == ("certain" in words)
+        console.print(prediction(Path("pets/x.jpg"), answer))
+        console.print(headline(Path("pets/x.jpg"), answer))
+    alone, *_, among_many = captured.get().splitlines()
+    said = f"93.0%: {words}" if words else "93.0%"
+    assert alone == f"pets/x.jpg looks like bee, with a confidence of {said}. (model demo version 3)"
+    assert among_many == f"pets/x.jpg  bee 93.0%  {words}".rstrip()
 
 
 @given(st.floats(allow_nan=False))

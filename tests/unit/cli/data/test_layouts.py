@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import unicodedata
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -156,3 +158,19 @@ def test_an_archive_is_refused_with_the_command(tmp_path: Path, name: str, comma
     with pytest.raises(BadDataset) as refused:
         dataset_of(tmp_path / name)
     assert command.format(tmp_path) in str(refused.value)
+
+
+def test_a_folder_that_may_not_be_read_stops_the_upload_and_is_not_passed_over(
+    folder: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = folder({"ant": 2, "bee": 2, "bee/more": 2})
+    scandir = os.scandir
+
+    def listing(place: Any) -> Any:
+        if str(place).endswith("more"):
+            raise PermissionError(13, "Permission denied", place)
+        return scandir(place)
+
+    monkeypatch.setattr(os, "scandir", listing)
+    with pytest.raises(PermissionError):
+        dataset_of(root)

@@ -137,7 +137,7 @@ def test_what_cannot_be_promoted_is_named_and_nothing_is_written(
     assert aws.written == []
 
 
-@pytest.mark.parametrize("command", [["approve", "4"], ["wake"]])
+@pytest.mark.parametrize("command", [["approve", "4"], ["wake"], ["retry"]])
 def test_what_starts_serving_says_on_aws_what_that_costs_and_asks(
     aws: Aws, target: Callable[..., Target], monkeypatch: pytest.MonkeyPatch, command: list[str]
 ) -> None:
