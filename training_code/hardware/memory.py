@@ -79,9 +79,9 @@ def available_memory() -> int:
 def keep_freed_memory() -> None:
     """Let glibc reuse large blocks instead of handing them back to the kernel after every step.
 
-    Faulting their pages in anew took a fifth of a step's time, and a seventh where only blocks above the 32 MB
-    that the threshold takes at most were handed back: pictures of 224 pixels in steps of 64 make such. So none
-    is mapped apart. See mallopt(3); another C library has none.
+    Faulting their pages in anew took a fifth of a step's time, and a seventh where only blocks above 32 MB
+    (the highest threshold) were: steps of 64 pictures of 224 pixels have such. So none is mapped apart. See
+    mallopt(3); another C library has none.
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is not None:
