@@ -7,7 +7,6 @@ import os
 from pathlib import Path
 from typing import Any
 
-import click.testing
 import pytest
 
 from cli.batch import folder as folders
@@ -17,7 +16,7 @@ from cli.data.findings import BadDataset
 from cli.runs import following
 from cli.target import Target
 from contract.batch import COLUMNS, Summary
-from tests.unit.cli.conftest import Paginated, client_error, png
+from tests.unit.cli.conftest import Paginated, Terminal, client_error, png
 from tests.unit.cli.runs.test_launch import Function
 from tests.unit.memory_s3 import MemoryS3
 
@@ -172,7 +171,7 @@ def test_no_folder_and_an_empty_one_are_named(tmp_path: Path) -> None:
 def run(target: Target, monkeypatch: pytest.MonkeyPatch, *arguments: str, text: str = "") -> Any:
     monkeypatch.setattr("cli.commands.options.resolve", lambda kind: target)
     monkeypatch.setattr(command, "outputs", lambda target, stack: {"DataBucket": "data"})
-    return click.testing.CliRunner().invoke(command.batch, arguments, input=text)
+    return Terminal().invoke(command.batch, arguments, input=text)
 
 
 def launcher() -> Function:
