@@ -74,9 +74,14 @@ def latest_run(target: Target) -> str:
     raise NothingRunYet(f"Nothing has been run yet. Start with `{how}`.")
 
 
+def may_train_nothing(target: Target, name: str) -> bool:
+    """Whether its name may be that of a batch, or of a job of the doctor's."""
+    return name.startswith((names.doctor_jobs(target.project), names.batch_jobs(target.project)))
+
+
 def _may_train(target: Target, name: str) -> bool:
     """Whether it is no job that trains nothing; AWS is asked of those only whose name may be one's."""
-    if not name.startswith((names.doctor_jobs(target.project), names.batch_jobs(target.project))):
+    if not may_train_nothing(target, name):
         return True
     job = aws.found(target.client("sagemaker").describe_training_job, TrainingJobName=name)
     return job is None or trains(job)
