@@ -8,7 +8,7 @@ from cli import answers
 from cli.commands.completion import runs
 from cli.commands.options import json_option, with_target
 from cli.console import console
-from cli.runs import expected, find
+from cli.runs import expected, find, remaining
 from cli.runs.reader import RunReader, latest_run
 from cli.runs.screen import as_data, screen
 from cli.runs.watch import exit_unless_served, follow, raise_if_failed
@@ -37,5 +37,5 @@ def status(target: Target, name: str | None, watch: bool) -> None:
         exit_unless_served(ended)
         return
     if not answers.wrote(answers.Kind.RUN, as_data(run)):
-        console().print(screen(run, expected.left(run, likely)))
+        console().print(screen(run, remaining.in_words(run, likely)))
     raise_if_failed(run)

@@ -195,6 +195,7 @@ class RunReader:
             raise self._no_run()  # deleted meanwhile
         job, items = search
         config = job["HyperParameterTuningJobConfig"]
+        limits = config.get("ResourceLimits", {})
         objective = config.get("HyperParameterTuningJobObjective", {})
         # AWS's own reason only says that none succeeded; what the first one said is why.
         failed = next((trial for trial in map(_trial, items) if trial.failed and trial.reason), None)
@@ -205,7 +206,8 @@ class RunReader:
             reason=f"{job.get('FailureReason', '')}{first}".strip(),
             objective=objective.get("MetricName", ""),
             direction=objective.get("Type", "Maximize"),
-            max_jobs=config.get("ResourceLimits", {}).get("MaxNumberOfTrainingJobs", 0),
+            max_jobs=limits.get("MaxNumberOfTrainingJobs", 0),
+            parallel=limits.get("MaxParallelTrainingJobs", 1),
             created=job["CreationTime"],
             ended=job.get("HyperParameterTuningEndTime"),
             trials=tuple(_trial(item) for item in items),
@@ -372,4 +374,6 @@ def _trial(item: dict[str, Any]) -> Trial:
         tuned,
         metric.get("Value"),
         item.get("FailureReason", ""),
+        item.get("CreationTime"),
+        item.get("TrainingEndTime"),
     )
