@@ -11,17 +11,19 @@ from contract.words import did_you_mean, listed
 _MOST_SHOWN: Final = 10
 
 
-def one(part: str, candidates: Sequence[str], what: str) -> str:
+def one(part: str, candidates: Sequence[str], what: str, prefix: str = "") -> str:
     """The candidate of this name, or the only one that has it as a part; empty where none has.
 
     Args:
         what: the candidates in a word, as `runs`.
+        prefix: what all of them begin with: without it too a name is whole.
 
     Raises:
         Ambiguous: several have it; the message lists them.
     """
-    if part in candidates:
-        return part
+    for whole in (part, f"{prefix}{part}"):
+        if whole in candidates:
+            return whole
     having = [each for each in candidates if part in each]
     if len(having) > 1:
         raise Ambiguous(several(part, having, what))
@@ -38,4 +40,11 @@ def several(part: str, having: Sequence[str], what: str) -> str:
 def none(part: str, candidates: Sequence[str], what: str) -> str:
     """That none has a part, with the nearest name and the first few."""
     some = f" There are: {listed(candidates)}." if candidates else f" There are no {what} yet."
-    return f"None of the {what} has {part!r} in its name.{did_you_mean(part, candidates)}{some}"
+    near = did_you_mean(part, [*candidates, *_ends(candidates)])
+    return f"None of the {what} has {part!r} in its name.{near}{some}"
+
+
+def _ends(candidates: Sequence[str]) -> list[str]:
+    """What names have behind their first hyphen, whole and word by word: what somebody types of them."""
+    ends = [each.partition("-")[2] for each in candidates]
+    return [word for end in ends for word in (end, *end.split("-")) if word]

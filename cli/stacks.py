@@ -24,6 +24,23 @@ def changes(status: str) -> bool:
     return status.endswith("_IN_PROGRESS") and status != "REVIEW_IN_PROGRESS"
 
 
+def half_there(target: Target) -> str:
+    """What of a deployment is missing or being removed, and what to do; empty of a whole one, and of none."""
+    found = {name: status_of(target, name) for name in target.stack_names}
+    there = {name: status for name, status in found.items() if status and status != "REVIEW_IN_PROGRESS"}
+    missing = [name for name in found if name not in there]
+    if not there or not (missing or any(status.startswith("DELETE_") for status in there.values())):
+        return ""
+    shown = ", ".join(
+        name if status.endswith("_COMPLETE") else f"{name} ({status})" for name, status in there.items()
+    )
+    gone = f"; missing: {', '.join(missing)}" if missing else ""
+    return (
+        f"The deployment is not whole, as after a destroy or an up that was cut short. There: {shown}{gone}. "
+        f"To remove the rest: {target.command('destroy')}; to deploy what is missing: {target.command('up')}"
+    )
+
+
 def describe(target: Target, stack: str) -> dict[str, Any] | None:
     """DescribeStacks' answer for one stack, or None when there is no such stack."""
     answer = aws.found(target.client("cloudformation").describe_stacks, StackName=stack)

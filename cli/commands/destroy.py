@@ -9,9 +9,11 @@ import click
 
 from cli import aws, stacks
 from cli.commands.options import confirm, whereabouts, with_target, yes_option
-from cli.console import say
+from cli.console import console, say
 from cli.deploy.bring_up import tear_down_stacks
+from cli.deploy.cdk_output import Deployment
 from cli.errors import CdkFailed
+from cli.interrupt import Interrupted
 from cli.runs import jobs
 from cli.runs.jobs import LOG_GROUP
 from cli.stacks import status_of
@@ -25,13 +27,21 @@ STOP_SECONDS = 600  # SageMaker gives a job two minutes to save itself, and then
 @yes_option
 def destroy(target: Target, yes: bool) -> None:
     """Remove every stack with its endpoint; the buckets and their pictures by the setting on_destroy."""
-    found = look(target)
+    with console().status("Looking at what there is"):
+        found = look(target)
     if not found.stacks:
         say("Nothing is deployed: there is nothing to remove.")
         return
     say("\n".join(describe(target, found)))
     confirm("Remove all of it?", yes)
-    remove(target, found)
+    try:
+        remove(target, found)
+    except KeyboardInterrupt:
+        raise Interrupted(
+            "Stopped. What CloudFormation had begun to remove goes on. To remove the rest: "
+            f"{target.command('destroy')}; to deploy what is missing: {target.command('up')}; what there is: "
+            f"{target.command('status')}"
+        ) from None
     say(farewell(target, found))
 
 
@@ -88,11 +98,24 @@ def remove(target: Target, found: Found) -> None:
     for name in found.training_jobs:
         _stop(sagemaker.stop_training_job, TrainingJobName=name)
     _await_end(target, found)
-    tear_down_stacks(target)
-    _forget_job_logs(target)
+    tear_down_stacks(target, lambda deployment: left_to_delete(target, found, deployment))
+    with console().status("Removing the jobs' logs"):
+        _forget_job_logs(target)
     if left := _left(target):
         raise CdkFailed(f"Still there: {', '.join(left)}. Run `{target.command('destroy')}` again.")
     target.outputs_path.unlink(missing_ok=True)
+
+
+def left_to_delete(target: Target, found: Found, deployment: Deployment) -> str:
+    """What is left in the buckets while the storage stack empties them, which may take long."""
+    storage = deployment.stacks.get(target.stack("storage"))
+    if storage is None or storage.state != "working":
+        return ""
+    s3 = target.client("s3")
+    left = [(bucket, _objects(s3, bucket.name)) for bucket in found.buckets if not bucket.kept]
+    return ", ".join(
+        f"s3://{bucket.name}: {count} of {bucket.objects} objects left" for bucket, count in left if count
+    )
 
 
 def farewell(target: Target, found: Found) -> str:
@@ -115,6 +138,8 @@ def farewell(target: Target, found: Found) -> str:
 def _await_end(target: Target, found: Found) -> None:
     """Until the stopped jobs have ended: one that still writes would fill a bucket while it is deleted."""
     sagemaker, waiting = target.client("sagemaker"), set(found.training_jobs)
+    if waiting:
+        say(f"Waiting for the end of {', '.join(sorted(waiting))}: SageMaker lets each save what it has.")
     for _ in target.polls(STOP_SECONDS):
         for name in sorted(waiting):
             status = sagemaker.describe_training_job(TrainingJobName=name)["TrainingJobStatus"]
@@ -171,8 +196,12 @@ def _buckets(target: Target) -> list[Bucket]:
     return [
         Bucket(
             name,
-            sum(1 for _ in aws.objects(s3, name)),
+            _objects(s3, name),
             template[logical_id].get("DeletionPolicy") != "Delete",
         )
         for logical_id, name in names.items()
     ]
+
+
+def _objects(s3: Any, bucket: str) -> int:
+    return sum(1 for _ in aws.objects(s3, bucket))

@@ -16,7 +16,7 @@ from cli.console import say
 from cli.data import sets
 from cli.runs import expected
 from cli.runs.expected import Expected
-from cli.runs.launch import Launched, estimate, launch, payload
+from cli.runs.launch import Launched, estimate, full_name, launch, payload
 from cli.runs.pipeline_run import PipelineRun
 from cli.runs.screen import as_data
 from cli.runs.watch import exit_unless_served, follow
@@ -40,7 +40,7 @@ _OPTIONS: tuple[Callable[..., Any], ...] = (
     ),
     click.option("--dataset", required=True, help="NAME, or NAME@3: its third version."),
     click.option("--set", "overrides", multiple=True, metavar="TABLE.KEY=VALUE", help="Override the recipe."),
-    click.option("--name", help="The job's name (default: one is made)."),
+    click.option("--name", help="The run's name (default: one is made). The project's is put before it."),
     click.option(
         "--max-cost", type=click.FloatRange(min=0), metavar="USD", help="Start nothing that could cost more."
     ),
@@ -85,7 +85,8 @@ def _launch(
     anyway: bool,
     yes: bool,
 ) -> None:
-    request = payload(recipe, dataset, overrides, name, max_cost)
+    whole_name = full_name(target, name) if name else None
+    request = payload(recipe, dataset, overrides, whole_name, max_cost)
     request["dataset"] = sets.meant(target, dataset)
     planned = estimate(target, function, request)
     kind = expected.TUNING if function == "launch-tuning" else expected.TRAINING
@@ -93,6 +94,8 @@ def _launch(
     say(f"{planned.what[:1].upper()}{planned.what[1:]}.\n{cost_line(target, planned, likely)}")
     for note in planned.notes:
         say(f"Note: {note}.")
+    if whole_name and whole_name != name:
+        say(f"Its name is {whole_name}: all names of a project begin with the project's.")
     before_launching(target, planned, anyway)
     if dry_run:
         answers.wrote(answers.Kind.LAUNCHED, planned)

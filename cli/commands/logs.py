@@ -27,7 +27,8 @@ from cli.target import Target
 def logs(target: Target, name: str, follow: bool, since: str, platform: bool) -> None:
     """Print the log of a job, of the endpoint, or of a function such as classify.
 
-    Of a run's name, the log of its last training. A part of a name does, if nothing else has it.
+    Of a run, the log of its last training; before that begins, those of its trials. A part of a name does, if
+    nothing else has it; a part of a run's name means the run.
     """
     if follow and wants_json():
         raise click.UsageError("--follow has no end, and --json prints all at once: give one of them.")

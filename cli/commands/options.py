@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -98,16 +99,26 @@ nothing_asked_option = click.option(
 """Every command that changes something takes --yes, so that nobody has to know which of them ask."""
 
 
-def confirm(question: str, yes: bool) -> None:
-    """Returns when the user agrees. Raises NotConfirmed where not, or without a terminal to ask on."""
+def confirm(question: str, yes: bool, instead: str = "add --yes to agree") -> None:
+    """Returns when the user agrees.
+
+    Args:
+        instead: what whoever cannot be asked is to type, for the error.
+
+    Raises:
+        NotConfirmed: they do not agree, or there is no terminal to ask on.
+        KeyboardInterrupt: they leave by Ctrl-C or Ctrl-D.
+    """
     if yes:
         return
-    try:
-        agreed = click.confirm(question, default=False)
-    except click.Abort:
+    if not (sys.stdin and sys.stdin.isatty()):  # there is none at all where it was closed
         raise NotConfirmed(
-            "Nothing was done: nobody said yes. Give --yes to go on without being asked."
-        ) from None
+            f"There is no terminal to ask on, so nothing was done: {instead}.\nThe question was: {question}"
+        )
+    try:
+        agreed = click.confirm(question, default=False, err=True)  # standard output may be JSON
+    except click.Abort:
+        raise KeyboardInterrupt from None
     if not agreed:
         raise NotConfirmed("Nothing was done.")
 

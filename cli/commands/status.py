@@ -7,11 +7,12 @@ import click
 from cli import answers
 from cli.commands.completion import runs
 from cli.commands.options import json_option, with_target
-from cli.console import console
-from cli.runs import expected, find
+from cli.console import console, say
+from cli.runs import expected, find, remaining
 from cli.runs.reader import RunReader, latest_run
 from cli.runs.screen import as_data, screen
 from cli.runs.watch import exit_unless_served, follow, raise_if_failed
+from cli.stacks import half_there
 from cli.target import Target
 
 
@@ -27,6 +28,8 @@ def status(target: Target, name: str | None, watch: bool) -> None:
     name does, if no other run has it. With --watch it exits 3 if the quality gate refused the model, and 4 if
     the run was stopped.
     """
+    if half := half_there(target):
+        say(half, style="yellow")
     name = find.run(target, name) if name else latest_run(target)
     run = RunReader(target, name).read()
     likely = expected.of_run(target, run)
@@ -37,5 +40,5 @@ def status(target: Target, name: str | None, watch: bool) -> None:
         exit_unless_served(ended)
         return
     if not answers.wrote(answers.Kind.RUN, as_data(run)):
-        console().print(screen(run, expected.left(run, likely)))
+        console().print(screen(run, remaining.in_words(run, likely)))
     raise_if_failed(run)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
+from typing import Final
 
 import click
 
@@ -17,8 +18,9 @@ from cli.choice import command
 from cli.commands.completion import runs
 from cli.commands.options import nothing_asked_option, with_target
 from cli.console import say
+from cli.errors import BadArgument
 from cli.release import champion, registry
-from cli.runs import find
+from cli.runs import find, history
 from cli.runs.jobs import RUNNING
 from cli.runs.pipeline_run import PipelineRun
 from cli.runs.reader import RunReader
@@ -26,17 +28,26 @@ from cli.stacks import outputs
 from cli.target import Target
 from contract import storage
 
+_NEWEST: Final = 20
+"""So many runs are looked at where none is named."""
+
+
+class NoRunNamed(BadArgument):
+    """No run was named; the message says which could be."""
+
 
 @click.command()
 @with_target
-@click.argument("run", shell_complete=runs)
+@click.argument("run", metavar="RUN", required=False, shell_complete=runs)
 @click.option("--reason", default="asked for with classifier stop", show_default=True, help="For the record.")
 @nothing_asked_option
-def stop(target: Target, run: str, reason: str) -> None:
+def stop(target: Target, run: str | None, reason: str) -> None:
     """End all of a RUN: race, search, trainings, and what would follow. A model that serves stays.
 
-    A part of the name does, if no other run has it.
+    A part of the name does, if no other run has it. Without RUN it says which there are, and ends none.
     """
+    if run is None:
+        raise NoRunNamed(_which(target))
     for line in stop_run(target, find.run(target, run), reason):
         say(line)
 
@@ -56,6 +67,17 @@ def stop_run(target: Target, name: str, why: str) -> list[str]:
     run = reader.read()
     done = _of_the_champion(target, run) or [*_stop_jobs(target, run), *_stop_package(target, run, why)]
     return done or [f"{run.name} was between two jobs, and is stopped: {why}."]
+
+
+def _which(target: Target) -> str:
+    """Which of the newest runs could be meant, each with what to type."""
+    listing = target.command("runs")
+    newest = (past.run for past in history.read(target, _NEWEST))
+    going_on = [run for run in newest if not run.over and run.outcome != "failed"]
+    if not going_on:
+        return f"Name the run to stop. None of the newest {_NEWEST} is running; `{listing}` lists them."
+    lines = [f"  {target.command(f'stop {run.name}')}    ({run.outcome})" for run in going_on]
+    return "\n".join(["Name the run to stop. These are not over:", *lines])
 
 
 def _nothing_runs(run: PipelineRun) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,7 +10,7 @@ from pathlib import Path
 
 import click
 
-from cli.commands.options import confirm_cost, with_target, yes_option
+from cli.commands.options import confirm, confirm_cost, with_target, yes_option
 from cli.console import console, counting, say
 from cli.data import folder as folders
 from cli.data import groups, layouts, near_duplicates, sync
@@ -21,7 +20,6 @@ from cli.data.folder import Dataset, Examined
 from cli.data.screen import change_lines, counts_table, finding_lines
 from cli.data.sync import Plan
 from cli.data.upload import Found, check_name, look, missing, send, write
-from cli.errors import NotConfirmed
 from cli.interrupt import Interrupted
 from cli.stacks import outputs
 from cli.target import Target
@@ -228,14 +226,8 @@ def _settled(name: str, plan: Plan, agreement: Agreement) -> Plan:
 
 def _ask(name: str, plan: Plan) -> None:
     gone = f"The {len(plan.gone)} that this folder lacks go (--keep keeps them). " if plan.gone else ""
-    question = f"{gone}Make this the newest version of {name}?"
-    if not sys.stdin.isatty():
-        raise NotConfirmed(
-            f"{question} There is no terminal to ask on: add --yes to agree, --replace to let the folder be "
-            "right, or --keep so that nothing goes. Nothing was changed."
-        )
-    if not click.confirm(question, default=False):
-        raise NotConfirmed("Nothing was changed.")
+    instead = "add --yes to agree, --replace to let the folder be right, or --keep so that nothing goes"
+    confirm(f"{gone}Make this the newest version of {name}?", False, instead)
 
 
 def _show_findings(findings: tuple[Finding, ...]) -> None:

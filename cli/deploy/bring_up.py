@@ -120,10 +120,10 @@ def _what_stays(target: Target) -> str:
     return "Stopped. The local AWS is down again, nothing is running; run the same command to go on."
 
 
-def tear_down_stacks(target: Target) -> Deployment:
-    """`cdk destroy` of every stack, shown as it goes."""
+def tear_down_stacks(target: Target, beside: cdk.Beside) -> Deployment:
+    """`cdk destroy` of every stack, shown as it goes; `beside` as there."""
     with _turn(target) as turn, showing() as show:
-        return cdk.destroy(target, show, turn)
+        return cdk.destroy(target, show, turn, beside)
 
 
 def _turn(target: Target) -> AbstractContextManager[int]:

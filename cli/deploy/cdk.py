@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from cli.deploy.cdk_output import Deployment
+from cli.deploy.regularly import regularly
 from cli.errors import CdkFailed
 from cli.files import alone, open_private, private_folder
 from cli.interrupt import held_back, uninterrupted
@@ -35,6 +36,8 @@ LOCAL_DEFAULTS = {"serving": {"bake_seconds": 10, "alarm_latency_ms": 10000}}
 LOCAL_OVERRIDES = {"on_destroy": "delete"}
 _UNATTENDED = ("--require-approval", "never", "--concurrency", "4", "--asset-parallelism")
 OnChange = Callable[[Deployment], None]
+Beside = Callable[[Deployment], str]
+_LOOK_SECONDS = 5.0
 
 
 def deploy(target: Target, on_change: OnChange, turn: int, stacks: tuple[str, ...] = ()) -> Deployment:
@@ -59,12 +62,17 @@ def deploy(target: Target, on_change: OnChange, turn: int, stacks: tuple[str, ..
     return _run(target, [*arguments, "--progress", "events"], on_change, turn)
 
 
-def destroy(target: Target, on_change: OnChange, turn: int) -> Deployment:
-    """Deletes every stack; `turn` is as in `deploy`."""
+def destroy(target: Target, on_change: OnChange, turn: int, beside: Beside) -> Deployment:
+    """Deletes every stack.
+
+    Args:
+        turn: as in `deploy`.
+        beside: asked every few seconds what there is to say beside the CLI's own lines, which are few here.
+    """
     open_private(log_path(target), "w").close()
     install_cli(target)
     mend(target, lambda what: on_change(Deployment(command="wait", phase=what)))
-    return _run(target, ["destroy", "--all", "--force"], on_change, turn)
+    return _run(target, ["destroy", "--all", "--force"], on_change, turn, beside)
 
 
 def install_cli(target: Target) -> Path:
@@ -118,13 +126,28 @@ def log_path(target: Target) -> Path:
     return target.home / "cdk.log"
 
 
-def _run(target: Target, arguments: list[str], on_change: OnChange, turn: int) -> Deployment:
+def _run(
+    target: Target, arguments: list[str], on_change: OnChange, turn: int, beside: Beside = lambda _: ""
+) -> Deployment:
     program = [str(node_bin() / "node"), str(install_cli(target)), *arguments]
     program += ["--output", str(target.home / f"cdk.out.{target.kind}"), "--no-color", "--ci"]
     program += context_arguments(target)
     deployment = Deployment(command=arguments[0])
     on_change(deployment)
-    with open_private(log_path(target), "a") as log, _process(target, program, turn) as process:
+
+    def look() -> None:
+        try:
+            deployment.beside = beside(deployment)
+        except Exception:  # what is only told must not disturb what is done
+            deployment.beside = ""
+        if process.poll() is None:
+            on_change(deployment)
+
+    with (
+        open_private(log_path(target), "a") as log,
+        _process(target, program, turn) as process,
+        regularly(_LOOK_SECONDS, look),
+    ):
         for line in process.stdout or ():
             log.write(line)
             log.flush()

@@ -7,6 +7,7 @@ for the log. `Deployment` is the state so far, `read` takes one line more.
 from __future__ import annotations
 
 import re
+import time
 from dataclasses import dataclass, field
 
 _BEGIN = re.compile(r"^(?P<stack>[\w-]+): (?:start: )?(?P<what>deploying|destroying)\b")
@@ -27,6 +28,13 @@ class StackProgress:
     done: int = 0
     total: int = 0
     note: str = ""
+    since: float = field(default_factory=time.monotonic)
+    """When it was first heard of, by the monotonic clock."""
+
+    @property
+    def seconds(self) -> float:
+        """How long it has been worked on."""
+        return time.monotonic() - self.since
 
 
 @dataclass
@@ -38,6 +46,8 @@ class Deployment:
     phase: str = "synthesising"
     problems: list[str] = field(default_factory=list)
     tail: list[str] = field(default_factory=list)
+    beside: str = ""
+    """What is known of the work beside the CLI's lines, such as what is left to delete."""
 
     def __post_init__(self) -> None:
         self.phase = "bootstrapping" if self.command == "bootstrap" else self.phase
@@ -70,7 +80,7 @@ class Deployment:
         return False
 
     def finish(self) -> None:
-        self.phase = ""
+        self.phase = self.beside = ""
 
     def reason(self) -> str:
         """Why it failed: what CloudFormation or the CLI complained about, else the last lines."""

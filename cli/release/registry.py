@@ -77,7 +77,7 @@ def run_of_package(package: Mapping[str, Any]) -> str:
 
 def _of_run(target: Target, part: str) -> dict[str, Any]:
     of = {run: package for package in packages(target) if (run := run_of_package(package))}
-    if found := parts.one(part, list(of), "runs with a model"):
+    if found := parts.one(part, list(of), "runs with a model", f"{target.project}-"):
         return of[found]
     raise NoSuchVersion(
         f"{part!r} is no version, no ARN and no part of the name of a run with a model."

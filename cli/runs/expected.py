@@ -1,5 +1,7 @@
 """What a run will probably take and cost: as earlier ones did, or as its recipe was measured.
 
+That is said before it starts; what is left of one that is under way is in `remaining`.
+
 A recipe says what was measured in a comment line of its head: `# measured: tune 44 s, train 20 s`, the
 seconds of a search with its last training, and of a training alone, without the time that instances take to
 start.
@@ -11,7 +13,6 @@ import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from statistics import median
 from typing import Any, Final
@@ -38,6 +39,18 @@ class Expected:
     """On AWS; None where a price is not known."""
     source: str
     """Where the figures are from, in words."""
+    last: float = 0.0
+    """Of the seconds, those of the last training; 0 where that is not known."""
+
+    @property
+    def search(self) -> float:
+        """Of the seconds, those of the search."""
+        return self.seconds - self.last
+
+    @property
+    def knows_parts(self) -> bool:
+        """Whether it is known what a search takes, and what the last training."""
+        return 0 < self.last < self.seconds
 
     def in_words(self, target: Target) -> str:
         """As in `about 0.02 USD, 4 min (as 3 earlier runs of this recipe)`."""
@@ -84,6 +97,7 @@ def of_earlier(
         median(each.seconds for each in found),
         median(known) if known else None,
         f"as {runs} of this recipe on {dataset}",
+        median(each.last for each in found),
     )
 
 
@@ -98,21 +112,6 @@ def of_run(target: Target, run: PipelineRun) -> Expected | None:
     kind = TRAINING if run.tuning is None else TUNING
     earlier = of_earlier(target, recipe, dataset, kind, record.tables_of(written), but=run.name)
     return earlier or _measured(target.root, recipe, kind, None)
-
-
-def left(run: PipelineRun, expected: Expected | None) -> str:
-    """What is left until the model is trained, in words; nothing where nobody can say."""
-    if expected is None or run.ended or run.package is not None:
-        return ""
-    seconds = expected.seconds - (run.read_at - _begun(run)).total_seconds()
-    if seconds <= 0:
-        return f"longer than expected ({duration(expected.seconds)}, {expected.source})"
-    return f"about {duration(max(seconds, 5))} left until the model is trained ({expected.source})"
-
-
-def _begun(run: PipelineRun) -> datetime:
-    first = run.tuning or run.training
-    return first.created if first is not None else run.read_at
 
 
 def _tables(root: Path, recipe: str, asked: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -141,7 +140,8 @@ def _measured(root: Path, recipe: str, kind: str, planned: Launched | None) -> E
         each = hourly_or_none(str(machines["instance_type"]), prices.TRAINING)
         count = machines["instance_count"] * machines["parallel_jobs"]
         usd = None if each is None else each * count * seconds / 3600
-    return Expected(seconds, usd, "as its recipe was measured, without starting instances")
+    source = "as its recipe was measured on a quiet machine, without starting instances"
+    return Expected(seconds, usd, source, float(found[TRAINING]))
 
 
 def _about(usd: float) -> str:

@@ -8,7 +8,7 @@ from cli.release import champion, registry
 from cli.runs.following import NoSuchJob
 from cli.runs.history import names_of_runs
 from cli.runs.jobs import Kind, named, newest_attempt
-from cli.runs.reader import TRIAL_NAME, NoSuchRun
+from cli.runs.reader import TRIAL_NAME, NoSuchRun, may_train_nothing
 from cli.target import Target
 from contract import names
 
@@ -21,7 +21,8 @@ _LONGEST, _LONGEST_VERSION = 63, 6
 def run(target: Target, part: str) -> str:
     """The run whose name, or the name of one of whose jobs, has this part; or that made this version.
 
-    `endpoint` is the run whose model serves or sleeps.
+    `endpoint` is the run whose model serves or sleeps. A whole name, with or without the project's before it,
+    goes before a part.
 
     Raises:
         Ambiguous: several have it.
@@ -31,8 +32,13 @@ def run(target: Target, part: str) -> str:
         return made
     if exact := _exact(target, TRIAL_NAME.sub("", part)):
         return exact
-    runs = names_of_runs(target)
-    return parts.one(part, runs, "runs") or _of_job(target, part, runs)
+    runs = [name for name in names_of_runs(target) if not may_train_nothing(target, name)]
+    return parts.one(part, runs, "runs", f"{target.project}-") or _of_job(target, part, runs)
+
+
+def run_of(job: str) -> str:
+    """The run that a job belongs to, a trial of its search too."""
+    return names.run_of(TRIAL_NAME.sub("", job))
 
 
 def training(target: Target, part: str) -> str:
@@ -98,9 +104,9 @@ def _exact(target: Target, name: str) -> str:
 
 def _of_job(target: Target, part: str, runs: list[str]) -> str:
     jobs = [name for name in named(target, Kind.TRAINING, f"{target.project}-") if part in name]
-    of = dict.fromkeys(names.run_of(TRIAL_NAME.sub("", name)) for name in jobs)
+    of = dict.fromkeys(map(run_of, jobs))
     if len(of) == 1:
         return next(iter(of))
     if of:
-        raise Ambiguous(parts.several(part, list(of), "runs"))
+        raise Ambiguous(parts.several(part, list(of), "runs and other jobs"))
     raise NoSuchRun(f"{parts.none(part, runs, 'runs')} `{target.command('runs')}` lists all.")

@@ -107,6 +107,8 @@ class Trained:
     name: str
     seconds: float
     usd: float | None
+    last: float
+    """Of the seconds, those of its last training."""
 
 
 def like(
@@ -148,7 +150,9 @@ def _trained(target: Target, name: str) -> Trained | None:
     if training is None or training["TrainingJobStatus"] != "Completed" or "TrainingEndTime" not in training:
         return None
     begun = search[0]["CreationTime"] if search else training["CreationTime"]
-    return Trained(name, (training["TrainingEndTime"] - begun).total_seconds(), _usd(search, training))
+    ended = training["TrainingEndTime"]
+    seconds, last = ((ended - since).total_seconds() for since in (begun, training["CreationTime"]))
+    return Trained(name, seconds, _usd(search, training), last)
 
 
 class _Known:

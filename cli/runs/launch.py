@@ -44,6 +44,12 @@ class Launched:
         return replace(self, machines=planned.machines, notes=planned.notes)
 
 
+def full_name(target: Target, name: str) -> str:
+    """The name of a run as its jobs have it: permissions are for names that begin with the project's."""
+    prefix = f"{target.project}-"
+    return name if name.startswith(prefix) else f"{prefix}{name}"
+
+
 def payload(
     recipe: str,
     dataset: str,

@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from cli import aws, parts
 from cli.errors import BadArgument
-from cli.runs.find import ENDPOINT
+from cli.runs.find import ENDPOINT, run_of
 from cli.runs.jobs import LOG_GROUP, Kind, named
 from cli.target import Target
 from contract import names
@@ -34,10 +34,13 @@ class NoLog(BadArgument):
 
 @dataclass(frozen=True)
 class Source:
-    """Where lines are: a group, and the streams of one job."""
+    """Where lines are: a group, and the streams of one job, or of all jobs of a run."""
 
     group: str
     streams: str = ""
+    """What their names begin with."""
+    run: str = ""
+    """The run; empty of one job. Another's name may begin with this one's."""
 
     @property
     def of_function(self) -> bool:
@@ -69,6 +72,8 @@ def since(text: str, now: datetime) -> datetime:
 def source(target: Target, name: str) -> Source:
     """Where the log of `endpoint`, a function, a job or a run is; a part of the name does.
 
+    A part of a run's name means the run, and not those of its jobs that have it too.
+
     Raises:
         Ambiguous: several things have the part.
         NoLog: none has it.
@@ -76,16 +81,16 @@ def source(target: Target, name: str) -> Source:
     if name == ENDPOINT:
         return _endpoint(target)
     functions = _functions(target)
-    short = name.removeprefix(f"{target.project}-")
+    prefix = f"{target.project}-"
+    short = name.removeprefix(prefix)
     if short in functions:
         return Source(f"{_FUNCTIONS}{names.function(target.project, short)}")
-    jobs = named(target, Kind.TRAINING, f"{target.project}-")
-    wanted = name if name in jobs else names.final_of(name)
-    if wanted in jobs:
-        return Source(LOG_GROUP, f"{wanted}/")
-    if any(each.startswith(f"{name}-") for each in jobs):  # a search whose last training has not begun
-        return Source(LOG_GROUP, f"{name}-")
-    found = parts.one(name, [*functions, *jobs], "functions and jobs")
+    jobs = named(target, Kind.TRAINING, prefix)
+    if name in jobs and name != run_of(name):
+        return Source(LOG_GROUP, f"{name}/")
+    runs = list(dict.fromkeys(map(run_of, jobs)))
+    found = parts.one(name, [*functions, *runs], "functions and runs", prefix)
+    found = found or parts.one(name, jobs, "jobs", prefix)
     if not found:
         near = did_you_mean(name, [ENDPOINT, *functions, *jobs])
         raise NoLog(
@@ -94,7 +99,17 @@ def source(target: Target, name: str) -> Source:
         )
     if found in functions:
         return Source(f"{_FUNCTIONS}{names.function(target.project, found)}")
-    return Source(LOG_GROUP, f"{found}/")
+    return _of_run(found, jobs) if found in runs else Source(LOG_GROUP, f"{found}/")
+
+
+def _of_run(run: str, jobs: Collection[str]) -> Source:
+    """A run's last training, on the newest instance type; before there is one, all its jobs."""
+    last = next((job for job in (names.final_of(run), run) if job in jobs), None)
+    if last is None:
+        return Source(LOG_GROUP, f"{run}-", run)
+    while (following := names.following(last)) in jobs:
+        last = following
+    return Source(LOG_GROUP, f"{last}/")
 
 
 def of_platform(line: str) -> bool:
@@ -145,7 +160,9 @@ def _events(logs: Any, where: Source, begin: int) -> Iterator[dict[str, Any]]:
     request = {"logGroupName": where.group, "startTime": begin, **chosen}
     try:
         for event in aws.listed(logs, "filter_log_events", "events", **request):
-            if event["logStreamName"].startswith(where.streams):  # not every server honours the prefix
+            stream = event["logStreamName"]
+            its_own = where.run in ("", run_of(stream.partition("/")[0]))
+            if its_own and stream.startswith(where.streams):  # not every server honours the prefix
                 yield event
     except logs.exceptions.ResourceNotFoundException:
         return  # it is made with the first line

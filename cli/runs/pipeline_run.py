@@ -34,6 +34,8 @@ class Trial:
     hyperparameters: dict[str, str]
     objective: float | None
     reason: str = ""
+    created: datetime | None = None
+    ended: datetime | None = None
 
     @property
     def failed(self) -> bool:
@@ -55,6 +57,8 @@ class Tuning:
     trials: tuple[Trial, ...]
     data: str = ""
     """The data set's version: `digits@3`."""
+    parallel: int = 1
+    """Trials that may run at a time."""
 
     @property
     def counted(self) -> str:

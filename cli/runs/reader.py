@@ -74,9 +74,14 @@ def latest_run(target: Target) -> str:
     raise NothingRunYet(f"Nothing has been run yet. Start with `{how}`.")
 
 
+def may_train_nothing(target: Target, name: str) -> bool:
+    """Whether its name may be that of a batch, or of a job of the doctor's."""
+    return name.startswith((names.doctor_jobs(target.project), names.batch_jobs(target.project)))
+
+
 def _may_train(target: Target, name: str) -> bool:
     """Whether it is no job that trains nothing; AWS is asked of those only whose name may be one's."""
-    if not name.startswith((names.doctor_jobs(target.project), names.batch_jobs(target.project))):
+    if not may_train_nothing(target, name):
         return True
     job = aws.found(target.client("sagemaker").describe_training_job, TrainingJobName=name)
     return job is None or trains(job)
@@ -190,6 +195,7 @@ class RunReader:
             raise self._no_run()  # deleted meanwhile
         job, items = search
         config = job["HyperParameterTuningJobConfig"]
+        limits = config.get("ResourceLimits", {})
         objective = config.get("HyperParameterTuningJobObjective", {})
         # AWS's own reason only says that none succeeded; what the first one said is why.
         failed = next((trial for trial in map(_trial, items) if trial.failed and trial.reason), None)
@@ -200,7 +206,8 @@ class RunReader:
             reason=f"{job.get('FailureReason', '')}{first}".strip(),
             objective=objective.get("MetricName", ""),
             direction=objective.get("Type", "Maximize"),
-            max_jobs=config.get("ResourceLimits", {}).get("MaxNumberOfTrainingJobs", 0),
+            max_jobs=limits.get("MaxNumberOfTrainingJobs", 0),
+            parallel=limits.get("MaxParallelTrainingJobs", 1),
             created=job["CreationTime"],
             ended=job.get("HyperParameterTuningEndTime"),
             trials=tuple(_trial(item) for item in items),
@@ -367,4 +374,6 @@ def _trial(item: dict[str, Any]) -> Trial:
         tuned,
         metric.get("Value"),
         item.get("FailureReason", ""),
+        item.get("CreationTime"),
+        item.get("TrainingEndTime"),
     )

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from cli.answers import Listing
 from cli.console import DONE, FAILED, HELD, NEXT, NOW
+from cli.runs import next_steps
 from cli.runs.jobs import log_of
 from cli.runs.pipeline_run import PipelineRun, Race, Training, Trial, Tuning
 from contract.retraining import in_words
@@ -75,6 +76,7 @@ def screen(run: PipelineRun, left: str = "") -> RenderableType:
         parts += [Text(), line, stack, endpoint]
     if run.reason and run.outcome != "failed":  # why it failed is the command's error
         parts += [Text(), Text(f"{run.outcome}: {run.reason}", style="yellow")]
+    parts += map(Text, next_steps.of(run))
     return Group(*parts)
 
 
@@ -124,6 +126,7 @@ def _facts(run: PipelineRun) -> list[str]:
         facts.append(f"endpoint {run.project}: {_endpoint(run)}")
     if run.ended and run.outcome != "failed":
         facts.append(f"{run.outcome}{': ' if run.reason else ''}{run.reason}")
+        facts += next_steps.of(run)
     return facts
 
 

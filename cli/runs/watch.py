@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Callable, Iterator
+from datetime import datetime
 from typing import Final
 
 import click
@@ -12,14 +13,18 @@ import click
 from cli.console import console, say
 from cli.errors import ExitCode, RunFailed
 from cli.interrupt import Interrupted
-from cli.runs.expected import Expected, left
+from cli.runs import remaining
+from cli.runs.expected import Expected
 from cli.runs.pipeline_run import PipelineRun
 from cli.runs.reader import RunReader
+from cli.runs.remaining import Left
 from cli.runs.screen import lines, screen
 from cli.target import Target
 
 _ENDS: Final = {"refused": ExitCode.REFUSED, "stopped": ExitCode.STOPPED}
 _LITTLE_ROOM_BYTES: Final = 64 * 2**20
+_MOVED_SECONDS, _MOVED_PART = 20.0, 0.25
+"""So much, and such a part of what was said to be left, the end has to move for another line in a pipe."""
 
 
 def follow(
@@ -84,22 +89,39 @@ def _watch_live(runs: Iterator[PipelineRun], likely: Expected | None) -> Pipelin
 
     run = next(runs)
     with Live(
-        screen(run, left(run, likely)), console=console(), refresh_per_second=4, vertical_overflow="visible"
+        screen(run, remaining.in_words(run, likely)),
+        console=console(),
+        refresh_per_second=4,
+        vertical_overflow="visible",
     ) as live:
         for run in runs:
-            live.update(screen(run, left(run, likely)))
+            live.update(screen(run, remaining.in_words(run, likely)))
     return run
 
 
 def _watch_lines(runs: Iterator[PipelineRun], likely: Expected | None) -> PipelineRun:
     before: PipelineRun | None = None
+    told: Left | None = None
+    told_at: datetime | None = None
     for run in runs:
-        if before is None and (words := left(run, likely)):
-            say(words)
+        left = remaining.of(run, likely)
+        if left is not None and _is_news(left, run.read_at, told, told_at):
+            say(left.words)
+            told, told_at = left, run.read_at
         for line in lines(before, run):
             say(line)
         before = run
     return run
+
+
+def _is_news(left: Left, now: datetime, told: Left | None, told_at: datetime | None) -> bool:
+    """Whether what is left is another matter than what was told: the end has moved by a good part of it."""
+    if told is None or told_at is None:
+        return True
+    if left.seconds is None or told.seconds is None:
+        return left.seconds is not told.seconds
+    moved = (now - told_at).total_seconds() + left.seconds - told.seconds
+    return abs(moved) > max(_MOVED_SECONDS, told.seconds * _MOVED_PART)
 
 
 def _warn_of_full_disk(target: Target, warned: bool) -> bool:

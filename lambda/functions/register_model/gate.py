@@ -159,22 +159,24 @@ def _below_floors(candidate: Evaluation, guess: Guessing, env: RegisterEnvironme
             f"{guess.how}{few if guess.least_p >= env.significance else ''}"
         )
     if candidate.accuracy < env.min_accuracy:
-        return f"{score} is below the floor of {env.min_accuracy:.4f}"
+        return f"{score} is below the floor of {env.min_accuracy:.4f} - gate.min_accuracy"
     for name, recall in candidate.recalls:
         if recall < env.min_class_recall:
-            floor = f"floor {env.min_class_recall:.4f}"
+            floor = f"floor {env.min_class_recall:.4f} - gate.min_class_recall"
             return f"{score} but class {name} is found in {recall:.4f} only: {floor}"
     return None
 
 
 def _above_ceilings(candidate: Evaluation, size_mb: float, env: RegisterEnvironment) -> str | None:
     if env.max_size_mb and size_mb > env.max_size_mb:
-        return f"the model has {size_mb:.1f} MB: more than the ceiling of {env.max_size_mb} MB"
+        ceiling = f"the ceiling of {env.max_size_mb} MB - gate.max_size_mb"
+        return f"the model has {size_mb:.1f} MB: more than {ceiling}"
     if env.max_latency_ms:
+        ceiling = f"{env.max_latency_ms} ms - gate.max_latency_ms"
         if candidate.latency_ms is None:
-            return f"its latency was not measured: the ceiling is {env.max_latency_ms} ms"
+            return f"its latency was not measured: the ceiling is {ceiling}"
         if candidate.latency_ms > env.max_latency_ms:
-            return f"a picture takes {candidate.latency_ms:.1f} ms: ceiling {env.max_latency_ms} ms"
+            return f"a picture takes {candidate.latency_ms:.1f} ms: ceiling {ceiling}"
     return None
 
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import io
 import random
+import sys
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 from PIL import Image
 
 from cli import console
@@ -82,6 +85,16 @@ def client_error(code: str, message: str = "no", operation: str = "Do") -> Excep
     from botocore.exceptions import ClientError
 
     return ClientError({"Error": {"Code": code, "Message": message}}, operation)
+
+
+class Terminal(CliRunner):
+    """A runner whose standard input is a terminal, where a question can be answered."""
+
+    @contextmanager
+    def isolation(self, *arguments: Any, **more: Any) -> Iterator[Any]:
+        with super().isolation(*arguments, **more) as streams:
+            sys.stdin.isatty = lambda: True  # type: ignore[method-assign]
+            yield streams
 
 
 class Paginated(SimpleNamespace):

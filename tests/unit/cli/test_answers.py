@@ -130,6 +130,7 @@ def test_how_a_run_ended_is_the_exit_code_of_whoever_watched_it(
     monkeypatch.setattr("cli.commands.options.resolve", lambda *_, **__: target())
     reader = type("Reader", (), {"__init__": lambda *_: None, "read": lambda _: run})
     monkeypatch.setattr(status, "RunReader", reader)
+    monkeypatch.setattr(status, "half_there", lambda _: "The deployment is not whole.")
     monkeypatch.setattr("cli.runs.watch.RunReader", reader)
     monkeypatch.setattr("cli.runs.find.run", lambda _, name: name)
     plain = CliRunner().invoke(cli, ["status", "a-run", "--json"])
@@ -137,6 +138,7 @@ def test_how_a_run_ended_is_the_exit_code_of_whoever_watched_it(
     followed = CliRunner().invoke(cli, ["status", "a-run", "--watch", "--json"])
     assert followed.exit_code == watched
     for each in (plain, followed):
+        assert "The deployment is not whole." in each.stderr
         answer = json.loads(each.stdout)
         assert (answer["kind"], answer["data"]["outcome"]) == ("run", run.outcome)
         assert answer["data"]["reason"] == run.reason

@@ -203,8 +203,8 @@ def test_up_says_which_account_it_is_about_to_change(
     deployed: list[Target] = []
     monkeypatch.setattr(up, "bring_up", lambda target, **_: deployed.append(target) or {})
     monkeypatch.setattr(up, "address_lines", lambda _: [])
-    done = CliRunner().invoke(cli, [*arguments, "--target", "aws"], input="n\n")
-    assert "ccount 000000000000, region eu-west-1, project classifier." in done.stdout
+    done = CliRunner().invoke(cli, [*arguments, "--target", "aws"])
+    assert "ccount 000000000000, region eu-west-1, project classifier." in done.output
     assert deployed == ([made] if "--yes" in arguments else [])
 
 

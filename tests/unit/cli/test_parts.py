@@ -29,3 +29,17 @@ def test_a_part_of_none_is_answered_with_the_nearest_and_what_there_is() -> None
     assert 'Did you mean "birds"?' in told
     assert "There are: digits, digits-large, birds." in told
     assert "There are no data sets yet." in parts.none("brids", [], "data sets")
+
+
+def test_a_name_without_what_all_begin_with_is_a_whole_one() -> None:
+    runs = ["classifier-first-again", "classifier-first"]
+    assert parts.one("first", runs, "runs", "classifier-") == "classifier-first"
+    with pytest.raises(Ambiguous):
+        parts.one("fir", runs, "runs", "classifier-")
+
+
+@pytest.mark.parametrize("typed", ["frist", "digist"])
+def test_the_nearest_is_found_by_what_is_typed_of_a_name(typed: str) -> None:
+    near = {"frist": "first", "digist": "digits"}[typed]
+    told = parts.none(typed, ["classifier-digits-0a1b2c3d", "classifier-first"], "runs")
+    assert f'Did you mean "{near}"?' in told

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from cli.errors import CdkFailed
-from cli.stacks import mend
+from cli.stacks import half_there, mend
 from tests.unit.cli.conftest import client_error
 
 
@@ -71,3 +71,29 @@ def test_a_stack_that_cannot_be_deleted_is_named(target: Any) -> None:
         CdkFailed, match=r"(?s)classifier-api is stuck in DELETE_FAILED: .*FORCE_DELETE_STACK"
     ):
         mend(target(cloudformation=stacks))
+
+
+WHOLE = dict.fromkeys(("storage", "training", "serving", "api", "monitoring"), "UPDATE_COMPLETE")
+
+
+@pytest.mark.parametrize(
+    ("stacks", "says"),
+    [
+        (WHOLE, ""),
+        ({}, ""),
+        ({"storage": "REVIEW_IN_PROGRESS"}, ""),
+        (
+            {"storage": "DELETE_IN_PROGRESS", "training": "CREATE_COMPLETE"},
+            "There: classifier-storage (DELETE_IN_PROGRESS), classifier-training; missing: "
+            "classifier-serving, classifier-api, classifier-monitoring.",
+        ),
+        (WHOLE | {"api": "DELETE_FAILED"}, "classifier-api (DELETE_FAILED), classifier-monitoring."),
+        (WHOLE | {"api": "UPDATE_IN_PROGRESS"}, ""),
+    ],
+)
+def test_what_is_half_there_is_told_with_what_to_do(target: Any, stacks: dict[str, str], says: str) -> None:
+    made = CloudFormation(**{name: [status] for name, status in stacks.items()})
+    told = half_there(target(cloudformation=made))
+    assert says in told
+    assert ("the rest: classifier destroy; to deploy what is missing: classifier up" in told) == bool(says)
+    assert bool(told) == bool(says)

@@ -267,10 +267,10 @@ SLOW = {"candidates": [{"accepted": False, "milliseconds": 1}, {"accepted": True
 @pytest.mark.parametrize(
     ("setting", "value", "words"),
     [
-        ("MIN_ACCURACY", "0.98", "below the floor of 0.9800"),
-        ("MIN_CLASS_RECALL", "0.96", "class 1 is found in 0.9500 only"),
-        ("MAX_SIZE_MB", "1", "more than the ceiling of 1 MB"),
-        ("MAX_LATENCY_MS", "12", "a picture takes 12.5 ms"),
+        ("MIN_ACCURACY", "0.98", "below the floor of 0.9800 - gate.min_accuracy"),
+        ("MIN_CLASS_RECALL", "0.96", "found in 0.9500 only: floor 0.9600 - gate.min_class_recall"),
+        ("MAX_SIZE_MB", "1", "more than the ceiling of 1 MB - gate.max_size_mb"),
+        ("MAX_LATENCY_MS", "12", "a picture takes 12.5 ms: ceiling 12 ms - gate.max_latency_ms"),
     ],
 )
 def test_floors_and_ceilings_hold_without_a_champion_too(

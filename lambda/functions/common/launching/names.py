@@ -49,7 +49,8 @@ def checked(name: str, project: str, limit: int) -> str:
     """
     if not name.startswith(f"{project}-"):
         raise InvalidName(
-            f'job name {quoted(name)} has to start with "{project}-", as everything of this project does'
+            f'job name {quoted(name)} has to start with "{project}-": this project may start jobs of such '
+            "names only"
         )
     if len(name) > limit:
         raise InvalidName(f"job name {quoted(name)} has {len(name)} characters; at most {limit} are allowed")

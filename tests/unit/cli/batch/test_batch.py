@@ -8,7 +8,6 @@ import os
 from pathlib import Path
 from typing import Any
 
-import click.testing
 import pytest
 
 from cli.batch import folder as folders
@@ -22,7 +21,7 @@ from contract.batch import COLUMNS, KEYS, Listed, Summary
 from contract.datasets import store
 from contract.datasets.manifest import Picture
 from contract.datasets.store import Draft
-from tests.unit.cli.conftest import Paginated, client_error, png
+from tests.unit.cli.conftest import Paginated, Terminal, client_error, png
 from tests.unit.cli.runs.test_launch import Function
 from tests.unit.memory_s3 import MemoryS3
 
@@ -231,7 +230,7 @@ def test_no_folder_and_an_empty_one_are_named(tmp_path: Path) -> None:
 def run(target: Target, monkeypatch: pytest.MonkeyPatch, *arguments: str, text: str = "") -> Any:
     monkeypatch.setattr("cli.commands.options.resolve", lambda kind: target)
     monkeypatch.setattr(command, "outputs", lambda target, stack: {"DataBucket": "data"})
-    return click.testing.CliRunner().invoke(command.batch, arguments, input=text)
+    return Terminal().invoke(command.batch, arguments, input=text)
 
 
 def launcher() -> Function:

@@ -7,9 +7,12 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
+from cli.__main__ import cli
 from cli.commands import destroy as removal
-from cli.errors import CdkFailed
+from cli.deploy.cdk_output import Deployment
+from cli.errors import CdkFailed, ExitCode
 from tests.unit.cli.conftest import client_error
 
 
@@ -121,7 +124,7 @@ def test_what_is_kept_is_said_at_the_end_and_that_it_is_billed(aws: Any) -> None
 def test_running_jobs_are_stopped_and_one_that_just_ended_is_no_trouble(
     aws: Any, there: Aws, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(removal, "tear_down_stacks", lambda target: there.stacks.clear())
+    monkeypatch.setattr(removal, "tear_down_stacks", lambda *_: there.stacks.clear())
     removal.remove(aws, removal.look(aws))
     assert there.stopped == ["classifier-a-1"]
 
@@ -131,7 +134,7 @@ def test_stacks_go_after_the_jobs_have_ended_and_the_jobs_logs_go_with_them(
 ) -> None:
     monkeypatch.setattr("time.sleep", lambda _: None)
 
-    def tear_down(target: Any) -> None:
+    def tear_down(*_: Any) -> None:
         assert len(there.described) == 3, "a job was still stopping"
         there.stacks.clear()
 
@@ -141,6 +144,28 @@ def test_stacks_go_after_the_jobs_have_ended_and_the_jobs_logs_go_with_them(
 
 
 def test_a_stack_that_stays_is_an_error(aws: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(removal, "tear_down_stacks", lambda target: None)
+    monkeypatch.setattr(removal, "tear_down_stacks", lambda *_: None)
     with pytest.raises(CdkFailed, match="Still there: classifier-storage, classifier-api"):
         removal.remove(aws, removal.look(aws))
+
+
+def test_while_the_buckets_are_emptied_it_is_said_what_is_left(aws: Any, there: Aws) -> None:
+    found, deployment = removal.look(aws), Deployment("destroy")
+    deployment.read("classifier-api: destroying... [1/2]")
+    assert removal.left_to_delete(aws, found, deployment) == ""
+    deployment.read("classifier-storage: destroying... [2/2]")
+    assert removal.left_to_delete(aws, found, deployment) == "s3://artifacts: 14 of 14 objects left"
+    deployment.read(" ✅  classifier-storage: destroyed")
+    assert removal.left_to_delete(aws, found, deployment) == ""
+
+
+def test_a_destroy_that_is_cut_short_says_how_to_go_on(aws: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def cut(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("cli.commands.options.resolve", lambda *_, **__: aws)
+    monkeypatch.setattr("time.sleep", lambda _: None)
+    monkeypatch.setattr(removal, "tear_down_stacks", cut)
+    done = CliRunner().invoke(cli, ["destroy", "--yes"])
+    assert done.exit_code == ExitCode.INTERRUPTED
+    assert "the rest: classifier destroy; to deploy what is missing: classifier up;" in done.stderr

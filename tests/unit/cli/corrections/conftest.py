@@ -19,7 +19,7 @@ from cli.target import Target
 from contract import given
 from contract.datasets import store
 from contract.datasets.manifest import Picture, Version
-from tests.unit.cli.conftest import FakeTarget, png
+from tests.unit.cli.conftest import FakeTarget, Terminal, png
 from tests.unit.memory_s3 import MemoryS3
 
 BUCKET = "b"
@@ -77,7 +77,9 @@ class Deployed:
 
     def run(self, *options: str, answer: str = "") -> Result:
         line = ["--dataset", DATASET, *options]
-        return CliRunner().invoke(corrections, line, input=answer, standalone_mode=False)
+        return (Terminal if answer else CliRunner)().invoke(
+            corrections, line, input=answer, standalone_mode=False
+        )
 
     def newest(self) -> Version:
         version = store.newest(self.s3, BUCKET, DATASET)

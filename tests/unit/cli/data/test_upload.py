@@ -27,7 +27,7 @@ from cli.target import Target
 from contract import storage
 from contract.datasets import store
 from contract.datasets.manifest import Picture, Version
-from tests.unit.cli.conftest import FakeTarget, client_error, png
+from tests.unit.cli.conftest import FakeTarget, Terminal, client_error, png
 from tests.unit.memory_s3 import Killed, MemoryS3
 
 Make = Callable[[dict[str, int]], Path]
@@ -77,12 +77,16 @@ class Account:
     def upload(self, folder: Path, *options: str, name: str = "pets", answer: str = "") -> Result:
         line = [str(folder), "--dataset", name, *options]
         try:
-            return CliRunner().invoke(upload, line, input=answer, standalone_mode=False)
+            return (Terminal if answer else CliRunner)().invoke(
+                upload, line, input=answer, standalone_mode=False
+            )
         except Killed as killed:
             return Result(CliRunner(), b"", b"", b"", None, 137, killed)
 
     def dataset(self, *options: str, answer: str = "") -> Result:
-        return CliRunner().invoke(dataset_command, options, input=answer, standalone_mode=False)
+        return (Terminal if answer else CliRunner)().invoke(
+            dataset_command, options, input=answer, standalone_mode=False
+        )
 
     def newest(self, name: str = "pets") -> Version:
         version = store.newest(self.s3, BUCKET, name)

@@ -147,9 +147,9 @@ def test_what_starts_serving_says_on_aws_what_that_costs_and_asks(
     monkeypatch.setattr(type(where), "region", "us-east-1")
     monkeypatch.setattr("cli.commands.options.resolve", lambda _: where)
     monkeypatch.setattr(cost, "deployed_fleet", lambda _: Fleet("main", "ml.c7i.large", 2))
-    refused = CliRunner().invoke(cli, ["--target", "aws", *command], input="n\n", standalone_mode=False)
+    refused = CliRunner().invoke(cli, ["--target", "aws", *command], standalone_mode=False)
     assert isinstance(refused.exception, NotConfirmed)
-    assert "2 × ml.c7i.large, billed by the second at 0.107 USD an hour each" in refused.output
+    assert "2 × ml.c7i.large, billed by the second at 0.107 USD an hour each" in str(refused.exception)
     assert (aws.written, aws.asked) == ([], [])
     agreed = CliRunner().invoke(cli, ["--target", "aws", *command, "--yes", "--no-wait"])
     assert agreed.exit_code == 0, agreed.output

@@ -9,14 +9,14 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-import click.testing
+import click
 import pytest
 
 from cli.commands import doctor as command
 from cli.interrupt import Interrupted
 from cli.runs import doctor_job, following
 from cli.target import Target
-from tests.unit.cli.conftest import Paginated, client_error
+from tests.unit.cli.conftest import Paginated, Terminal, client_error
 from tests.unit.cli.runs.test_launch import Function
 
 JOB = "classifier-doctor-0a1b2c3d"
@@ -200,7 +200,7 @@ def test_what_the_doctor_does_not_write_is_not_taken(
 def run(target: Target, monkeypatch: pytest.MonkeyPatch, *arguments: str, text: str = "") -> Any:
     monkeypatch.setattr("cli.commands.options.resolve", lambda kind: target)
     monkeypatch.setattr("cli.data.sets.meant", lambda target, text: text)
-    return click.testing.CliRunner().invoke(command.doctor, arguments, input=text)
+    return Terminal().invoke(command.doctor, arguments, input=text)
 
 
 def launcher() -> Function:

@@ -1,4 +1,4 @@
-"""What a run will probably take is said beside the most it can, and what is left while it runs."""
+"""What a run will probably take is said beside the most it can."""
 
 from __future__ import annotations
 
@@ -12,12 +12,11 @@ from typing import Any
 import pytest
 
 from cli.commands.launch import cost_line
-from cli.runs import expected, history, watch
-from cli.runs.expected import Expected, left
+from cli.runs import expected, history
+from cli.runs.expected import Expected
 from cli.runs.launch import Launched
 from cli.target import ROOT, Target
 from tests.unit.cli.conftest import client_error
-from tests.unit.cli.runs.pipeline_runs import at, pipeline_run, searching
 from tests.unit.cli.runs.test_history import DIGITS, HAND, Past
 from tests.unit.cli.runs.test_reader import Stacks
 
@@ -62,6 +61,7 @@ def test_earlier_runs_of_the_recipe_on_the_data_set_are_what_is_expected(
     found = expected.before(there(**{DIGITS: record()}), REQUEST, expected.TUNING, PLANNED)
     assert found is not None
     assert found.seconds == 7201, "from the search to the end of the last training"
+    assert found.last == 3600
     assert found.usd == pytest.approx(2 * 0.2304)
     assert found.source == "as an earlier run of this recipe on digits"
 
@@ -110,7 +110,7 @@ def test_a_run_without_a_trained_model_tells_nothing(there: Callable[..., Target
 def test_without_earlier_runs_the_recipe_is_as_it_was_measured(there: Callable[..., Target]) -> None:
     found = expected.before(there(), REQUEST, expected.TUNING, PLANNED)
     assert found is not None
-    assert found.seconds == 44
+    assert (found.seconds, found.last) == (44, 20)
     assert found.usd == pytest.approx(2 * 0.2304 * 44 / 3600)
     training = expected.before(there(), REQUEST, expected.TRAINING, PLANNED)
     assert training is not None
@@ -143,21 +143,6 @@ def test_what_is_expected_stands_beside_what_is_possible(there: Callable[..., Ta
     local = cost_line(there("local"), PLANNED, LIKELY)
     assert "Expected: about 4 min (as 3" in local
     assert "Expected" not in cost_line(there(), PLANNED)
-
-
-def test_what_is_left_is_told_until_the_model_is_trained() -> None:
-    assert left(searching(), LIKELY).startswith("about 4 min left until the model is trained")
-    late = replace(searching(), read_at=at(900))
-    assert left(late, LIKELY).startswith("longer than expected (4 min, ")
-    assert left(searching(), None) == ""
-    assert left(pipeline_run(), LIKELY) == ""
-
-
-def test_a_pipe_is_told_once_what_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
-    said: list[str] = []
-    monkeypatch.setattr(watch, "say", said.append)
-    watch._watch_lines(iter([searching(), searching(), pipeline_run()]), LIKELY)
-    assert [line for line in said if "left until" in line] == [said[0]]
 
 
 def test_what_recipes_say_of_themselves_can_be_read() -> None:

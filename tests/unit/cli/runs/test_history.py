@@ -77,7 +77,7 @@ class Past:
         return {
             "HyperParameterTuningJobStatus": status,
             "CreationTime": at(made),
-            "HyperParameterTuningEndTime": at(made + 3600),
+            **({"HyperParameterTuningEndTime": at(made + 3600)} if status != "InProgress" else {}),
             "HyperParameterTuningJobConfig": {},
             "TrainingJobDefinition": {
                 "ResourceConfig": TYPE,
@@ -211,6 +211,23 @@ def test_a_name_that_nothing_has_is_answered_with_the_nearest(there: Target) -> 
         find.run(there, "77")
 
 
+def test_a_name_that_nothing_has_is_answered_with_runs_alone(there: Target) -> None:
+    jobs = there.client("sagemaker").trainings
+    for name in ("classifier-batch-7f", "classifier-batch-8f", "classifier-doctor-9f"):
+        jobs[name] = training(name, 40000)
+    with pytest.raises(NoSuchRun) as told:
+        find.run(there, "nosuch")
+    assert f"There are: {HAND}, {DOGS}, {DIGITS}." in str(told.value)
+    with pytest.raises(Ambiguous, match="2 runs and other jobs"):
+        find.run(there, "batch")
+    assert find.run(there, "7f") == "classifier-batch-7f", "whoever reads it says what it is"
+
+
+def test_a_run_s_name_without_the_project_s_is_that_run_whatever_else_has_it(there: Target) -> None:
+    there.client("sagemaker").searches["classifier-digits"] = ("Completed", 100.0)
+    assert find.run(there, "digits") == "classifier-digits"
+
+
 @pytest.mark.parametrize(
     ("part", "job"),
     [
@@ -255,6 +272,17 @@ def test_every_command_of_a_run_takes_a_part_and_lists_what_has_it(there: Target
 def test_a_part_stops_the_run_that_has_it(there: Target, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("cli.commands.stop.stop_run", lambda target, name, why: [f"{name}: {why}"])
     assert CliRunner().invoke(cli, ["stop", "dogs", "--reason", "dear"]).stdout == f"{DOGS}: dear\n"
+
+
+def test_to_stop_no_run_says_which_go_on_and_stops_none(there: Target) -> None:
+    done = CliRunner().invoke(cli, ["stop"])
+    assert done.exit_code == ExitCode.USAGE
+    assert "None of the newest 20 is running" in done.stderr
+    there.client("sagemaker").searches[DOGS] = ("InProgress", 9000.0)
+    done = CliRunner().invoke(cli, ["stop"])
+    assert done.exit_code == ExitCode.USAGE
+    assert f"  classifier stop {DOGS}    (running)" in done.stderr.splitlines()
+    assert DIGITS not in done.stderr
 
 
 def test_no_run_at_all_says_how_to_start_one(there: Target) -> None:

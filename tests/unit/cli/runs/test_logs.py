@@ -18,7 +18,12 @@ from cli.runs.jobs import LOG_GROUP
 from cli.target import Target
 
 NOW = datetime(2026, 11, 30, 12, tzinfo=UTC)
-JOBS = ("classifier-d-1-001-aabbccdd", "classifier-d-1-final", "classifier-e-2-001-aabbccdd")
+TRIAL = "001-aabbccdd"
+JOBS = (
+    *(f"classifier-d-1-{TRIAL}", "classifier-d-1-final", f"classifier-e-2-{TRIAL}", "classifier-e-2-race"),
+    *(f"classifier-first-{TRIAL}", "classifier-first-final", "classifier-first-final-type-2"),
+    *(f"classifier-e-2-again-{TRIAL}", "classifier-by-hand", "classifier-by-hand-type-2"),
+)
 
 
 def event(seconds: float, message: str, stream: str = "classifier-d-1-final/algo-1") -> dict[str, Any]:
@@ -79,7 +84,12 @@ def there(aws: Aws, target: Callable[..., Target], monkeypatch: pytest.MonkeyPat
         ("classifier-d-1", logs.Source(LOG_GROUP, "classifier-d-1-final/")),
         ("classifier-d-1-001-aabbccdd", logs.Source(LOG_GROUP, "classifier-d-1-001-aabbccdd/")),
         ("d-1-final", logs.Source(LOG_GROUP, "classifier-d-1-final/")),
-        ("classifier-e-2", logs.Source(LOG_GROUP, "classifier-e-2-")),
+        ("d-1", logs.Source(LOG_GROUP, "classifier-d-1-final/")),
+        ("classifier-e-2", logs.Source(LOG_GROUP, "classifier-e-2-", "classifier-e-2")),
+        ("e-2", logs.Source(LOG_GROUP, "classifier-e-2-", "classifier-e-2")),
+        ("first", logs.Source(LOG_GROUP, "classifier-first-final-type-2/")),
+        ("first-final", logs.Source(LOG_GROUP, "classifier-first-final/")),
+        ("hand", logs.Source(LOG_GROUP, "classifier-by-hand-type-2/")),
     ],
 )
 def test_a_log_is_found_by_any_part_of_its_name(there: Target, name: str, source: logs.Source) -> None:
@@ -89,6 +99,20 @@ def test_a_log_is_found_by_any_part_of_its_name(there: Target, name: str, source
 def test_an_endpoint_that_scales_to_none_has_the_log_of_its_component(there: Target, aws: Aws) -> None:
     aws.groups.append("/aws/sagemaker/InferenceComponents/classifier")
     assert logs.source(there, "endpoint").group == aws.groups[-1]
+
+
+def test_the_log_of_a_search_is_that_of_its_own_jobs(there: Target, aws: Aws) -> None:
+    for name in ("e-2-race", f"e-2-{TRIAL}", f"e-2-again-{TRIAL}"):
+        aws.events.append(event(1, name, f"classifier-{name}/algo-1"))
+    found = list(logs.lines(there, logs.source(there, "e-2"), NOW))
+    assert [line.message for line in found] == ["e-2-race", f"e-2-{TRIAL}"]
+
+
+def test_a_part_of_several_runs_lists_the_runs(there: Target) -> None:
+    with pytest.raises(
+        Ambiguous, match=r"2 functions and runs(.|\n)*  classifier-e-2\n  classifier-e-2-again"
+    ):
+        logs.source(there, "-e-")
 
 
 def test_several_and_none_are_told_apart(there: Target) -> None:

@@ -283,10 +283,11 @@ class WithoutAnInstance(SageMaker):
         self.following = following
 
     def describe_training_job(self, TrainingJobName: str) -> dict[str, Any]:
+        now = datetime.now(UTC)  # what follows is waited for, and five minutes from NOW no more
         job = {
             "TrainingJobStatus": "Failed",
-            "CreationTime": NOW,
-            "TrainingEndTime": NOW,
+            "CreationTime": now,
+            "TrainingEndTime": now,
             "FailureReason": "CapacityError: Unable to provision requested ML compute capacity.",
             "Environment": {"OTHER_INSTANCE_TYPES": "ml.m5.2xlarge"},
         }

@@ -133,10 +133,10 @@ def test_a_pipe_gets_each_change_once_and_in_order() -> None:
     assert rest[-1] == "serving"
 
 
-def test_a_refused_model_s_reason_is_the_last_line() -> None:
+def test_a_refused_model_s_reason_stands_before_what_can_be_done() -> None:
     reason = Reason(Outcome.GATE, "0.90 is below 0.97")
     run = pipeline_run(package=replace(PACKAGE, approval="Rejected", reason=reason))
-    assert lines(None, run)[-1] == "refused: 0.90 is below 0.97"
+    assert lines(None, run)[-3] == "refused: 0.90 is below 0.97"
 
 
 def test_a_failed_trial_is_told_with_its_reason_and_where_its_log_is() -> None:
@@ -183,3 +183,25 @@ def test_a_narrow_terminal_gets_whole_names_and_the_way_on_one_line() -> None:
     assert "…" not in text
     assert "learning_rate" in text
     assert "valid_accuracy" in text
+
+
+@pytest.mark.parametrize(
+    ("why", "says"),
+    [
+        (
+            Outcome.GATE,
+            ["more pictures, or another recipe (classifier recipes --env prod)", "settings (gate)"],
+        ),
+        (Outcome.LEAKED, ["leave those pictures in one split, classifier upload --env prod again"]),
+        (Outcome.BY_HAND, []),
+    ],
+)
+def test_a_refusal_says_what_can_be_done(why: Outcome, says: list[str]) -> None:
+    package = replace(PACKAGE, approval="Rejected", reason=Reason(why, "0.90 is below 0.97"))
+    run = pipeline_run(package=package, serving=BEFORE, option=" --env prod")
+    for text in (drawn(run).replace("\n", " "), " ".join(lines(None, run))):
+        assert "refused: 0.90 is below 0.97" in text
+        assert "To let it serve all the same: classifier approve 3 --anyway --env prod" in text
+        assert all(words in text for words in says)
+        assert ("For " in text) == bool(says)
+    assert "--anyway" not in drawn(pipeline_run())

@@ -12,7 +12,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import click.testing
 import numpy as np
 import pytest
 from PIL import Image
@@ -24,7 +23,7 @@ from contract import storage
 from contract.batch import COLUMNS, KEYS, Listed, answers_file, cells, features_file
 from contract.datasets import store
 from contract.datasets.manifest import Picture
-from tests.unit.cli.conftest import Paginated, client_error
+from tests.unit.cli.conftest import Paginated, Terminal, client_error
 from tests.unit.memory_s3 import MemoryS3
 
 JOB = "classifier-batch-0a1b2c3d"
@@ -136,7 +135,7 @@ def select(target: Callable[..., Target], monkeypatch: pytest.MonkeyPatch, tmp_p
     def run(s3: MemoryS3, jobs: SageMaker, *arguments: str, kind: str = "local", text: str = "") -> Any:
         here = target(kind, s3=s3, sagemaker=jobs)
         monkeypatch.setattr("cli.commands.options.resolve", lambda kind: here)
-        return click.testing.CliRunner().invoke(command.select, arguments, input=text)
+        return Terminal().invoke(command.select, arguments, input=text)
 
     return run
 

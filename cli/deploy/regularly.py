@@ -1,0 +1,28 @@
+"""Something that is done again and again while something else goes on."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+
+@contextmanager
+def regularly(seconds: float, work: Callable[[], None]) -> Iterator[None]:
+    """Does the work every so many seconds while the block runs, in a thread of its own.
+
+    Work that is under way when the block ends is waited for a second, and then left.
+    """
+    over = threading.Event()
+
+    def go_on() -> None:
+        while not over.wait(seconds):
+            work()
+
+    thread = threading.Thread(target=go_on, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join(1)
