@@ -39,7 +39,7 @@ def report(target: Target, job: str | None, output: Path | None) -> None:
     JOB is a training job, a run (its last training is meant), a part of its name, or a folder a job left.
     """
     from cli.runs.job_report import write_page
-    from cli.runs.reader import latest_run
+    from cli.runs.newest import latest_run
 
     job = _meant(target, job) if job else latest_run(target)
     page = output or target.home / "reports" / f"{Path(job).name}.html"
@@ -78,7 +78,7 @@ def tuning_report(target: Target, run: str | None, output: Path | None) -> None:
 
     from cli.files import replacing
     from cli.runs import find
-    from cli.runs.reader import latest_run
+    from cli.runs.newest import latest_run
     from cli.runs.tuning_search import read
     from reports.search.page import render
 
@@ -101,8 +101,8 @@ def race_report(target: Target, run: str | None, output: Path | None) -> None:
     """Write a page about the race of networks before RUN's search (default: the newest run's)."""
     from cli.files import replacing
     from cli.runs import find
+    from cli.runs.newest import latest_run
     from cli.runs.race_outcome import read
-    from cli.runs.reader import latest_run
     from reports.race.page import render
 
     name = find.run(target, run) if run else latest_run(target)

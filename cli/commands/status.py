@@ -9,7 +9,8 @@ from cli.commands.completion import runs
 from cli.commands.options import json_option, with_target
 from cli.console import console, say
 from cli.runs import expected, find, remaining
-from cli.runs.reader import RunReader, latest_run
+from cli.runs.newest import latest_run
+from cli.runs.reader import RunReader
 from cli.runs.screen import as_data, screen
 from cli.runs.watch import exit_unless_served, follow, raise_if_failed
 from cli.stacks import half_there

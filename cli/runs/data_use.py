@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from cli import aws
 from cli.runs.jobs import RUNNING, Kind, named
-from cli.runs.pipeline_run import data_of
+from cli.runs.state import data_of
 from cli.target import Target
 from contract import names
 from contract.jobs import trains

@@ -7,8 +7,9 @@ from cli.errors import Ambiguous
 from cli.release import champion, registry
 from cli.runs.following import NoSuchJob
 from cli.runs.history import names_of_runs
-from cli.runs.jobs import Kind, named, newest_attempt
-from cli.runs.reader import TRIAL_NAME, NoSuchRun, may_train_nothing
+from cli.runs.jobs import TRIAL_NAME, Kind, named, newest_attempt
+from cli.runs.newest import may_train_nothing
+from cli.runs.reader import NoSuchRun
 from cli.target import Target
 from contract import names
 

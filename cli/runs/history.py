@@ -12,9 +12,9 @@ from cli import aws
 from cli.cost import spending
 from cli.release import registry
 from cli.runs import record
-from cli.runs.jobs import Kind, newest_attempt, search_of
+from cli.runs.jobs import TRIAL_NAME, Kind, newest_attempt, search_of
 from cli.runs.pipeline_run import PipelineRun
-from cli.runs.reader import TRIAL_NAME, NoSuchRun, RunReader, read_serving
+from cli.runs.reader import NoSuchRun, RunReader, read_serving
 from cli.target import Target
 from contract import names
 from contract.jobs import trains

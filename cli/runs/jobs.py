@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from enum import Enum
 from typing import Any
 
@@ -13,6 +14,8 @@ from contract import capacity, names
 
 LOG_GROUP = "/aws/sagemaker/TrainingJobs"
 RUNNING = ("InProgress", "Stopping")
+TRIAL_NAME = re.compile(r"-\d{3}-[0-9a-f]{8}\Z")
+"""What SageMaker adds to a search's name for each of its trials."""
 
 
 class Kind(Enum):
@@ -72,6 +75,11 @@ def counted(statuses: Iterable[str], planned: int) -> str:
     running = found["InProgress"] + found["Stopping"]
     rest = {"failed": found["Failed"], "stopped": found["Stopped"], "running": running}
     return ", ".join(parts + [f"{count} {word}" for word, count in rest.items() if count])
+
+
+def logged(logs: Any, group: str, **chosen: Any) -> Iterator[dict[str, Any]]:
+    """The events of a log group that are chosen, oldest first."""
+    return aws.listed(logs, "filter_log_events", "events", logGroupName=group, **chosen)
 
 
 def log_of(job: str) -> str:

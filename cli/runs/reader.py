@@ -7,28 +7,18 @@ finished tuning job, a finished training) is asked for once only.
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 from cli import aws
-from cli.errors import BadArgument, ExitCode
+from cli.errors import BadArgument
 from cli.release import candidate, champion
-from cli.runs import record
-from cli.runs.jobs import LOG_GROUP, log_of, newest_attempt, number, search_of
-from cli.runs.pipeline_run import (
-    Mark,
-    Package,
-    PipelineRun,
-    Race,
-    Serving,
-    Training,
-    Trial,
-    Tuning,
-    data_of,
-)
+from cli.runs import clue, record
+from cli.runs.jobs import LOG_GROUP, log_of, logged, newest_attempt, number, search_of
+from cli.runs.pipeline_run import PipelineRun
+from cli.runs.state import Mark, Package, Race, Serving, Training, Trial, Tuning, data_of
 from cli.stacks import describe, outputs
 from cli.target import Target
 from contract import capacity, epoch_line, names, objects, storage
@@ -38,53 +28,10 @@ from contract.jobs import is_batch, trains
 
 _FINISHED = {"Completed", "Failed", "Stopped"}
 _MARK_BYTES = 64 * 1024
-TRIAL_NAME = re.compile(r"-\d{3}-[0-9a-f]{8}\Z")
 
 
 class NoSuchRun(BadArgument):
     """No run of that name."""
-
-
-class NothingRunYet(NoSuchRun):
-    """No run at all: nobody named one."""
-
-    exit_code = ExitCode.ERROR
-
-
-def latest_run(target: Target) -> str:
-    """The newest run's id: a tuning job, or a training started by hand. Raises NoSuchRun without any."""
-    sagemaker = target.client("sagemaker")
-    newest = {"NameContains": f"{target.project}-", "SortBy": "CreationTime", "SortOrder": "Descending"}
-    tunings = sagemaker.list_hyper_parameter_tuning_jobs(**newest, MaxResults=10)
-    trainings = sagemaker.list_training_jobs(**newest, MaxResults=100)
-    created = {
-        job["HyperParameterTuningJobName"]: job["CreationTime"]
-        for job in tunings["HyperParameterTuningJobSummaries"]
-    }
-    for job in trainings["TrainingJobSummaries"]:
-        name = job["TrainingJobName"]
-        run = names.run_of(name)
-        if not TRIAL_NAME.search(name) and name in (run, names.race_of(run)):
-            created.setdefault(run, job["CreationTime"])
-    runs = [(when, name) for name, when in created.items() if name.startswith(f"{target.project}-")]
-    for _, name in sorted(runs, reverse=True):
-        if _may_train(target, name):
-            return str(name)
-    how = target.command("tune --recipe RECIPE --dataset NAME")
-    raise NothingRunYet(f"Nothing has been run yet. Start with `{how}`.")
-
-
-def may_train_nothing(target: Target, name: str) -> bool:
-    """Whether its name may be that of a batch, or of a job of the doctor's."""
-    return name.startswith((names.doctor_jobs(target.project), names.batch_jobs(target.project)))
-
-
-def _may_train(target: Target, name: str) -> bool:
-    """Whether it is no job that trains nothing; AWS is asked of those only whose name may be one's."""
-    if not may_train_nothing(target, name):
-        return True
-    job = aws.found(target.client("sagemaker").describe_training_job, TrainingJobName=name)
-    return job is None or trains(job)
 
 
 class RunReader:
@@ -143,7 +90,7 @@ class RunReader:
         if self._answering and serving.endpoint_status == "Updating" and package and not run.ended:
             return replace(run, answering=self._answering())
         wants_clue = run.outcome == "failed" and self._listed is None
-        return replace(run, clue=self._clue(run)) if wants_clue else run
+        return replace(run, clue=clue.of(self._target, run)) if wants_clue else run
 
     def _find_run(self) -> None:
         """Settles whether the run is a tuning job (whose final training also names it) or by hand."""
@@ -236,7 +183,7 @@ class RunReader:
             return []
         chosen = {"logStreamNamePrefix": f"{job}/", "filterPattern": f'"{word}"'}
         try:
-            events = list(self._events(LOG_GROUP, **chosen))
+            events = list(logged(self._logs, LOG_GROUP, **chosen))
         except self._logs.exceptions.ResourceNotFoundException:
             return []
         # Checked again: not every server honours the prefix, and trials print the same lines.
@@ -248,9 +195,6 @@ class RunReader:
             numbers["epoch"]: numbers for numbers in parsed if numbers
         }  # a resumed job repeats epochs
         return tuple(by_epoch[epoch] for epoch in sorted(by_epoch))
-
-    def _events(self, group: str, **chosen: Any) -> Iterator[dict[str, Any]]:
-        return aws.listed(self._logs, "filter_log_events", "events", logGroupName=group, **chosen)
 
     def _read_package(self, training: Training) -> Package | None:
         if self._package_arn is None:
@@ -304,26 +248,6 @@ class RunReader:
         except (ValueError, TypeError, KeyError, RecursionError):
             return Mark("nobody said why")
 
-    def _clue(self, run: PipelineRun) -> str:
-        """The last error in the log of the Lambda the run waits for, since the step before it ended."""
-        from botocore.exceptions import ClientError
-
-        if run.package:
-            function, since = "promote-model", run.package.created
-        elif run.training and not run.training.goes_on:
-            function, since = "register-model", run.training.created
-        elif run.race and run.tuning is None:
-            function, since = "launch-tuning", run.race.created
-        else:
-            function, since = "launch-training", run.read_at - timedelta(hours=1)
-        try:
-            group = f"/aws/lambda/{self._target.project}-{function}"
-            chosen = {"startTime": int(since.timestamp() * 1000), "filterPattern": '"errorMessage"'}
-            complaints = [_complaint(event["message"]) for event in self._events(group, **chosen)]
-        except ClientError:
-            return ""
-        return next((complaint for complaint in reversed(complaints) if complaint), "")
-
 
 def read_serving(target: Target) -> Serving:
     """What should serve, what does, and how the stack and the endpoint are."""
@@ -351,14 +275,6 @@ def _of_job(job: dict[str, Any]) -> dict[str, Any]:
         "goes_on": bool(capacity.left(job)),
         "data": data_of(job.get("HyperParameters", {})),
     }
-
-
-def _complaint(line: str) -> str:
-    """The errorMessage of a Lambda's JSON log line, or nothing."""
-    try:
-        return str(json.loads(line).get("errorMessage", ""))
-    except (ValueError, AttributeError, RecursionError):
-        return ""
 
 
 def _outcome(code: str) -> Outcome | None:

@@ -17,7 +17,8 @@ from typing import Final
 from cli.answers import duration
 from cli.runs.expected import Expected
 from cli.runs.jobs import RUNNING
-from cli.runs.pipeline_run import PipelineRun, Training, Tuning
+from cli.runs.pipeline_run import PipelineRun
+from cli.runs.state import Training, Tuning
 
 _LEAST: Final = 5.0
 """Seconds that are named at least: what ends now still has to be stored."""

@@ -10,7 +10,8 @@ from cli.answers import Listing
 from cli.console import DONE, FAILED, HELD, NEXT, NOW
 from cli.runs import next_steps
 from cli.runs.jobs import log_of
-from cli.runs.pipeline_run import PipelineRun, Race, Training, Trial, Tuning
+from cli.runs.pipeline_run import PipelineRun
+from cli.runs.state import Race, Training, Trial, Tuning
 from contract.retraining import in_words
 
 if TYPE_CHECKING:

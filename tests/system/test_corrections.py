@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
-from cli.runs.pipeline_run import data_of
+from cli.runs.state import data_of
 from contract import given
 from contract.datasets import store
 from contract.datasets.manifest import Origin, Picture, Version

@@ -21,7 +21,8 @@ from cli.commands import status
 from cli.commands.options import json_option, quiet_option
 from cli.console import console, counting, say
 from cli.errors import CliError, ExitCode
-from cli.runs.pipeline_run import Mark, PipelineRun
+from cli.runs.pipeline_run import PipelineRun
+from cli.runs.state import Mark
 from cli.target import ROOT, Target
 from contract.decisions import Outcome, Reason
 from tests.unit.cli.runs.pipeline_runs import PACKAGE, TRAINING, pipeline_run

@@ -14,7 +14,7 @@ from cli.data.findings import BadDataset
 from cli.data.upload import check_name
 from cli.deploy.cdk_output import Deployment
 from cli.errors import BadTarget, CliError
-from cli.runs import reader as chain_reader
+from cli.runs import clue
 from cli.runs.launch import BadOverride, payload
 from cli.target import NeverStarted, Target, resolve
 from contract import epoch_line
@@ -108,7 +108,7 @@ def test_any_line_of_the_cdk_cli_is_read_or_passed_over(lines: list[str]) -> Non
 @given(texts("epoch=3 train_loss=0.5", "epoch=nan valid_accuracy=1e999", f"epoch={LONG} a=1"))
 def test_any_log_line_is_an_epoch_or_none(line: str) -> None:
     assert epoch_line.read(line) is None or "epoch" in (epoch_line.read(line) or {})
-    assert isinstance(chain_reader._complaint(line), str)
+    assert isinstance(clue.complaint(line), str)
 
 
 STORED = json_values(["pid", "port", "label", "seconds", "api_key", "AccessKeyId"]).map(json.dumps)

@@ -20,7 +20,8 @@ from cli.cost import spending as cost
 from cli.cost.serving_hours import Fleet
 from cli.errors import LaunchRefused, NotConfirmed
 from cli.release import champion, promotion, registry
-from cli.runs.pipeline_run import Mark, PipelineRun, Serving
+from cli.runs.pipeline_run import PipelineRun
+from cli.runs.state import Mark, Serving
 from cli.target import Target
 from contract.candidates import Candidate
 from contract.decisions import Decision, Outcome, Reason

@@ -6,7 +6,8 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from cli.runs.pipeline_run import Package, PipelineRun, Serving, Training, Trial, Tuning
+from cli.runs.pipeline_run import PipelineRun
+from cli.runs.state import Package, Serving, Training, Trial, Tuning
 from contract.decisions import Decision, Outcome, Reason
 
 START = datetime(2026, 11, 20, 12, tzinfo=UTC)

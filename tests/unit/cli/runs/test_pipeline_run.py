@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from cli.runs.pipeline_run import Mark, PipelineRun, Serving
+from cli.runs.pipeline_run import PipelineRun
+from cli.runs.state import Mark, Serving
 from contract.candidates import Candidate
 from contract.decisions import Decision, Outcome, Reason
 from contract.waiting import Cause, Waiting

@@ -11,7 +11,8 @@ from typing import Any, ClassVar
 import pytest
 from botocore.exceptions import ClientError
 
-from cli.runs.reader import NoSuchRun, RunReader, latest_run
+from cli.runs.newest import latest_run
+from cli.runs.reader import NoSuchRun, RunReader
 from tests.unit.cli.conftest import client_error
 
 RUN = "classifier-digits-0a1b2c3d"

@@ -8,7 +8,8 @@ import pytest
 
 from cli.runs import remaining, watch
 from cli.runs.expected import Expected
-from cli.runs.pipeline_run import PipelineRun, Race, Trial
+from cli.runs.pipeline_run import PipelineRun
+from cli.runs.state import Race, Trial
 from tests.unit.cli.runs.pipeline_runs import BEFORE, TRAINING, TUNING, at, pipeline_run, searching
 
 LIKELY = Expected(60.0, 0.02, "as 3 earlier runs", 20.0)

@@ -8,8 +8,9 @@ from dataclasses import replace
 import pytest
 from rich.console import Console
 
-from cli.runs.pipeline_run import Mark, PipelineRun, Serving, data_of
+from cli.runs.pipeline_run import PipelineRun
 from cli.runs.screen import MAX_TRIALS, as_data, lines, screen, steps
+from cli.runs.state import Mark, Serving, data_of
 from contract.decisions import Decision, Outcome, Reason
 from tests.unit.cli.runs.pipeline_runs import (
     BEFORE,
