@@ -6,6 +6,9 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+import click
+from click.globals import push_context
+
 
 @contextmanager
 def regularly(seconds: float, work: Callable[[], None]) -> Iterator[None]:
@@ -13,9 +16,11 @@ def regularly(seconds: float, work: Callable[[], None]) -> Iterator[None]:
 
     Work that is under way when the block ends is waited for a second, and then left.
     """
-    over = threading.Event()
+    over, command = threading.Event(), click.get_current_context(silent=True)
 
     def go_on() -> None:
+        if command is not None:  # Click knows of --quiet and --json in the thread that read them only
+            push_context(command)
         while not over.wait(seconds):
             work()
 

@@ -6,9 +6,12 @@ import io
 import threading
 import time
 
+import click
 import pytest
+from click.testing import CliRunner
 from rich.console import Console
 
+from cli.commands.options import json_option, quiet_option
 from cli.deploy import view
 from cli.deploy.cdk_output import Deployment
 from cli.deploy.regularly import regularly
@@ -66,3 +69,27 @@ def test_regular_work_goes_on_while_the_block_does_and_no_longer() -> None:
     before = len(done)
     time.sleep(0.05)
     assert len(done) == before
+
+
+@pytest.mark.parametrize(("asked", "stderr"), [("--quiet", ""), ("--json", "x: working, 60 s so far\n")])
+def test_what_is_said_regularly_obeys_quiet_and_json(asked: str, stderr: str) -> None:
+    made = Deployment("deploy", phase="")
+    made.read("x: deploying... [1/5]")
+    made.phase = ""
+
+    @click.command()
+    @quiet_option
+    @json_option
+    def command() -> None:
+        shown = threading.Event()
+        with view.showing() as show:
+            show(made)
+            made.stacks["x"].since -= 61
+            with regularly(0.01, lambda: (show(made), shown.set())):  # type: ignore[func-returns-value]
+                assert shown.wait(5)
+
+    done = CliRunner().invoke(command, [asked])
+    assert done.exit_code == 0
+    assert done.stdout == ""
+    assert done.stderr.endswith(stderr)
+    assert bool(done.stderr) == bool(stderr)
