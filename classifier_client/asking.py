@@ -51,7 +51,9 @@ class Asking(ABC):
         """
         self._url, self._patience, self._auth = url.rstrip("/"), patience or Patience(), auth
         self._on_wait = on_wait
-        self._headers = {"x-api-key": key} | ({"x-sender": sender} if sender else {})
+        # AWS's managed rules (the setting api.waf) refuse a request that does not say what sends it.
+        who = {"user-agent": "classifier-client"} | ({"x-sender": sender} if sender else {})
+        self._headers = {"x-api-key": key} | who
 
     @classmethod
     def from_outputs(cls, path: str | Path = _OUTPUTS, **more: Any) -> Self:

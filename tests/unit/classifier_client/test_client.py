@@ -127,6 +127,14 @@ def test_the_classes_are_named_in_their_order(how: str) -> None:
     assert request.headers["x-api-key"] == "the-key"
 
 
+@pytest.mark.parametrize(("name", "given"), [("classify", [b"bytes"]), ("classes", []), ("model", [])])
+@pytest.mark.parametrize("how", ["sync", "async"])
+def test_a_request_says_what_sends_it_for_the_firewall(name: str, given: list[bytes], how: str) -> None:
+    api = Api(httpx.Response(200, json={**SAID, "classes": ["Beagle"]}))
+    call(api, name, how, *given)
+    assert api.asked[0].headers["user-agent"] == "classifier-client"
+
+
 @pytest.mark.parametrize("how", ["sync", "async"])
 def test_the_model_that_serves_is_told(how: str) -> None:
     api = Api(httpx.Response(200, json={"model": SAID["model"], "recipe": "digits"}))
