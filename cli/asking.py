@@ -18,7 +18,7 @@ AnyClient = TypeVar("AnyClient", Client, AsyncClient)
 NO_PATIENCE: Final = Patience(busy=0, asleep=0)
 """Of who asks again by himself."""
 _SIGNED: Final = ("x-api-key", "content-type")
-"""Headers that nothing on the way changes."""
+"""Headers that nothing on the way changes, of those that a request has."""
 
 
 class Signature(httpx.Auth):
@@ -30,7 +30,7 @@ class Signature(httpx.Auth):
         self._target = target
 
     def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
-        headers = {name: request.headers[name] for name in _SIGNED}
+        headers = {name: request.headers[name] for name in _SIGNED if name in request.headers}
         url = str(request.url)
         signed = self._target.signed("execute-api", request.method, url, headers, request.content)
         request.headers.update(signed)

@@ -14,6 +14,7 @@ from pathlib import Path
 from threading import Event, Thread
 from typing import Any
 
+import httpx
 import pytest
 from click.testing import CliRunner, Result
 from hypothesis import given
@@ -283,6 +284,14 @@ def test_a_request_is_signed_where_the_api_asks_for_it(target: Any, tmp_path: Pa
     authorization = headers.get("authorization", "")
     assert authorization.startswith("AWS4-HMAC-SHA256 Credential=LOCALAWSKEY/") == signed
     assert ("SignedHeaders=content-type;host;x-amz-date;x-api-key" in authorization) == signed
+
+
+def test_a_request_without_a_body_is_signed_too(target: Any) -> None:
+    from cli.asking import Signature
+
+    request = httpx.Request("GET", "https://api.example/live/model", headers={"x-api-key": "k"})
+    signed = next(Signature(target()).auth_flow(request))
+    assert "SignedHeaders=host;x-amz-date;x-api-key" in signed.headers["authorization"]
 
 
 def test_an_api_that_is_not_there_is_said_with_the_remedy(
