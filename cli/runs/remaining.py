@@ -117,7 +117,7 @@ def _of_training(run: PipelineRun, training: Training, expected: Expected | None
 
 def _against(whole: float, spent: float, source: str) -> Left:
     if spent >= whole:
-        words = f"longer than expected: {duration(spent)} so far, and not {duration(whole)} ({source})"
+        words = f"longer than the {duration(whole)} expected ({source}): {duration(spent)} so far"
         return Left(None, words)
     return Left(whole - spent, f"about {_named(whole - spent)} left {_TRAINED} ({source})")
 

@@ -70,9 +70,9 @@ def training_at(seconds: float, searched: float | None) -> PipelineRun:
     ("run", "words"),
     [
         (training_at(130, 120), "about 50 s left until the model is trained (at the pace of its search)"),
-        (training_at(200, 120), "longer than expected: 80 s so far, and not 60 s (at the pace"),
+        (training_at(200, 120), "longer than the 60 s expected (at the pace of its search): 80 s so far"),
         (training_at(20, None), "about 40 s left until the model is trained (as 3 earlier runs)"),
-        (training_at(300, None), "longer than expected: 5 min so far, and not 60 s (as 3 earlier"),
+        (training_at(300, None), "longer than the 60 s expected (as 3 earlier runs): 5 min so far"),
     ],
 )
 def test_the_last_training_follows_the_pace_of_the_search(run: PipelineRun, words: str) -> None:
