@@ -60,7 +60,7 @@ class Services:
         self._journal = Journal(aws.store)
         stacks.install(self._journal, self._snapshots.commit)
         stack_events.install(self._announce_stack)
-        stack_requests.install()
+        stack_requests.install(self._ready.is_set)
         cloudformation.install(stack, stacks.register_resource)
         patches.install(aws)
         builds.install(aws)

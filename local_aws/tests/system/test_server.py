@@ -359,6 +359,21 @@ def test_a_request_is_answered_while_what_it_began_goes_on(server: LocalServer) 
     assert stack["StackStatus"] == "CREATE_IN_PROGRESS"
 
 
+def test_a_request_whose_operation_goes_on_is_answered_when_the_server_is_told_to_stop(
+    server: LocalServer,
+) -> None:
+    server.start()
+    function = make_function(server, "slow", SLOW_RESOURCE)
+    cloudformation = server.client("cloudformation")
+    slow = slow_template("yes", (), function)
+    with ThreadPoolExecutor(1) as beside:
+        made = beside.submit(cloudformation.create_stack, StackName="stack", TemplateBody=slow)
+        until(lambda: cloudformation.list_stacks()["StackSummaries"])
+        assert server.stop() == 0
+        assert made.result()["StackId"]
+    assert "Traceback" not in server.log()
+
+
 def test_a_stack_killed_in_mid_update_is_rolled_back_and_can_be_updated_again(server: LocalServer) -> None:
     server.start()
     function = make_function(server, "slow", SLOW_RESOURCE)

@@ -54,8 +54,8 @@ _operation_role: contextvars.ContextVar[str] = contextvars.ContextVar("local_aws
 _begun: contextvars.ContextVar[str] = contextvars.ContextVar("local_aws_begun", default="")
 
 
-def install() -> None:
-    """Teach ministack's CloudFormation."""
+def install(goes_on: Callable[[], bool]) -> None:
+    """Teach ministack's CloudFormation. Once the server no longer `goes_on`, no request waits for an end."""
     actions = handlers._ACTION_HANDLERS
     for action in _TAKES_ROLE:
         actions[action] = partial(_handle_with_role, action, actions[action])
@@ -66,7 +66,7 @@ def install() -> None:
     everywhere("_evaluate_conditions", partial(_evaluate_joined, stacks._evaluate_conditions))
     everywhere("_resolve_parameters", partial(_resolve_if_allowed, handlers._resolve_parameters))
     handle = partial(permissions.handle_for_caller, cloudformation.handle_request)
-    cloudformation.handle_request = partial(_answer_at_the_end, handle)
+    cloudformation.handle_request = partial(_answer_at_the_end, goes_on, handle)
 
 
 def _note_begun(handle: Callable[[Any], Any], params: Any) -> Any:
@@ -77,11 +77,13 @@ def _note_begun(handle: Callable[[Any], Any], params: Any) -> Any:
     return answer
 
 
-async def _answer_at_the_end(handle: Callable[..., Awaitable[Any]], *request: Any) -> Any:
+async def _answer_at_the_end(
+    goes_on: Callable[[], bool], handle: Callable[..., Awaitable[Any]], *request: Any
+) -> Any:
     _begun.set("")
     answer = await handle(*request)
     until = time.monotonic() + _PATIENCE
-    while time.monotonic() < until and _is_busy(_begun.get()):
+    while goes_on() and time.monotonic() < until and _is_busy(_begun.get()):
         await asyncio.sleep(_LOOK_EVERY)
     return answer
 
