@@ -14,7 +14,7 @@ import signal
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -141,7 +141,8 @@ def _run(
         except Exception:  # what is only told must not disturb what is done
             deployment.beside = ""
         if process.poll() is None:
-            on_change(deployment)
+            with suppress(BrokenPipeError):  # the CLI's next line ends the command
+                on_change(deployment)
 
     with (
         open_private(log_path(target), "a") as log,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -45,3 +46,33 @@ def test_what_is_left_is_looked_at_while_a_stack_is_deleted(there: Target, works
         done = cdk.destroy(there, lambda each: shown.append(each.beside), turn.fileno(), beside)
     assert done.stacks["classifier-storage"].state == "deleted"
     assert ("working, 7 left" in shown) == works
+
+
+def test_bootstrapping_synthesises_nothing_and_keeps_the_settings(
+    there: Target, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = there.home / "asked"
+    (there.home.parent / "node").write_text(f"#!/bin/sh\nprintf '<%s>' \"$@\" >> {asked}\necho >> {asked}\n")
+    monkeypatch.setattr(cdk, "status_of", lambda *_: None)
+    with (there.home / "turn").open("w") as turn:
+        cdk.deploy(there, lambda _: None, turn.fileno())
+    bootstrap, deploy = asked.read_text().splitlines()
+    assert f"<bootstrap><aws://{there.account()}/{there.region}><--app><>" in bootstrap
+    assert "<--context>" in bootstrap
+    assert "<deploy><--all>" in deploy
+    assert "<--app>" not in deploy
+
+
+def test_a_reader_that_went_away_is_noticed_at_the_next_line_of_the_cdk_cli(
+    there: Target, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    unexpected: list[object] = []
+    monkeypatch.setattr(threading, "excepthook", unexpected.append)
+
+    def nobody_reads(deployment: Deployment) -> None:
+        if deployment.beside or any(stack.state == "deleted" for stack in deployment.stacks.values()):
+            raise BrokenPipeError
+
+    with (there.home / "turn").open("w") as turn, pytest.raises(BrokenPipeError):
+        cdk.destroy(there, nobody_reads, turn.fileno(), lambda _: "7 left")
+    assert unexpected == []
