@@ -73,7 +73,7 @@ def test_regular_work_goes_on_while_the_block_does_and_no_longer() -> None:
 
 @pytest.mark.parametrize(("asked", "stderr"), [("--quiet", ""), ("--json", "x: working, 60 s so far\n")])
 def test_what_is_said_regularly_obeys_quiet_and_json(asked: str, stderr: str) -> None:
-    made = Deployment("deploy", phase="")
+    made = Deployment("deploy")
     made.read("x: deploying... [1/5]")
     made.phase = ""
 
@@ -83,9 +83,14 @@ def test_what_is_said_regularly_obeys_quiet_and_json(asked: str, stderr: str) ->
     def command() -> None:
         shown = threading.Event()
         with view.showing() as show:
+
+            def work() -> None:
+                show(made)
+                shown.set()
+
             show(made)
             made.stacks["x"].since -= 61
-            with regularly(0.01, lambda: (show(made), shown.set())):  # type: ignore[func-returns-value]
+            with regularly(0.01, work):
                 assert shown.wait(5)
 
     done = CliRunner().invoke(command, [asked])
