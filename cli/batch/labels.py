@@ -12,6 +12,7 @@ from cli.release.registry import NoSuchVersion
 from cli.target import Target
 from contract import storage
 from contract.datasets import rules, store
+from contract.datasets.manifest import InvalidVersion
 
 
 def dataset_of(target: Target, job: Mapping[str, Any]) -> str:
@@ -26,10 +27,15 @@ def dataset_of(target: Target, job: Mapping[str, Any]) -> str:
 def known(target: Target, data_bucket: str, job: Mapping[str, Any]) -> bool:
     """Whether each picture is of the data set, or lies in a folder of one of its classes.
 
-    False where that cannot be told.
+    False where that cannot be told, and for whoever may not look.
     """
-    dataset, pictures = dataset_of(target, job), listed(target, job)
-    version = store.newest(target.client("s3"), data_bucket, dataset) if dataset else None
+    from botocore.exceptions import ClientError
+
+    try:
+        dataset, pictures = dataset_of(target, job), listed(target, job)
+        version = store.newest(target.client("s3"), data_bucket, dataset) if dataset else None
+    except (ClientError, store.NoSuchVersion, InvalidVersion):
+        return False
     if version is None or pictures is None:
         return False
     uploaded = storage.pictures_of(dataset)

@@ -386,6 +386,32 @@ def test_choosing_what_to_label_is_offered_where_labels_are_not_known_and_featur
         assert (f"classifier select {JOB}" in done.output) == hinted
 
 
+@pytest.mark.parametrize("lost", [True, False])
+def test_answers_are_fetched_whoever_may_not_look_whether_labels_are_known(
+    target: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lost: bool
+) -> None:
+    s3 = left(["a"])
+    store.write(s3, "data", PETS)
+    s3.objects[f"{storage.batch_list(JOB)}{KEYS}"] = gzip.compress(
+        Listed("pets/a.png", "etag", 1).line().encode()
+    )
+    here = deployed(target, s3, launcher(), shares=1, count=1)
+    sagemaker = here.client("sagemaker")
+    sagemaker.job["HyperParameters"]["features"] = "true"
+    sagemaker.job["Environment"]["MODEL_PACKAGE_ARN"] = PACKAGE
+    if lost:
+        del s3.objects[storage.version_of("pets", 1)]
+    else:
+        monkeypatch.setattr(sagemaker, "describe_model_package", denied, raising=False)
+    done = run(here, monkeypatch, "--job", JOB, "--out", str(tmp_path / "out"))
+    assert done.exit_code == 0, done.output
+    assert f"classifier select {JOB}" in done.output
+
+
+def denied(**_: Any) -> None:
+    raise client_error("AccessDeniedException")
+
+
 def test_a_job_that_was_stopped_says_that_its_answers_are_kept(
     target: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
