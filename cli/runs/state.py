@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from cli.runs.jobs import counted
@@ -64,8 +64,8 @@ class Tuning:
 
 
 @dataclass(frozen=True)
-class Training:
-    """A training job; `epochs` are its metrics by name, one entry per epoch, `metrics` its final ones."""
+class _Job:
+    """What a training and a race have alike."""
 
     name: str
     status: str
@@ -73,29 +73,25 @@ class Training:
     reason: str
     created: datetime
     ended: datetime | None
-    epochs: tuple[dict[str, float], ...]
-    metrics: dict[str, float]
-    goes_on: bool = False
+    goes_on: bool = field(default=False, kw_only=True)
     """AWS had no instance for it, and a job on the next instance type follows."""
-    data: str = ""
+    data: str = field(default="", kw_only=True)
     """The data set's version: `digits@3`."""
 
 
 @dataclass(frozen=True)
-class Race:
+class Training(_Job):
+    """A training job; `epochs` are its metrics by name, one entry per epoch, `metrics` its final ones."""
+
+    epochs: tuple[dict[str, float], ...]
+    metrics: dict[str, float]
+
+
+@dataclass(frozen=True)
+class Race(_Job):
     """The race of networks before the search; `judged` is what its log says of each, a line apiece."""
 
-    name: str
-    status: str
-    stage: str
-    reason: str
-    created: datetime
-    ended: datetime | None
     judged: tuple[str, ...]
-    goes_on: bool = False
-    """AWS had no instance for it, and a job on the next instance type follows."""
-    data: str = ""
-    """The data set's version: `digits@3`."""
 
 
 def data_of(hyperparameters: Mapping[str, str]) -> str:
