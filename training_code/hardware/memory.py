@@ -22,7 +22,7 @@ _SHORT_OF_MEMORY: Final = (
 )
 
 _M_TRIM_THRESHOLD: Final = -1
-_M_MMAP_MAX: Final = -4
+_M_MMAP_THRESHOLD: Final = -3
 
 
 @contextmanager
@@ -79,12 +79,9 @@ def available_memory() -> int:
 def keep_freed_memory() -> None:
     """Let glibc reuse large blocks instead of handing them back to the kernel after every step.
 
-    Faulting their pages in anew took a fifth of a step's time, and a seventh where only blocks above 32 MB
-    (the highest threshold) were: steps of 64 pictures of 224 pixels have such. So none is mapped apart. The
-    price is a higher peak, as what is free lies in pieces: 6 to 20 % in Lite0, a half in a small network of
-    depthwise convolutions. See mallopt(3); another C library has none.
+    Faulting their pages in anew took a fifth of a step's time. See mallopt(3); another C library has none.
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is not None:
-        mallopt(_M_MMAP_MAX, 0)
+        mallopt(_M_MMAP_THRESHOLD, 32 * 2**20)  # the highest value it takes
         mallopt(_M_TRIM_THRESHOLD, 2**30)
