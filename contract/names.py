@@ -32,6 +32,8 @@ IMAGE_TARGET: Final = "image_target"
 """The key in a model package's metadata for what its image was built for: `cpu` or `gpu`."""
 GATE_OUTCOME: Final = "outcome"
 """The key there for what the quality gate decided, an `Outcome` of contract/decisions.py."""
+CLASSES_DIGEST: Final = "classes_sha256"
+"""The key there for the digest of its classes, names and order."""
 
 
 def final_of(tuning_job: str) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from cli.commands.options import confirm_cost, nothing_asked_option, with_target, yes_option
+from cli.commands.options import confirm, confirm_cost, nothing_asked_option, with_target, yes_option
 from cli.console import say
 from cli.cost.spending import of_serving
 from cli.files import nothing
@@ -31,10 +31,12 @@ def _reason(default: str) -> Callable[..., Any]:
 def approve(target: Target, version: str, reason: str, anyway: bool, no_wait: bool, yes: bool) -> None:
     """Approve a model VERSION (or ARN) of the registry: it is promoted.
 
-    On AWS it says before what serving it costs, and asks.
+    On AWS it says before what serving it costs, and asks; so it does where callers would get other classes.
     """
     arn = registry.find(target, version)["ModelPackageArn"]
     confirm_cost(target, of_serving, yes)
+    if changes := promotion.other_classes(target, version):
+        confirm(f"{changes} Go on?", yes)
     say(promotion.approve(target, version, reason, anyway))
     if not no_wait:
         promotion.await_decision(target, arn)

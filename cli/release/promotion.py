@@ -14,8 +14,8 @@ from cli.errors import CdkFailed, CliError
 from cli.release import candidate, champion, registry
 from cli.stacks import describe, outputs_of
 from cli.target import Target
-from contract.decisions import WENT_BACK, Decision, time_of
-from contract.names import NO_CHAMPION, version_of
+from contract.decisions import WENT_BACK, Decision, Outcome, time_of
+from contract.names import CLASSES_DIGEST, GATE_OUTCOME, NO_CHAMPION, version_of
 
 WAIT_SECONDS = 5400  # a canary, its bake time and a large model's start
 DECISION_SECONDS = 300
@@ -54,6 +54,27 @@ def approve(target: Target, which: str, why: str, anyway: bool) -> str:
         registry.write_approval(target, arn, "PendingManualApproval", "asked for again")
     registry.write_approval(target, arn, "Approved", why)
     return f"Version {version} is approved; it is promoted now."
+
+
+def other_classes(target: Target, which: str) -> str:
+    """That a model which was not judged for it would give callers other classes than now, in words.
+
+    Nothing where the gate has said so, where no model has callers, or where nobody knows.
+    """
+    package, answers = registry.find(target, which), champion.read(target).model
+    if answers in (NO_CHAMPION, package["ModelPackageArn"]):
+        return ""
+    metadata = package.get("CustomerMetadataProperties", {})
+    before = registry.find(target, answers).get("CustomerMetadataProperties", {})
+    digests = [each.get(CLASSES_DIGEST, "") for each in (metadata, before)]
+    if metadata.get(GATE_OUTCOME) == Outcome.OTHER_CLASSES or not all(digests) or len(set(digests)) == 1:
+        return ""
+    new, old = (each.get("dataset", "another data set") for each in (metadata, before))
+    return (
+        f"Version {version_of(package['ModelPackageArn'])} was trained on {new}, and tells other classes "
+        f"apart than version {version_of(answers)}, of {old}. Whoever calls the API gets the new ones from "
+        "then on, at the same address."
+    )
 
 
 def reject(target: Target, which: str, why: str) -> str:

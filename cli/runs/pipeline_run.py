@@ -91,7 +91,7 @@ class PipelineRun:
             candidate = self.serving.candidate
             compared = candidate is not None and candidate.package == self.package.arn
             return not compared and self.package.approval != "PendingManualApproval"
-        if self.mark is not None:
+        if self.mark is not None or self._is_of_before:
             return True
         return any(job.status == "Stopped" for job in self._jobs) or self._failed is not None
 
@@ -108,6 +108,14 @@ class PipelineRun:
         return tuple(job for job in (self.race, self.tuning, self.training) if job is not None)
 
     @property
+    def _is_of_before(self) -> bool:
+        """Whether all its jobs ended before this deployment was made, which does not have its model."""
+        made, ends = self.serving.deployed, [job.ended for job in self._jobs]
+        if made is None or not ends or self.package is not None:
+            return False
+        return all(end is not None and end < made for end in ends)
+
+    @property
     def _failed(self) -> Race | Tuning | Training | None:
         """The job that failed for good."""
         if any(job is not None and job.goes_on for job in (self.race, self.training)):
@@ -122,13 +130,8 @@ class PipelineRun:
             return self._waiting(self.training.ended, "launch-training", what)
         if self.race is not None and self.race.goes_on:
             return self._waiting(self.race.ended, "launch-tuning", "the race on the next instance type")
-        if (job := self._failed) is not None:
-            place = f" ({log_of(job.name)})" if job is not self.tuning else ""
-            return "failed", f"{job.name}: {job.reason or 'AWS gives no reason'}{place}"
-        for job in self._jobs:
-            if job.status == "Stopped":
-                why = job.reason or "past classifier, or it reached its longest run time"
-                return "stopped", f"{job.name}: {why}"
+        if (ended := self._judge_jobs()) is not None:
+            return ended
         if self.race is not None and self.tuning is None:
             return self._waiting(self.race.ended, "launch-tuning", "the search")
         if self.training is None:
@@ -138,6 +141,19 @@ class PipelineRun:
         if self.package is None:
             return self._waiting(self.training.ended, "register-model", "a model package")
         return self._judge_package(self.package)
+
+    def _judge_jobs(self) -> tuple[str, str] | None:
+        """What a job that failed or was stopped made of it, or another deployment; None where it goes on."""
+        if (job := self._failed) is not None:
+            place = f" ({log_of(job.name)})" if job is not self.tuning else ""
+            return "failed", f"{job.name}: {job.reason or 'AWS gives no reason'}{place}"
+        for job in self._jobs:
+            if job.status == "Stopped":
+                why = job.reason or "by hand, or at its longest run time"
+                return "stopped", f"{job.name}: {'before this deployment' if self._is_of_before else why}"
+        if self._is_of_before:
+            return "superseded", "it is of an earlier deployment: `destroy` has taken its model away"
+        return None
 
     def _judge_package(self, package: Package) -> tuple[str, str]:
         if package.approval == "Rejected":

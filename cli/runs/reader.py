@@ -260,6 +260,7 @@ def read_serving(target: Target) -> Serving:
         actual=resolved.get("ChampionParameter", ""),
         endpoint_status=endpoint.get("EndpointStatus", ""),
         candidate=candidate.read(target, stack),
+        deployed=stack.get("CreationTime"),
     )
 
 

@@ -135,6 +135,8 @@ class Serving:
     endpoint_status: str
     candidate: Candidate | None = None
     """The model that is compared with the champion."""
+    deployed: datetime | None = None
+    """When the stack was made: what a `destroy` before that has taken away is not here any more."""
 
     @property
     def settled(self) -> bool:

@@ -15,7 +15,7 @@ from contract.api import RAW_BYTES
 from contract.decisions import Outcome
 from contract.environment import RegisterEnvironment
 from contract.evaluation import FILE
-from contract.names import GATE_OUTCOME, IMAGE_TARGET, NO_CHAMPION, version_of
+from contract.names import CLASSES_DIGEST, GATE_OUTCOME, IMAGE_TARGET, NO_CHAMPION, version_of
 from contract.storage import of_run
 from functions.common import champion as decisions
 from functions.common.clients import client, describe
@@ -27,7 +27,6 @@ from functions.register_model.gate import Champion, Verdict
 CONTENT_TYPES = ("image/jpeg", "image/png", "image/webp", *RAW_BYTES)
 _METADATA_LENGTH = 256
 _DESCRIPTION_LENGTH = 1024
-_CLASSES = "classes_sha256"
 _LEAKED = "leaked_test_pictures"
 
 
@@ -73,7 +72,7 @@ def champion(env: RegisterEnvironment) -> Champion | None:
         labels=measured.labels if measured else (),
         predicted=measured.predicted if measured else (),
         classes=measured.classes if measured else (),
-        classes_digest=metadata.get(_CLASSES, ""),
+        classes_digest=metadata.get(CLASSES_DIGEST, ""),
         leaked=_leaked(metadata, measured),
     )
 
@@ -108,7 +107,7 @@ def request(
         **facts,
         "test_accuracy": repr(evaluation.accuracy),  # all digits: the next candidate is compared with it
         "test_fingerprint": evaluation.fingerprint,
-        _CLASSES: classes.digest(evaluation.classes),
+        CLASSES_DIGEST: classes.digest(evaluation.classes),
         "verdict": verdict.reason,
         GATE_OUTCOME: verdict.outcome.value,
         # `classifier up` reads it when the endpoint's flavour changes (cli/deploy/live/image.py).

@@ -43,6 +43,7 @@ class Aws:
 
     def __init__(self) -> None:
         self.statuses = {"1": "Approved", "2": "Rejected", "3": "Approved", "4": "PendingManualApproval"}
+        self.metadata: dict[str, dict[str, str]] = {}
         self.written: list[tuple[str, str]] = []
         self.asked: list[dict[str, Any]] = []
         self.answer: dict[str, Any] = {"statusCode": 200, "action": "done"}
@@ -64,6 +65,7 @@ class Aws:
             "ModelApprovalStatus": status,
             "LastModifiedTime": approved,
             "ApprovalDescription": "too slow" if status == "Rejected" else "",
+            "CustomerMetadataProperties": self.metadata.get(version, {}),
         }
 
     def list_model_packages(self, **_: Any) -> dict[str, Any]:
@@ -160,6 +162,36 @@ def test_what_starts_serving_says_on_aws_what_that_costs_and_asks(
 def test_a_rejected_version_is_approved_by_who_says_anyway(aws: Aws, where: Target) -> None:
     promotion.approve(where, "2", "I know", anyway=True)
     assert aws.written == [("2", "Approved")]
+
+
+def test_who_approves_other_classes_by_hand_is_told(aws: Aws, where: Target) -> None:
+    aws.metadata = {
+        "2": {"classes_sha256": "a", "dataset": "insects@1", "outcome": "gate"},
+        "3": {"classes_sha256": "b", "dataset": "digits@4"},
+    }
+    said = promotion.other_classes(where, "2")
+    assert "Version 2 was trained on insects@1" in said
+    assert "than version 3, of digits@4" in said
+    aws.metadata["2"]["outcome"] = "other-classes"  # of this the run has told already
+    assert promotion.other_classes(where, "2") == ""
+    aws.metadata["2"] |= {"outcome": "gate", "classes_sha256": "b"}
+    assert promotion.other_classes(where, "2") == ""
+    aws.metadata["2"]["classes_sha256"] = ""  # of before it was noted
+    assert promotion.other_classes(where, "2") == ""
+    assert promotion.other_classes(where, "3") == ""
+
+
+def test_an_approval_of_other_classes_writes_nothing_where_nobody_agrees(
+    aws: Aws, where: Target, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    aws.metadata = {"2": {"classes_sha256": "a"}, "3": {"classes_sha256": "b"}}
+    monkeypatch.setattr("cli.commands.options.resolve", lambda _: where)
+    refused = CliRunner().invoke(cli, ["approve", "2", "--anyway"], standalone_mode=False)
+    assert isinstance(refused.exception, NotConfirmed)
+    assert "tells other classes apart than version 3" in str(refused.exception)
+    assert aws.written == []
+    agreed = CliRunner().invoke(cli, ["approve", "2", "--anyway", "--yes", "--no-wait"])
+    assert (agreed.exit_code, aws.written[-1]) == (0, ("2", "Approved")), agreed.output
 
 
 def test_the_champion_is_not_rejected_but_rolled_back(aws: Aws, where: Target) -> None:

@@ -24,6 +24,8 @@ from tests.unit.cli.runs.pipeline_runs import (
 )
 
 REJECTED = replace(PACKAGE, approval="Rejected")
+ANEW = replace(BEFORE, deployed=at(300))
+"""A stack that was made when all of the run had ended."""
 
 
 @pytest.mark.parametrize(
@@ -34,6 +36,13 @@ REJECTED = replace(PACKAGE, approval="Rejected")
         (pipeline_run(training=None, package=None, read_at=at(400)), "failed", "classifier-launch-training"),
         (pipeline_run(package=None, read_at=at(70)), "running", ""),
         (pipeline_run(package=None, read_at=at(500)), "failed", "classifier-register-model"),
+        (pipeline_run(package=None, serving=ANEW, read_at=at(500)), "superseded", "an earlier deployment"),
+        (pipeline_run(package=None, serving=replace(ANEW, deployed=at(2)), read_at=at(70)), "running", ""),
+        (
+            pipeline_run(tuning=replace(TUNING, status="Stopped"), training=None, package=None, serving=ANEW),
+            "stopped",
+            "before this deployment",
+        ),
         (pipeline_run(serving=BEFORE, read_at=at(70)), "running", ""),
         (pipeline_run(serving=BEFORE, read_at=at(500)), "failed", "classifier-promote-model"),
         (
@@ -139,7 +148,7 @@ REJECTED = replace(PACKAGE, approval="Rejected")
             "failed",
             "all trials failed",
         ),
-        (pipeline_run(tuning=replace(TUNING, status="Stopped"), training=None), "stopped", "past classifier"),
+        (pipeline_run(tuning=replace(TUNING, status="Stopped"), training=None), "stopped", "by hand"),
         (pipeline_run(training=None, package=None, mark=Mark("too dear")), "stopped", "too dear"),
         (
             pipeline_run(training=replace(TRAINING, status="Failed", reason="no space")),
@@ -230,3 +239,8 @@ def test_a_version_of_other_classes_that_was_approved_waits_no_more() -> None:
     package = replace(PACKAGE, gate=Outcome.OTHER_CLASSES)
     assert not package.has_other_classes
     assert pipeline_run(package=package).outcome == "serving"
+
+
+def test_nothing_follows_in_a_run_of_an_earlier_deployment() -> None:
+    assert pipeline_run(package=None, serving=ANEW).over
+    assert not pipeline_run(package=None).over
