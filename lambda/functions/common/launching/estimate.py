@@ -87,5 +87,6 @@ def in_words(record: runs.RunRecord, env: LaunchEnvironment) -> str:
     return (
         f"{race}a {tuning.strategy} search of {counted(tuning.max_jobs, 'trial', 'trials')}, "
         f"{tuning.parallel_jobs} at a time, each on {machines}: "
-        f"recipe {recipe.name} on {record.data}, over {searched}; the last training with the best follows by itself"
+        f"recipe {recipe.name} on {record.data}, over {searched}; the last training with "
+        "the best follows by itself"
     )
