@@ -23,7 +23,8 @@ class ExitCode(IntEnum):
     ERROR = (
         1,
         "something you can do something about, which the message says; a run that failed; a check that found "
-        "something wrong; a picture without an answer; a question that was not answered with yes",
+        "something wrong; with `classify`, a picture without an answer; a question that was not answered "
+        "with yes",
     )
     USAGE = (
         2,

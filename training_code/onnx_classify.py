@@ -4,10 +4,13 @@ import json
 import sys
 from pathlib import Path
 
-import numpy as np
-import onnxruntime
-from numpy.typing import NDArray
-from PIL import Image, ImageOps
+try:
+    import numpy as np
+    import onnxruntime
+    from numpy.typing import NDArray
+    from PIL import Image, ImageOps
+except ModuleNotFoundError:
+    sys.exit("This needs onnxruntime, numpy and Pillow: pip install onnxruntime numpy pillow")
 
 HERE = Path(__file__).parent
 CLASSES, HOW = (json.loads((HERE / f"{name}.json").read_text()) for name in ("classes", "transform"))

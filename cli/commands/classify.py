@@ -133,7 +133,7 @@ def _nothing_at(place: Path) -> str:
         if not S_ISDIR(place.stat().st_mode):
             return ""
     except (FileNotFoundError, NotADirectoryError):
-        return "there is no such file"
+        return "there is no such file or folder"
     except OSError:
         return ""
     if not os.access(place, os.R_OK | os.X_OK):

@@ -27,6 +27,7 @@ from cli.target import ROOT, Target
 from contract.cores import usable_cores
 from contract.names import doctor_jobs
 from contract.picture_decisions import PAGE
+from contract.words import counted
 
 if TYPE_CHECKING:
     from doctor.examine import Diagnosis, OnStep
@@ -34,21 +35,23 @@ if TYPE_CHECKING:
     from doctor.records import Record
 
 _TITLES = {
-    "contradiction": "pictures in two classes",
-    "leak": "pictures in two splits",
-    "unreadable": "unreadable files",
-    "wrong-label": "likely wrong labels",
-    "spellings": "classes under two names",
-    "overlap": "pairs of classes that overlap",
-    "small-class": "small classes",
-    "duplicate": "pictures twice in one split",
-    "blank": "blank pictures",
-    "odd": "odd ones out",
-    "blurred": "blurred pictures",
-    "dark": "dark pictures",
-    "bright": "bright pictures",
-    "size": "pictures of an odd size",
+    "contradiction": ("picture in two classes", "pictures in two classes"),
+    "leak": ("picture in two splits", "pictures in two splits"),
+    "unreadable": ("unreadable file", "unreadable files"),
+    "wrong-label": ("likely wrong label", "likely wrong labels"),
+    "spellings": ("class under two names", "classes under two names"),
+    "overlap": ("pair of classes that overlap", "pairs of classes that overlap"),
+    "small-class": ("small class", "small classes"),
+    "duplicate": ("picture twice in one split", "pictures twice in one split"),
+    "blank": ("blank picture", "blank pictures"),
+    "odd": ("odd one out", "odd ones out"),
+    "blurred": ("blurred picture", "blurred pictures"),
+    "dark": ("dark picture", "dark pictures"),
+    "bright": ("bright picture", "bright pictures"),
+    "size": ("picture of an odd size", "pictures of an odd size"),
 }
+"""Of one finding, and of several."""
+_OF_CLASSES = {"spellings", "overlap", "small-class"}
 
 
 _BILLED = "This starts a SageMaker instance, billed by the second until the job ends."
@@ -220,12 +223,15 @@ def summary(findings: Mapping[str, Any]) -> Iterator[str]:
     Args:
         findings: what findings.json holds (docs/doctor.md).
     """
-    for kind, title in _TITLES.items():
+    for kind, titles in _TITLES.items():
         found = [each for each in findings["findings"] if each["kind"] == kind]
         if found:
             first = found[0]
-            name = first["pictures"][0]["picture"] if first["pictures"] else ", ".join(first["classes"])
-            yield f"{len(found)} {title}, such as {name}: {first['reason']}"
+            if kind in _OF_CLASSES:
+                told = f"{' and '.join(first['classes'])}, which {first['reason']}"
+            else:
+                told = f"{first['pictures'][0]['picture']}: {first['reason']}"
+            yield f"{counted(len(found), *titles)}, such as {told}"
     if not findings["findings"]:
         yield f"Nothing is wrong that the doctor can see in {findings['statistics']['readable']} pictures."
     yield from findings["notes"]

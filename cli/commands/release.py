@@ -111,7 +111,8 @@ def wake(target: Target, reason: str, no_wait: bool, yes: bool) -> None:
 
 
 def _ask(target: Target, action: str, reason: str, model: str = "") -> None:
-    say(f"{promotion.ask(target, action, reason, model)['action']}.")
+    done = str(promotion.ask(target, action, reason, model)["action"])
+    say(f"{done[:1].upper()}{done[1:]}.")
 
 
 def _wait(target: Target, must: Callable[[], None] = nothing) -> None:

@@ -22,10 +22,22 @@ def _tell(page: Path, text: str) -> None:
 
 
 def _meant(target: Target, job: str) -> str:
-    """The training job, or the folder, that is meant by what was typed."""
-    from cli.runs import find
+    """The training job, or the folder, that is meant by what was typed.
 
-    return job if Path(job).is_dir() else find.training(target, job)
+    A folder that no job left is meant only where no run is called so.
+    """
+    from cli.runs import find
+    from cli.runs.job_report import left_by_a_job
+    from cli.runs.reader import NoSuchRun
+
+    if left_by_a_job(Path(job)):
+        return job
+    try:
+        return find.training(target, job)
+    except NoSuchRun:
+        if Path(job).is_dir():
+            return job  # and what it lacks is said
+        raise
 
 
 @click.command()

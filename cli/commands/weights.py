@@ -18,7 +18,7 @@ import click
 from cli.commands.options import confirm_cost, with_target, yes_option
 from cli.console import say
 from cli.cost.prices import of_storing
-from cli.errors import BadArgument
+from cli.errors import BadArgument, CliError
 from cli.stacks import outputs
 from cli.target import Target
 from contract import networks, storage
@@ -76,6 +76,10 @@ class BadWeights(BadArgument):
     """A file that cannot be used as starting weights; nothing was uploaded."""
 
 
+class NotDownloaded(CliError):
+    """What is published for a network could not be downloaded here; nothing was uploaded."""
+
+
 @dataclass(frozen=True)
 class Staged:
     """Weights in the bucket: for recipes, `weights = "<uri>"`."""
@@ -109,7 +113,8 @@ def stage(
         agree: is told what storing them costs before they are sent, and raises if that is too much.
 
     Raises:
-        BadWeights: damaged, of another network, only readable by running code, or not to be had.
+        BadWeights: damaged, of another network, only readable by running code, or published by nobody.
+        NotDownloaded: what is published could not be downloaded.
         NotDeployed: there is no bucket yet.
     """
     if name is not None and not _NAME.fullmatch(name):
@@ -167,13 +172,19 @@ def _state(
 
     try:
         if source is None:
-            found, start = _named(arch), weights.imagenet(_named(arch))
+            found, start = _named(arch), weights.published(_named(arch))
         else:
             found, start = weights.from_file(_here(target, source, folder), arch)
         origin = start.describe() | ({"source": source} if source else {})
         return found, origin, weights.checked(found, start)
     except UnusableWeights as error:
         raise BadWeights(f"{error}. Nothing was uploaded.") from None
+    except weights.NotDownloaded as error:
+        again = target.command(f"weights --arch {arch} --file FILE --published")
+        raise NotDownloaded(
+            f"{error}. Nothing was uploaded. Bring the file {error.url} from a machine with internet access, "
+            f"and stage it: `{again}`"
+        ) from None
 
 
 def _here(target: Target, source: str, folder: Path) -> Path:

@@ -10,7 +10,7 @@ from cli.data.findings import Finding
 from contract.datasets import SPLITS
 from contract.datasets.changes import QUIET, Change, Kind
 from contract.datasets.manifest import Counts
-from contract.words import listed
+from contract.words import counted, listed
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -33,6 +33,14 @@ _TITLES = {
     "decision": "decided about by hand",
     "layout": "not laid out as one folder per class",
 }
+_OF_ONE = {
+    "empty": "empty file (skipped)",
+    "not a picture": "not a picture (skipped)",
+    "other picture": "picture of another kind (skipped)",
+    "duplicate": "duplicate (skipped)",
+    "class": "class without pictures",
+}
+"""Titles that a single finding changes."""
 _CHANGES = {
     Kind.ADDED: "added",
     Kind.GONE: "not in this folder any more",
@@ -87,7 +95,8 @@ def finding_lines(findings: tuple[Finding, ...]) -> list[str]:
         by_kind[finding.kind].append(finding)
     out = []
     for kind, items in by_kind.items():
-        out.append(f"{sum(item.files for item in items)} {_TITLES.get(kind, kind)}:")
+        title = _TITLES.get(kind, kind)
+        out.append(f"{counted(sum(item.files for item in items), _OF_ONE.get(kind, title), title)}:")
         out += [f"  {item.path} {item.why}" for item in items[:MAX_EXAMPLES]]
         if len(items) > MAX_EXAMPLES:
             out.append(f"  ... and {len(items) - MAX_EXAMPLES} more")

@@ -67,6 +67,11 @@ def write_page(target: Target, jobs: Sequence[str], page: Path) -> None:
         part.write_text(text, encoding="utf-8", errors="xmlcharrefreplace")
 
 
+def left_by_a_job(folder: Path) -> bool:
+    """Whether this is a folder with something of a job's output, whatever that is worth."""
+    return any((folder / name).exists() for name in (REPORT, "debug", "names.json"))
+
+
 def _record(folder: Path, remains: Path) -> Record:
     """The record in a job's folder; where a crash left none, `remains` is made to say what is there."""
     if (folder / REPORT).exists():

@@ -146,11 +146,13 @@ class RunReader:
         objective = config.get("HyperParameterTuningJobObjective", {})
         # AWS's own reason only says that none succeeded; what the first one said is why.
         failed = next((trial for trial in map(_trial, items) if trial.failed and trial.reason), None)
-        first = f" {failed.name} said: {failed.reason} ({log_of(failed.name)})" if failed else ""
+        first = f"{failed.name} said: {failed.reason} ({log_of(failed.name)})" if failed else ""
+        own = job.get("FailureReason", "")
+        stop = "." if own and first and not own.endswith(".") else ""
         self._tuning = Tuning(
             name=self._name,
             status=job["HyperParameterTuningJobStatus"],
-            reason=f"{job.get('FailureReason', '')}{first}".strip(),
+            reason=f"{own}{stop} {first}".strip(),
             objective=objective.get("MetricName", ""),
             direction=objective.get("Type", "Maximize"),
             max_jobs=limits.get("MaxNumberOfTrainingJobs", 0),

@@ -42,6 +42,14 @@ _UNREADABLE: Final = (
 _WRAPPERS: Final = ("state_dict", "model_state_dict", "model", "net")
 
 
+class NotDownloaded(Exception):
+    """Published weights are not here, and their address gives no file; `url` is the address."""
+
+    def __init__(self, message: str, url: str) -> None:
+        super().__init__(message)
+        self.url = url
+
+
 @dataclass(frozen=True)
 class Weights:
     """Tensors by name as a file has them, and what is known of the file."""
@@ -60,10 +68,26 @@ class Weights:
 
 
 def imagenet(arch: str) -> Weights:
-    """The weights that are published for `arch`: torchvision's for our ResNets, else those timm names.
+    """`published`, for a job.
 
     Raises:
         UnusableWeights: there are none, or they could not be downloaded.
+    """
+    try:
+        return published(arch)
+    except NotDownloaded as error:
+        raise UnusableWeights(
+            f"{error}; a job without internet access takes them from S3 instead: "
+            f"`classifier weights --arch {arch}` puts them there"
+        ) from None
+
+
+def published(arch: str) -> Weights:
+    """The weights that are published for `arch`: torchvision's for our ResNets, else those timm names.
+
+    Raises:
+        NotDownloaded: they could not be downloaded.
+        UnusableWeights: there are none.
     """
     url = IMAGENET.get(arch) or _timms(arch)
     path = Path(torch.hub.get_dir()) / "checkpoints" / url.rpartition("/")[2]
@@ -74,9 +98,8 @@ def imagenet(arch: str) -> Weights:
             path.parent.mkdir(parents=True, exist_ok=True)
             torch.hub.download_url_to_file(url, str(path), _hash_in(url), progress=False)
     except (OSError, RuntimeError) as error:
-        raise UnusableWeights(
-            f"the published weights of {arch} could not be downloaded ({error}); a job without internet "
-            f"access takes them from S3 instead: `classifier weights --arch {arch}` puts them there"
+        raise NotDownloaded(
+            f"the published weights of {arch} could not be downloaded ({error})", url
         ) from None
     return Weights(read(path), path.name, url, networks.backbone(arch).licence, _sha256(path))
 

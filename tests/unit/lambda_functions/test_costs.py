@@ -48,7 +48,12 @@ def test_a_search_costs_at_most_all_its_trials_and_the_last_training_at_full_len
     bound = costs.of_tuning(MACHINE, search(4))
     hours = 5 * 65 / 60
     assert bound.usd == pytest.approx(hours * (0.4608 + 50 * 0.14 / 730), abs=0.01)
-    assert "4 trials and the last training" in bound.explained
+    assert "4 trials and the last training, each at most 60 + 5 minutes" in bound.explained
+
+
+def test_one_job_and_one_trial_are_told_as_one() -> None:
+    assert "1 training job, at most 60 + 5 minutes" in costs.of_training(MACHINE).explained
+    assert "1 trial and the last training, each at most" in costs.of_tuning(MACHINE, search(1)).explained
 
 
 def test_a_search_with_a_time_limit_costs_at_most_its_parallel_machines_for_that_long() -> None:

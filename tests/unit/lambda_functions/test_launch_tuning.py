@@ -710,3 +710,8 @@ def test_the_most_a_run_can_cost_is_that_of_the_dearest_type_and_a_type_beyond_t
     cheap, dear = most("ml.m5.xlarge"), most("ml.g5.xlarge")
     assert most("ml.m5.xlarge,ml.g5.xlarge") == dear > cheap
     assert most("ml.m5.xlarge,ml.g5.xlarge", max_cost_usd=cheap) == cheap
+
+
+def test_a_search_of_one_trial_is_told_as_one(world: World) -> None:
+    answer = launch({**PAYLOAD, "tuning": {"max_jobs": 1, "parallel_jobs": 1}})
+    assert " search of 1 trial, 1 at a time" in answer["started"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import io
 import json
+import subprocess
 import sys
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
@@ -74,6 +75,18 @@ def script(folder: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+def test_the_script_says_what_it_needs_where_a_package_is_missing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(onnx_export, "_write_graph", lambda *_: None)
+    export(model(tmp_path / "model", "resnet18"), tmp_path / "out")
+    without = "import runpy, sys; sys.modules['onnxruntime'] = None; runpy.run_path(sys.argv[1])"
+    place = str(tmp_path / "out" / "classify.py")
+    done = subprocess.run([sys.executable, "-c", without, place], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == ("This needs onnxruntime, numpy and Pillow: pip install onnxruntime numpy pillow\n")
 
 
 @pytest.mark.parametrize("size", [(640, 427), (90, 300), (64, 64), (61, 33), (1201, 800)])

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from contract import prices
+from contract.words import counted
 from functions.common import logs
 from functions.common.errors import UserError
 from functions.common.recipes.tuning import Tuning
@@ -81,12 +82,11 @@ def of_tuning(machine: Machine, tuning: Tuning, race_minutes: int = 0) -> CostBo
     minutes = tuning.max_jobs * each
     if tuning.max_runtime_minutes is not None:
         minutes = min(minutes, tuning.parallel_jobs * (tuning.max_runtime_minutes + SHUTDOWN_MINUTES))
-    trials = "1 trial" if tuning.max_jobs == 1 else f"{tuning.max_jobs} trials"
-    what = f"{trials} and the last training"
+    what = f"{counted(tuning.max_jobs, 'trial', 'trials')} and the last training"
     if race_minutes:
         minutes += race_minutes + SHUTDOWN_MINUTES
         what = f"a race of networks ({race_minutes} + {SHUTDOWN_MINUTES} minutes), {what}"
-    return _bound(machine, minutes + each, what)
+    return _bound(machine, minutes + each, what, several=True)
 
 
 def guard(
@@ -141,7 +141,7 @@ def logged(instance_type: str, why: UserError) -> None:
     logs.info("too dear a type", instance_type=instance_type, reason=str(why))
 
 
-def _bound(machine: Machine, minutes: int, what: str) -> CostBound:
+def _bound(machine: Machine, minutes: int, what: str, *, several: bool = False) -> CostBound:
     each = f"{machine.instance_count} × {machine.instance_type}"
     try:
         rate, source = _rate(machine)
@@ -149,8 +149,9 @@ def _bound(machine: Machine, minutes: int, what: str) -> CostBound:
         return CostBound(usd=None, explained=f"{what} on {each}: {error}")
     hours = machine.instance_count * minutes / 60
     usd = hours * rate + prices.volume_usd(machine.volume_gb, hours)
+    whose = f"{what}, each" if several else f"{what},"
     explained = (
-        f"{what}, each at most {machine.max_runtime_minutes} + {SHUTDOWN_MINUTES} minutes on {each} at "
+        f"{whose} at most {machine.max_runtime_minutes} + {SHUTDOWN_MINUTES} minutes on {each} at "
         f"{rate:.4g} USD an hour ({source}), {minutes} minutes in all, with disks"
     )
     return CostBound(usd=_up_to_cents(usd), explained=explained)

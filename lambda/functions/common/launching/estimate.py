@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 from contract.environment import LaunchEnvironment
+from contract.words import counted
 from functions.common.launching import costs, jobs, runs
 from functions.common.launching.costs import CostBound, Machine
 from functions.common.recipes.race import RaceTable
@@ -84,7 +85,8 @@ def in_words(record: runs.RunRecord, env: LaunchEnvironment) -> str:
     searched = ", ".join(each.name for each in tuning.ranges)
     race = f"a race of {len(recipe.race.entrants)} networks, and with the best " if recipe.race else ""
     return (
-        f"{race}a {tuning.strategy} search of {tuning.max_jobs} trials, {tuning.parallel_jobs} at a time, "
-        f"each on {machines}: recipe {recipe.name} on {record.data}, over {searched}; the last training with "
+        f"{race}a {tuning.strategy} search of {counted(tuning.max_jobs, 'trial', 'trials')}, "
+        f"{tuning.parallel_jobs} at a time, each on {machines}: "
+        f"recipe {recipe.name} on {record.data}, over {searched}; the last training with "
         "the best follows by itself"
     )

@@ -192,14 +192,14 @@ def test_what_leads_to_no_picture_takes_no_other_s_answer_away(
         (Path(line["picture"]).name, line.get("predicted_class") or line["error"]["message"])
         for line in lines
     ] == [
-        ("no.jpg", "there is no such file"),
+        ("no.jpg", "there is no such file or folder"),
         ("a.png", "bee"),
         ("c.JPG", "bee"),
         ("sub", "this folder may not be read"),
         ("empty", "no file in this folder ends as a picture does"),
         ("a.png", "bee"),
     ]
-    assert f"{pictures / 'no.jpg'}: there is no such file" in done.stderr
+    assert f"{pictures / 'no.jpg'}: there is no such file or folder" in done.stderr
     assert "3 of 6 pictures got no answer; see above." in done.stderr
 
 

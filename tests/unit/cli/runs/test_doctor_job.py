@@ -224,7 +224,7 @@ def test_a_data_set_is_looked_at_and_what_was_found_is_told(
     assert real == ("classifier-launch-doctor", asked)
     assert "on AWS at most 0.42 USD (1 job)" in lines[0]
     assert lines[-3:] == [
-        "1 pictures in two splits, such as train/ant/1.png: also in test",
+        "1 picture in two splits, such as train/ant/1.png: also in test",
         "dark pictures are usual here",
         "Look at doctor-pets/doctor.html, mark what you think, and save decisions.csv from there.",
     ]
@@ -285,3 +285,13 @@ def test_what_was_found_does_not_replace_a_file(
     done = run(aws, monkeypatch, "--dataset", "pets", "--out", str(tmp_path / "file"))
     assert "is a file" in done.output
     assert not function.requests
+
+
+def test_classes_are_told_in_a_sentence() -> None:
+    overlap = {"kind": "overlap", "pictures": [{"picture": "train/ant/1.png"}], "classes": ["ant", "bee"]}
+    small = {"kind": "small-class", "pictures": [], "classes": ["fly"], "reason": "has 3 pictures"}
+    found = [overlap | {"reason": "are hard to tell apart"}, small, small]
+    assert [*command.summary({"findings": found, "notes": []})] == [
+        "1 pair of classes that overlap, such as ant and bee, which are hard to tell apart",
+        "2 small classes, such as fly, which has 3 pictures",
+    ]

@@ -6,6 +6,7 @@ import io
 import json
 from collections.abc import Callable
 from datetime import timedelta
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -295,3 +296,19 @@ def test_no_run_at_all_says_how_to_start_one(there: Target) -> None:
 def test_the_time_of_a_run_ends_with_its_last_job(there: Target) -> None:
     (past,) = [each for each in history.read(there, 10) if each.run.name == DOGS]
     assert timedelta(seconds=past.seconds) == timedelta(hours=1)
+
+
+def test_a_folder_that_no_job_left_hides_no_run(
+    there: Target, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    monkeypatch.setattr("cli.runs.job_report.write_page", lambda target, jobs, page: asked.extend(jobs))
+    monkeypatch.chdir(tmp_path)
+    for name in ("dogs", "pictures", "left"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "left" / "report.json").write_text("{}")
+    for name in ("dogs", "pictures", "left"):
+        done = CliRunner().invoke(cli, ["report", name])
+        assert done.exit_code == 0, done.output
+    assert asked[0].startswith(DOGS)
+    assert asked[1:] == ["pictures", "left"]

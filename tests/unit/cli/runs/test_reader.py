@@ -326,3 +326,20 @@ def test_the_job_on_the_next_type_is_the_runs_training_then(target: Any) -> None
     assert training is not None
     assert (training.name, training.status) == (f"{RUN}-final-type-2", "InProgress")
     assert RunReader(_of(target, sagemaker), f"{RUN}-final-type-2").read().name == RUN
+
+
+@pytest.mark.parametrize("reason", ["the server was stopped", "the server was stopped.", ""])
+def test_why_a_search_failed_and_what_its_trial_said_are_two_sentences(target: Any, reason: str) -> None:
+    class Failed(SageMaker):
+        def describe_hyper_parameter_tuning_job(self, HyperParameterTuningJobName: str) -> dict[str, Any]:
+            job = super().describe_hyper_parameter_tuning_job(HyperParameterTuningJobName)
+            return job | {"HyperParameterTuningJobStatus": "Failed", "FailureReason": reason}
+
+        def get_paginator(self, name: str) -> Any:
+            trial = {"TrainingJobName": f"{RUN}-001-aa", "TrainingJobStatus": "Failed", "FailureReason": "no"}
+            return SimpleNamespace(paginate=lambda **_: [{"TrainingJobSummaries": [trial]}])
+
+    tuning = RunReader(_of(target, Failed()), RUN).read().tuning
+    assert tuning is not None
+    own = "the server was stopped. " if reason else ""
+    assert tuning.reason.startswith(f"{own}{RUN}-001-aa said: no (")
