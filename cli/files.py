@@ -114,6 +114,20 @@ def alone(path: Path, on_wait: Callable[[], None] = nothing) -> Iterator[int]:
         os.close(descriptor)
 
 
+def taken(path: Path) -> bool:
+    """Whether somebody is in a block that is `alone` for `path`."""
+    try:
+        descriptor = os.open(path, os.O_RDWR)
+    except OSError:  # nobody has ever been
+        return False
+    try:
+        return not locks.take(descriptor, shared=True)
+    except locks.NoLocks:
+        return False
+    finally:
+        os.close(descriptor)
+
+
 def of_results(folder: Path, checkout: Path) -> None:
     """Makes a folder for results, unless it is there; a new one in the checkout is none of git's."""
     new = not folder.exists() or not any(folder.iterdir())

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 from cli import aws
 from cli.errors import CdkFailed, NotDeployed
+from cli.files import taken
 from cli.target import Target
 
 MEND_SECONDS = 3600  # a canary and its bake time may take most of that
@@ -24,6 +26,11 @@ def changes(status: str) -> bool:
     return status.endswith("_IN_PROGRESS") and status != "REVIEW_IN_PROGRESS"
 
 
+def turn_of(target: Target) -> Path:
+    """The lock of whoever deploys or destroys from this checkout."""
+    return target.home / f"stacks.{target.kind}.turn"
+
+
 def half_there(target: Target) -> str:
     """What of a deployment is missing or being removed, and what to do; empty of a whole one, and of none."""
     found = {name: status_of(target, name) for name in target.stack_names}
@@ -35,6 +42,8 @@ def half_there(target: Target) -> str:
         name if status.endswith("_COMPLETE") else f"{name} ({status})" for name, status in there.items()
     )
     gone = f"; missing: {', '.join(missing)}" if missing else ""
+    if taken(turn_of(target)):
+        return f"Another command of this checkout is deploying or destroying. There: {shown}{gone}."
     return (
         f"The deployment is not whole, as after a destroy or an up that was cut short. There: {shown}{gone}. "
         f"To remove the rest: {target.command('destroy')}; to deploy what is missing: {target.command('up')}"

@@ -18,6 +18,7 @@ from cli.interrupt import Interrupted, uninterrupted
 from cli.local import code as local_code
 from cli.local import server as local_server
 from cli.outputs import read, save
+from cli.stacks import turn_of
 from cli.target import Target
 
 
@@ -128,7 +129,8 @@ def tear_down_stacks(target: Target, beside: cdk.Beside) -> Deployment:
 
 def _turn(target: Target) -> AbstractContextManager[int]:
     """Nobody else deploys or destroys from this checkout meanwhile; yields what the CDK CLI inherits."""
+    private_folder(target.home)
     return alone(
-        private_folder(target.home) / f"stacks.{target.kind}.turn",
+        turn_of(target),
         lambda: say("Another command is deploying or destroying from this checkout: waiting for it."),
     )

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from cli.errors import CdkFailed
-from cli.stacks import half_there, mend
+from cli.files import alone
+from cli.stacks import half_there, mend, turn_of
 from tests.unit.cli.conftest import client_error
 
 
@@ -97,3 +98,13 @@ def test_what_is_half_there_is_told_with_what_to_do(target: Any, stacks: dict[st
     assert says in told
     assert ("the rest: classifier destroy; to deploy what is missing: classifier up" in told) == bool(says)
     assert bool(told) == bool(says)
+
+
+def test_a_deployment_that_somebody_makes_just_now_is_told_as_that(target: Any) -> None:
+    where = target(cloudformation=CloudFormation(storage=["CREATE_COMPLETE"]))
+    turn_of(where).parent.mkdir(parents=True, exist_ok=True)
+    with alone(turn_of(where)):
+        told = half_there(where)
+    assert told.startswith("Another command of this checkout is deploying or destroying. There: classifier-s")
+    assert "classifier destroy" not in told
+    assert "was cut short" in half_there(where)
