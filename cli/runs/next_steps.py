@@ -17,8 +17,8 @@ def of(run: PipelineRun) -> list[str]:
     match package.reason.outcome:
         case Outcome.GATE:
             steps.append(
-                f"For a better one: more pictures, or another recipe ({command('recipes', run.option)}). A "
-                f"lower bound in the settings (gate) counts for runs after {command('up', run.option)}."
+                f"For a better one: more pictures, or another recipe ({command('recipes', run.option)}). "
+                f"Where a setting is named, a lower bound counts for runs after {command('up', run.option)}."
             )
         case Outcome.LEAKED:
             steps.append(

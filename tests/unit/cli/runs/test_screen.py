@@ -191,7 +191,7 @@ def test_a_narrow_terminal_gets_whole_names_and_the_way_on_one_line() -> None:
     [
         (
             Outcome.GATE,
-            ["more pictures, or another recipe (classifier recipes --env prod)", "settings (gate)"],
+            ["more pictures, or another recipe (classifier recipes --env prod)", "Where a setting is named"],
         ),
         (Outcome.LEAKED, ["leave those pictures in one split, classifier upload --env prod again"]),
         (Outcome.BY_HAND, []),
