@@ -14,7 +14,7 @@ def of(run: PipelineRun) -> list[str]:
         return []
     anyway = command(f"approve {package.version} --anyway", run.option)
     steps = [f"To let it serve all the same: {anyway}"]
-    match package.reason.outcome:
+    match package.decided:
         case Outcome.GATE:
             steps.append(
                 f"For a better one: more pictures, or another recipe ({command('recipes', run.option)}). "

@@ -121,6 +121,11 @@ class Package:
         return self.approval == "PendingManualApproval" and self.gate is Outcome.OTHER_CLASSES
 
     @property
+    def decided(self) -> Outcome:
+        """What was decided over it: the gate's verdict, for the moment before its approval has a reason."""
+        return self.reason.outcome if self.reason.why or self.gate is None else self.gate
+
+    @property
     def version(self) -> str:
         return version_of(self.arn)
 

@@ -206,3 +206,8 @@ def test_a_refusal_says_what_can_be_done(why: Outcome, says: list[str]) -> None:
         assert all(words in text for words in says)
         assert ("For " in text) == bool(says)
     assert "--anyway" not in drawn(pipeline_run())
+
+
+def test_a_refusal_says_it_before_the_package_has_a_reason_too() -> None:
+    package = replace(PACKAGE, approval="Rejected", reason=Reason(Outcome.BY_HAND), gate=Outcome.GATE)
+    assert "more pictures" in drawn(pipeline_run(package=package, serving=BEFORE))
