@@ -92,7 +92,7 @@ def test_the_command_writes_beside_the_folder_and_changes_nothing_in_it(
     before = {path: path.stat().st_mtime_ns for path in folder.rglob("*")}
     result = CliRunner().invoke(doctor, [str(folder), "--jobs", "1"])
     assert result.exit_code == 0, result.output
-    assert "1 unreadable files, such as lying/bad.png" in result.output
+    assert "1 unreadable file, such as lying/bad.png" in result.output
     assert {path.name for path in (tmp_path / "doctor-my-stripes").iterdir()} == {
         "findings.json",
         "doctor.html",
