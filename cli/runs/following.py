@@ -11,7 +11,7 @@ from cli import aws
 from cli.console import say
 from cli.errors import BadArgument, CliError
 from cli.interrupt import Interrupted
-from cli.runs.jobs import LOG_GROUP, RUNNING, log_of
+from cli.runs.jobs import LOG_GROUP, RUNNING, log_of, logged
 from cli.target import Target
 
 _WAITING: Final = ("Pending", "Starting")
@@ -125,9 +125,8 @@ class _Log:
     def news(self) -> Iterator[str]:
         """What has come since the last time; nothing before the job has a log."""
         chosen = {"logStreamNamePrefix": f"{self._job}/", "startTime": self._since}
-        events = aws.listed(self._logs, "filter_log_events", "events", logGroupName=LOG_GROUP, **chosen)
         try:
-            for event in list(events):
+            for event in list(logged(self._logs, LOG_GROUP, **chosen)):
                 if event["eventId"] not in self._shown:
                     self._shown.add(event["eventId"])
                     self._since = max(self._since, event["timestamp"])

@@ -13,7 +13,7 @@ from typing import Any, Final
 from cli import aws, parts
 from cli.errors import BadArgument
 from cli.runs.find import ENDPOINT, run_of
-from cli.runs.jobs import LOG_GROUP, Kind, named
+from cli.runs.jobs import LOG_GROUP, Kind, logged, named
 from cli.target import Target
 from contract import names
 from contract.words import did_you_mean
@@ -157,9 +157,8 @@ def lines(
 
 def _events(logs: Any, where: Source, begin: int) -> Iterator[dict[str, Any]]:
     chosen = {"logStreamNamePrefix": where.streams} if where.streams else {}
-    request = {"logGroupName": where.group, "startTime": begin, **chosen}
     try:
-        for event in aws.listed(logs, "filter_log_events", "events", **request):
+        for event in logged(logs, where.group, startTime=begin, **chosen):
             stream = event["logStreamName"]
             its_own = where.run in ("", run_of(stream.partition("/")[0]))
             if its_own and stream.startswith(where.streams):  # not every server honours the prefix
