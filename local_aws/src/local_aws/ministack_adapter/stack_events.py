@@ -19,12 +19,11 @@ import ministack.services.cloudformation as cloudformation
 from ministack.services.cloudformation import handlers, stacks
 
 from local_aws.core.store import waiting_for_room
-from local_aws.ministack_adapter.stacks import STACK, everywhere
+from local_aws.ministack_adapter.stacks import BUSY, STACK, everywhere
 
 log = logging.getLogger(__name__)
 
 _UNTOLD = "_untold"
-_BUSY = "_IN_PROGRESS"
 # Set when an operation ends: what it made has to be on the disk before anybody is told.
 ended = threading.Event()
 _pending: queue.Queue[tuple[contextvars.Context, str, str, str]] = queue.Queue()
@@ -43,7 +42,7 @@ def _add_and_tell(add_event: Callable[..., None], stack_id: str, stack_name: str
     add_event(stack_id, stack_name, logical_id, resource_type, status, *args, **kwargs)
     if resource_type == STACK and logical_id == stack_name:
         (handlers._resolve_stack(stack_id) or {})[_UNTOLD] = True
-        if not status.endswith(_BUSY):
+        if not status.endswith(BUSY):
             ended.set()
         _put(stack_id, status, kwargs.get("reason") or (args[0] if args else ""))
 
@@ -51,7 +50,7 @@ def _add_and_tell(add_event: Callable[..., None], stack_id: str, stack_name: str
 def tell_again() -> None:
     """Tell the ends that a former server had come to and told nobody of."""
     for stack in cloudformation._stacks._data.values():
-        if stack.get(_UNTOLD) and not stack["StackStatus"].endswith(_BUSY):
+        if stack.get(_UNTOLD) and not stack["StackStatus"].endswith(BUSY):
             _put(stack["StackId"], stack["StackStatus"], stack.get("StackStatusReason", ""))
 
 

@@ -11,7 +11,7 @@ import ministack.services.cloudformation as cloudformation
 from ministack.services.cloudformation import handlers, provisioners, stacks
 
 from local_aws.ministack_adapter.journal import Journal, Made
-from local_aws.ministack_adapter.stacks import BEFORE, ROLE, STACK, CurrentStack, enter
+from local_aws.ministack_adapter.stacks import BEFORE, BUSY, ROLE, STACK, CurrentStack, enter
 
 log = logging.getLogger(__name__)
 
@@ -26,7 +26,7 @@ def recover(journal: Journal) -> list[str]:
     busy = {
         stack["StackId"]: stack
         for stack in cloudformation._stacks._data.values()
-        if stack["StackStatus"].endswith("_IN_PROGRESS") and stack["StackStatus"] != "REVIEW_IN_PROGRESS"
+        if stack["StackStatus"].endswith(BUSY) and stack["StackStatus"] != "REVIEW_IN_PROGRESS"
     }
     _adopt_or_delete(journal, busy)
     for stack in busy.values():

@@ -28,11 +28,10 @@ from ministack.services.cloudformation import changesets, handlers, helpers, sta
 from local_aws.cloudformation.stack import SERVICE, SESSION
 from local_aws.core.errors import AwsError
 from local_aws.ministack_adapter import permissions
-from local_aws.ministack_adapter.stacks import ROLE, everywhere
+from local_aws.ministack_adapter.stacks import BUSY, ROLE, everywhere
 
 _TAKES_ROLE = ("CreateStack", "UpdateStack", "DeleteStack", "CreateChangeSet", "ContinueUpdateRollback")
 _BEGINS = ("CreateStack", "UpdateStack", "DeleteStack")
-_BUSY = "_IN_PROGRESS"
 _PATIENCE = 5.0
 """Seconds after which a request is answered while its operation goes on."""
 _LOOK_EVERY = 0.02
@@ -90,7 +89,7 @@ async def _answer_at_the_end(
 
 def _is_busy(stack_id: str) -> bool:
     stack = handlers._resolve_stack(stack_id) if stack_id else None
-    return stack is not None and stack["StackStatus"].endswith(_BUSY)
+    return stack is not None and stack["StackStatus"].endswith(BUSY)
 
 
 def _handle_with_role(action: str, handle: Callable[[Any], Any], params: Any) -> Any:

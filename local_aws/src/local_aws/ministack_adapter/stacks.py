@@ -24,6 +24,8 @@ from local_aws.ministack_adapter.journal import Journal, Made
 log = logging.getLogger(__name__)
 
 STACK = "AWS::CloudFormation::Stack"
+BUSY = "_IN_PROGRESS"
+"""The end of a status while an operation goes on."""
 # What a stack was before the update that runs, kept on its record so that a new server can roll it back.
 BEFORE = "_before_update"
 ROLE = "RoleARN"
