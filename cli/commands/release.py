@@ -33,12 +33,13 @@ def approve(target: Target, version: str, reason: str, anyway: bool, no_wait: bo
 
     On AWS it says before what serving it costs, and asks; so it does where callers would get other classes.
     """
-    arn = registry.find(target, version)["ModelPackageArn"]
+    package = registry.find(target, version)
     confirm_cost(target, of_serving, yes)
-    if changes := promotion.other_classes(target, version):
+    if changes := promotion.other_classes(target, package):
         confirm(f"{changes} Go on?", yes)
     say(promotion.approve(target, version, reason, anyway))
     if not no_wait:
+        arn = package["ModelPackageArn"]
         promotion.await_decision(target, arn)
         _wait(target, lambda: promotion.must_serve(target, arn))
 

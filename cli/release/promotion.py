@@ -6,7 +6,7 @@ others are requests to promote-model. What cannot be done is said before anythin
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from cli import aws
@@ -56,12 +56,12 @@ def approve(target: Target, which: str, why: str, anyway: bool) -> str:
     return f"Version {version} is approved; it is promoted now."
 
 
-def other_classes(target: Target, which: str) -> str:
+def other_classes(target: Target, package: Mapping[str, Any]) -> str:
     """That a model which was not judged for it would give callers other classes than now, in words.
 
     Nothing where the gate has said so, where no model has callers, or where nobody knows.
     """
-    package, answers = registry.find(target, which), champion.read(target).model
+    answers = champion.read(target).model
     if answers in (NO_CHAMPION, package["ModelPackageArn"]):
         return ""
     metadata = package.get("CustomerMetadataProperties", {})

@@ -169,16 +169,16 @@ def test_who_approves_other_classes_by_hand_is_told(aws: Aws, where: Target) -> 
         "2": {"classes_sha256": "a", "dataset": "insects@1", "outcome": "gate"},
         "3": {"classes_sha256": "b", "dataset": "digits@4"},
     }
-    said = promotion.other_classes(where, "2")
+    said = promotion.other_classes(where, registry.find(where, "2"))
     assert "Version 2 was trained on insects@1" in said
     assert "than version 3, of digits@4" in said
     aws.metadata["2"]["outcome"] = "other-classes"  # of this the run has told already
-    assert promotion.other_classes(where, "2") == ""
+    assert promotion.other_classes(where, registry.find(where, "2")) == ""
     aws.metadata["2"] |= {"outcome": "gate", "classes_sha256": "b"}
-    assert promotion.other_classes(where, "2") == ""
+    assert promotion.other_classes(where, registry.find(where, "2")) == ""
     aws.metadata["2"]["classes_sha256"] = ""  # of before it was noted
-    assert promotion.other_classes(where, "2") == ""
-    assert promotion.other_classes(where, "3") == ""
+    assert promotion.other_classes(where, registry.find(where, "2")) == ""
+    assert promotion.other_classes(where, registry.find(where, "3")) == ""
 
 
 def test_an_approval_of_other_classes_writes_nothing_where_nobody_agrees(
