@@ -85,7 +85,9 @@ def read_answer(function: str, answer: Any, failed: bool) -> dict[str, Any]:
     """The answer itself, if it is one and no refusal; `failed`: the function crashed."""
     if failed:
         message = (answer or {}).get("errorMessage", "it gave no reason")
-        raise LaunchRefused(f"{function} failed: {message}\nIts log is in the group /aws/lambda/{function}.")
+        raise LaunchRefused(
+            f"{function} failed: {message}\nIts log is in the group {names.log_of(function)}."
+        )
     if not isinstance(answer, dict) or "statusCode" not in answer:
         raise LaunchRefused(f"{function} gave an answer nobody here understands: {answer!r}. Deploy again.")
     if answer["statusCode"] >= 400:

@@ -89,6 +89,11 @@ def function(project: str, name: str) -> str:
     return f"{project}-{name}"
 
 
+def log_of(function: str) -> str:
+    """The log group of a Lambda function, or with a part of its name what the groups' names begin with."""
+    return f"/aws/lambda/{function}"
+
+
 def version_of(package: str) -> str:
     """The version in a model package's ARN."""
     return package.rpartition("/")[2]

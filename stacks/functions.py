@@ -17,6 +17,7 @@ from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from contract.environment import Environment
+from contract.names import log_of
 from stacks.context import Context
 from stacks.review import accept
 
@@ -40,7 +41,7 @@ class PythonFunction(Construct):
     ) -> None:
         super().__init__(scope, construct_id)
         function_name = context.names.function(name)
-        log_group = context.log_group(self, "Logs", f"/aws/lambda/{function_name}")
+        log_group = context.log_group(self, "Logs", log_of(function_name))
         # Not the managed AWSLambdaBasicExecutionRole: it may write to, and re-create after a destroy, every
         # log group of the account.
         self.role = iam.Role(

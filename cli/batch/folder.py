@@ -24,7 +24,7 @@ from cli.target import Target
 from contract.batch import MAX_PICTURE_BYTES
 from contract.objects import below
 from contract.storage import batch_upload
-from contract.words import listed
+from contract.words import counted, listed
 
 _AT_ONCE: Final = 1000
 """Objects that one request removes."""
@@ -60,14 +60,20 @@ class Todo:
 
     @property
     def in_words(self) -> str:
-        here = f", {self.present:,} are there already" if self.present else ""
-        gone = f", {len(self.gone):,} are removed that the folder no longer has" if self.gone else ""
-        return f"{len(self.new):,} files are sent{here}{gone}"
+        here = f", {counted(self.present, 'is', 'are')} there already" if self.present else ""
+        gone = (
+            f", {counted(len(self.gone), 'is', 'are')} removed that the folder no longer has"
+            if self.gone
+            else ""
+        )
+        return f"{counted(len(self.new), 'file is', 'files are')} sent{here}{gone}"
 
     @property
     def cost(self) -> str:
         """What S3 bills for them, in words."""
-        return f"This sends {len(self.new):,} files{of_storing(len(self.new), self.gigabytes)}"
+        return (
+            f"This sends {counted(len(self.new), 'file', 'files')}{of_storing(len(self.new), self.gigabytes)}"
+        )
 
 
 def look(path: Path) -> Folder:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import aclosing, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
-from stat import S_ISDIR
+from stat import S_ISDIR, S_ISFIFO, S_ISSOCK
 from typing import Any, Final
 
 import click
@@ -74,7 +74,7 @@ def classify(target: Target, pictures: tuple[Path, ...], csv_file: str | None, t
     outputs = read(target)
     if found.skipped:
         names = listed([str(each) for each in found.skipped], _NAMED)
-        say(f"Skipped, as they are no pictures by their names: {names}.", style="yellow")
+        say(f"Skipped, as they are no files with a picture's name: {names}.", style="yellow")
     with _rows(csv_file) as write:
         told = Told(target, len(found.pictures), write, shown=csv_file is None, whole=top_k is not None)
         try:
@@ -118,13 +118,22 @@ def gather(places: Iterable[Path]) -> Found:
             continue
         closed: list[OSError] = []
         below = list(files_below(place, closed.append))
-        named = [file for file in below if is_picture(file.name)]
+        named = [file for file in below if is_picture(file.name) and not _waits(file)]
         pictures += [*named, *(Path(error.filename) for error in closed)] or [place]
-        skipped += [file for file in below if not is_picture(file.name)]
+        skipped += sorted(set(below) - set(named))
     if all(map(_nothing_at, pictures)):
         why = listed([f"{place}: {_nothing_at(place)}" for place in pictures], _NAMED)
         raise NoSuchFile(f"{why}. Name pictures or a folder of them. Nothing was asked.")
     return Found(tuple(pictures), tuple(skipped))
+
+
+def _waits(file: Path) -> bool:
+    """Whether it is a pipe or a socket: whoever reads one that nobody writes waits for ever."""
+    try:
+        mode = file.stat().st_mode
+    except OSError:
+        return False
+    return S_ISFIFO(mode) or S_ISSOCK(mode)
 
 
 def _nothing_at(place: Path) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -98,7 +100,7 @@ def remove(target: Target, found: Found) -> None:
     for name in found.training_jobs:
         _stop(sagemaker.stop_training_job, TrainingJobName=name)
     _await_end(target, found)
-    tear_down_stacks(target, lambda deployment: left_to_delete(target, found, deployment))
+    tear_down_stacks(target, LeftToDelete(target, found.buckets).told)
     with console().status("Removing the jobs' logs"):
         _forget_job_logs(target)
     if left := _left(target):
@@ -106,16 +108,34 @@ def remove(target: Target, found: Found) -> None:
     target.outputs_path.unlink(missing_ok=True)
 
 
-def left_to_delete(target: Target, found: Found, deployment: Deployment) -> str:
-    """What is left in the buckets while the storage stack empties them, which may take long."""
-    storage = deployment.stacks.get(target.stack("storage"))
-    if storage is None or storage.state != "working":
-        return ""
-    s3 = target.client("s3")
-    left = [(bucket, _objects(s3, bucket.name)) for bucket in found.buckets if not bucket.kept]
-    return ", ".join(
-        f"s3://{bucket.name}: {count} of {bucket.objects} objects left" for bucket, count in left if count
-    )
+class LeftToDelete:
+    """What is left in the buckets while the storage stack empties them, which may take long.
+
+    S3 bills each thousand objects that are counted as a request: after a count that took long, the next one
+    waits ten times as long.
+    """
+
+    def __init__(self, target: Target, buckets: Sequence[Bucket]) -> None:
+        self._target = target
+        self._buckets = [each for each in buckets if not each.kept]
+        self._said, self._next = "", 0.0
+
+    def told(self, deployment: Deployment) -> str:
+        """In words; empty where nothing is, and before and after that stack's turn."""
+        storage = deployment.stacks.get(self._target.stack("storage"))
+        if storage is None or storage.state != "working":
+            return ""
+        if (begun := time.monotonic()) >= self._next:
+            self._said = self._counted()
+            self._next = time.monotonic() + 10 * (time.monotonic() - begun)
+        return self._said
+
+    def _counted(self) -> str:
+        s3 = self._target.client("s3")
+        left = [(bucket, _objects(s3, bucket.name)) for bucket in self._buckets]
+        return ", ".join(
+            f"s3://{bucket.name}: {count} of {bucket.objects} objects left" for bucket, count in left if count
+        )
 
 
 def farewell(target: Target, found: Found) -> str:

@@ -27,8 +27,8 @@ from cli.target import Target
 def logs(target: Target, name: str, follow: bool, since: str, platform: bool) -> None:
     """Print the log of a job, of the endpoint, or of a function such as classify.
 
-    Of a run, the log of its last training; before that begins, those of its trials. A part of a name does, if
-    nothing else has it; a part of a run's name means the run.
+    Of a run, the log of its last training; before that begins, those of its trials, each line with its job. A
+    part of a name does, if nothing else has it; a part of a run's name means the run.
     """
     if follow and wants_json():
         raise click.UsageError("--follow has no end, and --json prints all at once: give one of them.")
@@ -40,7 +40,8 @@ def logs(target: Target, name: str, follow: bool, since: str, platform: bool) ->
             if not follow:
                 found.append(line)
             if not wants_json():
-                say(f"{line.time.astimezone():%Y-%m-%d %H:%M:%S}  {line.message}")
+                whose = f"{line.job}  " if where.run else ""  # of one job or function, it is known
+                say(f"{line.time.astimezone():%Y-%m-%d %H:%M:%S}  {whose}{line.message}")
     except KeyboardInterrupt:
         raise Interrupted("Stopped following.") from None
     place = {"group": where.group, "streams": where.streams}

@@ -19,10 +19,12 @@ from cli.console import console, say
 from cli.deploy.bring_up import bring_up
 from cli.deploy.live import Change
 from cli.deploy.settings import check_settings
-from cli.errors import BadArgument
+from cli.errors import BadArgument, CliError
 from cli.local import server
+from cli.local.code import work
 from cli.outputs import address_lines
 from cli.target import Target
+from contract.words import listed
 
 AWS_COST = (
     "This deploys the stacks to AWS: buckets, Lambdas, an API, alarms, and three container images which\n"
@@ -70,8 +72,21 @@ def down(target: Target, wipe: bool) -> None:
             f"`down` stops the local AWS. To remove what is on AWS: `{target.command('destroy')}`."
         )
     with console().status("Stopping the local AWS"):
+        broken_off = _work(target)
         stopped = server.stop(target)
         if wipe:
             server.wipe(target)
     word = "is down" if stopped else "was not up"
     say(f"The local AWS {word}.{' Its state is removed.' if wipe else ''}")
+    if stopped and broken_off:
+        say(f"What ran ended with it: {listed(broken_off)}.", style="yellow")
+
+
+def _work(target: Target) -> list[str]:
+    """What stopping the local AWS breaks off; nothing where that cannot be asked."""
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    try:
+        return work(target) if server.is_ours(target) else []
+    except (BotoCoreError, ClientError, CliError):
+        return []

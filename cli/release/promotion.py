@@ -15,7 +15,7 @@ from cli.release import candidate, champion, registry
 from cli.stacks import describe, outputs_of
 from cli.target import Target
 from contract.decisions import WENT_BACK, Decision, Outcome, time_of
-from contract.names import CLASSES_DIGEST, GATE_OUTCOME, NO_CHAMPION, version_of
+from contract.names import CLASSES_DIGEST, GATE_OUTCOME, NO_CHAMPION, function, log_of, version_of
 
 WAIT_SECONDS = 5400  # a canary, its bake time and a large model's start
 DECISION_SECONDS = 300
@@ -122,7 +122,7 @@ def await_decision(target: Target, arn: str) -> None:
             )
     raise NotPossible(
         f"Version {version_of(arn)} is approved, and is no champion after {DECISION_SECONDS} s. "
-        f"Look at the log group /aws/lambda/{target.project}-promote-model."
+        f"Look at the log group {log_of(function(target.project, 'promote-model'))}."
     )
 
 

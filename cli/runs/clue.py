@@ -8,6 +8,7 @@ from datetime import timedelta
 from cli.runs.jobs import logged
 from cli.runs.pipeline_run import PipelineRun
 from cli.target import Target
+from contract import names
 
 
 def of(target: Target, run: PipelineRun) -> str:
@@ -25,7 +26,7 @@ def of(target: Target, run: PipelineRun) -> str:
     try:
         events = logged(
             target.client("logs"),
-            f"/aws/lambda/{target.project}-{function}",
+            names.log_of(names.function(target.project, function)),
             startTime=int(since.timestamp() * 1000),
             filterPattern='"errorMessage"',
         )

@@ -18,7 +18,7 @@ from cli.target import Target
 from contract import names
 from contract.words import did_you_mean
 
-_FUNCTIONS: Final = "/aws/lambda/"
+_FUNCTIONS: Final = names.log_of("")
 _PLATFORM: Final = re.compile(r"(START|END|REPORT) RequestId: |INIT_START ")
 _SINCE: Final = re.compile(r"(?P<number>[0-9]{1,6})(?P<unit>[smhd])")
 _UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
@@ -55,6 +55,11 @@ class Line:
     stream: str
     message: str
 
+    @property
+    def job(self) -> str:
+        """The job that wrote it, of a line that one wrote."""
+        return self.stream.partition("/")[0]
+
 
 def since(text: str, now: datetime) -> datetime:
     """The time that `30m`, `2h`, `1d` or an ISO time means. Raises BadSince."""
@@ -84,7 +89,7 @@ def source(target: Target, name: str) -> Source:
     prefix = f"{target.project}-"
     short = name.removeprefix(prefix)
     if short in functions:
-        return Source(f"{_FUNCTIONS}{names.function(target.project, short)}")
+        return Source(names.log_of(names.function(target.project, short)))
     jobs = named(target, Kind.TRAINING, prefix)
     if name in jobs and name != run_of(name):
         return Source(LOG_GROUP, f"{name}/")
@@ -98,7 +103,7 @@ def source(target: Target, name: str) -> Source:
             f"{', '.join(functions) or '(none)'}, and the jobs of `{target.command('runs')}`."
         )
     if found in functions:
-        return Source(f"{_FUNCTIONS}{names.function(target.project, found)}")
+        return Source(names.log_of(names.function(target.project, found)))
     return _of_run(found, jobs) if found in runs else Source(LOG_GROUP, f"{found}/")
 
 
@@ -168,8 +173,8 @@ def _events(logs: Any, where: Source, begin: int) -> Iterator[dict[str, Any]]:
 
 
 def _functions(target: Target) -> list[str]:
-    groups = _groups(target, f"{_FUNCTIONS}{target.project}-")
-    return sorted(group.removeprefix(f"{_FUNCTIONS}{target.project}-") for group in groups)
+    prefix = names.log_of(names.function(target.project, ""))
+    return sorted(group.removeprefix(prefix) for group in _groups(target, prefix))
 
 
 def _endpoint(target: Target) -> Source:

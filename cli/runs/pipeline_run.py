@@ -203,10 +203,10 @@ class PipelineRun:
         if since is None or self.read_at - since < STEP_PATIENCE:
             return "running", ""
         clue = f" It last said: {self.clue}." if self.clue else ""
+        whose = names.function(self.project, function)
         return "failed", (
-            f"{names.function(self.project, function)} has not brought {what} within "
-            f"{int(STEP_PATIENCE.total_seconds() / 60)} minutes.{clue} Look at the log group "
-            f"/aws/lambda/{self.project}-{function} and the queue {self.project}-dead-letters."
+            f"{whose} has not brought {what} within {int(STEP_PATIENCE.total_seconds() / 60)} minutes.{clue} "
+            f"Look at the log group {names.log_of(whose)} and the queue {self.project}-dead-letters."
         )
 
 

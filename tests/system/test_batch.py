@@ -95,7 +95,7 @@ def test_a_folder_is_answered_and_only_what_is_new_the_second_time(
     Image.new("RGB", (40, 40), "red").save(folder / "deep" / "new.png")
     (folder / "one.png").unlink()
     done = deployment.cli("batch", str(folder), "--out", str(tmp_path / "second.jsonl"), "--instances", "2")
-    assert "1 files are sent, 3 are there already, 1 are removed" in done.stdout.replace("\n", " ")
+    assert "1 file is sent, 3 are there already, 1 is removed" in done.stdout.replace("\n", " ")
     second = answers(tmp_path / "second.jsonl")
     assert set(second) == {*_NAMES, "deep/new.png"} - {"one.png"}
     assert {key: second[key] for key in first if key in second} == {

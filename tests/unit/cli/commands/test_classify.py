@@ -120,10 +120,18 @@ def test_of_a_folder_the_pictures_are_asked_and_the_other_files_told(
     done = ask(pictures)
     assert done.exit_code == ExitCode.OK
     lines = done.stdout.splitlines()
-    assert lines[0].endswith(f"no pictures by their names: {pictures / 'notes.txt'}.")
+    assert lines[0].endswith(f"no files with a picture's name: {pictures / 'notes.txt'}.")
     assert [line.split()[0] for line in lines[1:]] == [
         str(pictures / name) for name in ("a.png", "c.JPG", "sub/d.png")
     ]
+
+
+def test_a_pipe_in_a_folder_is_not_waited_for(ask: Callable[..., Result], pictures: Path) -> None:
+    (pictures / "b.jpg").unlink()
+    os.mkfifo(pictures / "e.png")
+    done = ask(pictures)
+    assert done.exit_code == ExitCode.OK
+    assert f"no files with a picture's name: {pictures / 'e.png'}, {pictures / 'notes.txt'}." in done.stdout
 
 
 def test_a_picture_alone_is_told_with_all_its_classes(ask: Callable[..., Result], pictures: Path) -> None:

@@ -150,13 +150,31 @@ def test_a_stack_that_stays_is_an_error(aws: Any, monkeypatch: pytest.MonkeyPatc
 
 
 def test_while_the_buckets_are_emptied_it_is_said_what_is_left(aws: Any, there: Aws) -> None:
-    found, deployment = removal.look(aws), Deployment("destroy")
+    left, deployment = removal.LeftToDelete(aws, removal.look(aws).buckets), Deployment("destroy")
     deployment.read("classifier-api: destroying... [1/2]")
-    assert removal.left_to_delete(aws, found, deployment) == ""
+    assert left.told(deployment) == ""
     deployment.read("classifier-storage: destroying... [2/2]")
-    assert removal.left_to_delete(aws, found, deployment) == "s3://artifacts: 14 of 14 objects left"
+    assert left.told(deployment) == "s3://artifacts: 14 of 14 objects left"
     deployment.read(" ✅  classifier-storage: destroyed")
-    assert removal.left_to_delete(aws, found, deployment) == ""
+    assert left.told(deployment) == ""
+
+
+def test_a_count_that_took_long_is_not_repeated_soon(aws: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    left, deployment = removal.LeftToDelete(aws, removal.look(aws).buckets), Deployment("destroy")
+    deployment.read("classifier-storage: destroying... [1/1]")
+    now, counts = [1000.0], [70, 30]
+
+    def counted(*_: Any) -> int:
+        now[0] += 8
+        return counts.pop(0)
+
+    monkeypatch.setattr(removal.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(removal, "_objects", counted)
+    assert "70 of 14" in left.told(deployment)
+    now[0] += 79
+    assert "70 of 14" in left.told(deployment)
+    now[0] += 2
+    assert "30 of 14" in left.told(deployment)
 
 
 def test_a_destroy_that_is_cut_short_says_how_to_go_on(aws: Any, monkeypatch: pytest.MonkeyPatch) -> None:

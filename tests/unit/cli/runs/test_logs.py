@@ -108,6 +108,14 @@ def test_the_log_of_a_search_is_that_of_its_own_jobs(there: Target, aws: Aws) ->
     assert [line.message for line in found] == ["e-2-race", f"e-2-{TRIAL}"]
 
 
+def test_each_line_of_a_search_says_whose_it_is(there: Target, aws: Aws) -> None:
+    aws.events.append(event(1, "begins", f"classifier-e-2-{TRIAL}/algo-1"))
+    since = ["--since", "2026-11-30T12:00+00:00"]
+    said = CliRunner().invoke(cli, ["logs", "e-2", *since]).stdout
+    assert f"  classifier-e-2-{TRIAL}  begins" in said
+    assert "classifier" not in CliRunner().invoke(cli, ["logs", "d-1", *since]).stdout
+
+
 def test_a_part_of_several_runs_lists_the_runs(there: Target) -> None:
     with pytest.raises(
         Ambiguous, match=r"2 functions and runs(.|\n)*  classifier-e-2\n  classifier-e-2-again"
