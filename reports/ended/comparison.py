@@ -42,6 +42,9 @@ def verdict(records: Sequence[Record]) -> str:
         return "Fewer than two of them were tested, so none can be called the best."
     ranked = sorted(tested, key=lambda each: -_test(each)["accuracy"])
     first, second = _test(ranked[0]), _test(ranked[1])
+    if not _on_the_same(tested):
+        figures = ", ".join(f"{each['job']} {_test(each)['accuracy']:.1%}" for each in ranked)
+        return f"They were tested on different pictures, so their figures do not compare: {figures} right."
     level = first["accuracy"] == second["accuracy"]
     result = (
         f"{ranked[0]['job']} and {ranked[1]['job']} are level: {first['accuracy']:.1%} of {first['count']} "
@@ -50,15 +53,17 @@ def verdict(records: Sequence[Record]) -> str:
         else f"{ranked[0]['job']} is ahead: {first['accuracy']:.1%} of {first['count']} test pictures right, "
         f"{ranked[1]['job']} {second['accuracy']:.1%}."
     )
-    prints = {each["data"]["test"]["fingerprint"] for each in tested}
-    if len(prints) > 1:
-        return f"{result} Mind: they were tested on different pictures, so the figures do not compare."
     spread = math.sqrt(
         sum(each["accuracy"] * (1 - each["accuracy"]) / each["count"] for each in (first, second))
     )
     if not level and first["accuracy"] - second["accuracy"] <= 1.96 * spread:
         result += " On so few test pictures that may be chance."
     return result
+
+
+def _on_the_same(tested: Sequence[Record]) -> bool:
+    """Whether all were tested on the same pictures: the figures of others do not compare."""
+    return len({each["data"]["test"]["fingerprint"] for each in tested}) == 1
 
 
 def _figures(records: Sequence[Record]) -> Markup:
@@ -75,7 +80,8 @@ def _figures(records: Sequence[Record]) -> Markup:
         ("quality gate", _gated),
         ("machine", lambda each: str(each.get("machine", ""))),
     ]
-    best = max((_test(each)["accuracy"] for each in records if _test(each)), default=None)
+    tested = [each for each in records if _test(each)]
+    best = max(_test(each)["accuracy"] for each in tested) if _on_the_same(tested) else None
     figures = []
     for name, say in rows:
         ahead = name == "test accuracy" and best is not None

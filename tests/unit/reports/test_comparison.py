@@ -84,6 +84,15 @@ def test_no_more_is_said_than_is_known(records: list[dict[str, Any]], says: str)
     assert says in verdict(records)
 
 
+def test_none_is_ahead_on_other_pictures() -> None:
+    first, second = training("a", [0.5, 0.9]), training("b", [0.9, 0.9])
+    second["data"]["test"]["fingerprint"] = "g"
+    page = render([first, second])
+    assert "on different pictures, so their figures do not compare: b 90.0%, a 70.0% right." in page
+    assert "ahead" not in page
+    assert "<b>90.00%</b>" not in page
+
+
 def test_what_a_crashed_job_has_not_told_is_no_difference() -> None:
     crashed = {"job": "crashed", "classes": []}
     page = render([training("a", [0.9, 0.9]), training("b", [0.9, 0.9]), crashed])
