@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +35,13 @@ def turn_of(target: Target) -> Path:
 
 def half_there(target: Target) -> str:
     """What of a deployment is missing or being removed, and what to do; empty of a whole one, and of none."""
-    found = {name: status_of(target, name) for name in target.stack_names}
+    cloudformation = target.client("cloudformation")
+    with ThreadPoolExecutor(len(target.stack_names)) as at_once:
+        described = at_once.map(partial(_described, cloudformation), target.stack_names)
+        found = {
+            name: answer and str(answer["StackStatus"])
+            for name, answer in zip(target.stack_names, described, strict=True)
+        }
     there = {name: status for name, status in found.items() if status and status != "REVIEW_IN_PROGRESS"}
     missing = [name for name in found if name not in there]
     if not there or not (missing or any(status.startswith("DELETE_") for status in there.values())):
@@ -52,7 +60,11 @@ def half_there(target: Target) -> str:
 
 def describe(target: Target, stack: str) -> dict[str, Any] | None:
     """DescribeStacks' answer for one stack, or None when there is no such stack."""
-    answer = aws.found(target.client("cloudformation").describe_stacks, StackName=stack)
+    return _described(target.client("cloudformation"), stack)
+
+
+def _described(cloudformation: Any, stack: str) -> dict[str, Any] | None:
+    answer = aws.found(cloudformation.describe_stacks, StackName=stack)
     return None if answer is None else dict(answer["Stacks"][0])
 
 
