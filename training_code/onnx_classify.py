@@ -20,7 +20,7 @@ SESSION = onnxruntime.InferenceSession(HERE / "model.onnx", providers=["CPUExecu
 def pixels(file: str | Path) -> NDArray[np.uint8]:
     """The square that the network sees: uint8 (crop, crop, 3)."""
     opened, size, crop = Image.open(file), HOW["resize"], HOW["crop"]
-    if HOW["jpeg_draft"]:
+    if HOW.get("jpeg_draft"):
         opened.draft(None, (HOW["jpeg_draft"] * size,) * 2)
     picture = ImageOps.exif_transpose(opened).convert("RGB")
     width, height = picture.size

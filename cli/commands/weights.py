@@ -9,7 +9,7 @@ import hashlib
 import re
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -122,7 +122,7 @@ def stage(
     _check(source, arch)
     bucket = outputs(target, "storage")["ArtifactsBucket"]
     with tempfile.TemporaryDirectory() as folder:
-        found, origin, state = _state(target, source, arch, Path(folder))
+        found, origin, state = _state(target, source, arch, Path(folder), published)
         staged = Path(folder) / "staged.safetensors"
         origin |= {"licence": licence} if licence else {}
         said = {"arch": found, "source": origin["source"], "licence": origin["licence"], "format": "pt"}
@@ -164,7 +164,7 @@ def _named(arch: str | None) -> str:
 
 
 def _state(
-    target: Target, source: str | None, arch: str | None, folder: Path
+    target: Target, source: str | None, arch: str | None, folder: Path, published: bool
 ) -> tuple[str, dict[str, str], dict[str, Tensor]]:
     """The network, what is known of its weights, and these."""
     from training_code.errors import UnusableWeights
@@ -173,10 +173,13 @@ def _state(
     try:
         if source is None:
             found, start = _named(arch), weights.published(_named(arch))
+        elif published:
+            found = _named(arch)
+            start = weights.from_published_file(_here(target, source, folder), found)
         else:
             found, start = weights.from_file(_here(target, source, folder), arch)
-        origin = start.describe() | ({"source": source} if source else {})
-        return found, origin, weights.checked(found, start)
+            start = replace(start, source=source)
+        return found, start.describe(), weights.checked(found, start)
     except UnusableWeights as error:
         raise BadWeights(f"{error}. Nothing was uploaded.") from None
     except weights.NotDownloaded as error:

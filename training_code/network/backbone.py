@@ -268,4 +268,16 @@ def backbone(arch: str, classes: int, image_size: int) -> Backbone:
         raise InvalidHyperparameter(
             f"a {arch} for pictures of image_size={image_size} cannot be had of timm: {reason}"
         ) from None
+    if one_size and (rest := image_size % (patch := _patch(network.model))):
+        near = ", ".join(str(each) for each in (image_size - rest, image_size - rest + patch) if each)
+        raise InvalidHyperparameter(
+            f"a {arch} looks at patches of {patch} pixels, and would not see the last {rest} of "
+            f"image_size={image_size}; take a multiple: {near}"
+        )
     return network
+
+
+def _patch(model: Any) -> int:
+    """Pixels of a side of the patches that a transformer looks at; 1 of other networks."""
+    size = getattr(getattr(model, "patch_embed", None), "patch_size", 1)
+    return int(size[0] if isinstance(size, tuple) else size)

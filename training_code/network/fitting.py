@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import re
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 import torch
 from torch import Tensor
 
+from contract.words import listed
 from training_code.errors import UnusableWeights
 from training_code.network.backbone import Backbone
 from training_code.network.network import Network, OldHead, only_layer
@@ -19,6 +21,7 @@ _COUNTER: Final = "num_batches_tracked"
 _TRANSLATIONS: Final = ("checkpoint_filter_fn", "_filter_fn", "_convert_openai_clip")
 """What timm calls the function that makes of a publisher's tensors the network's, in each family's module."""
 _SHOWN: Final = 5
+_NUMBER: Final = re.compile(r"\d+")
 
 
 @dataclass(frozen=True)
@@ -46,18 +49,23 @@ class Fitted:
 
 
 def fitting(network: Network, arch: str, state: Mapping[str, Tensor], file: str) -> Fitted:
-    """What of `state` the network takes.
+    """What of `state` the network takes; what it leaves is said.
 
     Raises:
-        UnusableWeights: tensors are missing or have other shapes, or hold numbers that are not finite.
+        UnusableWeights: tensors are missing, have other shapes or are those of more layers than there are, or
+            hold numbers that are not finite.
     """
-    wanted = {name: value for name, value in network.state_dict().items() if name not in network.head_names}
-    found = state
-    if _misfits(wanted, state):
-        found = next((each for each in _ways(network, state, file) if not _misfits(wanted, each)), state)
+    own = network.state_dict()
+    wanted = {name: value for name, value in own.items() if name not in network.head_names}
+    ways = ((way, said) for way, said in _ways(network, state) if not _misfits(wanted, way))
+    found, said = next(ways, (state, ""))
     if misfits := _misfits(wanted, found):
         more = f"; and {len(misfits) - _SHOWN} more" if len(misfits) > _SHOWN else ""
         raise UnusableWeights(f"{file}: not the weights of a {arch}: {'; '.join(misfits[:_SHOWN])}{more}")
+    if said:
+        print(f"{file}: {said}", flush=True)
+    if unused := [name for name in found if name not in own]:
+        print(f"{file}: a {arch} has no place for {listed(unused, _SHOWN)}: left out", flush=True)
     fitted: dict[str, Tensor] = {}
     for name, like in wanted.items():
         if name not in found:
@@ -84,7 +92,7 @@ def _head(network: Network, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def _misfits(wanted: Mapping[str, Tensor], state: Mapping[str, Tensor]) -> list[str]:
-    """What is missing or of another shape, in words."""
+    """What is missing, of another shape, or of a layer more than the network has, in words."""
     misfits = []
     for name, like in wanted.items():
         if name in state and state[name].shape == like.shape:
@@ -92,21 +100,24 @@ def _misfits(wanted: Mapping[str, Tensor], state: Mapping[str, Tensor]) -> list[
         if name in state or not name.endswith(_COUNTER):
             have = f"has shape {tuple(state[name].shape)}" if name in state else "is missing"
             misfits.append(f"{name} of shape {tuple(like.shape)} {have}")
-    return misfits
+    kinds = {_NUMBER.sub("#", name) for name in wanted}
+    deeper = [name for name in state if name not in wanted and _NUMBER.sub("#", name) in kinds]
+    return misfits + [f"{name} is of a layer that the network does not have" for name in deeper]
 
 
-def _ways(network: Network, state: Mapping[str, Tensor], file: str) -> list[Mapping[str, Tensor]]:
-    """The tensors by other names: as timm translates them, and in the network's own order."""
-    ways = [_translated(network, state)]
+def _ways(network: Network, state: Mapping[str, Tensor]) -> Iterator[tuple[Mapping[str, Tensor], str]]:
+    """The tensors by their own names, as timm translates them, and in the network's own order; and what is
+    to be said of it.
+    """
+    yield state, ""
+    yield _translated(network, state), ""
     own = network.state_dict()
     if _in_order(network, own, list(state.values())):
-        print(
-            f"{file}: the tensors have other names, and are as many, in the order and of the shapes that the "
-            f"network has: they are taken in this order",
-            flush=True,
+        yield (
+            dict(zip(own, state.values(), strict=True)),
+            "the tensors have other names, and are as many, in the order and of the shapes that the network "
+            "has: they are taken in this order",
         )
-        ways.append(dict(zip(own, state.values(), strict=True)))
-    return ways
 
 
 def _translated(network: Network, state: Mapping[str, Tensor]) -> Mapping[str, Tensor]:

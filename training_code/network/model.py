@@ -30,8 +30,11 @@ def build(config: Config, classes: int, pretrained: Path, machine: Machine) -> N
     torch.manual_seed(config.seed)
     network = fresh(config.arch, classes, config.image_size, config.stem)
     if config.weights != "none":
-        published = config.weights == "imagenet"
-        start = weights.imagenet(config.arch) if published else weights.from_channel(pretrained, config.arch)
+        start = (
+            weights.imagenet(config.arch)
+            if config.weights == "imagenet"
+            else weights.from_channel(pretrained, config.arch)
+        )
         fitted = weights.fitted(network, config.arch, start)
         network.load_state_dict(fitted.tensors, strict=False)
         network.old_head = fitted.old_head
@@ -40,7 +43,7 @@ def build(config: Config, classes: int, pretrained: Path, machine: Machine) -> N
             f"starting weights: {start.source}, licence {start.licence}, sha256 {start.sha256[:16]}",
             flush=True,
         )
-        if published and (restriction := networks.backbone(config.arch).restriction):
+        if restriction := networks.restriction(f"the weights of {config.arch}", start.licence):
             print(f"warning: {restriction}", flush=True)
     elif config.trainable_from != networks.STEM:
         print(

@@ -11,7 +11,7 @@ import pickle
 import re
 import struct
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -89,7 +89,7 @@ def published(arch: str) -> Weights:
         NotDownloaded: they could not be downloaded.
         UnusableWeights: there are none.
     """
-    url = IMAGENET.get(arch) or _timms(arch)
+    url = _address(arch)
     path = Path(torch.hub.get_dir()) / "checkpoints" / url.rpartition("/")[2]
     if arch not in IMAGENET:  # on the hub every network's file has the same name
         path = path.with_name(f"{networks.backbone(arch).name}{path.suffix}")
@@ -140,6 +140,16 @@ def from_file(path: Path, arch: str | None = None) -> tuple[str, Weights]:
     return arch or str(found), Weights(state, path.name, path.name, networks.UNKNOWN, _sha256(path))
 
 
+def from_published_file(path: Path, arch: str) -> Weights:
+    """`published`, of a file that somebody brought here, whose word for it has to do.
+
+    Raises:
+        UnusableWeights: it is damaged, or nobody has published any.
+    """
+    _, found = from_file(path, arch)
+    return replace(found, source=_address(arch), licence=networks.backbone(arch).licence)
+
+
 def fitted(network: Network, arch: str, weights: Weights) -> Fitted:
     """What of the weights the network takes.
 
@@ -171,8 +181,10 @@ def _of_another(file: str, found: str, arch: str) -> str:
     )
 
 
-def _timms(arch: str) -> str:
-    """Where the weights are that timm names for a network."""
+def _address(arch: str) -> str:
+    """Where the weights are that are published for a network."""
+    if arch in IMAGENET:
+        return IMAGENET[arch]
     cfg = timm_models.timm().get_pretrained_cfg(arch)
     if cfg is None or not (cfg.hf_hub_id or cfg.url):
         raise UnusableWeights(f"nobody has published weights of {arch}: set weights = none, or give a file")

@@ -41,14 +41,14 @@ class Told:
         precision: `int8` or `f32`; empty where PyTorch told them.
         ms: of one picture on one core; None where there is no serving form.
         mb: of the serving form.
-        per_second: pictures that all cores answered in a second, decoding included.
+        seconds: that all cores took to answer all pictures, decoded before; None where PyTorch did.
     """
 
     features: Features
     precision: str = ""
     ms: float | None = None
     mb: float | None = None
-    per_second: float | None = None
+    seconds: float | None = None
 
 
 class NoFeatures(Exception):
@@ -126,7 +126,7 @@ class _Form:
             precision=self.precision,
             ms=self.milliseconds(),
             mb=self.megabytes(),
-            per_second=place / seconds,
+            seconds=seconds,
         )
 
 

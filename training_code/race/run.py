@@ -26,7 +26,7 @@ from training_code.config import Config
 from training_code.data.batches import Batches
 from training_code.data.dataset import Dataset, Found, load
 from training_code.data.split import DIGEST_BYTES
-from training_code.errors import TrainingError, UnusableWeights
+from training_code.errors import InvalidHyperparameter, OutOfMemory, TrainingError, UnusableWeights
 from training_code.hardware.cores import cores
 from training_code.hardware.machine import Machine
 from training_code.log import say
@@ -42,6 +42,11 @@ _DIRECTIONS: Final = 256
 """Of the features, kept for the heads: more told dogs apart no better (0.745; all 1,280 of Lite0: 0.742)."""
 _HOUR: Final = 3600
 _MILLION: Final = 1_000_000
+
+_OF_ONE: Final = (UnusableWeights, InvalidHyperparameter, OutOfMemory, NoFeatures, Stopped, RuntimeError)
+"""What keeps one network out of the race. Which of timm's can do what is asked, only trying tells, and then
+torch raises RuntimeError; the figures of the others are not lost for it.
+"""
 
 Numbers = NDArray[np.int64]
 
@@ -98,9 +103,12 @@ def race(settings: RaceSettings, found: Found, channels: Path, stop: StopSignal)
             continue
         try:
             judged = _judge(runner, settings, drawn, channels, Deadline(stop, start, settings.max_minutes))
-        except (UnusableWeights, NoFeatures, Stopped) as error:
+        except _OF_ONE as error:
             stop.check()
-            why = str(error) or f"the race's {settings.max_minutes:g} minutes were over before it was judged"
+            why = (
+                next(iter(str(error).splitlines()), "")
+                or f"the race's {settings.max_minutes:g} minutes were over before it was judged"
+            )
             entrants.append(Entrant(network=runner.network, weights=runner.weights, left_out=why))
             say(f"  race_left_out={runner.network} ({why})")
             continue
@@ -147,7 +155,9 @@ def _judge(runner: Runner, settings: RaceSettings, drawn: Found, channels: Path,
     config = _config(runner, settings)
     machine = Machine.prepare(cores(), config)
     network = model.build(config, len(drawn.classes), channels / runner.weights, machine)
+    loaded = time.perf_counter()
     dataset = load(drawn, config, stop)
+    loaded = time.perf_counter() - loaded
     parts = [Batches(each, dataset.transform, config, machine) for each in (dataset.train, dataset.valid)]
     said = told(network, parts, stop)
     for each in dataset.splits:
@@ -157,8 +167,9 @@ def _judge(runner: Runner, settings: RaceSettings, drawn: Found, channels: Path,
     fold = torch.from_numpy(folds(labels.numpy(), _copies(dataset), settings.seed))
     every = torch.ones(len(labels), dtype=torch.bool)
     probability = probabilities(spread, labels, fold, every, stop.check)
-    busy = said.per_second
-    published = runner.weights == "imagenet"
+    # An endpoint decodes too: of a quick network that is much of its work.
+    busy = None if said.seconds is None else len(labels) / (loaded + said.seconds)
+    licence = network.origin.get("licence", "")
     entrant = Entrant(
         network=runner.network,
         weights=str(network.origin.get("source", runner.weights)),
@@ -171,7 +182,7 @@ def _judge(runner: Runner, settings: RaceSettings, drawn: Found, channels: Path,
             settings.usd_per_hour * _MILLION / busy / _HOUR if settings.usd_per_hour and busy else None
         ),
         seconds=round(time.perf_counter() - start, 1),
-        restriction=networks.backbone(runner.network).restriction if published else "",
+        restriction=networks.restriction(f"the weights of {runner.network}", licence),
     )
     return _Judged(entrant, len(labels), str(machine))
 

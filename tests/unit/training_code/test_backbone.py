@@ -156,7 +156,9 @@ def test_a_training_that_crashed_is_resumed_and_ends_with_the_same_numbers(
         assert torch.equal(value, resumed.network.state_dict()[name]), name
 
 
-@pytest.mark.parametrize(("arch", "side"), [("densenet121", 16), ("maxvit_tiny_tf_224", 100)])
+@pytest.mark.parametrize(
+    ("arch", "side"), [("densenet121", 16), ("maxvit_tiny_tf_224", 100), ("vit_tiny_patch16_224", 100)]
+)
 def test_a_size_that_a_network_cannot_have_is_one_message(arch: str, side: int) -> None:
     with pytest.raises(InvalidHyperparameter, match=f"image_size={side}"):
         backbone(arch, 2, side)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -15,9 +16,10 @@ import torch
 from contract import race as contract
 from tests.unit.training_code import samples
 from training_code.config import parse as parse_training
+from training_code.data import dataset
 from training_code.data.dataset import Found, find
 from training_code.errors import InvalidHyperparameter
-from training_code.race import run
+from training_code.race import features, run
 from training_code.race.__main__ import main
 from training_code.race.run import Deadline, NoWinner, check_won, race
 from training_code.race.settings import parse
@@ -67,6 +69,50 @@ def test_weights_that_cannot_be_had_leave_a_network_out(
     assert second.accuracy is not None
     assert outcome.ranked == (second,)
     assert "race_left_out=resnet18" in capsys.readouterr().out
+
+
+def test_a_network_that_cannot_see_such_pictures_is_left_out_alone(found: Found, tmp_path: Path) -> None:
+    networks = json.dumps([["resnet18", "none"], ["maxvit_tiny_tf_224", "none"]])
+    outcome = race(parse(settings(networks=networks, image_size="100")), found, tmp_path, StopSignal())
+    first, second = outcome.entrants
+    assert first.accuracy is not None
+    assert "image_size=100" in second.left_out
+
+
+def test_a_network_that_torch_gives_up_on_is_left_out_alone(
+    found: Found, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def told(network: torch.nn.Module, *rest: Any) -> features.Told:
+        if type(network).__name__ == "Backbone":
+            raise torch.OutOfMemoryError("CUDA out of memory.\nTried to allocate 2 GiB")
+        return features.told(network, *rest)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(run, "told", told)
+    first, second = race(parse(settings()), found, tmp_path, StopSignal()).entrants
+    assert first.accuracy is not None
+    assert second.left_out == "CUDA out of memory."
+
+
+def test_decoding_is_part_of_what_a_million_pictures_cost(
+    found: Found, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = [0.0]
+
+    def load(*arguments: Any) -> Any:
+        clock[0] += 3.0
+        return dataset.load(*arguments)
+
+    def told(*arguments: Any) -> features.Told:
+        return replace(features.told(*arguments), seconds=1.5)
+
+    monkeypatch.setattr(run, "load", load)
+    monkeypatch.setattr(run, "told", told)
+    monkeypatch.setattr(run, "time", SimpleNamespace(perf_counter=lambda: clock[0]))
+    networks = json.dumps([["resnet18", "none"]])
+    (only,) = race(
+        parse(settings(networks=networks, usd_per_hour="1")), found, tmp_path, StopSignal()
+    ).entrants
+    assert only.per_second == pytest.approx(18 / 4.5)
 
 
 def test_networks_after_the_races_time_are_left_out_and_the_first_is_judged(

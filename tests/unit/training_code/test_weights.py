@@ -271,6 +271,23 @@ def test_a_file_of_other_names_in_the_networks_own_order_is_taken_and_said(
         taken(tmp_path, "tf_efficientnet_lite1")
 
 
+def test_weights_of_more_layers_than_the_network_has_are_refused(tmp_path: Path) -> None:
+    state = fresh("tf_efficientnet_lite0", 3, 224).state_dict()
+    saved(tmp_path, "deeper.pth", state | {"blocks.2.7.conv_pw.weight": torch.ones(1)})
+    with pytest.raises(
+        UnusableWeights, match=r"blocks\.2\.7\.conv_pw\.weight is of a layer that the network"
+    ):
+        taken(tmp_path, "tf_efficientnet_lite0")
+
+
+def test_what_a_network_has_no_place_for_is_said(
+    tmp_path: Path, state: dict[str, Tensor], capsys: pytest.CaptureFixture[str]
+) -> None:
+    saved(tmp_path, "more.pth", state | {"aux.weight": torch.ones(1), "mask_token": torch.ones(1)})
+    taken(tmp_path, "resnet18")
+    assert "a resnet18 has no place for aux.weight, mask_token: left out" in capsys.readouterr().out
+
+
 def test_positions_of_another_picture_size_are_stretched(tmp_path: Path) -> None:
     state = fresh("vit_tiny_patch16_224", 1000, 224).state_dict()
     saved(tmp_path, "vit.safetensors", state)
@@ -300,3 +317,12 @@ def test_a_licence_that_forbids_commercial_use_is_said(
     assert f"weights of {arch} are licensed as cc-by-nc-4.0, which forbids commercial use" in (
         capsys.readouterr().out
     )
+
+
+def test_the_licence_of_a_staged_file_is_said_as_well(
+    tmp_path: Path, state: dict[str, Tensor], capsys: pytest.CaptureFixture[str]
+) -> None:
+    said = {"arch": "resnet18", "source": "mine", "licence": "cc-by-nc-4.0", "format": "pt"}
+    safetensors.torch.save_file(dict(state), tmp_path / "w.safetensors", metadata=said)
+    model.build(parse({"arch": "resnet18", "weights": "pretrained"}), 2, tmp_path, MACHINE)
+    assert "warning: the weights of resnet18 are licensed as cc-by-nc-4.0" in capsys.readouterr().out

@@ -123,6 +123,20 @@ def test_a_file_of_any_network_is_staged_by_timms_names_with_its_licence(aws: An
     assert "conv_stem.weight" in found.state
 
 
+def test_a_file_of_what_is_published_has_the_publishers_licence_and_address(
+    tmp_path: Path, aws: Any, bucket: Bucket, state: dict[str, torch.Tensor]
+) -> None:
+    arch = "resnet18.fb_ssl_yfcc100m_ft_in1k"
+    save_file(state, tmp_path / "brought.safetensors")
+    staged = stage(aws, str(tmp_path / "brought.safetensors"), arch, published=True)
+    assert staged.uri == f"s3://artifacts/weights/imagenet/{arch}.safetensors"
+    found = from_channel(bucket.folder / "weights" / "imagenet", arch)
+    assert (found.licence, found.source.partition("/resolve")[0]) == (
+        "cc-by-nc-4.0",
+        f"https://huggingface.co/timm/{arch}",
+    )
+
+
 @pytest.mark.parametrize(
     ("arch", "says"),
     [("tf_efficientnet_lite1", "not the weights of a tf_efficientnet_lite1"), ("tf_lite0", "no network")],
