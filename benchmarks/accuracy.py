@@ -127,7 +127,7 @@ def rows_of(name: str, found: Results) -> list[Row]:
     for system, results in found.items():
         right = _right(results)
         low, high = bounds(right)
-        versus = {} if system not in PEER_NAMES else _versus(_right(found[OURS]), right)
+        gain = {} if system not in PEER_NAMES else versus(_right(found[OURS]), right)
         rows.append(
             {
                 "system": system,
@@ -142,9 +142,9 @@ def rows_of(name: str, found: Results) -> list[Row]:
                 "seconds": _median(results, "seconds"),
                 "cpu_seconds": _median(results, "cpu_seconds"),
                 "peak_mb": round(_median(results, "peak_mb")),
-                "ours_better_by": versus.get("by"),
-                "at_least": versus.get("low"),
-                "at_most": versus.get("high"),
+                "ours_better_by": gain.get("by"),
+                "at_least": gain.get("low"),
+                "at_most": gain.get("high"),
             }
         )
     return rows
@@ -162,7 +162,7 @@ def summary(of_sets: Mapping[str, Results], missing: Mapping[str, str]) -> dict[
             told[f"{name}_accuracy_by_{_other(name)}"] = float(_right(found[OTHER]).mean())
         peers = {system: found[system] for system in PEER_NAMES if system in found}
         for system, results in peers.items():
-            if _versus(_right(found[OURS]), _right(results))["high"] < 0:
+            if versus(_right(found[OURS]), _right(results))["high"] < 0:
                 behind.append(f"{name}: {system}")
         if peers:
             best = max(peers, key=lambda system: float(_right(peers[system]).mean()))
@@ -184,8 +184,13 @@ def bounds(right: NDArray[np.float64]) -> tuple[float, float]:
     return float(low), float(high)
 
 
-def _versus(ours: NDArray[np.float64], theirs: NDArray[np.float64]) -> dict[str, float]:
-    """By how much ours is better on the same pictures, and the 95% bounds of that."""
+def versus(ours: NDArray[np.float64], theirs: NDArray[np.float64]) -> dict[str, float]:
+    """By how much ours is better on the same pictures, and the 95% bounds of that: `by`, `low`, `high`.
+
+    Args:
+        ours: whether each picture is answered rightly, (seeds, pictures), as 0 and 1.
+        theirs: the same of others; seeds that only one of the two has are left out.
+    """
     seeds = min(len(ours), len(theirs))
     difference = ours[:seeds] - theirs[:seeds]
     low, high = bounds(difference)
