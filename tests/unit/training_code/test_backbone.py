@@ -68,6 +68,33 @@ def test_a_row_of_stages_is_cut_at_each_and_gives_the_scores_of_the_whole(arch: 
     assert activation.dim() == 2, "before the head it is pooled"
 
 
+@pytest.mark.parametrize(
+    "arch", [each for each in ARCHITECTURES if not networks.is_resnet(each) and not each.startswith("vit")]
+)
+def test_each_network_of_the_table_that_is_a_row_is_cut_at_each_stage(arch: str) -> None:
+    whole = network(arch)
+    for stage in whole.stage_names[1:]:
+        whole.freeze_before(stage)
+        assert whole.is_cut, stage
+
+
+@pytest.mark.parametrize(
+    ("arch", "side"), [("vit_small_patch14_dinov2", 56), ("vit_base_patch32_clip_224", 64)]
+)
+def test_the_transformers_of_the_table_train_a_head_on_what_is_kept(arch: str, side: int) -> None:
+    torch.manual_seed(1)
+    vit = backbone(arch, 3, side).eval()
+    pictures = torch.randn(2, 3, side, side)
+    vit.freeze_before("head")
+    assert vit.is_cut
+    kept = vit.frozen_part(pictures)
+    with torch.no_grad():
+        assert torch.allclose(vit.trained_part(kept), vit(pictures), atol=1e-4)
+    vit.trained_part(kept).sum().backward()  # type: ignore[no-untyped-call]
+    learns = {name for name, value in vit.named_parameters() if value.grad is not None}
+    assert learns == vit.head_names
+
+
 def test_a_network_that_is_no_row_is_cut_at_its_head_alone() -> None:
     vit = network("vit_tiny_patch16_224")
     vit.freeze_before("stage6")
