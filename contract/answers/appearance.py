@@ -20,7 +20,9 @@ LINES: Final = 16
 _SHADES: Final = 8
 NUMBERS: Final = 3 + 9 + _SHADES
 """How many describe a picture."""
-_GREY: Final = np.full(3, 1 / 3, np.float32)
+_TO_SHADE: Final = np.float32(_SHADES / 255.01)
+_GREY: Final = np.array([1 / 3, 1 / 3, 1 / 3, 0], np.float32)
+_MIDDLE: Final = np.float32(127.5)
 _DARK: Final = 0.01
 """Of full brightness; what differs by less is alike. It keeps logarithms and rare colours in bounds."""
 
@@ -35,16 +37,18 @@ def described(square: NDArray[np.uint8]) -> NDArray[np.float32]:
     Args:
         square: its pixels, (side, side, 3 or 4); the fourth channel is not looked at.
     """
-    side = square.shape[0]
+    side, _, channels = square.shape
     step = max(1, side // LINES)
-    lines = square[0 : side - 1 : step, :, :3].astype(np.float32)
-    below = square[1:side:step, :, :3].astype(np.float32)
-    pixels = lines.reshape(-1, 3)
-    mean = np.ones(len(pixels), np.float32) @ pixels / len(pixels)  # a tenth of the time of `mean(0)`
-    around = pixels - mean
-    cov = (around.T @ around) / len(pixels)
-    grey = lines @ _GREY
-    patches = grey[:, : side // step * step].reshape(len(grey), -1, step).sum(2) / step
+    # Whole lines are read, fourth channel and all, and products do the sums: half the time of the plain way.
+    lines, below = (square[first:end:step].astype(np.float32) for first, end in ((0, side - 1), (1, side)))
+    pixels = lines.reshape(-1, channels)
+    ones, count = np.ones(len(pixels), np.float32), len(pixels)
+    mean = (ones @ pixels)[:3] / count
+    moved = pixels - _MIDDLE  # squares of small numbers keep more of their digits
+    cov = (np.ascontiguousarray(moved.T) @ moved)[:3, :3] / count - np.outer(mean - _MIDDLE, mean - _MIDDLE)
+    grey = (pixels @ _GREY[:channels]).reshape(lines.shape[:2])
+    whole = grey[:, : side // step * step].reshape(-1, step)
+    patches = (whole @ np.full(step, 1 / step, np.float32)).reshape(len(grey), -1)
     red, green, blue, mixed = cov[0, 0], cov[1, 1], cov[2, 2], cov[0, 1]
     variances = (
         red, green, blue,
@@ -52,13 +56,13 @@ def described(square: NDArray[np.uint8]) -> NDArray[np.float32]:
         (red + green + 2 * mixed) / 4 + blue - cov[0, 2] - cov[1, 2],
     )  # fmt: skip
     differences = (
-        grey[:, 1:] - grey[:, :-1],
-        below - lines,
-        patches[:, 1:] - patches[:, :-1],
-        patches[1:] - patches[:-1],
+        _mean_size(grey[:, 1:] - grey[:, :-1]),
+        float((ones @ np.abs(below - lines).reshape(-1, channels))[:3].sum()) / (3 * count),
+        _mean_size(patches[:, 1:] - patches[:, :-1]),
+        _mean_size(patches[1:] - patches[:-1]),
     )
-    spread = [*np.sqrt(np.maximum(variances, 0)), *map(_mean_size, differences)]
-    shades = np.bincount((grey * (_SHADES / 255.01)).astype(np.intp).ravel(), minlength=_SHADES) / grey.size
+    spread = [*np.sqrt(np.maximum(variances, 0)), *differences]
+    shades = np.bincount((grey * _TO_SHADE).astype(np.uint8).ravel(), minlength=_SHADES) / grey.size
     found: NDArray[np.float32] = np.concatenate(
         [mean / 255, np.log(np.array(spread) / 255 + _DARK), np.sqrt(shades)]
     ).astype(np.float32)
