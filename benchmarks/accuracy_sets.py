@@ -31,6 +31,7 @@ class PictureSet:
         batch_size: pictures of a step.
         mirrored: whether a mirrored picture is one of the same class.
         changes: of the recipe, for this set.
+        folder: of the pictures, where it has another name.
     """
 
     name: str
@@ -40,6 +41,7 @@ class PictureSet:
     batch_size: int = 64
     mirrored: bool = True
     changes: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+    folder: str = ""
 
     def hyperparameters(self, seed: int, recipe_name: str = "") -> dict[str, Any]:
         """Those of our job: its recipe's, or another's, for the last training."""
@@ -49,9 +51,13 @@ class PictureSet:
         told = {"arch": ARCH, "weights": "pretrained", "image_size": self.size, "epochs": self.epochs}
         return values | {**told, "batch_size": self.batch_size, "seed": seed, **self.changes}
 
+    def within(self, data: Path) -> Path:
+        """Where its pictures are in the folder of all sets; digits are written by ourselves."""
+        return data / (self.folder or self.name)
+
     def laid_out(self, data: Path, folder: Path) -> Path:
         """Folders train, valid and test of the pictures that every system reads."""
-        source = data / self.name
+        source = self.within(data)
         if self.name == "digits":
             source = folder / "written"
             source.mkdir(parents=True)
@@ -73,7 +79,8 @@ SETS: Final = {
         PictureSet("hymenoptera", HEAD_ALONE, 224, 5, batch_size=16),
         PictureSet("digits", ALL_LAYERS, 56, 4, mirrored=False, changes={"augment": "crop"}),
         PictureSet("dogs", HEAD_ALONE, 224, 3),
-        PictureSet("cifar10", ALL_LAYERS, 96, 3),
+        PictureSet("cifar10", ALL_LAYERS, 160, 6, changes={"augment": "trivial"}),
+        PictureSet("cifar10_small", ALL_LAYERS, 96, 3, folder="cifar10"),
     )
 }
 

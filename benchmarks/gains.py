@@ -55,7 +55,7 @@ SMALL: Final = {
         _of("hymenoptera", 160, 6, 16),
         _of("digits", 56, 4, 64),
         _of("dogs", 96, 3, 64),
-        _of("cifar10", 96, 3, 64, train_fraction=0.4),
+        _of("cifar10_small", 96, 3, 64, train_fraction=0.4),
     )
 }
 CHANGES: Final[Mapping[str, Mapping[str, Any]]] = MappingProxyType(
@@ -64,7 +64,7 @@ CHANGES: Final[Mapping[str, Mapping[str, Any]]] = MappingProxyType(
         "a new head": {"head": "new"},
         "the head first, for an epoch": {"probe_epochs": 1, "finetune_rate": 1.0},
         "layer_decay 0.8": {"layer_decay": 0.8},
-        "norms as published": {"norm_statistics": "kept"},
+        "norms that follow the pictures": {"norm_statistics": "trained"},
         "ema_decay 0.98": {"ema_decay": 0.98},
         "label_smoothing 0.1": {"label_smoothing": 0.1},
         "mixup 0.2": {"mixup": 0.2},
@@ -109,7 +109,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     if unknown := set(options.sets) - set(SMALL):
         parser.error(f"there is no {', '.join(sorted(unknown))}; there are {', '.join(SMALL)}")
     for name in set(options.sets) - {"digits"}:
-        if not (options.data / name).is_dir():
+        if not SMALL[name].within(options.data).is_dir():
             parser.error(f"there is no {name} in {options.data}: name a folder with --data or BENCH_PICTURES")
     return options
 

@@ -82,8 +82,8 @@ def test_a_named_script_has_to_be_there(tmp_path: Path, monkeypatch: pytest.Monk
 def test_all_systems_are_asked_by_default_and_an_unknown_one_is_told(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    for name in SETS:
-        (tmp_path / name).mkdir()
+    for each in SETS.values():
+        each.within(tmp_path).mkdir(exist_ok=True)
     assert _options(["--data", str(tmp_path)]).systems == list(SYSTEMS)
     with pytest.raises(SystemExit):
         _options(["--data", str(tmp_path), "--systems", "keras"])
