@@ -1,4 +1,4 @@
-"""The networks that the confidence benchmark asks: heads on Lite0's features, and digits by our own job."""
+"""The networks that the confidence benchmark asks: heads on Lite0's features, and some by our own job."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import torch
 from numpy.typing import NDArray
 from torch.nn import functional
 
-from benchmarks.confidence_digits import trained
+from benchmarks.confidence_trained import trained
 from benchmarks.harness import ROOT
 from training_code.evaluation.outputs import Outputs
 
@@ -55,8 +55,8 @@ class Network:
 
 def networks(name: str, seed: int, left_out: int, data: Path, smoothing: float) -> Iterator[Network]:
     """The networks that together judge each test picture once; without `left_out` classes one does."""
-    if name == "digits":
-        yield _trained_digits(seed, left_out, data)
+    if name == "digits" or (name == "cifar10" and left_out):
+        yield _trained(name, seed, left_out, data)
         return
     random = np.random.default_rng(seed)
     stored = np.load(features_of(name, data))
@@ -129,12 +129,13 @@ def features_of(name: str, data: Path) -> Path:
     return path
 
 
-def _trained_digits(seed: int, left_out: int, data: Path) -> Network:
-    """The project's own training of digits, and what its serving form says; see `confidence_digits.py`."""
+def _trained(name: str, seed: int, left_out: int, data: Path) -> Network:
+    """The project's own training, and what its serving form says; see `confidence_trained.py`."""
+    far = photographs(data / ("cifar10" if name == "digits" else "dogs"))
     with tempfile.TemporaryDirectory() as scratch:
-        said, labels, classes = trained(Path(scratch), seed, left_out, photographs(data / "cifar10"))
-    references, valid, test, far = (outputs(*each) for each in said)
-    return Network(references, valid, test, labels, classes, far=far)
+        said, labels, classes = trained(Path(scratch), name, data, seed, left_out, far)
+    references, valid, test, elsewhere = (outputs(*each) for each in said)
+    return Network(references, valid, test, labels, classes, far=elsewhere)
 
 
 def photographs(of: Path) -> list[Path]:

@@ -1,4 +1,4 @@
-"""Digits by the project's own training job, and what the form that it wrote says of all pictures."""
+"""A network by the project's own training job, and what the form that it wrote says of all pictures."""
 
 from __future__ import annotations
 
@@ -8,16 +8,17 @@ import shutil
 import subprocess
 import sys
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.accuracy_sets import SETS, weights
 from benchmarks.harness import ROOT, job_folder
-from cli.commands.demo_data import write_digits
 from contract.answers import appearance
+from contract.jobs import PRETRAINED
 from contract.pictures.file import decode
 from inference_code.model import artifact, openvino_form
 
@@ -26,29 +27,35 @@ Said = tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]
 
 
 def trained(
-    scratch: Path, seed: int, left_out: int, far: Sequence[Path]
+    scratch: Path, name: str, all_sets: Path, seed: int, left_out: int, far: Sequence[Path]
 ) -> tuple[list[Said], dict[str, NDArray[np.int64]], int]:
-    """Train without some of the digits, and ask of training, validation and test pictures, all digits; then
-    of pictures that are `far` from digits.
+    """Train without some of the classes, and ask of training, validation and test pictures of all; then of
+    pictures that are `far` from them.
+
+    Args:
+        name: `digits`, from fresh weights by the recipe for them, or `cifar10`, all of EfficientNet-Lite0
+            from ImageNet's.
+        all_sets: the folder of picture sets.
 
     Returns:
-        What is said of each of the four, the labels of `references`, `valid` and `test` (-1: left out), and
-        how many classes were learnt.
+        What is said of each part and of what is far, the labels of `references`, `valid` and `test` (-1: left
+        out), and how many classes were learnt.
     """
-    data = scratch / "digits"
-    data.mkdir()
-    write_digits(data)
+    digits = name == "digits"
+    of = SETS["digits" if digits else "cifar10_small"]
+    data = of.laid_out(all_sets, scratch)
     names = sorted(path.name for path in (data / "train").iterdir())
     unknown = random.Random(seed).sample(names, left_out)
     aside = scratch / "aside"
     for split in ("train", "valid", "test"):
-        for name in unknown:
+        for each in unknown:
             (aside / split).mkdir(parents=True, exist_ok=True)
-            shutil.move(data / split / name, aside / split / name)
-    recipe = tomllib.loads((ROOT / "recipes" / "digits.toml").read_text())
-    values: dict[str, Any] = {**recipe["model"], **recipe["data"], **recipe["training"]}
-    values |= {**recipe.get("final", {}), "seed": seed}
-    job = job_folder(scratch / "job", data, **values)
+            shutil.move(data / split / each, aside / split / each)
+    job = job_folder(scratch / "job", data, **(_digits(seed) if digits else of.hyperparameters(seed)))
+    if not digits:
+        channel = job / "input" / "data" / PRETRAINED
+        channel.mkdir()
+        (channel / "lite0.pth").symlink_to(weights(scratch)[0])
     environment = os.environ | {"SAGEMAKER_BASE_DIR": str(job), "TRAINING_JOB_NAME": "bench-confidence"}
     subprocess.run(
         [sys.executable, "-m", "training_code"],
@@ -60,7 +67,7 @@ def trained(
     source = artifact.read(job / "model")
     assert source.graph is not None
     network = openvino_form.load(source, source.graph)
-    known = [name for name in names if name not in unknown]
+    known = [each for each in names if each not in unknown]
     said: list[Said] = []
     labels: dict[str, NDArray[np.int64]] = {}
     for part, split in (("references", "train"), ("valid", "valid"), ("test", "test")):
@@ -73,6 +80,12 @@ def trained(
         labels[part] = np.array(truth)
     said.append(_asked(source, network, far, len(known)))
     return said, labels, len(known)
+
+
+def _digits(seed: int) -> Mapping[str, Any]:
+    recipe = tomllib.loads((ROOT / "recipes" / "digits.toml").read_text())
+    values = {**recipe["model"], **recipe["data"], **recipe["training"], **recipe.get("final", {})}
+    return values | {"seed": seed}
 
 
 def _asked(
