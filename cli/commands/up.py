@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import click
 
 from cli import answers
@@ -26,6 +28,7 @@ from cli.outputs import address_lines
 from cli.target import Target
 from contract.words import listed
 
+_PATIENCE_SECONDS = 5
 AWS_COST = (
     "This deploys the stacks to AWS: buckets, Lambdas, an API, alarms, and three container images which\n"
     "CodeBuild makes once (a few cents). Until a model is promoted nothing is billed per hour: only stored\n"
@@ -83,10 +86,16 @@ def down(target: Target, wipe: bool) -> None:
 
 
 def _work(target: Target) -> list[str]:
-    """What stopping the local AWS breaks off; nothing where that cannot be asked."""
+    """What stopping the local AWS breaks off; nothing where that cannot be asked, or takes long."""
     from botocore.exceptions import BotoCoreError, ClientError
 
-    try:
-        return work(target) if server.is_ours(target) else []
-    except (BotoCoreError, ClientError, CliError):
+    if not server.is_ours(target):
         return []
+    # One that hangs is stopped all the same, which ends the question.
+    asking = ThreadPoolExecutor(1)
+    try:
+        return asking.submit(work, target).result(_PATIENCE_SECONDS)
+    except (BotoCoreError, ClientError, CliError, TimeoutError):
+        return []
+    finally:
+        asking.shutdown(wait=False)

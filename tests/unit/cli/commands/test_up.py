@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from threading import Event
 from typing import Any
 
 import pytest
@@ -37,9 +38,14 @@ def test_what_runs_is_said_to_end(down: Callable[[Any], str]) -> None:
     )
 
 
-def test_nothing_is_said_where_nothing_ran_or_nobody_answers(down: Callable[[Any], str]) -> None:
+def test_nothing_is_said_where_nothing_ran_or_nobody_answers(
+    down: Callable[[Any], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     def silent(_: Target) -> list[str]:
         raise EndpointConnectionError(endpoint_url="http://127.0.0.1:4566")
 
-    for work in (silent, lambda _: []):
+    hangs = Event()
+    monkeypatch.setattr(up, "_PATIENCE_SECONDS", 0.1)
+    for work in (silent, lambda _: [], lambda _: [str(hangs.wait(60))]):
         assert down(work).splitlines() == ["The local AWS is down."]
+    hangs.set()
