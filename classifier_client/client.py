@@ -165,13 +165,19 @@ class AsyncClient(Asking):
                 return error
 
         waiting: deque[asyncio.Task[Outcome]] = deque()
+
+        async def first() -> Outcome:
+            # Who awaits a task and is cancelled hands that on to it, and one that ends just then swallows it.
+            await asyncio.wait((waiting[0],))
+            return waiting.popleft().result()
+
         try:
             for picture in pictures:
                 waiting.append(asyncio.create_task(outcome(picture)))
                 if len(waiting) == AT_ONCE:
-                    yield await waiting.popleft()
+                    yield await first()
             while waiting:
-                yield await waiting.popleft()
+                yield await first()
         finally:
             for task in waiting:
                 task.cancel()

@@ -449,3 +449,27 @@ def test_a_deployments_outputs_are_enough(tmp_path: Path) -> None:
 
 def test_what_is_exported_is_there() -> None:
     assert all(hasattr(classifier_client, name) for name in classifier_client.__all__)
+
+
+def test_who_is_cancelled_stops_though_a_request_ends_just_then(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def ends(*_: Any) -> str:
+        with suppress(asyncio.CancelledError):  # as one does whose answer comes with the cancellation
+            await asyncio.sleep(0.05)
+        return "answered"
+
+    async def asked() -> int:
+        found = []
+        async with AsyncClient("https://api.example/live/", "the-key") as api:
+            monkeypatch.setattr(api, "_classify", ends)
+
+            async def take() -> None:
+                found.extend([each async for each in api.each([b"picture"] * 40)])
+
+            taking = asyncio.create_task(take())
+            await asyncio.sleep(0.02)
+            taking.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await taking
+        return len(found)
+
+    assert asyncio.run(asked()) == 0
