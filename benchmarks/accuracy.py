@@ -27,7 +27,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import shutil
 import statistics
 import tempfile
@@ -39,9 +38,10 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.accuracy_runs import begin, check, parser, result_of, split
 from benchmarks.accuracy_sets import HEAD_ALONE, SETS, weights
 from benchmarks.accuracy_systems import OTHER, OURS, PEER_NAMES, SYSTEMS, CannotRun, Result, Work
-from benchmarks.harness import RESULTS, ROOT, Row, commit, publish
+from benchmarks.harness import RESULTS, Row, commit, publish
 
 KEPT: Final = RESULTS / "accuracy.parts"
 DRAWS: Final = 10_000
@@ -52,11 +52,7 @@ Results = Mapping[str, Sequence[Result]]
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run what the command line asks for, and publish all there is."""
     options = _options(arguments)
-    if options.anew:
-        shutil.rmtree(KEPT, ignore_errors=True)
-    KEPT.mkdir(parents=True, exist_ok=True)
-    # Whoever is measured takes as many threads as there are cores, whatever the shell says.
-    os.environ["OMP_NUM_THREADS"] = str(len(os.sched_getaffinity(0)))
+    begin(KEPT, options.anew)
     missing: dict[str, str] = {}
     for name in options.sets:
         scratch = Path(tempfile.mkdtemp(prefix=f"bench-accuracy-{name}-"))
@@ -71,22 +67,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="make bench NAME=accuracy", description=__doc__)
-    near = ROOT.parent / "shared" / "data"
-    parser.add_argument("--data", type=Path, default=Path(os.environ.get("BENCH_PICTURES", near)))
-    parser.add_argument("--sets", default=",".join(SETS))
-    parser.add_argument("--systems", default=",".join(SYSTEMS))
-    parser.add_argument("--seeds", default="0,1,2")
-    parser.add_argument("--anew", action="store_true", help="forget the runs that are kept")
-    options = parser.parse_args(arguments)
-    options.sets, options.systems = options.sets.split(","), options.systems.split(",")
-    options.seeds = [int(seed) for seed in options.seeds.split(",")]
-    for asked, there in ((options.sets, SETS), (options.systems, SYSTEMS)):
-        if unknown := set(asked) - set(there):
-            parser.error(f"there is no {', '.join(sorted(unknown))}; there are {', '.join(there)}")
-    for name in set(options.sets) - {"digits"}:
-        if not SETS[name].within(options.data).is_dir():
-            parser.error(f"there is no {name} in {options.data}: name a folder with --data or BENCH_PICTURES")
+    asking = parser("accuracy", __doc__, SETS)
+    asking.add_argument("--systems", default=",".join(SYSTEMS))
+    options = asking.parse_args(arguments)
+    check(asking, options, SETS)
+    split(asking, options, "systems", SYSTEMS)
     return options
 
 
@@ -117,8 +102,7 @@ def kept(name: str, folder: Path = KEPT) -> dict[str, list[Result]]:
     found: dict[str, list[Result]] = {}
     parts = [json.loads(path.read_text()) for path in sorted(folder.glob(f"{name}-*.json"))]
     for part in parts:
-        fields = {key: part[key] for key in ("right", "seconds", "cpu_seconds", "peak_mb")}
-        found.setdefault(part["system"], []).append(Result(**fields))
+        found.setdefault(part["system"], []).append(result_of(part))
     return {system: found[system] for system in SYSTEMS if system in found}
 
 

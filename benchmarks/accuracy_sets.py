@@ -45,9 +45,7 @@ class PictureSet:
 
     def hyperparameters(self, seed: int, recipe_name: str = "") -> dict[str, Any]:
         """Those of our job: its recipe's, or another's, for the last training."""
-        path = ROOT / "recipes" / f"{recipe_name or self.recipe}.toml"
-        recipe = tomllib.loads(path.read_text(encoding="utf-8"))
-        values = {**recipe["model"], **recipe["data"], **recipe["training"], **recipe.get("final", {})}
+        values = of_recipe(recipe_name or self.recipe)
         told = {"arch": ARCH, "weights": "pretrained", "image_size": self.size, "epochs": self.epochs}
         return values | {**told, "batch_size": self.batch_size, "seed": seed, **self.changes}
 
@@ -71,6 +69,12 @@ class PictureSet:
                 link.parent.mkdir(parents=True, exist_ok=True)
                 link.symlink_to(path.resolve())
         return laid
+
+
+def of_recipe(name: str) -> dict[str, Any]:
+    """The hyperparameters that a recipe of ours gives the last training."""
+    recipe = tomllib.loads((ROOT / "recipes" / f"{name}.toml").read_text(encoding="utf-8"))
+    return {**recipe["model"], **recipe["data"], **recipe["training"], **recipe.get("final", {})}
 
 
 SETS: Final = {

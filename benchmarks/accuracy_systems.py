@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Final
 
 from benchmarks.accuracy_sets import ALL_LAYERS, ARCH, HEAD_ALONE, PictureSet
-from benchmarks.harness import ROOT, job_folder
+from benchmarks.harness import ROOT, give, job_folder
 from benchmarks.processes import run, run_command
 from contract.evaluation import FILE
 from contract.jobs import PRETRAINED
@@ -85,9 +85,7 @@ def our_other_recipe(work: Work) -> Result:
 def _our_job(work: Work, recipe: str) -> Result:
     values = work.of.hyperparameters(work.seed, recipe)
     base = job_folder(work.folder / "job", work.pictures, **values, _tuning_objective_metric="valid_accuracy")
-    channel = base / "input" / "data" / PRETRAINED
-    channel.mkdir()
-    (channel / "lite0.pth").symlink_to(work.published)
+    give(base, PRETRAINED, "lite0.pth", work.published)
     ran = run("benchmarks.training_job", SAGEMAKER_BASE_DIR=str(base), TRAINING_JOB_NAME="accuracy")
     told = json.loads((base / "output" / "data" / FILE).read_text(encoding="utf-8"))["test"]
     right = [said == label for said, label in zip(told["predicted"], told["labels"], strict=True)]

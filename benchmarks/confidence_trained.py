@@ -7,16 +7,14 @@ import random
 import shutil
 import subprocess
 import sys
-import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.accuracy_sets import SETS, weights
-from benchmarks.harness import ROOT, job_folder
+from benchmarks.accuracy_sets import SETS, of_recipe, weights
+from benchmarks.harness import ROOT, give, job_folder
 from contract.answers import appearance
 from contract.jobs import PRETRAINED
 from contract.pictures.file import decode
@@ -51,11 +49,10 @@ def trained(
         for each in unknown:
             (aside / split).mkdir(parents=True, exist_ok=True)
             shutil.move(data / split / each, aside / split / each)
-    job = job_folder(scratch / "job", data, **(_digits(seed) if digits else of.hyperparameters(seed)))
+    values = of_recipe("digits") | {"seed": seed} if digits else of.hyperparameters(seed)
+    job = job_folder(scratch / "job", data, **values)
     if not digits:
-        channel = job / "input" / "data" / PRETRAINED
-        channel.mkdir()
-        (channel / "lite0.pth").symlink_to(weights(scratch)[0])
+        give(job, PRETRAINED, "lite0.pth", weights(scratch)[0])
     environment = os.environ | {"SAGEMAKER_BASE_DIR": str(job), "TRAINING_JOB_NAME": "bench-confidence"}
     subprocess.run(
         [sys.executable, "-m", "training_code"],
@@ -80,12 +77,6 @@ def trained(
         labels[part] = np.array(truth)
     said.append(_asked(source, network, far, len(known)))
     return said, labels, len(known)
-
-
-def _digits(seed: int) -> Mapping[str, Any]:
-    recipe = tomllib.loads((ROOT / "recipes" / "digits.toml").read_text())
-    values = {**recipe["model"], **recipe["data"], **recipe["training"], **recipe.get("final", {})}
-    return values | {"seed": seed}
 
 
 def _asked(

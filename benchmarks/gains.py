@@ -15,9 +15,7 @@ benchmarks/results/gains.parts/, so that parts make one result; `--anew` forgets
 
 from __future__ import annotations
 
-import argparse
 import json
-import os
 import shutil
 import statistics
 import tempfile
@@ -30,9 +28,10 @@ from typing import Any, Final
 import numpy as np
 
 from benchmarks.accuracy import versus
+from benchmarks.accuracy_runs import begin, check, parser, result_of
 from benchmarks.accuracy_sets import ALL_LAYERS, SETS, PictureSet, weights
 from benchmarks.accuracy_systems import Result, Work, ours
-from benchmarks.harness import RESULTS, ROOT, Row, commit, publish
+from benchmarks.harness import RESULTS, Row, commit, publish
 
 KEPT: Final = RESULTS / "gains.parts"
 AS_IT_IS: Final = "as it is"
@@ -80,38 +79,16 @@ Runs = Mapping[tuple[str, str], Sequence[Result]]
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run what the command line asks for, and publish all there is."""
-    options = _options(arguments)
-    if options.anew:
-        shutil.rmtree(KEPT, ignore_errors=True)
-    KEPT.mkdir(parents=True, exist_ok=True)
-    os.environ["OMP_NUM_THREADS"] = str(len(os.sched_getaffinity(0)))
+    asking = parser("gains", __doc__, SMALL)
+    options = asking.parse_args(arguments)
+    check(asking, options, SMALL)
+    begin(KEPT, options.anew)
     for seed in options.seeds:
         for name in options.sets:
-            scratch = Path(tempfile.mkdtemp(prefix=f"bench-gains-{name}-"))
-            try:
-                _turn(SMALL[name], seed, options.data, scratch)
-            finally:
-                shutil.rmtree(scratch, ignore_errors=True)
+            with tempfile.TemporaryDirectory(prefix=f"bench-gains-{name}-") as scratch:
+                _turn(SMALL[name], seed, options.data, Path(scratch))
     found = kept()
     publish("gains", rows_of(found), summary(found))
-
-
-def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="make bench NAME=gains", description=__doc__)
-    near = ROOT.parent / "shared" / "data"
-    parser.add_argument("--data", type=Path, default=Path(os.environ.get("BENCH_PICTURES", near)))
-    parser.add_argument("--sets", default=",".join(SMALL))
-    parser.add_argument("--seeds", default="0,1,2")
-    parser.add_argument("--anew", action="store_true", help="forget the runs that are kept")
-    options = parser.parse_args(arguments)
-    options.sets = options.sets.split(",")
-    options.seeds = [int(seed) for seed in options.seeds.split(",")]
-    if unknown := set(options.sets) - set(SMALL):
-        parser.error(f"there is no {', '.join(sorted(unknown))}; there are {', '.join(SMALL)}")
-    for name in set(options.sets) - {"digits"}:
-        if not SMALL[name].within(options.data).is_dir():
-            parser.error(f"there is no {name} in {options.data}: name a folder with --data or BENCH_PICTURES")
-    return options
 
 
 def _turn(of: PictureSet, seed: int, data: Path, scratch: Path) -> None:
@@ -138,8 +115,7 @@ def kept(folder: Path = KEPT) -> Runs:
     found: dict[tuple[str, str], list[Result]] = {}
     for path in sorted(folder.glob("*.json")):
         part = json.loads(path.read_text())
-        fields = {key: part[key] for key in ("right", "seconds", "cpu_seconds", "peak_mb")}
-        found.setdefault((part["set"], part["change"]), []).append(Result(**fields))
+        found.setdefault((part["set"], part["change"]), []).append(result_of(part))
     return {(of, change): found[of, change] for of in SMALL for change in CHANGES if (of, change) in found}
 
 

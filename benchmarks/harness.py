@@ -99,6 +99,14 @@ def job_folder(base: Path, data: Path, **hyperparameters: object) -> Path:
     return base
 
 
+def give(base: Path, channel: str, name: str, file: Path) -> None:
+    """Give the job of a `job_folder` a channel that holds a link of this name to a file; it may be there."""
+    folder = base / "input" / "data" / channel
+    folder.mkdir(exist_ok=True)
+    if not (folder / name).exists():
+        (folder / name).symlink_to(file)
+
+
 def commit() -> str:
     """The commit that is checked out, with `+` behind it when files differ from it; empty outside git."""
     try:

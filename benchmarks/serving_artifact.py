@@ -7,7 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from benchmarks.harness import ROOT, job_folder
+from benchmarks.harness import ROOT, give, job_folder
+from contract.jobs import PRETRAINED
 
 
 def trained(
@@ -38,10 +39,7 @@ def trained(
         told |= {"weights": "pretrained", "trainable_from": "head"}
     job_folder(base, data, **told)
     if weights is not None:
-        channel = base / "input" / "data" / "pretrained"
-        channel.mkdir(exist_ok=True)
-        if not (channel / weights.name).exists():
-            (channel / weights.name).symlink_to(weights)
+        give(base, PRETRAINED, weights.name, weights)
     environment = os.environ | {"SAGEMAKER_BASE_DIR": str(base), "TRAINING_JOB_NAME": f"bench-{arch}"}
     command = [sys.executable, "-m", "training_code"]
     subprocess.run(command, cwd=ROOT, env=environment, check=True, stdout=output)
