@@ -89,8 +89,6 @@ def _work(target: Target) -> list[str]:
     """What stopping the local AWS breaks off; nothing where that cannot be asked, or takes long."""
     from botocore.exceptions import BotoCoreError, ClientError
 
-    if not server.is_ours(target):
-        return []
     # One that hangs is stopped all the same, which ends the question.
     asking = ThreadPoolExecutor(1)
     try:

@@ -65,11 +65,6 @@ def wipe(target: Target) -> None:
         target.outputs_path.unlink(missing_ok=True)
 
 
-def is_ours(target: Target) -> bool:
-    """Whether the server that `up` started of this home holds it still."""
-    return server_lock.holder(target.home) is not None
-
-
 def outdated(target: Target) -> bool:
     """Whether the server that `up` started runs other code than the checkout has now."""
     running = server_lock.holder(target.home)

@@ -57,11 +57,12 @@ def fitting(network: Network, arch: str, state: Mapping[str, Tensor], file: str)
     """
     own = network.state_dict()
     wanted = {name: value for name, value in own.items() if name not in network.head_names}
-    ways = ((way, said) for way, said in _ways(network, state) if not _misfits(wanted, way))
-    found, said = next(ways, (state, ""))
-    if misfits := _misfits(wanted, found):
+    fits = next((each for each in _ways(network, state) if not _misfits(wanted, each[0])), None)
+    if fits is None:
+        misfits = _misfits(wanted, state)
         more = f"; and {len(misfits) - _SHOWN} more" if len(misfits) > _SHOWN else ""
         raise UnusableWeights(f"{file}: not the weights of a {arch}: {'; '.join(misfits[:_SHOWN])}{more}")
+    found, said = fits
     if said:
         print(f"{file}: {said}", flush=True)
     if unused := [name for name in found if name not in own]:

@@ -20,7 +20,6 @@ from cli.target import Target
 def down(target: Callable[..., Target], monkeypatch: pytest.MonkeyPatch) -> Callable[[Any], str]:
     """Runs it on a local AWS that answers this way when it is asked what it does."""
     monkeypatch.setattr("cli.commands.options.resolve", lambda *_, **__: target())
-    monkeypatch.setattr(up.server, "is_ours", lambda _: True)
     monkeypatch.setattr(up.server, "stop", lambda _: True)
 
     def run(work: Callable[[Target], list[str]]) -> str:
