@@ -9,7 +9,7 @@ served, with what chance alone would show for so many pictures; the precision of
 promised 0.95, and of how many pictures that is. Of dogs and CIFAR-10 all pictures are divided into three
 folds, and each is judged once by a network that has not seen it: with the few of a split of their own chance
 alone would show an error of 0.03. Then without two classes (dogs: 24), CIFAR-10 by the project's own job too,
-all layers of EfficientNet-Lite0 at 96 pixels: how well the likeness tells pictures of these from the others,
+all layers of EfficientNet-Lite0 at 160 pixels: how well the likeness tells pictures of these from the others,
 beside raw softmax, as areas under the ROC with 95% bootstrap bounds; and how many pictures of the other set
 it marks.
 

@@ -49,6 +49,7 @@ def probabilities(
 
 def _fitted(features: Tensor, truth: Tensor, classes: int) -> Tensor:
     """Weights (d + 1, classes) of logistic regression, the last row added."""
+    _without_compiler()
     weight = torch.zeros(features.shape[1] + 1, classes, requires_grad=True)
     descent = torch.optim.LBFGS([weight], max_iter=_STEPS, history_size=10, line_search_fn="strong_wolfe")
 
@@ -61,3 +62,15 @@ def _fitted(features: Tensor, truth: Tensor, classes: int) -> Tensor:
 
     descent.step(closure)  # type: ignore[no-untyped-call]
     return weight.detach()
+
+
+def _without_compiler() -> None:
+    """Keep the first optimizer from importing torch's compiler, which takes as long as importing torch.
+
+    torch wraps some of its methods so that a compiled step leaves them alone, and looks up how at the first
+    call; nothing here is compiled, so the answer is the method itself.
+    """
+    for method in (torch.optim.Optimizer.add_param_group, torch.optim.Optimizer.zero_grad):
+        plain = getattr(method, "__wrapped__", None)
+        if plain is not None:
+            plain.__dynamo_disable = plain

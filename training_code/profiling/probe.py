@@ -22,6 +22,7 @@ from training_code.network.network import Network
 from training_code.profiling.profile import Profile
 from training_code.profiling.rules import shares
 from training_code.profiling.spread import Spread, of_values
+from training_code.training.optimizer import Optimizer
 
 _TRIES: Final = 5
 _BATCHES: Final = 2
@@ -76,8 +77,7 @@ def faster_with_twice_the_batch(
     They run on a copy of the network, and waiting for data is not in them.
     """
     tried = copy.deepcopy(network).train()
-    trained = [each for each in tried.parameters() if each.requires_grad]
-    optimizer = torch.optim.SGD(trained, lr=0.0, momentum=0.9)
+    optimizer = Optimizer(tried, batches.config)
     examples, labels = batches.training(1, 0)
     pictures, labels = batches.input(examples), batches.machine.put(labels)
 
@@ -89,8 +89,7 @@ def faster_with_twice_the_batch(
             with batches.machine.autocast():
                 scores = tried(pictures, from_freeze_point=batches.from_freeze_point)
             cross_entropy(scores.float(), labels).backward()  # type: ignore[no-untyped-call]
-            optimizer.step()
-            optimizer.zero_grad()
+            optimizer.step(learning_rate=0.0)
         if pictures.is_cuda:
             torch.cuda.synchronize()
         return clock() - begun

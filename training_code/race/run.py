@@ -96,13 +96,11 @@ def race(settings: RaceSettings, found: Found, channels: Path, stop: StopSignal)
     for place, runner in enumerate(settings.runners, 1):
         minutes = (time.perf_counter() - start) / 60
         say(f"network {place} of {len(settings.runners)}: {runner.network}, {minutes:.1f} minutes so far")
-        if settings.max_minutes is not None and entrants and minutes >= settings.max_minutes:
-            why = f"the race's {settings.max_minutes:g} minutes were over"
-            entrants.append(Entrant(network=runner.network, weights=runner.weights, left_out=why))
-            say(f"  race_left_out={runner.network} ({why})")
-            continue
+        deadline = Deadline(stop, start, settings.max_minutes)
         try:
-            judged = _judge(runner, settings, drawn, channels, Deadline(stop, start, settings.max_minutes))
+            if entrants:  # the first is tried, however short the time
+                deadline.check()
+            judged = _judge(runner, settings, drawn, channels, deadline)
         except _OF_ONE as error:
             stop.check()
             why = (

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import torch
 
@@ -85,3 +89,20 @@ def test_probabilities_are_as_modest_as_the_predictions_are_right() -> None:
     probability = judge(features, labels, np.arange(1000)).probability
     right = (probability.argmax(1).numpy() == labels).mean()
     assert abs(float(probability.max(1).values.mean()) - right) < 0.05
+
+
+def test_heads_are_fitted_without_importing_the_compiler() -> None:
+    # It takes as long to import as torch. Whether torch still asks for it so is no promise of torch's.
+    code = """
+import sys, numpy, torch
+from judging.out_of_fold import folds, probabilities
+labels = torch.arange(100) % 2
+features = torch.randn(100, 4, generator=torch.Generator().manual_seed(0)) + 3 * labels[:, None]
+every = torch.ones(100, dtype=torch.bool)
+fold = torch.from_numpy(folds(labels.numpy(), numpy.arange(100)))
+told = probabilities(features, labels, fold, every, lambda: None)
+print(float((told.argmax(1) == labels).float().mean()) > 0.9, "torch._dynamo" in sys.modules)
+"""
+    root = Path(__file__).parents[3]
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=root, check=True)
+    assert done.stdout.split() == ["True", "False"]
