@@ -65,7 +65,7 @@ class Deadline(StopSignal):
     @property
     def came(self) -> bool:
         """Whether it is time to stop."""
-        return self._job.came or time.perf_counter() > self._end
+        return self._job.came or time.perf_counter() >= self._end
 
     @came.setter
     def came(self, value: bool) -> None:
