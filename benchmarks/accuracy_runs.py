@@ -11,14 +11,13 @@ from typing import Any
 
 from benchmarks.accuracy_sets import PictureSet
 from benchmarks.accuracy_systems import Result
-from benchmarks.harness import ROOT
+from benchmarks.harness import ask_for_pictures
 
 
 def parser(name: str, description: str | None, sets: Mapping[str, PictureSet]) -> argparse.ArgumentParser:
     """What each of them takes: --data, --sets, --seeds, --anew."""
     made = argparse.ArgumentParser(prog=f"make bench NAME={name}", description=description)
-    near = ROOT.parent / "shared" / "data"
-    made.add_argument("--data", type=Path, default=Path(os.environ.get("BENCH_PICTURES", near)))
+    ask_for_pictures(made)
     made.add_argument("--sets", default=",".join(sets))
     made.add_argument("--seeds", default="0,1,2")
     made.add_argument("--anew", action="store_true", help="forget the runs that are kept")

@@ -30,7 +30,7 @@ from typing import Any, Final
 
 from benchmarks.batch_folder import fill, lay_out, pack
 from benchmarks.faults_installation import Installation, until
-from benchmarks.harness import ROOT, publish
+from benchmarks.harness import ROOT, ask_for_pictures, publish
 from benchmarks.serving_artifact import trained
 from benchmarks.serving_load import ask
 from benchmarks.serving_running import Running
@@ -69,8 +69,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="make bench NAME=batch", description=__doc__)
-    near = ROOT.parent / "shared" / "data"
-    parser.add_argument("--data", type=Path, default=Path(os.environ.get("BENCH_PICTURES", near)))
+    ask_for_pictures(parser)
     parser.add_argument("--pictures", type=int, default=5000)
     parser.add_argument("--broken", type=int, default=100)
     parser.add_argument("--port", type=int, default=4690)

@@ -25,7 +25,6 @@ import argparse
 import json
 import os
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
@@ -33,7 +32,7 @@ import torch
 from numpy.typing import NDArray
 
 from benchmarks.confidence_networks import SIZES, Network, features_of, networks, outputs
-from benchmarks.harness import ROOT, publish
+from benchmarks.harness import ask_for_pictures, publish
 from contract.answers.confidence import Confidence
 from training_code.evaluation import answers, likeness
 from training_code.evaluation.reliability import reliability
@@ -61,8 +60,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="make bench NAME=confidence", description=__doc__)
-    near = ROOT.parent / "shared" / "data"
-    parser.add_argument("--data", type=Path, default=Path(os.environ.get("BENCH_PICTURES", near)))
+    ask_for_pictures(parser)
     parser.add_argument("--sets", default=",".join(LEFT_OUT))
     parser.add_argument("--seeds", default="0,1,2")
     parser.add_argument("--smoothing", type=float, default=0.0, help="of the labels that a head learns")

@@ -40,7 +40,7 @@ def trained(
         out), and how many classes were learnt.
     """
     digits = name == "digits"
-    of = SETS["digits" if digits else "cifar10"]
+    of = SETS[name]
     data = of.laid_out(all_sets, scratch)
     names = sorted(path.name for path in (data / "train").iterdir())
     unknown = random.Random(seed).sample(names, left_out)

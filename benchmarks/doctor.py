@@ -35,7 +35,7 @@ import numpy as np
 from PIL import Image
 
 from benchmarks.doctor_faults import Planted, plant
-from benchmarks.harness import ROOT, publish
+from benchmarks.harness import ROOT, ask_for_pictures, publish
 from cli.commands.demo_data import write_digits
 
 SETS = ("cifar10", "dogs")
@@ -74,8 +74,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="make bench NAME=doctor", description=__doc__)
-    near = ROOT.parent / "shared" / "data"
-    parser.add_argument("--data", type=Path, default=Path(os.environ.get("BENCH_PICTURES", near)))
+    ask_for_pictures(parser)
     parser.add_argument("--sets", default=",".join(SETS))
     parser.add_argument("--seeds", default="0,1,2")
     parser.add_argument("--only", default="", choices=("", "faults", "digits", "growth"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import platform
@@ -97,6 +98,12 @@ def job_folder(base: Path, data: Path, **hyperparameters: object) -> Path:
     texts = {key: str(value) for key, value in hyperparameters.items()}
     (config / "hyperparameters.json").write_text(json.dumps(texts))
     return base
+
+
+def ask_for_pictures(parser: argparse.ArgumentParser) -> None:
+    """Let --data, or else BENCH_PICTURES, name the folder of picture sets."""
+    near = ROOT.parent / "shared" / "data"
+    parser.add_argument("--data", type=Path, default=Path(os.environ.get("BENCH_PICTURES", near)))
 
 
 def give(base: Path, channel: str, name: str, file: Path) -> None:

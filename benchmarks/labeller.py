@@ -95,7 +95,7 @@ class Labeller:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data", type=Path, default=harness.ROOT.parent / "shared" / "data")
+    harness.ask_for_pictures(parser)
     parser.add_argument("--seeds", type=int, nargs="*", choices=range(1000), default=SEEDS)
     parser.add_argument("--sets", nargs="*", choices=tuple(START), default=list(START))
     asked = parser.parse_args()

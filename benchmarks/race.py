@@ -49,7 +49,7 @@ SETS: Final = {
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data", type=Path, default=harness.ROOT.parent / "shared" / "data")
+    harness.ask_for_pictures(parser)
     parser.add_argument("--seeds", type=int, nargs="*", default=[1, 2, 3, 4, 5])
     parser.add_argument("--sets", nargs="*", choices=tuple(SETS), default=list(SETS))
     asked = parser.parse_args()
