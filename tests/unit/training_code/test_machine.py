@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import platform
 import shutil
+import subprocess
+import sys
 import time
 
 import pytest
@@ -44,6 +47,25 @@ def test_no_more_pictures_go_through_a_network_together_than_fit_into_the_cache_
     assert [machine.at_once(size, cpu) for size in (32, 224, 1024)] == [128, 16, 1]
     assert [machine.at_once(size, gpu) for size in (32, 224, 1024)] == [128, 128, 6]
     assert machine.at_once(224, cpu, from_freeze_point=True) == 128
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc can be told")
+def test_a_large_block_is_used_again_without_its_pages_being_faulted_in_anew() -> None:
+    code = """
+import resource, torch
+from training_code.hardware.memory import keep_freed_memory
+
+def faults():
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    torch.ones(2**26)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+
+keep_freed_memory()
+print(faults(), min(faults() for _ in range(4)))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    first, again = map(int, done.stdout.split())
+    assert again < first / 10
 
 
 def test_bfloat16_is_left_out_where_its_gradients_are_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
