@@ -2,25 +2,25 @@
 
 bfloat16 is used where the hardware multiplies it natively (AVX-512 BF16 or AMX on a CPU, Ampere or newer on
 a GPU): two to three times the speed of float32. Very small inputs stay in float32: where a 3x3 convolution of
-stride 2 meets a single pixel, oneDNN's bfloat16 weight gradient holds memory that nobody wrote. And on a CPU
-depthwise convolutions are trained in float32: their gradients have no fast kernel in bfloat16.
+stride 2 meets a single pixel, oneDNN's bfloat16 weight gradient holds memory that nobody wrote. What else a
+CPU has no fast gradients for is computed as `convolutions` says.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import torch
 from torch import Tensor, nn
-from torch.overrides import TorchFunctionMode
 
 from training_code.config import Config
 from training_code.errors import InvalidHyperparameter
+from training_code.hardware.convolutions import TrainedConvolutions
 from training_code.hardware.cores import lines_of
 from training_code.hardware.memory import keep_freed_memory
 
@@ -71,8 +71,8 @@ class Machine:
         """The context in which the network runs forward."""
         with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self.bfloat16):
             # What is compiled has kernels of its own.
-            if self.bfloat16 and self.device.type == "cpu" and torch.is_grad_enabled() and not self.compiles:
-                with _WideDepthwise():
+            if self.device.type == "cpu" and torch.is_grad_enabled() and not self.compiles:
+                with TrainedConvolutions(bfloat16=self.bfloat16):
                     yield
             else:
                 yield
@@ -93,23 +93,6 @@ class Machine:
             else f"{self.threads} CPU thread{'s' * (self.threads > 1)}"
         )
         return f"{where}, {'bfloat16' if self.bfloat16 else 'float32'}"
-
-
-class _WideDepthwise(TorchFunctionMode):
-    """Convolutions of one channel each in float32: training EfficientNet-Lite0 takes half the time by it."""
-
-    def __torch_function__(
-        self,
-        func: Callable[..., Any],
-        types: object,
-        args: tuple[Any, ...] = (),
-        kwargs: Mapping[str, Any] | None = None,
-    ) -> Any:
-        if func is not torch.conv2d or args[1].shape[1] > 1 or not torch.is_grad_enabled():
-            return func(*args, **(kwargs or {}))
-        picture, *rest = args
-        with torch.autocast("cpu", enabled=False):
-            return func(picture.float(), *rest, **(kwargs or {})).to(torch.bfloat16)
 
 
 def at_once(image_size: int, device: torch.device, *, from_freeze_point: bool = False) -> int:
