@@ -24,6 +24,7 @@ from training_code.data.feature_cache import FeatureCache, Features
 from training_code.data.split import Split
 from training_code.distributed.process_group import ProcessGroup
 from training_code.hardware.machine import Machine, at_once
+from training_code.network.network import Network
 from training_code.seeds import generator
 from training_code.stopping import StopSignal
 
@@ -119,6 +120,16 @@ class Batches:
         if self.features is not None:
             return self.features.ready(examples, self.machine)
         return normalised(examples, self.transform, self.machine)
+
+    def pieces(self, network: Network, examples: Tensor) -> list[slice]:
+        """Which of a step's examples go forward and backward together.
+
+        All do where the network follows its batches, where stages before the freeze point are done, and where
+        several processes average the gradients, which they do at each backward.
+        """
+        if network.follows_batches or self.from_freeze_point or self.group.size > 1:
+            return [slice(None)]
+        return self.machine.pieces(examples)
 
     @property
     def from_freeze_point(self) -> bool:

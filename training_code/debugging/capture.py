@@ -11,6 +11,7 @@ from __future__ import annotations
 import errno
 import json
 import shutil
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -63,7 +64,8 @@ class Capture(Callback):
         self._probing, self._looks = 0, True
         self._saving = False
         self._handles: list[RemovableHandle] = []
-        self._relus: dict[str, Tensor] = {}
+        self._relus: dict[str, list[tuple[Tensor, int]]] = {}
+        self._met: Counter[str] = Counter()
         self._snapshot: dict[str, Any] = {}
         self._previous: NDArray[np.float32] | None = None
         self._losses = 0
@@ -125,9 +127,10 @@ class Capture(Callback):
     def phase(self, name: str) -> None:
         if not self._saving:
             return
-        if name == "backward":
-            self._forget_relus()
+        if name == "forward":
+            self._met.clear()
         elif name == "optimizer":
+            self._forget_relus()
             self._keep()
 
     def _keep(self) -> None:
@@ -194,7 +197,7 @@ class Capture(Callback):
         if list(self._relus) != self._names["relus"]:
             self._names["relus"] = list(self._relus)
             self._guarded(self._write_names)
-        active = [_numpy(each) for each in self._relus.values()]
+        active = [_numpy(_mean(pieces)) for pieces in self._relus.values()]
         table = np.full((len(active), max(map(len, active))), np.nan, dtype=np.float32)
         for row, each in enumerate(active):
             table[row, : len(each)] = each
@@ -266,12 +269,13 @@ class Capture(Callback):
         (self._folder / NAMES).write_text(json.dumps(self._names), encoding="utf-8")
 
     def _watch_relus(self) -> None:
-        """For this step, look at what every ReLU puts out; one used twice is seen twice."""
+        """For this step, look at what every ReLU puts out; one used twice is seen twice, of each piece."""
 
         def look(name: str) -> Callable[[nn.Module, Any, Tensor], None]:
             def after(_module: nn.Module, _inputs: Any, output: Tensor) -> None:
-                times = sum(1 for each in self._relus if each.rpartition("#")[0] == name)
-                self._relus[f"{name}#{times}"] = reductions.activity(output)
+                use = f"{name}#{self._met[name]}"
+                self._met[name] += 1
+                self._relus.setdefault(use, []).append((reductions.activity(output), len(output)))
 
             return after
 
@@ -283,6 +287,12 @@ class Capture(Callback):
         for handle in self._handles:
             handle.remove()
         self._handles = []
+
+
+def _mean(pieces: Sequence[tuple[Tensor, int]]) -> Tensor:
+    """Of vectors that each are the mean of so many."""
+    vectors, counts = zip(*pieces, strict=True)
+    return torch.einsum("pc,p->c", torch.stack(vectors), vectors[0].new_tensor(counts) / sum(counts))
 
 
 def _numpy(tensor: Tensor) -> NDArray[np.float32]:

@@ -89,6 +89,11 @@ class Network(nn.Module):
         """Whether the frozen part can run on its own, so that its answers can be kept."""
         return self.freeze_point > 0
 
+    @property
+    def follows_batches(self) -> bool:
+        """Whether training makes of a picture something else where it comes with others."""
+        return any(isinstance(module, _BatchNorm) and module.training for module in self.modules())
+
     def frozen_modules(self) -> list[nn.Module]:
         """The modules all of whose parameters are frozen."""
         if not self.freeze_point:

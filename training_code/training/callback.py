@@ -1,7 +1,8 @@
 """Callbacks of the training loop, such as the debugger and the profiler: what they are told, and when.
 
 A step is told in this order: `step_begins`; `phase` with each of `PHASES`, as that phase begins; `step_ends`,
-which ends the last. When "optimizer" begins, the gradients of this step are in the parameters' `grad`; when
+which ends the last. Where a step's pictures go through the network in pieces, "forward" and "backward" are
+told of each. When "optimizer" begins, the gradients of this step are in the parameters' `grad`; when
 it has ended they are gone.
 """
 

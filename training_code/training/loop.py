@@ -154,18 +154,23 @@ class _Training:
         self._check_losses()
 
     def _step(self, pictures: Tensor, labels: Tensor) -> None:
-        self.callback.phase("forward")
-        share = self.loss.share(self.progress.epoch, self.progress.step)
-        pictures = mixed(pictures, share)
-        with self.batches.machine.autocast():
-            scores = self.parts.stepped(pictures, from_freeze_point=self.parts.batches.from_freeze_point)
-        total, whole = self.loss(scores, labels, share)
-        # The mean over all processes' pictures; their gradients are averaged, hence the factor.
-        both = self.group.all_reduce(torch.stack([total.detach(), whole]))
-        self.callback.phase("backward")
-        (total * (self.group.size / both[1])).backward()  # type: ignore[no-untyped-call]
         step = self.progress.step
-        self.losses[step] = both[0] / both[1]
+        share = self.loss.share(self.progress.epoch, step)
+        whole = self.group.all_reduce(self.loss.weight(labels))
+        pictures, others = mixed(pictures, labels, share)
+        total = torch.zeros((), device=self.device)
+        for piece in self.parts.batches.pieces(self.network, pictures):
+            self.callback.phase("forward")
+            with self.batches.machine.autocast():
+                scores = self.parts.stepped(
+                    pictures[piece], from_freeze_point=self.parts.batches.from_freeze_point
+                )
+            loss = self.loss(scores, labels[piece], others[piece], share)
+            self.callback.phase("backward")
+            # The mean over all processes' pictures; their gradients are averaged, hence the factor.
+            (loss * (self.group.size / whole)).backward()  # type: ignore[no-untyped-call]
+            total += loss.detach()
+        self.losses[step] = self.group.all_reduce(total) / whole
         if self.device.type == "cpu" or step % _STEPS_BETWEEN_CHECKS_ON_GPU == 0:
             self._check_losses(step + 1)
         self.callback.phase("optimizer")

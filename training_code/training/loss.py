@@ -34,30 +34,32 @@ class Loss:
         seed = generator(self._seed, "mixup", epoch, step).initial_seed()
         return Random(seed).betavariate(self._mixup, self._mixup)  # noqa: S311 (repeatable on purpose)
 
-    def __call__(self, scores: Tensor, labels: Tensor, share: float = 1.0) -> tuple[Tensor, Tensor]:
-        """The sum over these pictures, and what has to be divided by to get a mean: both scalars.
+    def __call__(self, scores: Tensor, labels: Tensor, others: Tensor, share: float = 1.0) -> Tensor:
+        """The sum over these pictures, a scalar.
 
         Of mixtures, whose target is `share` one label and for the rest the other's, cross entropy is the
         mean of both labels' in these shares.
         """
-        total, whole = self._summed(scores, labels)
-        if share == 1:
-            return total, whole
-        others, whole_of_others = self._summed(scores, labels.flip(0))
-        return total * share + others * (1 - share), whole * share + whole_of_others * (1 - share)
+        total = self._summed(scores, labels)
+        return total if share == 1 else total * share + self._summed(scores, others) * (1 - share)
 
-    def _summed(self, scores: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-        total = functional.cross_entropy(
+    def weight(self, labels: Tensor) -> Tensor:
+        """What the sum over all pictures of a step is divided by to get their mean, a scalar."""
+        if self._weights is None:
+            return torch.tensor(float(len(labels)), device=labels.device)
+        return self._weights[labels].sum()
+
+    def _summed(self, scores: Tensor, labels: Tensor) -> Tensor:
+        return functional.cross_entropy(
             scores.float(), labels, self._weights, reduction="sum", label_smoothing=self._smoothing
         )
-        if self._weights is None:
-            return total, torch.tensor(float(len(labels)), device=total.device)
-        return total, self._weights[labels].sum()
 
 
-def mixed(pictures: Tensor, share: float) -> Tensor:
-    """Each picture, or what is fed of it, in this share with another of the step (arXiv 1710.09412)."""
-    return pictures if share == 1 else torch.lerp(pictures.flip(0), pictures, share)
+def mixed(pictures: Tensor, labels: Tensor, share: float) -> tuple[Tensor, Tensor]:
+    """Each picture, or what is fed of it, in this share with another of the step (arXiv 1710.09412), and the
+    labels of the others.
+    """
+    return (pictures if share == 1 else torch.lerp(pictures.flip(0), pictures, share)), labels.flip(0)
 
 
 def class_weights(config: Config, labels: Tensor, classes: int) -> Tensor | None:

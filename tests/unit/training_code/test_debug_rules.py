@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 from torch import nn
 
 from contract.debug_rules import DEBUG_RULES
@@ -15,6 +17,7 @@ from training_code.debugging.reductions import activity
 from training_code.debugging.rule_runner import RuleRunner, evaluate_folder
 from training_code.debugging.smdebug_adapter import END_OF_JOB, StepWriter, array
 from training_code.findings import Findings
+from training_code.hardware import machine
 from training_code.network.resnet import ResNet
 
 
@@ -70,6 +73,24 @@ def test_units_that_never_fire_are_dead(sound: Path) -> None:
     findings = debug(sound, dead, epochs="2")
     assert found(findings) == ["dead_relu"]
     assert findings.findings[0].where[0].startswith("layer2.0.relu")
+
+
+def test_of_a_step_in_pieces_the_activity_of_all_is_told(
+    sound: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[dict[str, NDArray[np.float32]]] = []
+    monkeypatch.setattr(StepWriter, "save_step", lambda _writer, _step, tensors: told.append(dict(tensors)))
+
+    def keep(network: ResNet) -> None:
+        network.keeps_statistics = True
+
+    debug(sound, keep, epochs="1")
+    whole, told[:] = list(told), []
+    monkeypatch.setattr(machine, "_TRAINED_AT_ONCE", 3 * 16**2 / 224**2)  # of 8, pieces of 2, 3 and 3
+    debug(sound, keep, epochs="1")
+    for ours, others in zip(told, whole, strict=True):
+        np.testing.assert_allclose(ours["relu/activity"], others["relu/activity"], atol=0.01)
+        np.testing.assert_allclose(ours["gradient/rms"], others["gradient/rms"], rtol=0.01)
 
 
 def test_a_memorised_tiny_set_is_overfitted(tmp_path: Path) -> None:

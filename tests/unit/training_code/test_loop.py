@@ -221,10 +221,10 @@ def test_rare_classes_count_more_when_asked_for(pictures: Path) -> None:
     assert torch.allclose(weights[labels].mean(), torch.tensor(1.0))
     assert weights[1] == 3 * weights[0]
     scores = torch.randn(4, 2)
-    total, whole = Loss(parse({"class_weights": "balanced"}), labels, 2, MACHINE.device)(scores, labels)
-    assert torch.allclose(total / whole, functional.cross_entropy(scores, labels, weights))
-    plain, count = Loss(parse({}), labels, 2, MACHINE.device)(scores, labels)
-    assert torch.allclose(plain / count, functional.cross_entropy(scores, labels))
+    for asked, expected in (("balanced", weights), ("none", None)):
+        loss = Loss(parse({"class_weights": asked}), labels, 2, MACHINE.device)
+        mean = loss(scores, labels, labels) / loss.weight(labels)
+        assert torch.allclose(mean, functional.cross_entropy(scores, labels, expected))
 
 
 @pytest.mark.parametrize("class_weights", ["none", "balanced"])
@@ -235,23 +235,58 @@ def test_the_loss_of_mixtures_is_that_of_targets_mixed_alike(class_weights: str)
     loss = Loss(config, labels, 3, MACHINE.device)
     share = loss.share(3, 7)
     assert 0 < share < 1
-    total, whole = loss(scores, labels, share)
+    pictures = torch.randn(5, 3, 4, 4)
+    mixtures, others = mixed(pictures, labels, share)
+    assert torch.allclose(mixtures[1], share * pictures[1] + (1 - share) * pictures[3])
     one_hot = functional.one_hot(labels, 3).float()
     targets = share * one_hot + (1 - share) * one_hot.flip(0)
     weights = balanced(labels, 3) if class_weights == "balanced" else torch.ones(3)
     smoothed = targets * 0.9 + 0.1 / 3 * (targets.sum(1, keepdim=True))
     expected = -(smoothed * weights * scores.log_softmax(1)).sum()
-    assert torch.allclose(total, expected, rtol=1e-5)
-    assert torch.allclose(whole, (targets * weights).sum())
+    assert torch.allclose(loss(scores, labels, others, share), expected, rtol=1e-5)
+    assert torch.allclose(loss.weight(labels), (targets * weights).sum())
     assert loss.share(3, 7) == share != loss.share(3, 8)
-    pictures = torch.randn(5, 3, 4, 4)
-    assert torch.allclose(mixed(pictures, share)[1], share * pictures[1] + (1 - share) * pictures[3])
 
 
 def test_without_mixup_nothing_is_mixed() -> None:
     loss = Loss(parse({}), torch.tensor([0, 1]), 2, MACHINE.device)
     pictures = torch.randn(2, 3, 4, 4)
-    assert mixed(pictures, loss.share(1, 0)) is pictures
+    assert mixed(pictures, torch.tensor([0, 1]), loss.share(1, 0))[0] is pictures
+
+
+@pytest.mark.parametrize(
+    "asked", [{}, {"mixup": "0.4", "class_weights": "balanced", "label_smoothing": "0.1"}]
+)
+def test_a_step_in_pieces_has_the_numbers_of_one_that_is_whole(
+    asked: dict[str, str], pictures: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = asked | {"trainable_from": "stem", "norm_statistics": "kept"}
+    whole, one_by_one = _Forwards(), _Forwards()
+    expected = train(pictures, None, callback=whole, **asked)
+    monkeypatch.setattr(machine, "_TRAINED_AT_ONCE", 16**2 / 224**2)
+    found = train(pictures, None, callback=one_by_one, **asked)
+    assert (whole.number, one_by_one.number) == (6, 24)  # two epochs of 12 pictures, 4 in a step
+    for ours, others in zip(numbers(found), numbers(expected), strict=True):
+        assert ours == pytest.approx(others, rel=1e-3)
+
+
+@pytest.mark.parametrize("asked", [{"trainable_from": "stem"}, {"trainable_from": "fc", "augment": "none"}])
+def test_a_step_is_whole_where_norms_follow_it_or_features_are_fed(
+    asked: dict[str, str], pictures: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(machine, "_TRAINED_AT_ONCE", 16**2 / 224**2)
+    forwards = _Forwards()
+    train(pictures, None, callback=forwards, **asked)
+    assert forwards.number == 6
+
+
+class _Forwards(Callback):
+    """Counts how often something goes forward."""
+
+    number = 0
+
+    def phase(self, name: str) -> None:
+        self.number += name == "forward"
 
 
 @pytest.mark.parametrize("augment", ["random-resized-crop", "trivial"])

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import time
+from dataclasses import replace
 
 import pytest
 import torch
@@ -47,6 +48,17 @@ def test_no_more_pictures_go_through_a_network_together_than_fit_into_the_cache_
     assert [machine.at_once(size, cpu) for size in (32, 224, 1024)] == [128, 16, 1]
     assert [machine.at_once(size, gpu) for size in (32, 224, 1024)] == [128, 128, 6]
     assert machine.at_once(224, cpu, from_freeze_point=True) == 128
+
+
+def test_a_step_goes_through_a_cpu_in_pieces_that_fit_into_its_caches() -> None:
+    pictures = torch.empty(64, 3, 224, 224, device="meta")
+    two = Machine(torch.device("cpu"), 2, bfloat16=False)
+    assert two.pieces(pictures) == [slice(start, start + 8) for start in range(0, 64, 8)]
+    assert two.pieces(pictures[:9]) == [slice(0, 4), slice(4, 9)]
+    assert len(two.pieces(torch.empty(3, 3, 1024, 1024, device="meta"))) == 3
+    assert len(two.pieces(torch.empty(64, 3, 64, 64, device="meta"))) == 1
+    for other in (replace(two, device=torch.device("cuda")), replace(two, compiles=True)):
+        assert other.pieces(pictures) == [slice(None)]
 
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc can be told")
