@@ -1,9 +1,9 @@
 """Convolutions that torch has no fast gradients for on a CPU, computed otherwise.
 
-Depthwise ones (a filter for each channel) have none in bfloat16, so they are computed in float32. And where
-a map is smaller than the filter that goes over it, as the last maps of small pictures are, oneDNN 3.11 falls
-back for the weights' gradient to a product for each picture and group: 20 to 30 ms for a layer that takes
-one. That gradient is put together here from one product for each of the filter's places.
+These are depthwise ones (a filter for each channel). In bfloat16 none is fast, so they are computed in
+float32. And where a map is smaller than the filter that goes over it, as the last maps of small pictures are,
+oneDNN 3.11 falls back for the weights' gradient to a product for each picture and channel: 20 to 30 ms for a
+layer that takes one. That gradient is put together here from one product for each of the filter's places.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ def _is_on_a_small_map(
     smaller = picture.shape[2] < weight.shape[2] or picture.shape[3] < weight.shape[3]
     depthwise = groups == picture.shape[1] == weight.shape[0]
     by_sides = isinstance(stride, tuple) and isinstance(padding, tuple) and dilation == (1, 1)
-    return smaller and by_sides and (groups == 1 or depthwise) and weight.requires_grad
+    return smaller and depthwise and by_sides and weight.requires_grad
 
 
 def _on_small_maps(*args: Any) -> Any:
@@ -108,26 +108,21 @@ class _OnSmallMaps(torch.autograd.Function):
 def weight_gradient(
     picture: Tensor, gradient: Tensor, weight: Tensor, stride: tuple[int, int], padding: tuple[int, int]
 ) -> Tensor:
-    """The gradient of a convolution's weights.
+    """The gradient of the weights of a depthwise convolution.
 
     Args:
         picture: (n, channels, height, width).
-        gradient: of the answer, (n, filters, rows, columns).
-        weight: (filters, channels, kernel height, kernel width), or (channels, 1, ...) where each channel has
-            a filter of its own.
+        gradient: of the answer, (n, channels, rows, columns).
+        weight: (channels, 1, kernel height, kernel width).
         stride: down and right.
         padding: above and left.
     """
-    depthwise = weight.shape[1] == 1
     found = torch.zeros_like(weight)
     size, answers = picture.shape[2:], gradient.shape[2:]
     for row, rows, lines in _places(weight.shape[2], size[0], answers[0], stride[0], padding[0]):
         for column, columns, dots in _places(weight.shape[3], size[1], answers[1], stride[1], padding[1]):
             seen, told = picture[:, :, lines, dots], gradient[:, :, rows, columns]
-            if depthwise:
-                found[:, 0, row, column] = (seen * told).sum((0, 2, 3))
-            else:
-                found[:, :, row, column] = _by_channel(told).T @ _by_channel(seen)
+            found[:, 0, row, column] = (seen * told).sum((0, 2, 3))
     return found
 
 
@@ -144,8 +139,3 @@ def _places(
         if first <= last:
             begin = first * stride + shift
             yield place, slice(first, last + 1), slice(begin, last * stride + shift + 1, stride)
-
-
-def _by_channel(maps: Tensor) -> Tensor:
-    """Maps (n, channels, height, width) as a table (n * height * width, channels)."""
-    return maps.permute(0, 2, 3, 1).reshape(-1, maps.shape[1])
