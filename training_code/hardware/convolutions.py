@@ -38,35 +38,26 @@ class TrainedConvolutions(TorchFunctionMode):
         args: tuple[Any, ...] = (),
         kwargs: Mapping[str, Any] | None = None,
     ) -> Any:
-        if func is not torch.conv2d or len(args) != _AS_A_LAYER_CALLS or not torch.is_grad_enabled():
-            return func(*args, **(kwargs or {}))
-        picture, weight = args[:2]
-        compute = _on_small_maps if _is_on_a_small_map(*args) else func
-        if not self._bfloat16:
-            return compute(*args)
-        if weight.shape[1] > 1:
-            return func(*args)
+        named = kwargs or {}
+        if func is not torch.conv2d or not torch.is_grad_enabled():
+            return func(*args, **named)
+        compute: Callable[..., Any] = _OnSmallMaps.apply if _is_on_a_small_map(args) else func
+        if not self._bfloat16 or args[1].shape[1] > 1:
+            return compute(*args, **named)
+        picture, *rest = args
         with torch.autocast("cpu", enabled=False):
-            return compute(picture.float(), *args[1:]).to(torch.bfloat16)
+            return compute(picture.float(), *rest, **named).to(torch.bfloat16)
 
 
-def _is_on_a_small_map(
-    picture: Tensor,
-    weight: Tensor,
-    bias: Tensor | None,
-    stride: tuple[int, int],
-    padding: tuple[int, int],
-    dilation: tuple[int, int],
-    groups: int,
-) -> bool:
+def _is_on_a_small_map(args: tuple[Any, ...]) -> bool:
+    """Whether `torch.conv2d` is called as a layer does, depthwise, for a map smaller than the filter."""
+    if len(args) != _AS_A_LAYER_CALLS:
+        return False
+    picture, weight, _, stride, padding, dilation, groups = args
     smaller = picture.shape[2] < weight.shape[2] or picture.shape[3] < weight.shape[3]
     depthwise = groups == picture.shape[1] == weight.shape[0]
     by_sides = isinstance(stride, tuple) and isinstance(padding, tuple) and dilation == (1, 1)
     return smaller and depthwise and by_sides and weight.requires_grad
-
-
-def _on_small_maps(*args: Any) -> Any:
-    return _OnSmallMaps.apply(*args)  # type: ignore[no-untyped-call]
 
 
 class _OnSmallMaps(torch.autograd.Function):

@@ -88,8 +88,7 @@ class Machine:
         if self.device.type != "cpu" or self.compiles:
             return [slice(None)]
         count, size = len(pictures), pictures.shape[2] * pictures.shape[3]
-        number = math.ceil(count * size / (_TRAINED_AT_ONCE * self.threads * 224**2))
-        number = min(count, number)
+        number = min(count, math.ceil(count * size / (_TRAINED_AT_ONCE * self.threads * 224**2)))
         return [slice(count * each // number, count * (each + 1) // number) for each in range(number)]
 
     def put(self, tensor: Tensor) -> Tensor:
