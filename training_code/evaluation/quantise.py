@@ -4,6 +4,11 @@ Weights are symmetric with one scale per output channel, activations have one sc
 nothing is below zero (Krishnamoorthi 2018, arXiv 1806.08342). Where a block adds two branches one of them is
 rounded, too: the convolution of the other then adds it while it writes its result, and no float goes through
 memory. What rounded weights shift the mean output by is taken off the bias (Nagel 2019, arXiv 1906.04721).
+
+Not every CPU has instructions for it (VNNI: Intel's since Cascade Lake, AMD's since Zen 4). Others, Skylake
+among them, add the products of two neighbouring channels in 16 bits, and what is more is cut off in silence
+(oneDNN's developer guide, "Nuances of int8 computations"). So the weights of two neighbours come to no more
+than 16 bits hold, and a graph answers the same wherever it runs.
 """
 
 from __future__ import annotations
@@ -21,6 +26,8 @@ from training_code.evaluation.serving_graph import CONVOLUTIONS, SHAPING, Node, 
 
 _LEAST_GREATEST: Final = 1e-6
 """A range must have a width; a point that is always 0 gets this one."""
+_STEPS: Final = 127
+"""To each side of 0. Two neighbours' come to 128 at most, as each is rounded: 255 * 128 is within 16 bits."""
 _LAYERS: Final = (*CONVOLUTIONS, "MatMul")
 _CHANNELS_FIRST: Final = (*CONVOLUTIONS, "ReduceMean")
 
@@ -187,10 +194,13 @@ def _round_weights(layer: Node, means: Means) -> None:
     weight = weight.astype(np.float32)
     kind = layer.get_type_name()
     attributes = layer.get_attributes()
-    outputs = {"Convolution": (0,), "GroupConvolution": (0, 1)}.get(kind)
-    if outputs is None:
-        outputs = (weight.ndim - 2,) if attributes["transpose_b"] else (weight.ndim - 1,)
-    steps, scale = _rounded(weight, outputs)
+    if kind in CONVOLUTIONS:
+        outputs = (0,) if kind == "Convolution" else (0, 1)
+        inputs = len(outputs)
+    else:
+        rows, columns = weight.ndim - 2, weight.ndim - 1
+        outputs, inputs = ((rows,), columns) if attributes["transpose_b"] else ((columns,), rows)
+    steps, scale = _rounded(weight, outputs, inputs)
     rounded = op.multiply(op.convert(op.constant(steps), "f32"), op.constant(scale))
     layer.input(1).replace_source_output(rounded.output(0))
     _take_off(layer, _shift(kind, steps * scale - weight, means, attributes), kind)
@@ -225,9 +235,17 @@ def _take_off(layer: Node, shift: Means, kind: str) -> None:
         each.replace_source_output(corrected.output(0))
 
 
-def _rounded(values: Values, outputs: tuple[int, ...]) -> tuple[NDArray[np.int8], Values]:
-    """Steps from -127 to 127, and the size of a step for each output."""
+def _rounded(values: Values, outputs: Sequence[int], inputs: int) -> tuple[NDArray[np.int8], Values]:
+    """Steps from -127 to 127, and the size of a step for each output; by the axes of outputs and inputs."""
     others = tuple(axis for axis in range(values.ndim) if axis not in outputs)
-    greatest = np.abs(values).max(axis=others, keepdims=True)
-    scale = np.maximum(greatest, np.finfo(np.float32).tiny) / np.float32(127)
-    return np.clip(np.rint(values / scale), -127, 127).astype(np.int8), scale.astype(np.float32)
+    greatest = _together(values, inputs).max(axis=others, keepdims=True)
+    scale = np.maximum(greatest, np.finfo(np.float32).tiny) / np.float32(_STEPS)
+    return np.rint(values / scale).clip(-_STEPS, _STEPS).astype(np.int8), scale.astype(np.float32)
+
+
+def _together(values: Values, inputs: int) -> Values:
+    """What the weights of two neighbouring inputs come to, of one sign; without a neighbour, the one."""
+    signs = values.clip(min=0), -values.clip(max=0)
+    above, below = (np.add.reduceat(each, range(0, values.shape[inputs], 2), axis=inputs) for each in signs)
+    greater: Values = np.maximum(above, below)
+    return greater
