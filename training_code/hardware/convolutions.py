@@ -1,9 +1,9 @@
 """Convolutions that torch has no fast gradients for on a CPU, computed otherwise.
 
-These are depthwise ones (a filter for each channel). In bfloat16 none is fast, so they are computed in
-float32. And where a map is smaller than the filter that goes over it, as the last maps of small pictures are,
-oneDNN 3.11 falls back for the weights' gradient to a product for each picture and channel: 20 to 30 ms for a
-layer that takes one. That gradient is put together here from one product for each of the filter's places.
+In bfloat16 no depthwise one (a filter for each channel) is fast, so these are computed in float32. And where
+a map is smaller than the filter that goes over it, as the last maps of small pictures are, oneDNN 3.11 falls
+back for the weights' gradient to a product for each picture and group: up to 40 ms for a layer that takes
+one. That gradient is put together here from one product for each of the filter's places.
 """
 
 from __future__ import annotations
@@ -41,8 +41,10 @@ class TrainedConvolutions(TorchFunctionMode):
         named = kwargs or {}
         if func is not torch.conv2d or not torch.is_grad_enabled():
             return func(*args, **named)
+        if self._bfloat16 and args[1].shape[1] > 1:
+            return func(*args, **named)
         compute: Callable[..., Any] = _OnSmallMaps.apply if _is_on_a_small_map(args) else func
-        if not self._bfloat16 or args[1].shape[1] > 1:
+        if not self._bfloat16:
             return compute(*args, **named)
         picture, *rest = args
         with torch.autocast("cpu", enabled=False):
@@ -50,14 +52,14 @@ class TrainedConvolutions(TorchFunctionMode):
 
 
 def _is_on_a_small_map(args: tuple[Any, ...]) -> bool:
-    """Whether `torch.conv2d` is called as a layer does, depthwise, for a map smaller than the filter."""
+    """Whether it is called as layers call it, whole or depthwise, for a map smaller than the filter."""
     if len(args) != _AS_A_LAYER_CALLS:
         return False
     picture, weight, _, stride, padding, dilation, groups = args
     smaller = picture.shape[2] < weight.shape[2] or picture.shape[3] < weight.shape[3]
     depthwise = groups == picture.shape[1] == weight.shape[0]
     by_sides = isinstance(stride, tuple) and isinstance(padding, tuple) and dilation == (1, 1)
-    return smaller and depthwise and by_sides and weight.requires_grad
+    return smaller and (groups == 1 or depthwise) and by_sides and weight.requires_grad
 
 
 class _OnSmallMaps(torch.autograd.Function):
@@ -99,12 +101,13 @@ class _OnSmallMaps(torch.autograd.Function):
 def weight_gradient(
     picture: Tensor, gradient: Tensor, weight: Tensor, stride: tuple[int, int], padding: tuple[int, int]
 ) -> Tensor:
-    """The gradient of the weights of a depthwise convolution.
+    """The gradient of a convolution's weights.
 
     Args:
         picture: (n, channels, height, width).
-        gradient: of the answer, (n, channels, rows, columns).
-        weight: (channels, 1, kernel height, kernel width).
+        gradient: of the answer, (n, filters, rows, columns).
+        weight: (filters, channels, kernel height, kernel width), or (channels, 1, ...) where each channel has
+            a filter of its own.
         stride: down and right.
         padding: above and left.
     """
@@ -113,7 +116,10 @@ def weight_gradient(
     for row, rows, lines in _places(weight.shape[2], size[0], answers[0], stride[0], padding[0]):
         for column, columns, dots in _places(weight.shape[3], size[1], answers[1], stride[1], padding[1]):
             seen, told = picture[:, :, lines, dots], gradient[:, :, rows, columns]
-            found[:, 0, row, column] = (seen * told).sum((0, 2, 3))
+            if weight.shape[1] == picture.shape[1]:
+                found[:, :, row, column] = _by_channel(told).T @ _by_channel(seen)
+            else:
+                found[:, 0, row, column] = (seen * told).sum((0, 2, 3))
     return found
 
 
@@ -130,3 +136,8 @@ def _places(
         if first <= last:
             begin = first * stride + shift
             yield place, slice(first, last + 1), slice(begin, last * stride + shift + 1, stride)
+
+
+def _by_channel(maps: Tensor) -> Tensor:
+    """Maps (n, channels, height, width) as a table (n * height * width, channels)."""
+    return maps.permute(0, 2, 3, 1).reshape(-1, maps.shape[1])

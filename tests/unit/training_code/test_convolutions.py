@@ -15,6 +15,10 @@ SMALL = {
     "each channel alone, 5x5 on 2x2": (nn.Conv2d(8, 8, 5, padding=2, groups=8, bias=False), (2, 2)),
     "each channel alone, every second pixel": (nn.Conv2d(8, 8, 5, 2, 2, groups=8), (4, 4)),
     "each channel alone, 7x7 on 4x9": (nn.Conv2d(8, 8, 7, padding=3, groups=8), (4, 9)),
+    "of all channels, 3x3 on 2x2": (nn.Conv2d(6, 5, 3, padding=1, bias=False), (2, 2)),
+    "of all channels, on a single pixel": (nn.Conv2d(6, 5, 3, 2, 1), (1, 1)),
+    "of all channels, not square": (nn.Conv2d(6, 5, (3, 5), (2, 1), (1, 2)), (7, 2)),
+    "of the only channel": (nn.Conv2d(1, 5, 3, 1, 1), (2, 2)),
     "each channel alone, on a single pixel": (nn.Conv2d(6, 6, 3, 2, 1, groups=6), (1, 1)),
     "each channel alone, not square": (nn.Conv2d(6, 6, (3, 5), (2, 1), (1, 2), groups=6), (7, 2)),
     "padded further than the filter reaches": (nn.Conv2d(6, 6, 3, 1, 4, groups=6), (2, 2)),
@@ -23,7 +27,6 @@ OTHERS = {
     "a map as large as the filter": (nn.Conv2d(8, 8, 3, padding=1, groups=8), (3, 3)),
     "groups of two": (nn.Conv2d(8, 8, 3, padding=1, groups=4), (2, 2)),
     "two filters a channel": (nn.Conv2d(4, 8, 3, padding=1, groups=4), (2, 2)),
-    "of all channels": (nn.Conv2d(6, 5, 3, padding=1), (2, 2)),
     "holes": (nn.Conv2d(8, 8, 3, padding=2, dilation=2, groups=8), (2, 2)),
     "padding by name": (nn.Conv2d(8, 8, 3, padding="same", groups=8), (2, 2)),
     "a frozen filter": (nn.Conv2d(8, 8, 3, padding=1, groups=8, bias=False).requires_grad_(False), (2, 2)),
@@ -68,6 +71,13 @@ def test_in_bfloat16_those_of_each_channel_alone_are_float32s(own: list[str]) ->
     assert (answer.dtype, len(own)) == (torch.bfloat16, 2)
     for one, other in zip(found, expected, strict=True):
         torch.testing.assert_close(one, other, rtol=0.02, atol=0.02)
+
+
+def test_in_bfloat16_those_of_all_channels_are_torchs(own: list[str]) -> None:
+    layer, size = SMALL["of all channels, 3x3 on 2x2"]
+    picture = torch.randn(3, layer.in_channels, *size, generator=torch.Generator().manual_seed(0))
+    answer, _ = _gradients(layer.float(), picture, bfloat16=True)
+    assert (answer.dtype, own) == (torch.bfloat16, [])
 
 
 def test_nothing_is_changed_where_nothing_is_trained(own: list[str]) -> None:
