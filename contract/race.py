@@ -91,9 +91,19 @@ class Race:
 
     @property
     def ranked(self) -> tuple[Entrant, ...]:
-        """Those within the bounds, the most accurate first; of equals the quicker."""
-        inside = (each for each in self.entrants if each.within(self.bounds))
-        return tuple(sorted(inside, key=_rank))
+        """Those within the bounds: the winner, then the most accurate first; of equals the quicker.
+
+        What is less than a standard error may be chance, so the winner is the quickest of those whose
+        accuracy is that near to the greatest (the 1 SE rule of Breiman, Friedman, Olshen and Stone 1984).
+        """
+        inside = sorted((each for each in self.entrants if each.within(self.bounds)), key=_rank)
+        if not inside:
+            return ()
+        greatest = inside[0].accuracy or 0.0
+        error = math.sqrt(max(0.0, greatest * (1 - greatest)) / max(1, self.pictures))
+        near = (each for each in inside if (each.accuracy or 0.0) >= greatest - error)
+        winner = min(near, key=lambda each: (_ms(each), *_rank(each)))
+        return winner, *(each for each in inside if each is not winner)
 
     @property
     def front(self) -> tuple[Entrant, ...]:

@@ -40,14 +40,18 @@ def _verdict(race: Race) -> str:
     if not race.ranked:
         return "No network is within the bounds. The table says what each takes."
     first, *others = race.ranked
-    said = f"{first.network} won: a linear head on its features is right for {_share(first.accuracy)}"
+    said = (
+        f"{first.network} won: a linear head on its features is right for {_share(first.accuracy)} "
+        "of pictures it was not fitted to."
+    )
     if not others:
-        return f"{said} of pictures it was not fitted to."
+        return said
     second = others[0]
     behind = 100 * ((first.accuracy or 0.0) - (second.accuracy or 0.0))
-    chance = _room(first, race) > behind
-    close = ", which may be chance" if chance else ""
-    return f"{said} of pictures it was not fitted to. {second.network} is {behind:.1f} points behind{close}."
+    if behind < 0:
+        return f"{said} {second.network} is {-behind:.1f} points ahead, which may be chance, and slower."
+    close = ", which may be chance" if _room(first, race) > behind else ""
+    return f"{said} {second.network} is {behind:.1f} points behind{close}."
 
 
 def _room(each: Entrant, race: Race) -> float:

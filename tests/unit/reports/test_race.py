@@ -42,6 +42,12 @@ def test_a_lead_that_may_be_chance_is_said_to_be() -> None:
     assert "which may be chance" not in page(entrant("one", 0.9, 3), entrant("two", 0.80, 3.1))
 
 
+def test_a_winner_that_is_not_the_most_accurate_is_the_quicker_by_chance() -> None:
+    text = page(entrant("one", 0.801, 9), entrant("two", 0.80, 3))
+    assert "two won" in text
+    assert "one is 0.1 points ahead, which may be chance, and slower" in text
+
+
 def test_what_was_left_out_says_why_and_a_licence_is_said() -> None:
     gone = Entrant(network="gone", weights="imagenet", left_out="could not be downloaded <b>")
     text = page(entrant("one", 0.8, 3, restriction="forbids commercial use"), gone)

@@ -173,6 +173,15 @@ def test_the_winner_is_the_most_accurate_within_the_bounds_and_of_equals_the_qui
     assert outcome(slow, quick, entrant("large", 0.95, 9, mb=80.0), max_mb=10).ranked == (slow, quick)
 
 
+def test_what_is_ahead_by_less_than_a_standard_error_is_no_better_than_what_is_quicker() -> None:
+    best, near, quick = entrant("best", 0.8, 50), entrant("near", 0.77, 20), entrant("quick", 0.75, 5)
+    assert outcome(best, near, quick).ranked == (near, best, quick), "an error of 100 pictures is 0.04"
+    assert outcome(best, entrant("near", 0.77, 90)).ranked[0] == best
+    assert outcome(entrant("all", 1.0, 50), entrant("all but one", 0.99, 5)).ranked[0].network == "all"
+    unknown = entrant("best", 0.8, None), entrant("near", 0.79, None)
+    assert outcome(*reversed(unknown)).ranked == unknown
+
+
 def test_the_front_has_what_nothing_quicker_beats() -> None:
     slow, quick, behind = entrant("slow", 0.9, 50), entrant("quick", 0.8, 5), entrant("behind", 0.7, 9)
     assert outcome(slow, quick, behind).front == (slow, quick)
