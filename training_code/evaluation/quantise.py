@@ -194,9 +194,11 @@ def _round_weights(layer: Node, means: Means) -> None:
     weight = weight.astype(np.float32)
     kind = layer.get_type_name()
     attributes = layer.get_attributes()
-    if kind in CONVOLUTIONS:
-        outputs = (0,) if kind == "Convolution" else (0, 1)
-        inputs = len(outputs)
+    outputs: tuple[int, ...]
+    if kind == "Convolution":
+        outputs, inputs = (0,), 1
+    elif kind == "GroupConvolution":
+        outputs, inputs = (0, 1), 2
     else:
         rows, columns = weight.ndim - 2, weight.ndim - 1
         outputs, inputs = ((rows,), columns) if attributes["transpose_b"] else ((columns,), rows)

@@ -39,9 +39,8 @@ class TrainedConvolutions(TorchFunctionMode):
         kwargs: Mapping[str, Any] | None = None,
     ) -> Any:
         named = kwargs or {}
-        if func is not torch.conv2d or not torch.is_grad_enabled():
-            return func(*args, **named)
-        if self._bfloat16 and args[1].shape[1] > 1:
+        trained = func is torch.conv2d and torch.is_grad_enabled()
+        if not trained or (self._bfloat16 and args[1].shape[1] > 1):
             return func(*args, **named)
         compute: Callable[..., Any] = _OnSmallMaps.apply if _is_on_a_small_map(args) else func
         if not self._bfloat16:
@@ -52,7 +51,7 @@ class TrainedConvolutions(TorchFunctionMode):
 
 
 def _is_on_a_small_map(args: tuple[Any, ...]) -> bool:
-    """Whether it is called as layers call it, whole or depthwise, for a map smaller than the filter."""
+    """Whether a layer, whole or depthwise, gave `torch.conv2d` these for a map smaller than its filter."""
     if len(args) != _AS_A_LAYER_CALLS:
         return False
     picture, weight, _, stride, padding, dilation, groups = args

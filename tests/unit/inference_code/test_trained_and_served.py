@@ -45,7 +45,7 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_model_trained_on_photos_with_odd_tags_is_as_right_through_the_api(
     photos: Path, tmp_path: Path
 ) -> None:
-    values = TINY | {"epochs": "8", "augment": "none", "dataset": "photos", "run": "r"}
+    values = TINY | {"epochs": "16", "augment": "none", "dataset": "photos", "run": "r"}
     base = job_folder(tmp_path / "base", photos, values)
     environment = os.environ | {
         "SAGEMAKER_BASE_DIR": str(base),
@@ -57,8 +57,8 @@ def test_a_model_trained_on_photos_with_odd_tags_is_as_right_through_the_api(
     assert job.returncode == 0, job.stdout.decode() + job.stderr.decode()
     evaluation = json.loads((base / "output" / "data" / "evaluation.json").read_text())
     trained = evaluation["test"]["accuracy"]
-    # Sideways it would be one half. How floats are rounded (a seed, a processor) decides on 54 to 60 of 60.
-    assert trained > 0.8
+    # Sideways it would be one half. After half the epochs the rounding of floats decides: 54 to 60 of 60.
+    assert trained > 0.95
 
     model = inference.model_fn(str(base / "model"))
     right, answers = 0, []

@@ -147,7 +147,7 @@ def test_products_of_8_bits_are_added_right_without_vnni(instructions: str) -> N
     for layer, told in json.loads(done.stdout).items():
         assert told["runtimePrecision"] in ("i8", "u8"), layer
         assert told["off"] < 0.01, layer
-        assert instructions != "AVX2" or "avx512" not in told["primitive"], "all instructions were used"
+        assert instructions != "AVX2" or "avx512" not in told["primitiveType"], "all instructions were used"
 
 
 def float_convolutions(graph: Any) -> list[Any]:
